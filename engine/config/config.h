@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/base/json.h"
+#include "engine/config/field.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace pha {
+
+/// The shape of a network. Plain data; copied into the run, never shared with it. models.md section numbers in brackets.
+struct ModelConfig {
+    std::string family = "pha"; ///< "pha", "pha-lean", ... the registry in engine/model knows them
+    std::int64_t vocabulary = 4096; ///< V; set from the tokenizer when a run starts
+    std::int64_t layers = 4; ///< L
+    std::int64_t width = 128; ///< D
+    std::string branches = "gss,attention,ffn"; ///< the set of branches in the mix, always in this order
+
+    std::int64_t queryHeads = 4, kvHeads = 1; ///< Hq, Hkv; head width is width / queryHeads
+    std::string qkMode = "cosine"; ///< cosine | dot | qknorm [2.4]
+    double ropeBase = 10000;
+
+    std::string gssKind = "mehta"; ///< mehta | gated_rec [1.7]
+    std::string gssKernel = "s4d"; ///< dss | s4d [3.2, 3.3]
+    std::int64_t gssExpand = 512; ///< E
+    std::int64_t gssWidth = 32; ///< h, channels of the SSM
+    std::int64_t gssState = 32; ///< N: complex states for dss, real size (N/2 pairs) for s4d
+    std::string gssInit = "lin"; ///< s4d: lin | inv
+    std::string gssScale = "zoh"; ///< dss: zoh | none
+    std::string gssConvolution = "auto"; ///< auto | chunked | fft; equal results, different cost
+    std::int64_t gssHidden = 340; ///< Hs of gated_rec
+    bool gssFilter = true; ///< gated_rec: the feature filter z
+
+    std::int64_t auxWidth = 96; ///< F of the auxiliary SwiGLU inside the mix
+    std::int64_t mainWidth = 256; ///< F of the main SwiGLU after the mix; 0 removes it and its norm
+
+    std::string mixMode = "softplus"; ///< [5.3]
+    std::string residualMode = "prenorm"; ///< [5.2]
+    bool branchNormAffine = false; ///< learn the gains of the branch norms
+    std::string embeddingScale = "sqrt_width"; ///< sqrt_width | one [19.2]
+    bool zeroInit = false; ///< main FFN's output projection starts at zero [2.6]
+
+    template <class Self, class Visit> static void fields(Self& c, Visit&& visit);
+    /// Cross-field rules (width divisible by heads, even head width, known branches). Throws ConfigError.
+    void validate() const;
+
+    std::int64_t headWidth() const { return width / queryHeads; }
+    std::vector<std::string> branchList() const; ///< in the order gss, attention, ffn
+};
+
+/// Where the text comes from.
+struct DataConfig {
+    std::string data = "stories"; ///< built-in name or path
+    std::int64_t vocabSize = 1024; ///< pieces of a tokenizer that has to be trained
+    std::int64_t dataSeed = 1; ///< seed of procedural corpora
+
+    template <class Self, class Visit> static void fields(Self& c, Visit&& visit);
+    void validate() const;
+};
+
+/// What one training run does.
+struct TrainingConfig {
+    std::int64_t steps = 1000; ///< optimiser updates, not micro-batches
+    std::int64_t batchSize = 8; ///< sequences per micro-batch
+    std::int64_t context = 256; ///< T, tokens per sequence
+    std::int64_t accumulate = 1; ///< micro-batches per update
+    std::int64_t seed = 1;
+
+    std::string optimizer = "adamw";
+    double learningRate = 3e-3; ///< peak
+    double minLearningRate = 0.1; ///< floor as a share of the peak
+    std::int64_t warmupSteps = 50;
+    std::string schedule = "cosine"; ///< cosine | wsd | plateau | constant
+    double decayShare = 0.3; ///< wsd: share of the steps that decay
+    double plateauFactor = 0.75;
+    std::int64_t plateauPatience = 3;
+    double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+    double weightDecay = 0.1; ///< matrices only
+    double ssmLearningRate = 1e-3; ///< cap for a, b, A, log_dt
+    double mixLearningRate = 1; ///< multiplier for mixing parameters
+    double clip = 1; ///< largest allowed gradient norm, 0 = off
+    double dropout = 0;
+
+    double entropyBonus = 0; ///< lambda_H [5.4]
+    double priorWeight = 0; ///< lambda of KL(w || prior)
+    std::string prior = "0.47,0.31,0.22";
+    double branchDropout = 0;
+    double attentionCost = 0; ///< lambda_c
+
+    std::string precision = "auto"; ///< auto | fp32 | bf16
+    std::string device = "auto"; ///< auto | cpu | cuda
+    std::int64_t threads = 0; ///< 0 = chosen by the program
+
+    std::int64_t evalEvery = 100; ///< updates; 0 = off (as the next two)
+    std::int64_t evalTokens = 16384; ///< tokens of the validation split that an intermediate evaluation scores
+    std::int64_t saveEvery = 250;
+    std::int64_t keepCheckpoints = 3; ///< newest ones kept beside the best
+    std::int64_t sampleEvery = 250;
+    std::int64_t mixEvery = 25; ///< mixing weights are logged every so many updates
+    std::string samplePrompt; ///< empty: the corpus has its own
+    std::int64_t stopAfter = 0; ///< leave with a checkpoint after this many updates in this process; 0 = off
+
+    template <class Self, class Visit> static void fields(Self& c, Visit&& visit);
+    void validate() const;
+};
+
+/// Everything that defines a run; `run.json` holds it, the form edits it, `--set` changes it.
+struct RunConfig {
+    ModelConfig model;
+    DataConfig data;
+    TrainingConfig training;
+    std::string preset; ///< where the shape came from, for display only
+
+    /// Sets one field by its flat name from text. Throws ConfigError (unknown keys are errors and name the nearest key).
+    void set(const std::string& key, const std::string& text);
+    void setJson(const std::string& key, const Json& value);
+    Json get(const std::string& key) const;
+    /// {"model":{..},"data":{..},"training":{..}} with every field. `fromJson` accepts that form or one flat object, and
+    /// leaves absent keys as they are in `base`. Unknown or duplicate keys and wrong types throw ConfigError.
+    Json toJson() const;
+    static RunConfig fromJson(const Json& json, const RunConfig& base);
+    void validate() const;
+};
+
+/// All fields in display order, with the group ("model", "data", "training") that each belongs to.
+struct GroupedField {
+    std::string group;
+    Field field;
+};
+const std::vector<GroupedField>& allFields();
+
+// One preset = one row of models.md section 10. ------------------------------------------------------------------------
+struct Preset {
+    std::string name; ///< "pha-tiny"
+    std::string summary; ///< one sentence on what it is
+    RunConfig config; ///< a recipe that suits the size
+};
+const std::vector<Preset>& presets();
+/// Throws ConfigError naming the nearest preset.
+const Preset& findPreset(const std::string& name);
+
+// Counting without building: models.md section 11. --------------------------------------------------------------------
+struct ParameterPart {
+    std::string part; ///< "embedding", "attention", "gss", "ffn_aux", "ffn_main", "norms", "mixing"
+    std::int64_t count = 0;
+};
+struct ModelCosts {
+    std::int64_t parameters = 0, trainable = 0;
+    std::vector<ParameterPart> parts;
+    double forwardFlopsPerToken = 0; ///< multiply-add = 2, true causal average of attention at `context`
+    double cacheElementsPerToken = 0; ///< K and V of all layers
+    double fixedStateReals = 0; ///< GSS state of all layers
+    double cacheBytes(std::int64_t position, int kvBytes) const
+    {
+        return cacheElementsPerToken * double(position) * kvBytes + fixedStateReals * 4;
+    }
+};
+ModelCosts modelCosts(const ModelConfig& model, std::int64_t context);
+/// Bytes that training needs: weights, gradients, moments, activations (models.md 11.4), loss chunks.
+double trainingBytes(const RunConfig& config);
+
+} // namespace pha
+
+#include "engine/config/config_fields.inl" // IWYU pragma: export

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/base/json.h"
+#include "engine/config/config.h"
+#include "engine/data/tokenizer.h"
+#include "engine/events.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace pha {
+
+/// One micro-batch. Row-major (B,T); a target of -100 is not scored.
+struct Batch {
+    std::int64_t rows = 0, context = 0;
+    std::vector<std::int64_t> ids, targets;
+};
+
+/// An endless, deterministic, restorable stream of micro-batches.
+class BatchSource {
+public:
+    virtual ~BatchSource() = default;
+    virtual Batch next() = 0;
+    /// Everything that decides the batches still to come; small.
+    virtual Json state() const = 0;
+    virtual void restore(const Json& state) = 0; ///< throws CheckpointError
+};
+
+/// One question in a text: the token that answers it, and how many words ago the fact was stated.
+struct RecallProbe {
+    std::int64_t index = 0; ///< token of the split whose prediction is the answer
+    std::int64_t distance = 0; ///< words since the fact was last stated
+    double chance = 0; ///< 1 / number of possible answers
+};
+
+/// One evaluation split as tokens, with what figures need.
+struct Split {
+    std::string name; ///< "train", "valid", "test"
+    std::vector<std::int32_t> tokens;
+    std::vector<float> nats; ///< -ln p of each token under the generator (0 inside a word), empty if unknown
+    std::vector<std::int32_t> words, bytes; ///< cumulative: words and bytes that end at or before each token
+    std::vector<RecallProbe> probes; ///< sorted by index
+};
+
+/// A corpus with its tokenizer: where batches, splits and reference lines come from.
+class Corpus {
+public:
+    virtual ~Corpus() = default;
+    /// Opens built-in data or a text file; trains and caches the tokenizer when `tokenizer` is null. Long: reports progress.
+    /// Throws DataError (unknown names list the known ones and the nearest), Error when stopped.
+    static std::unique_ptr<Corpus> open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
+        EventSink& progress, std::stop_token stop);
+
+    virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
+    virtual std::unique_ptr<BatchSource> batches(std::int64_t rows, std::int64_t context, std::int64_t seed) const = 0;
+    /// Throws DataError for an unknown split.
+    virtual const Split& split(const std::string& name) const = 0;
+    /// Uniform, unigram and bigram lines and the floor, on the validation split.
+    virtual const ReferenceEvent& references() const = 0;
+    virtual std::string samplePrompt() const = 0;
+    virtual std::string description() const = 0; ///< "stories 1, seed 1"
+    virtual std::string fingerprint() const = 0; ///< changes when the text changes
+};
+
+/// Names and one-line descriptions of the built-in corpora.
+struct BuiltinCorpus {
+    std::string name, summary;
+};
+const std::vector<BuiltinCorpus>& builtinCorpora();
+
+} // namespace pha

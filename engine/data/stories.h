@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pha {
+
+/// One word or mark of a story as it was written.
+struct StoryWord {
+    std::string text; ///< bytes to append to the text, with a leading space where one belongs
+    double probability = 1; ///< exact, given every word before it
+    bool answer = false; ///< recalls a fact
+    std::int32_t distance = 0; ///< answer: words since the fact was last stated
+    std::int32_t candidates = 0; ///< answer: possible answers
+};
+
+/// Document `index` of a split: a narrative of people, things, places and events whose facts are asked for later. A pure
+/// function of its arguments and of the generator's version: the same everywhere, in any order.
+/// The prefix determines the generator's state, so the product of the probabilities is the exact probability of the text.
+struct Story {
+    std::vector<StoryWord> words;
+    std::string text() const;
+};
+Story writeStory(std::uint64_t seed, const std::string& split, std::uint64_t index);
+
+/// Raised when the text of any story changes; part of every cache key.
+inline constexpr int storiesVersion = 1;
+
+} // namespace pha

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/config/config.h"
+#include "engine/config/sampling.h"
+#include "engine/events.h"
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+/// The engine as its users (command line, window, tests of both) see it: no LibTorch, no Qt. The implementation is a shared
+/// library that `loadEngine()` opens on first use, so that a window or a `--help` never waits for LibTorch.
+namespace pha {
+
+namespace fs = std::filesystem;
+
+struct DeviceInfo {
+    std::string name; ///< "cpu", "cuda:0"
+    std::string description; ///< processor or card
+    std::int64_t memoryBytes = 0;
+};
+struct EngineInfo {
+    std::string version; ///< PHA Studio's
+    std::string libtorch; ///< "1.13.1"
+    std::string blas; ///< path of the library that multiplies matrices
+    bool slowBlas = false; ///< the reference BLAS: some 30 times slower than an optimised one
+    std::string cpuCapability; ///< "AVX512", and bf16 instructions where there are any
+    bool bf16 = false; ///< the CPU has bf16 instructions
+    int threads = 1; ///< CPU threads that jobs use
+    std::vector<DeviceInfo> devices;
+    std::string warning; ///< one line for the user, empty if all is well
+};
+
+/// Sets the mixing weight of one branch for an evaluation or a generation; 0 mutes it. The others stay (models.md 19.18).
+struct MixOverride {
+    std::int64_t layer = 0; ///< 0-based; -1 = every layer
+    std::string branch;
+    double weight = 0;
+};
+
+struct EvaluateOptions {
+    std::string data; ///< empty: the run's own corpus
+    std::string split = "valid";
+    std::int64_t context = 0; ///< 0: the run's context
+    std::int64_t stride = 0; ///< 0: disjoint windows (= context)
+    std::int64_t maxTokens = 0; ///< 0: the whole split
+    bool recall = true; ///< also score recall where the corpus has it
+    std::vector<MixOverride> mix;
+};
+struct Evaluation {
+    EvalEvent figures;
+    RecallEvent recall; ///< empty bins: the corpus has no such questions
+    std::string data, tokenizer; ///< what was scored, with which tokenizer
+};
+
+/// One generated token, or one of the prompt.
+struct TokenAlternative {
+    std::int64_t id = 0;
+    std::string text;
+    double probability = 0; ///< of the model itself (temperature 1, nothing cut)
+};
+struct GeneratedToken {
+    std::int64_t id = 0;
+    std::string text; ///< whole UTF-8, may be empty while a character is incomplete
+    double probability = 0; ///< of the model itself
+    double sampledProbability = 0; ///< after temperature, top-k, top-p
+    double entropy = 0; ///< of the model's distribution, nats
+    bool prompt = false;
+    std::vector<TokenAlternative> alternatives; ///< the ten most probable, best first
+};
+struct GenerateOptions {
+    std::string prompt; ///< bytes; invalid UTF-8 is repaired and reported
+    std::vector<std::int64_t> promptIds; ///< used instead of `prompt` when not empty: regrow from a token
+    Sampling sampling;
+    std::vector<MixOverride> mix;
+    bool promptProbabilities = false; ///< also report the tokens of the prompt
+};
+struct Generation {
+    std::vector<std::int64_t> promptIds;
+    std::vector<GeneratedToken> tokens;
+    std::string text; ///< of the generated tokens
+    double seconds = 0, firstTokenSeconds = 0; ///< the first includes reading the prompt
+    double tokensPerSecond = 0;
+    std::int64_t stateBytes = 0; ///< KV cache and GSS state at the end
+    std::string note; ///< "3 invalid bytes of the prompt were replaced"
+};
+
+struct ModelReport {
+    RunConfig config;
+    std::int64_t step = 0;
+    std::int64_t parameters = 0, trainable = 0;
+    std::vector<ParameterPart> parts; ///< counted on the tensors themselves
+    std::vector<LayerMix> mixing; ///< on the validation probe for token modes
+    double forwardFlopsPerToken = 0;
+    std::int64_t cacheBytesPerToken = 0, fixedStateBytes = 0;
+    std::string device, precision;
+};
+
+/// A network with its tokenizer, ready to be evaluated or to write. Safe to use from one thread at a time; independent of
+/// any training that goes on (it owns its weights).
+class LoadedModel {
+public:
+    virtual ~LoadedModel() = default;
+    virtual std::int64_t step() const = 0;
+    virtual const RunConfig& config() const = 0;
+    virtual ModelReport inspect() = 0;
+    virtual Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) = 0;
+    /// `onToken` is called on this thread for each token as it is drawn.
+    virtual Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken,
+        std::stop_token stop) = 0;
+    /// Tokenises for display: pieces with ids.
+    virtual std::vector<GeneratedToken> tokenize(const std::string& text) = 0;
+    /// Writes raw logits (T,V) fp32 as a safetensors file with the one tensor "logits".
+    virtual void writeLogits(const std::vector<std::int64_t>& tokens, bool recurrent, const fs::path& out) = 0;
+};
+
+/// What a user asks of a run that is going on. Answered within one step, recorded in metrics.jsonl, marked on the charts.
+struct Command {
+    enum class Kind { Pause, Resume, Evaluate, Sample, Checkpoint, LearningRate };
+    Kind kind = Kind::Pause;
+    double value = 0; ///< LearningRate: the new peak
+    std::string text; ///< Sample: prompt, empty = the run's own
+};
+
+/// One training run. Created by Engine; `run()` works on the calling thread, everything else is for other threads.
+class TrainingJob {
+public:
+    virtual ~TrainingJob() = default;
+    /// Trains until the last step, a stop request (finishes the step, writes a checkpoint), or divergence. Publishes every
+    /// event of the run to `sink` after it has been written to metrics.jsonl. Throws Error; then a last good checkpoint stands.
+    /// Returns Finished, Stopped or Diverged.
+    virtual RunState run(EventSink& sink, std::stop_token stop) = 0;
+    virtual void post(Command command) = 0;
+    /// A copy of the weights taken between two steps, or null if the run has ended or `patience` passed first.
+    virtual std::shared_ptr<LoadedModel> snapshot(std::chrono::milliseconds patience) = 0;
+    virtual fs::path directory() const = 0;
+};
+
+struct TrainingRequest {
+    RunConfig config;
+    fs::path directory; ///< created for a new run; must hold one for `resume`
+    std::string name; ///< shown in lists; empty: the folder's name
+    bool resume = false; ///< continue exactly from the latest complete checkpoint
+    fs::path checkpoint; ///< resume from this one instead of the latest
+    std::vector<std::string> overrides; ///< resume: keys that the user set ("steps"), taken from `config`
+};
+
+struct CheckRow {
+    std::string name; ///< "parallel = recurrent, pha softplus"
+    double difference = 0, tolerance = 0;
+    bool passed = false;
+    std::string detail;
+};
+
+struct BenchRequest {
+    std::vector<std::string> presets;
+    std::vector<std::int64_t> contexts;
+    std::string mode = "train"; ///< train | forward | decode
+    std::string device = "auto", precision = "auto";
+    std::int64_t batchTokens = 4096; ///< tokens a step; batch = batchTokens / context, at least 1
+    int repeats = 5; ///< the median is reported
+    int threads = 0;
+};
+struct BenchRow {
+    std::string preset, mode, device, precision;
+    std::int64_t context = 0, batch = 0, parameters = 0;
+    double tokensPerSecond = 0; ///< median
+    double spread = 0; ///< (max - min) / median of the repeats
+    std::int64_t peakBytes = 0; ///< largest live tensor bytes on the device
+    double flopsPerSecond = 0; ///< forward or forward+backward FLOPs of models.md 11.2
+    double gemmShare = 0; ///< flopsPerSecond / measured GEMM rate of this machine in the same run
+};
+
+class Engine {
+public:
+    virtual ~Engine() = default;
+    virtual EngineInfo info() = 0;
+    /// Creates or opens the run directory (taking its lock) and prepares data and tokenizer. Long: publishes ProgressEvents.
+    virtual std::unique_ptr<TrainingJob> openTraining(const TrainingRequest& request, EventSink& progress, std::stop_token stop)
+        = 0;
+    /// Loads a checkpoint folder, or the best (else the latest) one of a run directory.
+    virtual std::shared_ptr<LoadedModel> load(const fs::path& runOrCheckpoint, const std::string& device = "auto",
+        const std::string& precision = "fp32")
+        = 0;
+    virtual std::vector<CheckRow> selftest(const std::string& device, const std::function<void(const CheckRow&)>& onRow) = 0;
+    virtual std::vector<BenchRow> bench(const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow,
+        std::stop_token stop)
+        = 0;
+};
+
+/// Opens the engine library once per process (0.5 s) and returns its engine. Any thread. Throws Error if it cannot be opened.
+Engine& loadEngine();
+
+} // namespace pha

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// What the engine reports while it works. Numbers and strings only: an event never carries a tensor, so it is cheap to
+/// queue, to write and to test. The same types feed metrics.jsonl, the terminal and the charts.
+namespace pha {
+
+/// One optimiser update. JSON type "step".
+struct StepEvent {
+    std::int64_t step = 0; ///< updates done, 1 after the first
+    std::int64_t tokens = 0; ///< target tokens seen since the start of the run
+    double seconds = 0; ///< active training time since the start of the run (pauses, evaluations excluded)
+    double loss = 0; ///< mean cross entropy of this update's tokens, nats per token; NaN if `applied` is false and it was
+    double learningRate = 0;
+    double gradNorm = 0; ///< before clipping
+    double tokensPerSecond = 0; ///< of this update
+    std::int64_t processBytes = 0; ///< resident set of the process
+    std::int64_t deviceBytes = 0; ///< live tensor bytes on the training device
+    bool applied = true; ///< false: the loss or the gradient was not finite and the update was skipped
+};
+
+/// One branch of one layer as the mixing display shows it (models.md 5.5).
+struct BranchMix {
+    std::string branch; ///< "gss", "attention", "ffn"
+    double mean = 0; ///< mixing weight, mean over channels or tokens
+    double deviation = 0, minimum = 0, maximum = 0; ///< spread over channels or tokens; 0 for scalar modes
+    double normalised = 0; ///< mean divided by the layer's sum of means
+    double outputRms = 0; ///< rms of the branch output before its norm
+    double contribution = 0; ///< ||w_k n_k|| / ||y||
+};
+struct LayerMix {
+    std::vector<BranchMix> branches; ///< in the order gss, attention, ffn
+    double entropy = 0; ///< of the normalised weights, divided by ln K: 1 is even, 0 is one branch
+};
+/// The mixing weights of every layer. JSON type "mixing".
+struct MixingEvent {
+    std::int64_t step = 0;
+    std::vector<LayerMix> layers;
+};
+
+/// One evaluation. JSON type "eval". All sums are over scored tokens; derived figures come from totals, never from means.
+struct EvalEvent {
+    std::int64_t step = 0;
+    std::string split; ///< "train", "valid", "test"
+    double nll = 0; ///< mean nats per token, S / tokens
+    double totalNll = 0; ///< S in nats, summed in double precision
+    std::int64_t tokens = 0, words = 0, bytes = 0;
+    double perplexity = 0, wordPerplexity = 0, bitsPerByte = 0;
+    std::int64_t context = 0, stride = 0;
+    std::optional<double> floorNll; ///< exact entropy floor of the same tokens, nats per token
+    double seconds = 0;
+    std::string note; ///< mutes and other changes, empty for the plain model
+};
+
+/// Recall of facts by distance. JSON type "recall".
+struct RecallBin {
+    std::int64_t distanceFrom = 0, distanceTo = 0; ///< in words between fact and question, half open
+    std::int64_t count = 0, correct = 0;
+    double chance = 0; ///< expected accuracy of a guess among the possible answers
+};
+struct RecallEvent {
+    std::int64_t step = 0;
+    std::string split;
+    std::vector<RecallBin> bins;
+    double accuracy = 0, chance = 0; ///< over all bins
+};
+
+/// A sample grown from a prompt. JSON type "sample".
+struct SampleEvent {
+    std::int64_t step = 0;
+    std::string prompt, text;
+};
+
+/// A checkpoint was published. JSON type "checkpoint".
+struct CheckpointEvent {
+    std::int64_t step = 0;
+    std::string path; ///< folder name inside checkpoints/
+    bool best = false;
+    std::string problem; ///< not empty: it could not be written, the previous one stands
+};
+
+enum class RunState { Preparing, Running, Paused, Finished, Stopped, Diverged, Failed };
+/// JSON type "status".
+struct StatusEvent {
+    std::int64_t step = 0;
+    RunState state = RunState::Running;
+    std::string detail; ///< why, one line
+};
+
+/// Something that a user changed while the run went on. JSON type "command".
+struct CommandEvent {
+    std::int64_t step = 0;
+    std::string name; ///< "pause", "resume", "stop", "evaluate", "sample", "checkpoint", "learning_rate"
+    std::string value;
+};
+
+/// Reference lines of the loss chart, in nats per token of the validation split. JSON type "references".
+struct ReferenceEvent {
+    double uniform = 0; ///< ln V
+    double unigram = 0, bigram = 0; ///< counted on training text, scored on validation text
+    std::optional<double> floor;
+};
+
+/// Progress of work that is not a training step (preparing data, evaluating). Not written to metrics.jsonl.
+struct ProgressEvent {
+    std::string what; ///< "training the tokenizer", "evaluating"
+    double done = 0, total = 0; ///< total 0: unknown
+    std::string unit;
+};
+
+using Event = std::variant<StepEvent, MixingEvent, EvalEvent, RecallEvent, SampleEvent, CheckpointEvent, StatusEvent,
+    CommandEvent, ReferenceEvent, ProgressEvent>;
+
+/// Where the engine reports. Called on the job's thread; must neither block nor throw.
+class EventSink {
+public:
+    virtual ~EventSink() = default;
+    virtual void publish(const Event& event) = 0;
+};
+
+} // namespace pha

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/events.h"
+
+#include <optional>
+#include <vector>
+
+namespace pha::ui {
+
+/// Everything a run has reported, kept in full: columns for the updates (72 bytes a step), rows for the rest. Append only;
+/// a reader remembers how many rows it has drawn and asks for the new ones. GUI thread only.
+struct RunHistory {
+    // Updates, in order of step. Same length each; a loss that was not finite is NaN.
+    std::vector<double> step, tokens, seconds, loss, learningRate, gradNorm, tokensPerSecond, processBytes, deviceBytes;
+    std::vector<MixingEvent> mixing;
+    std::vector<EvalEvent> evals;
+    std::vector<RecallEvent> recalls;
+    std::vector<SampleEvent> samples;
+    std::vector<CheckpointEvent> checkpoints;
+    std::vector<CommandEvent> commands;
+    std::vector<StatusEvent> statuses;
+    std::optional<ReferenceEvent> references;
+    std::int64_t skippedUpdates = 0; ///< updates that were not applied because something was not finite
+    std::int64_t generation = 0; ///< changes when the history was cleared (the file was rewound): readers start over
+
+    void append(const Event& event); ///< ProgressEvents are ignored
+    void clear(); ///< and raises `generation`
+};
+
+} // namespace pha::ui

@@ -8,27 +8,47 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace pha::ui {
+
+/// Which weights a job works on.
+struct WeightsInfo {
+    std::int64_t step = 0;
+    bool live = false; ///< copied from the running training, otherwise read from a checkpoint
+    QString checkpoint; ///< its folder's name, empty for a live copy
+    QString note; ///< why it is not what was asked for, one line; empty if it is
+    bool sameAs(const WeightsInfo& other) const
+    {
+        return step == other.step && live == other.live && checkpoint == other.checkpoint;
+    }
+};
 
 /// Evaluates and generates on a thread of its own, also while a run trains: it works on a copy of the weights taken between
 /// two steps, so training goes on meanwhile. One job at a time; a new one stops the old one. GUI thread only; signals
 /// arrive on the GUI thread, tokens at most once a frame. After `stop()` or a new job nothing of the old one arrives.
+///
+/// The network stays loaded between jobs as long as its source has not changed, and evaluations that were already made with
+/// it are answered at once: they are deterministic.
 class ModelWorker : public QObject {
     Q_OBJECT
 
 public:
-    explicit ModelWorker(QObject* parent = nullptr);
+    using OpenEngine = std::function<Engine&()>; ///< called on the worker's thread; may take long and may throw
+    explicit ModelWorker(QObject* parent = nullptr, OpenEngine engine = loadEngine);
     ~ModelWorker() override; ///< stops and waits
 
     bool busy() const;
-    void evaluate(const ModelSource& source, const std::vector<EvaluateOptions>& jobs); ///< one after the other, one model
+    /// One after the other with the same weights. A network that is loaded for this reports `inspected` too.
+    void evaluate(const ModelSource& source, const std::vector<EvaluateOptions>& jobs);
     void generate(const ModelSource& source, const GenerateOptions& options);
     void inspect(const ModelSource& source);
-    void stop();
+    void stop(); ///< `busy()` is false afterwards, although the engine may need a moment to notice
+    void release(); ///< stops and frees the network
 
 Q_SIGNALS:
     void busyChanged(bool busy);
+    void weightsReady(const pha::ui::WeightsInfo& weights); ///< before anything else of a job
     void progress(const pha::ProgressEvent& event);
     void evaluated(int index, const pha::Evaluation& evaluation);
     void tokens(const QVector<pha::GeneratedToken>& batch);

@@ -5,9 +5,11 @@
 #include "engine/run/run_directory.h"
 #include "ui/run_history.h"
 
+#include <QElapsedTimer>
 #include <QObject>
 #include <QString>
 
+#include <deque>
 #include <memory>
 
 namespace pha::ui {
@@ -29,6 +31,8 @@ public:
 
     /// Opens RUN/run.json and reads metrics.jsonl lazily, in slices, so that a list of hundreds opens at once.
     explicit RunSession(fs::path directory, QObject* parent = nullptr);
+    /// A run that is about to start: nothing of it is on disk yet.
+    RunSession(fs::path directory, RunFile planned, QObject* parent = nullptr);
     ~RunSession() override;
 
     const fs::path& directory() const { return directory_; }
@@ -43,28 +47,56 @@ public:
     std::shared_ptr<TrainingJob> job() const { return job_; }
     ProgressEvent progress() const { return progress_; } ///< while the run prepares its data
 
+    /// What a state is called in lists: the same words for open sessions and for runs that were only looked at.
+    static QString describe(RunState state, Place place, std::int64_t step, bool interrupted, const QString& detail);
+
+    std::int64_t step() const; ///< the last update known
+    bool active() const; ///< prepares, trains or is paused, here or elsewhere
+    bool interrupted() const { return interrupted_; } ///< its process ended without a word; the last checkpoint stands
+    bool loading() const; ///< rows of the file are still on their way
+    std::int64_t updatesReported() const { return updatesReported_; } ///< rows received; the history keeps every one
+    QString problem() const { return problem_; } ///< why run.json cannot be read, empty if it can
+
     // Called by RunController, which owns the training thread.
+    void prepare(); ///< a job for this run is being opened here
     void attach(std::shared_ptr<TrainingJob> job);
     void detach(); ///< the job has ended
+    void fail(const QString& message); ///< the job ended with an error
     void receive(const std::vector<Event>& batch); ///< events of the attached job, once a frame
+    /// What the file held before the attached job began; replaces the history.
+    void restore(const std::vector<Event>& past);
     /// Reads what another process (or an earlier one) wrote. Called by a timer for sessions that are not attached.
     void poll();
+    /// Shows the new name at once and writes it into run.json on another thread.
+    void rename(const QString& name);
 
 Q_SIGNALS:
     void changed(); ///< history or progress grew
     void stateChanged(); ///< state, place or name
+    void failed(const QString& message); ///< the new name could not be written
 
 private:
     class Follower;
+    struct Reading;
+    void digest(const Reading& reading);
+    void absorbSlice();
+    void settle();
+    void take(const Event& event);
+
     fs::path directory_;
     RunFile file_;
     RunHistory history_;
     RunState state_ = RunState::Stopped;
     Place place_ = Place::Disk;
-    QString detail_;
+    QString detail_, problem_, failure_; ///< failure_: how the last job here ended, if in an error
     ProgressEvent progress_;
     std::shared_ptr<TrainingJob> job_;
-    std::unique_ptr<Follower> follower_;
+    std::shared_ptr<Follower> follower_;
+    std::deque<Event> backlog_; ///< read but not yet in the history
+    QElapsedTimer sinceChanged_;
+    std::int64_t updatesReported_ = 0;
+    int holder_ = 0; ///< process that holds the run's lock, 0 if none
+    bool preparing_ = false, started_ = true, interrupted_ = false, absorbing_ = false, hasCheckpoint_ = false;
 };
 
 } // namespace pha::ui

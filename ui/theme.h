@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QColor>
+#include <QFont>
 #include <QObject>
 #include <QPalette>
 #include <QString>
@@ -20,6 +21,9 @@ struct Colours {
 };
 
 /// The program's look. `changed()` is emitted when the user or the system switches between light and dark.
+///
+/// Widgets get their look from the style sheet by the dynamic property "role". Labels: "title", "heading", "muted",
+/// "metric", "error", "warning", "mono". Buttons: "primary", "flat". Frames: "card", "separator".
 class Theme : public QObject {
     Q_OBJECT
 
@@ -30,14 +34,31 @@ public:
     Mode mode() const { return mode_; }
     void setMode(Mode mode); ///< applies palette and style sheet to the application, stores the choice
     void apply(); ///< at start-up
+    /// Text size relative to the system's: 1 is normal, presentations use more. Applied at once.
+    double textScale() const { return textScale_; }
+    void setTextScale(double scale);
+    static QFont monospace(); ///< for text whose columns matter
+    static Colours lightColours();
+    static Colours darkColours();
 
 Q_SIGNALS:
     void changed();
 
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 private:
     Theme();
+    void refresh();
+    bool systemIsDark() const;
+
     Mode mode_ = Mode::System;
     Colours colours_;
+    double textScale_ = 1, basePointSize_ = 0;
+    bool systemDark_ = false, applied_ = false, refreshing_ = false;
 };
+
+/// Sets the "role" property that the style sheet looks at, also when the widget has been shown already.
+void setRole(QWidget* widget, const char* role);
 
 } // namespace pha::ui

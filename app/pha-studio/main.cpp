@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/application.h"
+#include "ui/format.h"
+
+#include <QCommandLineParser>
+
+#include <cstring>
+
+namespace {
+
+/// `--help` and `--version` must answer where there is no display.
+bool needsNoWindow(int argc, char** argv)
+{
+    for (int i = 1; i < argc; ++i)
+        for (const char* flag : { "-h", "--help", "-v", "--version", "--help-all" })
+            if (std::strcmp(argv[i], flag) == 0) return true;
+    return false;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    using pha::ui::Application;
+    QCommandLineParser parser;
+    parser.setApplicationDescription(QStringLiteral("PHA Studio: interactive experiments with hybrid language models.\n\n"
+                                                    "Example: pha-studio --demo"));
+    parser.addHelpOption();
+    parser.addVersionOption();
+    parser.addOption({ QStringLiteral("demo"), QStringLiteral("Start the built-in demo experiment at once.") });
+    parser.addOption({ QStringLiteral("runs-dir"), QStringLiteral("Folder that holds the runs."), QStringLiteral("DIR") });
+    parser.addOption({ QStringLiteral("screenshots"),
+        QStringLiteral("Save pictures of every panel with the given runs to DIR, then leave."), QStringLiteral("DIR") });
+    parser.addPositionalArgument(
+        QStringLiteral("RUN"), QStringLiteral("Run directories to open, also ones that are still being written."), QStringLiteral("[RUN...]"));
+
+    Application::setNames();
+    if (needsNoWindow(argc, argv)) {
+        const QCoreApplication application(argc, argv);
+        parser.process(application);
+        return 0;
+    }
+    Application application(argc, argv);
+    parser.process(application);
+    pha::ui::StudioOptions options;
+    options.demo = parser.isSet(QStringLiteral("demo"));
+    options.runsFolder = pha::ui::toPath(parser.value(QStringLiteral("runs-dir")));
+    options.screenshots = pha::ui::toPath(parser.value(QStringLiteral("screenshots")));
+    for (const auto& run : parser.positionalArguments()) options.runs.push_back(pha::ui::toPath(run));
+    return application.run(options);
+}

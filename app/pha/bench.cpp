@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/command.h"
+#include "app/pha/signals.h"
+#include "app/pha/terminal.h"
+
+#include "engine/base/error.h"
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+namespace pha::cli {
+
+namespace {
+
+struct Options {
+    BenchRequest request;
+    std::string presets, contexts = "256,1024";
+    DeviceOptions device;
+    bool json = false;
+};
+
+Json toJson(const BenchRow& row)
+{
+    return { { "preset", row.preset }, { "mode", row.mode }, { "device", row.device }, { "precision", row.precision },
+        { "context", row.context }, { "batch", row.batch }, { "parameters", row.parameters },
+        { "tokens_per_second", row.tokensPerSecond }, { "spread", row.spread }, { "peak_bytes", row.peakBytes },
+        { "flops_per_second", row.flopsPerSecond }, { "gemm_share", row.gemmShare } };
+}
+
+/// The small sisters, which any machine measures in a minute.
+std::vector<std::string> tinyPresets()
+{
+    std::vector<std::string> names;
+    for (const auto& preset : presets())
+        if (preset.name.ends_with("-tiny")) names.push_back(preset.name);
+    return names;
+}
+
+BenchRequest request(const Options& options, const CLI::App& command)
+{
+    auto request = options.request;
+    request.presets = command.count("--presets") > 0 ? splitCommas(options.presets) : tinyPresets();
+    for (const auto& name : request.presets) findPreset(name);
+    for (const auto& part : splitCommas(options.contexts)) {
+        request.contexts.push_back(parseInteger("--contexts", part));
+        checkRange("--contexts", request.contexts.back(), 2, 1 << 20);
+    }
+    checkRange("--batch-tokens", request.batchTokens, 1, 1 << 30);
+    checkRange("--repeats", request.repeats, 1, 1000);
+    checkRange("--threads", request.threads, 0, 1024);
+    request.device = options.device.device;
+    request.precision = options.device.precision;
+    return request;
+}
+
+/// Columns of fixed width: rows are shown as they are measured.
+constexpr auto rowFormat = "{:<20} {:>8} {:>6} {:>12} {:>14} {:>8} {:>10} {:>12} {:>8}";
+
+void printRow(const BenchRow& row)
+{
+    printLine(fmt::format(rowFormat, row.preset, row.context, row.batch, withThousands(row.parameters),
+        fmt::format("{:.0f}", row.tokensPerSecond), fmt::format("{:.1f} %", 100 * row.spread),
+        inBytes(double(row.peakBytes)), fmt::format("{:.1f}", row.flopsPerSecond / 1e9),
+        fmt::format("{:.1f} %", 100 * row.gemmShare)));
+    flushOutput();
+}
+
+int bench(const Options& options, const CLI::App& command)
+{
+    const auto what = request(options, command);
+    StopOnSignal stop;
+    auto& engine = loadEngine();
+    const auto info = engine.info();
+    if (!info.warning.empty()) note("pha: warning: " + oneLine(info.warning));
+    if (!options.json) {
+        printLine(fmt::format(
+            "{}, median of {}; LibTorch {}, {}", what.mode, what.repeats, info.libtorch, info.cpuCapability));
+        printLine(fmt::format(
+            rowFormat, "preset", "context", "batch", "parameters", "tokens/s", "spread", "peak", "GFLOP/s", "of GEMM"));
+        flushOutput();
+    }
+    const auto rows = engine.bench(
+        what,
+        [&](const BenchRow& row) {
+            if (options.json)
+                note(fmt::format("{} at {}: {:.0f} tokens/s", row.preset, row.context, row.tokensPerSecond));
+            else
+                printRow(row);
+        },
+        stop.token());
+    if (StopOnSignal::received()) throw Error("the benchmark was stopped", "start it again");
+    if (options.json) {
+        Json json { { "libtorch", info.libtorch }, { "blas", info.blas }, { "cpu", info.cpuCapability },
+            { "rows", Json::array() } };
+        for (const auto& row : rows) json["rows"].push_back(toJson(row));
+        printJson(json);
+    }
+    return 0;
+}
+
+} // namespace
+
+void addBench(CLI::App& root, Program& program)
+{
+    auto* command = root.add_subcommand("bench", "Throughput and peak memory of several models side by side");
+    auto options = std::make_shared<Options>();
+    auto& request = options->request;
+    options->device.precision = request.precision;
+    command->add_option("--presets", options->presets, "Presets separated by commas; all of size tiny if left out");
+    command->add_option("--contexts", options->contexts, "Context lengths separated by commas")->capture_default_str();
+    command->add_option("--mode", request.mode, "train, forward or decode")
+        ->check(CLI::IsMember({ "train", "forward", "decode" }))
+        ->capture_default_str();
+    command->add_option("--batch-tokens", request.batchTokens, "Tokens a step")->capture_default_str();
+    command->add_option("--repeats", request.repeats, "Measurements; the median counts")->capture_default_str();
+    command->add_option("--threads", request.threads, "CPU threads; 0 lets the program choose")->capture_default_str();
+    options->device.addDevice(*command);
+    options->device.addPrecision(*command);
+    command->add_flag("--json", options->json, "One JSON document");
+    command->footer("Example: pha bench --presets pha-tiny,transformer-tiny --contexts 256,1024 --mode train");
+    command->callback(
+        [options, command, &program] { program.action = [options, command] { return bench(*options, *command); }; });
+}
+
+} // namespace pha::cli

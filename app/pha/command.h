@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace pha::cli {
+
+/// What the command line asks for: a sub-command stores its work here while it is parsed, `main` runs it afterwards, so
+/// that errors of the work never pass through the parser. Returns the exit code.
+struct Program {
+    std::function<int()> action;
+};
+
+// One file each. They add the sub-command with its options, help and example.
+void addTrain(CLI::App& root, Program& program);
+void addEval(CLI::App& root, Program& program);
+void addGenerate(CLI::App& root, Program& program);
+void addInspect(CLI::App& root, Program& program);
+void addCompare(CLI::App& root, Program& program);
+void addBench(CLI::App& root, Program& program);
+void addData(CLI::App& root, Program& program);
+void addLogits(CLI::App& root, Program& program);
+void addSelftest(CLI::App& root, Program& program);
+void addPresets(CLI::App& root, Program& program);
+
+/// `pha --version`: program, LibTorch, BLAS, devices.
+int printVersion();
+
+/// "a,b,,c" to its parts; empty parts are kept, so that callers can refuse them.
+std::vector<std::string> splitCommas(const std::string& text);
+/// A whole decimal integer and nothing else. Throws ConfigError naming `what`.
+std::int64_t parseInteger(const std::string& what, const std::string& text);
+/// A finite number and nothing else. Throws ConfigError naming `what`.
+double parseNumber(const std::string& what, const std::string& text);
+/// Throws ConfigError naming `what` unless minimum <= value <= maximum.
+void checkRange(const std::string& what, std::int64_t value, std::int64_t minimum, std::int64_t maximum);
+
+/// --device and --precision of the commands that load a network.
+struct DeviceOptions {
+    std::string device = "auto", precision = "fp32";
+    void addDevice(CLI::App& command);
+    void addPrecision(CLI::App& command);
+};
+
+} // namespace pha::cli

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/command.h"
+#include "app/pha/mix_options.h"
+#include "app/pha/progress.h"
+#include "app/pha/signals.h"
+#include "app/pha/terminal.h"
+
+#include "engine/base/error.h"
+#include "engine/engine.h"
+#include "engine/run/metrics.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <csignal>
+#include <limits>
+#include <optional>
+
+namespace pha::cli {
+
+namespace {
+
+struct Options : DeviceOptions {
+    std::string target;
+    EvaluateOptions evaluate;
+    MixOptions mix;
+    bool json = false;
+};
+
+Json toJson(const Evaluation& result, std::int64_t step)
+{
+    auto json = eventToJson(result.figures);
+    json["step"] = step;
+    json["data"] = result.data;
+    json["tokenizer"] = result.tokenizer;
+    if (!result.recall.bins.empty()) json["recall"] = eventToJson(result.recall);
+    return json;
+}
+
+std::string protocol(const EvalEvent& figures)
+{
+    if (figures.stride <= 0 || figures.stride == figures.context)
+        return fmt::format("disjoint windows of {} tokens", figures.context);
+    return fmt::format("sliding windows of {} tokens, stride {}", figures.context, figures.stride);
+}
+
+void printReport(const Evaluation& result, std::int64_t step)
+{
+    const auto& figures = result.figures;
+    printLine(fmt::format("{}, split {}, checkpoint of step {}", oneLine(result.data), figures.split, step));
+    printLine(fmt::format("protocol   {}", protocol(figures)));
+    printLine(fmt::format("tokenizer  {}\n", oneLine(result.tokenizer)));
+    const auto per = [&](std::int64_t count) {
+        return count > 0 ? figures.totalNll / double(count) : std::numeric_limits<double>::quiet_NaN();
+    };
+    Table table({ "unit", "count", "nats each", "perplexity", "bits each" });
+    const auto row = [&](const char* unit, std::int64_t count) {
+        table.add({ unit, withThousands(count), fmt::format("{:.4f}", per(count)), figure(std::exp(per(count))),
+            fmt::format("{:.4f}", per(count) / std::log(2.0)) });
+    };
+    row("token", figures.tokens);
+    row("word", figures.words);
+    row("byte", figures.bytes);
+    print(table.text());
+    if (figures.floorNll)
+        printLine(fmt::format(
+            "\nexact floor of this text: {:.4f} nats per token, perplexity {}; the model is {:.4f} nats above it",
+            *figures.floorNll, figure(std::exp(*figures.floorNll)), figures.nll - *figures.floorNll));
+    if (!figures.note.empty()) printLine("with " + oneLine(figures.note));
+    printLine(fmt::format("{:.1f} s", figures.seconds));
+    if (result.recall.bins.empty()) return;
+    Table recall({ "words since the fact", "questions", "right", "a guess" });
+    for (const auto& bin : result.recall.bins)
+        recall.add({ fmt::format("{} to {}", bin.distanceFrom, bin.distanceTo - 1), withThousands(bin.count),
+            bin.count > 0 ? fmt::format("{:.1f} %", 100.0 * double(bin.correct) / double(bin.count)) : "",
+            fmt::format("{:.1f} %", 100 * bin.chance) });
+    print("\n" + recall.text());
+    printLine(
+        fmt::format("all: {:.1f} % right, a guess {:.1f} %", 100 * result.recall.accuracy, 100 * result.recall.chance));
+}
+
+/// What muting a branch or setting its weight did to the model.
+void printChange(const Evaluation& plain, const Evaluation& changed, const std::string& what)
+{
+    const auto& before = plain.figures;
+    const auto& after = changed.figures;
+    printLine(fmt::format("\nChange by {}: perplexity {} -> {} ({:+.2f} %), {:+.4f} nats per token", what,
+        figure(before.perplexity), figure(after.perplexity), 100 * (after.perplexity / before.perplexity - 1),
+        after.nll - before.nll));
+    if (!plain.recall.bins.empty())
+        printLine(
+            fmt::format("Recall {:.1f} % -> {:.1f} %", 100 * plain.recall.accuracy, 100 * changed.recall.accuracy));
+}
+
+void check(const Options& options, const CLI::App& command)
+{
+    const auto& evaluate = options.evaluate;
+    if (command.count("--context") > 0) checkRange("--context", evaluate.context, 2, 1 << 20);
+    if (command.count("--stride") > 0) checkRange("--stride", evaluate.stride, 1, 1 << 20);
+    if (command.count("--max-tokens") > 0)
+        checkRange("--max-tokens", evaluate.maxTokens, 1, std::numeric_limits<std::int64_t>::max());
+    if (command.count("--data") > 0 && evaluate.data.empty())
+        throw ConfigError("--data", "", "a built-in corpus or a text file");
+    options.mix.check();
+}
+
+int eval(const Options& options, const CLI::App& command)
+{
+    check(options, command);
+    StopOnSignal stop;
+    ProgressView view(false);
+    const auto model = loadEngine().load(options.target, options.device, options.precision);
+    auto evaluate = options.evaluate;
+    const auto context = evaluate.context > 0 ? evaluate.context : model->config().training.context;
+    if (evaluate.stride > context)
+        throw ConfigError(
+            "--stride", std::to_string(evaluate.stride), "at most the context, " + std::to_string(context));
+    const auto changes = options.mix.resolve(model->config().model);
+    const auto plain = model->evaluate(evaluate, view, stop.token());
+    std::optional<Evaluation> changed;
+    if (!changes.empty() && !StopOnSignal::received()) {
+        evaluate.mix = changes;
+        changed = model->evaluate(evaluate, view, stop.token());
+    }
+    view.clearBar();
+    if (StopOnSignal::received()) throw Error("the evaluation was stopped", "start it again");
+    if (options.json) {
+        auto json = toJson(changed ? *changed : plain, model->step());
+        if (changed) json["plain"] = toJson(plain, model->step());
+        printJson(json);
+        return 0;
+    }
+    printReport(changed ? *changed : plain, model->step());
+    if (changed) printChange(plain, *changed, options.mix.description());
+    return 0;
+}
+
+} // namespace
+
+void addEval(CLI::App& root, Program& program)
+{
+    auto* command =
+        root.add_subcommand("eval", "Perplexity per token, per word and bits per byte; what each branch is worth");
+    auto options = std::make_shared<Options>();
+    options->evaluate.split = "test";
+    command->add_option("target", options->target, "Run directory or checkpoint")->required();
+    command->add_option("--data", options->evaluate.data, "Other text than the run's own: a built-in corpus or a file");
+    command->add_option("--split", options->evaluate.split, "train, valid or test")
+        ->check(CLI::IsMember({ "train", "valid", "test" }))
+        ->capture_default_str();
+    command->add_option("--context", options->evaluate.context, "Tokens per window; the run's context if left out");
+    command->add_option("--stride", options->evaluate.stride, "Tokens between windows; disjoint windows if left out");
+    command->add_option("--max-tokens", options->evaluate.maxTokens, "Score only so many tokens; all if left out");
+    options->mix.add(*command);
+    options->addDevice(*command);
+    options->addPrecision(*command);
+    command->add_flag("--json", options->json, "One JSON document");
+    command->footer("Layers count from 0. With --mute or --mix the plain model is scored too and the change is shown.\n"
+                    "Example: pha eval runs/pha-tiny-stories --mute all:attention");
+    command->callback(
+        [options, command, &program] { program.action = [options, command] { return eval(*options, *command); }; });
+}
+
+} // namespace pha::cli

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/command.h"
+#include "app/pha/progress.h"
+#include "app/pha/terminal.h"
+
+#include "engine/engine.h"
+#include "engine/run/metrics.h"
+
+#include <fmt/format.h>
+
+namespace pha::cli {
+
+namespace {
+
+struct Options : DeviceOptions {
+    std::string target;
+    bool json = false;
+};
+
+Json toJson(const ModelReport& report)
+{
+    Json parts = Json::object();
+    for (const auto& part : report.parts) parts[part.part] = part.count;
+    return { { "step", report.step }, { "parameters", report.parameters }, { "trainable", report.trainable },
+        { "parts", parts }, { "mixing", eventToJson(MixingEvent { report.step, report.mixing })["layers"] },
+        { "forward_flops_per_token", report.forwardFlopsPerToken },
+        { "cache_bytes_per_token", report.cacheBytesPerToken }, { "fixed_state_bytes", report.fixedStateBytes },
+        { "device", report.device }, { "precision", report.precision }, { "config", report.config.toJson() } };
+}
+
+int inspect(const Options& options)
+{
+    const auto report = loadEngine().load(options.target, options.device, options.precision)->inspect();
+    if (options.json) {
+        printJson(toJson(report));
+        return 0;
+    }
+    printLine(fmt::format("{}, step {}, {} on {}",
+        report.config.preset.empty() ? report.config.model.family : report.config.preset, report.step, report.precision,
+        report.device));
+    std::string section;
+    for (const auto& [group, field] : allFields()) {
+        if (group != "model") continue;
+        if (section != field.section) printLine("\n" + (section = field.section));
+        const auto value = report.config.get(field.name);
+        printLine(fmt::format(
+            "  {:<20} {}", field.name, oneLine(value.is_string() ? value.get<std::string>() : value.dump())));
+    }
+    Table parts({ "part", "parameters", "share" });
+    for (const auto& part : report.parts)
+        parts.add({ part.part, withThousands(part.count),
+            fmt::format(
+                "{:.1f} %", report.parameters > 0 ? 100.0 * double(part.count) / double(report.parameters) : 0.0) });
+    parts.add({ "total", withThousands(report.parameters), "" });
+    print("\n" + parts.text());
+    printLine(fmt::format("{} trainable", withThousands(report.trainable)));
+    if (const auto table = mixingTable(report.mixing); !table.empty()) print("\nMixing weights\n" + table);
+    printLine(fmt::format(
+        "\n{:.3g} FLOPs per token forward at context {}", report.forwardFlopsPerToken, report.config.training.context));
+    printLine(fmt::format("{} bytes of cache per token, {} bytes of fixed state",
+        withThousands(report.cacheBytesPerToken), withThousands(report.fixedStateBytes)));
+    return 0;
+}
+
+} // namespace
+
+void addInspect(CLI::App& root, Program& program)
+{
+    auto* command = root.add_subcommand(
+        "inspect", "Show configuration, parameters by part, mixing weights, FLOPs and cache of a model");
+    auto options = std::make_shared<Options>();
+    command->add_option("target", options->target, "Run directory or checkpoint")->required();
+    options->addDevice(*command);
+    options->addPrecision(*command);
+    command->add_flag("--json", options->json, "One JSON document");
+    command->footer("Example: pha inspect runs/pha-tiny-stories");
+    command->callback([options, &program] { program.action = [options] { return inspect(*options); }; });
+}
+
+} // namespace pha::cli

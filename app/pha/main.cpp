@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/command.h"
+#include "app/pha/signals.h"
+#include "app/pha/terminal.h"
+
+#include "engine/base/error.h"
+
+#include <fmt/format.h>
+
+#include <clocale>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+namespace pha::cli {
+
+namespace {
+
+int fail(const std::string& what, const std::string& advice, ExitCode code)
+{
+    flushOutput();
+    note("pha: error: " + oneLine(what) + "; " + oneLine(advice));
+    return int(code);
+}
+
+/// The command that was meant, for "run 'pha train --help'".
+std::string helpCommand(const CLI::App& root)
+{
+    std::string words = "pha";
+    const CLI::App* at = &root;
+    while (!at->get_subcommands().empty()) {
+        at = at->get_subcommands().front();
+        words += " " + at->get_name();
+    }
+    return words + " --help";
+}
+
+int parseFailure(const CLI::App& root, const CLI::ParseError& error)
+{
+    if (error.get_exit_code() == int(CLI::ExitCodes::Success)) { // --help
+        const CLI::App* at = &root;
+        while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+        print(at->help());
+        return int(ExitCode::Done);
+    }
+    std::string what = error.what();
+    while (!what.empty() && (what.back() == '.' || what.back() == '\n')) what.pop_back();
+    return fail(what, "run '" + helpCommand(root) + "'", ExitCode::Usage);
+}
+
+void addCommands(CLI::App& root, Program& program)
+{
+    addTrain(root, program);
+    addEval(root, program);
+    addGenerate(root, program);
+    addInspect(root, program);
+    addCompare(root, program);
+    addBench(root, program);
+    addData(root, program);
+    addLogits(root, program);
+    addSelftest(root, program);
+    addPresets(root, program);
+}
+
+int runProgram(int argc, char** argv)
+{
+    CLI::App root {
+        "PHA Studio: trains, measures and runs hybrid language models (attention, gated state space, feed-forward)."
+    };
+    root.name("pha");
+    root.require_subcommand(0, 1);
+    root.footer("Each command has --help with an example. First steps:\n"
+                "  pha train --preset pha-tiny --data stories\n"
+                "Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 4 diverged, 130/143 stopped by a signal.");
+    bool version = false;
+    root.add_flag("--version", version, "Print the versions of PHA Studio and LibTorch, the BLAS and the devices");
+    Program program;
+    addCommands(root, program);
+    try {
+        root.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return parseFailure(root, error);
+    }
+    if (version) return printVersion();
+    if (!program.action) return fail("no command given", "run 'pha --help' for the list", ExitCode::Usage);
+    return program.action();
+}
+
+/// The one place where exceptions end. A stop signal decides the exit code of work that it interrupted.
+int guarded(int argc, char** argv)
+{
+    const auto stopped = [] { return StopOnSignal::received(); };
+    try {
+        const int code = runProgram(argc, argv);
+        flushOutput();
+        if (outputFailed() && code == int(ExitCode::Done))
+            return fail("standard output could not be written", "check the disk or the program that reads it",
+                ExitCode::Failed);
+        return code;
+    } catch (const Error& error) {
+        if (stopped() && error.code() != ExitCode::Diverged) {
+            flushOutput();
+            note("pha: stopped");
+            return 128 + stopped();
+        }
+        return fail(error.problem(), error.advice(), error.code());
+    } catch (const std::bad_alloc&) {
+        return fail("not enough memory", "choose a smaller batch_size, context or model", ExitCode::Failed);
+    } catch (const std::exception& error) {
+        // Long traces of libraries end after their first line.
+        const std::string what = error.what();
+        return fail(what.substr(0, what.find('\n')), "run 'pha selftest' to check this machine", ExitCode::Failed);
+    }
+}
+
+} // namespace
+
+} // namespace pha::cli
+
+int main(int argc, char** argv)
+{
+    std::setlocale(LC_CTYPE, ""); // characters only: numbers keep their points in every language
+    pha::cli::StopOnSignal::ignoreBrokenPipes();
+    return pha::cli::guarded(argc, argv);
+}

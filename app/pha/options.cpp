@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/command.h"
+
+#include "engine/base/error.h"
+#include "engine/config/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace pha::cli {
+
+std::vector<std::string> splitCommas(const std::string& text)
+{
+    std::vector<std::string> parts;
+    std::size_t from = 0;
+    for (auto comma = text.find(','); comma != std::string::npos; comma = text.find(',', from)) {
+        parts.push_back(text.substr(from, comma - from));
+        from = comma + 1;
+    }
+    parts.push_back(text.substr(from));
+    return parts;
+}
+
+std::int64_t parseInteger(const std::string& what, const std::string& text)
+{
+    std::int64_t value = 0;
+    const auto* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || at != end) throw ConfigError(what, text, "an integer");
+    return value;
+}
+
+double parseNumber(const std::string& what, const std::string& text)
+{
+    double value = 0;
+    const auto* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || at != end || !std::isfinite(value)) throw ConfigError(what, text, "a finite number");
+    return value;
+}
+
+void checkRange(const std::string& what, std::int64_t value, std::int64_t minimum, std::int64_t maximum)
+{
+    if (value < minimum || value > maximum)
+        throw ConfigError(what, std::to_string(value), fmt::format("an integer from {} to {}", minimum, maximum));
+}
+
+namespace {
+
+/// The choices come from the list of fields, so that help, check and configuration cannot differ.
+void addChoice(CLI::App& command, const std::string& field, std::string& value)
+{
+    const auto& fields = allFields();
+    const auto entry =
+        std::find_if(fields.begin(), fields.end(), [&](const GroupedField& f) { return f.field.name == field; });
+    command.add_option("--" + field, value, entry->field.help)
+        ->check(CLI::IsMember(entry->field.choices))
+        ->capture_default_str();
+}
+
+} // namespace
+
+void DeviceOptions::addDevice(CLI::App& command) { addChoice(command, "device", device); }
+void DeviceOptions::addPrecision(CLI::App& command) { addChoice(command, "precision", precision); }
+
+} // namespace pha::cli

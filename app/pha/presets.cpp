@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/command.h"
+#include "app/pha/terminal.h"
+
+#include "engine/config/config.h"
+
+#include <fmt/format.h>
+
+namespace pha::cli {
+
+namespace {
+
+struct Options {
+    std::string name;
+    bool json = false;
+};
+
+ModelCosts costs(const Preset& preset) { return modelCosts(preset.config.model, preset.config.training.context); }
+
+Json summary(const Preset& preset)
+{
+    const auto counts = costs(preset);
+    const auto& model = preset.config.model;
+    return { { "name", preset.name }, { "parameters", counts.parameters }, { "trainable", counts.trainable },
+        { "layers", model.layers }, { "width", model.width }, { "vocabulary", model.vocabulary },
+        { "summary", preset.summary } };
+}
+
+int printOne(const Options& options)
+{
+    const auto& preset = findPreset(options.name);
+    const auto counts = costs(preset);
+    if (options.json) {
+        auto json = summary(preset);
+        json["forward_flops_per_token"] = counts.forwardFlopsPerToken;
+        json["parts"] = Json::object();
+        for (const auto& part : counts.parts) json["parts"][part.part] = part.count;
+        json["config"] = preset.config.toJson();
+        printJson(json);
+        return 0;
+    }
+    printLine(preset.name + ": " + preset.summary);
+    printLine(fmt::format(
+        "{} parameters, {} of them trainable\n", withThousands(counts.parameters), withThousands(counts.trainable)));
+    Table parts({ "part", "parameters" });
+    for (const auto& part : counts.parts) parts.add({ part.part, withThousands(part.count) });
+    print(parts.text());
+    std::string section;
+    for (const auto& [group, field] : allFields()) {
+        if (section != field.section) printLine("\n" + (section = field.section));
+        const auto value = preset.config.get(field.name);
+        printLine(fmt::format("  {:<20} {}", field.name, value.is_string() ? value.get<std::string>() : value.dump()));
+    }
+    return 0;
+}
+
+int printAll(const Options& options)
+{
+    if (options.json) {
+        auto list = Json::array();
+        for (const auto& preset : presets()) list.push_back(summary(preset));
+        printJson(list);
+        return 0;
+    }
+    Table table({ "preset", "parameters", "trainable", "layers", "width", "summary" });
+    for (const auto& preset : presets()) {
+        const auto counts = costs(preset);
+        const auto& model = preset.config.model;
+        table.add({ preset.name, withThousands(counts.parameters), withThousands(counts.trainable),
+            std::to_string(model.layers), std::to_string(model.width), preset.summary });
+    }
+    print(table.text());
+    return 0;
+}
+
+} // namespace
+
+void addPresets(CLI::App& root, Program& program)
+{
+    auto* command =
+        root.add_subcommand("presets", "List the presets with their exact parameter counts, or show one whole");
+    auto options = std::make_shared<Options>();
+    command->add_option("name", options->name, "Preset to show with every field");
+    command->add_flag("--json", options->json, "One JSON document");
+    command->footer("Example: pha presets pha-tiny");
+    command->callback([options, &program] {
+        program.action = [options] { return options->name.empty() ? printAll(*options) : printOne(*options); };
+    });
+}
+
+} // namespace pha::cli

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/config/config.h"
+#include "engine/events.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace pha::cli {
+
+/// Shows on stderr what the engine reports: one live bar on a terminal, a plain line every ten seconds elsewhere, and
+/// lines for evaluations, samples and checkpoints. With `json` the events also go to stdout, one document a line. Keeps
+/// the last event of each kind for the summary. Used from one thread.
+class ProgressView : public EventSink {
+public:
+    explicit ProgressView(bool json)
+        : json_(json)
+    {
+    }
+    ~ProgressView() override;
+    void setSteps(std::int64_t steps) { steps_ = steps; }
+    void publish(const Event& event) override;
+    void clearBar();
+
+    std::optional<StepEvent> lastStep;
+    std::optional<EvalEvent> lastEval; ///< of the validation split
+    std::optional<MixingEvent> lastMixing;
+    std::optional<SampleEvent> lastSample;
+    std::optional<ReferenceEvent> references;
+    std::optional<StatusEvent> lastStatus;
+    std::string lastCheckpoint;
+
+private:
+    using Clock = std::chrono::steady_clock;
+    void show(const StepEvent& event);
+    void show(const MixingEvent& event) { lastMixing = event; }
+    void show(const EvalEvent& event);
+    void show(const RecallEvent& event);
+    void show(const SampleEvent& event);
+    void show(const CheckpointEvent& event);
+    void show(const StatusEvent& event);
+    void show(const CommandEvent& event);
+    void show(const ReferenceEvent& event);
+    void show(const ProgressEvent& event);
+
+    std::string stepLine(const StepEvent& event) const;
+    void line(const std::string& text);
+    void bar(const std::string& text);
+    bool due(Clock::duration interval); ///< true at most once an interval
+
+    bool json_ = false, barShown_ = false;
+    std::int64_t steps_ = 0;
+    Clock::time_point started_ = Clock::now(), shown_ {};
+    std::string activity_; ///< what the last ProgressEvent was about
+    double secondsPerStep_ = 0, stepSeconds_ = 0; ///< smoothed; active time at the last step
+};
+
+/// "71 % of the gap between the unigram line and the floor is closed", for summaries; nothing without a floor.
+std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references, const EvalEvent& eval);
+
+/// Mixing weights in per cent, one row a layer, with the average.
+std::string mixingTable(const std::vector<LayerMix>& layers);
+
+} // namespace pha::cli

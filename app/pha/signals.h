@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <stop_token>
+#include <thread>
+
+namespace pha::cli {
+
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request. The first one asks the work to end in order; a second one
+/// leaves the process at once. Lives as long as the work that it stops; one at a time.
+class StopOnSignal {
+public:
+    StopOnSignal();
+    ~StopOnSignal();
+    StopOnSignal(const StopOnSignal&) = delete;
+    StopOnSignal& operator=(const StopOnSignal&) = delete;
+
+    std::stop_token token() const { return source_.get_token(); }
+    void requestStop() { source_.request_stop(); }
+
+    /// The signal that arrived, 0 if none did. Stays after the object is gone.
+    static int received();
+    /// A reader that goes away must not end a training run: a write then fails instead.
+    static void ignoreBrokenPipes();
+
+private:
+    std::stop_source source_;
+    int pipe_[2] = { -1, -1 };
+    std::thread watcher_;
+};
+
+} // namespace pha::cli

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/terminal.h"
+
+#include <fmt/format.h>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace pha::cli {
+
+namespace {
+
+bool failed = false;
+
+/// Columns that UTF-8 text takes; every character counts as one, which is right for all that tables hold.
+std::size_t columns(const std::string& text)
+{
+    return std::size_t(
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+bool looksNumeric(const std::string& cell)
+{
+    return !cell.empty()
+        && (std::isdigit(static_cast<unsigned char>(cell[0]))
+            || ((cell[0] == '-' || cell[0] == '+') && cell.size() > 1));
+}
+
+} // namespace
+
+bool outputIsTerminal() { return isatty(STDOUT_FILENO) == 1; }
+bool errorIsTerminal() { return isatty(STDERR_FILENO) == 1; }
+
+int errorWidth()
+{
+    winsize size {};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void print(std::string_view text)
+{
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) failed = true;
+}
+
+void printLine(std::string_view text)
+{
+    print(text);
+    print("\n");
+}
+
+void printJson(const Json& json) { printLine(json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
+
+void flushOutput()
+{
+    if (std::fflush(stdout) != 0) failed = true;
+}
+
+bool outputFailed() { return failed; }
+
+void note(std::string_view text)
+{
+    const auto line = std::string(text) + "\n";
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+std::string harmless(std::string_view text)
+{
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto c = static_cast<unsigned char>(text[i]);
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) continue;
+        // C1 controls are two bytes in UTF-8: C2 80 to C2 9F.
+        if (c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
+            ++i;
+            continue;
+        }
+        out += text[i];
+    }
+    return out;
+}
+
+std::string oneLine(std::string_view text)
+{
+    auto out = harmless(text);
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+    return out;
+}
+
+std::string withThousands(std::int64_t value)
+{
+    auto digits = fmt::format("{}", value);
+    const std::size_t first = value < 0 ? 1 : 0;
+    for (auto at = std::int64_t(digits.size()) - 3; at > std::int64_t(first); at -= 3)
+        digits.insert(std::size_t(at), ",");
+    return digits;
+}
+
+std::string inMillions(std::int64_t value)
+{
+    return fmt::format("{:.{}f} M", double(value) / 1e6, value >= 100'000'000 ? 1 : value >= 10'000'000 ? 2 : 3);
+}
+
+std::string inBytes(double bytes)
+{
+    static const char* const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+    std::size_t unit = 0;
+    while (bytes >= 1024 && unit + 1 < std::size(units)) {
+        bytes /= 1024;
+        ++unit;
+    }
+    return fmt::format("{:.{}f} {}", bytes, unit == 0 || bytes >= 100 ? 0 : 1, units[unit]);
+}
+
+std::string duration(double seconds)
+{
+    if (!std::isfinite(seconds) || seconds < 0) return "?";
+    const auto all = std::int64_t(std::lround(std::min(seconds, 1e9)));
+    const auto hours = all / 3600, minutes = all / 60 % 60, rest = all % 60;
+    return hours > 0 ? fmt::format("{}:{:02}:{:02}", hours, minutes, rest) : fmt::format("{}:{:02}", minutes, rest);
+}
+
+std::string figure(double value) { return std::isfinite(value) ? fmt::format("{:.4g}", value) : "not finite"; }
+
+Table::Table(std::vector<std::string> header) { rows_.push_back(std::move(header)); }
+
+void Table::add(std::vector<std::string> row)
+{
+    row.resize(rows_.front().size());
+    rows_.push_back(std::move(row));
+}
+
+std::string Table::text() const
+{
+    const auto count = rows_.front().size();
+    std::vector<std::size_t> widths(count, 0);
+    std::vector<bool> right(count, rows_.size() > 1);
+    for (std::size_t r = 0; r < rows_.size(); ++r)
+        for (std::size_t c = 0; c < count; ++c) {
+            widths[c] = std::max(widths[c], columns(rows_[r][c]));
+            if (r > 0 && !rows_[r][c].empty() && !looksNumeric(rows_[r][c])) right[c] = false;
+        }
+    std::string out;
+    for (const auto& row : rows_) {
+        std::string line;
+        for (std::size_t c = 0; c < count; ++c) {
+            const std::string pad(widths[c] - columns(row[c]), ' ');
+            line += (c > 0 ? "  " : "") + (right[c] ? pad + row[c] : row[c] + pad);
+        }
+        line.erase(line.find_last_not_of(' ') + 1);
+        out += line + "\n";
+    }
+    return out;
+}
+
+} // namespace pha::cli

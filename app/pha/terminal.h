@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/base/json.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What the command writes: results on stdout, everything else on stderr.
+namespace pha::cli {
+
+bool outputIsTerminal();
+bool errorIsTerminal();
+int errorWidth(); ///< columns of the terminal behind stderr, 80 if unknown
+
+void print(std::string_view text); ///< stdout, kept in its buffer
+void printLine(std::string_view text);
+void printJson(const Json& json); ///< one line; invalid UTF-8 becomes U+FFFD
+void flushOutput();
+bool outputFailed(); ///< a write to stdout did not arrive (disk full, reader gone)
+void note(std::string_view text); ///< one line on stderr
+
+/// Text of a model or a file as it may be shown: escape sequences and control characters (C0 but newline and tab, DEL,
+/// C1) are dropped, so that no text can move the cursor, recolour or retitle a terminal.
+std::string harmless(std::string_view text);
+/// The same on one line: newlines and tabs become spaces.
+std::string oneLine(std::string_view text);
+
+std::string withThousands(std::int64_t value); ///< "1,234,567"
+std::string inMillions(std::int64_t value); ///< "12.3 M"
+std::string inBytes(double bytes); ///< "1.5 GiB"
+std::string duration(double seconds); ///< "1:02:03", "2:03"
+std::string figure(double value); ///< four significant digits, "not finite" where it is not
+
+/// A table in plain text: columns padded to their widest cell, numbers to the right.
+class Table {
+public:
+    explicit Table(std::vector<std::string> header);
+    void add(std::vector<std::string> row);
+    std::string text() const;
+
+private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+} // namespace pha::cli

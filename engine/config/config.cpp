@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/config/config.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+#include <type_traits>
+
+namespace pha {
+
+namespace {
+
+/// The three groups in display order: visit(name, struct).
+template <class Config, class Visit> void eachGroup(Config& config, Visit&& visit)
+{
+    visit("model", config.model);
+    visit("data", config.data);
+    visit("training", config.training);
+}
+
+template <class Group, class Visit> void eachField(Group& group, Visit&& visit)
+{
+    std::remove_const_t<Group>::fields(group, visit);
+}
+
+template <class Member> void assign(const Field& field, Member& member, const Json& value)
+{
+    field.check(value);
+    // An integer may be written 1e3 in JSON, which reads as a double; check() has made sure that it is whole.
+    if constexpr (std::is_same_v<Member, std::int64_t>)
+        member = value.is_number_float() ? std::int64_t(value.get<double>()) : value.get<std::int64_t>();
+    else
+        member = value.get<Member>();
+}
+
+/// A key is foreign text until it is known to be a field's name.
+std::string keyShown(const std::string& key)
+{
+    const bool plain = !key.empty() && key.size() <= 40
+        && key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+    return plain ? key : inQuotes(key);
+}
+
+[[noreturn]] void unknownKey(const std::string& key, const std::vector<std::string>& known)
+{
+    throw ConfigError(keyShown(key), "not a known key", "a field's name (the nearest is " + nearestName(key, known) + ")");
+}
+
+std::vector<std::string> fieldNames()
+{
+    std::vector<std::string> names;
+    for (const auto& [group, field] : allFields()) names.push_back(field.name);
+    return names;
+}
+
+/// Every field on its own. Structs can be filled without set(), so this cannot be left to it.
+template <class Group> void checkFields(const Group& group)
+{
+    eachField(group, [](const Field& field, const auto& member) { field.check(Json(member)); });
+}
+
+template <class Group> Json groupJson(const Group& group)
+{
+    auto json = Json::object();
+    eachField(group, [&](const Field& field, const auto& member) { json[field.name] = member; });
+    return json;
+}
+
+/// Puts one key of a file where it belongs. `group` is the object that it stood in, empty for a flat one.
+void take(RunConfig& config, std::set<std::string>& seen, const std::string& group, const std::string& key, const Json& value)
+{
+    if (!seen.insert(key).second) throw ConfigError(keyShown(key), "given twice", "each key once");
+    for (const auto& known : allFields())
+        if (!group.empty() && known.field.name == key && known.group != group)
+            throw ConfigError(key, "in " + group, "it in " + known.group);
+    config.setJson(key, value);
+}
+
+const std::array<std::string, 3> branchOrder { "gss", "attention", "ffn" };
+
+void checkBranches(const std::string& branches)
+{
+    const auto expectation = "some of " + joinList({ branchOrder.begin(), branchOrder.end() }) + ", each at most once";
+    const auto parts = splitList(branches);
+    if (parts.empty()) throw ConfigError("branches", "", expectation);
+    std::set<std::string> seen;
+    for (const auto& part : parts) {
+        const bool known = std::count(branchOrder.begin(), branchOrder.end(), part) > 0;
+        if (!known || !seen.insert(part).second) throw ConfigError("branches", inQuotes(branches), expectation);
+    }
+}
+
+void checkHeads(const ModelConfig& m)
+{
+    if (m.width % m.queryHeads != 0)
+        throw ConfigError("query_heads", std::to_string(m.queryHeads),
+            "a number that divides the width " + std::to_string(m.width) + " without remainder");
+    if (m.headWidth() % 2 != 0)
+        throw ConfigError("query_heads", std::to_string(m.queryHeads),
+            "heads of even width, which rotary positions need; " + std::to_string(m.width) + " / "
+                + std::to_string(m.queryHeads) + " is " + std::to_string(m.headWidth()));
+    if (m.queryHeads % m.kvHeads != 0)
+        throw ConfigError("kv_heads", std::to_string(m.kvHeads),
+            "a number that divides the " + std::to_string(m.queryHeads) + " query heads without remainder");
+}
+
+/// The prior's weights, each above 0 (a KL to 0 is infinite) and together 1.
+std::vector<double> priorWeights(const std::string& prior)
+{
+    const std::string expectation = "numbers above 0 that add up to 1, separated by commas";
+    std::vector<double> weights;
+    double sum = 0;
+    for (const auto& part : splitList(prior)) {
+        const auto weight = parseNumber(part);
+        if (!weight || !(*weight > 0)) throw ConfigError("prior", inQuotes(prior), expectation);
+        weights.push_back(*weight);
+        sum += *weight;
+    }
+    constexpr double rounding = 0.0101; // 0.33,0.33,0.33 is meant well
+    if (!(std::abs(sum - 1) <= rounding)) throw ConfigError("prior", inQuotes(prior), expectation);
+    return weights;
+}
+
+} // namespace
+
+std::vector<std::string> ModelConfig::branchList() const
+{
+    const auto given = splitList(branches);
+    std::vector<std::string> ordered;
+    for (const auto& branch : branchOrder)
+        if (std::count(given.begin(), given.end(), branch) > 0) ordered.push_back(branch);
+    return ordered;
+}
+
+void ModelConfig::validate() const
+{
+    checkFields(*this);
+    checkBranches(branches);
+    const auto list = branchList();
+    const auto has = [&](const char* branch) { return std::count(list.begin(), list.end(), branch) > 0; };
+    if (has("attention")) checkHeads(*this);
+    if (has("gss") && gssKind == "mehta" && gssKernel == "s4d" && gssState % 2 != 0)
+        throw ConfigError("gss_state", std::to_string(gssState), "an even number, since s4d keeps pairs of states");
+}
+
+void DataConfig::validate() const
+{
+    checkFields(*this);
+    if (trim(data).empty()) throw ConfigError("data", "", "the name of a corpus or the path of a text file");
+}
+
+void TrainingConfig::validate() const
+{
+    checkFields(*this);
+    (void)priorWeights(prior);
+}
+
+void RunConfig::validate() const
+{
+    model.validate();
+    data.validate();
+    training.validate();
+    const auto branches = model.branchList();
+    const auto K = branches.size();
+    if (training.priorWeight > 0 && priorWeights(training.prior).size() != K)
+        throw ConfigError("prior", inQuotes(training.prior),
+            std::to_string(K) + " numbers, one for each branch of " + joinList(branches));
+    if (training.entropyBonus > 0 && K < 2)
+        throw ConfigError("entropy_bonus", formatNumber(training.entropyBonus), "0, since a single branch has no mixing entropy");
+    if (training.branchDropout > 0 && K < 2)
+        throw ConfigError("branch_dropout", formatNumber(training.branchDropout), "0, since a single branch cannot be dropped");
+    if (training.attentionCost > 0 && std::count(branches.begin(), branches.end(), "attention") == 0)
+        throw ConfigError("attention_cost", formatNumber(training.attentionCost), "0, since no branch is attention");
+}
+
+void RunConfig::set(const std::string& key, const std::string& text)
+{
+    for (const auto& [group, field] : allFields())
+        if (field.name == key) return setJson(key, field.parse(text));
+    unknownKey(key, fieldNames());
+}
+
+void RunConfig::setJson(const std::string& key, const Json& value)
+{
+    bool found = false;
+    eachGroup(*this, [&](const char*, auto& group) {
+        eachField(group, [&](const Field& field, auto& member) {
+            if (field.name != key) return;
+            assign(field, member, value);
+            found = true;
+        });
+    });
+    if (!found) unknownKey(key, fieldNames());
+}
+
+Json RunConfig::get(const std::string& key) const
+{
+    Json value;
+    eachGroup(*this, [&](const char*, const auto& group) {
+        eachField(group, [&](const Field& field, const auto& member) {
+            if (field.name == key) value = member;
+        });
+    });
+    if (value.is_null()) unknownKey(key, fieldNames());
+    return value;
+}
+
+Json RunConfig::toJson() const
+{
+    auto json = Json::object();
+    if (!preset.empty()) json["preset"] = preset;
+    eachGroup(*this, [&](const char* name, const auto& group) { json[name] = groupJson(group); });
+    return json;
+}
+
+RunConfig RunConfig::fromJson(const Json& json, const RunConfig& base)
+{
+    if (!json.is_object()) throw ConfigError("the configuration", json.type_name(), "a JSON object of keys and values");
+    static const std::set<std::string> groups { "model", "data", "training" };
+    static const std::set<std::string> aboutRun { "schema", "name", "created", "environment" };
+    bool grouped = false;
+    for (const auto& item : json.items()) grouped |= groups.count(item.key()) > 0 && item.value().is_object();
+    auto config = base;
+    std::set<std::string> seen;
+    for (const auto& item : json.items()) {
+        const auto& key = item.key();
+        const auto& value = item.value();
+        if (groups.count(key) && value.is_object()) {
+            for (const auto& inner : value.items()) take(config, seen, key, inner.key(), inner.value());
+        } else if (key == "preset") {
+            if (!value.is_string()) throw ConfigError("preset", value.type_name(), "the name of a preset");
+            config.preset = value.get<std::string>();
+        } else if (!grouped || !aboutRun.count(key)) { // a whole run.json is a configuration, too
+            take(config, seen, "", key, value);
+        }
+    }
+    return config;
+}
+
+const std::vector<GroupedField>& allFields()
+{
+    static const auto fields = [] {
+        std::vector<GroupedField> all;
+        RunConfig defaults;
+        eachGroup(defaults, [&](const char* name, auto& group) {
+            eachField(group, [&](const Field& field, auto&) { all.push_back({ name, field }); });
+        });
+        return all;
+    }();
+    return fields;
+}
+
+} // namespace pha

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/tokenizer_training.h"
+
+#include "engine/base/error.h"
+#include "engine/data/tokenizer_model.h"
+#include "engine/data/utf8.h"
+
+#include <sentencepiece_trainer.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace pha {
+
+namespace {
+
+constexpr std::size_t maxSample = std::size_t(6) << 20, sampleBlock = std::size_t(64) << 10; ///< bytes
+constexpr std::size_t maxSentence = 2000; ///< bytes; the library skips longer ones
+constexpr std::size_t maxRepeated = 100'000;
+constexpr double enoughCoverage = 0.99995; ///< of the characters of the sample
+constexpr std::int64_t specialPieces = 4, bytePieces = 256; ///< unknown, begin, end, newline
+constexpr std::int64_t minimumPieces = specialPieces + bytePieces + 16;
+
+/// Sentences of a long text: all of it, or blocks at even distances.
+class Sample {
+public:
+    explicit Sample(std::string_view text)
+    {
+        const std::size_t blocks = maxSample / sampleBlock;
+        if (text.size() <= maxSample) {
+            add(text);
+            return;
+        }
+        for (std::size_t i = 0; i < blocks; ++i) {
+            auto begin = text.size() / blocks * i;
+            while (begin < text.size() && (text[begin] & 0xC0) == 0x80) ++begin; // not inside a character
+            add(text.substr(begin, sampleBlock));
+        }
+    }
+
+    std::vector<std::string> sentences;
+
+private:
+    void add(std::string_view text)
+    {
+        for (std::size_t begin = 0; begin < text.size();) {
+            auto end = std::min(text.find('\n', begin), text.size());
+            if (end - begin > maxSentence) end = cut(text, begin);
+            if (end > begin) sentences.push_back(clean(text.substr(begin, end - begin)));
+            begin = end + (end < text.size() && text[end] == '\n');
+        }
+    }
+
+    /// End of a sentence that would be too long: before its last space, or at least not inside a character.
+    static std::size_t cut(std::string_view text, std::size_t begin)
+    {
+        const auto space = text.rfind(' ', begin + maxSentence);
+        if (space != std::string_view::npos && space > begin) return space;
+        auto end = begin + maxSentence;
+        while ((text[end] & 0xC0) == 0x80) --end;
+        return end;
+    }
+
+    /// Without what encoding never hands to sentencepiece: control characters, invalid bytes, its own mark for spaces.
+    static std::string clean(std::string_view text)
+    {
+        std::string sentence;
+        for (std::size_t at = 0; at < text.size();) {
+            const auto step = stepUtf8(text.substr(at));
+            const auto character = text.substr(at, step.length);
+            const bool kept = step.valid && static_cast<unsigned char>(character[0]) >= ' ' && character != spaceMark;
+            sentence += kept ? character : std::string_view(" ");
+            at += step.length;
+        }
+        return sentence;
+    }
+};
+
+/// The library takes its first pieces from what stands in two different words: one that always stands between the same
+/// neighbours would never become a piece. So each word that is not rare stands once more before a full stop and a comma.
+void repeatWords(std::vector<std::string>& sentences)
+{
+    std::map<std::string, std::size_t> words; // ordered: the same text gives the same model
+    for (const auto& sentence : sentences) {
+        for (std::size_t begin = 0; begin < sentence.size();) {
+            const auto end = std::min(sentence.find(' ', begin + 1), sentence.size());
+            auto word = std::string_view(sentence).substr(begin, end - begin);
+            while (!word.empty() && std::string_view(".,;:!?\"')").find(word.back()) != std::string_view::npos)
+                word.remove_suffix(1);
+            if (word.size() > 1 && word.size() < 64) ++words[std::string(word)];
+            begin = end;
+        }
+    }
+    std::size_t added = 0;
+    for (const auto& [word, count] : words) {
+        if (count < 3 || ++added > maxRepeated) continue;
+        sentences.push_back(word + ".");
+        sentences.push_back(word + ",");
+    }
+}
+
+/// Leaves out the characters that are too rare to deserve a piece each, so that single characters take at most half of the
+/// vocabulary; bytes spell them. (The library's own coverage option refuses to leave out more than two percent.)
+void dropRareCharacters(std::vector<std::string>& sentences, std::size_t most)
+{
+    std::map<std::string, std::size_t, std::less<>> counts;
+    std::size_t total = 0;
+    for (const auto& sentence : sentences) {
+        for (std::size_t at = 0; at < sentence.size(); ++total) {
+            const auto character = std::string_view(sentence).substr(at, stepUtf8(std::string_view(sentence).substr(at)).length);
+            const auto known = counts.find(character);
+            if (known != counts.end()) ++known->second;
+            else counts.emplace(character, 1);
+            at += character.size();
+        }
+    }
+    std::vector<std::pair<std::size_t, std::string_view>> common;
+    for (const auto& [character, count] : counts) common.emplace_back(count, character);
+    std::stable_sort(common.begin(), common.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::unordered_set<std::string_view> kept;
+    std::size_t covered = 0;
+    for (const auto& [count, character] : common) {
+        if (kept.size() == most || double(covered) >= enoughCoverage * double(total)) break;
+        kept.insert(character);
+        covered += count;
+    }
+    if (kept.size() == counts.size()) return;
+    for (auto& sentence : sentences) {
+        std::string rest;
+        for (std::size_t at = 0; at < sentence.size();) {
+            const auto character = std::string_view(sentence).substr(at, stepUtf8(std::string_view(sentence).substr(at)).length);
+            rest += kept.contains(character) ? character : std::string_view(" ");
+            at += character.size();
+        }
+        sentence = std::move(rest);
+    }
+}
+
+class Sentences final : public sentencepiece::SentenceIterator {
+public:
+    Sentences(const std::vector<std::string>& sentences, EventSink& progress, const std::stop_token& stop)
+        : sentences_(sentences)
+        , progress_(progress)
+        , stop_(stop)
+    {
+    }
+    bool done() const override { return at_ >= sentences_.size() || stop_.stop_requested(); }
+    void Next() override
+    {
+        if (++at_ % 4096 == 0)
+            progress_.publish(ProgressEvent { "reading text for the tokenizer", double(at_), double(sentences_.size()), "lines" });
+    }
+    const std::string& value() const override { return sentences_[at_]; }
+    sentencepiece::util::Status status() const override { return {}; }
+
+private:
+    const std::vector<std::string>& sentences_;
+    EventSink& progress_;
+    const std::stop_token& stop_;
+    std::size_t at_ = 0;
+};
+
+void throwIfStopped(const std::stop_token& stop)
+{
+    if (stop.stop_requested()) throw Error("training the tokenizer was stopped", "start again when you like");
+}
+
+} // namespace
+
+std::string trainTokenizerModel(const std::string& text, std::int64_t size, EventSink& progress, const std::stop_token& stop)
+{
+    throwIfStopped(stop);
+    if (size < minimumPieces)
+        throw DataError("tokenizer", std::to_string(size) + " pieces cannot hold the 256 bytes and some letters",
+            "set vocab_size to at least " + std::to_string(minimumPieces));
+    progress.publish(ProgressEvent { "training the tokenizer", 0, 0, "" });
+    auto sentences = Sample(text).sentences;
+    const auto room = size - specialPieces - bytePieces;
+    dropRareCharacters(sentences, std::size_t(room / 2));
+    const bool blank = std::all_of(sentences.begin(), sentences.end(),
+        [](const std::string& sentence) { return sentence.find_first_not_of(' ') == std::string::npos; });
+    if (blank) throw DataError("tokenizer", "the text has no characters to learn from", "give it a longer text");
+    repeatWords(sentences);
+    throwIfStopped(stop);
+
+    Sentences iterator(sentences, progress, stop);
+    std::string model;
+    const std::unordered_map<std::string, std::string> options { { "minloglevel", "4" }, { "model_type", "unigram" },
+        { "vocab_size", std::to_string(size) }, { "hard_vocab_limit", "false" }, { "byte_fallback", "true" },
+        { "normalization_rule_name", "identity" }, { "remove_extra_whitespaces", "false" }, { "add_dummy_prefix", "false" },
+        { "split_by_whitespace", "true" }, { "user_defined_symbols", "\n" }, { "character_coverage", "1.0" },
+        { "max_sentence_length", "16384" }, { "input_sentence_size", "0" }, { "self_test_sample_size", "0" },
+        { "num_threads", "2" }, { "unk_id", "0" }, { "bos_id", "1" }, { "eos_id", "2" }, { "pad_id", "-1" } };
+    const auto status = sentencepiece::SentencePieceTrainer::Train(options, &iterator, &model);
+    throwIfStopped(stop);
+    if (!status.ok())
+        throw DataError("tokenizer", "sentencepiece could not learn from this text (" + status.ToString() + ")",
+            "give it a longer text or another vocab_size");
+    progress.publish(ProgressEvent { "training the tokenizer", 1, 1, "" });
+    return model;
+}
+
+} // namespace pha

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/eval/loaded_model.h"
+#include "engine/eval/sampler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+namespace pha {
+
+namespace {
+
+constexpr std::size_t alternativesShown = 10;
+/// A prompt is read in pieces of this many tokens, so that a stop is answered and scores stay small.
+constexpr std::int64_t prefillPiece = 1024;
+
+std::vector<float> rowOf(const Tensor& logits)
+{
+    const auto row = logits.reshape({ -1 }).to(torch::kCPU, torch::kFloat).contiguous();
+    return { row.data_ptr<float>(), row.data_ptr<float>() + row.numel() };
+}
+
+/// Fills probability, entropy and alternatives of the token `id` that `logits` predicted.
+void describe(GeneratedToken& token, const std::vector<float>& logits, const Tokenizer& tokenizer)
+{
+    const auto p = probabilities(logits);
+    token.probability = p[std::size_t(token.id)];
+    for (const double x : p)
+        if (x > 0) token.entropy -= x * std::log(x);
+    std::vector<std::int32_t> order(p.size());
+    std::iota(order.begin(), order.end(), 0);
+    const auto shown = std::min(alternativesShown, order.size());
+    std::partial_sort(order.begin(), order.begin() + std::ptrdiff_t(shown), order.end(),
+        [&](auto a, auto b) { return p[std::size_t(a)] > p[std::size_t(b)] || (p[std::size_t(a)] == p[std::size_t(b)] && a < b); });
+    for (std::size_t i = 0; i < shown; ++i) {
+        std::int64_t repairs = 0;
+        token.alternatives.push_back({ order[i], repairUtf8(tokenizer.piece(order[i]), repairs), p[std::size_t(order[i])] });
+    }
+}
+
+} // namespace
+
+Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass, std::vector<std::int64_t> prompt,
+    const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop)
+{
+    using Clock = std::chrono::steady_clock;
+    const auto since = [](Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); };
+    const torch::NoGradGuard guard;
+    Generation result;
+    result.promptIds = prompt;
+    Sampler sampler(options.sampling);
+    const auto started = Clock::now();
+    const auto device = model.embedding().device();
+    auto state = model.freshState();
+
+    TextDecoder promptText;
+    const auto promptToken = [&](std::int64_t id, const std::vector<float>* logits) {
+        GeneratedToken token;
+        token.id = id;
+        token.prompt = true;
+        token.text = promptText.push(tokenizer.piece(std::int32_t(id)));
+        if (logits) describe(token, *logits, tokenizer);
+        onToken(token);
+    };
+    std::vector<float> logits;
+    for (std::int64_t first = 0; first < std::int64_t(prompt.size()) && !stop.stop_requested(); first += prefillPiece) {
+        const auto n = std::min(prefillPiece, std::int64_t(prompt.size()) - first);
+        const auto ids = torch::from_blob(prompt.data() + first, { 1, n }, torch::kLong).to(device);
+        const auto h = model.forward(ids, pass, &state);
+        if (options.promptProbabilities) {
+            const auto all = model.logits(h, pass).to(torch::kCPU);
+            for (std::int64_t t = 0; t < n; ++t) {
+                promptToken(prompt[std::size_t(first + t)], logits.empty() ? nullptr : &logits);
+                logits = rowOf(all.select(1, t));
+            }
+        } else {
+            logits = rowOf(model.logits(h.narrow(1, n - 1, 1), pass));
+        }
+    }
+
+    TextDecoder decoder;
+    for (std::int64_t n = 0; n < options.sampling.maxTokens && !stop.stop_requested(); ++n) {
+        GeneratedToken token;
+        std::tie(token.id, token.sampledProbability) = sampler.draw(logits, prompt);
+        token.text = decoder.push(tokenizer.piece(std::int32_t(token.id)));
+        if (n + 1 == options.sampling.maxTokens) token.text += decoder.flush();
+        describe(token, logits, tokenizer);
+        prompt.push_back(token.id);
+        result.text += token.text;
+        result.tokens.push_back(token);
+        if (n == 0) result.firstTokenSeconds = since(started);
+        onToken(token);
+        if (n + 1 == options.sampling.maxTokens) break;
+        const auto ids = torch::full({ 1, 1 }, token.id, torch::kLong).to(device);
+        logits = rowOf(model.logits(model.forward(ids, pass, &state), pass));
+    }
+    if (stop.stop_requested()) result.text += decoder.flush();
+    result.seconds = since(started);
+    const double writing = result.seconds - result.firstTokenSeconds;
+    if (result.tokens.size() > 1 && writing > 0) result.tokensPerSecond = double(result.tokens.size() - 1) / writing;
+    result.stateBytes = state.bytes();
+    return result;
+}
+
+} // namespace pha

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/eval/loaded_model.h"
+
+#include "engine/base/error.h"
+#include "engine/eval/evaluator.h"
+#include "engine/model/weights.h"
+#include "engine/run/atomic_file.h"
+#include "engine/run/run_directory.h"
+#include "engine/run/safetensors.h"
+#include "engine/system/device.h"
+
+#include <algorithm>
+
+namespace pha {
+
+namespace {
+struct SilentSink final : EventSink {
+    void publish(const Event&) override { }
+};
+
+/// A prompt longer than this is cut at the front; the note says so.
+constexpr std::size_t longestPrompt = 4 << 20;
+} // namespace
+
+NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step, std::shared_ptr<const Tokenizer> tokenizer,
+    std::shared_ptr<const Corpus> corpus, torch::Dtype matrix)
+    : model_(std::move(model))
+    , config_(std::move(config))
+    , step_(step)
+    , tokenizer_(std::move(tokenizer))
+    , corpus_(std::move(corpus))
+{
+    pass_.matrix = matrix;
+}
+
+void NetworkModel::beginJob() const { useThreads(int(config_.training.threads)); }
+
+std::shared_ptr<const Corpus> NetworkModel::corpusFor(const std::string& data, EventSink& progress, std::stop_token stop)
+{
+    const bool own = data.empty() || data == config_.data.data;
+    if (own && corpus_) return corpus_;
+    auto wanted = config_.data;
+    if (!own) wanted.data = data;
+    std::shared_ptr<const Corpus> corpus = Corpus::open(wanted, tokenizer_, progress, stop);
+    if (own) corpus_ = corpus;
+    return corpus;
+}
+
+void NetworkModel::checkMix(const std::vector<MixOverride>& mix) const
+{
+    const auto branches = config_.model.branchList();
+    for (const auto& m : mix) {
+        if (m.layer < -1 || m.layer >= config_.model.layers)
+            throw ConfigError("layer", std::to_string(m.layer), "a layer between 0 and " + std::to_string(config_.model.layers - 1));
+        if (std::find(branches.begin(), branches.end(), m.branch) == branches.end())
+            throw ConfigError("branch", m.branch, "one of " + config_.model.branches);
+        if (!std::isfinite(m.weight)) throw ConfigError("mixing weight", "not finite", "a number");
+    }
+}
+
+ModelReport NetworkModel::inspect()
+{
+    beginJob();
+    ModelReport report;
+    report.config = config_;
+    report.step = step_;
+    for (const auto& [name, tensor] : namedWeights(*model_)) {
+        report.parameters += tensor.numel();
+        if (tensor.requires_grad()) report.trainable += tensor.numel();
+        const auto part = parameterPart(name);
+        auto at = std::find_if(report.parts.begin(), report.parts.end(), [&](const auto& p) { return p.part == part; });
+        if (at == report.parts.end()) at = report.parts.insert(at, { part, 0 });
+        at->count += tensor.numel();
+    }
+    SilentSink silent;
+    report.mixing = measureMixing(*model_, corpusFor({}, silent, {})->split("valid"), config_.training.context);
+    const auto costs = modelCosts(config_.model, config_.training.context);
+    report.forwardFlopsPerToken = costs.forwardFlopsPerToken;
+    report.cacheBytesPerToken = std::int64_t(costs.cacheElementsPerToken) * (pass_.matrix == torch::kBFloat16 ? 2 : 4);
+    report.fixedStateBytes = std::int64_t(costs.fixedStateReals) * 4;
+    report.device = model_->embedding().device().str();
+    report.precision = precisionName(pass_.matrix);
+    return report;
+}
+
+Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progress, std::stop_token stop)
+{
+    beginJob();
+    checkMix(given.mix);
+    auto options = given;
+    if (options.context == 0) options.context = config_.training.context;
+    if (options.context < 1) throw ConfigError("context", std::to_string(options.context), "at least 1");
+    if (options.stride == 0) options.stride = options.context;
+    const auto corpus = corpusFor(options.data, progress, stop);
+    auto result = evaluateSplit(*model_, corpus->split(options.split), options, progress, stop);
+    result.figures.step = result.recall.step = step_;
+    result.data = corpus->description();
+    result.tokenizer = "sentencepiece, " + std::to_string(tokenizer_->size()) + " pieces, " + tokenizer_->fingerprint().substr(0, 12);
+    return result;
+}
+
+Generation NetworkModel::generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop)
+{
+    beginJob();
+    checkMix(options.mix);
+    auto prompt = options.promptIds;
+    std::string note;
+    if (prompt.empty()) {
+        std::string_view bytes = options.prompt;
+        if (bytes.size() > longestPrompt) {
+            bytes.remove_prefix(bytes.size() - longestPrompt);
+            note = "the prompt was cut to its last 4 MB";
+        }
+        std::int64_t repairs = 0;
+        const auto text = repairUtf8(bytes, repairs);
+        if (repairs > 0) note = std::to_string(repairs) + " invalid bytes of the prompt were replaced";
+        for (const auto id : tokenizer_->encode(text.empty() ? "\n" : text)) prompt.push_back(id);
+    }
+    for (const auto id : prompt)
+        if (id < 0 || id >= config_.model.vocabulary)
+            throw ConfigError("token", std::to_string(id), "an id between 0 and " + std::to_string(config_.model.vocabulary - 1));
+    auto pass = pass_;
+    pass.mix = &options.mix;
+    auto result = generateText(*model_, *tokenizer_, pass, std::move(prompt), options, onToken, stop);
+    result.note = note;
+    return result;
+}
+
+std::vector<GeneratedToken> NetworkModel::tokenize(const std::string& text)
+{
+    std::vector<GeneratedToken> all;
+    TextDecoder decoder;
+    std::int64_t repairs = 0;
+    for (const auto id : tokenizer_->encode(repairUtf8(text, repairs))) {
+        GeneratedToken token;
+        token.id = id;
+        token.text = decoder.push(tokenizer_->piece(id));
+        token.prompt = true;
+        all.push_back(token);
+    }
+    return all;
+}
+
+void NetworkModel::writeLogits(const std::vector<std::int64_t>& tokens, bool recurrent, const fs::path& out)
+{
+    const torch::NoGradGuard guard;
+    beginJob();
+    if (tokens.empty()) throw ConfigError("tokens", "", "at least one token id");
+    for (const auto id : tokens)
+        if (id < 0 || id >= config_.model.vocabulary)
+            throw ConfigError("tokens", std::to_string(id), "ids between 0 and " + std::to_string(config_.model.vocabulary - 1));
+    auto ids = torch::tensor(tokens, torch::kLong).unsqueeze(0).to(model_->embedding().device());
+    Tensor logits;
+    if (recurrent) {
+        auto state = model_->freshState();
+        std::vector<Tensor> rows;
+        for (std::int64_t t = 0; t < ids.size(1); ++t) rows.push_back(model_->logits(model_->forward(ids.narrow(1, t, 1), pass_, &state), pass_));
+        logits = torch::cat(rows, 1);
+    } else {
+        logits = model_->logits(model_->forward(ids, pass_), pass_);
+    }
+    writeTensors(out, { { "logits", logits.squeeze(0) } }, {});
+}
+
+std::shared_ptr<LoadedModel> loadNetwork(const fs::path& runOrCheckpoint, const std::string& deviceName, const std::string& precision)
+{
+    const auto device = chooseDevice(deviceName);
+    const auto folder = resolveCheckpoint(runOrCheckpoint);
+    const RunDirectory run(runOfCheckpoint(folder));
+    auto config = run.read().config;
+    auto model = readModel(folder / "model.safetensors");
+    std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(run.tokenizerFile());
+    if (tokenizer->size() != model->config().vocabulary)
+        throw CheckpointError(run.tokenizerFile().string(),
+            "the tokenizer has " + std::to_string(tokenizer->size()) + " pieces, the model " + std::to_string(model->config().vocabulary),
+            "restore the run's own tokenizer.model");
+    config.model = model->config();
+    const auto matrix = choosePrecision(precision, device, config.model, 1);
+    model->to(device);
+    if (matrix == torch::kBFloat16) {
+        const torch::NoGradGuard guard;
+        for (auto& [name, weight] : namedWeights(*model)) // only what project() multiplies; states and norms stay fp32
+            if (parameterKind(name, weight) == ParameterKind::Matrix && weight.dim() == 2) weight.set_data(weight.to(torch::kBFloat16));
+    }
+    model->eval();
+    const auto state = Json::parse(readFile(folder / "state.json"), nullptr, false);
+    const auto step = state.is_object() && state.contains("step") && state["step"].is_number_integer() ? state["step"].get<std::int64_t>() : 0;
+    return std::make_shared<NetworkModel>(std::move(model), config, step, std::move(tokenizer), nullptr, matrix);
+}
+
+} // namespace pha

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/config/config.h"
+#include "engine/model/context.h"
+#include "engine/model/ops.h"
+
+#include <memory>
+#include <string>
+
+namespace pha {
+
+/// One way of carrying information along a text. Reads the block's normalised input u (B,T,D) and returns (B,T,D).
+/// With a state it continues from what it has read before, for any T >= 1: the same function trains, reads a prompt in
+/// pieces and generates, so that the three cannot drift apart.
+class Branch : public torch::nn::Module {
+public:
+    /// `position` = tokens read before u; `state` null while training.
+    virtual Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) = 0;
+};
+
+/// Grouped query attention with normalised, rotated keys (models.md 2.3, 2.4). O(T) cache.
+class AttentionBranch final : public Branch {
+public:
+    explicit AttentionBranch(const ModelConfig& config);
+    Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
+
+private:
+    ModelConfig config_;
+    Tensor query_, key_, value_, output_, temperature_;
+};
+
+/// Gated state space layer after Mehta et al. without its outer norm and residual (models.md 4). O(1) state.
+class GssBranch final : public Branch {
+public:
+    explicit GssBranch(const ModelConfig& config);
+    Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
+    DiagonalSsm ssm() const; ///< discretised from the parameters
+
+private:
+    ModelConfig config_;
+    Tensor value_, input_, expand_, output_, normGain_, skip_, cRe_, cIm_;
+    Tensor a_, b_; ///< dss
+    Tensor logDt_, logARe_, aIm_; ///< s4d
+};
+
+/// Equation 2 of the PHA paper read literally (models.md 3.6): h_t = g_t (a h_{t-1} + v_t). O(1) state.
+class GatedRecurrenceBranch final : public Branch {
+public:
+    explicit GatedRecurrenceBranch(const ModelConfig& config);
+    Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
+
+private:
+    Tensor gate_, gateBias_, input_, filter_, output_, rho_;
+};
+
+/// SwiGLU (models.md 2.5): as the auxiliary branch and as the main network after the mix. No state.
+class FeedForward final : public Branch {
+public:
+    FeedForward(std::int64_t width, std::int64_t hidden);
+    Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
+
+private:
+    Tensor gate_, up_, down_;
+};
+
+/// "gss" -> GssBranch or GatedRecurrenceBranch, and so on: the one list of branches.
+std::shared_ptr<Branch> makeBranch(const std::string& name, const ModelConfig& config);
+
+/// Linear recurrence h_t = a_t h_{t-1} + b_t over axis 1 of (B,T,C) from `start` (B,C), with its own backward (models.md 3.6).
+Tensor gatedScan(const Tensor& a, const Tensor& b, const Tensor& start);
+
+} // namespace pha

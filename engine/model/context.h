@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/model/ssm.h"
+
+#include <torch/torch.h>
+
+#include <vector>
+
+namespace pha {
+
+/// What a forward pass needs to know beside its input.
+struct Pass {
+    torch::Dtype matrix = torch::kFloat; ///< precision of matrix products; everything else is fp32
+    bool training = false; ///< dropout and branch dropout are on
+    double dropout = 0, branchDropout = 0;
+    c10::optional<at::Generator> generator; ///< of the dropout masks
+    const std::vector<MixOverride>* mix = nullptr; ///< weights set by the user, applied as given
+    std::vector<LayerMix>* record = nullptr; ///< filled with one entry a layer
+    std::vector<Tensor>* meanWeights = nullptr; ///< (K) a layer, differentiable: for the regularisers
+};
+
+/// Memory of one block while generating. Undefined tensors mean an empty past.
+struct BlockState {
+    Tensor keys, values; ///< (B,Tmax,Hkv,dh); the first `length` of ModelState are filled
+    SsmState ssm; ///< (B,h,P)
+    Tensor recurrent; ///< (B,Hs) of gated_rec
+};
+struct ModelState {
+    std::vector<BlockState> blocks;
+    std::int64_t length = 0; ///< tokens read so far
+    std::int64_t bytes() const; ///< of all tensors, as filled
+    ModelState clone() const; ///< an independent copy, to fork a text
+};
+
+} // namespace pha

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/cpu_kernels.h"
+#include "engine/model/ops.h"
+
+namespace pha {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+/// Rows whose logits exist at the same time: at most 32 M numbers.
+std::int64_t chunkRows(std::int64_t vocabulary)
+{
+    return std::clamp<std::int64_t>((std::int64_t(1) << 25) / vocabulary, 64, 8192);
+}
+
+/// -ln p of each row; with `gradient` the logits become softmax - onehot.
+Tensor rowLosses(Tensor& logits, const Tensor& targets, bool gradient, Tensor& correct)
+{
+    if (logits.is_cpu() && logits.scalar_type() != torch::kDouble) return softmaxLossCpu(logits, targets, gradient, correct);
+    const auto wide = logits.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
+    const auto scored = targets >= 0;
+    const auto safe = targets.clamp_min(0).unsqueeze(1);
+    const auto logp = torch::log_softmax(logits.to(wide), 1);
+    const auto nll = (-logp.gather(1, safe).squeeze(1)).masked_fill(scored.logical_not(), 0);
+    if (correct.defined()) correct.copy_(torch::logical_and(scored, logits.argmax(1) == targets));
+    if (gradient) {
+        auto p = logp.exp();
+        p.scatter_add_(1, safe, torch::full_like(safe, -1, p.options()));
+        logits = p.masked_fill(scored.logical_not().unsqueeze(1), 0).to(logits.scalar_type());
+    }
+    return nll;
+}
+
+struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
+    static Tensor forward(AutogradContext* ctx, const Tensor& h, const Tensor& w, const Tensor& targets,
+        torch::Dtype matrix, bool gradient)
+    {
+        const auto wm = w.to(matrix);
+        const auto rows = h.size(0), chunk = chunkRows(w.size(0));
+        const auto wide = w.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
+        Tensor dh, dw, none, total = torch::zeros({}, h.options().dtype(torch::kDouble));
+        if (gradient) {
+            dh = torch::empty_like(h);
+            dw = torch::zeros(w.sizes(), w.options().dtype(wide).requires_grad(false));
+        }
+        for (std::int64_t first = 0; first < rows; first += chunk) {
+            const auto n = std::min(chunk, rows - first);
+            const auto hm = h.narrow(0, first, n).to(matrix);
+            auto logits = torch::mm(hm, wm.t());
+            total += rowLosses(logits, targets.narrow(0, first, n), gradient, none).sum(torch::kDouble);
+            if (!gradient) continue;
+            dh.narrow(0, first, n).copy_(torch::mm(logits, wm));
+            dw.add_(torch::mm(logits.t(), hm));
+        }
+        if (gradient) ctx->save_for_backward({ dh, dw });
+        return total.to(wide);
+    }
+    static variable_list backward(AutogradContext* ctx, variable_list gradients)
+    {
+        const auto saved = ctx->get_saved_variables();
+        return { saved[0] * gradients[0].to(saved[0].scalar_type()), saved[1] * gradients[0], Tensor(), Tensor(), Tensor() };
+    }
+};
+
+torch::Dtype matrixType(const Tensor& w, torch::Dtype matrix)
+{
+    return w.scalar_type() == torch::kDouble ? torch::kDouble : matrix;
+}
+
+} // namespace
+
+Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix)
+{
+    const bool gradient = torch::GradMode::is_enabled() && (h.requires_grad() || w.requires_grad());
+    return CrossEntropyFunction::apply(h, w, targets, matrixType(w, matrix), gradient);
+}
+
+TokenScores scoreTokens(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix)
+{
+    const torch::NoGradGuard guard;
+    const auto wm = w.to(matrixType(w, matrix));
+    const auto rows = h.size(0), chunk = chunkRows(w.size(0));
+    TokenScores scores { torch::empty({ rows }, torch::dtype(torch::kFloat)), torch::empty({ rows }, torch::dtype(torch::kBool)) };
+    for (std::int64_t first = 0; first < rows; first += chunk) {
+        const auto n = std::min(chunk, rows - first);
+        auto logits = torch::mm(h.narrow(0, first, n).to(wm.scalar_type()), wm.t());
+        auto correct = torch::empty({ n }, h.options().dtype(torch::kBool));
+        scores.nll.narrow(0, first, n).copy_(rowLosses(logits, targets.narrow(0, first, n), false, correct));
+        scores.correct.narrow(0, first, n).copy_(correct);
+    }
+    return scores;
+}
+
+} // namespace pha

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/ssm.h"
+
+#include <cmath>
+
+namespace pha {
+
+Complex operator*(const Complex& a, const Complex& b)
+{
+    return { a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re };
+}
+
+namespace {
+
+Complex slice(const Complex& x, std::int64_t dim, std::int64_t from, std::int64_t count)
+{
+    return { x.re.narrow(dim, from, count), x.im.narrow(dim, from, count) };
+}
+Complex to(const Complex& x, torch::Dtype dtype) { return { x.re.to(dtype), x.im.to(dtype) }; }
+
+/// lambda^0 ... lambda^count: (g,P,count+1), by doubling, in the precision of lambda.
+Complex powers(const Complex& lambda, std::int64_t count)
+{
+    Complex all { torch::ones_like(lambda.re).unsqueeze(-1), torch::zeros_like(lambda.im).unsqueeze(-1) };
+    Complex step { lambda.re.unsqueeze(-1), lambda.im.unsqueeze(-1) }; // lambda^m, m = number of powers so far
+    while (all.re.size(-1) <= count) {
+        const auto more = slice(all, -1, 0, std::min(all.re.size(-1), count + 1 - all.re.size(-1))) * step;
+        all = { torch::cat({ all.re, more.re }, -1), torch::cat({ all.im, more.im }, -1) };
+        step = step * step;
+    }
+    return all;
+}
+
+/// Chunks whose Toeplitz matrix costs about as much as the states it saves.
+std::int64_t chooseChunk(std::int64_t length, std::int64_t given)
+{
+    if (given > 0) return std::min(given, length);
+    return length <= 256 ? length : 128;
+}
+
+/// Lower triangular Toeplitz matrices (h,C,C) of kernels (h,C), columns reversed: entry (t,i) = K[t - (C-1-i)].
+Tensor reversedToeplitz(const Tensor& kernel)
+{
+    const auto C = kernel.size(1);
+    return torch::constant_pad_nd(kernel, { C - 1, 0 }).unfold(1, C, 1);
+}
+
+/// u (B,T,h), T = J C -> (h,C,B*J), time inside a chunk reversed.
+Tensor reversedChunks(const Tensor& u, std::int64_t C)
+{
+    const auto B = u.size(0), J = u.size(1) / C, h = u.size(2);
+    return u.view({ B, J, C, h }).permute({ 3, 2, 0, 1 }).flip(1).reshape({ h, C, B * J });
+}
+
+/// Products with powers of lambda: (g,R,K) x (h,K,M) -> (h,R,M), where g is h or 1.
+Tensor withShared(const Tensor& matrix, const Tensor& x)
+{
+    if (matrix.size(0) == x.size(0)) return torch::bmm(matrix, x);
+    const auto h = x.size(0), K = x.size(1), M = x.size(2), R = matrix.size(1);
+    return torch::mm(matrix.squeeze(0), x.permute({ 1, 0, 2 }).reshape({ K, h * M })).view({ R, h, M }).permute({ 1, 0, 2 });
+}
+
+/// States at the start of every chunk (h,P,B,J) from what each chunk adds (h,P,B,J); `last` = after the final chunk (B,h,P).
+Complex chunkStarts(const Complex& added, const Complex& decay, const SsmState& first, SsmState& last)
+{
+    const auto J = added.re.size(3);
+    Complex x { first.re.permute({ 1, 2, 0 }), first.im.permute({ 1, 2, 0 }) }; // (h,P,B)
+    std::vector<Tensor> re, im;
+    for (std::int64_t j = 0; j < J; ++j) {
+        re.push_back(x.re);
+        im.push_back(x.im);
+        const auto kept = decay * x;
+        x = { kept.re + added.re.select(3, j), kept.im + added.im.select(3, j) };
+    }
+    last = { x.re.permute({ 2, 0, 1 }).contiguous(), x.im.permute({ 2, 0, 1 }).contiguous() };
+    return { torch::stack(re, 3), torch::stack(im, 3) };
+}
+
+} // namespace
+
+Tensor ssmKernel(const DiagonalSsm& ssm, std::int64_t length)
+{
+    const auto dtype = ssm.c.re.scalar_type();
+    const auto fine = std::int64_t(std::ceil(std::sqrt(double(length)))), coarse = (length + fine - 1) / fine;
+    const auto inner = to(powers(ssm.lambda, fine), dtype); // (g,P,fine+1)
+    const Complex jump = [&] { // lambda^fine
+        const auto p = powers(ssm.lambda, fine);
+        return Complex { p.re.select(-1, fine), p.im.select(-1, fine) };
+    }();
+    const auto outer = to(powers(jump, coarse - 1), dtype); // (g,P,coarse)
+    // K[c, j fine + l] = sum_n Re(c lambda^(j fine)) Re(lambda^l) - Im(c lambda^(j fine)) Im(lambda^l)
+    const auto scaled = Complex { ssm.c.re.unsqueeze(-1), ssm.c.im.unsqueeze(-1) } * outer; // (h,P,coarse)
+    const auto left = torch::cat({ scaled.re, -scaled.im }, 1).transpose(1, 2); // (h,coarse,2P)
+    const auto right = torch::cat({ inner.re, inner.im }, 1).narrow(2, 0, fine).expand({ left.size(0), -1, -1 }); // (h,2P,fine)
+    return torch::bmm(left, right).reshape({ left.size(0), coarse * fine }).narrow(1, 0, length);
+}
+
+Tensor ssmFft(const DiagonalSsm& ssm, const Tensor& u)
+{
+    const auto T = u.size(1);
+    std::int64_t size = 2 * T; // room for the tail, so that the future does not wrap around
+    for (;; ++size) {
+        auto rest = size;
+        for (const int prime : { 2, 3, 5, 7 })
+            while (rest % prime == 0) rest /= prime;
+        if (rest == 1 && size % 2 == 0) break;
+    }
+    const auto kernel = torch::fft::rfft(ssmKernel(ssm, T), size); // (h,F)
+    const auto signal = torch::fft::rfft(u.transpose(1, 2).contiguous(), size); // (B,h,F)
+    return torch::fft::irfft(signal * kernel, size).narrow(2, 0, T).transpose(1, 2);
+}
+
+Tensor ssmChunked(const DiagonalSsm& ssm, const Tensor& input, SsmState* state, std::int64_t given)
+{
+    const auto B = input.size(0), T = input.size(1), h = input.size(2), P = ssm.lambda.re.size(1);
+    const auto C = chooseChunk(T, given), J = (T + C - 1) / C;
+    if (state && T != J * C) { // a padded tail would age the state: whole chunks first, then the rest as one
+        const auto whole = (J - 1) * C;
+        const auto head = ssmChunked(ssm, input.narrow(1, 0, whole), state, C);
+        return torch::cat({ head, ssmChunked(ssm, input.narrow(1, whole, T - whole), state, T - whole) }, 1);
+    }
+    const auto dtype = input.scalar_type();
+    const auto u = T == J * C ? input.contiguous() : torch::constant_pad_nd(input, { 0, 0, 0, J * C - T });
+    const auto local = reversedChunks(u, C); // (h,C,B*J)
+    auto y = torch::bmm(reversedToeplitz(ssmKernel(ssm, C)), local); // (h,C,B*J)
+
+    if (J > 1 || state) {
+        const auto power = to(powers(ssm.lambda, C), dtype); // (g,P,C+1)
+        const auto stacked = torch::cat({ power.re, power.im }, 1); // (g,2P,C+1)
+        // What a chunk adds to the state at its end: sum_i lambda^(C-1-i) u_i. Time is reversed, so powers rise with the row.
+        const auto added = withShared(stacked.narrow(2, 0, C), local).view({ h, 2 * P, B, J });
+        const Complex sums { added.narrow(1, 0, P), added.narrow(1, P, P) };
+        const Complex decay { power.re.select(2, C).unsqueeze(-1), power.im.select(2, C).unsqueeze(-1) }; // (g,P,1)
+        const bool carried = state && state->re.defined();
+        const auto zero = carried ? Tensor() : torch::zeros({ B, h, P }, u.options().requires_grad(false));
+        SsmState last;
+        const auto starts = chunkStarts(sums, decay, carried ? *state : SsmState { zero, zero }, last);
+        if (J > 1 || carried) { // y_t += Re(c lambda^(t+1) x), x the state before the chunk
+            const auto seen = Complex { ssm.c.re.view({ h, P, 1, 1 }), ssm.c.im.view({ h, P, 1, 1 }) } * starts;
+            const auto x = torch::cat({ seen.re, -seen.im }, 1).reshape({ h, 2 * P, B * J });
+            y = y + withShared(stacked.narrow(2, 1, C).transpose(1, 2), x);
+        }
+        if (state) *state = last;
+    }
+    return y.view({ h, C, B, J }).permute({ 2, 3, 1, 0 }).reshape({ B, J * C, h }).narrow(1, 0, T);
+}
+
+Tensor ssmStep(const DiagonalSsm& ssm, const Tensor& u, SsmState& state)
+{
+    const auto dtype = u.scalar_type();
+    const auto lambda = to(ssm.lambda, dtype);
+    state = lambda * state;
+    state.re = state.re + u.unsqueeze(-1);
+    return (ssm.c.re * state.re - ssm.c.im * state.im).sum(-1);
+}
+
+} // namespace pha

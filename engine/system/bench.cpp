@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/system/bench.h"
+
+#include "engine/base/error.h"
+#include "engine/system/device.h"
+#include "engine/train/optimizer.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace pha {
+
+namespace {
+
+constexpr std::int64_t decodedTokens = 32;
+
+/// One measured unit of work: a training step, a forward pass, or a row of decoded tokens. Returns the tokens it took.
+class Workload {
+public:
+    Workload(const BenchRequest& request, const RunConfig& config, torch::Device device, torch::Dtype matrix, std::int64_t context, std::int64_t batch)
+        : mode_(request.mode)
+        , model_(std::make_shared<LanguageModel>(config.model, 1))
+        , batch_(batch)
+    {
+        pass_.matrix = matrix;
+        model_->to(device);
+        if (mode_ == "train") optimizer_ = std::make_unique<AdamW>(*model_, config.training);
+        ids_ = torch::randint(config.model.vocabulary, { batch, context }, torch::kLong).to(device);
+        targets_ = torch::randint(config.model.vocabulary, { batch, context }, torch::kLong).to(device);
+    }
+
+    std::int64_t operator()()
+    {
+        if (mode_ == "train") {
+            Pass pass = pass_;
+            pass.training = true;
+            optimizer_->zeroGrad();
+            (model_->lossSum(ids_, targets_, pass) / double(ids_.numel())).backward();
+            const double norm = optimizer_->gradNorm();
+            optimizer_->step(1e-4, norm > 1 ? 1 / norm : 1);
+            return ids_.numel();
+        }
+        const torch::NoGradGuard guard;
+        if (mode_ == "forward") {
+            model_->lossSum(ids_, targets_, pass_).item<double>(); // with the head, as an evaluation does
+            return ids_.numel();
+        }
+        if (state_.blocks.empty()) { // decode: continue from a prompt of `context` tokens
+            state_ = model_->freshState();
+            model_->forward(ids_, pass_, &state_);
+        }
+        auto next = ids_.narrow(1, 0, 1);
+        for (std::int64_t i = 0; i < decodedTokens; ++i)
+            next = model_->logits(model_->forward(next, pass_, &state_), pass_).argmax(-1);
+        next.sum().item<std::int64_t>();
+        return decodedTokens * batch_;
+    }
+
+private:
+    std::string mode_;
+    std::shared_ptr<LanguageModel> model_;
+    std::unique_ptr<AdamW> optimizer_;
+    Pass pass_;
+    Tensor ids_, targets_;
+    ModelState state_;
+    std::int64_t batch_;
+};
+
+BenchRow measure(const BenchRequest& request, const Preset& preset, std::int64_t context, torch::Device device, double& gemm)
+{
+    auto config = preset.config;
+    config.training.context = context;
+    const auto batch = request.mode == "decode" ? 1 : std::max<std::int64_t>(1, request.batchTokens / context);
+    const auto matrix = request.mode == "decode" && request.precision == "auto" ? torch::kFloat : choosePrecision(request.precision, device, config.model, batch * context);
+    const auto costs = modelCosts(config.model, context);
+
+    BenchRow row;
+    row.preset = preset.name;
+    row.mode = request.mode;
+    row.device = device.str();
+    row.precision = precisionName(matrix);
+    row.context = context;
+    row.batch = batch;
+    row.parameters = costs.parameters;
+    std::vector<double> rates;
+    {
+        Workload work(request, config, device, matrix, context, batch);
+        work(); // warms up caches, thread pools and kernel choices
+        synchronize(device);
+        resetPeakBytes(device);
+        for (int i = 0; i < request.repeats; ++i) {
+            const auto start = std::chrono::steady_clock::now();
+            const auto tokens = work();
+            synchronize(device);
+            rates.push_back(double(tokens) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+        }
+        row.peakBytes = peakBytes(device);
+    }
+    std::sort(rates.begin(), rates.end());
+    row.tokensPerSecond = rates[rates.size() / 2];
+    row.spread = (rates.back() - rates.front()) / row.tokensPerSecond;
+    row.flopsPerSecond = row.tokensPerSecond * costs.forwardFlopsPerToken * (request.mode == "train" ? 3 : 1);
+    if (gemm == 0) // the machine's own best: a large square product in the faster precision
+        gemm = std::max(measureGemm(device, torch::kFloat, 2048, 2048, 2048), measureGemm(device, torch::kBFloat16, 2048, 2048, 2048));
+    row.gemmShare = row.flopsPerSecond / gemm;
+    return row;
+}
+
+} // namespace
+
+std::vector<BenchRow> runBench(const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop)
+{
+    if (request.mode != "train" && request.mode != "forward" && request.mode != "decode")
+        throw ConfigError("mode", request.mode, "train, forward or decode");
+    if (request.repeats < 1) throw ConfigError("repeats", std::to_string(request.repeats), "at least 1");
+    std::vector<const Preset*> chosen;
+    for (const auto& name : request.presets) chosen.push_back(&findPreset(name));
+    const auto device = chooseDevice(request.device);
+    useThreads(request.threads);
+    double gemm = 0;
+    std::vector<BenchRow> rows;
+    for (const auto context : request.contexts) {
+        if (context < 2) throw ConfigError("contexts", std::to_string(context), "at least 2");
+        for (const auto* preset : chosen) {
+            if (stop.stop_requested()) return rows;
+            rows.push_back(measure(request, *preset, context, device, gemm));
+            onRow(rows.back());
+        }
+    }
+    return rows;
+}
+
+} // namespace pha

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/system/device.h"
+
+#include "engine/base/error.h"
+#include "engine/system/cpu_allocator.h"
+#include "engine/system/torch_version.h"
+
+#include <ATen/Parallel.h>
+
+#include <dlfcn.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+namespace pha {
+
+namespace {
+
+int availableProcessors()
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+    return 1;
+}
+
+std::string cpuFlags()
+{
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("flags")) return line + " ";
+    return {};
+}
+
+std::string cpuName()
+{
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+    return "CPU";
+}
+
+std::int64_t physicalMemory() { return std::int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE); }
+
+/// The library that sgemm_ comes from, with symbolic links resolved ("/usr/lib/.../openblas-pthread/libblas.so.3").
+std::string blasLibrary()
+{
+    void* symbol = dlsym(RTLD_DEFAULT, "sgemm_");
+    if (!symbol) { // the engine is opened with local symbols: look where LibTorch itself looks
+        for (const char* name : { "libblas.so.3", "libopenblas.so.0", "libmkl_intel_lp64.so" })
+            if (void* library = dlopen(name, RTLD_NOW | RTLD_NOLOAD)) {
+                symbol = dlsym(library, "sgemm_");
+                if (symbol) break;
+            }
+    }
+    Dl_info info {};
+    if (!symbol || dladdr(symbol, &info) == 0 || !info.dli_fname) return {};
+    std::error_code error;
+    const auto path = std::filesystem::canonical(info.dli_fname, error);
+    return error ? info.dli_fname : path.string();
+}
+
+double seconds(std::chrono::steady_clock::time_point since)
+{
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+} // namespace
+
+torch::Device chooseDevice(const std::string& name)
+{
+    const bool cuda = torch::cuda::is_available();
+    if (name == "cuda" && !cuda)
+        throw ConfigError("device", "cuda", "cpu or auto, because this LibTorch sees no CUDA device");
+    return cuda && name != "cpu" ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+}
+
+int useThreads(int wanted)
+{
+    const int threads = std::clamp(wanted > 0 ? wanted : availableProcessors(), 1, 256);
+    at::set_num_threads(threads);
+    return threads;
+}
+
+std::string precisionName(torch::Dtype dtype) { return dtype == torch::kBFloat16 ? "bf16" : "fp32"; }
+
+double measureGemm(const torch::Device& device, torch::Dtype dtype, std::int64_t rows, std::int64_t inner, std::int64_t columns)
+{
+    const torch::NoGradGuard guard;
+    const auto options = torch::dtype(dtype).device(device);
+    const auto a = torch::ones({ rows, inner }, options), b = torch::ones({ columns, inner }, options);
+    at::linear(a, b);
+    synchronize(device);
+    const auto start = std::chrono::steady_clock::now();
+    std::int64_t count = 0;
+    do {
+        for (int i = 0; i < 4; ++i, ++count) at::linear(a, b);
+        synchronize(device);
+    } while (seconds(start) < 0.1);
+    return 2.0 * double(rows) * double(inner) * double(columns) * double(count) / seconds(start);
+}
+
+torch::Dtype choosePrecision(const std::string& name, const torch::Device& device, const ModelConfig& model, std::int64_t rows)
+{
+    if (name == "fp32") return torch::kFloat;
+    if (name == "bf16" || device.is_cuda()) return torch::kBFloat16;
+    if (cpuFlags().find(" avx512_bf16 ") == std::string::npos && cpuFlags().find(" amx_bf16 ") == std::string::npos)
+        return torch::kFloat;
+    // The shape of the widest products of a block. bf16 also halves what activations move, fp32 spares the conversions.
+    const auto n = std::clamp<std::int64_t>(rows, 256, 4096), wide = std::max(model.mainWidth, model.gssExpand);
+    return measureGemm(device, torch::kBFloat16, n, model.width, wide) > 1.1 * measureGemm(device, torch::kFloat, n, model.width, wide)
+        ? torch::kBFloat16
+        : torch::kFloat;
+}
+
+EngineInfo describeMachine()
+{
+    EngineInfo info;
+    info.version = PHA_VERSION;
+    info.libtorch = TORCH_VERSION;
+    info.blas = blasLibrary();
+    const auto config = at::show_config();
+    const bool mkl = config.find("BLAS_INFO=mkl") != std::string::npos;
+    if (info.blas.empty()) info.blas = mkl ? "MKL (inside LibTorch)" : "inside LibTorch";
+    // Debian's reference BLAS lives in .../blas/libblas.so.3; its replacements in folders of their own.
+    info.slowBlas = info.blas.find("/blas/libblas.so") != std::string::npos;
+    const auto flags = cpuFlags();
+    for (const char* flag : { "avx2", "avx512f", "avx512_bf16", "amx_bf16" })
+        if (flags.find(" " + std::string(flag) + " ") != std::string::npos) info.cpuCapability += (info.cpuCapability.empty() ? "" : " ") + std::string(flag);
+    info.bf16 = flags.find(" avx512_bf16 ") != std::string::npos || flags.find(" amx_bf16 ") != std::string::npos;
+    info.threads = availableProcessors();
+    info.devices.push_back({ "cpu", cpuName(), physicalMemory() });
+    for (std::size_t i = 0; torch::cuda::is_available() && i < torch::cuda::device_count(); ++i)
+        info.devices.push_back({ "cuda:" + std::to_string(i), "CUDA device", deviceMemory(int(i)) });
+    if (info.slowBlas)
+        info.warning = "LibTorch multiplies matrices with the reference BLAS (" + info.blas
+            + "), some 30 times slower than an optimised one; install libopenblas0-pthread";
+    return info;
+}
+
+std::int64_t processBytes()
+{
+    std::ifstream file("/proc/self/statm");
+    std::int64_t total = 0, resident = 0;
+    file >> total >> resident;
+    return resident * sysconf(_SC_PAGE_SIZE);
+}
+
+std::int64_t liveBytes(const torch::Device& device) { return device.is_cuda() ? cudaBytes(false) : cpuLiveBytes(); }
+std::int64_t peakBytes(const torch::Device& device) { return device.is_cuda() ? cudaBytes(true) : cpuPeakBytes(); }
+
+void resetPeakBytes(const torch::Device& device)
+{
+    if (device.is_cuda()) resetCudaPeak();
+    else resetCpuPeakBytes();
+}
+
+void synchronize(const torch::Device& device)
+{
+    if (device.is_cuda()) torch::cuda::synchronize(device.index());
+}
+
+} // namespace pha

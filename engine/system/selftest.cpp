@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/system/selftest.h"
+
+#include "engine/model/weights.h"
+#include "engine/system/device.h"
+
+#include <cmath>
+
+namespace pha {
+
+namespace {
+
+ModelConfig smallModel()
+{
+    ModelConfig c;
+    c.vocabulary = 97;
+    c.layers = 2;
+    c.width = 32;
+    c.queryHeads = 4;
+    c.kvHeads = 2;
+    c.gssExpand = 64;
+    c.gssWidth = 8;
+    c.gssState = 16;
+    c.gssHidden = 24;
+    c.auxWidth = 24;
+    c.mainWidth = 64;
+    return c;
+}
+
+class Checks {
+public:
+    Checks(torch::Device device, const std::function<void(const CheckRow&)>& onRow)
+        : device_(device)
+        , onRow_(onRow)
+        , ids_(torch::arange(2 * 45, torch::kLong).mul(31).remainder(97).view({ 2, 45 }))
+    {
+    }
+    std::vector<CheckRow> rows;
+
+    void row(const std::string& name, double difference, double tolerance, const std::string& detail = {})
+    {
+        rows.push_back({ name, difference, tolerance, difference <= tolerance, detail });
+        onRow_(rows.back());
+    }
+
+    /// Full pass, token by token, and a prompt in uneven pieces must give the same logits.
+    void recurrence(const std::string& name, const ModelConfig& config)
+    {
+        LanguageModel model(config, 7);
+        model.to(device_);
+        const Pass pass;
+        const auto ids = ids_.to(device_);
+        const auto whole = model.logits(model.forward(ids, pass), pass);
+        const auto pieces = [&](const std::vector<std::int64_t>& lengths) {
+            auto state = model.freshState();
+            std::vector<Tensor> parts;
+            std::int64_t at = 0;
+            for (const auto n : lengths) {
+                parts.push_back(model.logits(model.forward(ids.narrow(1, at, n), pass, &state), pass));
+                at += n;
+            }
+            return torch::cat(parts, 1);
+        };
+        const auto distance = [&](const Tensor& other) { return (whole - other).abs().max().item<double>(); };
+        row("parallel = recurrent, " + name, distance(pieces(std::vector<std::int64_t>(45, 1))), 1e-4);
+        row("parallel = prefill in 7, 13, rest, " + name, distance(pieces({ 7, 13, 25 })), 1e-4);
+        if (device_.is_cpu()) return;
+        LanguageModel reference(config, 7);
+        const auto onCpu = reference.logits(reference.forward(ids_, pass), pass);
+        row("CPU = " + device_.str() + ", " + name, (onCpu - whole.cpu()).abs().max().item<double>(), 1e-3);
+    }
+
+    void causality(const std::string& name, const ModelConfig& config)
+    {
+        LanguageModel model(config, 7);
+        model.to(device_);
+        const Pass pass;
+        auto changed = ids_.clone();
+        changed.select(1, 30).fill_(5);
+        const auto before = model.forward(ids_.to(device_), pass).narrow(1, 0, 30), after = model.forward(changed.to(device_), pass).narrow(1, 0, 30);
+        row("the future does not reach the past, " + name, (before - after).abs().max().item<double>(), 1e-5);
+    }
+
+    /// Chunks, transforms and the plain double sum.
+    void convolution(const std::string& kernel)
+    {
+        auto config = smallModel();
+        config.gssKernel = kernel;
+        LanguageModel model(config, 3);
+        const auto ssm = std::dynamic_pointer_cast<GssBranch>(makeBranch("gss", config));
+        for (auto& p : ssm->named_parameters()) {
+            for (const auto& [name, weight] : namedWeights(model))
+                if (name == "layers.0.gss." + p.key()) p.value().set_data(weight.detach().to(torch::kDouble));
+        }
+        const auto space = ssm->ssm();
+        const auto T = 300;
+        const auto u = torch::sin(torch::arange(T * 8, torch::kDouble)).view({ 1, T, 8 });
+        const auto K = ssmKernel(space, T); // (h,T)
+        auto direct = torch::zeros_like(u);
+        for (std::int64_t t = 0; t < T; ++t) direct[0][t] = (K.narrow(1, 0, t + 1).flip(1).transpose(0, 1) * u[0].narrow(0, 0, t + 1)).sum(0);
+        const double scale = direct.abs().max().item<double>();
+        row("FFT = direct sum, " + kernel + ", fp64", (ssmFft(space, u) - direct).abs().max().item<double>() / scale, 1e-12);
+        row("chunks = direct sum, " + kernel + ", fp64", (ssmChunked(space, u, nullptr, 64) - direct).abs().max().item<double>() / scale, 1e-12);
+    }
+
+    void counts(const std::string& name, const ModelConfig& config)
+    {
+        std::int64_t stored = 0;
+        for (const auto& [key, weight] : namedWeights(LanguageModel(config, std::nullopt))) stored += weight.numel();
+        row("parameters = formula, " + name, std::abs(double(stored - modelCosts(config, 45).parameters)), 0);
+    }
+
+    void loss()
+    {
+        LanguageModel model(smallModel(), 7);
+        model.to(device_);
+        const auto h = torch::randn({ 50, 32 }, torch::dtype(torch::kFloat)).to(device_).requires_grad_();
+        const auto targets = ids_.reshape({ -1 }).narrow(0, 0, 50).to(device_);
+        const auto sum = crossEntropySum(h, model.embedding(), targets, torch::kFloat);
+        const auto own = torch::autograd::grad({ sum }, { h })[0];
+        const auto plain = torch::nn::functional::cross_entropy(at::linear(h, model.embedding()), targets, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum));
+        const auto expected = torch::autograd::grad({ plain }, { h })[0];
+        row("chunked loss = plain loss", std::abs((sum - plain).item<double>()) / plain.item<double>(), 1e-5);
+        row("its gradient", (own - expected).abs().max().item<double>(), 1e-5);
+        const Pass pass;
+        const double atStart = model.lossSum(ids_.to(device_), ids_.roll(-1, 1).to(device_), pass).item<double>() / 90;
+        row("loss at the start is ln V", std::abs(atStart - std::log(97.0)), 0.3);
+    }
+
+private:
+    torch::Device device_;
+    const std::function<void(const CheckRow&)>& onRow_;
+    Tensor ids_;
+};
+
+} // namespace
+
+std::vector<CheckRow> runSelftest(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow)
+{
+    useThreads(0);
+    const torch::NoGradGuard guard;
+    Checks checks(device, onRow);
+    const auto variants = [] {
+        std::vector<std::pair<std::string, ModelConfig>> all;
+        for (const char* mode : { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" }) {
+            all.emplace_back("pha s4d " + std::string(mode), smallModel());
+            all.back().second.mixMode = mode;
+        }
+        const auto add = [&](const char* name, auto&& change) {
+            all.emplace_back(name, smallModel());
+            change(all.back().second);
+        };
+        add("pha dss", [](auto& c) { c.gssKernel = "dss"; });
+        add("pha gated_rec", [](auto& c) { c.gssKind = "gated_rec"; });
+        add("pha deepnorm_post", [](auto& c) { c.residualMode = "deepnorm_post"; });
+        add("pha without main network", [](auto& c) { c.mainWidth = 0; });
+        add("pha-lean", [](auto& c) { c.branches = "gss,attention"; });
+        return all;
+    }();
+    for (const auto& [name, config] : variants) {
+        checks.recurrence(name, config);
+        checks.causality(name, config);
+        checks.counts(name, config);
+    }
+    checks.convolution("s4d");
+    checks.convolution("dss");
+    {
+        const torch::AutoGradMode on(true);
+        checks.loss();
+    }
+    return checks.rows;
+}
+
+} // namespace pha

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/engine.h"
+
+#include <torch/torch.h>
+
+namespace pha {
+
+/// The numeric identities of models.md section 15 on the user's own machine, in seconds. `device` other than the CPU is also
+/// compared with the CPU.
+std::vector<CheckRow> runSelftest(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
+
+} // namespace pha

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/system/torch_version.h"
+
+#if PHA_HAS_CUDA
+
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <cuda_runtime_api.h>
+
+namespace pha {
+
+std::int64_t cudaBytes(bool peak)
+{
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(0);
+    const auto& bytes = stats.allocated_bytes[0]; // 0: the aggregate of small and large pools
+    return peak ? bytes.peak : bytes.current;
+}
+
+void resetCudaPeak() { c10::cuda::CUDACachingAllocator::resetPeakStats(0); }
+
+std::int64_t deviceMemory(int index)
+{
+    cudaDeviceProp properties {};
+    return cudaGetDeviceProperties(&properties, index) == cudaSuccess ? std::int64_t(properties.totalGlobalMem) : 0;
+}
+
+} // namespace pha
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/train/checkpoint.h"
+
+#include "engine/base/error.h"
+#include "engine/run/atomic_file.h"
+
+#include <torch/version.h>
+
+#include <cmath>
+
+namespace pha {
+
+namespace {
+
+std::string toHex(const Tensor& bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    std::string text;
+    const auto* p = bytes.data_ptr<std::uint8_t>();
+    for (std::int64_t i = 0; i < bytes.numel(); ++i) {
+        text += digits[p[i] >> 4];
+        text += digits[p[i] & 15];
+    }
+    return text;
+}
+
+Tensor fromHex(const std::string& text)
+{
+    auto bytes = torch::empty({ std::int64_t(text.size() / 2) }, torch::kByte);
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2) bytes.data_ptr<std::uint8_t>()[i / 2] = std::uint8_t(std::stoi(text.substr(i, 2), nullptr, 16));
+    return bytes;
+}
+
+/// JSON has no infinity: "no best yet" is null.
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+double number(const Json& json) { return json.is_number() ? json.get<double>() : std::numeric_limits<double>::infinity(); }
+
+} // namespace
+
+void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const AdamW& optimizer, const TrainingState& state)
+{
+    writeModel(folder / "model.safetensors", model, state.step);
+    writeTensors(folder / "optimizer.safetensors", optimizer.state(), { { "format", "pha-studio" } });
+    Json json {
+        { "schema", 1 },
+        { "step", state.step },
+        { "tokens", state.tokens },
+        { "seconds", state.seconds },
+        { "best_nll", number(state.bestNll) },
+        { "plateau", { { "best", number(state.plateau.best) }, { "factor", state.plateau.factor }, { "bad", state.plateau.bad } } },
+        { "metrics_offset", state.metricsOffset },
+        { "updates", state.updates },
+        { "learning_rate", state.learningRate },
+        { "data", state.data },
+        { "rng", toHex(state.generator->get_state()) },
+        { "precision", state.precision },
+        { "threads", state.threads },
+        { "device", state.device },
+        { "corpus", state.corpus },
+        { "libtorch", TORCH_VERSION },
+    };
+    writeFileAtomically(folder / "state.json", json.dump(2) + "\n");
+}
+
+void readTrainingState(const std::filesystem::path& folder, LanguageModel& model, AdamW& optimizer, TrainingState& state)
+{
+    const auto file = folder / "state.json";
+    const auto advice = "resume from an earlier checkpoint";
+    const auto json = Json::parse(readFile(file), nullptr, false);
+    if (json.is_discarded()) throw CheckpointError(file.string(), "not JSON", advice);
+    try {
+        state.step = json.at("step").get<std::int64_t>();
+        state.tokens = json.at("tokens").get<std::int64_t>();
+        state.seconds = json.at("seconds").get<double>();
+        state.bestNll = number(json.at("best_nll"));
+        state.plateau.best = number(json.at("plateau").at("best"));
+        state.plateau.factor = json.at("plateau").at("factor").get<double>();
+        state.plateau.bad = json.at("plateau").at("bad").get<std::int64_t>();
+        state.metricsOffset = json.at("metrics_offset").get<std::int64_t>();
+        state.updates = json.at("updates").get<std::int64_t>();
+        state.learningRate = json.at("learning_rate").get<double>();
+        state.data = json.at("data");
+        state.precision = json.at("precision").get<std::string>();
+        state.threads = json.at("threads").get<int>();
+        state.device = json.at("device").get<std::string>();
+        state.corpus = json.at("corpus").get<std::string>();
+        state.generator->set_state(fromHex(json.at("rng").get<std::string>()));
+    } catch (const Json::exception& error) {
+        throw CheckpointError(file.string(), error.what(), advice);
+    } catch (const std::invalid_argument&) {
+        throw CheckpointError(file.string(), "the random generator's state is not hexadecimal", advice);
+    } catch (const c10::Error&) {
+        throw CheckpointError(file.string(), "the random generator's state belongs to another LibTorch", "resume with the version that wrote it");
+    }
+    readTensors(folder / "model.safetensors", namedWeights(model));
+    readTensors(folder / "optimizer.safetensors", optimizer.state());
+    optimizer.setUpdates(state.updates);
+}
+
+} // namespace pha

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/base/json.h"
+#include "engine/train/optimizer.h"
+
+#include <filesystem>
+
+namespace pha {
+
+/// What beside weights and moments decides the steps to come. `state.json` of a checkpoint.
+struct TrainingState {
+    std::int64_t step = 0, tokens = 0;
+    double seconds = 0, bestNll = 0;
+    Plateau plateau;
+    std::int64_t metricsOffset = 0; ///< bytes of metrics.jsonl at this step: a resume cuts the file back to them
+    std::int64_t updates = 0;
+    Json data; ///< position in the training data
+    c10::optional<at::Generator> generator;
+    std::string precision;
+    int threads = 1;
+    std::string device, corpus; ///< corpus: fingerprint
+    double learningRate = 0; ///< peak, as a user may have changed it while the run went on
+};
+
+/// Writes model.safetensors, optimizer.safetensors and state.json into an empty folder.
+void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const AdamW& optimizer, const TrainingState& state);
+/// Reads them back into a model and an optimiser of the same shapes. `state.generator` must be set; it is given the saved
+/// state. Throws CheckpointError.
+void readTrainingState(const std::filesystem::path& folder, LanguageModel& model, AdamW& optimizer, TrainingState& state);
+
+} // namespace pha

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/train/optimizer.h"
+
+#include "engine/model/cpu_kernels.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace pha {
+
+AdamW::AdamW(const LanguageModel& model, const TrainingConfig& config)
+    : config_(config)
+{
+    for (const auto& [name, weight] : namedWeights(model))
+        if (weight.requires_grad())
+            slots_.push_back({ name, weight, torch::zeros_like(weight.detach()), torch::zeros_like(weight.detach()), parameterKind(name, weight) });
+}
+
+void AdamW::zeroGrad()
+{
+    for (auto& slot : slots_) slot.weight.mutable_grad() = Tensor();
+}
+
+double AdamW::gradNorm() const
+{
+    double sum = 0;
+    Tensor onDevice;
+    for (const auto& slot : slots_) {
+        const auto& g = slot.weight.grad();
+        if (!g.defined()) continue;
+        if (g.is_cpu() && g.scalar_type() == torch::kFloat && g.is_contiguous()) {
+            sum += sumSquaresCpu(g);
+        } else { // one wait for the device at the end
+            const auto part = g.square().sum(torch::kDouble);
+            onDevice = onDevice.defined() ? onDevice + part : part;
+        }
+    }
+    return std::sqrt(sum + (onDevice.defined() ? onDevice.item<double>() : 0.0));
+}
+
+void AdamW::step(double rate, double scale)
+{
+    const torch::NoGradGuard guard;
+    ++updates_;
+    const double correction1 = 1 - std::pow(config_.beta1, double(updates_));
+    const double correction2 = 1 - std::pow(config_.beta2, double(updates_));
+    for (auto& slot : slots_) {
+        auto g = slot.weight.grad();
+        if (!g.defined()) continue;
+        const double own = slot.kind == ParameterKind::Ssm ? std::min(rate, config_.ssmLearningRate)
+            : slot.kind == ParameterKind::Mixing         ? rate * config_.mixLearningRate
+                                                         : rate;
+        const double decay = slot.kind == ParameterKind::Matrix ? config_.weightDecay : 0;
+        if (slot.weight.is_cpu() && slot.weight.scalar_type() == torch::kFloat) {
+            auto w = slot.weight.detach();
+            adamwCpu(w, slot.m, slot.v, g.contiguous(), own, config_.beta1, config_.beta2, config_.epsilon, decay, correction1, correction2, scale);
+            continue;
+        }
+        g = g * scale;
+        slot.m.mul_(config_.beta1).add_(g, 1 - config_.beta1);
+        slot.v.mul_(config_.beta2).addcmul_(g, g, 1 - config_.beta2);
+        auto w = slot.weight.detach();
+        w.mul_(1 - own * decay);
+        w.addcdiv_(slot.m / correction1, (slot.v / correction2).sqrt_().add_(config_.epsilon), -own);
+    }
+}
+
+NamedTensors AdamW::state() const
+{
+    NamedTensors all;
+    for (const auto& slot : slots_) {
+        all.emplace_back("m." + slot.name, slot.m);
+        all.emplace_back("v." + slot.name, slot.v);
+    }
+    return all;
+}
+
+double scheduleShare(const TrainingConfig& c, std::int64_t step)
+{
+    if (step < c.warmupSteps) return double(step + 1) / double(c.warmupSteps);
+    if (c.schedule == "cosine") {
+        const auto span = double(std::max<std::int64_t>(1, c.steps - c.warmupSteps));
+        const double x = std::min(1.0, double(step - c.warmupSteps) / span);
+        return c.minLearningRate + (1 - c.minLearningRate) * 0.5 * (1 + std::cos(std::numbers::pi * x));
+    }
+    if (c.schedule == "wsd") {
+        const double decay = std::max(1.0, c.decayShare * double(c.steps)), left = double(c.steps - step);
+        return left >= decay ? 1 : c.minLearningRate + (1 - c.minLearningRate) * std::max(0.0, left / decay);
+    }
+    return 1; // constant, plateau
+}
+
+void Plateau::observe(double nll, const TrainingConfig& config)
+{
+    if (nll < best) {
+        best = nll;
+        bad = 0;
+    } else if (++bad > config.plateauPatience) {
+        factor *= config.plateauFactor;
+        bad = 0;
+    }
+}
+
+} // namespace pha

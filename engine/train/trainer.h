@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/data/corpus.h"
+#include "engine/engine.h"
+#include "engine/model/language_model.h"
+#include "engine/run/metrics.h"
+#include "engine/run/run_directory.h"
+#include "engine/train/optimizer.h"
+
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+
+namespace pha {
+
+/// One run from its first to its last step; see TrainingJob for the contract. The recipe is `run()` and `update()`.
+class Trainer final : public TrainingJob {
+public:
+    /// Checks everything, prepares data, then creates or opens the run directory: bad input leaves nothing behind.
+    Trainer(const TrainingRequest& request, EventSink& progress, std::stop_token stop);
+
+    RunState run(EventSink& sink, std::stop_token stop) override;
+    void post(Command command) override;
+    std::shared_ptr<LoadedModel> snapshot(std::chrono::milliseconds patience) override;
+    fs::path directory() const override { return run_.root(); }
+
+    LanguageModel& model() { return *model_; }
+    /// Tests: the loss of updates [from, to) reads as not a number.
+    void failLossForTest(std::int64_t from, std::int64_t to) { failFrom_ = from, failTo_ = to; }
+
+private:
+    struct Snapshot {
+        std::shared_ptr<LanguageModel> model;
+        std::int64_t step = 0;
+    };
+
+    // Start
+    RunFile readOrPlan(const TrainingRequest& request);
+    void checkMemory() const;
+    void build(const TrainingRequest& request);
+    void restore(const fs::path& checkpoint, bool keepRate);
+
+    // One step, and what happens between steps
+    bool update();
+    Tensor regulariser(const std::vector<Tensor>& meanWeights) const;
+    void serve(std::stop_token stop); ///< commands and snapshots; waits here while paused
+    void perform(const Command& command);
+    void serveSnapshots();
+    void intervals();
+    void emit(const Event& event);
+    void evaluate();
+    void sample(const std::string& prompt);
+    void save();
+    RunState finish(RunState state, const std::string& detail);
+
+    RunFile file_;
+    TrainingConfig& config_;
+    RunDirectory run_;
+    std::shared_ptr<const Corpus> corpus_;
+    std::unique_ptr<RunLock> lock_;
+    std::unique_ptr<MetricsWriter> metrics_;
+    torch::Device device_ = torch::kCPU;
+    torch::Dtype matrix_ = torch::kFloat;
+    std::shared_ptr<LanguageModel> model_;
+    std::unique_ptr<AdamW> optimizer_;
+    std::unique_ptr<BatchSource> batches_;
+    c10::optional<at::Generator> generator_; ///< dropout masks
+
+    std::int64_t step_ = 0, tokens_ = 0, startedAt_ = 0;
+    double seconds_ = 0, bestNll_ = std::numeric_limits<double>::infinity(), lastNll_ = std::numeric_limits<double>::quiet_NaN();
+    std::int64_t lastEval_ = -1, lastSave_ = -1, lastSample_ = -1, nonFinite_ = 0, failFrom_ = -1, failTo_ = -1;
+    Plateau plateau_;
+    EventSink* sink_ = nullptr;
+    bool paused_ = false, metricsProblem_ = false;
+
+    std::mutex mutex_;
+    std::condition_variable_any wake_;
+    std::deque<Command> commands_;
+    std::vector<std::promise<Snapshot>> waiting_;
+    bool ended_ = false;
+};
+
+} // namespace pha

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What other threads ask of a running Trainer: commands and copies of its weights, both served between two steps.
+#include "engine/eval/loaded_model.h"
+#include "engine/model/weights.h"
+#include "engine/system/device.h"
+#include "engine/train/trainer.h"
+
+namespace pha {
+
+void Trainer::post(Command command)
+{
+    {
+        const std::lock_guard lock(mutex_);
+        commands_.push_back(std::move(command));
+    }
+    wake_.notify_all();
+}
+
+std::shared_ptr<LoadedModel> Trainer::snapshot(std::chrono::milliseconds patience)
+{
+    std::future<Snapshot> copy;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_ || !sink_) return nullptr;
+        copy = waiting_.emplace_back().get_future();
+    }
+    wake_.notify_all();
+    if (copy.wait_for(patience) != std::future_status::ready) return nullptr;
+    try {
+        auto taken = copy.get();
+        return std::make_shared<NetworkModel>(std::move(taken.model), file_.config, taken.step, corpus_->tokenizer(), corpus_, torch::kFloat);
+    } catch (const std::future_error&) { // the run ended first
+        return nullptr;
+    }
+}
+
+void Trainer::serveSnapshots()
+{
+    std::vector<std::promise<Snapshot>> asked;
+    {
+        const std::lock_guard lock(mutex_);
+        asked.swap(waiting_);
+    }
+    if (asked.empty()) return;
+    for (auto& promise : asked) { // each owner works on a copy of its own
+        auto copy = emptyModel(model_->config());
+        copy->to(device_);
+        copyWeights(*model_, *copy);
+        promise.set_value({ std::move(copy), step_ });
+    }
+}
+
+void Trainer::serve(std::stop_token stop)
+{
+    do {
+        serveSnapshots();
+        std::deque<Command> commands;
+        {
+            std::unique_lock lock(mutex_);
+            if (paused_) wake_.wait(lock, stop, [this] { return !commands_.empty() || !waiting_.empty(); });
+            commands.swap(commands_);
+        }
+        for (const auto& command : commands) perform(command);
+    } while (paused_ && !stop.stop_requested());
+    serveSnapshots();
+}
+
+void Trainer::perform(const Command& command)
+{
+    const auto record = [&](const char* name, const std::string& value = {}) { emit(CommandEvent { step_, name, value }); };
+    switch (command.kind) {
+    case Command::Kind::Pause:
+        if (paused_) return;
+        paused_ = true;
+        record("pause");
+        if (lastSave_ != step_) save(); // a paused run may be left for days
+        emit(StatusEvent { step_, RunState::Paused, {} });
+        return;
+    case Command::Kind::Resume:
+        if (!paused_) return;
+        paused_ = false;
+        record("resume");
+        emit(StatusEvent { step_, RunState::Running, {} });
+        return;
+    case Command::Kind::Evaluate:
+        record("evaluate");
+        return evaluate();
+    case Command::Kind::Sample:
+        record("sample", command.text);
+        return sample(command.text);
+    case Command::Kind::Checkpoint:
+        record("checkpoint");
+        return save();
+    case Command::Kind::LearningRate: {
+        RunConfig changed = file_.config;
+        try {
+            changed.setJson("learning_rate", command.value);
+        } catch (const std::exception&) {
+            return record("learning_rate", "refused"); // out of range: the run goes on as it was
+        }
+        config_.learningRate = command.value;
+        char text[32];
+        std::snprintf(text, sizeof text, "%g", command.value);
+        return record("learning_rate", text);
+    }
+    }
+}
+
+} // namespace pha

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Runs from start to end: learning, exact resume, commands, divergence.
+#include "engine/base/error.h"
+#include "engine/eval/evaluator.h"
+#include "engine/eval/sampler.h"
+#include "engine/model/weights.h"
+#include "engine/run/atomic_file.h"
+#include "engine/train/trainer.h"
+
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include <cmath>
+#include <thread>
+
+using namespace pha;
+
+namespace {
+
+struct Recorder final : EventSink {
+    std::vector<Event> events;
+    std::function<void(const Event&)> react;
+    void publish(const Event& event) override
+    {
+        events.push_back(event);
+        if (react) react(event);
+    }
+    template <class T> std::vector<T> all() const
+    {
+        std::vector<T> found;
+        for (const auto& event : events)
+            if (const auto* e = std::get_if<T>(&event)) found.push_back(*e);
+        return found;
+    }
+};
+
+RunConfig tinyRun()
+{
+    RunConfig c;
+    c.model.layers = 1;
+    c.model.width = 32;
+    c.model.queryHeads = 2;
+    c.model.kvHeads = 1;
+    c.model.gssExpand = 64;
+    c.model.gssWidth = 8;
+    c.model.gssState = 8;
+    c.model.auxWidth = 24;
+    c.model.mainWidth = 64;
+    c.training.steps = 12;
+    c.training.batchSize = 2;
+    c.training.context = 48;
+    c.training.warmupSteps = 2;
+    c.training.dropout = 0.1; // the generator's state is part of what a resume restores
+    c.training.evalEvery = 5;
+    c.training.evalTokens = 200;
+    c.training.saveEvery = 4;
+    c.training.sampleEvery = 0;
+    c.training.precision = "fp32";
+    c.training.threads = 1;
+    return c;
+}
+
+std::string weightsOf(const fs::path& run, const std::string& step) { return readFile(run / "checkpoints" / step / "model.safetensors"); }
+
+} // namespace
+
+class TrainingTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir home_;
+    fs::path folder(const char* name) const { return fs::path(home_.path().toStdString()) / name; }
+
+    RunState train(const fs::path& run, const RunConfig& config, Recorder& recorder, bool resume = false, std::vector<std::string> overrides = {})
+    {
+        TrainingRequest request;
+        request.config = config;
+        request.directory = run;
+        request.resume = resume;
+        request.overrides = std::move(overrides);
+        Trainer trainer(request, recorder, {});
+        return trainer.run(recorder, {});
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QVERIFY(home_.isValid());
+        qputenv("XDG_CACHE_HOME", (home_.path() + "/cache").toUtf8());
+    }
+
+    void aRunWritesWhatTheContractSays()
+    {
+        Recorder recorder;
+        const auto run = folder("plain");
+        QCOMPARE(train(run, tinyRun(), recorder), RunState::Finished);
+        QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));
+        QVERIFY(fs::exists(run / "tokenizer.model"));
+        QVERIFY(fs::exists(run / "checkpoints" / "step-00000012" / "optimizer.safetensors"));
+        QCOMPARE(RunDirectory(run).pointer("latest").value_or(""), std::string("step-00000012"));
+        QVERIFY(RunDirectory(run).pointer("best").has_value());
+        const auto evals = recorder.all<EvalEvent>();
+        QCOMPARE(evals.back().step, std::int64_t(12));
+        QVERIFY(evals.back().floorNll.has_value() && *evals.back().floorNll < evals.back().nll);
+        QVERIFY(evals.back().nll < std::log(1024.0) + 0.5);
+        QVERIFY(!recorder.all<RecallEvent>().empty());
+        QVERIFY(!recorder.all<MixingEvent>().empty());
+        QVERIFY_EXCEPTION_THROWN(train(run, tinyRun(), recorder), CheckpointError); // a run is there already
+    }
+
+    void resumeIsExact_data()
+    {
+        QTest::addColumn<int>("stopAfter");
+        for (const int n : { 1, 4, 5, 11 }) QTest::newRow(QByteArray::number(n).constData()) << n;
+    }
+    void resumeIsExact()
+    {
+        QFETCH(int, stopAfter);
+        const auto whole = folder("whole"), parts = folder(("parts" + std::to_string(stopAfter)).c_str());
+        Recorder reference, first, second;
+        if (!fs::exists(whole)) train(whole, tinyRun(), reference);
+        else for (MetricsReader reader(whole / "metrics.jsonl"); auto event : reader.poll()) reference.events.push_back(event);
+        auto config = tinyRun();
+        config.training.stopAfter = stopAfter;
+        QCOMPARE(train(parts, config, first), RunState::Stopped);
+        config.training.stopAfter = 0;
+        QCOMPARE(train(parts, config, second, true, { "stop_after" }), RunState::Finished);
+        QCOMPARE(weightsOf(parts, "step-00000012"), weightsOf(whole, "step-00000012"));
+
+        MetricsReader reader(parts / "metrics.jsonl");
+        std::vector<StepEvent> steps;
+        for (const auto& event : reader.poll())
+            if (const auto* step = std::get_if<StepEvent>(&event)) steps.push_back(*step);
+        const auto expected = reference.all<StepEvent>();
+        QCOMPARE(steps.size(), expected.size());
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            QCOMPARE(steps[i].step, expected[i].step);
+            QCOMPARE(steps[i].tokens, expected[i].tokens);
+            QCOMPARE(steps[i].loss, expected[i].loss);
+            QCOMPARE(steps[i].gradNorm, expected[i].gradNorm);
+        }
+    }
+
+    void aRunThatDiedBeforeItsFirstCheckpointStartsOver()
+    {
+        Recorder recorder;
+        const auto run = folder("early");
+        auto config = tinyRun();
+        config.training.saveEvery = 0;
+        config.training.stopAfter = 3;
+        train(run, config, recorder);
+        fs::remove_all(run / "checkpoints");
+        config.training.stopAfter = 0;
+        Recorder again;
+        QCOMPARE(train(run, config, again, true, { "stop_after" }), RunState::Finished);
+        QCOMPARE(again.all<StepEvent>().front().step, std::int64_t(1));
+    }
+
+    void aFinishedRunNeedsMoreSteps()
+    {
+        Recorder recorder;
+        const auto run = folder("finished");
+        auto config = tinyRun();
+        config.training.steps = 4;
+        train(run, config, recorder);
+        QVERIFY_EXCEPTION_THROWN(train(run, config, recorder, true), ConfigError);
+        config.training.steps = 6;
+        QCOMPARE(train(run, config, recorder, true, { "steps" }), RunState::Finished);
+    }
+
+    void commandsAreAnsweredBetweenSteps()
+    {
+        const auto run = folder("commands");
+        auto config = tinyRun();
+        config.training.steps = 8;
+        TrainingRequest request;
+        request.config = config;
+        request.directory = run;
+        Recorder recorder;
+        Trainer trainer(request, recorder, {});
+        std::shared_ptr<LoadedModel> copy;
+        std::thread other;
+        recorder.react = [&](const Event& event) {
+            const auto* step = std::get_if<StepEvent>(&event);
+            if (step && step->step == 3) {
+                trainer.post({ Command::Kind::LearningRate, 1e-4, {} });
+                trainer.post({ Command::Kind::LearningRate, -1, {} });
+                trainer.post({ Command::Kind::Sample, 0, "Once" });
+                trainer.post({ Command::Kind::Pause, 0, {} });
+            }
+            const auto* status = std::get_if<StatusEvent>(&event);
+            if (status && status->state == RunState::Paused)
+                other = std::thread([&] { // works on a copy while the run is paused, then lets it go on
+                    copy = trainer.snapshot(std::chrono::seconds(20));
+                    trainer.post({ Command::Kind::Resume, 0, {} });
+                });
+        };
+        QCOMPARE(trainer.run(recorder, {}), RunState::Finished);
+        other.join();
+        QVERIFY(copy);
+        QCOMPARE(copy->step(), std::int64_t(3));
+        const auto commands = recorder.all<CommandEvent>();
+        QCOMPARE(commands.size(), std::size_t(5));
+        QCOMPARE(commands[0].value, std::string("0.0001"));
+        QCOMPARE(commands[1].value, std::string("refused"));
+        QCOMPARE(commands[3].name, std::string("pause"));
+        QCOMPARE(recorder.all<StepEvent>()[3].learningRate < 1.1e-4, true);
+        QVERIFY(!trainer.snapshot(std::chrono::milliseconds(1))); // the run has ended
+
+        Recorder silent;
+        EvaluateOptions options;
+        options.maxTokens = 100;
+        const auto evaluation = copy->evaluate(options, silent, {});
+        QCOMPARE(evaluation.figures.tokens, std::int64_t(100));
+        GenerateOptions generate;
+        generate.prompt = "Once";
+        generate.sampling.maxTokens = 5;
+        QCOMPARE(copy->generate(generate, [](const GeneratedToken&) {}, {}).tokens.size(), std::size_t(5));
+    }
+
+    void nonFiniteUpdatesAreNotAppliedAndTenEndTheRun()
+    {
+        auto config = tinyRun();
+        config.training.steps = 30;
+        config.training.saveEvery = 3;
+        TrainingRequest request;
+        request.config = config;
+        request.directory = folder("diverged");
+        Recorder recorder;
+        Trainer trainer(request, recorder, {});
+        trainer.failLossForTest(7, 30);
+        QCOMPARE(trainer.run(recorder, {}), RunState::Diverged);
+        const auto steps = recorder.all<StepEvent>();
+        QCOMPARE(steps.size(), std::size_t(17));
+        QVERIFY(steps[6].applied && !steps[7].applied && std::isnan(steps[16].loss));
+        for (const auto& [name, weight] : namedWeights(trainer.model())) QVERIFY(weight.isfinite().all().item<bool>());
+        QVERIFY(fs::exists(folder("diverged") / "checkpoints" / "step-00000006"));
+        QCOMPARE(recorder.all<StatusEvent>().back().state, RunState::Diverged);
+    }
+
+    void everyMixingModeLearnsOneBatch_data()
+    {
+        QTest::addColumn<QString>("mode");
+        for (const char* mode : { "softplus", "token", "channel_sigmoid" }) QTest::newRow(mode) << mode;
+    }
+    void everyMixingModeLearnsOneBatch()
+    {
+        QFETCH(QString, mode);
+        auto config = tinyRun();
+        config.model.mixMode = mode.toStdString();
+        config.model.vocabulary = 200;
+        config.training.learningRate = 1e-2;
+        config.training.weightDecay = 0;
+        torch::manual_seed(3);
+        LanguageModel model(config.model, 1);
+        AdamW optimizer(model, config.training);
+        const auto ids = torch::randint(200, { 8, 129 }, torch::kLong);
+        double loss = 0;
+        for (int i = 0; i < 400 && (i == 0 || loss > 0.1); ++i) {
+            optimizer.zeroGrad();
+            auto part = model.lossSum(ids.narrow(1, 0, 128), ids.narrow(1, 1, 128), {}) / 1024;
+            part.backward();
+            loss = part.item<double>();
+            const double norm = optimizer.gradNorm();
+            optimizer.step(1e-2, norm > 1 ? 1 / norm : 1);
+        }
+        QVERIFY2(loss < 0.1, std::to_string(loss).c_str());
+    }
+
+    void evaluationCountsEveryTokenOnce()
+    {
+        auto config = tinyRun().model;
+        config.vocabulary = 50;
+        LanguageModel model(config, 1);
+        Split split;
+        split.name = "test";
+        for (int i = 0; i < 333; ++i) {
+            split.tokens.push_back((i * 7) % 50);
+            split.words.push_back(i / 2);
+            split.bytes.push_back(i * 3);
+        }
+        Recorder silent;
+        const auto score = [&](std::int64_t context, std::int64_t stride) {
+            EvaluateOptions options;
+            options.context = context;
+            options.stride = stride;
+            return evaluateSplit(model, split, options, silent, {}).figures;
+        };
+        const auto disjoint = score(64, 64), strided = score(64, 16), whole = score(1000, 1000);
+        for (const auto& e : { disjoint, strided, whole }) {
+            QCOMPARE(e.tokens, std::int64_t(332));
+            QCOMPARE(e.words, std::int64_t(166));
+            QCOMPARE(e.bytes, std::int64_t(996));
+            QVERIFY(std::abs(e.perplexity - std::exp(e.totalNll / 332)) < 1e-9);
+            QVERIFY(std::abs(e.wordPerplexity - std::pow(e.perplexity, 332.0 / 166)) < 1e-6 * e.wordPerplexity);
+            QVERIFY(std::abs(e.bitsPerByte - e.totalNll / std::log(2.0) / 996) < 1e-12);
+        }
+        QVERIFY(disjoint.totalNll != strided.totalNll);
+        {
+            const torch::NoGradGuard guard; // a uniform model has perplexity V
+            for (auto& [name, weight] : namedWeights(model))
+                if (name == "embedding") weight.detach().zero_();
+        }
+        QVERIFY(std::abs(score(64, 64).perplexity - 50) < 1e-3);
+        QVERIFY_EXCEPTION_THROWN(score(64, 65), ConfigError);
+    }
+
+    void samplingFollowsItsSettings()
+    {
+        const std::vector<float> logits { 1, 3, 2, -INFINITY, NAN };
+        const auto draw = [&](Sampling s) { return Sampler(s).draw(logits, { 1 }); };
+        Sampling s;
+        s.temperature = 0;
+        QCOMPARE(draw(s).first, std::int64_t(1));
+        s.temperature = 1e-30;
+        QCOMPARE(draw(s).first, std::int64_t(1));
+        s.temperature = 1;
+        s.topK = 1;
+        QCOMPARE(draw(s).first, std::int64_t(1));
+        s.topK = 0;
+        s.topP = 0.01;
+        QCOMPARE(draw(s).second, 1.0);
+        s.topP = 1;
+        s.repetitionPenalty = 1000;
+        s.topK = 1;
+        QCOMPARE(draw(s).first, std::int64_t(2));
+        s = {};
+        s.temperature = 1;
+        std::vector<int> counts(5);
+        Sampler sampler(s);
+        for (int i = 0; i < 20000; ++i) ++counts[std::size_t(sampler.draw(logits, {}).first)];
+        const double sum = std::exp(1.) + std::exp(2.) + std::exp(3.);
+        QVERIFY(std::abs(counts[1] / 20000.0 - std::exp(3.) / sum) < 0.02);
+        QCOMPARE(counts[3] + counts[4], 0);
+        QVERIFY_EXCEPTION_THROWN(Sampler(s).draw({ -INFINITY, NAN }, {}), Error);
+        s.temperature = -1;
+        QVERIFY_EXCEPTION_THROWN(Sampler { s }, ConfigError);
+    }
+};
+
+QTEST_GUILESS_MAIN(TrainingTest)
+#include "training_test.moc"

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/error.h"
+#include "engine/config/config.h"
+
+#include <QTest>
+
+#include <cmath>
+#include <numeric>
+
+using namespace pha;
+
+namespace {
+
+std::int64_t partOf(const ModelCosts& costs, const std::string& name)
+{
+    for (const auto& part : costs.parts)
+        if (part.part == name) return part.count;
+    return -1;
+}
+
+ModelConfig shape(const char* preset) { return findPreset(preset).config.model; }
+
+} // namespace
+
+class CostsTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void publishedCounts_data();
+    void publishedCounts();
+    void publishedWork_data();
+    void publishedWork();
+    void otherRowsOfTheTable_data();
+    void otherRowsOfTheTable();
+    void leanSistersAreNear_data();
+    void leanSistersAreNear();
+    void everyPresetIsWhole();
+    void smallModelByHand();
+    void frozenGains();
+    void mixingCounts_data();
+    void mixingCounts();
+    void gssForms();
+    void normsOfResidualForms();
+    void cacheBytes();
+    void trainingMemory();
+    void refusesContext();
+};
+
+void CostsTest::publishedCounts_data()
+{
+    QTest::addColumn<double>("millions"); ///< models.md section 10 and 19.12, to 0.01
+    QTest::newRow("pha-tiny") << 1.85;
+    QTest::newRow("pha-small") << 24.00;
+    QTest::newRow("pha-90m") << 89.62;
+    QTest::newRow("pha-125m") << 125.20;
+    QTest::newRow("pha-180m") << 180.37;
+    QTest::newRow("pha-125m-s4d") << 126.78;
+    QTest::newRow("pha-180m-s4d") << 178.07;
+    QTest::newRow("pha-125m-32k") << 125.96;
+    QTest::newRow("pha-180m-32k") << 178.00;
+    QTest::newRow("pha-125m-r") << 124.88;
+    QTest::newRow("pha-180m-r") << 179.74;
+    QTest::newRow("pha-lean-125m") << 124.01;
+    QTest::newRow("pha-lean-180m") << 181.09;
+}
+
+void CostsTest::publishedCounts()
+{
+    QFETCH(double, millions);
+    const double ours = double(modelCosts(shape(QTest::currentDataTag()), 1024).parameters) / 1e6;
+    QVERIFY2(std::abs(std::round(ours * 100) - millions * 100) < 0.5, qPrintable(QString::number(ours, 'f', 4)));
+}
+
+void CostsTest::otherRowsOfTheTable_data()
+{
+    QTest::addColumn<int>("vocabulary");
+    QTest::addColumn<double>("millions");
+    QTest::newRow("pha-tiny") << 256 << 1.35;
+    QTest::newRow("small-PHA-GPT2vocab") << 50257 << 20.79;
+}
+
+void CostsTest::otherRowsOfTheTable()
+{
+    QFETCH(int, vocabulary);
+    QFETCH(double, millions);
+    auto m = shape("pha-tiny");
+    if (vocabulary > 256) {
+        m = shape("pha-small");
+        m.width = 256;
+        m.queryHeads = 4;
+        m.kvHeads = 1;
+        m.mainWidth = 512;
+        m.auxWidth = 192;
+        m.gssExpand = 1024;
+        m.gssWidth = 64;
+    }
+    m.vocabulary = vocabulary;
+    const double ours = double(modelCosts(m, 1024).parameters) / 1e6;
+    QVERIFY2(std::abs(std::round(ours * 100) - millions * 100) < 0.5, qPrintable(QString::number(ours, 'f', 4)));
+}
+
+void CostsTest::publishedWork_data()
+{
+    QTest::addColumn<double>("forwardMega"); ///< models.md 11.2
+    QTest::addColumn<double>("cache");
+    QTest::addColumn<double>("fixed");
+    QTest::newRow("pha-125m") << 259.8 << 3648.0 << 3145728.0;
+    QTest::newRow("pha-125m-s4d") << 269.0 << 3072.0 << 98304.0;
+    QTest::newRow("pha-180m") << 371.9 << 5120.0 << 2621440.0;
+    QTest::newRow("pha-180m-s4d") << 371.5 << 5120.0 << 163840.0;
+}
+
+void CostsTest::publishedWork()
+{
+    QFETCH(double, forwardMega);
+    QFETCH(double, cache);
+    QFETCH(double, fixed);
+    const auto costs = modelCosts(shape(QTest::currentDataTag()), 1024);
+    const double mega = costs.forwardFlopsPerToken / 1e6;
+    QVERIFY2(std::abs(mega - forwardMega) < 0.05, qPrintable(QString::number(mega, 'f', 3)));
+    QCOMPARE(costs.cacheElementsPerToken, cache);
+    QCOMPARE(costs.fixedStateReals, fixed);
+}
+
+void CostsTest::leanSistersAreNear_data()
+{
+    QTest::addColumn<double>("tolerance");
+    QTest::newRow("tiny") << 0.08;
+    QTest::newRow("small") << 0.08;
+    QTest::newRow("125m") << 0.015;
+    QTest::newRow("180m") << 0.015;
+}
+
+void CostsTest::leanSistersAreNear()
+{
+    QFETCH(double, tolerance);
+    const std::string size = QTest::currentDataTag();
+    auto lean = shape(("pha-lean-" + size).c_str());
+    const double sister = double(modelCosts(shape(("pha-" + size).c_str()), 512).parameters);
+    const auto away = [&](std::int64_t layers) {
+        auto m = lean;
+        m.layers = layers;
+        return std::abs(double(modelCosts(m, 512).parameters) / sister - 1);
+    };
+    QVERIFY2(away(lean.layers) < tolerance, qPrintable(QString::number(away(lean.layers))));
+    if (tolerance < 0.05) return; // 19.12 gives these depths
+    QVERIFY(away(lean.layers) <= away(lean.layers - 1) && away(lean.layers) <= away(lean.layers + 1));
+}
+
+void CostsTest::everyPresetIsWhole()
+{
+    for (const auto& preset : presets()) {
+        preset.config.validate();
+        const auto costs = modelCosts(preset.config.model, preset.config.training.context);
+        const auto sum = std::accumulate(costs.parts.begin(), costs.parts.end(), std::int64_t(0),
+            [](std::int64_t total, const ParameterPart& part) { return total + part.count; });
+        QCOMPARE(sum, costs.parameters);
+        QCOMPARE(preset.config.preset, preset.name);
+        QVERIFY2(preset.summary.ends_with('.'), preset.name.c_str());
+        QCOMPARE(preset.config.model.family, std::string(preset.name.starts_with("pha-lean") ? "pha-lean" : "pha"));
+        // With the prior switched on it must still fit the branches.
+        auto withPrior = preset.config;
+        withPrior.training.priorWeight = 0.1;
+        withPrior.validate();
+    }
+}
+
+void CostsTest::smallModelByHand()
+{
+    ModelConfig m; // one layer, every part countable on paper
+    m.vocabulary = 10;
+    m.layers = 1;
+    m.width = 8;
+    m.queryHeads = 2;
+    m.kvHeads = 1;
+    m.gssExpand = 6;
+    m.gssWidth = 3;
+    m.gssState = 4;
+    m.auxWidth = 5;
+    m.mainWidth = 7;
+    const auto costs = modelCosts(m, 16);
+    QCOMPARE(partOf(costs, "embedding"), 80);
+    QCOMPARE(partOf(costs, "attention"), 64 + 32 + 32 + 64 + 2); // q, k, v, out, temperatures
+    // W_v and W_out, W_u, W_uc, log_dt, A and C of 2 pairs, inner norm and skip
+    QCOMPARE(partOf(costs, "gss"), 96 + 24 + 18 + 3 + 12 + 12 + 6);
+    QCOMPARE(partOf(costs, "ffn_aux"), 120);
+    QCOMPARE(partOf(costs, "ffn_main"), 168);
+    QCOMPARE(partOf(costs, "norms"), 6 * 8);
+    QCOMPARE(partOf(costs, "mixing"), 3);
+    QCOMPARE(costs.cacheElementsPerToken, 8.0);
+    QCOMPARE(costs.fixedStateReals, 12.0);
+    m.branches = "attention";
+    m.mainWidth = 0;
+    m.qkMode = "dot";
+    const auto bare = modelCosts(m, 16);
+    QCOMPARE(bare.parameters, 80 + 192 + 3 * 8 + 1);
+    QCOMPARE(bare.fixedStateReals, 0.0);
+    // projections 2*(64+32+32+64), causal core 2*16*8, head 2*10*8
+    QCOMPARE(bare.forwardFlopsPerToken, 384.0 + 256.0 + 160.0);
+    m.branches = "gss";
+    QCOMPARE(modelCosts(m, 16).cacheElementsPerToken, 0.0);
+}
+
+void CostsTest::frozenGains()
+{
+    auto m = shape("pha-tiny");
+    const auto frozen = modelCosts(m, 256);
+    QCOMPARE(frozen.parameters - frozen.trainable, 4 * 3 * 128);
+    m.branchNormAffine = true;
+    const auto learned = modelCosts(m, 256);
+    QCOMPARE(learned.parameters, frozen.parameters);
+    QCOMPARE(learned.trainable, learned.parameters);
+}
+
+void CostsTest::mixingCounts_data()
+{
+    QTest::addColumn<QString>("branches");
+    QTest::addColumn<int>("perLayer"); ///< at D = 128
+    QTest::newRow("softplus") << "gss,attention,ffn" << 3;
+    QTest::newRow("softmax") << "gss,attention" << 2;
+    QTest::newRow("fixed") << "gss,attention,ffn" << 0;
+    QTest::newRow("sigmoid") << "gss" << 1;
+    QTest::newRow("channel_softmax") << "gss,attention,ffn" << 384;
+    QTest::newRow("channel_sigmoid") << "gss,attention" << 256;
+    QTest::newRow("token") << "gss,attention,ffn" << 387;
+    QTest::newRow("token_sigmoid") << "gss,attention" << 258;
+}
+
+void CostsTest::mixingCounts()
+{
+    QFETCH(QString, branches);
+    QFETCH(int, perLayer);
+    auto m = shape("pha-tiny");
+    m.branches = branches.toStdString();
+    m.mixMode = QTest::currentDataTag();
+    QCOMPARE(partOf(modelCosts(m, 256), "mixing"), 4 * perLayer);
+}
+
+void CostsTest::gssForms()
+{
+    auto m = shape("pha-tiny"); // D 128, E 512, h 32, N 32
+    m.layers = 1;
+    const std::int64_t matrices = 2 * 128 * 512 + 128 * 32 + 32 * 512;
+    QCOMPARE(partOf(modelCosts(m, 256), "gss"), matrices + 32 + 2 * 32 * 32 + 64);
+    m.gssKernel = "dss";
+    const auto dss = modelCosts(m, 256);
+    QCOMPARE(partOf(dss, "gss"), matrices + 2 * 32 + 2 * 32 * 32 + 64);
+    QCOMPARE(dss.fixedStateReals, 2.0 * 32 * 32);
+    m.gssKind = "gated_rec";
+    m.gssHidden = 340;
+    const auto filtered = modelCosts(m, 256);
+    QCOMPARE(partOf(filtered, "gss"), 4 * 128 * 340 + 2 * 340);
+    QCOMPARE(filtered.fixedStateReals, 340.0);
+    m.gssFilter = false;
+    const auto plain = modelCosts(m, 256);
+    QCOMPARE(partOf(plain, "gss"), 3 * 128 * 340 + 2 * 340);
+    QCOMPARE(filtered.forwardFlopsPerToken - plain.forwardFlopsPerToken, 2.0 * 128 * 340);
+}
+
+void CostsTest::normsOfResidualForms()
+{
+    auto m = shape("pha-tiny");
+    const auto norms = [&] { return partOf(modelCosts(m, 256), "norms"); };
+    QCOMPARE(norms(), 4 * 5 * 128 + 128);
+    m.residualMode = "deepnorm_post"; // two norms after instead of two before
+    QCOMPARE(norms(), 4 * 5 * 128 + 128);
+    m.mainWidth = 0;
+    QCOMPARE(norms(), 4 * 4 * 128 + 128);
+    m.residualMode = "prenorm";
+    QCOMPARE(norms(), 4 * 4 * 128 + 128);
+}
+
+void CostsTest::cacheBytes()
+{
+    // models.md 11.3: PHA-125M-H at 8192 tokens in bf16 is 48 MiB + 0.4 MiB.
+    const auto costs = modelCosts(shape("pha-125m-s4d"), 1024);
+    QCOMPARE(costs.cacheBytes(8192, 2), 48.0 * 1048576 + 98304 * 4);
+}
+
+void CostsTest::trainingMemory()
+{
+    // models.md 11.4: activations per token in bf16, from the difference of two batch sizes that both fill a loss chunk.
+    const auto perToken = [](const char* preset, const char* precision) {
+        auto config = findPreset(preset).config;
+        config.training.precision = precision;
+        const double large = trainingBytes(config);
+        config.training.batchSize -= 1;
+        return (large - trainingBytes(config)) / double(config.training.context);
+    };
+    const auto near = [](double ours, double published) { return std::abs(ours - published) < 500; };
+    QVERIFY2(near(perToken("pha-125m", "bf16"), 635e3), qPrintable(QString::number(perToken("pha-125m", "bf16"))));
+    QVERIFY2(near(perToken("pha-180m", "bf16"), 703e3), qPrintable(QString::number(perToken("pha-180m", "bf16"))));
+    const double wide = perToken("pha-125m", "fp32") / perToken("pha-125m", "bf16");
+    QVERIFY2(wide > 1.8 && wide < 2, qPrintable(QString::number(wide))); // spectra are fp32 in both
+    QCOMPARE(perToken("pha-125m", "auto"), perToken("pha-125m", "fp32"));
+    auto config = findPreset("pha-125m").config;
+    config.training.precision = "bf16";
+    const double total = trainingBytes(config) / 1e9; // 15.6 of activations, 2.0 of states, one loss chunk
+    QVERIFY2(total > 17.6 && total < 18.1, qPrintable(QString::number(total)));
+}
+
+void CostsTest::refusesContext()
+{
+    QVERIFY_THROWS_EXCEPTION(ConfigError, (void)modelCosts(ModelConfig(), 0));
+}
+
+QTEST_APPLESS_MAIN(CostsTest)
+#include "costs_test.moc"

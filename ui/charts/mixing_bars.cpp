@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/charts/mixing_bars.h"
+
+#include "ui/format.h"
+#include "ui/theme.h"
+
+#include <QCoreApplication>
+#include <QHelpEvent>
+#include <QKeyEvent>
+#include <QMouseEvent>
+#include <QScrollBar>
+#include <QToolTip>
+
+#include <algorithm>
+#include <cmath>
+
+namespace pha::ui {
+
+namespace {
+
+constexpr int pad = 8;
+
+} // namespace
+
+double mixValue(const BranchMix& branch, MixQuantity quantity)
+{
+    return quantity == MixQuantity::Share ? branch.normalised : quantity == MixQuantity::Weight ? branch.mean : branch.contribution;
+}
+
+QString mixText(double value, MixQuantity quantity, int decimals)
+{
+    if (!std::isfinite(value)) return QStringLiteral("–");
+    if (quantity == MixQuantity::Share) return QString::number(value * 100, 'f', decimals) + QStringLiteral(" %");
+    return QString::number(value, 'f', decimals + 1);
+}
+
+MixSummary summarise(const std::vector<LayerMix>& layers, MixQuantity quantity)
+{
+    MixSummary s;
+    QVector<int> counts;
+    // Layers may differ in their branches: each branch is averaged over the layers that have it.
+    for (const auto& layer : layers) {
+        for (const auto& b : layer.branches) {
+            const auto name = fromUtf8(b.branch);
+            auto i = s.branches.indexOf(name);
+            if (i < 0) {
+                i = s.branches.size();
+                s.branches << name;
+                s.mean << 0;
+                s.deviation << 0;
+                counts << 0;
+            }
+            s.mean[i] += mixValue(b, quantity);
+            ++counts[i];
+        }
+        s.entropy += layer.entropy / double(layers.size());
+    }
+    for (int i = 0; i < s.mean.size(); ++i) s.mean[i] /= counts[i];
+    for (const auto& layer : layers)
+        for (const auto& b : layer.branches) {
+            const auto i = s.branches.indexOf(fromUtf8(b.branch));
+            s.deviation[i] += std::pow(mixValue(b, quantity) - s.mean[i], 2) / counts[i];
+        }
+    for (auto& d : s.deviation) d = std::sqrt(d);
+    return s;
+}
+
+MixingBars::MixingBars(QWidget* parent)
+    : QAbstractScrollArea(parent)
+{
+    setObjectName(QStringLiteral("mixingBars"));
+    setFrameShape(QFrame::NoFrame);
+    setFocusPolicy(Qt::StrongFocus);
+    setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setAccessibleName(tr("Mixing weights of the layers"));
+    setAccessibleDescription(tr("Arrow keys choose a layer"));
+    viewport()->setMouseTracking(true);
+    viewport()->setAutoFillBackground(false);
+}
+
+void MixingBars::setLayers(const std::vector<LayerMix>& layers)
+{
+    layers_ = layers;
+    if (selected_ >= int(layers_.size())) selected_ = -1;
+    setQuantity(quantity_);
+    layOut();
+}
+
+void MixingBars::setQuantity(MixQuantity quantity)
+{
+    quantity_ = quantity;
+    summary_ = summarise(layers_, quantity);
+    scale_ = quantity == MixQuantity::Share ? 1 : 1e-9;
+    largest_ = 1e-9;
+    for (const auto& layer : layers_) {
+        double sum = 0;
+        for (const auto& b : layer.branches) {
+            const double value = mixValue(b, quantity);
+            if (!std::isfinite(value)) continue;
+            sum += std::max(0., value);
+            largest_ = std::max(largest_, value);
+        }
+        if (quantity != MixQuantity::Share) scale_ = std::max(scale_, sum);
+    }
+    viewport()->update();
+}
+
+void MixingBars::setHeatMap(bool on)
+{
+    heatMap_ = on;
+    viewport()->update();
+}
+
+void MixingBars::setSelected(int layer)
+{
+    selected_ = std::clamp(layer, -1, int(layers_.size()) - 1);
+    const auto rect = rowRect(selected_ + 1);
+    if (rect.top() < 0) verticalScrollBar()->setValue(verticalScrollBar()->value() + rect.top());
+    if (rect.bottom() > viewport()->height())
+        verticalScrollBar()->setValue(verticalScrollBar()->value() + rect.bottom() - viewport()->height());
+    setAccessibleDescription(describe(selected_ + 1));
+    viewport()->update();
+}
+
+int MixingBars::rowHeight() const
+{
+    const int least = fontMetrics().height() + 4;
+    return rows() == 0 ? least : std::clamp(viewport()->height() / rows(), least, least + 14);
+}
+
+QRect MixingBars::rowRect(int row) const
+{
+    return QRect(0, row * rowHeight() - verticalScrollBar()->value(), viewport()->width(), rowHeight());
+}
+
+QRectF MixingBars::barRect(int row) const
+{
+    const auto metrics = fontMetrics();
+    const int left = pad + metrics.horizontalAdvance(rowName(0)) + 10;
+    const int right = metrics.horizontalAdvance(QStringLiteral("0.00")) + 10 + pad;
+    const auto rect = QRectF(rowRect(row)).adjusted(left, 1.5, -right, -1.5);
+    return rect;
+}
+
+int MixingBars::branchCount(int row) const
+{
+    return row == 0 ? int(summary_.branches.size()) : int(layers_[std::size_t(row - 1)].branches.size());
+}
+
+QString MixingBars::branchName(int row, int branch) const
+{
+    return row == 0 ? summary_.branches[branch] : fromUtf8(layers_[std::size_t(row - 1)].branches[std::size_t(branch)].branch);
+}
+
+double MixingBars::valueOf(int row, int branch) const
+{
+    return row == 0 ? summary_.mean[branch] : mixValue(layers_[std::size_t(row - 1)].branches[std::size_t(branch)], quantity_);
+}
+
+double MixingBars::entropyOf(int row) const { return row == 0 ? summary_.entropy : layers_[std::size_t(row - 1)].entropy; }
+
+QVector<MixingBars::Segment> MixingBars::segments(int row) const
+{
+    QVector<Segment> result;
+    const auto bar = barRect(row);
+    const int n = branchCount(row);
+    double x = bar.left();
+    for (int i = 0; i < n; ++i) {
+        const double value = valueOf(row, i);
+        const double width = heatMap_ ? bar.width() / n : bar.width() * std::clamp(value / scale_, 0., 1.);
+        Segment s { QRectF(x, bar.top(), std::isfinite(width) ? width : 0, bar.height()), {}, i };
+        // The longest text that fits: with its spread (mean row), with a decimal, whole.
+        QStringList texts { mixText(value, quantity_, 1), mixText(value, quantity_, quantity_ == MixQuantity::Share ? 0 : 1) };
+        if (row == 0 && quantity_ == MixQuantity::Share)
+            texts.prepend(QStringLiteral("%1 ± %2").arg(value * 100, 0, 'f', 1).arg(summary_.deviation[i] * 100, 0, 'f', 1));
+        else if (row == 0)
+            texts.prepend(QStringLiteral("%1 ± %2").arg(value, 0, 'f', 2).arg(summary_.deviation[i], 0, 'f', 2));
+        for (const auto& text : texts)
+            if (s.text.isEmpty() && fontMetrics().horizontalAdvance(text) + 8 <= s.rect.width()) s.text = text;
+        result << s;
+        x += s.rect.width();
+    }
+    return result;
+}
+
+QString MixingBars::describe(int row) const
+{
+    if (row < 0 || row >= rows()) return {};
+    QStringList lines;
+    if (row == 0) {
+        lines << tr("Mean over %n layer(s)", nullptr, int(layers_.size()));
+        for (int i = 0; i < summary_.branches.size(); ++i)
+            lines << tr("%1: %2, deviation %3").arg(summary_.branches[i], mixText(summary_.mean[i], quantity_, 2), mixText(summary_.deviation[i], quantity_, 2));
+    } else {
+        lines << tr("Layer %1").arg(row - 1);
+        for (const auto& b : layers_[std::size_t(row - 1)].branches) {
+            auto line = tr("%1: share %2, weight %3").arg(fromUtf8(b.branch), mixText(b.normalised, MixQuantity::Share, 2), formatNumber(b.mean));
+            if (b.deviation > 0 || b.maximum > b.minimum)
+                line += tr(" ± %1 (%2 to %3)").arg(formatNumber(b.deviation, 3), formatNumber(b.minimum, 3), formatNumber(b.maximum, 3));
+            lines << line + tr(", contribution %1, output rms %2").arg(formatNumber(b.contribution, 3), formatNumber(b.outputRms, 3));
+        }
+    }
+    lines << tr("Entropy %1 (1: even, 0: one branch)").arg(formatFixed(entropyOf(row), 3));
+    return lines.join(QLatin1Char('\n'));
+}
+
+QString MixingBars::rowName(int row) { return row == 0 ? tr("mean") : tr("L%1").arg(row - 1); }
+
+int MixingBars::rowAt(const QPoint& place) const
+{
+    const int row = (place.y() + verticalScrollBar()->value()) / rowHeight();
+    return row >= 0 && row < rows() ? row : -1;
+}
+
+void MixingBars::choose(int layer)
+{
+    setSelected(layer);
+    Q_EMIT layerChosen(selected_);
+}
+
+void MixingBars::mousePressEvent(QMouseEvent* event)
+{
+    const int row = rowAt(event->pos());
+    if (event->button() == Qt::LeftButton && row >= 0) choose(row - 1);
+}
+
+void MixingBars::keyPressEvent(QKeyEvent* event)
+{
+    const int last = int(layers_.size()) - 1, page = std::max(1, viewport()->height() / rowHeight() - 1);
+    switch (event->key()) {
+    case Qt::Key_Up: return choose(selected_ - 1);
+    case Qt::Key_Down: return choose(selected_ + 1);
+    case Qt::Key_PageUp: return choose(selected_ - page);
+    case Qt::Key_PageDown: return choose(selected_ + page);
+    case Qt::Key_Home: return choose(-1);
+    case Qt::Key_End: return choose(last);
+    default: QAbstractScrollArea::keyPressEvent(event);
+    }
+}
+
+bool MixingBars::viewportEvent(QEvent* event)
+{
+    if (event->type() != QEvent::ToolTip) return QAbstractScrollArea::viewportEvent(event);
+    const auto* help = static_cast<QHelpEvent*>(event);
+    const int row = rowAt(help->pos());
+    if (row < 0) QToolTip::hideText();
+    else QToolTip::showText(help->globalPos(), plainToolTip(describe(row)), viewport(), rowRect(row));
+    return true;
+}
+
+void MixingBars::layOut()
+{
+    verticalScrollBar()->setPageStep(viewport()->height());
+    verticalScrollBar()->setSingleStep(rowHeight());
+    verticalScrollBar()->setRange(0, std::max(0, rows() * rowHeight() - viewport()->height()));
+    viewport()->update();
+}
+
+void MixingBars::resizeEvent(QResizeEvent*) { layOut(); }
+
+void MixingBars::changeEvent(QEvent* event)
+{
+    QAbstractScrollArea::changeEvent(event);
+    if (event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) layOut();
+}
+
+QSize MixingBars::sizeHint() const { return QSize(320, (fontMetrics().height() + 10) * std::clamp(rows(), 5, 13)); }
+
+QSize MixingBars::minimumSizeHint() const { return QSize(180, (fontMetrics().height() + 4) * 3); }
+
+ChartSheet MixingBars::sheet() const
+{
+    return { tr("Mixing weights"),
+        { tr("layer"), tr("branch"), tr("share"), tr("weight"), tr("deviation"), tr("smallest"), tr("largest"), tr("contribution"),
+            tr("output rms"), tr("entropy") },
+        [this] {
+            int n = 0;
+            for (const auto& layer : layers_) n += int(layer.branches.size());
+            return n;
+        },
+        [this](int row, int column) -> QVariant {
+            for (std::size_t l = 0; l < layers_.size(); ++l) {
+                const auto& branches = layers_[l].branches;
+                if (row >= int(branches.size())) {
+                    row -= int(branches.size());
+                    continue;
+                }
+                const auto& b = branches[std::size_t(row)];
+                if (column == 1) return fromUtf8(b.branch);
+                const double values[] = { double(l), 0, b.normalised, b.mean, b.deviation, b.minimum, b.maximum, b.contribution,
+                    b.outputRms, layers_[l].entropy };
+                return values[column];
+            }
+            return {};
+        } };
+}
+
+} // namespace pha::ui

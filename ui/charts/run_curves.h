@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/charts/run_math.h"
+#include "ui/charts/time_plot.h"
+
+#include <QPointer>
+
+namespace pha::ui {
+
+class RunSession;
+
+/// The charts that a run's updates and evaluations are drawn into.
+struct RunCharts {
+    TimePlot *loss = nullptr, *throughput = nullptr, *memory = nullptr, *learningRate = nullptr, *gradient = nullptr;
+    QVector<TimePlot*> all() const { return { loss, throughput, memory, learningRate, gradient }; }
+};
+
+/// What the user chose for all runs.
+struct CurveSettings {
+    XAxis axis = XAxis::Step;
+    bool perplexity = false;
+    bool raw = true; ///< the unsmoothed curve behind the smoothed one
+    double smoothing = 0.6;
+};
+
+/// How one run is drawn among the others.
+struct RunLook {
+    int owner = 0; ///< its place among the runs shown: decides the colour
+    bool current = false, alone = true;
+    QString name;
+};
+
+/// Feeds one run's history to the charts. Remembers, for each curve, how many rows it has drawn, and adds only the new
+/// ones; starts over when the history was cleared. GUI thread only.
+class RunCurves {
+public:
+    RunCurves(RunSession* session, const RunCharts& charts, const RunLook& look, const CurveSettings& settings);
+    /// Takes in at most `rows` updates for each curve. True while there are more.
+    bool advance(std::size_t rows);
+    void restart(const CurveSettings& settings); ///< all curves again, on another axis or in another quantity
+    void restartSmoothing(const CurveSettings& settings); ///< only what smoothing changes
+    RunSession* session() const { return session_; }
+    const RunLook& look() const { return look_; }
+
+private:
+    struct Track {
+        TimePlot* plot = nullptr;
+        std::vector<double> RunHistory::*column = nullptr;
+        int ghost = -1, line = -1; ///< raw and smoothed; a track that is never smoothed has no ghost
+        bool smooth = false, perplexity = false, skipZero = false;
+        std::size_t ghostRow = 0, lineRow = 0;
+        Smoother smoother;
+    };
+    void addTrack(TimePlot* plot, std::vector<double> RunHistory::*column, const QString& name, ColourRole colour, bool smooth);
+    bool advance(Track& track, const RunHistory& history, std::size_t rows);
+    ColourRole colour(QColor Colours::*alone) const;
+
+    QPointer<RunSession> session_;
+    RunLook look_;
+    CurveSettings settings_;
+    double unit_ = 1;
+    std::int64_t generation_ = 0;
+    std::vector<Track> tracks_;
+    TimePlot* loss_ = nullptr;
+    int valid_ = -1;
+    std::size_t evalRow_ = 0;
+};
+
+} // namespace pha::ui

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/charts/time_plot.h"
+
+#include "ui/charts/time_plot_p.h"
+
+#include <QToolButton>
+
+#include <algorithm>
+#include <cmath>
+
+namespace pha::ui {
+
+namespace {
+
+/// Where values without a logarithm go when a curve has no positive one at all.
+constexpr double lowestOfAll = 1e-9;
+
+ValueTicker* ticker(QCPAxis* axis) { return static_cast<ValueTicker*>(axis->ticker().data()); }
+
+} // namespace
+
+TimePlot::TimePlot(const QString& name, const QString& title, ValueKind kind, QWidget* parent)
+    : ChartFrame(name, title, parent)
+    , kind_(kind)
+    , live_(new QToolButton(this))
+    , drag_(std::make_unique<Drag>())
+{
+    auto* p = plot();
+    p->addLayer(QStringLiteral("ghosts"), p->layer(QStringLiteral("main")), QCustomPlot::limBelow);
+    p->addLayer(QStringLiteral("cursor"));
+    p->layer(QStringLiteral("cursor"))->setMode(QCPLayer::lmBuffered);
+    edge_ = new EdgeLabelItem(p);
+    marks_ = new MarkerItem(p);
+    cursor_ = new CursorItem(p);
+    edge_->setLayer(QStringLiteral("legend")); // above curves and axes
+    marks_->setLayer(QStringLiteral("legend"));
+    cursor_->setLayer(QStringLiteral("cursor"));
+    p->xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker));
+    p->yAxis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker));
+    for (auto* axis : { p->xAxis, p->yAxis }) {
+        axis->setTickLengthIn(0);
+        axis->setTickLengthOut(3);
+        axis->setTickLabelPadding(3);
+    }
+    // Margins are fixed and equal in all charts: nothing moves when a label gets longer, and charts in a column align.
+    p->axisRect()->setAutoMargins(QCP::msNone);
+    setRightMargin({});
+    live_->setObjectName(QStringLiteral("backToLive"));
+    live_->setText(tr("Back to live"));
+    live_->setToolTip(tr("Show everything and follow the run again (Home or double click)"));
+    live_->setAccessibleName(live_->text());
+    live_->setAutoRaise(true);
+    live_->hide();
+    addHeaderWidget(live_);
+    connect(live_, &QToolButton::clicked, this, [this] {
+        fitAndFollow();
+        Q_EMIT followRequested();
+    });
+    p->installEventFilter(this);
+    setToolTip(tr("Wheel: zoom. Drag: pan. Shift+drag: zoom into a box. Double click: fit and follow.\n"
+                  "Arrow keys move the cursor. Right click: data table and export."));
+    setKind(kind);
+    setXAxis(axis_);
+    applyTheme();
+}
+
+TimePlot::~TimePlot()
+{
+    plot()->removeEventFilter(this);
+}
+
+TimePlot::Series* TimePlot::find(int id) const
+{
+    for (const auto& s : series_)
+        if (s->id == id) return s.get();
+    return nullptr;
+}
+
+int TimePlot::addSeries(const SeriesOptions& options)
+{
+    auto series = std::make_unique<Series>();
+    series->id = nextId_++;
+    series->options = options;
+    series->graph = new SampledGraph(plot()->xAxis, plot()->yAxis);
+    if (options.style == SeriesStyle::Ghost) series->graph->setLayer(QStringLiteral("ghosts"));
+    style(*series);
+    series_.push_back(std::move(series));
+    return series_.back()->id;
+}
+
+void TimePlot::removeAllSeries()
+{
+    for (const auto& s : series_) plot()->removePlottable(s->graph);
+    series_.clear();
+}
+
+void TimePlot::clearPoints(int id)
+{
+    auto* s = find(id);
+    if (!s) return;
+    s->graph->clearPoints();
+    s->notPositive.clear();
+    s->breaks.clear();
+    s->lowestPositive = std::numeric_limits<double>::infinity();
+    s->lastFinite = std::numeric_limits<double>::quiet_NaN();
+    s->broken = false;
+}
+
+void TimePlot::append(int id, double x, double y)
+{
+    auto* s = find(id);
+    if (!s || !std::isfinite(x)) return;
+    if (!std::isfinite(y)) {
+        if (!s->broken) s->breaks.append(QPointF(x, s->lastFinite));
+        s->broken = true;
+        s->graph->append(x, y);
+        return;
+    }
+    s->broken = false;
+    s->lastFinite = y;
+    if (y > 0) {
+        s->lowestPositive = std::min(s->lowestPositive, y);
+    } else {
+        s->notPositive.emplace_back(s->graph->count(), y);
+        if (logarithmic_) y = std::isfinite(s->lowestPositive) ? s->lowestPositive : lowestOfAll;
+    }
+    s->graph->append(x, y);
+}
+
+void TimePlot::setBand(int lower, int upper)
+{
+    auto *low = find(lower), *high = find(upper);
+    if (!low || !high) return;
+    auto colour = high->options.colour(Theme::instance().colours());
+    colour.setAlphaF(0.18F);
+    high->graph->setBrush(colour);
+    high->graph->setChannelFillGraph(low->graph);
+    low->graph->setPen(Qt::NoPen);
+    high->graph->setPen(Qt::NoPen);
+}
+
+int TimePlot::count(int id) const
+{
+    const auto* s = find(id);
+    return s ? s->graph->count() : 0;
+}
+
+double TimePlot::xAt(int id, int index) const
+{
+    const auto* s = find(id);
+    return s && index >= 0 && index < s->graph->count() ? s->graph->key(index) : std::numeric_limits<double>::quiet_NaN();
+}
+
+double TimePlot::valueAt(int id, int index) const
+{
+    const auto* s = find(id);
+    if (!s || index < 0 || index >= s->graph->count()) return std::numeric_limits<double>::quiet_NaN();
+    const auto& list = s->notPositive;
+    const auto found = std::lower_bound(list.begin(), list.end(), index, [](const auto& entry, int i) { return entry.first < i; });
+    return found != list.end() && found->first == index ? found->second : s->graph->value(index);
+}
+
+void TimePlot::style(Series& s)
+{
+    const auto& c = Theme::instance().colours();
+    auto colour = s.options.colour ? s.options.colour(c) : c.text;
+    if (s.options.style == SeriesStyle::Ghost) colour = blend(colour, c.plot, 0.32); // opaque: overlaps do not darken
+    // Pens above 1.0 are fast only with phFastPolylines, which ChartFrame sets.
+    const double width = s.options.style == SeriesStyle::Bold ? 2 : s.options.style == SeriesStyle::Ghost ? 1 : 1.3;
+    if (s.graph->channelFillGraph()) {
+        auto fill = colour;
+        fill.setAlphaF(0.18F);
+        s.graph->setBrush(fill);
+        return;
+    }
+    if (s.graph->pen().style() == Qt::NoPen) return; // lower edge of a band
+    s.graph->setPen(QPen(colour, width));
+    if (s.options.style == SeriesStyle::Points)
+        s.graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssTriangle, QPen(c.plot, 0.8), colour, 8));
+}
+
+void TimePlot::applyTheme()
+{
+    ChartFrame::applyTheme();
+    for (const auto& s : series_) style(*s);
+    edge_->setFont(plot()->yAxis->tickLabelFont());
+}
+
+void TimePlot::setKind(ValueKind kind)
+{
+    kind_ = kind;
+    ticker(plot()->yAxis)->setValues(kind);
+}
+
+void TimePlot::setXAxis(XAxis axis)
+{
+    axis_ = axis;
+    ticker(plot()->xAxis)->setCounts(axis);
+}
+
+void TimePlot::setLogarithmic(bool on)
+{
+    if (logarithmic_ == on) return;
+    logarithmic_ = on;
+    for (const auto& s : series_)
+        for (const auto& [index, value] : s->notPositive)
+            s->graph->replace(index, !on ? value : std::isfinite(s->lowestPositive) ? s->lowestPositive : lowestOfAll);
+    plot()->yAxis->setScaleType(on ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
+    ticker(plot()->yAxis)->setLogarithmic(on);
+    yAuto_ = true; // a range chosen on one scale means nothing on the other, and may hold no logarithm
+    fitY();
+    requestRedraw();
+}
+
+void TimePlot::setIgnoreOutliers(bool on)
+{
+    ignoreOutliers_ = on;
+    requestRedraw();
+}
+
+void TimePlot::setYLimits(double low, double high)
+{
+    yLow_ = low;
+    yHigh_ = high;
+}
+
+void TimePlot::setEdgeLabels(QVector<EdgeLabel> labels, bool fitThem)
+{
+    fitLabels_ = fitThem;
+    edge_->set(std::move(labels));
+}
+
+void TimePlot::setRightMargin(const QString& widestLabel)
+{
+    const QFontMetrics metrics(font());
+    const int right = widestLabel.isEmpty() ? 12 : metrics.horizontalAdvance(widestLabel) + 22;
+    plot()->axisRect()->setMargins(QMargins(metrics.horizontalAdvance(QStringLiteral("00.0 MB")) + 6, 6, right, metrics.height() + 8));
+}
+
+void TimePlot::setMarkers(QVector<PlotMarker> markers) { marks_->set(std::move(markers)); }
+
+QStringList TimePlot::markersNear(double x) const
+{
+    QStringList texts;
+    const double pixel = plot()->xAxis->coordToPixel(x);
+    for (const auto& marker : marks_->markers())
+        if (std::abs(plot()->xAxis->coordToPixel(marker.x) - pixel) <= 4 && !texts.contains(marker.text)) texts << marker.text;
+    return texts;
+}
+
+QVector<CursorValue> TimePlot::cursorValues(double x) const
+{
+    QVector<CursorValue> values;
+    const double slack = plot()->xAxis->range().size() * 0.02;
+    for (const auto& s : series_) {
+        const int n = s->graph->count();
+        if (!s->options.readout || n == 0 || x > s->graph->key(n - 1) + slack || x < s->graph->key(0) - slack) continue;
+        int i = std::min(s->graph->lowerBound(x), n - 1);
+        if (i > 0 && x - s->graph->key(i - 1) < s->graph->key(i) - x) --i;
+        values.append({ s->id, s->options.owner, s->options.name, s->options.colour(Theme::instance().colours()),
+            s->graph->key(i), valueAt(s->id, i), kind_ });
+    }
+    return values;
+}
+
+QVector<ChartSheet> TimePlot::sheets() const
+{
+    QVector<ChartSheet> sheets;
+    for (const auto& s : series_) {
+        if (s->options.name.isEmpty()) continue;
+        const int id = s->id; // the curve may be gone when the table asks
+        sheets.append({ s->options.name, { axisName(axis_), title() }, [this, id] { return count(id); },
+            [this, id](int row, int column) { return QVariant(column == 0 ? xAt(id, row) : valueAt(id, row)); } });
+    }
+    return sheets;
+}
+
+} // namespace pha::ui

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/charts/plot_items.h"
+#include "ui/charts/sampled_graph.h"
+#include "ui/charts/time_plot.h"
+#include "ui/charts/value_ticker.h"
+
+#include <QPointer>
+#include <QRubberBand>
+
+#include <limits>
+#include <utility>
+
+namespace pha::ui {
+
+struct TimePlot::Series {
+    int id = 0;
+    SeriesOptions options;
+    SampledGraph* graph = nullptr; ///< owned by the plot
+    /// Index and true value of points that a logarithmic axis cannot show; drawn at `lowestPositive` there.
+    std::vector<std::pair<int, double>> notPositive;
+    double lowestPositive = std::numeric_limits<double>::infinity();
+    QVector<QPointF> breaks; ///< where a stretch of values that are not finite begins, and the last value before it
+    double lastFinite = std::numeric_limits<double>::quiet_NaN();
+    bool broken = false;
+};
+
+class TimePlot::Drag {
+public:
+    enum class Mode { None, Pressed, Pan, Box };
+    Mode mode = Mode::None;
+    QPoint start, last;
+    QPointer<QRubberBand> band;
+};
+
+} // namespace pha::ui

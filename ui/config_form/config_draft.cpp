@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/config_form/config_draft.h"
+
+#include "engine/base/error.h"
+#include "ui/format.h"
+
+#include <QUndoCommand>
+
+#include <filesystem>
+
+namespace pha::ui {
+
+namespace {
+
+/// Belongs to the machine or the question, not to the shape: survives a change of preset.
+bool outlivesPreset(const std::string& key)
+{
+    for (const char* kept : { "data", "data_seed", "seed", "device", "precision", "threads", "sample_prompt" })
+        if (key == kept) return true;
+    return false;
+}
+
+const Field& fieldOf(const std::string& key)
+{
+    for (const auto& grouped : allFields())
+        if (grouped.field.name == key) return grouped.field;
+    throw ConfigError(key, "", "a configuration key");
+}
+
+} // namespace
+
+std::string valueText(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+QString slug(const QString& text)
+{
+    QString out;
+    for (const auto c : text.trimmed()) {
+        const bool safe = c.unicode() < 128 && (c.isLetterOrNumber() || QStringLiteral("._-").contains(c));
+        out += safe ? c : QLatin1Char('-');
+    }
+    while (out.startsWith(QLatin1Char('.')) || out.startsWith(QLatin1Char('-'))) out.remove(0, 1);
+    return out.left(80);
+}
+
+/// One step of undo: the whole draft before and after. Successive edits of one field by typing are one step.
+class ConfigDraft::Edit : public QUndoCommand {
+public:
+    Edit(ConfigDraft* draft, DraftValues after, const QString& what, std::string typingKey)
+        : QUndoCommand(what)
+        , draft_(draft)
+        , before_(draft->values_)
+        , after_(std::move(after))
+        , typingKey_(std::move(typingKey))
+    {
+    }
+    void undo() override { draft_->apply(before_); }
+    void redo() override { draft_->apply(after_); }
+    int id() const override { return typingKey_.empty() ? -1 : 1; }
+    bool mergeWith(const QUndoCommand* other) override
+    {
+        const auto* next = static_cast<const Edit*>(other);
+        if (sealed || next->typingKey_ != typingKey_) return false;
+        after_ = next->after_;
+        return true;
+    }
+    bool sealed = false;
+
+private:
+    ConfigDraft* draft_;
+    DraftValues before_, after_;
+    std::string typingKey_;
+};
+
+ConfigDraft::ConfigDraft(QObject* parent)
+    : QObject(parent)
+    , preset_(&presets().front())
+{
+    undo_.setUndoLimit(200);
+    values_.preset = fromUtf8(preset_->name);
+    judge();
+}
+
+void ConfigDraft::apply(const DraftValues& values)
+{
+    values_ = values;
+    for (const auto& preset : presets())
+        if (fromUtf8(preset.name) == values_.preset) preset_ = &preset;
+    values_.preset = fromUtf8(preset_->name); // an unknown name falls back to the last one that was known
+    judge();
+    Q_EMIT changedValues();
+}
+
+void ConfigDraft::push(const DraftValues& next, const QString& what, const std::string& typingKey)
+{
+    if (next == values_) return;
+    undo_.push(new Edit(this, next, what, typingKey));
+}
+
+void ConfigDraft::endOfTyping()
+{
+    if (undo_.index() == 0) return;
+    // QUndoStack hands out commands as const; sealing one changes nothing that it undoes.
+    const_cast<Edit*>(static_cast<const Edit*>(undo_.command(undo_.index() - 1)))->sealed = true;
+}
+
+void ConfigDraft::setPreset(const QString& preset)
+{
+    auto next = values_;
+    next.preset = preset;
+    std::erase_if(next.overrides, [](const auto& entry) { return !outlivesPreset(entry.first); });
+    push(next, tr("change of preset"));
+}
+
+void ConfigDraft::setText(const std::string& key, const QString& text)
+{
+    auto next = values_;
+    if (text == presetText(key)) {
+        next.overrides.erase(key);
+    } else {
+        next.overrides[key] = text.toStdString();
+    }
+    push(next, tr("change of %1").arg(fromUtf8(key)), key);
+}
+
+void ConfigDraft::resetField(const std::string& key)
+{
+    auto next = values_;
+    next.overrides.erase(key);
+    push(next, tr("reset of %1").arg(fromUtf8(key)));
+}
+
+void ConfigDraft::reset()
+{
+    auto next = values_;
+    next.overrides.clear();
+    next.name.clear();
+    push(next, tr("reset"));
+}
+
+void ConfigDraft::setName(const QString& name)
+{
+    auto next = values_;
+    next.name = name;
+    push(next, tr("change of the name"), "name");
+}
+
+void ConfigDraft::clone(const RunConfig& config, const QString& name)
+{
+    DraftValues next;
+    next.preset = values_.preset;
+    next.name = name;
+    const Preset* base = preset_;
+    for (const auto& preset : presets())
+        if (preset.name == config.preset) base = &preset;
+    next.preset = fromUtf8(base->name);
+    for (const auto& grouped : allFields()) {
+        const auto& key = grouped.field.name;
+        // The vocabulary follows from the tokenizer, and stop_after was about one process.
+        if (key == "vocabulary" || key == "stop_after") continue;
+        if (const auto value = config.get(key); value != base->config.get(key)) next.overrides[key] = valueText(value);
+    }
+    push(next, tr("clone"));
+}
+
+void ConfigDraft::restore(const DraftValues& values)
+{
+    auto known = values;
+    std::erase_if(known.overrides, [](const auto& entry) {
+        const auto& fields = allFields();
+        return std::none_of(fields.begin(), fields.end(), [&](const auto& f) { return f.field.name == entry.first; });
+    });
+    apply(known);
+    undo_.clear();
+}
+
+QString ConfigDraft::presetText(const std::string& key) const { return fromUtf8(valueText(preset_->config.get(key))); }
+
+QString ConfigDraft::text(const std::string& key) const
+{
+    const auto found = values_.overrides.find(key);
+    return found == values_.overrides.end() ? presetText(key) : fromUtf8(found->second);
+}
+
+bool ConfigDraft::changed(const std::string& key) const
+{
+    return errors_.contains(key) ? values_.overrides.contains(key) : best_.get(key) != preset_->config.get(key);
+}
+
+/// Works out errors and the configuration from the texts.
+void ConfigDraft::judge()
+{
+    errors_.clear();
+    best_ = preset_->config;
+    best_.preset = preset_->name;
+    for (const auto& [key, text] : values_.overrides) {
+        try {
+            const auto value = fieldOf(key).parse(text);
+            fieldOf(key).check(value);
+            best_.setJson(key, value);
+        } catch (const std::exception& error) {
+            errors_[key] = singleLine(fromUtf8(error.what()));
+        }
+    }
+    if (!errors_.empty()) return;
+    try {
+        best_.validate();
+    } catch (const ConfigError& error) {
+        errors_[error.field()] = singleLine(fromUtf8(error.what()));
+    } catch (const std::exception& error) {
+        errors_[""] = singleLine(fromUtf8(error.what()));
+    }
+}
+
+QString ConfigDraft::error(const std::string& key) const
+{
+    const auto found = errors_.find(key);
+    return found == errors_.end() ? QString() : found->second;
+}
+
+QStringList ConfigDraft::errors() const
+{
+    QStringList all;
+    for (const auto& [key, text] : errors_) all << text;
+    return all;
+}
+
+std::optional<RunConfig> ConfigDraft::config() const { return errors_.empty() ? std::optional(best_) : std::nullopt; }
+
+RunConfig ConfigDraft::bestEffort() const { return best_; }
+
+QString ConfigDraft::command() const
+{
+    QStringList words { QStringLiteral("pha"), QStringLiteral("train"), QStringLiteral("--preset"), shellQuoted(values_.preset),
+        QStringLiteral("--data"), shellQuoted(text("data")) };
+    for (const auto& grouped : allFields()) { // in display order, as the form shows them
+        const auto& key = grouped.field.name;
+        if (key == "data" || !changed(key)) continue;
+        words << QStringLiteral("--set") << shellQuoted(fromUtf8(key) + QLatin1Char('=') + text(key));
+    }
+    return words.join(QLatin1Char(' '));
+}
+
+QString ConfigDraft::suggestedName() const
+{
+    const auto data = fromPath(std::filesystem::path(text("data").toStdString()).filename().stem());
+    return slug(values_.preset + QLatin1Char('-') + (data.isEmpty() ? QStringLiteral("run") : data));
+}
+
+} // namespace pha::ui

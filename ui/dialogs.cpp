@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/dialogs.h"
+
+#include "ui/format.h"
+
+#include <QCoreApplication>
+#include <QDialog>
+#include <QDialogButtonBox>
+#include <QFile>
+#include <QFileDialog>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMessageBox>
+#include <QPushButton>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+bool askToConfirm(QWidget* parent, const QString& title, const QString& text, const QString& verb)
+{
+    QMessageBox box(parent);
+    box.setObjectName(QStringLiteral("confirmDialog"));
+    box.setIcon(QMessageBox::Question);
+    box.setWindowTitle(title);
+    box.setTextFormat(Qt::PlainText);
+    box.setText(text);
+    auto* act = box.addButton(verb, QMessageBox::AcceptRole);
+    box.setDefaultButton(box.addButton(QMessageBox::Cancel));
+    box.exec();
+    return box.clickedButton() == act;
+}
+
+void showText(QWidget* parent, const QString& title, const QString& text)
+{
+    QMessageBox box(parent);
+    box.setObjectName(QStringLiteral("informDialog"));
+    box.setWindowTitle(title);
+    box.setTextFormat(Qt::PlainText);
+    box.setText(text);
+    box.setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    box.exec();
+}
+
+/// Not QInputDialog: its spin box follows the locale and hides small values.
+std::optional<double> askForNumber(QWidget* parent, const QString& title, const QString& label, double value)
+{
+    QDialog dialog(parent);
+    dialog.setObjectName(QStringLiteral("numberDialog"));
+    dialog.setWindowTitle(title);
+    auto* text = new QLabel(label);
+    text->setTextFormat(Qt::PlainText);
+    auto* edit = new QLineEdit(formatNumber(value, 6));
+    edit->setObjectName(QStringLiteral("numberEdit"));
+    edit->setAccessibleName(label);
+    edit->selectAll();
+    text->setBuddy(edit);
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel);
+    auto* layout = new QVBoxLayout(&dialog);
+    layout->addWidget(text);
+    layout->addWidget(edit);
+    layout->addWidget(buttons);
+    const auto check = [edit, buttons] {
+        bool ok = false;
+        edit->text().trimmed().toDouble(&ok);
+        buttons->button(QDialogButtonBox::Ok)->setEnabled(ok);
+    };
+    QObject::connect(edit, &QLineEdit::textChanged, buttons, check);
+    QObject::connect(buttons, &QDialogButtonBox::accepted, &dialog, &QDialog::accept);
+    QObject::connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
+    if (dialog.exec() != QDialog::Accepted) return std::nullopt;
+    return edit->text().trimmed().toDouble();
+}
+
+} // namespace
+
+Dialogs Dialogs::real()
+{
+    Dialogs d;
+    d.confirm = askToConfirm;
+    d.inform = showText;
+    d.number = askForNumber;
+    d.openFile = [](QWidget* parent, const QString& title, const QString& filter) {
+        return QFileDialog::getOpenFileName(parent, title, {}, filter);
+    };
+    d.openFolder = [](QWidget* parent, const QString& title) { return QFileDialog::getExistingDirectory(parent, title); };
+    d.moveToTrash = [](const QString& path) { return QFile::moveToTrash(path); };
+    return d;
+}
+
+} // namespace pha::ui

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+
+#include <functional>
+#include <optional>
+
+class QWidget;
+
+namespace pha::ui {
+
+/// Everything modal that the window may ask. Tests put their own answers in.
+struct Dialogs {
+    /// A question with one verb ("Delete") and Cancel, which is the default.
+    std::function<bool(QWidget* parent, const QString& title, const QString& text, const QString& verb)> confirm;
+    std::function<QString(QWidget* parent, const QString& title, const QString& filter)> openFile; ///< empty: cancelled
+    std::function<QString(QWidget* parent, const QString& title)> openFolder; ///< empty: cancelled
+    std::function<std::optional<double>(QWidget* parent, const QString& title, const QString& label, double value)> number;
+    std::function<void(QWidget* parent, const QString& title, const QString& text)> inform;
+    std::function<bool(const QString& path)> moveToTrash;
+
+    static Dialogs real();
+};
+
+} // namespace pha::ui

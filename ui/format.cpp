@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/format.h"
+
+#include <QCoreApplication>
+#include <QFile>
+#include <QLocale>
+#include <QRegularExpression>
+
+#include <array>
+#include <cmath>
+
+namespace pha::ui {
+
+namespace {
+
+const QString nothing = QStringLiteral(u"\u2013");
+
+QString tr(const char* text) { return QCoreApplication::translate("pha::ui::Format", text); }
+
+/// Three significant digits, no exponent: 1.31, 18.2, 950.
+QString threeDigits(double value)
+{
+    const double size = std::abs(value);
+    return QString::number(value, 'f', size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
+}
+
+} // namespace
+
+QString formatCount(std::int64_t value)
+{
+    static const QLocale english(QLocale::English, QLocale::UnitedStates);
+    return english.toString(qlonglong(value));
+}
+
+QString formatCompact(double value)
+{
+    if (!std::isfinite(value)) return nothing;
+    static constexpr std::array<const char*, 5> units { "", "k", "M", "G", "T" };
+    std::size_t unit = 0;
+    while (std::abs(value) >= 999.5 && unit + 1 < units.size()) value /= 1000, ++unit;
+    return (unit == 0 ? QString::number(value, 'f', 0) : threeDigits(value)) + QLatin1String(units[unit]);
+}
+
+QString formatNumber(double value, int significant)
+{
+    return std::isfinite(value) ? QString::number(value, 'g', significant) : nothing;
+}
+
+QString formatFixed(double value, int decimals)
+{
+    if (!std::isfinite(value)) return nothing;
+    if (std::abs(value) >= 1e6) return formatCompact(value);
+    if (std::abs(value) < 1000) return QString::number(value, 'f', decimals);
+    return formatCount(std::llround(value));
+}
+
+QString formatBytes(double bytes)
+{
+    if (!std::isfinite(bytes) || bytes < 0) return nothing;
+    static constexpr std::array<const char*, 5> units { "B", "kB", "MB", "GB", "TB" };
+    std::size_t unit = 0;
+    while (bytes >= 999.5 && unit + 1 < units.size()) bytes /= 1000, ++unit;
+    const int decimals = unit < 3 || bytes >= 99.95 ? 0 : 1;
+    return QString::number(bytes, 'f', decimals) + QLatin1Char(' ') + QLatin1String(units[unit]);
+}
+
+QString formatDuration(double seconds)
+{
+    if (!std::isfinite(seconds) || seconds < 0) return nothing;
+    const auto whole = std::llround(seconds);
+    if (whole < 60) return tr("%1 s").arg(whole);
+    const auto pair = [](long long a, long long b) { return QStringLiteral("%1:%2").arg(a).arg(b, 2, 10, QLatin1Char('0')); };
+    if (whole < 3600) return tr("%1 min").arg(pair(whole / 60, whole % 60));
+    if (whole < 48 * 3600) return tr("%1 h").arg(pair(whole / 3600, whole / 60 % 60));
+    return tr("%1 days").arg(QString::number(double(whole) / 86400, 'f', whole < 864000 ? 1 : 0));
+}
+
+QString formatPercent(double share)
+{
+    return std::isfinite(share) ? QString::number(share * 100, 'f', 0) + QStringLiteral(" %") : nothing;
+}
+
+QString fromUtf8(const std::string& text) { return QString::fromUtf8(text.data(), qsizetype(text.size())); }
+
+QString fromPath(const std::filesystem::path& path) { return QFile::decodeName(QByteArray::fromStdString(path.native())); }
+
+std::filesystem::path toPath(const QString& text) { return QFile::encodeName(text).toStdString(); }
+
+QString plainToolTip(const QString& text)
+{
+    if (text.isEmpty()) return {};
+    return QStringLiteral("<qt>%1</qt>").arg(text.toHtmlEscaped().replace(QLatin1Char('\n'), QLatin1String("<br>")));
+}
+
+QString singleLine(QString text)
+{
+    for (auto& c : text)
+        if (c.category() == QChar::Other_Control || c == QChar::LineSeparator || c == QChar::ParagraphSeparator) c = QLatin1Char(' ');
+    return text.simplified();
+}
+
+QString shellQuoted(const QString& text)
+{
+    static const QRegularExpression harmless(QStringLiteral("^[A-Za-z0-9_@%+=:,./-]+$"));
+    // A line end would pass the `$` above, and a leading dash or equals sign is for the program to judge, not the shell.
+    if (harmless.match(text).hasMatch() && !text.contains(QLatin1Char('\n'))) return text;
+    return QLatin1Char('\'') + QString(text).replace(QLatin1Char('\''), QLatin1String("'\\''")) + QLatin1Char('\'');
+}
+
+} // namespace pha::ui

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace pha::ui {
+
+/// How figures read everywhere in the window: point as decimal mark, comma between thousands, whatever the locale says,
+/// so that a screenshot, a file and the terminal agree. NaN and infinity give an en dash.
+QString formatCount(std::int64_t value); ///< "12,345"
+QString formatCompact(double value); ///< "950", "18.2k", "1.31M", "2.4G"
+QString formatNumber(double value, int significant = 4); ///< "3.412", "0.0003", "1e-08"
+QString formatFixed(double value, int decimals); ///< "3.41"
+QString formatBytes(double bytes); ///< "410 MB", "1.2 GB" (powers of 1000)
+QString formatDuration(double seconds); ///< "48 s", "6:12 min", "2:05 h", "3.1 days"
+QString formatPercent(double share); ///< 0.714 -> "71 %"
+
+/// Text from files and the engine is UTF-8, paths are bytes: both ways without loss of what can be shown.
+QString fromUtf8(const std::string& text);
+QString fromPath(const std::filesystem::path& path);
+std::filesystem::path toPath(const QString& text);
+
+/// A tool tip that shows `text` as it is, wrapped: Qt would take anything that looks like HTML for HTML.
+QString plainToolTip(const QString& text);
+/// One line: line breaks and other control characters become spaces.
+QString singleLine(QString text);
+/// Quotes for a POSIX shell where that is needed.
+QString shellQuoted(const QString& text);
+
+} // namespace pha::ui

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/branch_mixer.h"
+
+#include "ui/format.h"
+#include "ui/panels/mix_cell.h"
+#include "ui/panels/mix_faders.h"
+#include "ui/theme.h"
+
+#include <QGridLayout>
+#include <QGuiApplication>
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QPushButton>
+#include <QScrollArea>
+
+#include <algorithm>
+
+namespace pha::ui {
+
+BranchMixer::BranchMixer(QWidget* parent)
+    : QWidget(parent)
+    , badge_(new QLabel(this))
+    , reset_(new QPushButton(tr("Reset"), this))
+    , nothing_(new QLabel(tr("The layers of this network have no branches that are mixed."), this))
+    , scroll_(new QScrollArea(this))
+    , faders_(new MixFaders(this))
+{
+    auto* title = new QLabel(tr("Branch mixer"), this);
+    setRole(title, "heading");
+    badge_->setObjectName(QStringLiteral("mixBadge"));
+    setRole(badge_, "warning");
+    reset_->setObjectName(QStringLiteral("mixReset"));
+    setRole(reset_, "flat");
+    reset_->setToolTip(tr("Back to the weights that the network has learned."));
+    reset_->setAccessibleName(tr("Reset the branch mixer"));
+    setRole(nothing_, "muted");
+    nothing_->setWordWrap(true);
+
+    auto* head = new QHBoxLayout;
+    head->setSpacing(10);
+    head->addWidget(title);
+    head->addWidget(badge_);
+    head->addStretch();
+    head->addWidget(reset_);
+
+    scroll_->setObjectName(QStringLiteral("mixScroll"));
+    scroll_->setWidgetResizable(true);
+    scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll_->setFocusPolicy(Qt::NoFocus);
+    scroll_->setFrameShape(QFrame::NoFrame);
+
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(6);
+    layout->addLayout(head);
+    layout->addWidget(nothing_);
+    layout->addWidget(scroll_, 1);
+    layout->addWidget(faders_);
+
+    connect(reset_, &QPushButton::clicked, this, &BranchMixer::reset);
+    connect(faders_, &MixFaders::moved, this, [this](int branch, double weight) {
+        for (const int layer : selected()) cells_[std::size_t(layer)][std::size_t(branch)] = { false, weight,
+            cells_[std::size_t(layer)][std::size_t(branch)].learned };
+        edited();
+    });
+    build();
+}
+
+BranchMixer::~BranchMixer() = default;
+
+void BranchMixer::setShape(int layers, const QStringList& branches)
+{
+    const int rows = branches.isEmpty() ? 0 : layers;
+    if (rows == int(cells_.size()) && branches == branches_) return;
+    branches_ = branches;
+    cells_.assign(std::size_t(rows), std::vector<Cell>(std::size_t(branches.size())));
+    row_ = 0;
+    alsoSelected_.assign(std::size_t(rows), false);
+    build();
+    Q_EMIT changed();
+}
+
+void BranchMixer::setLearned(const std::vector<LayerMix>& layers)
+{
+    for (std::size_t l = 0; l < cells_.size(); ++l) {
+        for (std::size_t b = 0; b < cells_[l].size(); ++b) {
+            auto& cell = cells_[l][b];
+            cell.learned = -1;
+            if (l >= layers.size()) continue;
+            for (const auto& mix : layers[l].branches)
+                if (mix.branch == branches_[int(b)].toStdString()) cell.learned = mix.mean;
+        }
+    }
+    refresh();
+}
+
+std::vector<MixOverride> BranchMixer::changes() const
+{
+    std::vector<MixOverride> out;
+    for (int b = 0; b < branches_.size() && !cells_.empty(); ++b) {
+        const auto column = std::size_t(b);
+        const auto name = branches_[b].toStdString();
+        const auto first = cells_.front()[column].value();
+        const bool same = std::all_of(cells_.begin(), cells_.end(), [&](const auto& row) { return row[column].value() == first; });
+        if (same && first) out.push_back({ -1, name, *first });
+        if (same) continue;
+        for (std::size_t l = 0; l < cells_.size(); ++l)
+            if (const auto value = cells_[l][column].value()) out.push_back({ std::int64_t(l), name, *value });
+    }
+    return out;
+}
+
+void BranchMixer::setChanges(const std::vector<MixOverride>& changes)
+{
+    for (auto& row : cells_)
+        for (auto& cell : row) cell = { false, {}, cell.learned };
+    for (const auto& change : changes) {
+        const int column = int(branches_.indexOf(fromUtf8(change.branch)));
+        if (column < 0) continue;
+        for (std::size_t l = 0; l < cells_.size(); ++l) {
+            if (change.layer >= 0 && std::size_t(change.layer) != l) continue;
+            auto& cell = cells_[l][std::size_t(column)];
+            cell.muted = change.weight == 0;
+            if (!cell.muted) cell.weight = change.weight;
+        }
+    }
+    edited();
+}
+
+void BranchMixer::reset() { setChanges({}); }
+
+void BranchMixer::setMuted(int layer, const QString& branch, bool muted)
+{
+    if (const auto column = branches_.indexOf(branch); column >= 0) toggle(layer + 1, int(column), muted);
+}
+
+void BranchMixer::setWeight(int layer, const QString& branch, double weight)
+{
+    const auto column = branches_.indexOf(branch);
+    for (std::size_t l = 0; column >= 0 && l < cells_.size(); ++l)
+        if (layer < 0 || int(l) == layer) cells_[l][std::size_t(column)] = { false, weight, cells_[l][std::size_t(column)].learned };
+    edited();
+}
+
+void BranchMixer::toggle(int row, int column, bool muted)
+{
+    for (std::size_t l = 0; l < cells_.size(); ++l)
+        if (row == 0 || int(l) + 1 == row) cells_[l][std::size_t(column)].muted = muted;
+    edited();
+}
+
+std::vector<int> BranchMixer::selected() const
+{
+    std::vector<int> out;
+    for (int l = 0; l < int(cells_.size()); ++l)
+        if (row_ == 0 || l + 1 == row_ || alsoSelected_[std::size_t(l)]) out.push_back(l);
+    return out;
+}
+
+void BranchMixer::select(int row)
+{
+    const auto keys = QGuiApplication::keyboardModifiers();
+    if (row > 0 && row_ > 0 && (keys & Qt::ControlModifier)) {
+        alsoSelected_[std::size_t(row) - 1] = !alsoSelected_[std::size_t(row) - 1];
+    } else if (row > 0 && row_ > 0 && (keys & Qt::ShiftModifier)) {
+        for (int r = std::min(row, row_); r <= std::max(row, row_); ++r) alsoSelected_[std::size_t(r) - 1] = true;
+    } else {
+        std::fill(alsoSelected_.begin(), alsoSelected_.end(), false);
+        row_ = row;
+    }
+    refresh();
+}
+
+void BranchMixer::edited()
+{
+    refresh();
+    Q_EMIT changed();
+}
+
+void BranchMixer::build()
+{
+    heads_.clear();
+    buttons_.clear();
+    body_ = new QWidget;
+    body_->setObjectName(QStringLiteral("mixGrid"));
+    auto* grid = new QGridLayout(body_);
+    grid->setContentsMargins(0, 0, 4, 0);
+    grid->setHorizontalSpacing(5);
+    grid->setVerticalSpacing(2);
+    for (int b = 0; b < branches_.size(); ++b) {
+        auto* label = new QLabel(branchLabel(branches_[b]), body_);
+        setRole(label, "small");
+        label->setAlignment(Qt::AlignCenter);
+        grid->addWidget(label, 0, b + 1);
+        grid->setColumnStretch(b + 1, 1);
+    }
+    for (int row = 0; row <= int(cells_.size()) && !cells_.empty(); ++row) {
+        const auto place = row == 0 ? tr("all layers") : tr("layer %1").arg(row);
+        auto* head = new QPushButton(row == 0 ? tr("All") : QStringLiteral("L%1").arg(row), body_);
+        head->setObjectName(row == 0 ? QStringLiteral("mixRow_all") : QStringLiteral("mixRow_%1").arg(row));
+        head->setCheckable(true);
+        setRole(head, "flat");
+        head->setMinimumWidth(40);
+        head->setToolTip(tr("The faders below set the weights in %1. Ctrl+click or Shift+click selects several layers.").arg(place));
+        head->setAccessibleName(tr("Select %1 for the faders").arg(place));
+        connect(head, &QPushButton::clicked, this, [this, row] { select(row); });
+        grid->addWidget(head, row + 1, 0);
+        heads_.push_back(head);
+        std::vector<MixCell*> cells;
+        for (int b = 0; b < branches_.size(); ++b) {
+            auto* cell = new MixCell(branches_[b], place, body_);
+            cell->setObjectName((row == 0 ? QStringLiteral("mix_all_") : QStringLiteral("mix_%1_").arg(row)) + branches_[b]);
+            connect(cell, &MixCell::clicked, this, [this, row, b](bool muted) { toggle(row, b, muted); });
+            grid->addWidget(cell, row + 1, b + 1);
+            cells.push_back(cell);
+        }
+        buttons_.push_back(cells);
+        // One stop of the Tab key for the whole grid; arrows move inside it.
+        head->setFocusPolicy(Qt::ClickFocus);
+        head->installEventFilter(this);
+        for (auto* cell : cells) {
+            cell->setFocusPolicy(row == 0 && cell == cells.front() ? Qt::StrongFocus : Qt::ClickFocus);
+            cell->installEventFilter(this);
+        }
+    }
+    grid->setRowStretch(int(cells_.size()) + 2, 1);
+    scroll_->setWidget(body_);
+    const bool any = !cells_.empty();
+    nothing_->setVisible(!any);
+    scroll_->setVisible(any);
+    faders_->setVisible(any);
+    faders_->setBranches(branches_);
+    const int shownRows = std::min(int(cells_.size()) + 2, 7);
+    scroll_->setMinimumHeight(any ? shownRows * (fontMetrics().height() + 11) : 0);
+    refresh();
+}
+
+void BranchMixer::refresh()
+{
+    const auto count = changes().size();
+    badge_->setText(count == 0 ? QString() : tr("%n change(s)", nullptr, int(count)));
+    reset_->setEnabled(count > 0);
+    if (cells_.empty()) return;
+
+    const auto chosen = selected();
+    std::vector<MixFaders::Value> values;
+    for (std::size_t b = 0; b < std::size_t(branches_.size()); ++b) {
+        for (std::size_t row = 0; row < buttons_.size(); ++row) {
+            double low = -1, high = -1;
+            std::size_t muted = 0, all = 0;
+            std::optional<double> value = cells_[row == 0 ? 0 : row - 1][b].weight;
+            for (std::size_t l = 0; l < cells_.size(); ++l) {
+                if (row > 0 && l + 1 != row) continue;
+                const auto& cell = cells_[l][b];
+                low = all == 0 ? cell.learned : std::min(low, cell.learned);
+                high = std::max(high, cell.learned);
+                muted += cell.muted ? 1 : 0;
+                if (cell.weight != value) value.reset();
+                ++all;
+            }
+            auto* button = buttons_[row][b];
+            button->setChecked(muted == all);
+            button->setPartlyMuted(muted > 0 && muted < all);
+            button->setWeights(low, high, value);
+        }
+        MixFaders::Value v;
+        bool first = true;
+        for (const int l : chosen) {
+            const auto& cell = cells_[std::size_t(l)][b];
+            const auto value = cell.value();
+            const auto inForce = value ? value : (cell.learned < 0 ? std::nullopt : std::optional<double>(cell.learned));
+            v.low = first ? cell.learned : std::min(v.low, cell.learned);
+            v.high = std::max(v.high, cell.learned);
+            if (first) v.shown = inForce;
+            else if (v.shown != inForce) v.shown.reset();
+            v.changed = v.changed || value.has_value();
+            first = false;
+        }
+        values.push_back(v);
+    }
+    for (std::size_t row = 0; row < heads_.size(); ++row)
+        heads_[row]->setChecked(row == 0 ? row_ == 0 : row_ > 0 && std::find(chosen.begin(), chosen.end(), int(row) - 1) != chosen.end());
+    QStringList names;
+    for (const int l : chosen) names << QString::number(l + 1);
+    faders_->setValues(row_ == 0 ? tr("all layers") : chosen.size() == 1 ? tr("layer %1").arg(names.front()) : tr("layers %1").arg(names.join(QStringLiteral(", "))), values);
+}
+
+bool BranchMixer::eventFilter(QObject* watched, QEvent* event)
+{
+    auto* button = qobject_cast<QAbstractButton*>(watched);
+    if (button && event->type() == QEvent::FocusIn) {
+        for (const auto& row : buttons_)
+            for (auto* cell : row) cell->setFocusPolicy(Qt::ClickFocus);
+        for (auto* head : heads_) head->setFocusPolicy(Qt::ClickFocus);
+        button->setFocusPolicy(Qt::StrongFocus);
+        scroll_->ensureWidgetVisible(button, 0, 4);
+    }
+    if (button && event->type() == QEvent::KeyPress) {
+        int row = -1, column = -1; // column 0: the row's head
+        for (std::size_t r = 0; r < heads_.size(); ++r) {
+            if (heads_[r] == button) row = int(r), column = 0;
+            for (std::size_t b = 0; b < buttons_[r].size(); ++b)
+                if (buttons_[r][b] == button) row = int(r), column = int(b) + 1;
+        }
+        const int key = static_cast<QKeyEvent*>(event)->key();
+        const int down = key == Qt::Key_Down ? 1 : key == Qt::Key_Up ? -1 : 0;
+        const int right = key == Qt::Key_Right ? 1 : key == Qt::Key_Left ? -1 : 0;
+        if (row >= 0 && (down != 0 || right != 0)) {
+            row = std::clamp(row + down, 0, int(heads_.size()) - 1);
+            column = std::clamp(column + right, 0, int(branches_.size()));
+            if (column == 0) heads_[std::size_t(row)]->setFocus(Qt::OtherFocusReason);
+            else buttons_[std::size_t(row)][std::size_t(column) - 1]->setFocus(Qt::OtherFocusReason);
+            return true;
+        }
+    }
+    return QWidget::eventFilter(watched, event);
+}
+
+QString describeMix(const std::vector<MixOverride>& mix)
+{
+    QStringList out;
+    for (const auto& m : mix) {
+        const auto place = m.layer < 0 ? BranchMixer::tr("in all layers") : BranchMixer::tr("in layer %1").arg(m.layer + 1);
+        const auto what = m.weight == 0 ? BranchMixer::tr("muted") : formatFixed(m.weight, 2);
+        out << QStringLiteral("%1 %2 %3").arg(branchLabel(fromUtf8(m.branch)), what, place);
+    }
+    return out.join(QStringLiteral(", "));
+}
+
+} // namespace pha::ui

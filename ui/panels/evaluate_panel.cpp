@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/evaluate_panel.h"
+
+#include "ui/format.h"
+#include "ui/model_worker.h"
+#include "ui/panels/ablation_table.h"
+#include "ui/panels/branch_mixer.h"
+#include "ui/panels/evaluate_form.h"
+#include "ui/panels/evaluate_view.h"
+#include "ui/panels/evaluations_model.h"
+#include "ui/panels/panel_keys.h"
+#include "ui/panels/table_tools.h"
+#include "ui/panels/weights_box.h"
+
+#include <QClipboard>
+#include <QFileDialog>
+#include <QGuiApplication>
+#include <QHeaderView>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QSaveFile>
+#include <QSortFilterProxyModel>
+#include <QStackedWidget>
+#include <QTableView>
+
+namespace pha::ui {
+
+class EvaluatePanel::Private {
+public:
+    Private(EvaluatePanel* panel, std::function<Engine&()> engine)
+        : q(panel)
+        , v(panel)
+        , worker(nullptr, std::move(engine))
+    {
+        connect(v.run, &QPushButton::clicked, q, &EvaluatePanel::run);
+        connect(v.stop, &QPushButton::clicked, q, &EvaluatePanel::stop);
+        connect(v.ablate, &QPushButton::clicked, q, &EvaluatePanel::runAblation);
+        connect(v.copy, &QPushButton::clicked, q, [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
+        connect(v.csv, &QPushButton::clicked, q, [this] { save(v.model->csv()); });
+        connect(v.ablationCsv, &QPushButton::clicked, q, [this] { save(v.ablation->csv()); });
+        connect(v.forget, &QPushButton::clicked, q, [this] {
+            v.model->clear();
+            showResults();
+        });
+        connect(v.form->weights(), &QComboBox::currentIndexChanged, q, [this] { v.mixer->setLearned(v.form->weights()->mixing()); });
+        connect(v.table->selectionModel(), &QItemSelectionModel::currentRowChanged, q, [this] { showRow(); });
+        connect(&worker, &ModelWorker::busyChanged, q, [this] { showState(); });
+        connect(&worker, &ModelWorker::weightsReady, q, [this](const WeightsInfo& w) {
+            weights = w;
+            v.showMessage(tr("Using the %1.").arg(describeWeights(w)) + (w.note.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(w.note)), "small");
+        });
+        connect(&worker, &ModelWorker::progress, q, [this](const ProgressEvent& e) { showProgress(e); });
+        connect(&worker, &ModelWorker::inspected, q, [this](const ModelReport& report) {
+            const auto shape = mixShape(report.mixing);
+            setShape(shape);
+            v.mixer->setLearned(report.mixing);
+        });
+        connect(&worker, &ModelWorker::evaluated, q, [this](int index, const Evaluation& e) { receive(index, e); });
+        connect(&worker, &ModelWorker::failed, q, [this](const QString& text) { v.showMessage(text, "error"); });
+    }
+
+    void setShape(const MixShape& shape)
+    {
+        v.mixer->setShape(shape.layers, shape.branches);
+        v.ablation->setShape(shape.layers, shape.branches);
+    }
+
+    void follow(RunSession* s)
+    {
+        session = s;
+        mixingSeen = std::size_t(-1);
+        setShape(s ? mixShape(*s) : MixShape {});
+        v.ablation->begin();
+        v.ablationNote->setText(tr("Nats per token lost when a branch is muted, in all layers or in one."));
+        v.form->setSession(s);
+        v.model->setRun(s ? fromPath(s->directory()) : QString());
+        v.showMessage({}, "small");
+        if (s) {
+            connect(s, &RunSession::changed, q, [this] { update(); });
+            connect(s, &RunSession::stateChanged, q, [this] { showState(); });
+        }
+        update();
+        showResults();
+        showState();
+    }
+
+    /// The run has grown: newer mixing weights, or its first checkpoint.
+    void update()
+    {
+        if (!session) return;
+        if (const auto seen = session->history().mixing.size(); seen != mixingSeen && !worker.busy()) {
+            mixingSeen = seen;
+            if (v.mixer->branches().isEmpty()) setShape(mixShape(*session));
+            v.mixer->setLearned(v.form->weights()->mixing());
+        }
+        if (v.run->isEnabled() != canRun() && !worker.busy()) showState();
+    }
+
+    bool canRun() const { return session && v.form->weights()->source().available; }
+
+    void start(std::vector<EvaluateOptions> options, bool forAblation)
+    {
+        jobs = std::move(options);
+        ablating = forAblation;
+        done = 0;
+        plain.reset();
+        v.showMessage(tr("Getting the weights..."), "small");
+        v.bar->setRange(0, 0);
+        worker.evaluate(v.form->weights()->source(), jobs);
+        showState();
+    }
+
+    void receive(int index, const Evaluation& evaluation)
+    {
+        done = index + 1;
+        v.bar->setRange(0, 1000);
+        v.bar->setValue(int(1000 * done / int(jobs.size())));
+        const auto& mix = jobs[std::size_t(index)].mix;
+        const auto& f = evaluation.figures;
+        if (ablating) {
+            v.ablation->set(index, f);
+            if (index == 0)
+                v.ablationNote->setText(tr("Against %1 nats/token: %2, %3 split, %4 tokens.").arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split), formatCount(f.tokens)));
+            return;
+        }
+        EvaluationRow row { evaluation, weights, mix, {}, {} };
+        if (mix.empty()) plain = f;
+        if (!mix.empty() && plain) {
+            row.deltaNats = f.nll - plain->nll;
+            row.deltaPerplexity = f.perplexity - plain->perplexity;
+        }
+        const int at = v.model->add(row);
+        showResults();
+        v.table->setCurrentIndex(v.sorted->mapFromSource(v.model->index(at, 0)));
+        showRow();
+    }
+
+    void showProgress(const ProgressEvent& e)
+    {
+        const double part = e.total > 0 ? e.done / e.total : 0;
+        if (jobs.size() > 1 || e.total > 0) {
+            v.bar->setRange(0, 1000);
+            v.bar->setValue(int(1000 * (double(done) + part) / double(std::max<std::size_t>(jobs.size(), 1))));
+        }
+        auto text = fromUtf8(e.what);
+        if (e.total > 0) text += QStringLiteral(" %1/%2 %3").arg(formatCount(std::int64_t(e.done)), formatCount(std::int64_t(e.total)), fromUtf8(e.unit));
+        if (jobs.size() > 1) text = tr("Evaluation %1 of %2: %3").arg(done + 1).arg(jobs.size()).arg(text);
+        v.showMessage(text, "small");
+    }
+
+    void showRow()
+    {
+        const auto index = v.sorted->mapToSource(v.table->currentIndex());
+        const EvaluationRow* row = index.isValid() ? &v.model->row(index.row()) : nullptr;
+        v.showRow(row);
+        if (!row) return;
+        v.source->setText(tr("%1, tokenizer %2, %3").arg(fromUtf8(row->evaluation.data), fromUtf8(row->evaluation.tokenizer), describeWeights(row->weights)));
+    }
+
+    void showResults()
+    {
+        const bool any = v.model->rowCount() > 0;
+        v.tablePages->setCurrentIndex(any ? 1 : 0);
+        for (auto* b : { v.copy, v.csv, v.forget }) b->setEnabled(any);
+        if (any) {
+            v.table->resizeColumnsToContents();
+            if (!v.table->currentIndex().isValid()) v.table->setCurrentIndex(v.sorted->index(0, 0));
+        }
+        showRow();
+    }
+
+    void showState()
+    {
+        const bool busy = worker.busy();
+        const bool can = canRun();
+        v.pages->setCurrentIndex(can || busy || v.model->rowCount() > 0 ? 1 : 0);
+        v.emptyTitle->setText(session ? tr("No weights yet") : tr("Nothing to evaluate yet"));
+        v.emptyText->setText(session ? tr("This run has no checkpoint. Start or resume its training, then press Run (Ctrl+Enter).")
+                                     : tr("Train a run or open one; then press Run (Ctrl+Enter)."));
+        v.run->setEnabled(can && !busy);
+        v.ablate->setEnabled(can && !busy && !v.mixer->branches().isEmpty());
+        v.stop->setEnabled(busy);
+        v.bar->setVisible(busy);
+        v.ablationCsv->setEnabled(!v.ablation->csv().isEmpty() && !v.ablation->nothing());
+        if (!busy && ablating && v.ablation->complete()) v.showMessage(tr("The ablation table is complete."), "small");
+    }
+
+    void save(const QString& text)
+    {
+        const auto path = q->askForFile(q);
+        if (path.isEmpty()) return;
+        QSaveFile file(path);
+        if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit()) v.showMessage(tr("Saved %1.").arg(path), "small");
+        else v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
+    }
+
+    EvaluatePanel* q;
+    EvaluateView v;
+    QPointer<RunSession> session;
+    std::size_t mixingSeen = 0;
+    std::vector<EvaluateOptions> jobs; ///< of the present or last order
+    bool ablating = false;
+    int done = 0;
+    WeightsInfo weights;
+    std::optional<EvalEvent> plain; ///< the unchanged network in the present order
+    ModelWorker worker; ///< last: stops before the rest goes
+};
+
+EvaluatePanel::EvaluatePanel(QWidget* parent, std::function<Engine&()> engine)
+    : QWidget(parent)
+    , askForFile([](QWidget* over) {
+        return QFileDialog::getSaveFileName(over, tr("Export"), QStringLiteral("evaluations.csv"), tr("CSV files (*.csv)"));
+    })
+    , d_(std::make_unique<Private>(this, std::move(engine)))
+{
+    setObjectName(QStringLiteral("evaluatePanel"));
+    setAccessibleName(tr("Evaluation"));
+    d_->follow(nullptr);
+}
+
+EvaluatePanel::~EvaluatePanel() = default;
+
+void EvaluatePanel::setSession(RunSession* session)
+{
+    if (session == d_->session && session) return;
+    if (d_->session) disconnect(d_->session, nullptr, this, nullptr);
+    d_->worker.release();
+    d_->follow(session);
+}
+
+void EvaluatePanel::run()
+{
+    if (!d_->canRun()) return;
+    auto options = d_->v.form->options();
+    std::vector<EvaluateOptions> jobs { options };
+    options.mix = d_->v.mixer->changes();
+    if (!options.mix.empty()) jobs.push_back(options);
+    d_->start(std::move(jobs), false);
+}
+
+void EvaluatePanel::runAblation()
+{
+    if (!d_->canRun()) return;
+    std::vector<EvaluateOptions> jobs;
+    for (auto& mix : d_->v.ablation->plan()) {
+        auto options = d_->v.form->options();
+        options.recall = false;
+        options.mix = std::move(mix);
+        jobs.push_back(std::move(options));
+    }
+    if (jobs.empty()) return;
+    d_->v.ablation->begin();
+    d_->start(std::move(jobs), true);
+}
+
+void EvaluatePanel::stop()
+{
+    if (!d_->worker.busy()) return;
+    d_->worker.stop();
+    d_->v.showMessage(tr("Stopped."), "small");
+}
+
+QString EvaluatePanel::resultsCsv() const { return d_->v.model->csv(); }
+
+bool EvaluatePanel::event(QEvent* event)
+{
+    return claimPanelKey(event, d_ && d_->worker.busy()) || QWidget::event(event);
+}
+
+void EvaluatePanel::keyPressEvent(QKeyEvent* event)
+{
+    if (isRunKey(*event)) run();
+    else if (event->key() == Qt::Key_Escape && d_->worker.busy()) stop();
+    else QWidget::keyPressEvent(event);
+}
+
+void EvaluatePanel::showEvent(QShowEvent* event)
+{
+    QWidget::showEvent(event);
+    d_->v.form->weights()->refresh();
+}
+
+} // namespace pha::ui

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/evaluate_view.h"
+
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/panels/ablation_table.h"
+#include "ui/panels/branch_mixer.h"
+#include "ui/panels/evaluate_form.h"
+#include "ui/panels/evaluations_model.h"
+#include "ui/panels/figure_tile.h"
+#include "ui/panels/recall_table.h"
+#include "ui/panels/table_tools.h"
+#include "ui/theme.h"
+
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QSortFilterProxyModel>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QTableView>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+QPushButton* button(QWidget* parent, const char* name, const QString& text, const QString& tip, const char* role = nullptr)
+{
+    auto* b = new QPushButton(text, parent);
+    b->setObjectName(QLatin1String(name));
+    b->setToolTip(tip);
+    b->setAccessibleName(text.isEmpty() ? tip : QString(text).remove(QLatin1Char('&')));
+    if (role) setRole(b, role);
+    return b;
+}
+
+QLabel* label(QWidget* parent, const QString& text, const char* role)
+{
+    auto* l = new QLabel(text, parent);
+    l->setTextFormat(Qt::PlainText);
+    setRole(l, role);
+    return l;
+}
+
+QVBoxLayout* card(QFrame* frame)
+{
+    setRole(frame, "card");
+    auto* layout = new QVBoxLayout(frame);
+    layout->setContentsMargins(12, 10, 12, 10);
+    layout->setSpacing(8);
+    return layout;
+}
+
+QString signedDelta(double value, int decimals) { return (value > 0 ? QStringLiteral("+") : QString()) + formatFixed(value, decimals); }
+
+} // namespace
+
+EvaluateView::EvaluateView(QWidget* panel)
+{
+    auto* layout = new QHBoxLayout(panel);
+    layout->setContentsMargins(10, 10, 10, 10);
+    layout->setSpacing(10);
+    auto* split = new QSplitter(Qt::Horizontal, panel);
+    split->setObjectName(QStringLiteral("evaluateSplitter"));
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(10);
+    split->addWidget(buildControls(panel));
+
+    pages = new QStackedWidget(panel);
+    auto* empty = new QWidget(panel);
+    auto* emptyLayout = new QVBoxLayout(empty);
+    emptyTitle = label(empty, {}, "title");
+    emptyText = label(empty, {}, "muted");
+    for (auto* l : { emptyTitle, emptyText }) {
+        l->setAlignment(Qt::AlignCenter);
+        l->setWordWrap(true);
+    }
+    emptyLayout->addStretch();
+    emptyLayout->addWidget(emptyTitle);
+    emptyLayout->addWidget(emptyText);
+    emptyLayout->addStretch();
+    pages->addWidget(empty);
+    auto* full = new QSplitter(Qt::Vertical, panel);
+    full->setObjectName(QStringLiteral("evaluateResultSplitter"));
+    full->setChildrenCollapsible(false);
+    full->setHandleWidth(10);
+    full->addWidget(buildResults(panel));
+    full->addWidget(buildAnalysis(panel));
+    full->setStretchFactor(0, 4);
+    full->setStretchFactor(1, 5);
+    pages->addWidget(full);
+    split->addWidget(pages);
+    split->setStretchFactor(1, 1);
+    split->setSizes({ 336, 900 });
+    layout->addWidget(split);
+}
+
+QWidget* EvaluateView::buildControls(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    form = new EvaluateForm(frame);
+    mixer = new BranchMixer(frame);
+    mixer->setObjectName(QStringLiteral("evaluateMixer"));
+    run = button(frame, "evaluateRun", tr("&Run"), tr("Evaluate with these settings (Ctrl+Enter). With muted branches the unchanged network is evaluated too."), "primary");
+    run->setIcon(iconOnAccent(QStringLiteral("play")));
+    stop = button(frame, "evaluateStop", tr("&Stop"), tr("Stop the evaluation (Esc). Results that are complete stay."));
+    stop->setIcon(icon(QStringLiteral("stop")));
+    auto* buttons = new QHBoxLayout;
+    buttons->addWidget(run, 1);
+    buttons->addWidget(stop, 1);
+    bar = new QProgressBar(frame);
+    bar->setObjectName(QStringLiteral("evaluateProgress"));
+    bar->setTextVisible(false);
+    bar->setAccessibleName(tr("Progress of the evaluation"));
+    // Keeps its room when it is not needed, so that nothing jumps.
+    auto policy = bar->sizePolicy();
+    policy.setRetainSizeWhenHidden(true);
+    bar->setSizePolicy(policy);
+    message = label(frame, {}, "small");
+    message->setObjectName(QStringLiteral("evaluateMessage"));
+    message->setWordWrap(true);
+    message->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    message->setMinimumHeight(2 * message->fontMetrics().height());
+    message->setAlignment(Qt::AlignTop | Qt::AlignLeft);
+    auto* line = new QFrame(frame);
+    setRole(line, "separator");
+    layout->addWidget(form);
+    layout->addLayout(buttons);
+    layout->addWidget(bar);
+    layout->addWidget(message);
+    layout->addWidget(line);
+    layout->addWidget(mixer, 1);
+    frame->setMinimumWidth(316);
+    return frame;
+}
+
+QWidget* EvaluateView::buildResults(QWidget* panel)
+{
+    auto* box = new QWidget(panel);
+    auto* layout = new QVBoxLayout(box);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    auto* tiles = new QHBoxLayout;
+    tiles->setSpacing(8);
+    perplexity = new FigureTile(tr("Perplexity per token"), tr("exp of the mean cross entropy. Depends on the tokenizer."), box);
+    words = new FigureTile(tr("Perplexity per word"), tr("Comparable between tokenizers: total cross entropy over the words of the original text."), box);
+    bits = new FigureTile(tr("Bits per byte"), tr("Comparable between tokenizers: total cross entropy over the bytes of the original text."), box);
+    nats = new FigureTile(tr("Nats per token"), tr("Mean cross entropy, and how far it is above the exact entropy of the text where that is known."), box);
+    for (auto* tile : { perplexity, words, bits, nats }) tiles->addWidget(tile, 1);
+    layout->addLayout(tiles);
+
+    auto* frame = new QFrame(box);
+    auto* inner = card(frame);
+    auto* head = new QHBoxLayout;
+    source = label(frame, {}, "small");
+    source->setObjectName(QStringLiteral("evaluateSource"));
+    copy = button(frame, "evaluateCopy", tr("&Copy"), tr("Copy the selected rows, or all of them, as a table (Ctrl+C)."), "flat");
+    csv = button(frame, "evaluateCsv", tr("&Export CSV..."), tr("Save all results of this run with full precision."), "flat");
+    forget = button(frame, "evaluateClear", tr("C&lear"), tr("Remove the results of this run from the table."), "flat");
+    head->addWidget(label(frame, tr("Results"), "heading"));
+    head->addSpacing(8);
+    head->addWidget(source, 1);
+    for (auto* b : { copy, csv, forget }) head->addWidget(b);
+    inner->addLayout(head);
+
+    model = new EvaluationsModel(panel);
+    sorted = new QSortFilterProxyModel(panel);
+    sorted->setSourceModel(model);
+    sorted->setSortRole(EvaluationsModel::SortRole);
+    table = new QTableView(frame);
+    table->setObjectName(QStringLiteral("evaluateTable"));
+    table->setAccessibleName(tr("Results of evaluations, newest first"));
+    styleTable(table);
+    makeCopyable(table);
+    table->setModel(sorted);
+    table->setSortingEnabled(true);
+    table->horizontalHeader()->setSortIndicatorClearable(true);
+    table->sortByColumn(-1, Qt::AscendingOrder);
+    table->horizontalHeader()->setStretchLastSection(true);
+    table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+    tablePages = new QStackedWidget(frame);
+    auto* hint = label(frame, tr("Press Run (Ctrl+Enter) to measure the perplexity of this run.\nMute branches on the left first to see what they are worth."), "muted");
+    hint->setAlignment(Qt::AlignCenter);
+    tablePages->addWidget(hint);
+    tablePages->addWidget(table);
+    inner->addWidget(tablePages, 1);
+    layout->addWidget(frame, 1);
+    return box;
+}
+
+QWidget* EvaluateView::buildAnalysis(QWidget* panel)
+{
+    auto* split = new QSplitter(Qt::Horizontal, panel);
+    split->setObjectName(QStringLiteral("evaluateAnalysisSplitter"));
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(10);
+
+    auto* left = new QFrame(split);
+    auto* layout = card(left);
+    auto* head = new QHBoxLayout;
+    ablate = button(left, "evaluateAblation", tr("&Ablation table"), tr("Evaluate with every branch muted in all layers and in each single layer, with the settings on the left. Changes in the mixer do not count."));
+    ablationCsv = button(left, "evaluateAblationCsv", tr("E&xport CSV..."), tr("Save the ablation table with full precision."), "flat");
+    head->addWidget(label(left, tr("What each branch is worth"), "heading"));
+    head->addStretch();
+    head->addWidget(ablationCsv);
+    head->addWidget(ablate);
+    ablation = new AblationTable(left);
+    ablation->setObjectName(QStringLiteral("evaluateAblationTable"));
+    ablationNote = label(left, tr("Nats per token lost when a branch is muted, in all layers or in one."), "small");
+    ablationNote->setObjectName(QStringLiteral("evaluateAblationNote"));
+    ablationNote->setWordWrap(true);
+    layout->addLayout(head);
+    layout->addWidget(ablationNote);
+    layout->addWidget(ablation, 1);
+
+    auto* right = new QFrame(split);
+    layout = card(right);
+    recall = new RecallTable(right);
+    recall->setObjectName(QStringLiteral("evaluateRecall"));
+    recallNote = label(right, {}, "small");
+    recallNote->setWordWrap(true);
+    layout->addWidget(label(right, tr("Recall by distance"), "heading"));
+    layout->addWidget(recallNote);
+    layout->addWidget(recall, 1);
+    split->addWidget(left);
+    split->addWidget(right);
+    split->setStretchFactor(0, 3);
+    split->setStretchFactor(1, 2);
+    return split;
+}
+
+void EvaluateView::showRow(const EvaluationRow* row)
+{
+    if (!row) {
+        for (auto* tile : { perplexity, words, bits, nats }) tile->set(QStringLiteral("\u2013"), QStringLiteral(" "));
+        source->clear();
+        recall->setRecall({});
+        recallNote->setText(tr("Shown for corpora with questions, such as the built-in stories."));
+        return;
+    }
+    const auto& f = row->evaluation.figures;
+    if (row->deltaPerplexity) {
+        const auto text = tr("%1 against the unchanged network").arg(signedDelta(*row->deltaPerplexity, 2));
+        perplexity->set(formatNumber(f.perplexity, 5), text, *row->deltaPerplexity > 0 ? "error" : "good");
+    } else {
+        perplexity->set(formatNumber(f.perplexity, 5), tr("%1 tokens").arg(formatCount(f.tokens)));
+    }
+    words->set(f.words > 0 ? formatNumber(f.wordPerplexity, 5) : QStringLiteral("\u2013"), tr("%1 words").arg(formatCount(f.words)));
+    bits->set(f.bytes > 0 ? formatFixed(f.bitsPerByte, 4) : QStringLiteral("\u2013"), tr("%1 bytes").arg(formatCount(f.bytes)));
+    nats->set(formatFixed(f.nll, 4), f.floorNll ? tr("%1 above the floor of %2").arg(formatFixed(f.nll - *f.floorNll, 4), formatFixed(*f.floorNll, 4)) : tr("floor not known"));
+    recall->setRecall(row->evaluation.recall);
+    const auto& r = row->evaluation.recall;
+    recallNote->setText(r.bins.empty() ? tr("This text has no questions whose answers can be checked.")
+                                       : tr("%1 of the facts are recalled; a guess would get %2.").arg(formatPercent(r.accuracy), formatPercent(r.chance)));
+}
+
+void EvaluateView::showMessage(const QString& text, const char* role)
+{
+    setRole(message, role);
+    message->setText(text);
+    message->setToolTip(plainToolTip(text));
+}
+
+} // namespace pha::ui

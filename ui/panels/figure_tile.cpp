@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/figure_tile.h"
+
+#include "ui/theme.h"
+
+#include <QLabel>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+FigureTile::FigureTile(const QString& title, const QString& tip, QWidget* parent)
+    : QFrame(parent)
+    , value_(new QLabel(this))
+    , detail_(new QLabel(this))
+    , title_(title)
+{
+    setRole(this, "card");
+    auto* heading = new QLabel(title, this);
+    setRole(heading, "small");
+    setRole(value_, "title");
+    setRole(detail_, "small");
+    value_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    detail_->setTextFormat(Qt::PlainText);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(12, 7, 12, 7);
+    layout->setSpacing(0);
+    layout->addWidget(heading);
+    layout->addWidget(value_);
+    layout->addWidget(detail_);
+    setToolTip(tip);
+    set(QStringLiteral("\u2013"), {});
+}
+
+void FigureTile::set(const QString& value, const QString& detail, const char* detailRole)
+{
+    value_->setText(value);
+    detail_->setText(detail);
+    setRole(detail_, detailRole);
+    setAccessibleName(QStringLiteral("%1: %2 %3").arg(title_, value, detail));
+}
+
+QString FigureTile::value() const { return value_->text(); }
+
+} // namespace pha::ui

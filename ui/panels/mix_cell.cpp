@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/mix_cell.h"
+
+#include "ui/format.h"
+#include "ui/theme.h"
+
+#include <QEvent>
+#include <QPainter>
+#include <QPainterPath>
+
+#include <algorithm>
+
+namespace pha::ui {
+
+QString branchLabel(const QString& branch)
+{
+    if (branch == QLatin1String("gss")) return QStringLiteral("GSS");
+    if (branch == QLatin1String("attention")) return MixCell::tr("Attention");
+    if (branch == QLatin1String("ffn")) return QStringLiteral("FFN");
+    return branch;
+}
+
+MixCell::MixCell(QString branch, QString place, QWidget* parent)
+    : QAbstractButton(parent)
+    , branch_(std::move(branch))
+    , place_(std::move(place))
+{
+    setCheckable(true);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    setCursor(Qt::PointingHandCursor);
+    connect(&Theme::instance(), &Theme::changed, this, [this] { update(); });
+    connect(this, &QAbstractButton::toggled, this, [this] { describe(); });
+    describe();
+}
+
+void MixCell::setWeights(double learnedLow, double learnedHigh, std::optional<double> changed)
+{
+    low_ = learnedLow;
+    high_ = learnedHigh;
+    changed_ = changed;
+    describe();
+    update();
+}
+
+void MixCell::setPartlyMuted(bool partly)
+{
+    partly_ = partly;
+    describe();
+    update();
+}
+
+QSize MixCell::sizeHint() const
+{
+    return { fontMetrics().horizontalAdvance(QStringLiteral("0.00-0.00")) + 16, fontMetrics().height() + 9 };
+}
+
+QString MixCell::text() const
+{
+    if (changed_) return formatFixed(*changed_, 2);
+    if (low_ < 0) return QStringLiteral("on");
+    const auto low = formatFixed(low_, 2), high = formatFixed(high_, 2);
+    return low == high ? low : low + QChar(0x2013) + high;
+}
+
+void MixCell::describe()
+{
+    const auto name = branchLabel(branch_);
+    QString weight;
+    if (changed_) weight = tr("Its weight is set to %1.").arg(formatFixed(*changed_, 2));
+    else if (low_ >= 0) weight = tr("Its mixing weight is %1.").arg(text());
+    setAccessibleName(tr("Mute %1, %2").arg(name, place_));
+    setAccessibleDescription(weight);
+    QString tip = isChecked() ? tr("%1, %2: muted. Click or press Space to switch it on.") : tr("%1, %2. Click or press Space to mute it.");
+    tip = tip.arg(name, place_);
+    if (partly_) tip += QLatin1Char(' ') + tr("Muted in some of the layers.");
+    setToolTip(weight.isEmpty() ? tip : tip + QLatin1Char(' ') + weight);
+}
+
+void MixCell::enterEvent(QEnterEvent* event)
+{
+    QAbstractButton::enterEvent(event);
+    update();
+}
+
+void MixCell::leaveEvent(QEvent* event)
+{
+    QAbstractButton::leaveEvent(event);
+    update();
+}
+
+void MixCell::paintEvent(QPaintEvent*)
+{
+    const auto& c = Theme::instance().colours();
+    const auto colour = c.branch(branch_);
+    QPainter p(this);
+    p.setRenderHint(QPainter::Antialiasing);
+    const QRectF box = QRectF(rect()).adjusted(1, 1, -1, -1);
+    QPainterPath shape;
+    shape.addRoundedRect(box, 4, 4);
+    p.fillPath(shape, underMouse() && isEnabled() ? c.raised : c.surface);
+
+    const bool muted = isChecked();
+    const double weight = changed_ ? *changed_ : (low_ < 0 ? 1 : (low_ + high_) / 2);
+    p.save();
+    p.setClipPath(shape);
+    if (muted) {
+        auto line = c.muted;
+        line.setAlphaF(0.28F);
+        p.fillRect(box, QBrush(line, Qt::BDiagPattern));
+    } else {
+        auto fill = colour;
+        fill.setAlphaF(c.dark ? 0.36F : 0.24F);
+        const double width = box.width() * std::clamp(weight, 0.0, 1.0);
+        p.fillRect(QRectF(box.left(), box.top(), width, box.height()), fill);
+        p.fillRect(QRectF(box.left(), box.bottom() - 2, width, 2), colour);
+    }
+    p.restore();
+
+    const bool strong = changed_.has_value() || muted || partly_;
+    auto border = strong ? (muted || partly_ ? c.warning : c.accent) : c.border;
+    if (hasFocus()) border = c.accent;
+    p.setPen(QPen(border, hasFocus() ? 2 : 1, partly_ && !muted ? Qt::DashLine : Qt::SolidLine));
+    p.drawPath(shape);
+
+    auto f = font();
+    f.setBold(changed_.has_value() && !muted);
+    p.setFont(f);
+    p.setPen(!isEnabled() || muted ? c.muted : c.text);
+    p.drawText(box, Qt::AlignCenter, muted ? tr("muted") : text());
+}
+
+} // namespace pha::ui

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAbstractButton>
+
+#include <optional>
+
+namespace pha::ui {
+
+/// One branch of one layer (or of all) as a button: a bar as long as the mixing weight, in the branch's colour; checked
+/// means muted. The number says it too, so nothing rests on colour alone.
+class MixCell : public QAbstractButton {
+    Q_OBJECT
+
+public:
+    MixCell(QString branch, QString place, QWidget* parent);
+
+    /// `learned` and `high` differ where one cell stands for several layers; negative: not known.
+    void setWeights(double learnedLow, double learnedHigh, std::optional<double> changed);
+    void setPartlyMuted(bool partly); ///< some of the layers that it stands for
+    QSize sizeHint() const override;
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+    void enterEvent(QEnterEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+
+private:
+    QString text() const;
+    void describe();
+
+    QString branch_, place_;
+    double low_ = -1, high_ = -1;
+    std::optional<double> changed_;
+    bool partly_ = false;
+};
+
+/// What a person calls a branch: "GSS", "Attention", "FFN".
+QString branchLabel(const QString& branch);
+
+} // namespace pha::ui

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/playground_view.h"
+
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/panels/branch_mixer.h"
+#include "ui/panels/sampling_form.h"
+#include "ui/panels/token_popup.h"
+#include "ui/panels/token_view.h"
+#include "ui/panels/weights_box.h"
+#include "ui/theme.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QListWidget>
+#include <QMenu>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QScrollArea>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QTabWidget>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+QPushButton* button(QWidget* parent, const char* name, const QString& text, const QString& iconName, const QString& tip, const char* role = nullptr)
+{
+    auto* b = new QPushButton(text, parent);
+    b->setObjectName(QLatin1String(name));
+    if (!iconName.isEmpty()) b->setIcon(icon(iconName));
+    b->setToolTip(tip);
+    b->setAccessibleName(text.isEmpty() ? tip.section(QStringLiteral(" ("), 0, 0) : QString(text).remove(QLatin1Char('&')));
+    if (role) setRole(b, role);
+    return b;
+}
+
+QLabel* label(QWidget* parent, const QString& text, const char* role)
+{
+    auto* l = new QLabel(text, parent);
+    l->setTextFormat(Qt::PlainText);
+    setRole(l, role);
+    return l;
+}
+
+QVBoxLayout* card(QFrame* frame)
+{
+    setRole(frame, "card");
+    auto* layout = new QVBoxLayout(frame);
+    layout->setContentsMargins(12, 10, 12, 10);
+    layout->setSpacing(8);
+    return layout;
+}
+
+} // namespace
+
+PlaygroundView::PlaygroundView(QWidget* panel)
+{
+    auto* layout = new QHBoxLayout(panel);
+    layout->setContentsMargins(10, 10, 10, 10);
+    auto* split = new QSplitter(Qt::Horizontal, panel);
+    split->setObjectName(QStringLiteral("playgroundSplitter"));
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(10);
+    auto* left = new QSplitter(Qt::Vertical, panel);
+    left->setObjectName(QStringLiteral("playgroundTextSplitter"));
+    left->setChildrenCollapsible(false);
+    left->setHandleWidth(10);
+    left->addWidget(buildPrompt(panel));
+    left->addWidget(buildText(panel));
+    left->setStretchFactor(1, 1);
+    left->setSizes({ 170, 600 });
+    split->addWidget(left);
+    split->addWidget(buildSide(panel));
+    split->setStretchFactor(0, 1);
+    split->setSizes({ 900, 336 });
+    layout->addWidget(split);
+    popup = new TokenPopup(panel);
+}
+
+QWidget* PlaygroundView::buildPrompt(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    auto* head = new QHBoxLayout;
+    prompts = button(frame, "playgroundPrompts", tr("&Earlier prompts"), {}, tr("Prompts that were used before, newest first."), "flat");
+    promptMenu = new QMenu(prompts);
+    prompts->setMenu(promptMenu);
+    weights = new WeightsBox(frame);
+    weights->setObjectName(QStringLiteral("playgroundWeights"));
+    head->addWidget(label(frame, tr("Prompt"), "heading"));
+    head->addStretch();
+    head->addWidget(prompts);
+    layout->addLayout(head);
+
+    prompt = new QPlainTextEdit(frame);
+    prompt->setObjectName(QStringLiteral("playgroundPrompt"));
+    prompt->setPlaceholderText(tr("Type what the network shall continue, then press Ctrl+Enter."));
+    prompt->setToolTip(tr("The text that the network continues. Ctrl+Enter generates."));
+    prompt->setAccessibleName(tr("Prompt"));
+    prompt->setTabChangesFocus(true);
+    prompt->setMinimumHeight(prompt->fontMetrics().height() * 2 + 16);
+    layout->addWidget(prompt, 1);
+
+    generate = button(frame, "playgroundGenerate", tr("&Generate"), {}, tr("Write on from the prompt (Ctrl+Enter). Works while the run trains."), "primary");
+    generate->setIcon(iconOnAccent(QStringLiteral("play")));
+    stop = button(frame, "playgroundStop", tr("&Stop"), QStringLiteral("stop"), tr("Stop writing (Esc). The text so far stays."));
+    carryOn = button(frame, "playgroundContinue", tr("&Continue"), {}, tr("Write on from the end of the text below."));
+    message = label(frame, {}, "small");
+    message->setObjectName(QStringLiteral("playgroundMessage"));
+    message->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    message->setWordWrap(true);
+    auto* row = new QHBoxLayout;
+    row->addWidget(generate);
+    row->addWidget(stop);
+    row->addWidget(carryOn);
+    row->addSpacing(6);
+    row->addWidget(message, 1);
+    row->addWidget(weights);
+    layout->addLayout(row);
+    return frame;
+}
+
+QWidget* PlaygroundView::buildText(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    auto* head = new QHBoxLayout;
+    tint = new QComboBox(frame);
+    tint->setObjectName(QStringLiteral("playgroundTint"));
+    for (const auto& name : { tr("Probability"), tr("Surprise"), tr("Entropy"), tr("No colours") }) tint->addItem(name);
+    tint->setToolTip(tr("What the colour behind each token shows. Point at a token, or walk to it with the arrow keys and press Enter, for its alternatives."));
+    tint->setAccessibleName(tr("Colours of the tokens"));
+    undo = button(frame, "playgroundUndo", {}, QStringLiteral("undo"), tr("Back to the text shown before (Ctrl+Z)"), "flat");
+    redo = button(frame, "playgroundRedo", {}, QStringLiteral("redo"), tr("Forward again (Ctrl+Shift+Z)"), "flat");
+    copy = button(frame, "playgroundCopy", {}, QStringLiteral("copy"), tr("Copy the whole text (prompt and continuation)"), "flat");
+    text = new TokenView(frame);
+    text->setObjectName(QStringLiteral("playgroundText"));
+    legend = new TintLegend(&text->tint(), frame);
+    legend->setObjectName(QStringLiteral("playgroundLegend"));
+    head->addWidget(label(frame, tr("Text"), "heading"));
+    head->addSpacing(8);
+    head->addWidget(tint);
+    head->addSpacing(4);
+    head->addWidget(legend);
+    head->addStretch();
+    for (auto* b : { undo, redo, copy }) head->addWidget(b);
+    layout->addLayout(head);
+
+    pages = new QStackedWidget(frame);
+    auto* empty = new QWidget(frame);
+    auto* emptyLayout = new QVBoxLayout(empty);
+    emptyTitle = label(empty, {}, "title");
+    emptyText = label(empty, {}, "muted");
+    emptyLayout->addStretch();
+    for (auto* l : { emptyTitle, emptyText }) {
+        l->setAlignment(Qt::AlignCenter);
+        l->setWordWrap(true);
+        emptyLayout->addWidget(l);
+    }
+    emptyLayout->addStretch();
+    pages->addWidget(empty);
+    pages->addWidget(text);
+    layout->addWidget(pages, 1);
+    figures = label(frame, {}, "small");
+    figures->setObjectName(QStringLiteral("playgroundFigures"));
+    figures->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    layout->addWidget(figures);
+
+    auto font = text->font();
+    font.setPointSizeF(font.pointSizeF() * 1.12);
+    text->setFont(font);
+    return frame;
+}
+
+QWidget* PlaygroundView::buildSide(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    layout->setContentsMargins(12, 4, 12, 10);
+    tabs = new QTabWidget(frame);
+    tabs->setObjectName(QStringLiteral("playgroundTabs"));
+    tabs->setAccessibleName(tr("Settings of the playground"));
+    tabs->setDocumentMode(true);
+    const auto page = [this](QWidget* content, const QString& name, const QString& tip, int stretch) {
+        auto* holder = new QWidget(tabs);
+        auto* inner = new QVBoxLayout(holder);
+        inner->setContentsMargins(0, 10, 0, 0);
+        inner->addWidget(content, stretch);
+        if (stretch == 0) inner->addStretch();
+        tabs->setTabToolTip(tabs->addTab(holder, name), tip);
+    };
+    sampling = new SamplingForm(frame);
+    mixer = new BranchMixer(frame);
+    mixer->setObjectName(QStringLiteral("playgroundMixer"));
+    history = new QListWidget(frame);
+    history->setObjectName(QStringLiteral("playgroundHistory"));
+    history->setAccessibleName(tr("Texts written so far, newest first"));
+    history->setToolTip(tr("Select a text to show it again."));
+    history->setTextElideMode(Qt::ElideRight);
+    history->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    history->setSpacing(1);
+    page(sampling, tr("Sampling"), tr("How tokens are drawn"), 0);
+    page(mixer, tr("Mixer"), tr("Mute branches and set their weights for the next text"), 1);
+    page(history, tr("History"), tr("Texts written so far"), 1);
+    layout->addWidget(tabs);
+    frame->setMinimumWidth(316);
+    return frame;
+}
+
+void PlaygroundView::showMessage(const QString& what, const char* role)
+{
+    setRole(message, role);
+    message->setText(what);
+    message->setToolTip(plainToolTip(what));
+}
+
+} // namespace pha::ui

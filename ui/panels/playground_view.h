@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QCoreApplication>
+#include <QWidget>
+
+class QComboBox;
+class QLabel;
+class QListWidget;
+class QMenu;
+class QPlainTextEdit;
+class QPushButton;
+class QStackedWidget;
+class QTabWidget;
+
+namespace pha::ui {
+
+class BranchMixer;
+class SamplingForm;
+class TintLegend;
+class TokenPopup;
+class TokenView;
+class WeightsBox;
+
+/// The widgets of the playground and where they are. What they do is the panel's business.
+struct PlaygroundView {
+    Q_DECLARE_TR_FUNCTIONS(PlaygroundView)
+public:
+    explicit PlaygroundView(QWidget* panel);
+    void showMessage(const QString& text, const char* role);
+
+    QPlainTextEdit* prompt;
+    QPushButton *generate, *stop, *carryOn, *prompts, *undo, *redo, *copy;
+    QMenu* promptMenu;
+    WeightsBox* weights;
+    QComboBox* tint;
+    TintLegend* legend;
+    TokenView* text;
+    QLabel *figures, *message, *emptyTitle, *emptyText;
+    QStackedWidget* pages; ///< 0: what to do, 1: text
+    QTabWidget* tabs;
+    SamplingForm* sampling;
+    BranchMixer* mixer;
+    QListWidget* history;
+    TokenPopup* popup;
+
+private:
+    QWidget* buildPrompt(QWidget* panel);
+    QWidget* buildText(QWidget* panel);
+    QWidget* buildSide(QWidget* panel);
+};
+
+} // namespace pha::ui

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/table_tools.h"
+
+#include "ui/icons.h"
+#include "ui/theme.h"
+
+#include <QAction>
+#include <QClipboard>
+#include <QGuiApplication>
+#include <QHeaderView>
+#include <QKeyEvent>
+#include <QPainter>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace pha::ui {
+
+namespace {
+
+/// Takes Ctrl+C before the view, which would copy one cell, and before shortcuts of the window.
+class CopyFilter : public QObject {
+public:
+    using QObject::QObject;
+    bool eventFilter(QObject* watched, QEvent* event) override
+    {
+        const bool key = event->type() == QEvent::ShortcutOverride || event->type() == QEvent::KeyPress;
+        if (!key || !static_cast<QKeyEvent*>(event)->matches(QKeySequence::Copy)) return false;
+        if (event->type() == QEvent::KeyPress) QGuiApplication::clipboard()->setText(selectedText(*static_cast<QTableView*>(watched)));
+        event->accept();
+        return true;
+    }
+};
+
+} // namespace
+
+void makeCopyable(QTableView* table)
+{
+    table->installEventFilter(new CopyFilter(table));
+    auto* copy = new QAction(icon(QStringLiteral("copy")), QTableView::tr("Copy rows"), table);
+    table->addAction(copy);
+    table->setContextMenuPolicy(Qt::ActionsContextMenu);
+    QObject::connect(copy, &QAction::triggered, table, [table] { QGuiApplication::clipboard()->setText(selectedText(*table)); });
+}
+
+QString selectedText(const QTableView& table)
+{
+    const auto* model = table.model();
+    std::set<int> rows;
+    if (const auto* selection = table.selectionModel())
+        for (const auto& index : selection->selectedIndexes()) rows.insert(index.row());
+    const bool all = rows.empty();
+    for (int r = 0; all && r < model->rowCount(); ++r) rows.insert(r);
+    QString text;
+    const auto line = [&](const auto& cell) {
+        QStringList cells;
+        for (int c = 0; c < model->columnCount(); ++c)
+            if (!table.isColumnHidden(c)) cells << cell(c).simplified();
+        text += cells.join(QLatin1Char('\t')) + QLatin1Char('\n');
+    };
+    line([&](int c) { return model->headerData(c, Qt::Horizontal).toString(); });
+    for (const int r : rows) line([&](int c) { return model->index(r, c).data().toString(); });
+    return text;
+}
+
+QString csvLine(const QStringList& cells)
+{
+    QStringList quoted;
+    for (auto cell : cells) {
+        const bool needed = cell.contains(QLatin1Char(',')) || cell.contains(QLatin1Char('"')) || cell.contains(QLatin1Char('\n'));
+        if (needed) cell = QLatin1Char('"') + cell.replace(QLatin1Char('"'), QLatin1String("\"\"")) + QLatin1Char('"');
+        quoted << cell;
+    }
+    return quoted.join(QLatin1Char(',')) + QLatin1Char('\n');
+}
+
+void styleTable(QTableView* table)
+{
+    table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    table->setShowGrid(false);
+    table->setWordWrap(false);
+    table->setTabKeyNavigation(false);
+    table->verticalHeader()->hide();
+    table->verticalHeader()->setDefaultSectionSize(table->fontMetrics().height() + 9);
+    table->horizontalHeader()->setHighlightSections(false);
+}
+
+QColor mixed(const QColor& under, const QColor& over, double share)
+{
+    const auto mix = [share](int a, int b) { return int(std::lround(a + (b - a) * share)); };
+    return { mix(under.red(), over.red()), mix(under.green(), over.green()), mix(under.blue(), over.blue()) };
+}
+
+double contrast(const QColor& a, const QColor& b)
+{
+    const auto luminance = [](const QColor& c) {
+        const auto linear = [](double v) { return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4); };
+        return 0.2126 * linear(c.redF()) + 0.7152 * linear(c.greenF()) + 0.0722 * linear(c.blueF());
+    };
+    const double la = luminance(a), lb = luminance(b);
+    return (std::max(la, lb) + 0.05) / (std::min(la, lb) + 0.05);
+}
+
+void BarDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
+{
+    const auto& c = Theme::instance().colours();
+    const auto branch = index.data(Branch).toString();
+    const auto colour = branch.isEmpty() ? c.accent : c.branch(branch);
+    const bool chosen = option.state & QStyle::State_Selected;
+    painter->save();
+    painter->setRenderHint(QPainter::Antialiasing);
+    if (chosen) painter->fillRect(option.rect, mixed(c.surface, c.accent, c.dark ? 0.24 : 0.13));
+    const auto box = QRectF(option.rect).adjusted(4, 3, -4, -3);
+    const double share = std::clamp(index.data(Share).toDouble(), 0.0, 1.0);
+    painter->setPen(Qt::NoPen);
+    painter->setBrush(mixed(c.surface, c.text, 0.06));
+    painter->drawRoundedRect(box, 3, 3);
+    if (share > 0) {
+        painter->setBrush(mixed(c.surface, colour, c.dark ? 0.45 : 0.32));
+        painter->drawRoundedRect(QRectF(box.left(), box.top(), std::max(3.0, box.width() * share), box.height()), 3, 3);
+    }
+    if (const auto mark = index.data(Mark); mark.isValid()) {
+        const double x = box.left() + box.width() * std::clamp(mark.toDouble(), 0.0, 1.0);
+        painter->setPen(QPen(c.text, 1.5, Qt::DotLine));
+        painter->drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()));
+    }
+    painter->setPen(c.text);
+    painter->setFont(option.font);
+    painter->drawText(box.adjusted(6, 0, -6, 0), Qt::AlignVCenter | Qt::AlignLeft, index.data().toString());
+    painter->restore();
+}
+
+} // namespace pha::ui

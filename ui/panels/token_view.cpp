@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/token_view.h"
+
+#include "ui/format.h"
+#include "ui/theme.h"
+
+#include <QKeyEvent>
+#include <QMimeData>
+#include <QPainter>
+#include <QScrollBar>
+#include <QTextBlock>
+#include <QTextLayout>
+
+#include <algorithm>
+
+namespace pha::ui {
+
+namespace {
+
+/// A paragraph is laid out as a whole at every change. One without an end would make each token dearer than the last.
+constexpr int longestParagraph = 3000;
+
+/// One document position for each UTF-16 unit: what the document would swallow or join is replaced.
+QString documentText(const std::string& bytes)
+{
+    auto text = QString::fromUtf8(bytes.data(), qsizetype(bytes.size()));
+    for (auto& ch : text) {
+        const auto u = ch.unicode();
+        if (u == 0x2028 || u == 0x2029) ch = QLatin1Char('\n');
+        else if (u == 0xFFFC || (u >= 0xFDD0 && u <= 0xFDD1)) ch = QChar(0xFFFD);
+        else if (u == 0x7F) ch = QChar(0x2421);
+        else if (u < 0x20 && u != '\n' && u != '\t') ch = QChar(0x2400 + u);
+    }
+    return text;
+}
+
+} // namespace
+
+QString visibleToken(const std::string& text)
+{
+    auto shown = documentText(text);
+    shown.replace(QLatin1Char('\n'), QChar(0x21B5)).replace(QLatin1Char('\t'), QChar(0x21E5));
+    if (shown.startsWith(QLatin1Char(' '))) shown[0] = QChar(0x2423);
+    if (shown.endsWith(QLatin1Char(' '))) shown[shown.size() - 1] = QChar(0x2423);
+    return shown.isEmpty() ? TokenView::tr("(part of a character)") : shown;
+}
+
+TokenView::TokenView(QWidget* parent)
+    : QPlainTextEdit(parent)
+{
+    setReadOnly(true);
+    setUndoRedoEnabled(false);
+    setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    setCursorWidth(0); // the current token has an outline instead
+    setMouseTracking(true);
+    viewport()->setMouseTracking(true);
+    setLineWrapMode(QPlainTextEdit::WidgetWidth);
+    setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
+    document()->setDocumentMargin(8);
+    setAccessibleName(tr("Text of the network"));
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        tint_.rebuild();
+        viewport()->update();
+    });
+    connect(verticalScrollBar(), &QScrollBar::valueChanged, this, [this] { hover(-1); });
+}
+
+void TokenView::setTint(TintMode mode)
+{
+    tint_.setMode(mode);
+    viewport()->update();
+}
+
+void TokenView::clearTokens()
+{
+    hover(-1);
+    current_ = -1;
+    tokens_.clear();
+    spans_.clear();
+    breaks_.clear();
+    paragraph_ = 0;
+    clear();
+}
+
+void TokenView::setTokens(const QVector<GeneratedToken>& tokens)
+{
+    const auto kept = tokens; // may be a reference to our own
+    clearTokens();
+    append(kept);
+    verticalScrollBar()->setValue(verticalScrollBar()->maximum());
+}
+
+void TokenView::append(const QVector<GeneratedToken>& batch)
+{
+    if (batch.isEmpty()) return;
+    const bool follow = atEnd();
+    int end = spans_.empty() ? 0 : spans_.back().end;
+    QString text;
+    for (const auto& token : batch) {
+        const auto piece = documentText(token.text);
+        if (const auto newline = piece.lastIndexOf(QLatin1Char('\n')); newline >= 0) paragraph_ = int(piece.size() - newline - 1);
+        else paragraph_ += int(piece.size());
+        const bool wordBegins = piece.startsWith(QLatin1Char(' '));
+        if (paragraph_ > longestParagraph && (wordBegins || paragraph_ > 2 * longestParagraph)) {
+            breaks_.push_back(end++);
+            text += QLatin1Char('\n');
+            paragraph_ = int(piece.size());
+        }
+        spans_.push_back({ end, end + int(piece.size()) });
+        end = spans_.back().end;
+        text += piece;
+    }
+    tokens_.append(batch);
+    QTextCursor edit(document());
+    edit.movePosition(QTextCursor::End);
+    edit.insertText(text);
+    if (follow) verticalScrollBar()->setValue(verticalScrollBar()->maximum());
+}
+
+void TokenView::replace(int index, const GeneratedToken& token)
+{
+    tokens_[index] = token;
+    viewport()->update();
+}
+
+QString TokenView::text() const
+{
+    std::string all;
+    for (const auto& token : tokens_) all += token.text;
+    return fromUtf8(all);
+}
+
+bool TokenView::atEnd() const { return verticalScrollBar()->value() >= verticalScrollBar()->maximum() - 1; }
+
+int TokenView::tokenOf(int position) const
+{
+    const auto after = std::upper_bound(spans_.begin(), spans_.end(), position, [](int p, const Span& s) { return p < s.end; });
+    return after != spans_.end() && after->start <= position ? int(after - spans_.begin()) : -1;
+}
+
+QVector<QRectF> TokenView::rects(int index) const
+{
+    QVector<QRectF> out;
+    const auto span = spans_[std::size_t(index)];
+    for (auto block = document()->findBlock(span.start); block.isValid() && block.position() <= span.end; block = block.next()) {
+        const auto* layout = block.layout();
+        if (!block.isVisible() || layout->lineCount() == 0) continue;
+        const auto origin = blockBoundingGeometry(block).translated(contentOffset()).topLeft();
+        const int from = std::max(span.start - block.position(), 0);
+        const int to = std::min(span.end - block.position(), block.length()); // the break itself counts as one
+        for (int l = 0; l < layout->lineCount(); ++l) {
+            const auto line = layout->lineAt(l);
+            const int a = std::max(from, line.textStart()), b = std::min(to, line.textStart() + line.textLength());
+            const bool last = l + 1 == layout->lineCount();
+            const bool endsHere = last && to > block.length() - 1 && from <= block.length() - 1; // holds the line break
+            if (a >= b && !endsHere && !(from == to && a == b)) continue;
+            const double x1 = line.cursorToX(std::min(a, line.textStart() + line.textLength()));
+            double x2 = b > a ? line.cursorToX(b) : x1;
+            if (endsHere || x2 == x1) x2 += 6;
+            out << QRectF(std::min(x1, x2), line.y(), std::abs(x2 - x1), line.height()).translated(origin);
+        }
+    }
+    return out;
+}
+
+QRect TokenView::tokenRect(int index) const
+{
+    if (index < 0 || index >= int(spans_.size())) return {};
+    for (const auto& r : rects(index))
+        if (viewport()->rect().intersects(r.toAlignedRect())) return r.toAlignedRect();
+    return {};
+}
+
+int TokenView::tokenAt(const QPoint& point) const
+{
+    const int position = cursorForPosition(point).position();
+    for (const int p : { position, position - 1 }) {
+        const int index = tokenOf(p);
+        if (index < 0) continue;
+        for (const auto& r : rects(index))
+            if (r.contains(point)) return index;
+    }
+    return -1;
+}
+
+void TokenView::paintEvent(QPaintEvent* event)
+{
+    const auto& c = Theme::instance().colours();
+    QPainter p(viewport());
+    p.setRenderHint(QPainter::Antialiasing);
+    p.setPen(Qt::NoPen);
+    const auto begin = firstVisibleBlock();
+    if (begin.isValid() && !spans_.empty()) {
+        auto first = std::lower_bound(spans_.begin(), spans_.end(), begin.position(), [](const Span& s, int at) { return s.end < at; });
+        for (; first != spans_.end(); ++first) {
+            const int index = int(first - spans_.begin());
+            const auto boxes = rects(index);
+            if (!boxes.isEmpty() && boxes.front().top() > event->rect().bottom()) break;
+            const auto& token = tokens_[index];
+            const auto fill = tint_.colour(token);
+            for (const auto& box : boxes) {
+                const auto inner = box.adjusted(0.5, 1, -0.5, -1);
+                if (fill.isValid()) {
+                    p.setBrush(fill);
+                    p.drawRoundedRect(inner, 2.5, 2.5);
+                }
+                if (token.prompt) { // a line below marks what was given
+                    p.setBrush(c.reference);
+                    p.drawRect(QRectF(inner.left(), inner.bottom() - 0.5, inner.width(), 1));
+                }
+                if (index == hovered_ || index == current_) {
+                    p.setBrush(Qt::NoBrush);
+                    p.setPen(QPen(index == current_ ? c.accent : c.text, index == current_ ? 2 : 1));
+                    p.drawRoundedRect(inner, 2.5, 2.5);
+                    p.setPen(Qt::NoPen);
+                }
+            }
+        }
+    }
+    p.end();
+    QPlainTextEdit::paintEvent(event);
+}
+
+void TokenView::setCurrent(int index)
+{
+    index = tokens_.isEmpty() ? -1 : std::clamp(index, -1, int(tokens_.size()) - 1);
+    if (index == current_) return;
+    current_ = index;
+    if (index >= 0) {
+        auto cursor = textCursor();
+        cursor.setPosition(spans_[std::size_t(index)].start);
+        setTextCursor(cursor); // scrolls, and is where screen readers read
+    }
+    viewport()->update();
+    Q_EMIT currentChanged(index);
+}
+
+int TokenView::neighbour(int lines) const
+{
+    const auto here = tokenRect(current_);
+    if (here.isEmpty()) return current_ + lines;
+    for (int dy = 1; dy <= 3; ++dy) { // over short and empty lines
+        const int y = here.center().y() + lines * dy * here.height();
+        for (int x = here.center().x(); x > 0; x -= here.height())
+            if (const int found = tokenAt({ x, y }); found >= 0) return found;
+    }
+    return current_;
+}
+
+bool TokenView::event(QEvent* event)
+{
+    if (event->type() == QEvent::ShortcutOverride) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        switch (key->key()) {
+        case Qt::Key_Left:
+        case Qt::Key_Right:
+        case Qt::Key_Up:
+        case Qt::Key_Down:
+        case Qt::Key_Home:
+        case Qt::Key_End:
+        case Qt::Key_Return:
+        case Qt::Key_Enter:
+            if (!(key->modifiers() & ~(Qt::KeypadModifier | Qt::ShiftModifier))) {
+                event->accept();
+                return true;
+            }
+            break;
+        default: break;
+        }
+    }
+    return QPlainTextEdit::event(event);
+}
+
+void TokenView::keyPressEvent(QKeyEvent* event)
+{
+    const bool plain = !(event->modifiers() & ~Qt::KeypadModifier);
+    if (!plain || tokens_.isEmpty()) {
+        QPlainTextEdit::keyPressEvent(event);
+        return;
+    }
+    switch (event->key()) {
+    case Qt::Key_Left: setCurrent(current_ < 0 ? int(tokens_.size()) - 1 : std::max(0, current_ - 1)); break;
+    case Qt::Key_Right: setCurrent(current_ + 1); break;
+    case Qt::Key_Up: setCurrent(std::max(0, neighbour(-1))); break;
+    case Qt::Key_Down: setCurrent(neighbour(1)); break;
+    case Qt::Key_Home: setCurrent(0); break;
+    case Qt::Key_End: setCurrent(int(tokens_.size()) - 1); break;
+    case Qt::Key_Return:
+    case Qt::Key_Enter:
+        if (current_ >= 0) Q_EMIT chosen(current_, true);
+        break;
+    default: QPlainTextEdit::keyPressEvent(event);
+    }
+}
+
+void TokenView::hover(int index)
+{
+    if (index == hovered_) return;
+    hovered_ = index;
+    viewport()->update();
+    Q_EMIT hovered(index);
+}
+
+void TokenView::mouseMoveEvent(QMouseEvent* event)
+{
+    QPlainTextEdit::mouseMoveEvent(event);
+    hover(event->buttons() == Qt::NoButton ? tokenAt(event->pos()) : -1);
+}
+
+void TokenView::mousePressEvent(QMouseEvent* event)
+{
+    pressed_ = event->pos();
+    QPlainTextEdit::mousePressEvent(event);
+}
+
+void TokenView::mouseReleaseEvent(QMouseEvent* event)
+{
+    QPlainTextEdit::mouseReleaseEvent(event);
+    const bool click = event->button() == Qt::LeftButton && (event->pos() - pressed_).manhattanLength() < 4;
+    if (!click || textCursor().hasSelection()) return;
+    const int index = tokenAt(event->pos());
+    setCurrent(index);
+    if (index >= 0) Q_EMIT chosen(index, false);
+}
+
+void TokenView::leaveEvent(QEvent* event)
+{
+    QPlainTextEdit::leaveEvent(event);
+    hover(-1);
+}
+
+QMimeData* TokenView::createMimeDataFromSelection() const
+{
+    const auto cursor = textCursor();
+    QString text;
+    const auto selected = cursor.selectedText();
+    for (qsizetype i = 0; i < selected.size(); ++i) {
+        const bool separator = selected[i] == QChar::ParagraphSeparator;
+        if (separator && std::binary_search(breaks_.begin(), breaks_.end(), cursor.selectionStart() + int(i))) continue;
+        text += separator ? QChar(QLatin1Char('\n')) : selected[i];
+    }
+    auto* copied = new QMimeData;
+    copied->setText(text);
+    return copied;
+}
+
+} // namespace pha::ui

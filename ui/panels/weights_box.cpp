@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/weights_box.h"
+
+#include "ui/format.h"
+
+#include <cmath>
+#include <cstdlib>
+
+namespace pha::ui {
+
+namespace {
+
+std::int64_t stepOf(const QString& checkpoint)
+{
+    bool fine = false;
+    const auto step = checkpoint.section(QLatin1Char('-'), 1).toLongLong(&fine);
+    return fine ? step : -1;
+}
+
+} // namespace
+
+WeightsBox::WeightsBox(QWidget* parent)
+    : QComboBox(parent)
+{
+    setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    setMinimumContentsLength(14);
+    setToolTip(tr("Which weights are used. Live weights are copied between two steps of the training, which goes on meanwhile."));
+    setAccessibleName(tr("Weights"));
+    refresh();
+}
+
+void WeightsBox::setSession(RunSession* session)
+{
+    if (session_) disconnect(session_, nullptr, this, nullptr);
+    session_ = session;
+    if (session) connect(session, &RunSession::stateChanged, this, &WeightsBox::refresh);
+    setCurrentIndex(0);
+    refresh();
+}
+
+ModelSource WeightsBox::source() const
+{
+    if (!session_) return {};
+    const auto checkpoint = currentData().toString();
+    if (checkpoint.isEmpty()) return session_->modelSource();
+    return { nullptr, RunDirectory(session_->directory()).checkpoints() / toPath(checkpoint), true };
+}
+
+void WeightsBox::refresh()
+{
+    const auto chosen = currentData().toString();
+    const QSignalBlocker quiet(this);
+    clear();
+    const bool live = session_ && session_->modelSource().job;
+    addItem(live ? tr("Live weights") : tr("Best checkpoint"), QString());
+    if (session_) {
+        const RunDirectory run(session_->directory());
+        const auto add = [this](const QString& name, const QString& folder) { addItem(name, folder); };
+        std::vector<std::string> names;
+        try {
+            names = run.list();
+            if (const auto best = run.pointer("best"); best && live) add(tr("Best: step %1").arg(formatCount(stepOf(fromUtf8(*best)))), fromUtf8(*best));
+            if (const auto latest = run.pointer("latest")) add(tr("Latest: step %1").arg(formatCount(stepOf(fromUtf8(*latest)))), fromUtf8(*latest));
+        } catch (const std::exception&) {
+            // A folder that cannot be read: the engine says so when the weights are wanted.
+        }
+        for (auto name = names.rbegin(); name != names.rend(); ++name)
+            add(tr("Step %1").arg(formatCount(stepOf(fromUtf8(*name)))), fromUtf8(*name));
+    }
+    setCurrentIndex(std::max(0, findData(chosen)));
+}
+
+void WeightsBox::showPopup()
+{
+    refresh();
+    QComboBox::showPopup();
+}
+
+std::vector<LayerMix> WeightsBox::mixing() const
+{
+    if (!session_ || session_->history().mixing.empty()) return {};
+    const auto& all = session_->history().mixing;
+    const auto wanted = stepOf(currentData().toString());
+    const MixingEvent* nearest = &all.back();
+    if (wanted >= 0) {
+        for (const auto& event : all)
+            if (std::abs(event.step - wanted) < std::abs(nearest->step - wanted)) nearest = &event;
+    }
+    return nearest->layers;
+}
+
+MixShape mixShape(const std::vector<LayerMix>& mixing)
+{
+    MixShape shape { int(mixing.size()), {} };
+    for (const auto& layer : mixing)
+        for (const auto& mix : layer.branches)
+            if (const auto name = fromUtf8(mix.branch); !shape.branches.contains(name)) shape.branches << name;
+    return shape;
+}
+
+MixShape mixShape(const RunSession& session)
+{
+    if (!session.history().mixing.empty()) return mixShape(session.history().mixing.back().layers);
+    const auto& model = session.file().config.model;
+    MixShape shape { int(model.layers), {} };
+    if (model.family.rfind("pha", 0) == 0)
+        for (const auto& branch : model.branchList()) shape.branches << fromUtf8(branch);
+    return shape;
+}
+
+QString describeWeights(const WeightsInfo& weights)
+{
+    const auto step = formatCount(weights.step);
+    return weights.live ? WeightsBox::tr("live weights at step %1").arg(step) : WeightsBox::tr("checkpoint of step %1").arg(step);
+}
+
+} // namespace pha::ui

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/model_worker.h"
+#include "ui/run_session.h"
+
+#include <QComboBox>
+#include <QPointer>
+#include <QStringList>
+
+namespace pha::ui {
+
+/// Which weights of the run to use: the live ones while it trains, its best or latest checkpoint, or any other.
+class WeightsBox : public QComboBox {
+    Q_OBJECT
+
+public:
+    explicit WeightsBox(QWidget* parent = nullptr);
+    void setSession(RunSession* session);
+    ModelSource source() const; ///< not available without a session or a checkpoint
+    void refresh(); ///< the list of checkpoints, keeping the choice
+    void showPopup() override;
+    /// Mixing weights that the run reported nearest to the chosen weights; empty if it reported none.
+    std::vector<LayerMix> mixing() const;
+
+private:
+    QPointer<RunSession> session_;
+};
+
+/// Layers and branches of a run's network; no branches if it has nothing to mix, or if that is not known yet.
+struct MixShape {
+    int layers = 0;
+    QStringList branches;
+};
+MixShape mixShape(const RunSession& session);
+MixShape mixShape(const std::vector<LayerMix>& mixing);
+
+/// "live weights at step 1,250", "checkpoint of step 1,000".
+QString describeWeights(const WeightsInfo& weights);
+
+} // namespace pha::ui

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/run_controller.h"
+
+#include "engine/base/error.h"
+#include "engine/run/metrics.h"
+#include "ui/format.h"
+
+namespace pha::ui {
+
+namespace {
+
+/// The first line of what an exception says. LibTorch's go on for pages.
+QString oneLine(const std::exception& error)
+{
+    auto text = fromUtf8(error.what());
+    if (!dynamic_cast<const Error*>(&error)) text = text.section(QLatin1Char('\n'), 0, 0);
+    return singleLine(text);
+}
+
+} // namespace
+
+RunController::RunController(OpenEngine openEngine, QObject* parent)
+    : QObject(parent)
+    , openEngine_(std::move(openEngine))
+{
+    connect(&bridge_, &EventBridge::batchReady, this, [this](const std::vector<Event>& batch) {
+        if (session_) session_->receive(batch);
+    });
+}
+
+RunController::~RunController() { shutDown(); }
+
+void RunController::warmUp()
+{
+    worker_.post([open = openEngine_, mailbox = bridge_.mailbox(), this] {
+        try {
+            auto info = open().info();
+            mailbox->call([this, info] {
+                info_ = info;
+                Q_EMIT engineReady();
+            });
+        } catch (const std::exception& error) {
+            mailbox->call([this, message = oneLine(error)] { Q_EMIT failed(message); });
+        }
+    });
+}
+
+bool RunController::start(RunSession* session, const TrainingRequest& request)
+{
+    if (busy_ || down_ || !session) return false;
+    busy_ = true;
+    session_ = session;
+    stop_ = {};
+    session->prepare();
+    Q_EMIT busyChanged();
+    // `this` is only touched inside mailbox calls, which the mailbox drops once the bridge, and so the controller, is gone.
+    worker_.post([open = openEngine_, mailbox = bridge_.mailbox(), stop = stop_.get_token(), request, this] {
+        auto state = RunState::Failed;
+        QString error;
+        try {
+            std::shared_ptr<TrainingJob> job = open().openTraining(request, *mailbox, stop);
+            std::vector<Event> past;
+            if (request.resume) past = MetricsReader(RunDirectory(request.directory).metricsFile()).poll();
+            mailbox->call([this, job, past = std::move(past), resumed = request.resume] { opened(job, past, resumed); });
+            state = job->run(*mailbox, stop);
+        } catch (const std::exception& e) {
+            error = oneLine(e);
+        } catch (...) {
+            error = tr("the run ended for an unknown reason; see the terminal");
+        }
+        if (stop.stop_requested() && !error.isEmpty() && state == RunState::Failed) {
+            // Stopped while it prepared: that is what was asked for, not a failure.
+            mailbox->call([this, error] { ended(job_ ? RunState::Failed : RunState::Stopped, job_ ? error : QString()); });
+        } else {
+            mailbox->call([this, state, error] { ended(state, error); });
+        }
+    });
+    return true;
+}
+
+void RunController::opened(std::shared_ptr<TrainingJob> job, const std::vector<Event>& past, bool resumed)
+{
+    job_ = std::move(job);
+    if (!session_) return;
+    session_->attach(job_);
+    if (resumed) session_->restore(past);
+}
+
+void RunController::ended(RunState state, const QString& error)
+{
+    const QPointer<RunSession> session = session_;
+    if (session) {
+        if (error.isEmpty()) {
+            session->detach();
+        } else {
+            session->fail(error);
+        }
+    }
+    session_.clear();
+    // The last reference goes where the work was done: freeing a network takes time and belongs to the engine's thread.
+    worker_.post([job = std::move(job_)]() mutable { job.reset(); });
+    job_.reset();
+    busy_ = false;
+    Q_EMIT busyChanged();
+    if (!error.isEmpty()) {
+        Q_EMIT failed(error);
+    } else if (session) {
+        Q_EMIT finished(session, state);
+    }
+}
+
+void RunController::post(Command::Kind kind, double value)
+{
+    if (job_ && !stop_.stop_requested()) job_->post({ kind, value, {} });
+}
+
+void RunController::pause() { post(Command::Kind::Pause); }
+void RunController::resume() { post(Command::Kind::Resume); }
+void RunController::evaluateNow() { post(Command::Kind::Evaluate); }
+void RunController::sampleNow() { post(Command::Kind::Sample); }
+void RunController::checkpointNow() { post(Command::Kind::Checkpoint); }
+void RunController::setLearningRate(double peak) { post(Command::Kind::LearningRate, peak); }
+
+void RunController::stop()
+{
+    if (!busy_ || stop_.stop_requested()) return;
+    stop_.request_stop();
+    Q_EMIT busyChanged();
+}
+
+bool RunController::shutDown(std::chrono::milliseconds patience)
+{
+    if (down_) return cleanEnd_;
+    down_ = true;
+    stop_.request_stop();
+    cleanEnd_ = worker_.end(patience);
+    return cleanEnd_;
+}
+
+} // namespace pha::ui

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/run_follower.h"
+
+#include <QThreadPool>
+
+namespace pha::ui {
+
+RunSession::Follower::Follower(fs::path directory, RunSession* receiver)
+    : directory_(std::move(directory))
+    , reader_(RunDirectory(directory_).metricsFile())
+    , receiver_(receiver)
+{
+}
+
+void RunSession::Follower::look()
+{
+    if (busy_.exchange(true)) return;
+    QThreadPool::globalInstance()->start([self = shared_from_this()] { self->read(); });
+}
+
+void RunSession::Follower::leave()
+{
+    const std::lock_guard lock(mutex_);
+    receiver_ = nullptr;
+}
+
+RunSession::Follower::Stamp RunSession::Follower::stamp() const
+{
+    Stamp s;
+    std::error_code ignored; // a missing file has the size and time of nothing, which is what is wanted
+    const auto file = RunDirectory(directory_).metricsFile();
+    s.size = fs::file_size(file, ignored);
+    s.time = fs::last_write_time(file, ignored);
+    return s;
+}
+
+void RunSession::Follower::skipWhatIsThere() { known_ = stamp(); }
+
+void RunSession::Follower::deliver(Reading reading)
+{
+    const std::lock_guard lock(mutex_);
+    if (!receiver_) return;
+    auto shared = std::make_shared<Reading>(std::move(reading));
+    QMetaObject::invokeMethod(receiver_, [to = receiver_, shared] { to->digest(*shared); }, Qt::QueuedConnection);
+}
+
+void RunSession::Follower::read()
+{
+    Reading ending;
+    ending.last = true;
+    try {
+        if (known_ && *known_ != stamp()) {
+            known_.reset();
+            startOver_ = true;
+        }
+        while (!known_) {
+            Reading part;
+            part.events = reader_.poll();
+            part.restarted = reader_.restarted() || startOver_;
+            if (part.events.empty() && !part.restarted) break;
+            startOver_ = false;
+            const bool more = !part.events.empty();
+            deliver(std::move(part));
+            if (!more) break;
+        }
+        ending.holder = RunLock::holder(directory_);
+        ending.checkpoint = RunDirectory(directory_).pointer("latest").has_value();
+    } catch (const std::exception&) {
+        // A run directory that vanished or cannot be read has nothing to report; the list shows what was known.
+    }
+    // Before the ending arrives, so that its receiver sees no task in flight.
+    busy_ = false;
+    deliver(std::move(ending));
+}
+
+} // namespace pha::ui

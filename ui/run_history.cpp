@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/run_history.h"
+
+namespace pha::ui {
+
+namespace {
+
+/// Puts each event where it belongs.
+struct Filing {
+    RunHistory& h;
+
+    void operator()(const StepEvent& e) const
+    {
+        h.step.push_back(double(e.step));
+        h.tokens.push_back(double(e.tokens));
+        h.seconds.push_back(e.seconds);
+        h.loss.push_back(e.loss);
+        h.learningRate.push_back(e.learningRate);
+        h.gradNorm.push_back(e.gradNorm);
+        h.tokensPerSecond.push_back(e.tokensPerSecond);
+        h.processBytes.push_back(double(e.processBytes));
+        h.deviceBytes.push_back(double(e.deviceBytes));
+        if (!e.applied) ++h.skippedUpdates;
+    }
+    void operator()(const MixingEvent& e) const { h.mixing.push_back(e); }
+    void operator()(const EvalEvent& e) const { h.evals.push_back(e); }
+    void operator()(const RecallEvent& e) const { h.recalls.push_back(e); }
+    void operator()(const SampleEvent& e) const { h.samples.push_back(e); }
+    void operator()(const CheckpointEvent& e) const { h.checkpoints.push_back(e); }
+    void operator()(const CommandEvent& e) const { h.commands.push_back(e); }
+    void operator()(const StatusEvent& e) const { h.statuses.push_back(e); }
+    void operator()(const ReferenceEvent& e) const { h.references = e; }
+    void operator()(const ProgressEvent&) const { }
+};
+
+} // namespace
+
+void RunHistory::append(const Event& event) { std::visit(Filing { *this }, event); }
+
+void RunHistory::clear()
+{
+    const auto next = generation + 1;
+    *this = {};
+    generation = next;
+}
+
+} // namespace pha::ui

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/runs/run_delegate.h"
+
+#include "ui/format.h"
+#include "ui/runs/run_list_model.h"
+#include "ui/theme.h"
+
+#include <QAbstractItemView>
+#include <QLineEdit>
+#include <QMouseEvent>
+#include <QPainter>
+#include <QPainterPath>
+
+namespace pha::ui {
+
+namespace {
+
+constexpr int margin = 8, tickSide = 14, glyphSide = 12;
+
+QFont small(const QFont& font)
+{
+    auto f = font;
+    f.setPointSizeF(font.pointSizeF() * 0.88);
+    f.setWeight(QFont::Normal);
+    return f;
+}
+
+void paintTick(QPainter* p, const QRectF& box, bool ticked, const QColor& colour, const Colours& c)
+{
+    p->setPen(QPen(ticked ? colour : c.muted, 1.2));
+    p->setBrush(ticked ? QBrush(colour) : QBrush(Qt::NoBrush));
+    p->drawRoundedRect(box.adjusted(0.6, 0.6, -0.6, -0.6), 3.5, 3.5);
+    if (!ticked) return;
+    p->setPen(QPen(c.dark ? QColor(0x0B1220) : QColor(Qt::white), 1.8, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+    QPainterPath check(box.topLeft() + QPointF(3.6, 7.3));
+    check.lineTo(box.topLeft() + QPointF(6, 9.8));
+    check.lineTo(box.topLeft() + QPointF(10.6, 4.4));
+    p->drawPath(check);
+}
+
+} // namespace
+
+QColor stateColour(RunState state, bool interrupted)
+{
+    const auto& c = Theme::instance().colours();
+    switch (state) {
+    case RunState::Preparing:
+    case RunState::Running: return c.accent;
+    case RunState::Paused: return c.warning;
+    case RunState::Finished: return c.good;
+    case RunState::Stopped: return interrupted ? c.warning : c.muted;
+    case RunState::Diverged:
+    case RunState::Failed: return c.error;
+    }
+    return c.muted;
+}
+
+void paintStateGlyph(QPainter* p, const QRectF& box, RunState state, bool interrupted)
+{
+    const auto colour = stateColour(state, interrupted);
+    p->save();
+    p->translate(box.topLeft());
+    p->scale(box.width() / 12, box.height() / 12);
+    p->setPen(Qt::NoPen);
+    p->setBrush(colour);
+    const QPen line(colour, 1.8, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin);
+    switch (state) {
+    case RunState::Preparing:
+        for (int i = 0; i < 3; ++i) p->drawEllipse(QPointF(2 + 4 * i, 6), 1.4, 1.4);
+        break;
+    case RunState::Running: p->drawPolygon(QPolygonF { QPointF(2.5, 1), QPointF(2.5, 11), QPointF(11, 6) }); break;
+    case RunState::Paused:
+        p->drawRect(QRectF(2.2, 1.5, 2.6, 9));
+        p->drawRect(QRectF(7.2, 1.5, 2.6, 9));
+        break;
+    case RunState::Finished:
+        p->setPen(line);
+        p->setBrush(Qt::NoBrush);
+        p->drawPolyline(QPolygonF { QPointF(1.5, 6.5), QPointF(4.6, 9.6), QPointF(10.5, 2.6) });
+        break;
+    case RunState::Stopped:
+        if (interrupted) {
+            p->setPen(line);
+            p->setBrush(Qt::NoBrush);
+            p->drawPolyline(QPolygonF { QPointF(7, 1), QPointF(3.6, 6.4), QPointF(8.2, 6.4), QPointF(4.8, 11) });
+        } else {
+            p->drawRoundedRect(QRectF(2, 2, 8, 8), 1.2, 1.2);
+        }
+        break;
+    case RunState::Diverged:
+    case RunState::Failed:
+        p->drawEllipse(QRectF(0.4, 0.4, 11.2, 11.2));
+        p->setPen(QPen(Theme::instance().colours().surface, 1.7, Qt::SolidLine, Qt::RoundCap));
+        p->drawLine(QPointF(6, 3), QPointF(6, 6.6));
+        p->drawPoint(QPointF(6, 9));
+        break;
+    }
+    p->restore();
+}
+
+struct RunDelegate::Places {
+    QRect row, tick, glyph, name, figures, bar;
+};
+
+RunDelegate::Places RunDelegate::places(const QStyleOptionViewItem& option)
+{
+    Places p;
+    p.row = option.rect.adjusted(3, 1, -3, -1);
+    const int top = p.row.top() + 6, line = option.fontMetrics.height();
+    p.tick = QRect(p.row.left() + margin, top + (line - tickSide) / 2, tickSide, tickSide);
+    p.glyph = QRect(p.tick.right() + margin, top + (line - glyphSide) / 2, glyphSide, glyphSide);
+    const int left = p.glyph.right() + margin;
+    p.name = QRect(left, top, p.row.right() - margin - left, line);
+    p.figures = QRect(left, p.name.bottom() + 3, p.name.width(), line);
+    p.bar = QRect(left, p.row.bottom() - 4, p.name.width(), 3);
+    return p;
+}
+
+QSize RunDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex&) const
+{
+    return QSize(160, 2 * option.fontMetrics.height() + 23);
+}
+
+void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
+{
+    const auto& c = Theme::instance().colours();
+    const auto s = index.data(RunListModel::SummaryRole).value<RunSummary>();
+    const int colour = index.data(RunListModel::ColourRole).toInt();
+    const auto at = places(option);
+    painter->save();
+    painter->setRenderHint(QPainter::Antialiasing);
+
+    const bool selected = option.state & QStyle::State_Selected, hovered = option.state & QStyle::State_MouseOver;
+    if (selected || hovered) {
+        auto fill = selected ? c.accent : c.text;
+        fill.setAlphaF(selected ? (c.dark ? 0.22f : 0.12f) : 0.05f);
+        painter->setPen(Qt::NoPen);
+        painter->setBrush(fill);
+        painter->drawRoundedRect(at.row, 6, 6);
+    }
+    if (option.state & QStyle::State_HasFocus) {
+        painter->setPen(QPen(c.accent, 1));
+        painter->setBrush(Qt::NoBrush);
+        painter->drawRoundedRect(QRectF(at.row).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6);
+    }
+    paintTick(painter, at.tick, colour >= 0, c.run(colour), c);
+    paintStateGlyph(painter, at.glyph, s.state, s.interrupted);
+
+    const auto left = s.secondsLeft >= 0 ? tr("%1 left").arg(formatDuration(s.secondsLeft)) : QString();
+    auto nameBox = at.name;
+    painter->setFont(small(option.font));
+    if (!left.isEmpty()) {
+        painter->setPen(c.muted);
+        painter->drawText(at.name, int(Qt::AlignRight | Qt::AlignVCenter), left);
+        nameBox.setRight(at.name.right() - painter->fontMetrics().horizontalAdvance(left) - margin);
+    }
+    auto nameFont = option.font;
+    nameFont.setWeight(QFont::DemiBold);
+    painter->setFont(nameFont);
+    painter->setPen(c.text);
+    painter->drawText(nameBox, int(Qt::AlignLeft | Qt::AlignVCenter), painter->fontMetrics().elidedText(s.name, Qt::ElideMiddle, nameBox.width()));
+
+    // A run that works shows its figures, one that rests what became of it as well.
+    QStringList parts { s.text() };
+    if (s.state != RunState::Running) parts.prepend(s.stateText);
+    parts.removeAll(QString());
+    const auto figures = s.state == RunState::Preparing ? s.stateText : parts.join(QStringLiteral("  \u00b7  "));
+    painter->setFont(small(option.font));
+    painter->setPen(s.state == RunState::Failed || s.state == RunState::Diverged ? c.error : c.muted);
+    painter->drawText(at.figures, int(Qt::AlignLeft | Qt::AlignVCenter), painter->fontMetrics().elidedText(figures, Qt::ElideRight, at.figures.width()));
+
+    if (s.share >= 0) {
+        painter->setPen(Qt::NoPen);
+        auto track = c.text;
+        track.setAlphaF(0.12f);
+        painter->setBrush(track);
+        painter->drawRoundedRect(at.bar, 1.5, 1.5);
+        painter->setBrush(stateColour(s.state, s.interrupted));
+        painter->drawRoundedRect(QRectF(at.bar.left(), at.bar.top(), at.bar.width() * s.share, at.bar.height()), 1.5, 1.5);
+    }
+    painter->restore();
+}
+
+QWidget* RunDelegate::createEditor(QWidget* parent, const QStyleOptionViewItem& option, const QModelIndex& index) const
+{
+    auto* editor = QStyledItemDelegate::createEditor(parent, option, index);
+    editor->setObjectName(QStringLiteral("runNameEdit"));
+    editor->setAccessibleName(tr("Name of the run"));
+    if (auto* line = qobject_cast<QLineEdit*>(editor)) line->setMaxLength(200);
+    return editor;
+}
+
+void RunDelegate::updateEditorGeometry(QWidget* editor, const QStyleOptionViewItem& option, const QModelIndex&) const
+{
+    editor->setGeometry(places(option).name.adjusted(-8, -5, 4, 5));
+}
+
+bool RunDelegate::editorEvent(QEvent* event, QAbstractItemModel* model, const QStyleOptionViewItem& option, const QModelIndex& index)
+{
+    const auto flip = [&] {
+        const bool ticked = index.data(Qt::CheckStateRole).toInt() == Qt::Checked;
+        return model->setData(index, ticked ? Qt::Unchecked : Qt::Checked, Qt::CheckStateRole);
+    };
+    if (event->type() == QEvent::MouseButtonRelease || event->type() == QEvent::MouseButtonPress || event->type() == QEvent::MouseButtonDblClick) {
+        const auto* mouse = static_cast<QMouseEvent*>(event);
+        // A finger's width around the box counts as the box.
+        if (mouse->button() != Qt::LeftButton || !places(option).tick.adjusted(-6, -8, 4, 24).contains(mouse->pos())) return false;
+        return event->type() == QEvent::MouseButtonRelease ? flip() : true;
+    }
+    if (event->type() == QEvent::KeyPress && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Space) return flip();
+    return false;
+}
+
+} // namespace pha::ui

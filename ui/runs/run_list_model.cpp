@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/runs/run_list_model.h"
+
+#include "ui/format.h"
+
+#include <algorithm>
+
+namespace pha::ui {
+
+namespace {
+
+constexpr int rescanInterval = 2000, pollInterval = 400; ///< milliseconds
+
+} // namespace
+
+RunListModel::RunListModel(QObject* parent)
+    : QAbstractListModel(parent)
+{
+    connect(&scanner_, &RunScanner::found, this, &RunListModel::absorb);
+    connect(&scanner_, &RunScanner::finished, this, &RunListModel::dropMissing);
+    connect(&rescan_, &QTimer::timeout, this, &RunListModel::rescan);
+    connect(&poll_, &QTimer::timeout, this, &RunListModel::pollSessions);
+    rescan_.start(rescanInterval);
+    poll_.start(pollInterval);
+}
+
+void RunListModel::setFolder(const fs::path& folder)
+{
+    if (folder == folder_) return;
+    folder_ = folder;
+    scanned_ = false;
+    for (int row = rowCount() - 1; row >= 0; --row)
+        if (!rows_[std::size_t(row)].session) removeRow(row);
+    for (const auto& row : rows_) outside_.push_back(row.summary.directory);
+    rescan();
+}
+
+void RunListModel::rescan() { scanner_.scan(folder_, outside_); }
+
+RunSession* RunListModel::session(const fs::path& directory) const
+{
+    const int row = rowOf(directory);
+    return row < 0 ? nullptr : rows_[std::size_t(row)].session;
+}
+
+RunSession* RunListModel::open(const fs::path& directory)
+{
+    if (auto* existing = session(directory)) return existing;
+    if (directory.parent_path() != folder_ && std::find(outside_.begin(), outside_.end(), directory) == outside_.end())
+        outside_.push_back(directory);
+    return adopt(new RunSession(directory, this));
+}
+
+RunSession* RunListModel::plan(const fs::path& directory, const RunFile& file)
+{
+    return adopt(new RunSession(directory, file, this));
+}
+
+RunSession* RunListModel::adopt(RunSession* session)
+{
+    const auto directory = session->directory();
+    int row = rowOf(directory);
+    if (row < 0) {
+        row = rowCount();
+        beginInsertRows({}, row, row);
+        rows_.push_back({ summarise(*session), session });
+        index_[directory] = row;
+        endInsertRows();
+    } else {
+        // The row stays as the scan left it until the session has read its file: no flicker from numbers to none and back.
+        rows_[std::size_t(row)].session = session;
+    }
+    connect(session, &RunSession::changed, this, [this, directory] { refresh(directory); });
+    connect(session, &RunSession::stateChanged, this, [this, directory] { refresh(directory); });
+    connect(session, &RunSession::failed, this, &RunListModel::failed);
+    return session;
+}
+
+void RunListModel::refresh(const fs::path& directory)
+{
+    const int row = rowOf(directory);
+    if (row < 0) return;
+    auto& entry = rows_[std::size_t(row)];
+    if (!entry.session || entry.session->loading()) return;
+    entry.summary = summarise(*entry.session);
+    Q_EMIT dataChanged(index(row), index(row));
+}
+
+void RunListModel::forget(const fs::path& directory)
+{
+    std::erase(outside_, directory);
+    if (const int row = rowOf(directory); row >= 0) removeRow(row);
+}
+
+void RunListModel::removeRow(int row)
+{
+    const auto directory = rows_[std::size_t(row)].summary.directory;
+    auto* session = rows_[std::size_t(row)].session;
+    const bool wasShown = std::erase(shown_, directory) > 0;
+    beginRemoveRows({}, row, row);
+    rows_.erase(rows_.begin() + row);
+    index_.erase(directory);
+    for (auto& [path, at] : index_)
+        if (at > row) --at;
+    endRemoveRows();
+    if (session) {
+        Q_EMIT sessionClosing(session);
+        session->disconnect(this);
+        session->deleteLater();
+    }
+    if (wasShown) Q_EMIT shownChanged();
+}
+
+void RunListModel::absorb(const std::vector<RunSummary>& changed)
+{
+    std::vector<Row> fresh;
+    for (const auto& summary : changed) {
+        const int row = rowOf(summary.directory);
+        if (row < 0) {
+            if (summary.directory.parent_path() == folder_ || std::find(outside_.begin(), outside_.end(), summary.directory) != outside_.end())
+                fresh.push_back({ summary, nullptr });
+        } else if (!rows_[std::size_t(row)].session) {
+            rows_[std::size_t(row)].summary = summary;
+            Q_EMIT dataChanged(index(row), index(row));
+        }
+    }
+    if (fresh.empty()) return;
+    beginInsertRows({}, rowCount(), rowCount() + int(fresh.size()) - 1);
+    for (auto& row : fresh) {
+        index_[row.summary.directory] = rowCount();
+        rows_.push_back(std::move(row));
+    }
+    endInsertRows();
+}
+
+void RunListModel::dropMissing(const std::set<fs::path>& present)
+{
+    for (int row = rowCount() - 1; row >= 0; --row) {
+        const auto& entry = rows_[std::size_t(row)];
+        // An open run whose folder somebody deleted stays: its curves are still worth looking at.
+        if (!entry.session && !present.contains(entry.summary.directory)) removeRow(row);
+    }
+    const bool first = !scanned_;
+    scanned_ = true;
+    if (first) Q_EMIT scanFinished();
+}
+
+void RunListModel::pollSessions()
+{
+    for (const auto& row : rows_)
+        if (row.session) row.session->poll();
+}
+
+int RunListModel::rowOf(const fs::path& directory) const
+{
+    const auto found = index_.find(directory);
+    return found == index_.end() ? -1 : found->second;
+}
+
+QVector<RunSession*> RunListModel::shown() const
+{
+    QVector<RunSession*> sessions;
+    for (const auto& directory : shown_)
+        if (auto* s = session(directory)) sessions.push_back(s);
+    return sessions;
+}
+
+void RunListModel::setShown(const fs::path& directory, bool shown)
+{
+    const bool now = std::find(shown_.begin(), shown_.end(), directory) != shown_.end();
+    if (now == shown || (shown && rowOf(directory) < 0)) return;
+    if (shown) {
+        open(directory);
+        shown_.push_back(directory);
+    } else {
+        std::erase(shown_, directory);
+    }
+    if (rowCount() > 0) Q_EMIT dataChanged(index(0), index(rowCount() - 1), { Qt::CheckStateRole, ColourRole });
+    Q_EMIT shownChanged();
+}
+
+int RunListModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : int(rows_.size()); }
+
+Qt::ItemFlags RunListModel::flags(const QModelIndex& index) const
+{
+    if (!index.isValid()) return {};
+    return Qt::ItemIsEnabled | Qt::ItemIsSelectable | Qt::ItemIsUserCheckable | Qt::ItemIsEditable | Qt::ItemNeverHasChildren;
+}
+
+QVariant RunListModel::data(const QModelIndex& index, int role) const
+{
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
+    const auto& s = summary(index.row());
+    const auto place = std::find(shown_.begin(), shown_.end(), s.directory);
+    switch (role) {
+    case Qt::DisplayRole:
+    case Qt::EditRole: return s.name;
+    case Qt::CheckStateRole: return place == shown_.end() ? Qt::Unchecked : Qt::Checked;
+    case Qt::ToolTipRole:
+        return plainToolTip(QStringList { s.name, s.stateText, s.text(), tr("%1 on %2").arg(s.preset.isEmpty() ? tr("own shape") : s.preset, s.data),
+            fromPath(s.directory) }.join(QLatin1Char('\n')));
+    case Qt::AccessibleTextRole: return QStringLiteral("%1, %2, %3").arg(s.name, s.stateText, s.text());
+    case DirectoryRole: return fromPath(s.directory);
+    case SummaryRole: return QVariant::fromValue(s);
+    case ColourRole: return place == shown_.end() ? -1 : int(place - shown_.begin());
+    // What is going on first, then the newest.
+    case SortRole: return (s.active() ? QStringLiteral("1") : QStringLiteral("0")) + s.created + s.name;
+    case SearchRole: return QStringList { s.name, s.preset, s.data, s.stateText }.join(QLatin1Char(' '));
+    default: return {};
+    }
+}
+
+bool RunListModel::setData(const QModelIndex& index, const QVariant& value, int role)
+{
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return false;
+    const auto directory = summary(index.row()).directory;
+    if (role == Qt::CheckStateRole) {
+        setShown(directory, value.toInt() == Qt::Checked);
+        return true;
+    }
+    if (role != Qt::EditRole || singleLine(value.toString()).isEmpty()) return false;
+    open(directory)->rename(value.toString());
+    rows_[std::size_t(index.row())].summary.name = open(directory)->name();
+    Q_EMIT dataChanged(index, index);
+    return true;
+}
+
+} // namespace pha::ui

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/runs/run_scanner.h"
+#include "ui/runs/run_summary.h"
+
+#include <QAbstractListModel>
+#include <QTimer>
+#include <QVector>
+
+namespace pha::ui {
+
+/// All runs that the window knows: those of the runs folder, found in the background, and those opened from elsewhere. A
+/// row costs some hundred bytes; its session, which holds the curves, is made when it is first selected or shown.
+class RunListModel : public QAbstractListModel {
+    Q_OBJECT
+
+public:
+    enum Role { DirectoryRole = Qt::UserRole + 1, SummaryRole, ColourRole, SortRole, SearchRole };
+
+    explicit RunListModel(QObject* parent = nullptr);
+
+    void setFolder(const fs::path& folder); ///< forgets the runs of the old one, keeps those that are open
+    const fs::path& folder() const { return folder_; }
+    void rescan();
+    bool scanned() const { return scanned_; } ///< the first look at the folder is over
+
+    RunSession* open(const fs::path& directory); ///< the session, made if need be; the row is added if it is not there yet
+    RunSession* session(const fs::path& directory) const; ///< null if it has not been opened
+    RunSession* plan(const fs::path& directory, const RunFile& file); ///< a run about to start
+    void forget(const fs::path& directory); ///< removes the row and the session
+
+    int rowOf(const fs::path& directory) const; ///< -1: not in the list
+    const RunSummary& summary(int row) const { return rows_[std::size_t(row)].summary; }
+    QVector<RunSession*> shown() const; ///< ticked ones, in the order of their ticks: the colours of the charts
+    void setShown(const fs::path& directory, bool shown);
+
+    int rowCount(const QModelIndex& parent = {}) const override;
+    QVariant data(const QModelIndex& index, int role) const override;
+    bool setData(const QModelIndex& index, const QVariant& value, int role) override;
+    Qt::ItemFlags flags(const QModelIndex& index) const override;
+
+Q_SIGNALS:
+    void shownChanged();
+    void scanFinished();
+    void failed(const QString& message);
+    void sessionClosing(pha::ui::RunSession* session); ///< about to be deleted
+
+private:
+    struct Row {
+        RunSummary summary;
+        RunSession* session = nullptr;
+    };
+    void absorb(const std::vector<RunSummary>& changed);
+    void dropMissing(const std::set<fs::path>& present);
+    RunSession* adopt(RunSession* session);
+    void refresh(const fs::path& directory);
+    void pollSessions();
+    void removeRow(int row);
+
+    RunScanner scanner_;
+    QTimer rescan_, poll_;
+    fs::path folder_;
+    std::vector<Row> rows_;
+    std::map<fs::path, int> index_; ///< row by directory
+    std::vector<fs::path> shown_, outside_; ///< outside_: opened from other folders
+    bool scanned_ = false;
+};
+
+} // namespace pha::ui
+
+Q_DECLARE_METATYPE(pha::ui::RunSummary)

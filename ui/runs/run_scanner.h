@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/runs/run_summary.h"
+
+#include <QObject>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+namespace pha::ui {
+
+/// Looks through the runs folder on the thread pool and reports what is new or has changed since the last look. Lives on
+/// the GUI thread; so do its signals.
+class RunScanner : public QObject {
+    Q_OBJECT
+
+public:
+    explicit RunScanner(QObject* parent = nullptr);
+    ~RunScanner() override;
+
+    /// Looks at every run directory in `folder` and at the `others`. Does nothing while a scan is going on.
+    void scan(const fs::path& folder, const std::vector<fs::path>& others);
+    bool busy() const { return busy_; }
+
+Q_SIGNALS:
+    void found(const std::vector<pha::ui::RunSummary>& changed); ///< in batches
+    void finished(const std::set<fs::path>& present); ///< every run directory there is
+
+private:
+    using Stamps = std::map<fs::path, RunStamp>;
+    std::shared_ptr<Stamps> stamps_ = std::make_shared<Stamps>(); ///< touched by the task only while one runs
+    std::shared_ptr<std::atomic<bool>> cancel_ = std::make_shared<std::atomic<bool>>(false);
+    bool busy_ = false;
+};
+
+} // namespace pha::ui

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/run_session.h"
+
+#include <QString>
+
+#include <limits>
+
+namespace pha::ui {
+
+/// What a row of the run list shows. A value: made on any thread from a look at the folder, or from an open session.
+struct RunSummary {
+    fs::path directory;
+    QString name, preset, data, created, stateText;
+    RunState state = RunState::Stopped;
+    RunSession::Place place = RunSession::Place::Disk;
+    bool interrupted = false;
+    std::int64_t step = 0, steps = 0;
+    double loss = std::numeric_limits<double>::quiet_NaN(), perplexity = loss, tokensPerSecond = loss;
+    double secondsLeft = -1; ///< negative: unknown
+    double share = -1; ///< of the work that is going on, 0 to 1; negative: nothing is going on
+    bool active() const;
+    QString text() const; ///< "640 / 1,000 · loss 3.412 · ppl 30.2 · 18.2k tok/s"
+};
+
+/// Reads run.json and the end of metrics.jsonl: some 0.2 ms, whatever the length of the run. Never throws: a run that
+/// cannot be read is a row that says so. Any thread.
+RunSummary readSummary(const fs::path& directory);
+RunSummary summarise(const RunSession& session);
+
+/// Changes whenever a summary made now could differ from one made before.
+struct RunStamp {
+    std::uintmax_t size = 0;
+    fs::file_time_type metrics, run;
+    int holder = 0;
+    bool operator==(const RunStamp&) const = default;
+};
+RunStamp stampOf(const fs::path& directory);
+
+} // namespace pha::ui

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+
+namespace pha::ui {
+
+/// One thread that works off tasks in order, at nice +10 so that the window stays fluid beside it (threads that it starts
+/// inherit that). Tasks must not throw.
+class WorkerThread {
+public:
+    WorkerThread();
+    ~WorkerThread(); ///< finishes the tasks that are queued, unless `end()` gave up before
+    WorkerThread(const WorkerThread&) = delete;
+    WorkerThread& operator=(const WorkerThread&) = delete;
+
+    void post(std::function<void()> task);
+    /// Lets the queued tasks finish and ends the thread. False: it still works after `patience`; it is left to itself then,
+    /// and the process should leave without running destructors of globals.
+    bool end(std::chrono::milliseconds patience);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_; ///< shared with the thread: it may outlive this object
+    std::thread thread_;
+};
+
+} // namespace pha::ui

@@ -1,44 +1,54 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
+#include "engine/base/library.h"
+#include "engine/data/piece_library.h"
 #include "engine/engine.h"
 
 #include <dlfcn.h>
-
-#include <mutex>
 
 namespace pha {
 
 namespace {
 
-/// The engine library lies beside this one, in the build tree and when installed.
-fs::path enginePath()
+/// Our libraries lie side by side, in the build tree and when installed.
+fs::path libraryFolder()
 {
     Dl_info here {};
-    if (dladdr(reinterpret_cast<void*>(&enginePath), &here) == 0 || !here.dli_fname) return "libpha_engine.so";
-    return fs::path(here.dli_fname).parent_path() / "libpha_engine.so";
+    if (dladdr(reinterpret_cast<void*>(&openPart), &here) == 0 || !here.dli_fname) return {};
+    return fs::path(here.dli_fname).parent_path();
 }
 
 } // namespace
 
-Engine& loadEngine()
+void* openPart(const std::string& file, const char* factory)
 {
-    static std::mutex mutex;
-    static Engine* engine = nullptr; // never unloaded: LibTorch does not survive dlclose
-    const std::lock_guard lock(mutex);
-    if (engine) return *engine;
-    const auto path = enginePath();
-    // RTLD_LOCAL: LibTorch of some distributions brings its own Qt 5, whose symbols must not meet ours.
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    const auto path = libraryFolder() / file;
+    // Local symbols: LibTorch of some distributions brings its own Qt 5 and protobuf, which must not meet ours.
+    int flags = RTLD_NOW | RTLD_LOCAL;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    flags |= RTLD_DEEPBIND; // and its own before anything that is loaded already; sanitizers cannot work with it
+#endif
+    void* library = dlopen(path.c_str(), flags);
     if (!library) {
         const char* reason = dlerror();
-        throw Error(path.string() + " cannot be opened: " + (reason ? reason : "unknown reason"),
-            "reinstall PHA Studio or LibTorch");
+        throw Error(path.string() + " cannot be opened: " + (reason ? reason : "unknown reason"), "reinstall PHA Studio or LibTorch");
     }
-    using Create = Engine* (*)();
-    const auto create = reinterpret_cast<Create>(dlsym(library, "pha_create_engine"));
-    if (!create) throw Error(path.string() + " is not PHA Studio's engine", "reinstall PHA Studio");
-    engine = create();
+    const auto create = reinterpret_cast<void* (*)()>(dlsym(library, factory));
+    if (!create) throw Error(path.string() + " is not a part of PHA Studio", "reinstall PHA Studio");
+    return create();
+}
+
+// A magic static opens each part once; a failure leaves it unopened, and the next call tries again.
+Engine& loadEngine()
+{
+    static auto* engine = static_cast<Engine*>(openPart("libpha_engine.so", "pha_create_engine"));
     return *engine;
+}
+
+PieceLibrary& pieceLibrary()
+{
+    static auto* library = static_cast<PieceLibrary*>(openPart("libpha_sentencepiece.so", "pha_create_piece_library"));
+    return *library;
 }
 
 } // namespace pha

@@ -46,6 +46,8 @@ QLabel[role="warning"] { color: {warning}; }
 QLabel[role="good"] { color: {good}; }
 QLabel[role="hero"] { font-size: {heroSize}pt; font-weight: 600; }
 
+QLabel[role="dockTitle"] { color: {muted}; font-weight: 600; }
+
 QFrame[role="card"] { background: {surface}; border: 1px solid {border}; border-radius: 8px; }
 QFrame[role="separator"] { background: {border}; border: none; max-height: 1px; min-height: 1px; }
 QFrame[role="errorBanner"] { background: {errorSoft}; border: 1px solid {error}; border-radius: 7px; }
@@ -99,7 +101,7 @@ QProgressBar::chunk { background: {accent}; border-radius: 3px; }
 QProgressBar[role="warning"]::chunk { background: {warning}; }
 QProgressBar[role="error"]::chunk { background: {error}; }
 
-QScrollArea { background: transparent; border: none; }
+QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; border: none; }
 QScrollBar:vertical { background: transparent; width: 11px; margin: 2px; }
 QScrollBar:horizontal { background: transparent; height: 11px; margin: 2px; }
 QScrollBar::handle { background: {handle}; border-radius: 3px; }

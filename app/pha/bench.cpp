@@ -117,7 +117,7 @@ void addBench(CLI::App& root, Program& program)
     options->device.addDevice(*command);
     options->device.addPrecision(*command);
     command->add_flag("--json", options->json, "One JSON document");
-    command->footer("Example: pha bench --presets pha-tiny,transformer-tiny --contexts 256,1024 --mode train");
+    command->footer("Example: pha bench --presets pha-tiny,pha-lean-tiny --contexts 256,1024 --mode train");
     command->callback(
         [options, command, &program] { program.action = [options, command] { return bench(*options, *command); }; });
 }

@@ -133,7 +133,7 @@ void addCompare(CLI::App& root, Program& program)
     auto json = std::make_shared<bool>(false);
     command->add_option("runs", *folders, "Run directories")->required();
     command->add_flag("--json", *json, "One JSON document");
-    command->footer("Example: pha compare runs/pha-tiny-stories runs/transformer-tiny-stories");
+    command->footer("Example: pha compare runs/pha-tiny-stories runs/pha-lean-tiny-stories");
     command->callback(
         [folders, json, &program] { program.action = [folders, json] { return compare(*folders, *json); }; });
 }

@@ -42,7 +42,7 @@ std::string gauge(double share)
 {
     constexpr int width = 20;
     const int full = std::clamp(int(share * width), 0, width);
-    return "[" + std::string(std::size_t(full), '=') + std::string(std::size_t(width - full), ' ') + "]";
+    return fmt::format("[{:=<{}}{:<{}}]", "", full, "", width - full);
 }
 
 } // namespace

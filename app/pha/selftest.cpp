@@ -20,7 +20,7 @@ int selftest(const std::string& device, bool json)
             printJson({ { "check", row.name }, { "passed", row.passed }, { "difference", row.difference },
                 { "tolerance", row.tolerance }, { "detail", row.detail } });
         else
-            printLine(fmt::format("{}  {:<56} {:.1e} <= {:.0e}{}", row.passed ? "ok    " : "FAILED", row.name,
+            printLine(fmt::format("{}  {:<64} {:.1e} <= {:.0e}{}", row.passed ? "ok    " : "FAILED", row.name,
                 row.difference, row.tolerance, row.detail.empty() ? "" : "  " + row.detail));
         flushOutput();
     });

@@ -97,7 +97,7 @@ std::string withThousands(std::int64_t value)
     auto digits = fmt::format("{}", value);
     const std::size_t first = value < 0 ? 1 : 0;
     for (auto at = std::int64_t(digits.size()) - 3; at > std::int64_t(first); at -= 3)
-        digits.insert(std::size_t(at), ",");
+        digits.insert(std::size_t(at), 1, ',');
     return digits;
 }
 
@@ -150,7 +150,7 @@ std::string Table::text() const
         std::string line;
         for (std::size_t c = 0; c < count; ++c) {
             const std::string pad(widths[c] - columns(row[c]), ' ');
-            line += (c > 0 ? "  " : "") + (right[c] ? pad + row[c] : row[c] + pad);
+            line += fmt::format("{}{}{}", c > 0 ? "  " : "", right[c] ? pad : row[c], right[c] ? row[c] : pad);
         }
         line.erase(line.find_last_not_of(' ') + 1);
         out += line + "\n";

@@ -5,9 +5,11 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 #include "engine/data/corpus.h"
 #include "engine/engine.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 
 #include <fmt/format.h>
@@ -62,27 +64,10 @@ void settleData(RunConfig& config)
         config.data.data = fs::absolute(config.data.data).string();
 }
 
-/// Keys of a --config file, in any of its forms: run.json, the three groups, one flat object.
-RunConfig readConfigFile(const std::string& path, const RunConfig& base, std::vector<std::string>* keys)
+/// A --config file in any of its forms: run.json, the three groups, one flat object.
+RunConfig readConfigFile(const std::string& path, const RunConfig& base)
 {
-    const auto text = readFile(path, 16 << 20);
-    Json json;
-    try {
-        json = Json::parse(text);
-    } catch (const Json::exception&) {
-        throw DataError(path, "not a JSON document", "write an object of keys and values, as in {\"layers\": 2}");
-    }
-    if (json.is_object() && json.contains("schema"))
-        for (const auto* own : { "schema", "name", "created", "environment" }) json.erase(own);
-    auto config = RunConfig::fromJson(json, base);
-    if (keys)
-        for (const auto& [key, value] : json.items()) {
-            if (!value.is_object())
-                keys->push_back(key);
-            else
-                for (const auto& [inner, unused] : value.items()) keys->push_back(inner);
-        }
-    return config;
+    return RunConfig::fromJson(parseJsonStrict(readFile(path, 16 << 20), path), base);
 }
 
 RunConfig newConfig(const Options& options, const CLI::App& command)
@@ -95,7 +80,7 @@ RunConfig newConfig(const Options& options, const CLI::App& command)
         config = findPreset(options.preset).config;
         config.preset = options.preset;
     }
-    if (!options.configFile.empty()) config = readConfigFile(options.configFile, config, nullptr);
+    if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
     for (const auto& [key, value] : settings(options, command)) config.set(key, value);
     settleData(config);
     config.validate();
@@ -116,15 +101,6 @@ TrainingRequest newRequest(const Options& options, const CLI::App& command)
     return request;
 }
 
-/// A resumed run keeps its network and its data; everything else may be changed.
-void checkResumable(const std::string& key)
-{
-    for (const auto& [group, field] : allFields())
-        if (field.name == key && group != "training")
-            throw Error(key + " cannot change when a run is resumed", "start a new run with --preset, or leave it out",
-                ExitCode::Usage);
-}
-
 TrainingRequest resumeRequest(const Options& options, const CLI::App& command)
 {
     for (const auto* other : { "--preset", "--run", "--data", "--name" })
@@ -139,19 +115,18 @@ TrainingRequest resumeRequest(const Options& options, const CLI::App& command)
         request.checkpoint = resolveCheckpoint(options.resume);
         request.directory = runOfCheckpoint(request.checkpoint);
     }
-    request.config = RunDirectory(request.directory).read().config;
-    if (!options.configFile.empty())
-        request.config = readConfigFile(options.configFile, request.config, &request.overrides);
-    for (const auto& [key, value] : settings(options, command)) {
-        request.config.set(key, value);
-        request.overrides.push_back(key);
-    }
-    for (const auto& key : request.overrides) checkResumable(key);
-    // Stopping early was asked of an earlier process, not of this one.
-    if (std::find(request.overrides.begin(), request.overrides.end(), "stop_after") == request.overrides.end()) {
-        request.config.training.stopAfter = 0;
-        request.overrides.push_back("stop_after");
-    }
+    const auto stored = RunDirectory(request.directory).read().config;
+    request.config = stored;
+    request.config.training.stopAfter = 0; // was asked of an earlier process, not of this one
+    if (!options.configFile.empty()) request.config = readConfigFile(options.configFile, request.config);
+    for (const auto& [key, value] : settings(options, command)) request.config.set(key, value);
+    for (const auto& [group, field] : allFields())
+        if (request.config.get(field.name) != stored.get(field.name)) {
+            if (group != "training")
+                throw Error(field.name + " cannot change when a run is resumed", "leave it out, or start a new run",
+                    ExitCode::Usage);
+            request.overrides.push_back(field.name);
+        }
     request.config.validate();
     return request;
 }
@@ -229,6 +204,13 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }
 
+/// The reference lines are written once, when a run is created, so a resumed run finds them in its file.
+void showReferences(ProgressView& view, const fs::path& directory)
+{
+    for (const auto& event : MetricsReader(RunDirectory(directory).metricsFile()).poll())
+        if (const auto* lines = std::get_if<ReferenceEvent>(&event); lines && !view.references) view.publish(*lines);
+}
+
 int train(const Options& options, const CLI::App& command)
 {
     if (options.helpFields) return printFields();
@@ -243,12 +225,13 @@ int train(const Options& options, const CLI::App& command)
     const auto job = engine.openTraining(request, view, stop.token());
     view.setSteps(request.config.training.steps);
     view.clearBar();
-    note("run directory " + job->directory().string());
+    note("run directory " + oneLine(job->directory().string()));
     if (options.json) {
         printJson({ { "type", "run" }, { "directory", job->directory().string() },
             { "steps", request.config.training.steps } });
         flushOutput();
     }
+    showReferences(view, job->directory());
     const auto state = job->run(view, stop.token());
     view.clearBar();
     if (!options.json) printSummary(view, job->directory());

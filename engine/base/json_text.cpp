@@ -60,7 +60,8 @@ Json parseJsonStrict(const std::string& text, const std::string& where)
         if (event == Json::parse_event_t::object_end) open.pop_back();
         if (event == Json::parse_event_t::key) {
             const auto key = parsed.get<std::string>();
-            if (!open.back().insert(key).second) throw DataError(where, "key " + inQuotes(key) + " stands twice in one object", advice);
+            if (!open.back().insert(key).second)
+                throw DataError(where, "key " + inQuotes(key) + " stands twice in one object", advice);
         }
         return true;
     };

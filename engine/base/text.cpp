@@ -35,9 +35,12 @@ std::string withoutControls(const std::string& text)
     for (std::size_t i = 0; i < text.size(); ++i) {
         const auto byte = static_cast<unsigned char>(text[i]);
         const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
-        if (byte == 0x7F) clean += "\\u007f";
-        else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) clean += fmt::format("\\u{:04x}", text[++i] & 0xFF);
-        else clean += text[i];
+        if (byte == 0x7F)
+            clean += "\\u007f";
+        else if (byte == 0xC2 && next >= 0x80 && next < 0xA0)
+            clean += fmt::format("\\u{:04x}", text[++i] & 0xFF);
+        else
+            clean += text[i];
     }
     return clean;
 }

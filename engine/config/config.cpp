@@ -47,7 +47,8 @@ std::string keyShown(const std::string& key)
 
 [[noreturn]] void unknownKey(const std::string& key, const std::vector<std::string>& known)
 {
-    throw ConfigError(keyShown(key), "not a known key", "a field's name (the nearest is " + nearestName(key, known) + ")");
+    throw ConfigError(
+        keyShown(key), "not a known key", "a field's name (the nearest is " + nearestName(key, known) + ")");
 }
 
 std::vector<std::string> fieldNames()
@@ -71,7 +72,8 @@ template <class Group> Json groupJson(const Group& group)
 }
 
 /// Puts one key of a file where it belongs. `group` is the object that it stood in, empty for a flat one.
-void take(RunConfig& config, std::set<std::string>& seen, const std::string& group, const std::string& key, const Json& value)
+void take(
+    RunConfig& config, std::set<std::string>& seen, const std::string& group, const std::string& key, const Json& value)
 {
     if (!seen.insert(key).second) throw ConfigError(keyShown(key), "given twice", "each key once");
     for (const auto& known : allFields())
@@ -170,9 +172,11 @@ void RunConfig::validate() const
         throw ConfigError("prior", inQuotes(training.prior),
             std::to_string(K) + " numbers, one for each branch of " + joinList(branches));
     if (training.entropyBonus > 0 && K < 2)
-        throw ConfigError("entropy_bonus", formatNumber(training.entropyBonus), "0, since a single branch has no mixing entropy");
+        throw ConfigError(
+            "entropy_bonus", formatNumber(training.entropyBonus), "0, since a single branch has no mixing entropy");
     if (training.branchDropout > 0 && K < 2)
-        throw ConfigError("branch_dropout", formatNumber(training.branchDropout), "0, since a single branch cannot be dropped");
+        throw ConfigError(
+            "branch_dropout", formatNumber(training.branchDropout), "0, since a single branch cannot be dropped");
     if (training.attentionCost > 0 && std::count(branches.begin(), branches.end(), "attention") == 0)
         throw ConfigError("attention_cost", formatNumber(training.attentionCost), "0, since no branch is attention");
 }

@@ -140,7 +140,8 @@ double trainingBytes(const RunConfig& config)
     const double tokens = double(t.batchSize) * double(t.context);
     const double states = 16 * double(modelCosts(m, t.context).parameters);
     const double activations = tokens * double(m.layers) * layerActivationBytes(m, has, wide);
-    // The loss holds one chunk of logits twice (as log-probabilities and as gradient) and the embedding's gradient in fp32.
+    // The loss holds one chunk of logits twice (as log-probabilities and as gradient) and the embedding's gradient in
+    // fp32.
     const auto rows = std::clamp<std::int64_t>(logitsAtOnce / m.vocabulary, 64, 8192);
     const double logits = 8 * std::min(double(rows), tokens) * double(m.vocabulary);
     return states + activations + logits + 4 * double(m.vocabulary) * double(m.width);

@@ -94,11 +94,14 @@ void Field::check(const Json& value) const
             const double number = value.get<double>();
             return inRange(number, *this) && number == std::floor(number);
         }
-        case Kind::Number: return value.is_number() && inRange(value.get<double>(), *this);
-        case Kind::Boolean: return value.is_boolean();
+        case Kind::Number:
+            return value.is_number() && inRange(value.get<double>(), *this);
+        case Kind::Boolean:
+            return value.is_boolean();
         case Kind::Choice:
             return value.is_string() && std::count(choices.begin(), choices.end(), value.get<std::string>()) > 0;
-        case Kind::Text: return value.is_string() && usableText(value);
+        case Kind::Text:
+            return value.is_string() && usableText(value);
         }
         return false;
     };
@@ -110,8 +113,10 @@ Json Field::parse(const std::string& text) const
     const std::string word(trim(text));
     Json value = text; // what does not read as this kind stays text, which check() refuses
     if (kind == Kind::Integer) {
-        if (const auto integer = parseInteger(word)) value = *integer;
-        else if (const auto number = parseNumber(word)) value = *number;
+        if (const auto integer = parseInteger(word))
+            value = *integer;
+        else if (const auto number = parseNumber(word))
+            value = *number;
     } else if (kind == Kind::Number) {
         if (const auto number = parseNumber(word)) value = *number;
     } else if (kind == Kind::Boolean) {
@@ -127,11 +132,15 @@ Json Field::parse(const std::string& text) const
 std::string Field::expectation() const
 {
     switch (kind) {
-    case Kind::Boolean: return "true or false";
-    case Kind::Choice: return "one of " + joinList(choices);
-    case Kind::Text: return "text in UTF-8";
+    case Kind::Boolean:
+        return "true or false";
+    case Kind::Choice:
+        return "one of " + joinList(choices);
+    case Kind::Text:
+        return "text in UTF-8";
     case Kind::Integer:
-    case Kind::Number: break;
+    case Kind::Number:
+        break;
     }
     const std::string what = kind == Kind::Integer ? "an integer" : "a number";
     const bool bounded = maximum < (kind == Kind::Integer ? 9e15 : std::numeric_limits<double>::max());

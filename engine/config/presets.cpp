@@ -136,7 +136,8 @@ std::vector<Preset> phaPresets()
         preset("pha-small", phaShape({ 16384, 384, 6, 6, 2, 768, 256 }, { 1536, 96, 64, "s4d" }), smallRecipe(),
             "PHA for real text on one small GPU, or on a processor with patience."),
         preset("pha-90m", phaShape(shape90, { 1920, 120, 512, "dss" }), recipe90,
-            "The paper's PHA-90M; the paper leaves the inside of the GSS branch open, and this reading fits its count."),
+            "The paper's PHA-90M; the paper leaves the inside of the GSS branch open, and this reading fits its "
+            "count."),
         preset("pha-125m", phaShape(shape125, { 2432, 256, 512, "dss" }), recipe125,
             "The paper's PHA-125M with the public GSS layer, which fits its parameter count."),
         preset("pha-180m", phaShape(shape180, { 3072, 256, 512, "dss" }), recipe180,
@@ -164,9 +165,11 @@ std::vector<Preset> leanPresets()
         preset("pha-lean-small", leanShape(16384, 384, 9, 6, 2, 64), smallRecipe(),
             "Our leaner PHA (GSS and attention, no auxiliary FFN, more layers) at the size of pha-small."),
         preset("pha-lean-125m", leanShape(gpt2, 640, 18, 10, 2, 64), paperRecipe(4.5e-4),
-            "Our leaner PHA at 124 M parameters; ahead of the paper's shape in our small-scale tests, unproven at this size."),
+            "Our leaner PHA at 124 M parameters; ahead of the paper's shape in our small-scale tests, unproven at this "
+            "size."),
         preset("pha-lean-180m", leanShape(gpt2, 768, 19, 12, 4, 64), paperRecipe(4e-4),
-            "Our leaner PHA at 181 M parameters; ahead of the paper's shape in our small-scale tests, unproven at this size."),
+            "Our leaner PHA at 181 M parameters; ahead of the paper's shape in our small-scale tests, unproven at this "
+            "size."),
     };
 }
 
@@ -189,7 +192,8 @@ const Preset& findPreset(const std::string& name)
         if (candidate.name == name) return candidate;
         names.push_back(candidate.name);
     }
-    throw ConfigError("preset", inQuotes(name), "one of " + joinList(names) + " (the nearest is " + nearestName(name, names) + ")");
+    throw ConfigError(
+        "preset", inQuotes(name), "one of " + joinList(names) + " (the nearest is " + nearestName(name, names) + ")");
 }
 
 } // namespace pha

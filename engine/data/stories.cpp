@@ -153,6 +153,7 @@ private:
         word.text = grammar_.text(option.word);
         word.probability = probability;
         if (edge.word < 0) state_.fill(edge, option, index, word);
+        if (word.probability < 1) word.answer = false; // other words were possible: a mention, which memory alone cannot tell
         state_.wordWritten();
         node_ = &grammar_.node(edge.node);
     }

@@ -14,7 +14,7 @@ namespace pha {
 struct StoryWord {
     std::string text; ///< bytes to append to the text, with a leading space where one belongs
     double probability = 1; ///< exact, given every word before it
-    bool answer = false; ///< recalls a fact
+    bool answer = false; ///< recalls a fact, which leaves no other word
     std::int32_t distance = 0; ///< answer: words since the fact was last stated
     std::int32_t candidates = 0; ///< answer: possible answers
 };

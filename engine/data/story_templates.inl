@@ -30,6 +30,7 @@
 { subject, Kind::Go, 3, "{A} walked to the {place!} ." },
 { subject, Kind::Go, 2, "{A} ran to the {place!} ." },
 { subject, Kind::Go, 1, "{A} hurried to the {place!} ." },
+{ subject, Kind::Go, 3, "{A} went to the {place!} , and the {here?} was {airy} ." },
 { subject, Kind::GoWith, 2, "{A} went to the {place!} with {B} ." },
 { subject, Kind::GoWith, 1, "{A} walked to the {place!} with {B} ." },
 { subject, Kind::Leave, 9, "{A} left the {carried} {item} in the {place!} ." },

@@ -3,16 +3,16 @@
 
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
+#include "engine/data/piece_library.h"
 #include "engine/data/tokenizer_model.h"
 #include "engine/data/tokenizer_training.h"
 #include "engine/data/utf8.h"
 #include "engine/run/atomic_file.h"
 
-#include <sentencepiece_processor.h>
-
 #include <array>
 #include <charconv>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
 namespace pha {
@@ -27,10 +27,11 @@ public:
     SentencePieceTokenizer(std::string model, const TokenizerModel& scanned, const std::string& where)
         : model_(std::move(model))
         , fingerprint_(sha256Hex(model_))
+        , processor_(pieceLibrary().load(model_))
         , lossless_(scanned.lossless())
         , dummyPrefix_(scanned.addDummyPrefix)
     {
-        if (!processor_.LoadFromSerializedProto(model_).ok())
+        if (!processor_)
             throw DataError(where, "sentencepiece cannot read the tokenizer model", "choose another model");
         bytes_.fill(-1);
         for (std::size_t id = 0; id < scanned.pieces.size(); ++id) {
@@ -112,7 +113,7 @@ private:
     void append(std::string_view text, std::vector<std::int32_t>& ids) const
     {
         std::vector<int> found;
-        if (!processor_.Encode(text, &found).ok()) throw Error("a text could not be encoded", "check the tokenizer");
+        if (!processor_->encode(text, found)) throw Error("a text could not be encoded", "check the tokenizer");
         ids.insert(ids.end(), found.begin(), found.end());
     }
 
@@ -156,8 +157,8 @@ private:
     }
 
     std::string model_, fingerprint_;
+    std::unique_ptr<PieceLibrary::Model> processor_;
     bool lossless_ = false, dummyPrefix_ = false;
-    sentencepiece::SentencePieceProcessor processor_;
     std::vector<std::string> texts_; ///< bytes of each piece
     std::array<std::int32_t, 256> bytes_ {}; ///< ids of the byte pieces
     std::int32_t space_ = -1, newline_ = -1;
@@ -165,31 +166,29 @@ private:
     mutable Cache cache_;
 };
 
-/// Fingerprints of the models that this process has trained: they need no trial.
-class TrainedModels {
-public:
-    static TrainedModels& get()
-    {
-        static auto* models = new TrainedModels;
-        return *models;
-    }
-    void add(const std::string& fingerprint)
-    {
-        const std::lock_guard lock(mutex_);
-        known_.emplace(fingerprint, true);
-    }
-    bool has(const std::string& fingerprint)
-    {
-        const std::lock_guard lock(mutex_);
-        return known_.contains(fingerprint);
-    }
-
-private:
-    std::mutex mutex_;
-    std::unordered_map<std::string, bool> known_;
+struct TrustedModels {
+    std::mutex mutex;
+    std::set<std::string> fingerprints;
 };
+TrustedModels& trusted()
+{
+    static auto* models = new TrustedModels; // lives as long as any thread that may ask
+    return *models;
+}
+
+bool isTrusted(const std::string& fingerprint)
+{
+    const std::lock_guard lock(trusted().mutex);
+    return trusted().fingerprints.contains(fingerprint);
+}
 
 } // namespace
+
+void trustTokenizer(const std::string& sha256)
+{
+    const std::lock_guard lock(trusted().mutex);
+    trusted().fingerprints.insert(sha256);
+}
 
 std::unique_ptr<Tokenizer> Tokenizer::train(const std::string& text, std::int64_t size, EventSink& progress,
     std::stop_token stop)
@@ -197,14 +196,14 @@ std::unique_ptr<Tokenizer> Tokenizer::train(const std::string& text, std::int64_
     auto model = trainTokenizerModel(text, size, progress, stop);
     const auto scanned = scanTokenizerModel(model, "the trained tokenizer");
     auto trained = std::make_unique<SentencePieceTokenizer>(model, scanned, "the trained tokenizer");
-    TrainedModels::get().add(trained->fingerprint());
+    trustTokenizer(trained->fingerprint());
     return trained;
 }
 
 std::unique_ptr<Tokenizer> Tokenizer::fromModel(std::string model, const std::string& where)
 {
     const auto scanned = scanTokenizerModel(model, where);
-    if (!TrainedModels::get().has(sha256Hex(model))) tryTokenizerInChild(model, where);
+    if (!isTrusted(sha256Hex(model))) tryTokenizerInChild(model, where);
     // The pieces point into `model`; the copy keeps them alive while the tokenizer is built.
     return std::make_unique<SentencePieceTokenizer>(model, scanned, where);
 }

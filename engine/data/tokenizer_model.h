@@ -35,6 +35,9 @@ TokenizerModel scanTokenizerModel(std::string_view model, const std::string& whe
 /// Throws DataError if the child dies, fails or takes too long.
 void tryTokenizerInChild(const std::string& model, const std::string& where);
 
+/// Models with this SHA-256 were trained by this program and need no trial.
+void trustTokenizer(const std::string& sha256);
+
 inline constexpr std::string_view spaceMark = "\xE2\x96\x81"; ///< U+2581, a space inside pieces
 
 } // namespace pha

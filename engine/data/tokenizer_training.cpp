@@ -2,10 +2,9 @@
 #include "engine/data/tokenizer_training.h"
 
 #include "engine/base/error.h"
+#include "engine/data/piece_library.h"
 #include "engine/data/tokenizer_model.h"
 #include "engine/data/utf8.h"
-
-#include <sentencepiece_trainer.h>
 
 #include <algorithm>
 #include <map>
@@ -140,30 +139,6 @@ void dropRareCharacters(std::vector<std::string>& sentences, std::size_t most)
     }
 }
 
-class Sentences final : public sentencepiece::SentenceIterator {
-public:
-    Sentences(const std::vector<std::string>& sentences, EventSink& progress, const std::stop_token& stop)
-        : sentences_(sentences)
-        , progress_(progress)
-        , stop_(stop)
-    {
-    }
-    bool done() const override { return at_ >= sentences_.size() || stop_.stop_requested(); }
-    void Next() override
-    {
-        if (++at_ % 4096 == 0)
-            progress_.publish(ProgressEvent { "reading text for the tokenizer", double(at_), double(sentences_.size()), "lines" });
-    }
-    const std::string& value() const override { return sentences_[at_]; }
-    sentencepiece::util::Status status() const override { return {}; }
-
-private:
-    const std::vector<std::string>& sentences_;
-    EventSink& progress_;
-    const std::stop_token& stop_;
-    std::size_t at_ = 0;
-};
-
 void throwIfStopped(const std::stop_token& stop)
 {
     if (stop.stop_requested()) throw Error("training the tokenizer was stopped", "start again when you like");
@@ -187,7 +162,13 @@ std::string trainTokenizerModel(const std::string& text, std::int64_t size, Even
     repeatWords(sentences);
     throwIfStopped(stop);
 
-    Sentences iterator(sentences, progress, stop);
+    std::size_t at = 0;
+    const auto next = [&]() -> const std::string* {
+        if (at >= sentences.size() || stop.stop_requested()) return nullptr;
+        if (at % 4096 == 4095)
+            progress.publish(ProgressEvent { "reading text for the tokenizer", double(at), double(sentences.size()), "lines" });
+        return &sentences[at++];
+    };
     std::string model;
     const std::unordered_map<std::string, std::string> options { { "minloglevel", "4" }, { "model_type", "unigram" },
         { "vocab_size", std::to_string(size) }, { "hard_vocab_limit", "false" }, { "byte_fallback", "true" },
@@ -195,10 +176,10 @@ std::string trainTokenizerModel(const std::string& text, std::int64_t size, Even
         { "split_by_whitespace", "true" }, { "user_defined_symbols", "\n" }, { "character_coverage", "1.0" },
         { "max_sentence_length", "16384" }, { "input_sentence_size", "0" }, { "self_test_sample_size", "0" },
         { "num_threads", "2" }, { "unk_id", "0" }, { "bos_id", "1" }, { "eos_id", "2" }, { "pad_id", "-1" } };
-    const auto status = sentencepiece::SentencePieceTrainer::Train(options, &iterator, &model);
+    const auto complaint = pieceLibrary().train(options, next, model);
     throwIfStopped(stop);
-    if (!status.ok())
-        throw DataError("tokenizer", "sentencepiece could not learn from this text (" + status.ToString() + ")",
+    if (!complaint.empty())
+        throw DataError("tokenizer", "sentencepiece could not learn from this text (" + complaint + ")",
             "give it a longer text or another vocab_size");
     progress.publish(ProgressEvent { "training the tokenizer", 1, 1, "" });
     return model;

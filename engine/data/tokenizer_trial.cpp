@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
+#include "engine/data/piece_library.h"
 #include "engine/data/tokenizer_model.h"
-
-#include <sentencepiece_processor.h>
 
 #include <cerrno>
 #include <chrono>
@@ -42,13 +41,12 @@ rlim_t addressSpace()
     if (const int null = open("/dev/null", O_WRONLY | O_CLOEXEC); null >= 0) dup2(null, 2);
     int result = 1;
     try {
-        sentencepiece::SentencePieceProcessor processor;
-        if (processor.LoadFromSerializedProto(model).ok()) {
+        if (const auto processor = pieceLibrary().load(model)) {
             const std::string probe = "The quick brown fox, 1234!  \n\tGr\xC3\xBC\xC3\x9F" "e \xE6\x97\xA5\xE6\x9C\xAC \xF0\x9F\x98\x80"
                 + std::string(2000, 'a') + " \xEF\xBD\xB1\xE2\x91\xA0";
             std::vector<int> ids;
             std::string text;
-            if (processor.Encode(probe, &ids).ok() && processor.Decode(ids, &text).ok()) result = 0;
+            if (processor->encode(probe, ids) && processor->decode(ids, text)) result = 0;
         }
     } catch (...) {
     }
@@ -59,6 +57,7 @@ rlim_t addressSpace()
 
 void tryTokenizerInChild(const std::string& model, const std::string& where)
 {
+    pieceLibrary(); // opened here: a child should not have to
     const auto limit = addressSpace() + (rlim_t(1) << 30);
     const pid_t child = fork();
     if (child < 0) throw Error(where + ": no process could be started to try the tokenizer", "close other programs");

@@ -24,12 +24,15 @@ class FileError : public IoError {
 public:
     FileError(const std::string& path, const std::string& reason, int number)
         : IoError(path, reason)
+        , path_(path)
         , number_(number)
     {
     }
+    const std::string& path() const noexcept { return path_; }
     int number() const noexcept { return number_; }
 
 private:
+    std::string path_;
     int number_;
 };
 /// Throws FileError "PATH: cannot DO: strerror".

@@ -3,280 +3,166 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
-#include "engine/base/sha256.h"
+#include "engine/base/text.h"
 #include "engine/run/atomic_file.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
+#include <array>
+#include <cstdlib>
+#include <ctime>
+
+#include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdlib>
-
 namespace pha {
-
 namespace {
 
-constexpr int schema = 1;
-constexpr std::int64_t smallFile = 16 << 20;
+constexpr std::int64_t schema = 1;
+/// A run.json has some 6 kB; the limit keeps hostile ones cheap.
+constexpr std::int64_t largestRunFile = 256 * 1024;
 
-bool isCheckpointName(const std::string& name)
+const Json& member(const Json& json, const char* key, Json::value_t type, const char* expectation)
 {
-    return name.size() >= 6 && name.size() <= 25 && name.starts_with("step-")
-        && std::all_of(name.begin() + 5, name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const auto found = json.find(key);
+    if (found == json.end()) throw ConfigError(key, "missing", expectation);
+    if (found->type() != type) throw ConfigError(key, found->type_name(), expectation);
+    return *found;
 }
 
-std::int64_t stepOf(const std::string& name) { return std::strtoll(name.c_str() + 5, nullptr, 10); }
+void checkSchema(const Json& json)
+{
+    const auto found = json.find("schema");
+    if (found == json.end()) throw ConfigError("schema", "missing", "the number 1");
+    if (!found->is_number_integer() || *found < 1) throw ConfigError("schema", found->is_number() ? found->dump() : found->type_name(), "the number 1");
+    if (*found > schema)
+        throw ConfigError("schema", found->dump(), "at most 1: a newer PHA Studio has written this run, so update this one to open it");
+}
+
+void makeFolder(const fs::path& path)
+{
+    std::error_code error;
+    if (faultHook)
+        if (const int number = faultHook("mkdir", path)) throwIoError(path, "create the folder", number);
+    fs::create_directories(path, error);
+    if (error) throwIoError(path, "create the folder", error.value());
+}
 
 } // namespace
 
+std::string timestampUtc()
+{
+    const std::time_t now = std::time(nullptr);
+    std::tm parts {};
+    ::gmtime_r(&now, &parts);
+    std::array<char, 32> text {};
+    std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text.data();
+}
+
 Json RunFile::toJson() const
 {
+    const auto settings = config.toJson();
     Json json { { "schema", schema }, { "name", name }, { "created", created } };
-    if (!config.preset.empty()) json["preset"] = config.preset;
-    const auto groups = config.toJson();
-    for (const char* group : { "model", "data", "training" }) json[group] = groups.at(group);
+    for (const char* group : { "model", "data", "training" }) json[group] = settings.at(group);
     json["environment"] = environment;
+    if (!config.preset.empty()) json["environment"]["preset"] = config.preset;
     return json;
 }
 
 RunFile RunFile::fromJson(const Json& json)
 {
-    if (!json.is_object()) throw ConfigError("run.json", "not an object", "a JSON object with model, data and training");
-    if (json.contains("schema") && (!json["schema"].is_number_integer() || json["schema"].get<std::int64_t>() > schema))
-        throw ConfigError("schema", json["schema"].dump(), "1; a newer PHA Studio wrote this run");
+    if (!json.is_object()) throw ConfigError("run.json", json.type_name(), "a JSON object");
+    checkSchema(json);
     RunFile file;
-    const auto text = [&](const char* key) { return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string(); };
-    file.name = text("name");
-    file.created = text("created");
-    Json groups = Json::object();
-    for (const char* group : { "model", "data", "training" }) {
-        if (!json.contains(group)) throw ConfigError(group, "missing in run.json", "an object");
-        groups[group] = json[group];
+    file.name = member(json, "name", Json::value_t::string, "a text").get<std::string>();
+    file.created = member(json, "created", Json::value_t::string, "a time as text").get<std::string>();
+    file.environment = member(json, "environment", Json::value_t::object, "an object");
+    auto settings = Json::object();
+    for (const char* group : { "model", "data", "training" })
+        settings[group] = member(json, group, Json::value_t::object, "an object of settings");
+    for (const auto& item : json.items()) {
+        const auto& key = item.key();
+        if (!settings.contains(key) && key != "schema" && key != "name" && key != "created" && key != "environment")
+            throw ConfigError(inQuotes(key), "unknown", "only schema, name, created, model, data, training and environment in run.json");
     }
-    file.config = RunConfig::fromJson(groups, {});
-    file.config.preset = text("preset");
-    if (json.contains("environment") && json["environment"].is_object()) file.environment = json["environment"];
+    file.config = RunConfig::fromJson(settings, {});
+    if (const auto preset = file.environment.find("preset"); preset != file.environment.end() && preset->is_string())
+        file.config.preset = preset->get<std::string>();
     return file;
 }
 
 bool RunDirectory::exists() const
 {
     std::error_code error;
-    return fs::exists(runFile(), error);
+    return fs::is_regular_file(runFile(), error);
 }
 
 void RunDirectory::create(const RunFile& file) const
 {
-    std::error_code error;
-    fs::create_directories(checkpoints(), error);
-    if (error) throw IoError(root_.string(), "cannot create the run directory: " + error.message());
+    const auto taken = [&] {
+        return CheckpointError(root_.string(), "there is a run in this folder already", "choose another folder, or continue that run");
+    };
+    if (exists()) throw taken();
+    makeFolder(root_);
+    makeFolder(checkpoints());
+    auto complete = file;
+    if (complete.created.empty()) complete.created = timestampUtc();
+    const auto text = complete.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
     AtomicFile out(runFile());
-    const auto text = file.toJson().dump(2) + "\n";
     out.write(text.data(), text.size());
-    if (!out.commitNew())
-        throw CheckpointError(root_.string(), "there is a run in this folder already", "choose another folder, or continue it with --resume");
+    if (!out.commitNew()) throw taken();
 }
 
 RunFile RunDirectory::read() const
 {
-    std::error_code error;
-    if (!fs::exists(root_, error)) throw CheckpointError(root_.string(), "there is no such folder", "check the path");
-    if (!exists()) throw CheckpointError(root_.string(), "this is not a run directory: it has no run.json", "give the folder of a run");
+    const auto where = runFile().string();
+    if (!exists())
+        throw CheckpointError(root_.string(), "is not a run directory: it has no run.json", "give the folder that a training run wrote");
     try {
-        return RunFile::fromJson(parseJsonStrict(readFile(runFile(), smallFile), runFile().string()));
-    } catch (const ConfigError& e) {
-        throw CheckpointError(runFile().string(), e.problem(), e.advice());
+        return RunFile::fromJson(parseJsonStrict(readFile(runFile(), largestRunFile), where));
+    } catch (const ConfigError& error) {
+        throw CheckpointError(where, error.problem(), error.advice());
     }
 }
 
-void RunDirectory::write(const RunFile& file) const { writeFileAtomically(runFile(), file.toJson().dump(2) + "\n"); }
-
-std::vector<std::string> RunDirectory::list() const
+void RunDirectory::write(const RunFile& file) const
 {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator it(checkpoints(), error), end; !error && it != end; it.increment(error)) {
-        const auto name = it->path().filename().string();
-        if (isCheckpointName(name) && checkpointComplete(it->path(), false)) names.push_back(name);
-    }
-    std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return stepOf(a) < stepOf(b); });
-    return names;
-}
-
-std::optional<std::string> RunDirectory::pointer(const std::string& name) const
-{
-    try {
-        auto text = readFile(checkpoints() / name, 4096);
-        while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-        if (isCheckpointName(text) && checkpointComplete(checkpoints() / text, false)) return text;
-    } catch (const Error&) { // absent or not a file: there is no such pointer
-    }
-    return std::nullopt;
-}
-
-void RunDirectory::setPointer(const std::string& name, const std::string& folder) const { writeFileAtomically(checkpoints() / name, folder + "\n"); }
-
-std::string checkpointName(std::int64_t step)
-{
-    auto digits = std::to_string(step);
-    return "step-" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
+    writeFileAtomically(runFile(), file.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 fs::path defaultRunsFolder()
 {
+    // The base directory specification: a relative value counts as unset.
     const char* data = std::getenv("XDG_DATA_HOME");
-    const char* home = std::getenv("HOME");
-    const fs::path base = data && *data == '/' ? fs::path(data) : fs::path(home && *home ? home : ".") / ".local/share";
+    fs::path base = data && *data == '/' ? fs::path(data) : fs::path();
+    if (base.empty()) {
+        const char* home = std::getenv("HOME");
+        const passwd* user = home && *home ? nullptr : ::getpwuid(::getuid());
+        base = fs::path(home && *home ? home : user ? user->pw_dir : ".") / ".local/share";
+    }
     return base / "pha-studio" / "runs";
 }
 
 fs::path freshRunDirectory(const fs::path& parent, const std::string& name)
 {
-    std::string safe;
-    for (const char c : name) safe += std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.' ? c : '-';
-    if (safe.empty() || safe[0] == '.') safe = "run" + safe;
-    safe.resize(std::min<std::size_t>(safe.size(), 120));
-    auto path = parent / safe;
+    std::string folder;
+    for (const char c : name) {
+        const auto byte = static_cast<unsigned char>(c);
+        folder += byte < 0x20 || byte == 0x7f || c == '/' || c == '\\' ? '-' : c;
+    }
+    folder.erase(0, std::min(folder.find_first_not_of(". "), folder.size())); // hidden, "." and ".."
+    // Room for a number and for the longest file name; whole UTF-8 characters only.
+    if (folder.size() > 200) {
+        std::size_t end = 200;
+        while (end > 0 && (static_cast<unsigned char>(folder[end]) & 0xc0) == 0x80) --end;
+        folder.resize(end);
+    }
+    if (folder.empty()) folder = "run";
     std::error_code error;
-    for (int n = 2; fs::exists(path, error); ++n) path = parent / (safe + "-" + std::to_string(n));
-    return path;
-}
-
-// Checkpoints ---------------------------------------------------------------------------------------------------------
-
-void publishCheckpoint(const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write)
-{
-    const auto ready = run.checkpoints() / folder, partial = temporarySibling(ready, folder);
-    removeTree(partial);
-    std::error_code error;
-    fs::create_directories(partial, error);
-    if (error) throw IoError(partial.string(), "cannot create the folder: " + error.message());
-    try {
-        write(partial);
-        Json files = Json::object();
-        for (const auto& entry : fs::directory_iterator(partial)) {
-            syncPath(entry.path());
-            files[entry.path().filename().string()] = { { "bytes", entry.file_size() }, { "sha256", sha256Hex(readFile(entry.path(), std::int64_t(1) << 40)) } };
-        }
-        writeFileAtomically(partial / "manifest.json", Json { { "schema", schema }, { "files", files } }.dump(2) + "\n");
-        syncPath(partial);
-        if (!renameToNew(partial, ready)) { // saved before at this step: the new one takes its place in one move where possible
-            if (exchangePaths(partial, ready)) {
-                removeTree(partial);
-            } else {
-                removeTree(ready);
-                renamePath(partial, ready);
-            }
-        }
-        syncPath(run.checkpoints());
-    } catch (const std::exception&) {
-        fs::remove_all(partial, error);
-        throw;
+    for (int n = 1;; ++n) {
+        const auto path = parent / (n == 1 ? folder : folder + "-" + std::to_string(n));
+        if (!fs::exists(fs::symlink_status(path, error))) return path;
     }
-}
-
-bool checkpointComplete(const fs::path& folder, bool hash)
-{
-    try {
-        const auto manifest = Json::parse(readFile(folder / "manifest.json", smallFile), nullptr, false);
-        if (!manifest.is_object() || !manifest.contains("files") || !manifest["files"].is_object()) return false;
-        for (const auto& [name, entry] : manifest["files"].items()) {
-            if (name.find('/') != std::string::npos || !entry.is_object()) return false;
-            const auto file = folder / name;
-            std::error_code error;
-            if (fs::file_size(file, error) != entry.at("bytes").get<std::uintmax_t>() || error) return false;
-            if (hash && sha256Hex(readFile(file, std::int64_t(1) << 40)) != entry.at("sha256").get<std::string>()) return false;
-        }
-        return manifest["files"].contains("model.safetensors");
-    } catch (const std::exception&) {
-        return false;
-    }
-}
-
-void pruneCheckpoints(const RunDirectory& run, std::int64_t keep)
-{
-    sweepTemporaries(run.checkpoints(), false);
-    auto names = run.list();
-    const auto best = run.pointer("best"), latest = run.pointer("latest");
-    std::erase_if(names, [&](const auto& name) { return name == best || name == latest; });
-    const auto others = std::max<std::int64_t>(0, keep - 1); // the latest is one of those kept
-    for (std::int64_t i = 0; i + others < std::int64_t(names.size()); ++i) removeTree(run.checkpoints() / names[std::size_t(i)]);
-}
-
-fs::path runOfCheckpoint(const fs::path& checkpoint) { return checkpoint.parent_path().parent_path(); }
-
-fs::path resolveCheckpoint(const fs::path& given)
-{
-    std::error_code error;
-    auto path = fs::absolute(given, error).lexically_normal();
-    if (!path.has_filename()) path = path.parent_path();
-    const auto where = given.string();
-    if (!fs::exists(path, error)) throw CheckpointError(where, "there is no such file or folder", "check the path");
-    if (!fs::is_directory(path, error)) {
-        std::string start;
-        try {
-            start = PosixFile(path, O_RDONLY).isOpen() ? readFile(path, std::int64_t(1) << 40).substr(0, 4) : "";
-        } catch (const Error&) { // unreadable: the general sentence below is as good
-        }
-        if (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02"))
-            throw CheckpointError(where, "a pickled PyTorch file, which can run code when it is opened", "convert it to safetensors first");
-        if (path.filename() == "model.safetensors" && checkpointComplete(path.parent_path(), false)) return path.parent_path();
-        throw CheckpointError(where, "a file, not a run or a checkpoint folder", "give the folder of a run or of one of its checkpoints");
-    }
-    const RunDirectory run(path);
-    if (run.exists()) {
-        for (const char* name : { "best", "latest" })
-            if (const auto folder = run.pointer(name)) return run.checkpoints() / *folder;
-        if (const auto all = run.list(); !all.empty()) return run.checkpoints() / all.back();
-        throw CheckpointError(where, "the run has no complete checkpoint yet", "wait for its first one, or train it further with --resume");
-    }
-    if (!fs::exists(path / "model.safetensors", error))
-        throw CheckpointError(where, "neither a run directory (no run.json) nor a checkpoint (no model.safetensors)", "give the folder of a run");
-    if (!checkpointComplete(path, false)) {
-        const auto manifest = Json::parse(fs::exists(path / "manifest.json", error) ? readFile(path / "manifest.json", smallFile) : "{}", nullptr, false);
-        std::string which = "manifest.json is missing";
-        if (manifest.is_object() && manifest.contains("files"))
-            for (const auto& [name, entry] : manifest["files"].items())
-                if (fs::file_size(path / name, error) != entry.value("bytes", std::uintmax_t(0)) || error) which = name + " is missing or has the wrong size";
-        throw CheckpointError(where, "the checkpoint is not complete: " + which, "take another checkpoint of the run");
-    }
-    return path;
-}
-
-// Lock ----------------------------------------------------------------------------------------------------------------
-
-RunLock::RunLock(const fs::path& run)
-{
-    const auto file = run / ".lock";
-    fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd_ < 0) throwIoError(file, "open");
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-        const int pid = holder(run);
-        ::close(fd_);
-        throw CheckpointError(run.string(), "this run is in use by process " + std::to_string(pid), "stop that process first, or open the run in the window to follow it");
-    }
-    const auto text = std::to_string(::getpid()) + "\n";
-    if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, text.data(), text.size(), 0) != ssize_t(text.size())) {
-        ::close(fd_);
-        throwIoError(file, "write");
-    }
-}
-
-RunLock::~RunLock()
-{
-    if (fd_ >= 0) ::close(fd_); // the kernel frees the lock
-}
-
-int RunLock::holder(const fs::path& run)
-{
-    const int fd = ::open((run / ".lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return 0;
-    char text[32] = {};
-    int pid = 0;
-    if (::flock(fd, LOCK_SH | LOCK_NB) != 0 && ::pread(fd, text, sizeof text - 1, 0) > 0) pid = std::atoi(text);
-    ::close(fd);
-    return pid;
 }
 
 } // namespace pha

@@ -3,9 +3,11 @@
 
 #include "engine/base/json.h"
 #include "engine/config/config.h"
-#include "engine/events.h"
+#include "engine/run/posix_file.h"
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,9 +21,12 @@ struct RunFile {
     std::string created; ///< ISO 8601, UTC
     RunConfig config;
     Json environment = Json::object(); ///< program and LibTorch version, device, threads, argv, parent
+    /// {"schema":1,"name","created","model","data","training","environment"}; the preset's name goes into the environment.
     Json toJson() const;
+    /// Throws ConfigError: unknown keys, wrong types, a newer schema.
     static RunFile fromJson(const Json& json);
 };
+std::string timestampUtc(); ///< "2026-01-31T12:00:00Z"
 
 /// Paths and small files of one run. Does not hold the lock; see RunLock.
 class RunDirectory {
@@ -38,6 +43,7 @@ public:
 
     bool exists() const; ///< has a run.json
     /// Creates the folders and run.json. Throws CheckpointError if a run is already there.
+    /// Of several processes that try at once, exactly one succeeds. An empty `created` becomes the present time.
     void create(const RunFile& file) const;
     RunFile read() const; ///< throws CheckpointError / ConfigError
     void write(const RunFile& file) const; ///< atomically
@@ -62,7 +68,8 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint);
 fs::path runOfCheckpoint(const fs::path& checkpoint);
 
 /// Exclusive ownership of a run directory for as long as the object lives (flock on RUN/.lock; the kernel frees it when the
-/// process dies, so a crash never leaves a stale lock). Throws CheckpointError naming the process that holds it.
+/// process dies, so a crash never leaves a stale lock). Throws CheckpointError naming the process that holds it. Taking the
+/// lock also removes what an interrupted save left behind. A child made by fork() without exec holds the lock as well.
 class RunLock {
 public:
     explicit RunLock(const fs::path& run);
@@ -73,16 +80,22 @@ public:
     static int holder(const fs::path& run);
 
 private:
-    int fd_ = -1;
+    PosixFile file_;
 };
 
 /// Publishes a checkpoint whole or not at all: `write` fills a hidden sibling folder, every file in it is synced, a
-/// manifest with sizes and SHA-256 comes last, and one rename makes it visible. Throws IoError and leaves nothing behind.
+/// manifest with sizes and SHA-256 comes last, and one rename makes it visible (or swaps it with the folder of that name).
+/// Throws IoError, or what `write` throws, and leaves nothing behind. Killed at any moment, the old or the new one stands.
 void publishCheckpoint(const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write);
 /// True if the folder has a manifest and every file has its size (and hash, if `hash`).
 bool checkpointComplete(const fs::path& folder, bool hash);
+/// Why a folder is no complete checkpoint, e.g. "model.safetensors has 12 bytes of 4096"; empty if it is one.
+std::string checkpointProblem(const fs::path& folder, bool hash);
 /// Removes leftovers of interrupted saves and old checkpoints beyond `keep`, never `best`, never `latest`.
 void pruneCheckpoints(const RunDirectory& run, std::int64_t keep);
+/// Removes leftovers in a checkpoints/ folder. Only for the holder of the run's lock, between two saves.
+void sweepCheckpoints(const fs::path& folder) noexcept;
 std::string checkpointName(std::int64_t step); ///< "step-00001000"
+std::optional<std::int64_t> checkpointStep(const std::string& name); ///< empty if it is no checkpoint's name
 
 } // namespace pha

@@ -94,9 +94,11 @@ private:
 
     void metadata()
     {
+        if (in_.peek() < 0) in_.unexpected("__metadata__");
         if (in_.peek() != '{') in_.fail("__metadata__ is not an object of strings");
         std::size_t bytes = 0;
         object([&](const std::string& key) {
+            if (in_.peek() < 0) in_.unexpected("a value in __metadata__");
             if (in_.peek() != '"') in_.fail("the value of " + inQuotes(key) + " in __metadata__ is not a string");
             auto value = in_.string("a value in __metadata__", Limits::metadataBytes);
             bytes += key.size() + value.size() + 64;
@@ -113,6 +115,7 @@ private:
         const auto [place, fresh] = tensors_.emplace(name, TensorEntry());
         if (!fresh) in_.fail("a tensor stands twice");
         auto& entry = place->second;
+        if (in_.peek() < 0) in_.unexpected("an entry");
         if (in_.peek() != '{') in_.fail("the entry is not an object");
 
         bool dtype = false, shape = false, offsets = false;

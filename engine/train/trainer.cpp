@@ -37,8 +37,6 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
             if (!update()) return finish(RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
             intervals();
         }
-        if (lastEval_ != step_) evaluate();
-        if (lastSample_ != step_) sample({});
         return finish(RunState::Finished, {});
     } catch (const std::exception& error) {
         // The disk may be what failed: the status is a courtesy, the error is what counts.
@@ -129,7 +127,8 @@ Tensor Trainer::regulariser(const std::vector<Tensor>& meanWeights) const
 
 void Trainer::intervals()
 {
-    const auto due = [&](std::int64_t every) { return every > 0 && step_ % every == 0; };
+    const bool last = step_ == config_.steps; // the final weights are always evaluated, sampled and saved
+    const auto due = [&](std::int64_t every) { return last || (every > 0 && step_ % every == 0); };
     if (due(config_.mixEvery) || step_ == 1) emit(MixingEvent { step_, measureMixing(*model_, corpus_->split("valid"), config_.context) });
     if (due(config_.evalEvery)) evaluate();
     if (due(config_.sampleEvery)) sample({});
@@ -177,7 +176,6 @@ void Trainer::sample(const std::string& given)
     Pass pass;
     const auto result = generateText(*model_, *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, {});
     emit(SampleEvent { step_, prompt, result.text });
-    lastSample_ = step_;
 }
 
 void Trainer::save()

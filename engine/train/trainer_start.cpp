@@ -51,7 +51,7 @@ RunFile Trainer::readOrPlan(const TrainingRequest& request)
     file = RunDirectory(request.directory).read();
     for (const auto& key : request.overrides) {
         // What a resume may change is how long and where, not what is trained.
-        if (RunConfig().toJson()["training"].find(key) == RunConfig().toJson()["training"].end())
+        if (!file.config.toJson()["training"].contains(key))
             throw ConfigError(key, "given with --resume", "only training fields; start a new run to change the model or the data");
         file.config.setJson(key, request.config.get(key));
     }
@@ -146,7 +146,7 @@ void Trainer::restore(const fs::path& folder, bool keepRate)
     bestNll_ = state.bestNll;
     plateau_ = state.plateau;
     if (keepRate) config_.learningRate = state.learningRate; // as a user may have changed it while the run went on
-    lastSave_ = lastSample_ = lastEval_ = step_;
+    lastSave_ = lastEval_ = step_;
     lastNll_ = bestNll_;
     batches_->restore(state.data);
     // The precision is part of what "continues exactly" means; a change of device or an explicit wish wins.

@@ -176,8 +176,8 @@ void ConfigTest::refusesJson()
     QFETCH(QString, json);
     QFETCH(QString, expected);
     RunConfig config;
-    const auto message
-        = problemOf<ConfigError>([&] { config.setJson(key.toStdString(), Json::parse(json.toStdString())); });
+    const auto message =
+        problemOf<ConfigError>([&] { config.setJson(key.toStdString(), Json::parse(json.toStdString())); });
     QVERIFY2(contains(message, expected.toStdString()), message.c_str());
 }
 
@@ -186,8 +186,9 @@ void ConfigTest::acceptsText_data()
     QTest::addColumn<QString>("key");
     QTest::addColumn<QString>("text");
     QTest::addColumn<QString>("json");
-    const auto row
-        = [](const char* key, const char* text, const char* json) { QTest::addRow("%s=%s", key, text) << key << text << json; };
+    const auto row = [](const char* key, const char* text, const char* json) {
+        QTest::addRow("%s=%s", key, text) << key << text << json;
+    };
     row("steps", "1e4", "10000");
     row("steps", " 20 ", "20");
     row("steps", "+7", "7");
@@ -227,7 +228,8 @@ void ConfigTest::unknownKeysNameTheNearest()
 {
     RunConfig config;
     const auto set = [&](const char* key) { return problemOf<ConfigError>([&] { config.set(key, "1"); }); };
-    QCOMPARE(q(set("learnin_rate")), "learnin_rate is not a known key; expected a field's name (the nearest is learning_rate)");
+    QCOMPARE(q(set("learnin_rate")),
+        "learnin_rate is not a known key; expected a field's name (the nearest is learning_rate)");
     QVERIFY(contains(set("batchsize"), "nearest is batch_size"));
     QVERIFY(contains(set("querry_heads"), "nearest is query_heads"));
     QVERIFY(contains(set("Steps"), "nearest is steps"));
@@ -268,8 +270,8 @@ void ConfigTest::fromJsonForms()
     QCOMPARE(q(flat.data.data), "x.txt");
     QCOMPARE(flat.training.clip, 2.0);
     QCOMPARE(flat.training.steps, 77); // absent: from base
-    const auto grouped
-        = RunConfig::fromJson(Json::parse(R"({"model":{"width":64},"data":{"data":"x.txt"},"training":{"steps":1e2}})"), base);
+    const auto grouped = RunConfig::fromJson(
+        Json::parse(R"({"model":{"width":64},"data":{"data":"x.txt"},"training":{"steps":1e2}})"), base);
     QCOMPARE(grouped.model.width, 64);
     QCOMPARE(q(grouped.data.data), "x.txt");
     QCOMPARE(grouped.training.steps, 100);
@@ -282,17 +284,28 @@ void ConfigTest::fromJsonRefuses_data()
 {
     QTest::addColumn<QString>("json");
     QTest::addColumn<QString>("expected");
-    QTest::newRow("list") << "[]" << "the configuration is array; expected a JSON object";
-    QTest::newRow("text") << "\"width\"" << "expected a JSON object";
-    QTest::newRow("unknown") << R"({"widht":1})" << "widht is not a known key";
-    QTest::newRow("unknown in group") << R"({"model":{"widht":1}})" << "nearest is width";
-    QTest::newRow("unknown group") << R"({"modell":{"width":1}})" << "modell is not a known key";
-    QTest::newRow("wrong group") << R"({"model":{"steps":5}})" << "steps is in model; expected it in training";
-    QTest::newRow("twice") << R"({"model":{"width":64},"width":32})" << "width is given twice; expected each key once";
-    QTest::newRow("group as number") << R"({"model":5})" << "model is not a known key";
-    QTest::newRow("run keys in a flat file") << R"({"schema":1,"width":64})" << "schema is not a known key";
-    QTest::newRow("preset") << R"({"preset":1})" << "preset is number; expected the name of a preset";
-    QTest::newRow("hostile key") << R"({"a\nb\u001b[31m":1})" << R"("a\nb\u001b[31m" is not a known key)";
+    QTest::newRow("list") << "[]"
+                          << "the configuration is array; expected a JSON object";
+    QTest::newRow("text") << "\"width\""
+                          << "expected a JSON object";
+    QTest::newRow("unknown") << R"({"widht":1})"
+                             << "widht is not a known key";
+    QTest::newRow("unknown in group") << R"({"model":{"widht":1}})"
+                                      << "nearest is width";
+    QTest::newRow("unknown group") << R"({"modell":{"width":1}})"
+                                   << "modell is not a known key";
+    QTest::newRow("wrong group") << R"({"model":{"steps":5}})"
+                                 << "steps is in model; expected it in training";
+    QTest::newRow("twice") << R"({"model":{"width":64},"width":32})"
+                           << "width is given twice; expected each key once";
+    QTest::newRow("group as number") << R"({"model":5})"
+                                     << "model is not a known key";
+    QTest::newRow("run keys in a flat file") << R"({"schema":1,"width":64})"
+                                             << "schema is not a known key";
+    QTest::newRow("preset") << R"({"preset":1})"
+                            << "preset is number; expected the name of a preset";
+    QTest::newRow("hostile key") << R"({"a\nb\u001b[31m":1})"
+                                 << R"("a\nb\u001b[31m" is not a known key)";
 }
 
 void ConfigTest::fromJsonRefuses()
@@ -339,7 +352,8 @@ void ConfigTest::crossFieldRules()
     QFETCH(QStringList, settings);
     QFETCH(QString, expected);
     RunConfig config;
-    for (const auto& setting : settings) config.set(setting.section('=', 0, 0).toStdString(), setting.section('=', 1).toStdString());
+    for (const auto& setting : settings)
+        config.set(setting.section('=', 0, 0).toStdString(), setting.section('=', 1).toStdString());
     const auto message = problemOf<ConfigError>([&] { config.validate(); });
     QVERIFY2(contains(message, expected.toStdString()), message.c_str());
 }
@@ -431,7 +445,8 @@ void ConfigTest::numbersIgnoreTheLocale()
 void ConfigTest::errorsAreOneLine()
 {
     RunConfig config;
-    for (const std::string& hostile : { std::string("a\nb\r\x1b[31m\x7f\xC2\x9B"), std::string(5000, 'x'), std::string("\xff\n") }) {
+    for (const std::string& hostile :
+        { std::string("a\nb\r\x1b[31m\x7f\xC2\x9B"), std::string(5000, 'x'), std::string("\xff\n") }) {
         for (const auto& message : { problemOf<ConfigError>([&] { config.set(hostile, "1"); }),
                  problemOf<ConfigError>([&] { config.set("steps", hostile); }),
                  problemOf<ConfigError>([&] { (void)findPreset(hostile); }) }) {

@@ -279,7 +279,8 @@ void CostsTest::cacheBytes()
 
 void CostsTest::trainingMemory()
 {
-    // models.md 11.4: activations per token in bf16, from the difference of two batch sizes that both fill a loss chunk.
+    // models.md 11.4: activations per token in bf16, from the difference of two batch sizes that both fill a loss
+    // chunk.
     const auto perToken = [](const char* preset, const char* precision) {
         auto config = findPreset(preset).config;
         config.training.precision = precision;
@@ -299,10 +300,7 @@ void CostsTest::trainingMemory()
     QVERIFY2(total > 17.6 && total < 18.1, qPrintable(QString::number(total)));
 }
 
-void CostsTest::refusesContext()
-{
-    QVERIFY_THROWS_EXCEPTION(ConfigError, (void)modelCosts(ModelConfig(), 0));
-}
+void CostsTest::refusesContext() { QVERIFY_THROWS_EXCEPTION(ConfigError, (void)modelCosts(ModelConfig(), 0)); }
 
 QTEST_APPLESS_MAIN(CostsTest)
 #include "costs_test.moc"

@@ -11,10 +11,11 @@
 #include <QLabel>
 #include <QMenu>
 #include <QMessageBox>
+#include <QPageSize>
 #include <QPainter>
+#include <QPdfWriter>
 #include <QSaveFile>
 #include <QSvgGenerator>
-#include <QTemporaryDir>
 #include <QVBoxLayout>
 
 namespace pha::ui {
@@ -88,6 +89,8 @@ void ChartFrame::setEmptyText(const QString& text)
     if (empty_->text() == text && empty_->isVisibleTo(plot_) == !text.isEmpty()) return;
     empty_->setText(text);
     empty_->setVisible(!text.isEmpty());
+    for (auto* axis : { plot_->xAxis, plot_->yAxis }) axis->setVisible(text.isEmpty()); // no scale without values
+    requestRedraw();
 }
 
 void ChartFrame::applyTheme()
@@ -151,34 +154,50 @@ ChartTableDialog* ChartFrame::showTable()
     return table_;
 }
 
+void ChartFrame::paintPicture(QPaintDevice& device, double scale) const
+{
+    const int headerHeight = header_->sizeHint().height() + 6;
+    QCPPainter painter;
+    if (!painter.begin(&device)) return;
+    painter.setMode(QCPPainter::pmVectorized);
+    painter.setMode(QCPPainter::pmNoCaching);
+    painter.scale(scale, scale);
+    painter.fillRect(QRect(0, 0, plot_->width(), plot_->height() + headerHeight), Theme::instance().colours().plot);
+    header_->draw(painter, QRectF(10, 3, plot_->width() - 20, headerHeight - 6));
+    painter.translate(0, headerHeight);
+    plot_->toPainter(&painter, plot_->width(), plot_->height());
+    painter.end();
+}
+
 QByteArray ChartFrame::render(const QString& ending) const
 {
+    if (ending == QLatin1String("csv")) return chartCsv(sheets());
     QByteArray bytes;
     QBuffer buffer(&bytes);
-    if (ending == QLatin1String("csv")) return chartCsv(sheets());
+    buffer.open(QIODevice::WriteOnly);
+    const QSize size(plot_->width(), plot_->height() + header_->sizeHint().height() + 6);
     if (ending == QLatin1String("png")) {
-        buffer.open(QIODevice::WriteOnly);
-        plot_->toPixmap(0, 0, 2).save(&buffer, "PNG");
+        QImage image(size * 2, QImage::Format_RGB32);
+        paintPicture(image, 2);
+        image.save(&buffer, "PNG");
     } else if (ending == QLatin1String("svg")) {
         QSvgGenerator generator;
         generator.setOutputDevice(&buffer);
-        generator.setSize(plot_->size());
-        generator.setViewBox(plot_->rect());
+        generator.setSize(size);
+        generator.setViewBox(QRect(QPoint(), size));
         generator.setTitle(title());
-        QCPPainter painter;
-        if (!painter.begin(&generator)) return {};
-        painter.setMode(QCPPainter::pmVectorized);
-        painter.setMode(QCPPainter::pmNoCaching);
-        painter.fillRect(plot_->rect(), Theme::instance().colours().plot);
-        plot_->toPainter(&painter, plot_->width(), plot_->height());
-        painter.end();
-    } else if (ending == QLatin1String("pdf")) {
-        const QTemporaryDir folder; // QCustomPlot writes PDF to a file only
-        const auto file = folder.filePath(QStringLiteral("chart.pdf"));
-        if (!plot_->savePdf(file, 0, 0, QCP::epAllowCosmetic, QStringLiteral("PHA Studio"), title())) return {};
-        QFile written(file);
-        if (written.open(QIODevice::ReadOnly)) bytes = written.readAll();
+        generator.setResolution(logicalDpiX());
+        paintPicture(generator, 1);
+    } else {
+        QPdfWriter writer(&buffer);
+        writer.setTitle(title());
+        writer.setCreator(QStringLiteral("PHA Studio"));
+        writer.setResolution(logicalDpiX()); // text keeps its size relative to the curves
+        writer.setPageSize(QPageSize(QSizeF(size) * 72. / logicalDpiX(), QPageSize::Point));
+        writer.setPageMargins(QMarginsF());
+        paintPicture(writer, 1);
     }
+    buffer.close();
     return bytes;
 }
 
@@ -241,6 +260,7 @@ void ChartFrame::resizeEvent(QResizeEvent* event)
     Card::resizeEvent(event);
     layout()->activate();
     empty_->setGeometry(plot_->rect().adjusted(24, 8, -24, -8));
+    requestRedraw(); // another size has room for another number of labels
 }
 
 void ChartFrame::showEvent(QShowEvent* event)

@@ -38,6 +38,7 @@ public:
     void setLegend(QVector<LegendEntry> legend);
     const QString& title() const { return title_; }
     const QString& headline() const { return headline_; }
+    void draw(QPainter& painter, const QRectF& area) const; ///< also into pictures
     QSize sizeHint() const override;
 
 protected:
@@ -103,6 +104,7 @@ protected:
 
 private:
     QByteArray render(const QString& ending) const;
+    void paintPicture(QPaintDevice& device, double scale) const; ///< header and plot
 
     ChartHeader* header_ = nullptr;
     QCustomPlot* plot_ = nullptr;

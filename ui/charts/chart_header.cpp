@@ -65,43 +65,54 @@ QSize ChartHeader::sizeHint() const { return QSize(60, fontMetrics().height() + 
 void ChartHeader::paintEvent(QPaintEvent*)
 {
     QPainter painter(this);
+    draw(painter, rect());
+}
+
+void ChartHeader::draw(QPainter& painter, const QRectF& area) const
+{
     const auto& c = Theme::instance().colours();
     auto bold = font();
     bold.setWeight(QFont::DemiBold);
     const QFontMetricsF strong(bold), normal(font());
-    const double width = this->width(), height = this->height();
+    const double right = area.right(), centre = area.center().y();
+    const auto write = [&](double x, double width, const QString& text, const QFont& with, const QColor& colour) {
+        painter.setFont(with);
+        painter.setPen(colour);
+        painter.drawText(QRectF(x, area.top(), width, area.height()), Qt::AlignVCenter | Qt::AlignLeft,
+            QFontMetricsF(with).elidedText(text, Qt::ElideRight, width));
+    };
 
-    const auto headlineWidth = headline_.isEmpty() ? 0. : normal.horizontalAdvance(headline_) + gap;
-    const double titleWidth = std::min(strong.horizontalAdvance(title_), std::max(0., width - headlineWidth));
-    painter.setFont(bold);
-    painter.setPen(c.text);
-    painter.drawText(QRectF(0, 0, titleWidth + 1, height), Qt::AlignVCenter | Qt::AlignLeft, strong.elidedText(title_, Qt::ElideRight, titleWidth + 1));
-    double x = titleWidth + gap;
-    painter.setFont(font());
-    if (!headline_.isEmpty() && x < width - 20) {
-        painter.setPen(c.accent);
-        painter.drawText(QRectF(x, 0, width - x, height), Qt::AlignVCenter | Qt::AlignLeft, normal.elidedText(headline_, Qt::ElideRight, width - x));
-        x += headlineWidth;
+    const double titleWidth = std::min(strong.horizontalAdvance(title_) + 1, area.width());
+    write(area.left(), titleWidth, title_, bold, c.text);
+    double x = area.left() + titleWidth + gap;
+    if (!headline_.isEmpty() && right - x > 40) {
+        const double width = std::min(normal.horizontalAdvance(headline_) + 1, right - x);
+        write(x, width, headline_, font(), c.accent);
+        x += width + gap;
     }
 
-    // The legend stands at the right edge; entries at its end go first when room is short.
+    // The legend stands at the right edge; entries at its end go first when room is short, and their number remains.
     QVector<double> widths;
-    double total = 0;
-    int shown = 0;
+    double all = 0;
     for (const auto& entry : legend_) {
-        const double w = markWidth + markGap + normal.horizontalAdvance(entry.text) + gap;
-        if (total + w - gap > width - x) break;
-        widths << w;
-        total += w;
-        ++shown;
+        widths << markWidth + markGap + normal.horizontalAdvance(entry.text) + gap;
+        all += widths.last();
     }
-    double left = width - total + gap;
-    for (int i = 0; i < shown; ++i) {
-        drawLegendMark(painter, QRectF(left, height / 2 - 6, markWidth, 12), legend_[i].mark, legend_[i].colour(c));
-        painter.setPen(c.muted);
-        painter.drawText(QRectF(left + markWidth + markGap, 0, widths[i], height), Qt::AlignVCenter | Qt::AlignLeft, legend_[i].text);
+    const auto rest = [&](qsizetype n) { return QStringLiteral("+%1").arg(n); };
+    qsizetype shown = legend_.size();
+    double extra = -gap;
+    while (shown > 0 && all + extra > right - x) {
+        all -= widths[--shown];
+        extra = normal.horizontalAdvance(rest(legend_.size() - shown)) + 1;
+    }
+    if (shown == 0) return;
+    double left = right - all - extra;
+    for (qsizetype i = 0; i < shown; ++i) {
+        drawLegendMark(painter, QRectF(left, centre - 6, markWidth, 12), legend_[i].mark, legend_[i].colour(c));
+        write(left + markWidth + markGap, widths[i], legend_[i].text, font(), c.muted);
         left += widths[i];
     }
+    if (shown < legend_.size()) write(left, extra, rest(legend_.size() - shown), font(), c.muted);
 }
 
 Card::Card(QWidget* parent)

@@ -72,10 +72,13 @@ MixingPanel::MixingPanel(QWidget* parent)
     layerBox_->setObjectName(QStringLiteral("mixingLayer"));
     layerBox_->setAccessibleName(tr("Layer whose course is drawn"));
     layerBox_->setToolTip(tr("Layer whose course is drawn. A click on a layer's row above chooses it too."));
+    layerBox_->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     plot_->addHeaderWidget(layerBox_);
     plot_->setMinimumHeight(120);
 
-    auto* splitter = new QSplitter(Qt::Vertical);
+    splitter_ = new QSplitter(Qt::Vertical);
+    auto* splitter = splitter_;
+    splitter->setHandleWidth(6);
     splitter->setObjectName(QStringLiteral("mixingSplitter"));
     splitter->setChildrenCollapsible(false);
     splitter->addWidget(card);
@@ -139,6 +142,8 @@ void MixingPanel::buildControls(QWidget* card)
     static_cast<QVBoxLayout*>(card->layout())->addLayout(row);
 }
 
+void MixingPanel::setOrientation(Qt::Orientation orientation) { splitter_->setOrientation(orientation); }
+
 int MixingPanel::layer() const { return bars_->selected(); }
 
 void MixingPanel::setEmptyText(const QString& text)
@@ -164,6 +169,8 @@ void MixingPanel::restart()
     latest_ = true;
     bars_->setLayers({});
     bars_->hide();
+    layerBox_->clear();
+    layerBox_->hide(); // nothing to choose
     empty_->show();
     header_->setHeadline({});
     header_->setLegend({});
@@ -216,6 +223,7 @@ void MixingPanel::advance()
         layerBox_->clear();
         layerBox_->addItem(tr("all layers"));
         for (int i = 0; i < layers_; ++i) layerBox_->addItem(tr("layer %1").arg(i));
+        layerBox_->setVisible(layers_ > 1);
         empty_->hide();
         bars_->show();
         rebuildSeries();

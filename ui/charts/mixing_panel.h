@@ -34,6 +34,7 @@ public:
     void setEmptyText(const QString& text);
     TimePlot* trajectories() const { return plot_; }
     MixingBars* bars() const { return bars_; }
+    void setOrientation(Qt::Orientation orientation); ///< of its two parts
     int layer() const; ///< whose course is drawn; -1: the mean
 
 protected:
@@ -65,6 +66,7 @@ private:
     QLabel* empty_ = nullptr;
     QToolButton *barsButton_ = nullptr, *heatButton_ = nullptr;
     QComboBox *quantityBox_ = nullptr, *layerBox_ = nullptr;
+    QSplitter* splitter_ = nullptr;
     MixingBars* bars_ = nullptr;
     TimePlot* plot_ = nullptr;
 };

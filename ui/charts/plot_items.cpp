@@ -79,7 +79,7 @@ void EdgeLabelItem::draw(QCPPainter* painter)
     const QFontMetricsF metrics(font_);
     QVector<double> wanted;
     for (const auto& p : placed) wanted << p.y;
-    const auto tops = spread(wanted, metrics.height(), mParentPlot->viewport().top() + 2, rect->bottom() + metrics.height() / 2);
+    const auto tops = spread(wanted, metrics.height(), mParentPlot->viewport().top() + 2, rect->bottom() + 2.);
     const double left = rect->right() + 14, room = mParentPlot->viewport().right() - left - 2;
     for (int i = 0; i < placed.size(); ++i) {
         const auto& label = *placed[i].label;
@@ -100,6 +100,10 @@ void EdgeLabelItem::draw(QCPPainter* painter)
         painter->drawText(QRectF(left, tops[i], room, metrics.height()), Qt::AlignVCenter | Qt::AlignLeft,
             QFontMetricsF(font).elidedText(label.text, Qt::ElideRight, room));
     }
+    if (room < metrics.horizontalAdvance(axisName_)) return;
+    painter->setFont(font_);
+    painter->setPen(QPen(colours().muted));
+    painter->drawText(QRectF(left, rect->bottom() + 6, room, metrics.height()), Qt::AlignVCenter | Qt::AlignLeft, axisName_);
 }
 
 MarkerItem::MarkerItem(QCustomPlot* plot)

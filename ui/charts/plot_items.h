@@ -18,6 +18,7 @@ public:
     explicit EdgeLabelItem(QCustomPlot* plot);
     void set(QVector<EdgeLabel> labels) { labels_ = std::move(labels); }
     void setFont(const QFont& font) { font_ = font; }
+    void setAxisName(const QString& name) { axisName_ = name; } ///< written at the end of the x axis, where there is room
     const QVector<EdgeLabel>& labels() const { return labels_; }
     double selectTest(const QPointF&, bool, QVariant*) const override { return -1; }
     /// Top edges for boxes of one `height` that want their centres at `wanted` (sorted): order kept, no overlap, inside
@@ -30,6 +31,7 @@ protected:
 private:
     QVector<EdgeLabel> labels_;
     QFont font_;
+    QString axisName_;
 };
 
 /// Checkpoints on the x axis, commands as thin upright lines, values that were not finite as triangles.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/charts/run_curves.h"
 
-#include "ui/run_session.h"
-
 #include <QCoreApplication>
 
 #include <algorithm>
@@ -68,7 +66,7 @@ void RunCurves::addTrack(TimePlot* plot, std::vector<double> RunHistory::*column
         auto raw = options;
         raw.style = SeriesStyle::Ghost;
         raw.name = translated("%1, raw").arg(options.name);
-        raw.readout = false;
+        raw.readout = plot == loss_; // where one compares single batches
         track.ghost = plot->addSeries(raw);
     }
     options.style = look_.current && !look_.alone ? SeriesStyle::Bold : SeriesStyle::Line;

@@ -3,12 +3,11 @@
 
 #include "ui/charts/run_math.h"
 #include "ui/charts/time_plot.h"
+#include "ui/run_session.h"
 
 #include <QPointer>
 
 namespace pha::ui {
-
-class RunSession;
 
 /// The charts that a run's updates and evaluations are drawn into.
 struct RunCharts {

@@ -142,10 +142,37 @@ void SampledGraph::column(int from, int to, QVector<QCPGraphData>* out) const
         return;
     }
     const double width = last.key - first.key;
+    // Flat to within a pixel: more points would only thicken the line.
+    if (const auto* axis = mValueAxis.data(); std::abs(axis->coordToPixel(high) - axis->coordToPixel(low)) < 0.8) {
+        out->append(QCPGraphData(first.key + width / 2, (low + high) / 2));
+        return;
+    }
     if (std::isfinite(first.value)) out->append(first);
     out->append(QCPGraphData(first.key + width * 0.25, low));
     if (high > low) out->append(QCPGraphData(first.key + width * 0.75, high));
     if (std::isfinite(last.value)) out->append(last);
+}
+
+void SampledGraph::drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lines) const
+{
+    // Segments drawn one by one (phFastPolylines) are what makes long ragged curves fast; on smooth ones their square ends
+    // would show as beads, and there a joined line costs little.
+    if (lines.size() > 1.5 * mKeyAxis->axisRect()->width() + 16) return QCPGraph::drawLinePlot(painter, lines);
+    applyDefaultAntialiasingHint(painter);
+    auto joined = mPen;
+    joined.setJoinStyle(Qt::RoundJoin);
+    joined.setCapStyle(Qt::RoundCap);
+    painter->setPen(joined);
+    painter->setBrush(Qt::NoBrush);
+    int begin = 0;
+    const auto stroke = [&](int end) {
+        if (end - begin == 1) painter->drawPoint(lines[begin]);
+        if (end - begin > 1) painter->drawPolyline(lines.constData() + begin, end - begin);
+        begin = end + 1;
+    };
+    for (int i = 0; i < lines.size(); ++i)
+        if (!std::isfinite(lines[i].x()) || !std::isfinite(lines[i].y())) stroke(i);
+    stroke(int(lines.size()));
 }
 
 void SampledGraph::getOptimizedLineData(QVector<QCPGraphData>* lineData, const QCPGraphDataContainer::const_iterator& begin,
@@ -158,7 +185,7 @@ void SampledGraph::getOptimizedLineData(QVector<QCPGraphData>* lineData, const Q
     int from = int(begin - first);
     const double pixel = 1 / mParentPlot->bufferDevicePixelRatio();
     const int columns = std::max(1, int(axis->axisRect()->width() / pixel));
-    if (to - from <= 4 * columns) {
+    if (to - from <= columns) {
         lineData->resize(to - from);
         std::copy(begin, end, lineData->begin());
         return;

@@ -9,7 +9,7 @@ namespace pha::ui {
 
 /// A graph that keeps every point and draws, in each pixel column, the first, smallest, largest and last value: a spike of
 /// one point among a million stays visible, and the cost of a frame follows the width of the plot, not the length of the
-/// run. A pyramid of minima and maxima answers for blocks of 64, 4096, ... points. NaN is a gap.
+/// run. Where all values of a column lie within a pixel, one point stands for them. A pyramid of minima and maxima answers for blocks of 64, 4096, ... points. NaN is a gap.
 class SampledGraph : public QCPGraph {
 public:
     SampledGraph(QCPAxis* keyAxis, QCPAxis* valueAxis);
@@ -27,6 +27,7 @@ public:
     bool extremes(int from, int to, double& low, double& high) const;
 
 protected:
+    void drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lines) const override;
     void getOptimizedLineData(QVector<QCPGraphData>* lineData, const QCPGraphDataContainer::const_iterator& begin,
         const QCPGraphDataContainer::const_iterator& end) const override;
 

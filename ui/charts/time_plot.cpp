@@ -49,7 +49,7 @@ TimePlot::TimePlot(const QString& name, const QString& title, ValueKind kind, QW
     live_->setText(tr("Back to live"));
     live_->setToolTip(tr("Show everything and follow the run again (Home or double click)"));
     live_->setAccessibleName(live_->text());
-    live_->setAutoRaise(true);
+    live_->setFixedHeight(fontMetrics().height() + 6); // appearing, it must not make the header taller
     live_->hide();
     addHeaderWidget(live_);
     connect(live_, &QToolButton::clicked, this, [this] {
@@ -71,9 +71,9 @@ TimePlot::~TimePlot()
 
 TimePlot::Series* TimePlot::find(int id) const
 {
-    for (const auto& s : series_)
-        if (s->id == id) return s.get();
-    return nullptr;
+    // Numbers only grow, so the list is sorted by them.
+    const auto found = std::lower_bound(series_.begin(), series_.end(), id, [](const auto& s, int wanted) { return s->id < wanted; });
+    return found != series_.end() && (*found)->id == id ? found->get() : nullptr;
 }
 
 int TimePlot::addSeries(const SeriesOptions& options)
@@ -184,6 +184,9 @@ void TimePlot::applyTheme()
     ChartFrame::applyTheme();
     for (const auto& s : series_) style(*s);
     edge_->setFont(plot()->yAxis->tickLabelFont());
+    auto palette = live_->palette();
+    palette.setColor(QPalette::ButtonText, Theme::instance().colours().accent);
+    live_->setPalette(palette);
 }
 
 void TimePlot::setKind(ValueKind kind)
@@ -194,6 +197,7 @@ void TimePlot::setKind(ValueKind kind)
 
 void TimePlot::setXAxis(XAxis axis)
 {
+    edge_->setAxisName(axisName(axis));
     axis_ = axis;
     ticker(plot()->xAxis)->setCounts(axis);
 }
@@ -234,7 +238,7 @@ void TimePlot::setRightMargin(const QString& widestLabel)
 {
     const QFontMetrics metrics(font());
     const int right = widestLabel.isEmpty() ? 12 : metrics.horizontalAdvance(widestLabel) + 22;
-    plot()->axisRect()->setMargins(QMargins(metrics.horizontalAdvance(QStringLiteral("00.0 MB")) + 6, 6, right, metrics.height() + 8));
+    plot()->axisRect()->setMargins(QMargins(metrics.horizontalAdvance(QStringLiteral("00.0 MB")) + 6, metrics.height() / 2 + 3, right, metrics.height() + 8));
 }
 
 void TimePlot::setMarkers(QVector<PlotMarker> markers) { marks_->set(std::move(markers)); }

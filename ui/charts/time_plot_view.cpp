@@ -68,7 +68,7 @@ void TimePlot::fitY()
         double a = 0, b = 0;
         if (valueRange(*s, range.lower, range.upper, a, b)) include(a, b);
     }
-    if (found && fitLabels_)
+    if (found && fitLabels_ && following_) // zoomed in, the curves alone decide
         for (const auto& label : edge_->labels())
             if (label.line && std::isfinite(label.value)) include(label.value, label.value);
     if (!found) return;
@@ -106,8 +106,8 @@ void TimePlot::redraw()
         if (yAuto_) fitY();
         const auto* rect = plot()->axisRect();
         // As many ticks as labels fit without touching.
-        plot()->xAxis->ticker()->setTickCount(std::max(2, rect->width() / 90));
-        plot()->yAxis->ticker()->setTickCount(std::clamp(rect->height() / 42, 2, 9));
+        plot()->xAxis->ticker()->setTickCount(std::max(1, rect->width() / 90));
+        plot()->yAxis->ticker()->setTickCount(std::clamp(rect->height() / 42, 1, 9));
         QVector<QPointF> breaks;
         for (const auto& s : series_) {
             breaks += s->breaks;

@@ -96,8 +96,8 @@ void AblationTable::paintCells()
         const double delta = k.nats - known_[0].nats;
         const double share = std::pow(std::min(1.0, std::abs(delta) / widest[row == 0 ? 0 : 1]), 0.7);
         const auto& hue = delta >= 0 ? c.error : c.accent; // red and blue differ for everyone
-        auto colour = mixed(c.surface, hue, 0.75 * share);
-        for (double s = 0.7; contrast(colour, c.text) < 4.5 && s > 0; s -= 0.05) colour = mixed(c.surface, hue, s * share);
+        auto colour = mixed(c.surface, hue, 0.6 * share);
+        for (double s = 0.58; contrast(colour, c.text) < 4.5 && s > 0; s -= 0.05) colour = mixed(c.surface, hue, s * share);
         cell->setBackground(colour);
         cell->setForeground(c.text);
         cell->setText((delta >= 0 ? QStringLiteral("+") : QString()) + formatFixed(delta, 4));

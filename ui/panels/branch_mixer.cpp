@@ -13,6 +13,7 @@
 #include <QLabel>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QToolButton>
 
 #include <algorithm>
 
@@ -55,8 +56,9 @@ BranchMixer::BranchMixer(QWidget* parent)
     layout->setSpacing(6);
     layout->addLayout(head);
     layout->addWidget(nothing_);
-    layout->addWidget(scroll_, 1);
+    layout->addWidget(scroll_, 1000); // before the empty room below takes any
     layout->addWidget(faders_);
+    layout->addStretch();
 
     connect(reset_, &QPushButton::clicked, this, &BranchMixer::reset);
     connect(faders_, &MixFaders::moved, this, [this](int branch, double weight) {
@@ -197,14 +199,14 @@ void BranchMixer::build()
     }
     for (int row = 0; row <= int(cells_.size()) && !cells_.empty(); ++row) {
         const auto place = row == 0 ? tr("all layers") : tr("layer %1").arg(row);
-        auto* head = new QPushButton(row == 0 ? tr("All") : QStringLiteral("L%1").arg(row), body_);
+        auto* head = new QToolButton(body_);
+        head->setText(row == 0 ? tr("All") : QStringLiteral("L%1").arg(row));
         head->setObjectName(row == 0 ? QStringLiteral("mixRow_all") : QStringLiteral("mixRow_%1").arg(row));
         head->setCheckable(true);
-        setRole(head, "flat");
-        head->setMinimumWidth(40);
+        head->setMinimumWidth(38);
         head->setToolTip(tr("The faders below set the weights in %1. Ctrl+click or Shift+click selects several layers.").arg(place));
         head->setAccessibleName(tr("Select %1 for the faders").arg(place));
-        connect(head, &QPushButton::clicked, this, [this, row] { select(row); });
+        connect(head, &QToolButton::clicked, this, [this, row] { select(row); });
         grid->addWidget(head, row + 1, 0);
         heads_.push_back(head);
         std::vector<MixCell*> cells;
@@ -233,13 +235,14 @@ void BranchMixer::build()
     faders_->setBranches(branches_);
     const int shownRows = std::min(int(cells_.size()) + 2, 7);
     scroll_->setMinimumHeight(any ? shownRows * (fontMetrics().height() + 11) : 0);
+    scroll_->setMaximumHeight(any ? std::max(scroll_->minimumHeight(), body_->sizeHint().height() + 4) : 0);
     refresh();
 }
 
 void BranchMixer::refresh()
 {
     const auto count = changes().size();
-    badge_->setText(count == 0 ? QString() : tr("%n change(s)", nullptr, int(count)));
+    badge_->setText(count == 0 ? QString() : count == 1 ? tr("1 change") : tr("%1 changes").arg(count));
     reset_->setEnabled(count > 0);
     if (cells_.empty()) return;
 

@@ -14,6 +14,7 @@ class QGridLayout;
 class QLabel;
 class QPushButton;
 class QScrollArea;
+class QToolButton;
 
 namespace pha::ui {
 
@@ -72,7 +73,7 @@ private:
     QLabel* nothing_;
     QScrollArea* scroll_;
     QWidget* body_ = nullptr;
-    std::vector<QPushButton*> heads_; ///< by row
+    std::vector<QToolButton*> heads_; ///< by row
     std::vector<std::vector<MixCell*>> buttons_; ///< by row, by branch
     MixFaders* faders_;
 };

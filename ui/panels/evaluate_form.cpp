@@ -34,7 +34,7 @@ EvaluateForm::EvaluateForm(QWidget* parent)
         box->setSingleStep(step);
         box->setSpecialValueText(zero);
         box->setGroupSeparatorShown(true);
-        box->setLocale(QLocale::c());
+        box->setLocale(QLocale(QLocale::English, QLocale::UnitedStates));
         box->setToolTip(tip);
     };
     number(context_, "evaluateContext", 1 << 20, 64, tr("as trained"), tr("Tokens in a window. 0: the run's own context length."));

@@ -37,28 +37,28 @@ public:
         connect(v.run, &QPushButton::clicked, q, &EvaluatePanel::run);
         connect(v.stop, &QPushButton::clicked, q, &EvaluatePanel::stop);
         connect(v.ablate, &QPushButton::clicked, q, &EvaluatePanel::runAblation);
-        connect(v.copy, &QPushButton::clicked, q, [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
-        connect(v.csv, &QPushButton::clicked, q, [this] { save(v.model->csv()); });
-        connect(v.ablationCsv, &QPushButton::clicked, q, [this] { save(v.ablation->csv()); });
-        connect(v.forget, &QPushButton::clicked, q, [this] {
+        connect(v.copy, &QPushButton::clicked, &guard, [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
+        connect(v.csv, &QPushButton::clicked, &guard, [this] { save(v.model->csv()); });
+        connect(v.ablationCsv, &QPushButton::clicked, &guard, [this] { save(v.ablation->csv()); });
+        connect(v.forget, &QPushButton::clicked, &guard, [this] {
             v.model->clear();
             showResults();
         });
-        connect(v.form->weights(), &QComboBox::currentIndexChanged, q, [this] { v.mixer->setLearned(v.form->weights()->mixing()); });
-        connect(v.table->selectionModel(), &QItemSelectionModel::currentRowChanged, q, [this] { showRow(); });
-        connect(&worker, &ModelWorker::busyChanged, q, [this] { showState(); });
-        connect(&worker, &ModelWorker::weightsReady, q, [this](const WeightsInfo& w) {
+        connect(v.form->weights(), &QComboBox::currentIndexChanged, &guard, [this] { v.mixer->setLearned(v.form->weights()->mixing()); });
+        connect(v.table->selectionModel(), &QItemSelectionModel::currentRowChanged, &guard, [this] { showRow(); });
+        connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
+        connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
             weights = w;
             v.showMessage(tr("Using the %1.").arg(describeWeights(w)) + (w.note.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(w.note)), "small");
         });
-        connect(&worker, &ModelWorker::progress, q, [this](const ProgressEvent& e) { showProgress(e); });
-        connect(&worker, &ModelWorker::inspected, q, [this](const ModelReport& report) {
+        connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { showProgress(e); });
+        connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
             const auto shape = mixShape(report.mixing);
             setShape(shape);
             v.mixer->setLearned(report.mixing);
         });
-        connect(&worker, &ModelWorker::evaluated, q, [this](int index, const Evaluation& e) { receive(index, e); });
-        connect(&worker, &ModelWorker::failed, q, [this](const QString& text) { v.showMessage(text, "error"); });
+        connect(&worker, &ModelWorker::evaluated, &guard, [this](int index, const Evaluation& e) { receive(index, e); });
+        connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
     }
 
     void setShape(const MixShape& shape)
@@ -78,8 +78,8 @@ public:
         v.model->setRun(s ? fromPath(s->directory()) : QString());
         v.showMessage({}, "small");
         if (s) {
-            connect(s, &RunSession::changed, q, [this] { update(); });
-            connect(s, &RunSession::stateChanged, q, [this] { showState(); });
+            connect(s, &RunSession::changed, &guard, [this] { update(); });
+            connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
         }
         update();
         showResults();
@@ -166,6 +166,8 @@ public:
         for (auto* b : { v.copy, v.csv, v.forget }) b->setEnabled(any);
         if (any) {
             v.table->resizeColumnsToContents();
+            const int widest = v.table->fontMetrics().averageCharWidth() * 34;
+            if (v.table->columnWidth(EvaluationsModel::Note) > widest) v.table->setColumnWidth(EvaluationsModel::Note, widest);
             if (!v.table->currentIndex().isValid()) v.table->setCurrentIndex(v.sorted->index(0, 0));
         }
         showRow();
@@ -197,6 +199,7 @@ public:
     }
 
     EvaluatePanel* q;
+    QObject guard; ///< what connections to this object live as long as
     EvaluateView v;
     QPointer<RunSession> session;
     std::size_t mixingSeen = 0;
@@ -213,8 +216,8 @@ EvaluatePanel::EvaluatePanel(QWidget* parent, std::function<Engine&()> engine)
     , askForFile([](QWidget* over) {
         return QFileDialog::getSaveFileName(over, tr("Export"), QStringLiteral("evaluations.csv"), tr("CSV files (*.csv)"));
     })
-    , d_(std::make_unique<Private>(this, std::move(engine)))
 {
+    d_ = std::make_unique<Private>(this, std::move(engine)); // not earlier: building it sends events here
     setObjectName(QStringLiteral("evaluatePanel"));
     setAccessibleName(tr("Evaluation"));
     d_->follow(nullptr);
@@ -225,7 +228,7 @@ EvaluatePanel::~EvaluatePanel() = default;
 void EvaluatePanel::setSession(RunSession* session)
 {
     if (session == d_->session && session) return;
-    if (d_->session) disconnect(d_->session, nullptr, this, nullptr);
+    if (d_->session) disconnect(d_->session, nullptr, &d_->guard, nullptr);
     d_->worker.release();
     d_->follow(session);
 }

@@ -230,6 +230,7 @@ QWidget* EvaluateView::buildAnalysis(QWidget* panel)
     split->addWidget(right);
     split->setStretchFactor(0, 3);
     split->setStretchFactor(1, 2);
+    split->setSizes({ 560, 400 });
     return split;
 }
 

@@ -21,27 +21,34 @@ struct Heading {
 #define PHA_TEXT(text) QT_TRANSLATE_NOOP("pha::ui::EvaluationsModel", text)
 constexpr Heading headings[EvaluationsModel::ColumnCount] = {
     { "step", PHA_TEXT("Step"), PHA_TEXT("Updates that the weights have seen.") },
-    { "weights", PHA_TEXT("Weights"), PHA_TEXT("Copied from the running training, or read from a checkpoint.") },
     { "split", PHA_TEXT("Split"), PHA_TEXT("Part of the corpus that was scored.") },
-    { "context", PHA_TEXT("Context"), PHA_TEXT("Tokens in a window.") },
-    { "stride", PHA_TEXT("Stride"), PHA_TEXT("Tokens between the starts of two windows. As large as the context: disjoint windows.") },
-    { "tokens", PHA_TEXT("Tokens"), PHA_TEXT("Scored tokens.") },
     { "nats_per_token", PHA_TEXT("Nats/token"), PHA_TEXT("Mean cross entropy.") },
     { "delta_nats", PHA_TEXT("\u0394 nats"), PHA_TEXT("Change of the cross entropy against the same weights with nothing muted or set. Above zero: worse.") },
     { "perplexity", PHA_TEXT("PPL/token"), PHA_TEXT("Perplexity per token. Depends on the tokenizer.") },
     { "delta_perplexity", PHA_TEXT("\u0394 PPL"), PHA_TEXT("Change of the perplexity per token against the same weights with nothing muted or set.") },
     { "word_perplexity", PHA_TEXT("PPL/word"), PHA_TEXT("Perplexity per word of the original text. Comparable between tokenizers.") },
     { "bits_per_byte", PHA_TEXT("Bits/byte"), PHA_TEXT("Bits per byte of the original text. Comparable between tokenizers.") },
-    { "floor_nats", PHA_TEXT("Floor"), PHA_TEXT("Exact entropy of these tokens under the generator of the corpus: no model can be better.") },
     { "gap_nats", PHA_TEXT("Gap"), PHA_TEXT("Nats per token above the floor.") },
-    { "seconds", PHA_TEXT("Time"), PHA_TEXT("How long the evaluation took.") },
     { "note", PHA_TEXT("Note"), PHA_TEXT("Muted branches and weights that were set.") },
+    { "floor_nats", PHA_TEXT("Floor"), PHA_TEXT("Exact entropy of these tokens under the generator of the corpus: no model can be better.") },
+    { "tokens", PHA_TEXT("Tokens"), PHA_TEXT("Scored tokens.") },
+    { "context", PHA_TEXT("Context"), PHA_TEXT("Tokens in a window.") },
+    { "stride", PHA_TEXT("Stride"), PHA_TEXT("Tokens between the starts of two windows. As large as the context: disjoint windows.") },
+    { "seconds", PHA_TEXT("Time"), PHA_TEXT("How long the evaluation took.") },
+    { "weights", PHA_TEXT("Weights"), PHA_TEXT("Copied from the running training, or read from a checkpoint.") },
 };
 #undef PHA_TEXT
 
 QString signedNumber(double value, int decimals)
 {
     return (value > 0 ? QStringLiteral("+") : QString()) + formatFixed(value, decimals);
+}
+
+int alignment(int column)
+{
+    using Model = EvaluationsModel;
+    const bool words = column == Model::Weights || column == Model::SplitName || column == Model::Note;
+    return int(Qt::AlignVCenter) | int(words ? Qt::AlignLeft : Qt::AlignRight);
 }
 
 bool sameMix(const std::vector<MixOverride>& a, const std::vector<MixOverride>& b)
@@ -165,8 +172,7 @@ QVariant EvaluationsModel::data(const QModelIndex& index, int role) const
     switch (role) {
     case Qt::DisplayRole: return text(row, column);
     case SortRole: return value(row, column);
-    case Qt::TextAlignmentRole:
-        return QVariant::fromValue(Qt::Alignment(Qt::AlignVCenter | (column == Weights || column == SplitName || column == Note ? Qt::AlignLeft : Qt::AlignRight)));
+    case Qt::TextAlignmentRole: return alignment(column);
     case Qt::ToolTipRole:
         return plainToolTip(tr("%1, tokenizer %2, %3").arg(fromUtf8(row.evaluation.data), fromUtf8(row.evaluation.tokenizer), describeWeights(row.weights)));
     case Qt::ForegroundRole: {
@@ -184,7 +190,7 @@ QVariant EvaluationsModel::headerData(int section, Qt::Orientation orientation, 
     if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
     if (role == Qt::DisplayRole) return tr(headings[section].name);
     if (role == Qt::ToolTipRole) return tr(headings[section].tip);
-    if (role == Qt::TextAlignmentRole) return data(index(0, section), role).isValid() ? data(index(0, section), role) : QVariant();
+    if (role == Qt::TextAlignmentRole) return alignment(section);
     return {};
 }
 

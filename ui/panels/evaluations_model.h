@@ -25,8 +25,8 @@ class EvaluationsModel : public QAbstractTableModel {
     Q_OBJECT
 
 public:
-    enum Column { Step, Weights, SplitName, Context, Stride, Tokens, Nats, DeltaNats, Perplexity, DeltaPerplexity, WordPerplexity,
-        BitsPerByte, Floor, Gap, Seconds, Note, ColumnCount };
+    enum Column { Step, SplitName, Nats, DeltaNats, Perplexity, DeltaPerplexity, WordPerplexity, BitsPerByte, Gap, Note, Floor,
+        Tokens, Context, Stride, Seconds, Weights, ColumnCount }; ///< what one looks for first comes first
     static constexpr int SortRole = Qt::UserRole; ///< numbers as numbers
 
     using QAbstractTableModel::QAbstractTableModel;

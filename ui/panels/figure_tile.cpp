@@ -17,7 +17,7 @@ FigureTile::FigureTile(const QString& title, const QString& tip, QWidget* parent
     setRole(this, "card");
     auto* heading = new QLabel(title, this);
     setRole(heading, "small");
-    setRole(value_, "title");
+    setRole(value_, "hero");
     setRole(detail_, "small");
     value_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     detail_->setTextFormat(Qt::PlainText);

@@ -24,13 +24,18 @@ constexpr int sliderSteps = 100; // per unit of weight
 MixFaders::MixFaders(QWidget* parent)
     : QWidget(parent)
     , place_(new QLabel(this))
+    , heading_(new QLabel(tr("learned"), this))
     , grid_(new QGridLayout)
 {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(4);
     setRole(place_, "muted");
-    layout->addWidget(place_);
+    setRole(heading_, "small");
+    auto* head = new QHBoxLayout;
+    head->addWidget(place_, 1);
+    head->addWidget(heading_);
+    layout->addLayout(head);
     grid_->setHorizontalSpacing(8);
     grid_->setVerticalSpacing(3);
     layout->addLayout(grid_);
@@ -68,7 +73,8 @@ void MixFaders::setBranches(const QStringList& branches)
         row.number->setAccessibleName(tr("Weight of %1").arg(label));
         row.name->setBuddy(row.number);
         setRole(row.learned, "small");
-        row.learned->setMinimumWidth(row.learned->fontMetrics().horizontalAdvance(tr("learned %1").arg(QStringLiteral("0.00-0.00"))));
+        row.learned->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+        row.learned->setMinimumWidth(row.learned->fontMetrics().horizontalAdvance(QStringLiteral("0.00-0.00")));
         grid_->addWidget(row.name, i, 0);
         grid_->addWidget(row.slider, i, 1);
         grid_->addWidget(row.number, i, 2);
@@ -95,7 +101,8 @@ void MixFaders::setValues(const QString& place, const std::vector<Value>& values
         f.setBold(changed);
         row.number->setFont(f);
         const auto a = formatFixed(low, 2), b = formatFixed(high, 2);
-        row.learned->setText(low < 0 ? tr("not known yet") : tr("learned %1").arg(a == b ? a : a + QChar(0x2013) + b));
+        row.learned->setToolTip(tr("The weight that the network has learned"));
+        row.learned->setText(low < 0 ? QStringLiteral("\u2013") : a == b ? a : a + QChar(0x2013) + b);
     }
 }
 

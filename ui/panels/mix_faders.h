@@ -39,7 +39,7 @@ private:
         QDoubleSpinBox* number;
         QLabel* learned;
     };
-    QLabel* place_;
+    QLabel *place_, *heading_;
     QGridLayout* grid_;
     QStringList branches_;
     std::vector<Row> rows_;

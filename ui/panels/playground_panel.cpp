@@ -53,64 +53,64 @@ public:
     {
         connect(v.generate, &QPushButton::clicked, q, &PlaygroundPanel::generate);
         connect(v.stop, &QPushButton::clicked, q, &PlaygroundPanel::stop);
-        connect(v.carryOn, &QPushButton::clicked, q, [this] { regrow(int(v.text->tokens().size()), nullptr); });
+        connect(v.carryOn, &QPushButton::clicked, &guard, [this] { regrow(int(v.text->tokens().size()), nullptr); });
         connect(v.undo, &QPushButton::clicked, q, &PlaygroundPanel::undo);
         connect(v.redo, &QPushButton::clicked, q, &PlaygroundPanel::redo);
-        connect(v.copy, &QPushButton::clicked, q, [this] { QGuiApplication::clipboard()->setText(v.text->text()); });
-        connect(v.tint, &QComboBox::currentIndexChanged, q, [this](int index) {
+        connect(v.copy, &QPushButton::clicked, &guard, [this] { QGuiApplication::clipboard()->setText(v.text->text()); });
+        connect(v.tint, &QComboBox::currentIndexChanged, &guard, [this](int index) {
             v.text->setTint(TintMode(index));
             v.legend->refresh();
         });
         connect(&Theme::instance(), &Theme::changed, v.legend, [this] { v.legend->refresh(); });
-        connect(v.promptMenu, &QMenu::aboutToShow, q, [this] { fillPromptMenu(); });
-        connect(v.prompt, &QPlainTextEdit::textChanged, q, [this] {
+        connect(v.promptMenu, &QMenu::aboutToShow, &guard, [this] { fillPromptMenu(); });
+        connect(v.prompt, &QPlainTextEdit::textChanged, &guard, [this] {
             if (v.prompt->toPlainText() != proposed) proposed = QString();
         });
-        connect(v.mixer, &BranchMixer::changed, q, [this] {
+        connect(v.mixer, &BranchMixer::changed, &guard, [this] {
             const auto n = v.mixer->changes().size();
             v.tabs->setTabText(1, n == 0 ? tr("Mixer") : tr("Mixer (%1)").arg(n));
         });
-        connect(v.weights, &QComboBox::currentIndexChanged, q, [this] { v.mixer->setLearned(v.weights->mixing()); });
-        connect(v.history, &QListWidget::itemActivated, q, [this](QListWidgetItem* item) { open(item); });
-        connect(v.history, &QListWidget::itemClicked, q, [this](QListWidgetItem* item) { open(item); });
+        connect(v.weights, &QComboBox::currentIndexChanged, &guard, [this] { v.mixer->setLearned(v.weights->mixing()); });
+        connect(v.history, &QListWidget::itemActivated, &guard, [this](QListWidgetItem* item) { open(item); });
+        connect(v.history, &QListWidget::itemClicked, &guard, [this](QListWidgetItem* item) { open(item); });
 
-        connect(v.text, &TokenView::hovered, q, [this](int index) {
+        connect(v.text, &TokenView::hovered, &guard, [this](int index) {
             if (v.popup->pinned()) return;
             if (index < 0) return hidePopup.start();
             hidePopup.stop();
             showPopup(index);
         });
-        connect(v.text, &TokenView::chosen, q, [this](int index, bool byKeyboard) {
+        connect(v.text, &TokenView::chosen, &guard, [this](int index, bool byKeyboard) {
             hidePopup.stop();
             v.popup->setPinned(true, false);
             showPopup(index);
             v.popup->setPinned(true, byKeyboard);
         });
-        connect(v.text, &TokenView::currentChanged, q, [this](int index) {
+        connect(v.text, &TokenView::currentChanged, &guard, [this](int index) {
             if (v.popup->pinned()) v.popup->dismiss();
             describe(index);
         });
         connect(&hidePopup, &QTimer::timeout, v.popup, &TokenPopup::dismiss);
         connect(v.popup, &TokenPopup::entered, &hidePopup, &QTimer::stop);
-        connect(v.popup, &TokenPopup::left, q, [this] {
+        connect(v.popup, &TokenPopup::left, &guard, [this] {
             if (!v.popup->pinned()) hidePopup.start();
         });
-        connect(v.popup, &TokenPopup::dismissed, q, [this](bool hadFocus) {
+        connect(v.popup, &TokenPopup::dismissed, &guard, [this](bool hadFocus) {
             if (hadFocus) v.text->setFocus(Qt::OtherFocusReason);
         });
-        connect(v.popup, &TokenPopup::chosen, q, [this](int index, const TokenAlternative& alternative) { regrow(index, &alternative); });
+        connect(v.popup, &TokenPopup::chosen, &guard, [this](int index, const TokenAlternative& alternative) { regrow(index, &alternative); });
     }
 
     void connectWorker()
     {
-        connect(&worker, &ModelWorker::busyChanged, q, [this] { showState(); });
-        connect(&worker, &ModelWorker::weightsReady, q, [this](const WeightsInfo& weights) {
+        connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
+        connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& weights) {
             if (const auto w = history.current()) w->weights = weights;
             v.showMessage(weights.note, "warning");
         });
-        connect(&worker, &ModelWorker::progress, q, [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
-        connect(&worker, &ModelWorker::tokens, q, [this](const QVector<GeneratedToken>& batch) { receive(batch); });
-        connect(&worker, &ModelWorker::generated, q, [this](const Generation& g) {
+        connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
+        connect(&worker, &ModelWorker::tokens, &guard, [this](const QVector<GeneratedToken>& batch) { receive(batch); });
+        connect(&worker, &ModelWorker::generated, &guard, [this](const Generation& g) {
             if (!writing) return;
             auto& w = *history.current();
             w.figures = g;
@@ -119,11 +119,11 @@ public:
             if (!g.note.empty()) v.showMessage(fromUtf8(g.note), "warning");
             finish();
         });
-        connect(&worker, &ModelWorker::failed, q, [this](const QString& text) {
+        connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) {
             finish();
             v.showMessage(text, "error");
         });
-        connect(&worker, &ModelWorker::inspected, q, [this](const ModelReport& report) {
+        connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
             const auto shape = mixShape(report.mixing);
             v.mixer->setShape(shape.layers, shape.branches);
             v.mixer->setLearned(report.mixing);
@@ -139,8 +139,8 @@ public:
         v.mixer->setShape(shape.layers, shape.branches);
         v.weights->setSession(s);
         if (s) {
-            connect(s, &RunSession::changed, q, [this] { update(); });
-            connect(s, &RunSession::stateChanged, q, [this] { showState(); });
+            connect(s, &RunSession::changed, &guard, [this] { update(); });
+            connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
         }
         update();
         showState();
@@ -394,6 +394,7 @@ public:
     }
 
     PlaygroundPanel* q;
+    QObject guard; ///< what connections to this object live as long as
     PlaygroundView v;
     QPointer<RunSession> session;
     std::size_t mixingSeen = 0;
@@ -408,8 +409,8 @@ public:
 
 PlaygroundPanel::PlaygroundPanel(QWidget* parent, std::function<Engine&()> engine)
     : QWidget(parent)
-    , d_(std::make_unique<Private>(this, std::move(engine)))
 {
+    d_ = std::make_unique<Private>(this, std::move(engine)); // not earlier: building it sends events here
     setObjectName(QStringLiteral("playgroundPanel"));
     setAccessibleName(tr("Playground"));
     d_->follow(nullptr);
@@ -420,7 +421,7 @@ PlaygroundPanel::~PlaygroundPanel() = default;
 void PlaygroundPanel::setSession(RunSession* session)
 {
     if (session == d_->session && session) return;
-    if (d_->session) disconnect(d_->session, nullptr, this, nullptr);
+    if (d_->session) disconnect(d_->session, nullptr, &d_->guard, nullptr);
     d_->worker.release();
     d_->finish();
     d_->follow(session);

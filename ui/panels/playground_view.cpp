@@ -88,7 +88,9 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
     auto* head = new QHBoxLayout;
     prompts = button(frame, "playgroundPrompts", tr("&Earlier prompts"), {}, tr("Prompts that were used before, newest first."), "flat");
     promptMenu = new QMenu(prompts);
-    prompts->setMenu(promptMenu);
+    prompts->setIcon(icon(QStringLiteral("chevron-down")));
+    prompts->setLayoutDirection(Qt::RightToLeft); // the icon last
+    QObject::connect(prompts, &QPushButton::clicked, promptMenu, [this] { promptMenu->popup(prompts->mapToGlobal(prompts->rect().bottomLeft())); });
     weights = new WeightsBox(frame);
     weights->setObjectName(QStringLiteral("playgroundWeights"));
     head->addWidget(label(frame, tr("Prompt"), "heading"));
@@ -205,10 +207,22 @@ QWidget* PlaygroundView::buildSide(QWidget* panel)
     history->setSpacing(1);
     page(sampling, tr("Sampling"), tr("How tokens are drawn"), 0);
     page(mixer, tr("Mixer"), tr("Mute branches and set their weights for the next text"), 1);
-    page(history, tr("History"), tr("Texts written so far"), 1);
     layout->addWidget(tabs);
-    frame->setMinimumWidth(316);
-    return frame;
+
+    auto* column = new QSplitter(Qt::Vertical, panel);
+    column->setObjectName(QStringLiteral("playgroundSideSplitter"));
+    column->setChildrenCollapsible(false);
+    column->setHandleWidth(10);
+    column->addWidget(frame);
+    auto* past = new QFrame(panel);
+    layout = card(past);
+    layout->addWidget(label(past, tr("Texts so far"), "heading"));
+    layout->addWidget(history, 1);
+    column->addWidget(past);
+    column->setStretchFactor(0, 3);
+    column->setStretchFactor(1, 2);
+    column->setMinimumWidth(316);
+    return column;
 }
 
 void PlaygroundView::showMessage(const QString& what, const char* role)

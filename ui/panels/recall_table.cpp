@@ -10,15 +10,16 @@
 namespace pha::ui {
 
 RecallTable::RecallTable(QWidget* parent)
-    : QTableWidget(0, 3, parent)
+    : QTableWidget(0, 4, parent)
 {
     styleTable(this);
     makeCopyable(this);
-    setHorizontalHeaderLabels({ tr("Words ago"), tr("Questions"), tr("Recalled") });
+    setHorizontalHeaderLabels({ tr("Words ago"), tr("Questions"), tr("Recalled"), QString() });
     horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    horizontalHeader()->setSectionResizeMode(2, QHeaderView::Stretch);
-    horizontalHeaderItem(2)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    setItemDelegateForColumn(2, new BarDelegate(this));
+    horizontalHeader()->setSectionResizeMode(3, QHeaderView::Stretch);
+    for (const int column : { 1, 2 }) horizontalHeaderItem(column)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    horizontalHeaderItem(0)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    setItemDelegateForColumn(3, new BarDelegate(this));
     setAccessibleName(tr("Recall by distance"));
     setToolTip(tr("Share of facts that the network recalls, by how many words ago they were stated. The dotted tick is the chance of a guess."));
     connect(&Theme::instance(), &Theme::changed, viewport(), qOverload<>(&QWidget::update));
@@ -36,12 +37,15 @@ void RecallTable::setRecall(const RecallEvent& recall)
         auto* count = new QTableWidgetItem(formatCount(bin.count));
         auto* accuracy = new QTableWidgetItem(bin.count > 0 ? formatPercent(share) : tr("none"));
         count->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
-        accuracy->setData(BarDelegate::Share, share);
-        accuracy->setData(BarDelegate::Mark, bin.chance);
-        accuracy->setToolTip(tr("%1 of %2 recalled; a guess has a chance of %3").arg(formatCount(bin.correct), formatCount(bin.count), formatPercent(bin.chance)));
+        accuracy->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+        auto* bar = new QTableWidgetItem;
+        bar->setData(BarDelegate::Share, share);
+        bar->setData(BarDelegate::Mark, bin.chance);
+        bar->setToolTip(tr("%1 of %2 recalled; a guess has a chance of %3").arg(formatCount(bin.correct), formatCount(bin.count), formatPercent(bin.chance)));
         setItem(r, 0, distance);
         setItem(r, 1, count);
         setItem(r, 2, accuracy);
+        setItem(r, 3, bar);
     }
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/sampling_form.h"
 
-#include "ui/icons.h"
 #include "ui/theme.h"
 
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QFormLayout>
+#include <QHBoxLayout>
 #include <QPushButton>
 #include <QRandomGenerator>
 #include <QSignalBlocker>
@@ -54,8 +54,10 @@ SamplingForm::SamplingForm(QWidget* parent)
         field->setObjectName(QLatin1String(name));
         field->setToolTip(tip);
         field->setAccessibleName(QString(label).remove(QLatin1Char('&')));
-        field->setLocale(QLocale::c());
+        field->setLocale(QLocale(QLocale::English, QLocale::UnitedStates));
         form->addRow(label, field);
+        // A label with a shortcut is drawn a little wider than it says.
+        if (auto* name = form->labelForField(field)) name->setMinimumWidth(name->sizeHint().width() + 4);
     };
     preset_->addItem(tr("Custom"));
     for (const auto& p : presets) preset_->addItem(tr(p.name));
@@ -88,8 +90,12 @@ SamplingForm::SamplingForm(QWidget* parent)
     reset->setObjectName(QStringLiteral("samplingReset"));
     reset->setAccessibleName(tr("Reset the sampling settings"));
     reset->setToolTip(tr("Back to the settings that the program starts with."));
-    form->addRow(QString(), newSeed_);
-    form->addRow(QString(), reset);
+    reset->setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
+    setRole(reset, "flat");
+    auto* last = new QHBoxLayout;
+    last->addWidget(newSeed_, 1);
+    last->addWidget(reset);
+    form->addRow(last);
 
     connect(reset, &QPushButton::clicked, this, &SamplingForm::reset);
     connect(preset_, &QComboBox::activated, this, [this](int index) {

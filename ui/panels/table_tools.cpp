@@ -80,6 +80,7 @@ void styleTable(QTableView* table)
     table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     table->setSelectionBehavior(QAbstractItemView::SelectRows);
     table->setShowGrid(false);
+    table->setItemDelegate(new CellDelegate(table));
     table->setWordWrap(false);
     table->setTabKeyNavigation(false);
     table->verticalHeader()->hide();
@@ -103,15 +104,55 @@ double contrast(const QColor& a, const QColor& b)
     return (std::max(la, lb) + 0.05) / (std::min(la, lb) + 0.05);
 }
 
+namespace {
+
+constexpr int cellPadding = 7; // of the headings in the style sheet, so that columns line up
+
+void paintSelection(QPainter& painter, const QStyleOptionViewItem& option)
+{
+    const auto& c = Theme::instance().colours();
+    if (option.state & QStyle::State_Selected) painter.fillRect(option.rect, mixed(c.surface, c.accent, c.dark ? 0.24 : 0.13));
+}
+
+} // namespace
+
+void CellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
+{
+    const auto& c = Theme::instance().colours();
+    painter->save();
+    painter->setRenderHint(QPainter::Antialiasing);
+    paintSelection(*painter, option);
+    const auto box = QRectF(option.rect);
+    if (const auto fill = index.data(Qt::BackgroundRole).value<QBrush>(); fill.style() != Qt::NoBrush) {
+        painter->setPen(Qt::NoPen);
+        if (option.state & QStyle::State_Selected) painter->setPen(QPen(c.accent, 2));
+        painter->setBrush(fill);
+        painter->drawRoundedRect(box.adjusted(1.5, 1.5, -1.5, -1.5), 4, 4);
+    }
+    const auto colour = index.data(Qt::ForegroundRole).value<QBrush>();
+    painter->setPen(colour.style() == Qt::NoBrush ? c.text : colour.color());
+    const auto font = index.data(Qt::FontRole);
+    painter->setFont(font.isValid() ? font.value<QFont>() : option.font);
+    const auto given = index.data(Qt::TextAlignmentRole);
+    const auto alignment = given.isValid() ? Qt::Alignment::fromInt(given.toInt()) : Qt::Alignment(Qt::AlignLeft | Qt::AlignVCenter);
+    const auto inner = box.adjusted(cellPadding, 0, -cellPadding, 0);
+    painter->drawText(inner, int(alignment), painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, int(inner.width()) + 1));
+    painter->restore();
+}
+
+QSize CellDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const
+{
+    return { option.fontMetrics.horizontalAdvance(index.data().toString()) + 2 * cellPadding + 2, option.fontMetrics.height() + 9 };
+}
+
 void BarDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
 {
     const auto& c = Theme::instance().colours();
     const auto branch = index.data(Branch).toString();
     const auto colour = branch.isEmpty() ? c.accent : c.branch(branch);
-    const bool chosen = option.state & QStyle::State_Selected;
     painter->save();
     painter->setRenderHint(QPainter::Antialiasing);
-    if (chosen) painter->fillRect(option.rect, mixed(c.surface, c.accent, c.dark ? 0.24 : 0.13));
+    paintSelection(*painter, option);
     const auto box = QRectF(option.rect).adjusted(4, 3, -4, -3);
     const double share = std::clamp(index.data(Share).toDouble(), 0.0, 1.0);
     painter->setPen(Qt::NoPen);

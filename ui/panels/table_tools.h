@@ -20,6 +20,16 @@ QColor mixed(const QColor& under, const QColor& over, double share);
 /// Contrast of two opaque colours as WCAG defines it, 1 to 21.
 double contrast(const QColor& a, const QColor& b);
 
+/// Plain cells: text colours stay when a row is selected, and coloured cells are tiles.
+class CellDelegate : public QStyledItemDelegate {
+    Q_OBJECT
+
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+};
+
 /// A cell with a bar behind its text.
 class BarDelegate : public QStyledItemDelegate {
     Q_OBJECT

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/cache.h"
+
+#include "engine/base/error.h"
+#include "engine/base/sha256.h"
+#include "engine/data/tokenizer_model.h"
+#include "engine/run/atomic_file.h"
+
+#include <cstdlib>
+
+namespace pha {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t digestLength = 64;
+constexpr std::int64_t maxCached = (std::int64_t(32) << 20) + std::int64_t(digestLength);
+
+/// A model that this program has written: its digest, then itself. Null if it is absent or damaged.
+std::shared_ptr<const Tokenizer> readCached(const fs::path& file)
+{
+    try {
+        std::error_code unreadable;
+        if (!fs::exists(file, unreadable)) return nullptr;
+        const auto content = readFile(file, maxCached);
+        if (content.size() <= digestLength) return nullptr;
+        auto model = content.substr(digestLength);
+        const auto digest = sha256Hex(model);
+        if (content.compare(0, digestLength, digest) != 0) return nullptr;
+        trustTokenizer(digest);
+        return Tokenizer::fromModel(std::move(model), file.string());
+    } catch (const Error&) {
+        return nullptr;
+    }
+}
+
+} // namespace
+
+fs::path cacheFolder()
+{
+    const auto absolute = [](const char* value) { return value && value[0] == '/' ? fs::path(value) : fs::path(); };
+    auto base = absolute(std::getenv("XDG_CACHE_HOME"));
+    if (base.empty()) {
+        base = absolute(std::getenv("HOME"));
+        if (base.empty()) return {};
+        base /= ".cache";
+    }
+    const auto folder = base / "pha-studio";
+    std::error_code problem;
+    fs::create_directories(folder, problem);
+    return problem ? fs::path() : folder;
+}
+
+std::shared_ptr<const Tokenizer> cachedTokenizer(const std::string& key, std::int64_t size,
+    const std::function<std::string()>& sample, EventSink& progress, const std::stop_token& stop)
+{
+    const auto folder = cacheFolder();
+    const auto file = folder / ("tokenizer-" + key + "-" + std::to_string(size) + ".model");
+    if (!folder.empty())
+        if (auto cached = readCached(file)) return cached;
+    std::shared_ptr<const Tokenizer> trained = Tokenizer::train(sample(), size, progress, stop);
+    if (!folder.empty()) {
+        try {
+            writeFileAtomically(file, trained->fingerprint() + trained->model());
+        } catch (const IoError&) {
+            // A full or read-only disk costs the next start a second, no more.
+        }
+    }
+    return trained;
+}
+
+} // namespace pha

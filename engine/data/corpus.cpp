@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/corpus.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/data/corpus_kinds.h"
+
+#include <algorithm>
+
+namespace pha {
+
+namespace fs = std::filesystem;
+
+const std::vector<BuiltinCorpus>& builtinCorpora()
+{
+    static const auto& corpora = *new std::vector<BuiltinCorpus> {
+        { "stories", "Simple English narratives written by a grammar. Facts are asked for later, and the entropy floor is exact." },
+    };
+    return corpora;
+}
+
+std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress,
+    std::stop_token stop)
+{
+    if (config.data == "stories") return openStories(config, std::move(tokenizer), progress, stop);
+    std::error_code problem;
+    const auto status = fs::status(config.data, problem);
+    if (fs::exists(status)) return openText(config.data, config, std::move(tokenizer), progress, stop);
+    const auto where = config.data.empty() ? std::string("data") : inQuotes(config.data);
+    if (config.data.find_first_of("/.") != std::string::npos)
+        throw DataError(where, "no such file or folder", "check the path, or use the built-in corpus stories");
+    std::vector<std::string> names;
+    for (const auto& corpus : builtinCorpora()) names.push_back(corpus.name);
+    throw DataError(where, "neither a built-in corpus nor a file",
+        "did you mean " + nearestName(config.data, names) + "? Built-in: " + joinList(names) + "; or give the path of a text file");
+}
+
+std::int64_t stateInteger(const Json& state, const std::string& key, std::int64_t most)
+{
+    const auto found = state.is_object() ? state.find(key) : state.end();
+    if (!state.is_object() || found == state.end() || !found->is_number_integer() || *found < 0 || *found > most)
+        throw CheckpointError("data position", "its " + key + " is missing or out of range", "resume from another checkpoint");
+    return found->get<std::int64_t>();
+}
+
+void checkState(const Json& state, const Json& expected)
+{
+    for (const auto& [key, value] : expected.items()) {
+        const bool same = state.is_object() && state.contains(key) && state[key] == value;
+        if (!same)
+            throw CheckpointError("data position", "it was saved for another " + key,
+                "resume with the data, batch size, context and seed of the run");
+    }
+}
+
+} // namespace pha

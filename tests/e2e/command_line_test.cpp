@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What can be said without LibTorch: help, lists, and every wrong use of the command line.
+#include "tests/e2e/pha_process.h"
+
+using namespace pha::e2e;
+
+class CommandLineTest : public QObject {
+    Q_OBJECT
+
+private:
+    Home home_;
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        home_.write("broken.json", "{\"layers\": 2");
+        home_.write("list.json", "[]");
+        home_.write("unknown.json", R"({"layres": 2})");
+        home_.write("wrong_type.json", R"({"layers": "many"})");
+        home_.write("out_of_range.json", R"({"training": {"steps": -1}})");
+        home_.write("duplicate.json", R"({"layers": 2, "layers": 3})");
+        home_.write("deep.json", QByteArray(2000, '[') + QByteArray(2000, ']'));
+        home_.write("empty.txt", "");
+        home_.write("empty.json", "");
+    }
+
+    void helpOfEveryCommandHasAnExample_data()
+    {
+        QTest::addColumn<QStringList>("command");
+        for (const auto* name :
+            { "train", "eval", "generate", "inspect", "compare", "bench", "logits", "selftest", "presets" })
+            QTest::newRow(name) << QStringList { name };
+        QTest::newRow("data list") << QStringList { "data", "list" };
+        QTest::newRow("data info") << QStringList { "data", "info" };
+    }
+
+    void helpOfEveryCommandHasAnExample()
+    {
+        QFETCH(QStringList, command);
+        const auto result = home_.run(command + QStringList { "--help" });
+        QCOMPARE(result.code, 0);
+        QCOMPARE(result.err, QByteArray());
+        QVERIFY(result.out.contains("Example: pha " + command.join(' ').toUtf8()));
+        QVERIFY(result.out.contains("--json"));
+    }
+
+    void helpListsTheCommands()
+    {
+        const auto result = home_.run({ "--help" });
+        QCOMPARE(result.code, 0);
+        for (const auto* name :
+            { "train", "eval", "generate", "inspect", "compare", "bench", "data", "logits", "selftest", "presets" })
+            QVERIFY2(result.out.contains(name), name);
+    }
+
+    void helpFieldsListsEveryKey()
+    {
+        const auto fields = home_.run({ "train", "--help-fields" });
+        QCOMPARE(fields.code, 0);
+        const auto config = home_.run({ "presets", "pha-tiny", "--json" }).json()["config"].toObject();
+        int keys = 0;
+        for (const auto* group : { "model", "data", "training" })
+            for (const auto& key : config[group].toObject().keys()) {
+                QVERIFY2(fields.out.contains("  " + key.toUtf8() + "\n"), qPrintable(key));
+                ++keys;
+            }
+        QVERIFY(keys > 40);
+    }
+
+    void presetsAreListedWithCounts()
+    {
+        const auto result = home_.run({ "presets", "--json" });
+        QCOMPARE(result.code, 0);
+        QStringList names;
+        for (const auto& value : result.jsonArray()) {
+            const auto preset = value.toObject();
+            names << preset["name"].toString();
+            QVERIFY(preset["parameters"].toDouble() > 100'000);
+            QVERIFY(preset["trainable"].toDouble() <= preset["parameters"].toDouble());
+            QVERIFY(!preset["summary"].toString().isEmpty());
+        }
+        for (const auto* name :
+            { "pha-tiny", "pha-small", "pha-90m", "pha-125m", "pha-180m", "pha-125m-s4d", "pha-lean-tiny" })
+            QVERIFY2(names.contains(name), name);
+        const auto table = home_.run({ "presets" }).out;
+        for (const auto& name : names) QVERIFY(table.contains(name.toUtf8()));
+    }
+
+    void partsOfAPresetSumToItsCount()
+    {
+        const auto preset = home_.run({ "presets", "pha-125m", "--json" }).json();
+        double sum = 0;
+        for (const auto& count : preset["parts"].toObject()) sum += count.toDouble();
+        QCOMPARE(sum, preset["parameters"].toDouble());
+        QVERIFY(home_.run({ "presets", "pha-125m" }).out.contains("mix_mode"));
+    }
+
+    void dataListNamesStories()
+    {
+        const auto names = home_.run({ "data", "list", "--json" }).jsonArray();
+        QVERIFY(!names.isEmpty());
+        QCOMPARE(names.first().toObject()["name"].toString(), "stories");
+    }
+
+    void laterSettingsWin()
+    {
+        const auto file = home_.write("settings.json", R"({"layers": 3, "training": {"steps": 30, "batch_size": 4}})");
+        const auto result = home_.run({ "train", "--preset", "pha-tiny", "--config", file, "--set", "batch_size=5",
+            "--set", "steps=31", "--steps", "32", "--dry-run", "--json" });
+        QCOMPARE(result.code, 0);
+        const auto config = result.json()["config"].toObject();
+        QCOMPARE(config["model"].toObject()["layers"].toInt(), 3);
+        QCOMPARE(config["training"].toObject()["batch_size"].toInt(), 5);
+        QCOMPARE(config["training"].toObject()["steps"].toInt(), 32);
+        QVERIFY(result.json()["parameters"].toDouble() > 0);
+        QVERIFY(result.json()["training_bytes"].toDouble() > 0);
+        QVERIFY2(!QDir(home_.path("share")).exists(), "a dry run creates nothing");
+    }
+
+    void badInput_data()
+    {
+        QTest::addColumn<QStringList>("arguments");
+        QTest::addColumn<QString>("says");
+        const auto train = [](const QStringList& more) {
+            return QStringList { "train", "--preset", "pha-tiny", "--run", "new" } + more;
+        };
+        QTest::newRow("no command") << QStringList {} << "no command";
+        QTest::newRow("unknown command") << QStringList { "trian" } << "trian";
+        QTest::newRow("unknown option") << train({ "--stepz", "3" }) << "--stepz";
+        QTest::newRow("missing value") << train({ "--steps" }) << "--steps";
+        QTest::newRow("no preset") << QStringList { "train" } << "--preset";
+        QTest::newRow("unknown preset") << QStringList { "train", "--preset", "pha-tyni" } << "pha-tiny";
+        QTest::newRow("empty preset") << QStringList { "train", "--preset", "" } << "--preset";
+        QTest::newRow("unknown preset to show") << QStringList { "presets", "nosuch" } << "nosuch";
+        QTest::newRow("unknown key") << train({ "--set", "layrs=2" }) << "layers";
+        QTest::newRow("no equals sign") << train({ "--set", "layers" }) << "KEY=VALUE";
+        QTest::newRow("no key") << train({ "--set", "=2" }) << "KEY=VALUE";
+        QTest::newRow("wrong type") << train({ "--set", "layers=two" }) << "layers";
+        QTest::newRow("fraction for an integer") << train({ "--set", "layers=1.5" }) << "layers";
+        QTest::newRow("empty value") << train({ "--set", "layers=" }) << "layers";
+        QTest::newRow("zero") << train({ "--set", "layers=0" }) << "layers";
+        QTest::newRow("negative") << train({ "--steps", "-1" }) << "steps";
+        QTest::newRow("too large") << train({ "--steps", "99999999999999999999" }) << "steps";
+        QTest::newRow("empty number") << train({ "--steps", "" }) << "steps";
+        QTest::newRow("not a number") << train({ "--set", "learning_rate=nan" }) << "learning_rate";
+        QTest::newRow("infinite") << train({ "--set", "learning_rate=inf" }) << "learning_rate";
+        QTest::newRow("unknown choice") << train({ "--set", "mix_mode=hardmax" }) << "softplus";
+        QTest::newRow("unknown device") << train({ "--device", "tpu" }) << "tpu";
+        QTest::newRow("unknown precision") << train({ "--precision", "fp4" }) << "fp4";
+        QTest::newRow("width and heads") << train({ "--set", "width=30", "--set", "query_heads=4" }) << "width";
+        QTest::newRow("config missing") << train({ "--config", "nosuch.json" }) << "nosuch.json";
+        QTest::newRow("config empty") << train({ "--config", "empty.json" }) << "empty.json";
+        QTest::newRow("config is a folder") << train({ "--config", "." }) << ".";
+        QTest::newRow("config not JSON") << train({ "--config", "broken.json" }) << "broken.json";
+        QTest::newRow("config a list") << train({ "--config", "list.json" }) << "";
+        QTest::newRow("config too deep") << train({ "--config", "deep.json" }) << "";
+        QTest::newRow("config unknown key") << train({ "--config", "unknown.json" }) << "layres";
+        QTest::newRow("config wrong type") << train({ "--config", "wrong_type.json" }) << "layers";
+        QTest::newRow("config out of range") << train({ "--config", "out_of_range.json" }) << "steps";
+        QTest::newRow("config duplicate key") << train({ "--config", "duplicate.json" }) << "layers";
+        QTest::newRow("resume nothing") << QStringList { "train", "--resume", "nosuch" } << "nosuch";
+        QTest::newRow("resume with preset")
+            << QStringList { "train", "--resume", ".", "--preset", "pha-tiny" } << "--preset";
+        QTest::newRow("eval without target") << QStringList { "eval" } << "target";
+        QTest::newRow("eval bad split") << QStringList { "eval", ".", "--split", "half" } << "half";
+        QTest::newRow("eval bad stride") << QStringList { "eval", ".", "--stride", "0" } << "--stride";
+        QTest::newRow("eval bad context") << QStringList { "eval", ".", "--context", "-5" } << "--context";
+        QTest::newRow("eval bad mute") << QStringList { "eval", ".", "--mute", "gss" } << "LAYER:BRANCH";
+        QTest::newRow("eval bad mix") << QStringList { "eval", ".", "--mix", "0:0.5,x,1" } << "--mix";
+        QTest::newRow("eval negative mix") << QStringList { "eval", ".", "--mix", "0:0.5,-1,1" } << "--mix";
+        QTest::newRow("generate without prompt") << QStringList { "generate", "." } << "--prompt";
+        QTest::newRow("generate two prompts")
+            << QStringList { "generate", ".", "--prompt", "a", "--prompt-file", "b" } << "--prompt-file";
+        QTest::newRow("prompt file missing")
+            << QStringList { "generate", ".", "--prompt-file", "nosuch.txt" } << "nosuch.txt";
+        const auto generate = [](const QStringList& more) {
+            return QStringList { "generate", ".", "--prompt", "a" } + more;
+        };
+        QTest::newRow("temperature NaN") << generate({ "--temperature", "nan" }) << "temperature";
+        QTest::newRow("temperature negative") << generate({ "--temperature", "-1" }) << "temperature";
+        QTest::newRow("temperature infinite") << generate({ "--temperature", "inf" }) << "temperature";
+        QTest::newRow("temperature word") << generate({ "--temperature", "warm" }) << "temperature";
+        QTest::newRow("temperature empty") << generate({ "--temperature", "" }) << "temperature";
+        QTest::newRow("top-p above one") << generate({ "--top-p", "1.5" }) << "top";
+        QTest::newRow("top-p zero") << generate({ "--top-p", "0" }) << "top";
+        QTest::newRow("top-k negative") << generate({ "--top-k", "-3" }) << "top";
+        QTest::newRow("penalty zero") << generate({ "--repetition-penalty", "0" }) << "penalty";
+        QTest::newRow("max tokens negative") << generate({ "--max-tokens", "-1" }) << "tokens";
+        QTest::newRow("tokens not numbers")
+            << QStringList { "logits", ".", "--tokens", "5,six", "--out", "l" } << "six";
+        QTest::newRow("tokens empty part")
+            << QStringList { "logits", ".", "--tokens", "5,,6", "--out", "l" } << "--tokens";
+        QTest::newRow("tokens negative") << QStringList { "logits", ".", "--tokens=-5", "--out", "l" } << "--tokens";
+        QTest::newRow("bench preset") << QStringList { "bench", "--presets", "pha-tiny,nosuch" } << "nosuch";
+        QTest::newRow("bench context") << QStringList { "bench", "--contexts", "0" } << "--contexts";
+        QTest::newRow("bench mode") << QStringList { "bench", "--mode", "sleep" } << "sleep";
+        QTest::newRow("compare nothing") << QStringList { "compare", "nosuch" } << "nosuch";
+        QTest::newRow("data unknown") << QStringList { "data", "info", "storeis" } << "stories";
+        QTest::newRow("data empty file") << QStringList { "data", "info", "empty.txt" } << "empty.txt";
+    }
+
+    void badInput()
+    {
+        QFETCH(QStringList, arguments);
+        QFETCH(QString, says);
+        const auto before = tree(home_.path());
+        const auto result = home_.run(arguments);
+        QCOMPARE(result.code, 2);
+        QCOMPARE(result.out, QByteArray());
+        QVERIFY2(isOneErrorLine(result.err), result.err.constData());
+        QVERIFY2(result.err.contains(says.toUtf8()), result.err.constData());
+        QCOMPARE(tree(home_.path()), before);
+    }
+
+    void anOutputThatCannotBeWrittenIsAFailure()
+    {
+        QProcess process;
+        process.setStandardOutputFile("/dev/full");
+        process.start(PHA_BIN_DIR "/pha", { "presets" });
+        const auto result = Home::finish(process);
+        QCOMPARE(result.code, 1);
+        QVERIFY2(isOneErrorLine(result.err), result.err.constData());
+    }
+};
+
+QTEST_GUILESS_MAIN(CommandLineTest)
+#include "command_line_test.moc"

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QByteArray>
+#include <QDir>
+#include <QDirIterator>
+#include <QFile>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QProcess>
+#include <QProcessEnvironment>
+#include <QStringList>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include <csignal>
+#include <memory>
+
+/// `pha` as a user meets it: a process with a home of its own, arguments, streams and an exit code.
+namespace pha::e2e {
+
+struct Result {
+    int code = -1; ///< exit code; 128 + signal if a signal ended it
+    QByteArray out, err;
+    QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
+    QJsonArray jsonArray() const { return QJsonDocument::fromJson(out).array(); }
+    /// One JSON object a line, in order; a line that is none becomes an empty object.
+    QList<QJsonObject> jsonLines() const
+    {
+        QList<QJsonObject> list;
+        for (const auto& line : out.split('\n'))
+            if (!line.isEmpty()) list.append(QJsonDocument::fromJson(line).object());
+        return list;
+    }
+};
+
+class Home {
+public:
+    QString path(const QString& name = {}) const { return name.isEmpty() ? folder_.path() : folder_.filePath(name); }
+    QString write(const QString& name, const QByteArray& content) const
+    {
+        QFile file(path(name));
+        if (!file.open(QIODevice::WriteOnly) || file.write(content) != content.size())
+            qFatal("cannot write %s", qPrintable(name));
+        return path(name);
+    }
+
+    std::unique_ptr<QProcess> start(const QStringList& arguments) const
+    {
+        auto process = std::make_unique<QProcess>();
+        auto environment = QProcessEnvironment::systemEnvironment();
+        environment.insert("HOME", path());
+        environment.insert("XDG_DATA_HOME", path("share"));
+        environment.insert("XDG_CACHE_HOME", path("cache"));
+        environment.insert("XDG_CONFIG_HOME", path("config"));
+        environment.insert("OMP_NUM_THREADS", "1");
+        environment.insert("OPENBLAS_NUM_THREADS", "1");
+        process->setProcessEnvironment(environment);
+        process->setWorkingDirectory(path());
+        process->start(PHA_BIN_DIR "/pha", arguments);
+        if (!process->waitForStarted()) qFatal("pha does not start: %s", qPrintable(process->errorString()));
+        return process;
+    }
+
+    static Result finish(QProcess& process)
+    {
+        if (!process.waitForFinished(120'000)) { // below the limit of Qt Test, so that no process stays behind
+            process.kill();
+            process.waitForFinished();
+            return { -1, "", "pha does not end" };
+        }
+        Result result { process.exitCode(), process.readAllStandardOutput(), process.readAllStandardError() };
+        if (process.exitStatus() == QProcess::CrashExit) result.code = 128 + process.exitCode();
+        return result;
+    }
+
+    Result run(const QStringList& arguments, const QByteArray& input = {}) const
+    {
+        const auto process = start(arguments);
+        process->write(input);
+        process->closeWriteChannel();
+        return finish(*process);
+    }
+
+private:
+    QTemporaryDir folder_;
+};
+
+/// Options of a network and a run so small that an update takes a millisecond.
+inline QStringList smallRun(const QStringList& more = {})
+{
+    QStringList arguments { "train", "--preset", "pha-tiny", "--data", "stories", "--threads", "1", "--precision",
+        "fp32" };
+    for (const auto* setting : { "layers=1", "width=32", "query_heads=2", "gss_expand=32", "gss_width=8", "gss_state=8",
+             "aux_width=16", "main_width=32", "vocab_size=512", "context=32", "batch_size=2", "eval_tokens=256" })
+        arguments << "--set" << setting;
+    return arguments + more;
+}
+
+/// One line `pha: error: WHAT; WHAT TO DO`, nothing else on stderr.
+inline bool isOneErrorLine(const QByteArray& err)
+{
+    return err.startsWith("pha: error: ") && err.count('\n') == 1 && err.endsWith('\n') && err.contains("; ")
+        && !err.contains('\x1b');
+}
+
+inline QByteArray content(const QString& path)
+{
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+/// Objects of a run's metrics.jsonl of one type.
+inline QList<QJsonObject> metrics(const QString& run, const QString& type)
+{
+    QList<QJsonObject> list;
+    for (const auto& line : content(run + "/metrics.jsonl").split('\n'))
+        if (const auto object = QJsonDocument::fromJson(line).object(); object["type"] == type) list.append(object);
+    return list;
+}
+
+/// Names of everything below a folder, hidden things too.
+inline QStringList tree(const QString& folder)
+{
+    QStringList names;
+    QDirIterator it(folder, QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot, QDirIterator::Subdirectories);
+    while (it.hasNext()) names << QDir(folder).relativeFilePath(it.next());
+    names.sort();
+    return names;
+}
+
+} // namespace pha::e2e

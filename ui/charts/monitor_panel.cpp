@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/charts/monitor_panel.h"
+
+#include "ui/charts/monitor_panel_p.h"
+
+#include <QApplication>
+#include <QResizeEvent>
+#include <QVBoxLayout>
+
+#include <algorithm>
+
+namespace pha::ui {
+
+namespace {
+
+/// Updates that one slice of work takes in for each curve: about a millisecond.
+constexpr std::size_t rowsAtOnce = 4096;
+
+} // namespace
+
+MonitorPanel::MonitorPanel(QWidget* parent)
+    : QWidget(parent)
+    , d_(std::make_unique<Private>(this))
+{
+    setObjectName(QStringLiteral("monitorPanel"));
+}
+
+MonitorPanel::~MonitorPanel() = default;
+
+void MonitorPanel::setSessions(const QVector<RunSession*>& shown, RunSession* current) { d_->setSessions(shown, current); }
+
+void MonitorPanel::toggleLogAxis() { d_->setLogarithmic(!d_->toolbar_->logarithmic()); }
+
+void MonitorPanel::cycleXAxis() { d_->toolbar_->setAxis(XAxis((int(d_->toolbar_->settings().axis) + 1) % 3)); }
+
+void MonitorPanel::fitAndFollow() { d_->link_->fitAndFollow(); }
+
+void MonitorPanel::changeSmoothing(double delta)
+{
+    d_->toolbar_->setSmoothing(std::clamp(d_->toolbar_->settings().smoothing + delta, 0., 0.99));
+}
+
+void MonitorPanel::exportImage() { d_->exportChart(); }
+
+void MonitorPanel::showEvent(QShowEvent* event)
+{
+    QWidget::showEvent(event);
+    d_->setVisible(true);
+}
+
+void MonitorPanel::hideEvent(QHideEvent* event)
+{
+    QWidget::hideEvent(event);
+    d_->setVisible(false);
+}
+
+void MonitorPanel::resizeEvent(QResizeEvent* event)
+{
+    QWidget::resizeEvent(event);
+    d_->arrange();
+}
+
+MonitorPanel::Private::Private(MonitorPanel* panel)
+    : toolbar_(new MonitorToolbar)
+    , link_(new PlotLink(this))
+    , q(panel)
+    , header_(new RunHeader)
+    , readout_(new ReadoutStrip)
+    , mixing_(new MixingPanel)
+    , recall_(new RecallChart)
+    , queue_(new RedrawQueue(this))
+{
+    charts_.loss = new TimePlot(QStringLiteral("lossChart"), tr("Loss"), ValueKind::Loss);
+    charts_.throughput = new TimePlot(QStringLiteral("throughputChart"), tr("Tokens/s"), ValueKind::Rate);
+    charts_.memory = new TimePlot(QStringLiteral("memoryChart"), tr("Memory"), ValueKind::Bytes);
+    charts_.learningRate = new TimePlot(QStringLiteral("learningRateChart"), tr("Learning rate"), ValueKind::Scientific);
+    charts_.gradient = new TimePlot(QStringLiteral("gradientChart"), tr("Gradient norm"), ValueKind::Scientific);
+    build();
+    connectSettings();
+    queue_->setWork([this] { return work(); });
+    queue_->setPaused(true);
+    describe();
+}
+
+void MonitorPanel::Private::build()
+{
+    charts_.loss->setRightMargin(tr("unigram %1").arg(QStringLiteral("00.00")));
+    charts_.throughput->setFromZero(true);
+    charts_.memory->setFromZero(true);
+    charts_.learningRate->setFromZero(true);
+    charts_.gradient->setFromZero(true);
+    auto* smallBox = new QWidget;
+    small_ = new QGridLayout(smallBox);
+    small_->setContentsMargins(0, 0, 0, 0);
+    small_->setSpacing(6);
+    for (auto* chart : charts_.all()) {
+        link_->add(chart);
+        chart->setRedrawQueue(queue_);
+        connect(chart, &TimePlot::curveClicked, this, [this](int owner) {
+            if (owner >= 0 && owner < shown_.size()) Q_EMIT q->runClicked(shown_[owner]);
+        });
+        if (chart != charts_.loss) chart->setMinimumSize(140, 92);
+    }
+    charts_.loss->setMinimumSize(240, 150);
+    link_->add(mixing_->trajectories());
+    mixing_->trajectories()->setRedrawQueue(queue_);
+    recall_->setRedrawQueue(queue_);
+    recall_->setMinimumHeight(120);
+    recall_->hide();
+
+    rows_ = new QSplitter(Qt::Vertical);
+    rows_->setObjectName(QStringLiteral("chartRows"));
+    rows_->addWidget(charts_.loss);
+    rows_->addWidget(smallBox);
+    rows_->setStretchFactor(0, 3);
+    rows_->setStretchFactor(1, 1);
+    side_ = new QSplitter(Qt::Vertical);
+    side_->setObjectName(QStringLiteral("sideRows"));
+    side_->addWidget(mixing_);
+    side_->addWidget(recall_);
+    side_->setStretchFactor(0, 3);
+    side_->setStretchFactor(1, 1);
+    columns_ = new QSplitter(Qt::Horizontal);
+    columns_->setObjectName(QStringLiteral("monitorColumns"));
+    columns_->addWidget(rows_);
+    columns_->addWidget(side_);
+    columns_->setStretchFactor(0, 5);
+    columns_->setStretchFactor(1, 3);
+    for (auto* splitter : { rows_, side_, columns_ }) {
+        splitter->setChildrenCollapsible(false);
+        splitter->setHandleWidth(6);
+    }
+    connect(columns_, &QSplitter::splitterMoved, this, &Private::arrange);
+
+    auto* layout = new QVBoxLayout(q);
+    layout->setContentsMargins(8, 6, 8, 8);
+    layout->setSpacing(5);
+    layout->addWidget(header_);
+    layout->addWidget(toolbar_);
+    layout->addWidget(readout_);
+    layout->addWidget(columns_, 1);
+    // Tab goes through the charts as one reads them.
+    QWidget* before = charts_.loss;
+    for (QWidget* next : std::initializer_list<QWidget*> { charts_.throughput, charts_.memory, charts_.learningRate, charts_.gradient, mixing_->bars(),
+             mixing_->trajectories(), recall_ }) {
+        QWidget::setTabOrder(before, next);
+        before = next;
+    }
+}
+
+void MonitorPanel::Private::connectSettings()
+{
+    connect(toolbar_, &MonitorToolbar::quantityChanged, this, [this] {
+        charts_.loss->setKind(toolbar_->settings().perplexity ? ValueKind::Perplexity : ValueKind::Loss);
+        setLogarithmic(toolbar_->settings().perplexity ? logPerplexity_ : logLoss_);
+        restartCurves();
+    });
+    connect(toolbar_, &MonitorToolbar::axisChanged, this, [this] {
+        const auto axis = toolbar_->settings().axis;
+        for (auto* chart : charts_.all()) chart->setXAxis(axis);
+        mixing_->setXAxis(axis);
+        link_->fitAndFollow(); // a range of steps means nothing in tokens
+        restartCurves();
+    });
+    const auto smoothing = [this] {
+        for (auto& feed : feeds_) {
+            feed.curves->restartSmoothing(toolbar_->settings());
+            feed.dirty = true;
+        }
+        queue_->requestWork();
+    };
+    connect(toolbar_, &MonitorToolbar::smoothingChanged, this, smoothing);
+    connect(toolbar_, &MonitorToolbar::rawToggled, this, smoothing);
+    connect(toolbar_, &MonitorToolbar::logarithmicToggled, this, &Private::setLogarithmic);
+    connect(charts_.loss, &TimePlot::logarithmicToggled, this, &Private::setLogarithmic);
+    connect(toolbar_, &MonitorToolbar::followRequested, link_, &PlotLink::fitAndFollow);
+    connect(toolbar_, &MonitorToolbar::exportRequested, this, &Private::exportChart);
+    connect(link_, &PlotLink::followingChanged, this, [this] { toolbar_->setFollowing(link_->following()); });
+    connect(link_, &PlotLink::cursorMoved, this, &Private::readOut);
+    connect(link_, &PlotLink::cursorLeft, this, [this] {
+        readout_->clear();
+        mixing_->showLatest();
+    });
+}
+
+void MonitorPanel::Private::setLogarithmic(bool on)
+{
+    (toolbar_->settings().perplexity ? logPerplexity_ : logLoss_) = on;
+    toolbar_->setLogarithmic(on);
+    charts_.loss->setLogarithmic(on);
+}
+
+void MonitorPanel::Private::setSessions(const QVector<RunSession*>& shown, RunSession* current)
+{
+    QVector<RunSession*> wanted;
+    for (auto* session : shown)
+        if (session && !wanted.contains(session)) wanted << session;
+    if (current && !wanted.contains(current)) wanted << current;
+    if (wanted == shown_ && current == current_) return;
+    for (auto* session : std::as_const(shown_))
+        if (!wanted.contains(session)) session->disconnect(this);
+    for (auto* session : std::as_const(wanted)) {
+        if (shown_.contains(session)) continue;
+        connect(session, &RunSession::changed, this, [this, session] { sessionChanged(session); });
+        connect(session, &RunSession::stateChanged, this, [this, session] { sessionChanged(session); });
+        connect(session, &QObject::destroyed, this, &Private::sessionGone);
+    }
+    const bool otherRun = current != current_;
+    shown_ = wanted;
+    current_ = current;
+    if (otherRun) mixing_->setHistory(current_ ? &current_->history() : nullptr);
+    rebuildCurves();
+}
+
+void MonitorPanel::Private::sessionGone(QObject* session)
+{
+    // The object is a mere QObject by now: its address is all that may be used.
+    shown_.removeIf([session](RunSession* s) { return static_cast<QObject*>(s) == session; });
+    if (static_cast<QObject*>(current_) == session) {
+        current_ = nullptr;
+        mixing_->setHistory(nullptr);
+    }
+    rebuildCurves();
+}
+
+void MonitorPanel::Private::rebuildCurves()
+{
+    feeds_.clear();
+    names_.clear();
+    for (auto* chart : charts_.all()) chart->removeAllSeries();
+    const bool alone = shown_.size() <= 1;
+    QVector<int> order;
+    for (int i = 0; i < shown_.size(); ++i) {
+        names_ << shown_[i]->name();
+        if (shown_[i] != current_) order << i;
+    }
+    if (current_) order << int(shown_.indexOf(current_)); // last: on top of the others
+    for (const int i : std::as_const(order))
+        feeds_.push_back({ std::make_unique<RunCurves>(shown_[i], charts_, RunLook { i, shown_[i] == current_, alone, shown_[i]->name() }, toolbar_->settings()) });
+    describe();
+    queue_->requestWork();
+}
+
+void MonitorPanel::Private::restartCurves()
+{
+    for (auto& feed : feeds_) {
+        feed.curves->restart(toolbar_->settings());
+        feed.dirty = true;
+    }
+    queue_->requestWork();
+}
+
+void MonitorPanel::Private::sessionChanged(RunSession* session)
+{
+    const auto place = shown_.indexOf(session);
+    if (place < 0) return;
+    if (names_[place] != session->name()) return rebuildCurves();
+    for (auto& feed : feeds_)
+        if (feed.curves->session() == session) feed.dirty = true;
+    queue_->requestWork();
+}
+
+void MonitorPanel::Private::setVisible(bool visible) { queue_->setPaused(!visible); }
+
+bool MonitorPanel::Private::work()
+{
+    for (auto& feed : feeds_) {
+        if (!feed.dirty) continue;
+        feed.dirty = feed.curves->advance(rowsAtOnce);
+        // A long file shows itself while it is read, but not at every slice: drawing would slow the reading.
+        if (feed.dirty && sinceDescribed_.isValid() && sinceDescribed_.elapsed() < 250) return true;
+        if (feed.dirty) break;
+    }
+    describe();
+    return std::any_of(feeds_.begin(), feeds_.end(), [](const Feed& feed) { return feed.dirty; });
+}
+
+void MonitorPanel::Private::arrange()
+{
+    // Wide: charts at the left, mixing at the right. Narrow: the loss chart keeps the whole width, mixing goes below.
+    const bool wide = q->width() >= 960;
+    const auto wanted = wide ? Qt::Horizontal : Qt::Vertical;
+    if (columns_->orientation() != wanted) {
+        columns_->setOrientation(wanted);
+        side_->setOrientation(wide ? Qt::Vertical : Qt::Horizontal);
+        mixing_->setOrientation(wide ? Qt::Vertical : Qt::Horizontal);
+    }
+    const int columns = (wide ? columns_->sizes().value(0) >= 1000 : q->width() >= 640) ? 4 : 2;
+    if (columns == smallColumns_) return;
+    smallColumns_ = columns;
+    int i = 0;
+    for (auto* chart : { charts_.throughput, charts_.memory, charts_.learningRate, charts_.gradient }) {
+        small_->addWidget(chart, i / columns, i % columns);
+        ++i;
+    }
+    for (int column = 0; column < 4; ++column) small_->setColumnStretch(column, column < columns);
+}
+
+void MonitorPanel::Private::exportChart()
+{
+    for (auto* w = QApplication::focusWidget(); w; w = w->parentWidget())
+        if (auto* chart = qobject_cast<ChartFrame*>(w); chart && q->isAncestorOf(chart)) return chart->askAndExport(QStringLiteral("png"));
+    charts_.loss->askAndExport(QStringLiteral("png"));
+}
+
+} // namespace pha::ui

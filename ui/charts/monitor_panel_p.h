@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/charts/mixing_panel.h"
+#include "ui/charts/monitor_panel.h"
+#include "ui/charts/monitor_toolbar.h"
+#include "ui/charts/plot_link.h"
+#include "ui/charts/readout_strip.h"
+#include "ui/charts/recall_chart.h"
+#include "ui/charts/redraw_queue.h"
+#include "ui/charts/run_curves.h"
+#include "ui/charts/run_header.h"
+
+#include <QElapsedTimer>
+#include <QGridLayout>
+#include <QSplitter>
+
+#include <memory>
+#include <vector>
+
+namespace pha::ui {
+
+class MonitorPanel::Private : public QObject {
+    Q_OBJECT
+
+public:
+    explicit Private(MonitorPanel* panel);
+
+    void setSessions(const QVector<RunSession*>& shown, RunSession* current);
+    void exportChart();
+    void arrange();
+    void setLogarithmic(bool on);
+    void setVisible(bool visible);
+
+    MonitorToolbar* toolbar_;
+    PlotLink* link_;
+
+private:
+    void build();
+    void connectSettings();
+    void rebuildCurves();
+    void restartCurves();
+    void sessionChanged(RunSession* session);
+    void sessionGone(QObject* session);
+    bool work();
+    void describe(); ///< everything that is told by words and lines rather than by curves
+    void describeLoss();
+    void describeSmallCharts();
+    QString emptyText() const;
+    void readOut(TimePlot* plot, double x);
+
+    struct Feed {
+        std::unique_ptr<RunCurves> curves;
+        bool dirty = true;
+    };
+
+    MonitorPanel* q;
+    RunHeader* header_;
+    ReadoutStrip* readout_;
+    RunCharts charts_;
+    MixingPanel* mixing_;
+    RecallChart* recall_;
+    QSplitter *columns_ = nullptr, *rows_ = nullptr, *side_ = nullptr;
+    QGridLayout* small_ = nullptr;
+    int smallColumns_ = 0;
+    RedrawQueue* queue_;
+    QVector<RunSession*> shown_;
+    RunSession* current_ = nullptr;
+    std::vector<Feed> feeds_;
+    QStringList names_; ///< of the runs when their curves were made
+    bool logLoss_ = false, logPerplexity_ = true;
+    QElapsedTimer sinceDescribed_;
+};
+
+} // namespace pha::ui

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// MonitorPanel: titles, reference lines, markers, readout and empty states.
+#include "ui/charts/monitor_panel_p.h"
+
+#include "ui/format.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pha::ui {
+
+namespace {
+
+/// Three digits or a little more: the labels have little room.
+QString shortPerplexity(double value) { return value < 1000 ? formatFixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) : formatCompact(value); }
+
+} // namespace
+
+QString MonitorPanel::Private::emptyText() const
+{
+    if (!current_) return tr("Choose a run in the list, or start one, and its curves appear here.");
+    if (!current_->history().step.empty()) return {};
+    if (current_->loading()) return tr("Reading the run…");
+    switch (current_->state()) {
+    case RunState::Preparing: return tr("%1\nThe first point appears after the first step.").arg(current_->stateText());
+    case RunState::Running: return tr("The first point appears after the first step.");
+    case RunState::Failed:
+    case RunState::Diverged: return tr("This run ended before its first step: %1").arg(current_->stateText());
+    default: return tr("This run has not made a step yet. Start it, and its curves appear here.");
+    }
+}
+
+void MonitorPanel::Private::describe()
+{
+    sinceDescribed_.restart();
+    header_->showSession(current_);
+    describeLoss();
+    describeSmallCharts();
+    mixing_->advance();
+    const bool one = current_ && current_->file().config.model.branchList().size() < 2 && current_->history().mixing.empty();
+    const auto every = current_ ? current_->file().config.training.mixEvery : 0;
+    mixing_->setEmptyText(!current_ ? tr("The mixing weights of the chosen run appear here.")
+            : one                   ? tr("This model has no branches to mix.")
+            : every > 0             ? tr("Mixing weights are reported every %n step(s); the first are on their way.", nullptr, int(every))
+                                    : tr("This run does not report its mixing weights (mix_every is 0)."));
+    const bool recall = current_ && !current_->history().recalls.empty();
+    recall_->setVisible(recall);
+    if (recall) recall_->setEvent(current_->history().recalls.back());
+    for (auto* chart : charts_.all()) chart->requestRedraw();
+}
+
+void MonitorPanel::Private::describeLoss()
+{
+    auto* chart = charts_.loss;
+    const auto settings = toolbar_->settings();
+    chart->setTitle(settings.perplexity ? tr("Perplexity per token") : tr("Loss, nats per token"));
+    bool any = false;
+    for (auto* session : std::as_const(shown_)) any |= !session->history().step.empty();
+    chart->setEmptyText(any ? QString() : emptyText());
+
+    QVector<LegendEntry> legend;
+    using Mark = LegendEntry::Mark;
+    if (shown_.size() > 1) {
+        for (int i = 0; i < shown_.size(); ++i)
+            legend << LegendEntry { names_[i], [i](const Colours& c) { return c.run(i); }, shown_[i] == current_ ? Mark::ThickLine : Mark::Line };
+    } else if (any) {
+        legend << LegendEntry { tr("train"), [](const Colours& c) { return c.train; }, Mark::Line }
+               << LegendEntry { tr("valid"), [](const Colours& c) { return c.valid; }, Mark::Triangle };
+    }
+    if (any && current_ && !current_->history().checkpoints.empty())
+        legend << LegendEntry { tr("checkpoint"), [](const Colours& c) { return c.marker; }, Mark::Diamond };
+    chart->setLegend(legend);
+
+    QVector<EdgeLabel> labels;
+    QString headline;
+    if (current_ && any) {
+        const auto& history = current_->history();
+        const auto shown = [&](double nats) { return settings.perplexity ? std::exp(nats) : nats; };
+        const auto text = [&](const QString& name, double nats) {
+            return QStringLiteral("%1 %2").arg(name, settings.perplexity ? shortPerplexity(shown(nats)) : formatFixed(nats, 2));
+        };
+        const auto add = [&](const QString& name, double nats, QColor Colours::*colour) {
+            labels.append({ text(name, nats), shown(nats), [colour](const Colours& c) { return c.*colour; } });
+        };
+        if (const auto& r = history.references) {
+            add(tr("ln V"), r->uniform, &Colours::reference);
+            add(tr("unigram"), r->unigram, &Colours::reference);
+            add(tr("bigram"), r->bigram, &Colours::reference);
+            if (r->floor) add(tr("floor"), *r->floor, &Colours::floor);
+        }
+        if (const auto* valid = lastValidation(history); valid && std::isfinite(valid->nll)) {
+            const int owner = int(shown_.indexOf(current_));
+            const bool alone = shown_.size() == 1;
+            labels.append({ text(tr("valid"), valid->nll), shown(valid->nll),
+                [owner, alone](const Colours& c) { return alone ? c.valid : c.run(owner); }, false, true });
+        }
+        if (const auto closed = gapClosed(history)) headline = tr("%1 of the learnable gap closed").arg(formatPercent(*closed));
+        chart->setMarkers(runMarkers(history, settings.axis));
+    } else {
+        chart->setMarkers({});
+    }
+    chart->setEdgeLabels(labels, true);
+    chart->setHeadline(headline);
+}
+
+void MonitorPanel::Private::describeSmallCharts()
+{
+    const auto* history = current_ ? &current_->history() : nullptr;
+    const bool alone = shown_.size() <= 1;
+    bool any = false;
+    for (auto* session : std::as_const(shown_)) any |= !session->history().step.empty();
+    const auto last = [&](const std::vector<double>& column, ValueKind kind) {
+        return column.empty() ? QString() : valueText(kind, column.back());
+    };
+    for (auto* chart : charts_.all())
+        if (chart != charts_.loss) chart->setEmptyText(any ? QString() : tr("no steps yet"));
+    charts_.throughput->setHeadline(history ? last(history->tokensPerSecond, ValueKind::Rate) : QString());
+    charts_.memory->setHeadline(history ? last(history->processBytes, ValueKind::Bytes) : QString());
+    charts_.learningRate->setHeadline(history ? last(history->learningRate, ValueKind::Scientific) : QString());
+    charts_.gradient->setHeadline(history ? last(history->gradNorm, ValueKind::Scientific) : QString());
+    const bool device = history && !history->deviceBytes.empty() && history->deviceBytes.back() > 0;
+    charts_.memory->setLegend(alone && device
+            ? QVector<LegendEntry> { { tr("process"), [](const Colours& c) { return c.train; } }, { tr("device"), [](const Colours& c) { return c.valid; } } }
+            : QVector<LegendEntry> {});
+}
+
+void MonitorPanel::Private::readOut(TimePlot* plot, double x)
+{
+    QVector<ReadoutStrip::Item> items;
+    const auto axis = toolbar_->settings().axis;
+    const auto* history = current_ ? &current_->history() : nullptr;
+    if (const int row = history ? rowNear(*history, axis, x) : -1; row >= 0 && x <= axisColumn(*history, axis).back()) {
+        const auto i = std::size_t(row);
+        items.append({ {}, tr("step"), formatCount(std::llround(history->step[i])) });
+        items.append({ {}, tr("tokens"), formatCompact(history->tokens[i]) });
+        items.append({ {}, tr("time"), formatDuration(history->seconds[i]) });
+    } else {
+        items.append({ {}, {}, axisText(axis, x) });
+    }
+    const auto add = [&](const TimePlot* from) {
+        for (const auto& v : from->cursorValues(x)) {
+            // An evaluation is rarer than a step: say which one the value is from when that is not the place itself.
+            const double slack = std::abs(x) * 1e-9;
+            const auto value = valueText(v.kind, v.value);
+            items.append({ v.colour, v.name, std::abs(v.x - x) <= slack ? value : tr("%1 (%2)").arg(value, axisText(axis, v.x)) });
+        }
+    };
+    add(plot);
+    if (shown_.size() <= 1)
+        for (auto* other : charts_.all())
+            if (other != plot) add(other);
+    for (const auto& text : charts_.loss->markersNear(x)) items.append({ Theme::instance().colours().marker, {}, text });
+    readout_->setItems(std::move(items));
+    mixing_->showAt(x);
+}
+
+} // namespace pha::ui

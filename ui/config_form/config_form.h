@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/config_form/config_draft.h"
+#include "ui/config_form/cost_box.h"
+#include "ui/dialogs.h"
+
+#include <QTimer>
+#include <QWidget>
+
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QPushButton;
+
+namespace pha::ui {
+
+class FormSection;
+
+/// Sets up a new run. Generated from the engine's field list: a new setting appears here by itself. Errors stand beside the
+/// field they are about; nothing pops up.
+class ConfigForm : public QWidget {
+    Q_OBJECT
+
+public:
+    ConfigForm(ConfigDraft* draft, Dialogs* dialogs, QWidget* parent = nullptr);
+
+    void setEngineInfo(const EngineInfo& info);
+    void setMeasuredRate(double flopsPerSecond); ///< of training on this machine
+    void setBlocked(const QString& reason); ///< why no run can start now; empty: one can
+    QString runName() const; ///< as typed, or the suggestion
+    void focusFirst();
+    void requestStart(); ///< as the button; with errors it shows the first one instead
+
+Q_SIGNALS:
+    void startRequested(const pha::RunConfig& config, const QString& name);
+    void commandCopied(const QString& command);
+
+private:
+    QWidget* makeHeader();
+    QWidget* makeFooter();
+    void makeSections(QWidget* into);
+    void browse();
+    void refresh();
+    void refreshStart();
+    void copyCommand();
+
+    ConfigDraft* draft_;
+    Dialogs* dialogs_;
+    QComboBox *presetCombo_ = nullptr, *dataCombo_ = nullptr;
+    QLineEdit *nameEdit_ = nullptr, *settingSearch_ = nullptr;
+    QLabel *presetSummary_ = nullptr, *dataError_ = nullptr, *formError_ = nullptr, *noSetting_ = nullptr;
+    QPushButton *startButton_ = nullptr, *copyCommandButton_ = nullptr, *resetButton_ = nullptr;
+    CostBox* costs_ = nullptr;
+    std::vector<FormSection*> sections_;
+    std::optional<EngineInfo> engine_;
+    double flopsPerSecond_ = 0;
+    QString blocked_;
+    QTimer memoryTimer_; ///< what is free changes by itself
+};
+
+} // namespace pha::ui

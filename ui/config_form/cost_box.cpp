@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/config_form/cost_box.h"
+
+#include "ui/format.h"
+#include "ui/theme.h"
+
+#include <QGridLayout>
+#include <QLabel>
+#include <QProgressBar>
+
+#include <algorithm>
+
+namespace pha::ui {
+
+CostBox::CostBox(QWidget* parent)
+    : QWidget(parent)
+    , parameters_(new QLabel)
+    , memory_(new QLabel)
+    , time_(new QLabel)
+    , memoryBar_(new QProgressBar)
+{
+    setObjectName(QStringLiteral("costBox"));
+    auto* grid = new QGridLayout(this);
+    grid->setContentsMargins(0, 0, 0, 0);
+    grid->setHorizontalSpacing(12);
+    grid->setVerticalSpacing(4);
+    const auto line = [&](int row, const QString& name, QLabel* value, const QString& id, const QString& tip) {
+        auto* label = new QLabel(name);
+        setRole(label, "muted");
+        label->setToolTip(plainToolTip(tip));
+        value->setObjectName(id);
+        value->setTextFormat(Qt::PlainText);
+        value->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+        value->setToolTip(plainToolTip(tip));
+        grid->addWidget(label, row, 0);
+        grid->addWidget(value, row, 1);
+    };
+    line(0, tr("Parameters"), parameters_, QStringLiteral("parameterCount"), tr("Numbers that are trained, counted exactly from the shape"));
+    line(1, tr("Memory"), memory_, QStringLiteral("memoryEstimate"),
+        tr("Weights, gradients, optimiser moments and activations, beside what is free on the device now"));
+    line(3, tr("Time"), time_, QStringLiteral("timeEstimate"), tr("From the speed that training reached on this machine last time"));
+    memoryBar_->setObjectName(QStringLiteral("memoryBar"));
+    memoryBar_->setAccessibleName(tr("Share of the free memory"));
+    memoryBar_->setTextVisible(false);
+    memoryBar_->setRange(0, 1000);
+    grid->addWidget(memoryBar_, 2, 0, 1, 2);
+    grid->setColumnStretch(1, 1);
+}
+
+void CostBox::setCosts(const CostEstimate& c)
+{
+    parameters_->setText(formatCount(c.parameters));
+    const auto needed = formatBytes(c.memoryBytes);
+    fits_ = c.availableBytes <= 0 || c.memoryBytes <= c.availableBytes;
+    memory_->setText(c.availableBytes > 0 ? tr("%1 of %2 free").arg(needed, formatBytes(c.availableBytes)) : needed);
+    const double share = c.availableBytes > 0 ? c.memoryBytes / c.availableBytes : 0;
+    memoryBar_->setValue(int(std::clamp(share, 0.0, 1.0) * 1000));
+    setRole(memoryBar_, share > 1 ? "error" : share > 0.8 ? "warning" : "plain");
+    setRole(memory_, share > 1 ? "error" : share > 0.8 ? "warning" : "plain");
+    time_->setText(c.seconds < 0 ? tr("known after the first run") : tr("about %1").arg(formatDuration(c.seconds)));
+    setRole(time_, c.seconds < 0 ? "muted" : "plain");
+}
+
+} // namespace pha::ui

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/config_form/cost_estimate.h"
+
+#include <algorithm>
+#include <fstream>
+#include <unistd.h>
+
+namespace pha::ui {
+
+namespace {
+
+/// Forward and backward cost three times the forward pass.
+constexpr double trainingShare = 3;
+
+/// The vocabulary is only known when the tokenizer is; text corpora get one of the size that was asked for.
+RunConfig withVocabulary(RunConfig config)
+{
+    if (config.data.data == "stories" || config.data.data.find('/') != std::string::npos) config.model.vocabulary = config.data.vocabSize;
+    return config;
+}
+
+} // namespace
+
+double availableMemory()
+{
+    std::ifstream in("/proc/meminfo");
+    std::string name, unit;
+    for (double kilobytes = 0; in >> name >> kilobytes; std::getline(in, unit))
+        if (name == "MemAvailable:") return kilobytes * 1024;
+    return 0;
+}
+
+double processMemory()
+{
+    std::ifstream in("/proc/self/statm");
+    double total = 0, resident = 0;
+    return in >> total >> resident ? resident * double(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+double trainingFlops(const RunConfig& config, double tokensPerSecond)
+{
+    return tokensPerSecond * trainingShare * modelCosts(config.model, config.training.context).forwardFlopsPerToken;
+}
+
+CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInfo>& engine, double flopsPerSecond)
+{
+    const auto config = withVocabulary(given);
+    const auto& t = config.training;
+    const auto costs = modelCosts(config.model, t.context);
+    CostEstimate e;
+    e.parameters = costs.parameters;
+    e.memoryBytes = trainingBytes(config);
+    e.availableBytes = availableMemory();
+    if (engine && t.device != "cpu") {
+        const auto card = std::find_if(engine->devices.begin(), engine->devices.end(), [](const auto& d) { return d.name != "cpu"; });
+        if (card != engine->devices.end()) e.availableBytes = double(card->memoryBytes);
+    }
+    e.tokens = double(t.steps) * double(t.batchSize) * double(t.context) * double(t.accumulate);
+    if (flopsPerSecond > 0) e.seconds = e.tokens * trainingShare * costs.forwardFlopsPerToken / flopsPerSecond;
+    return e;
+}
+
+} // namespace pha::ui

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/config/config.h"
+#include "engine/engine.h"
+
+#include <optional>
+
+namespace pha::ui {
+
+/// What a configuration will cost, worked out without building anything. Some microseconds.
+struct CostEstimate {
+    std::int64_t parameters = 0;
+    double memoryBytes = 0; ///< that training needs
+    double availableBytes = 0; ///< on the device it would use, 0 if unknown
+    double tokens = 0; ///< over the whole run
+    double seconds = -1; ///< negative: no rate has been measured on this machine yet
+};
+
+/// `flopsPerSecond` is what training reached on this machine last time, 0 if that is unknown.
+CostEstimate estimateCosts(const RunConfig& config, const std::optional<EngineInfo>& engine, double flopsPerSecond);
+
+/// FLOPs per second that `tokensPerSecond` of training means for this model.
+double trainingFlops(const RunConfig& config, double tokensPerSecond);
+/// Bytes of memory that programs could still take, 0 if the system does not say.
+double availableMemory();
+/// Resident bytes of this process, 0 if the system does not say.
+double processMemory();
+
+} // namespace pha::ui

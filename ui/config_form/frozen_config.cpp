@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/config_form/frozen_config.h"
+
+#include "ui/config_form/config_draft.h"
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/theme.h"
+
+#include <QCheckBox>
+#include <QHeaderView>
+#include <QLabel>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QStandardItemModel>
+#include <QTreeView>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+const Preset* presetOf(const RunConfig& config)
+{
+    for (const auto& preset : presets())
+        if (preset.name == config.preset) return &preset;
+    return nullptr;
+}
+
+QStandardItem* cell(const QString& text, const QString& tip = {})
+{
+    auto* item = new QStandardItem(singleLine(text));
+    item->setEditable(false);
+    item->setToolTip(plainToolTip(tip.isEmpty() ? text : tip));
+    return item;
+}
+
+} // namespace
+
+FrozenConfig::FrozenConfig(QWidget* parent)
+    : QWidget(parent)
+    , stack_(new QStackedWidget)
+    , title_(new QLabel)
+    , subtitle_(new QLabel)
+    , onlyDifferences_(new QCheckBox(tr("Only what differs from the preset")))
+    , tree_(new QTreeView)
+    , model_(new QStandardItemModel(this))
+    , cloneButton_(new QPushButton(tr("Clone into a new run")))
+{
+    setObjectName(QStringLiteral("frozenConfig"));
+    title_->setObjectName(QStringLiteral("frozenTitle"));
+    title_->setTextFormat(Qt::PlainText);
+    title_->setWordWrap(true);
+    setRole(title_, "heading");
+    subtitle_->setObjectName(QStringLiteral("frozenSubtitle"));
+    subtitle_->setTextFormat(Qt::PlainText);
+    subtitle_->setWordWrap(true);
+    setRole(subtitle_, "small");
+    onlyDifferences_->setObjectName(QStringLiteral("onlyDifferences"));
+    onlyDifferences_->setToolTip(plainToolTip(tr("Hides settings that have the preset's value")));
+    tree_->setObjectName(QStringLiteral("frozenTree"));
+    tree_->setAccessibleName(tr("Configuration of the run"));
+    tree_->setModel(model_);
+    tree_->setFrameShape(QFrame::NoFrame);
+    tree_->setUniformRowHeights(true);
+    tree_->setIndentation(12);
+    tree_->setSelectionMode(QAbstractItemView::ContiguousSelection);
+    cloneButton_->setObjectName(QStringLiteral("cloneButton"));
+    cloneButton_->setIcon(icon(QStringLiteral("clone")));
+    cloneButton_->setToolTip(plainToolTip(tr("Copies these settings into the form, ready to be changed (Ctrl+Shift+R)")));
+
+    auto* page = new QWidget;
+    auto* layout = new QVBoxLayout(page);
+    layout->setContentsMargins(12, 10, 12, 12);
+    layout->setSpacing(6);
+    layout->addWidget(title_);
+    layout->addWidget(subtitle_);
+    layout->addWidget(onlyDifferences_);
+    layout->addWidget(tree_, 1);
+    layout->addWidget(cloneButton_);
+    auto* empty = new QLabel(tr("No run is selected.\nSelect one on the left to see the settings it was started with."));
+    empty->setObjectName(QStringLiteral("frozenEmpty"));
+    empty->setAlignment(Qt::AlignCenter);
+    empty->setWordWrap(true);
+    empty->setMargin(18);
+    setRole(empty, "muted");
+    stack_->addWidget(empty);
+    stack_->addWidget(page);
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    outer->addWidget(stack_);
+    connect(onlyDifferences_, &QCheckBox::toggled, this, &FrozenConfig::fill);
+    connect(cloneButton_, &QPushButton::clicked, this, &FrozenConfig::cloneRequested);
+    connect(&Theme::instance(), &Theme::changed, this, &FrozenConfig::fill);
+}
+
+void FrozenConfig::setSession(RunSession* session)
+{
+    if (session == session_) return;
+    if (session_) session_->disconnect(this);
+    session_ = session;
+    if (session) connect(session, &RunSession::stateChanged, this, &FrozenConfig::refresh);
+    stack_->setCurrentIndex(session ? 1 : 0);
+    refresh();
+    fill();
+}
+
+void FrozenConfig::refresh()
+{
+    if (!session_) return;
+    const auto& file = session_->file();
+    title_->setText(session_->name());
+    auto created = singleLine(fromUtf8(file.created)).replace(QLatin1Char('T'), QLatin1Char(' '));
+    QStringList parts;
+    if (!file.config.preset.empty()) parts << tr("from preset %1").arg(fromUtf8(file.config.preset));
+    if (!created.isEmpty()) parts << tr("started %1").arg(created.replace(QLatin1Char('Z'), QLatin1String(" UTC")));
+    subtitle_->setText(session_->problem().isEmpty() ? parts.join(QStringLiteral("  \u00b7  ")) : session_->problem());
+    cloneButton_->setEnabled(session_->problem().isEmpty());
+}
+
+void FrozenConfig::fill()
+{
+    model_->clear();
+    if (!session_ || !session_->problem().isEmpty()) return;
+    const auto& file = session_->file();
+    const auto* preset = presetOf(file.config);
+    onlyDifferences_->setEnabled(preset);
+    model_->setHorizontalHeaderLabels(preset ? QStringList { tr("Setting"), tr("Value"), tr("Preset") } : QStringList { tr("Setting"), tr("Value") });
+    const auto& colours = Theme::instance().colours();
+    std::map<std::string, QStandardItem*> sections;
+    for (const auto& grouped : allFields()) {
+        const auto& field = grouped.field;
+        const auto value = file.config.get(field.name);
+        // The tokenizer decides the vocabulary, so it differs from the preset without anybody's doing.
+        const bool differs = preset && field.name != "vocabulary" && preset->config.get(field.name) != value;
+        if (onlyDifferences_->isChecked() && preset && !differs) continue;
+        auto& section = sections[field.section];
+        if (!section) {
+            section = cell(fromUtf8(field.section));
+            auto font = tree_->font();
+            font.setWeight(QFont::DemiBold);
+            section->setFont(font);
+            model_->appendRow(section);
+        }
+        const auto tip = tr("%1\n%2").arg(fromUtf8(field.name), fromUtf8(field.help));
+        QList<QStandardItem*> row { cell(fromUtf8(field.label), tip), cell(fromUtf8(valueText(value))) };
+        if (differs) {
+            row << cell(fromUtf8(valueText(preset->config.get(field.name))));
+            for (auto* item : { row[0], row[1] }) item->setForeground(colours.accent);
+            row[2]->setForeground(colours.muted);
+        }
+        section->appendRow(row);
+    }
+    if (model_->rowCount() == 0) model_->appendRow({ cell(tr("Nothing: this is the preset")) });
+    const auto environment = file.environment.is_object() ? file.environment : Json::object();
+    if (!environment.empty() && !onlyDifferences_->isChecked()) {
+        auto* section = cell(tr("Environment"));
+        for (const auto& [key, value] : environment.items()) section->appendRow({ cell(fromUtf8(key)), cell(fromUtf8(valueText(value))) });
+        model_->appendRow(section);
+    }
+    tree_->expandAll();
+    for (int row = 0; row < model_->rowCount(); ++row) tree_->setFirstColumnSpanned(row, {}, true);
+    tree_->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
+    tree_->header()->setStretchLastSection(true);
+}
+
+} // namespace pha::ui

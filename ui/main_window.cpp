@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/main_window.h"
+
+#include "ui/charts/monitor_panel.h"
+#include "ui/config_form/config_panel.h"
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/panels/evaluate_panel.h"
+#include "ui/panels/playground_panel.h"
+#include "ui/runs/run_panel.h"
+#include "ui/theme.h"
+#include "ui/window/command_palette.h"
+#include "ui/window/dock_title.h"
+#include "ui/window/error_banner.h"
+#include "ui/window/log_panel.h"
+#include "ui/window/run_bar.h"
+#include "ui/window/status_meters.h"
+#include "ui/window/welcome_page.h"
+#include "ui/window/window_actions.h"
+
+#include <QAbstractButton>
+#include <QAbstractItemView>
+#include <QApplication>
+#include <QCloseEvent>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QMenuBar>
+#include <QSettings>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+constexpr int layoutVersion = 1; ///< raise it when docks come or go: old layouts are then left alone
+constexpr int closePatience = 5000; ///< milliseconds that a stopping run may take before the window goes anyway
+
+} // namespace
+
+MainWindow::MainWindow(WindowParts parts, QWidget* parent)
+    : QMainWindow(parent)
+    , parts_(std::move(parts))
+    , runs_(new RunListModel(this))
+    , controller_(new RunController(parts_.engine, this))
+    , actions_(std::make_unique<WindowActions>(this))
+{
+    setObjectName(QStringLiteral("mainWindow"));
+    setWindowTitle(QStringLiteral("PHA Studio"));
+    setWindowIcon(applicationIcon());
+    setDockNestingEnabled(true);
+    setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+    setContentsMargins(6, 0, 6, 0);
+    setContextMenuPolicy(Qt::NoContextMenu); // Qt's own would offer to hide the run bar
+    makePanels();
+    makeStatusBar();
+    actions_->fillMenus(menuBar(),
+        { runsDock_->toggleViewAction(), configDock_->toggleViewAction(), monitorDock_->toggleViewAction(), evaluateDock_->toggleViewAction(),
+            playgroundDock_->toggleViewAction(), logDock_->toggleViewAction() });
+    QList<QAction*> commands;
+    for (auto* action : actions())
+        if (action != actions_->palette) commands << action;
+    palette_ = new CommandPalette(commands, this);
+    connectAll();
+    connectView();
+    connectRun();
+    arrange();
+    restoreLayout();
+
+    const auto stored = QSettings().value(QStringLiteral("runs/folder")).toString();
+    runs_->setFolder(!parts_.runsFolder.empty() ? fs::absolute(parts_.runsFolder) : stored.isEmpty() ? defaultRunsFolder() : toPath(stored));
+    updateActions();
+    updateWelcome();
+    qApp->installEventFilter(this);
+}
+
+MainWindow::~MainWindow()
+{
+    qApp->removeEventFilter(this);
+    // Sessions must outlive the panels that point at them, and the controller's thread must be over before they go.
+    controller_->disconnect(this);
+    runs_->disconnect(this);
+    controller_->shutDown();
+    for (auto* dock : { monitorDock_, evaluateDock_, playgroundDock_, configDock_, logDock_, runsDock_ }) delete dock;
+}
+
+QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidget* body, bool inCentre)
+{
+    auto* dock = new QDockWidget(title, this);
+    dock->setObjectName(id);
+    dock->setAccessibleName(title);
+    dock->toggleViewAction()->setObjectName(id + QStringLiteral("Toggle"));
+    // A frame of its own: the style sheet rounds and borders every panel alike.
+    auto* frame = new QFrame;
+    frame->setObjectName(QStringLiteral("dockBody"));
+    auto* layout = new QVBoxLayout(frame);
+    layout->setContentsMargins(1, 1, 1, 1);
+    layout->addWidget(body);
+    dock->setWidget(frame);
+    // In the centre the tab says the title; a title bar below it would say it again.
+    dock->setTitleBarWidget(inCentre ? new QWidget(dock) : new DockTitle(dock));
+    return dock;
+}
+
+void MainWindow::makePanels()
+{
+    runBar_ = new RunBar(*actions_);
+    auto* bar = addToolBar(tr("Selected run"));
+    bar->setObjectName(QStringLiteral("runToolBar"));
+    bar->setMovable(false);
+    bar->addWidget(runBar_);
+    addToolBarBreak();
+    banner_ = new ErrorBanner;
+    bannerBar_ = addToolBar(tr("Error"));
+    bannerBar_->setObjectName(QStringLiteral("errorToolBar"));
+    bannerBar_->setMovable(false);
+    bannerBar_->addWidget(banner_);
+    bannerBar_->hide();
+
+    runPanel_ = new RunPanel(runs_);
+    runPanel_->setContextActions(actions_->ofRun());
+    logPanel_ = new LogPanel;
+    configPanel_ = new ConfigPanel(&parts_.dialogs);
+    monitor_ = new MonitorPanel;
+    evaluate_ = new EvaluatePanel(nullptr, parts_.engine);
+    playground_ = new PlaygroundPanel(nullptr, parts_.engine);
+    monitorStack_ = new QStackedWidget;
+    monitorStack_->setObjectName(QStringLiteral("monitorStack"));
+    monitorStack_->addWidget(new WelcomePage(actions_->runDemo, actions_->newRun, actions_->openRun));
+    monitorStack_->addWidget(monitor_);
+    monitorStack_->setCurrentWidget(monitor_);
+
+    runsDock_ = addDock(QStringLiteral("runsDock"), tr("Runs"), runPanel_, false);
+    logDock_ = addDock(QStringLiteral("logDock"), tr("Log"), logPanel_, false);
+    configDock_ = addDock(QStringLiteral("configDock"), tr("Configuration"), configPanel_, false);
+    monitorDock_ = addDock(QStringLiteral("monitorDock"), tr("Monitor"), monitorStack_, true);
+    evaluateDock_ = addDock(QStringLiteral("evaluateDock"), tr("Evaluate"), evaluate_, true);
+    playgroundDock_ = addDock(QStringLiteral("playgroundDock"), tr("Playground"), playground_, true);
+    runsDock_->setMinimumWidth(210);
+    configDock_->setMinimumWidth(290);
+}
+
+void MainWindow::arrange()
+{
+    for (auto* dock : { runsDock_, monitorDock_, configDock_, logDock_, evaluateDock_, playgroundDock_ }) {
+        removeDockWidget(dock);
+        dock->setFloating(false);
+    }
+    addDockWidget(Qt::LeftDockWidgetArea, runsDock_);
+    splitDockWidget(runsDock_, monitorDock_, Qt::Horizontal);
+    splitDockWidget(monitorDock_, configDock_, Qt::Horizontal);
+    splitDockWidget(runsDock_, logDock_, Qt::Vertical);
+    tabifyDockWidget(monitorDock_, evaluateDock_);
+    tabifyDockWidget(evaluateDock_, playgroundDock_);
+    for (auto* dock : { runsDock_, monitorDock_, configDock_, logDock_, evaluateDock_, playgroundDock_ }) dock->show();
+    monitorDock_->raise();
+    const int side = fontMetrics().averageCharWidth() * 36;
+    resizeDocks({ runsDock_, monitorDock_, configDock_ }, { side, std::max(400, width() - 2 * side - 40), side + 30 }, Qt::Horizontal);
+    resizeDocks({ runsDock_, logDock_ }, { 3, 2 }, Qt::Vertical);
+}
+
+void MainWindow::restoreLayout()
+{
+    resize(1280, 800);
+    QSettings settings;
+    restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
+    if (!restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), layoutVersion)) arrange();
+    bannerBar_->hide(); // an error of the last session is not one of this
+}
+
+void MainWindow::makeStatusBar()
+{
+    statusBar()->setObjectName(QStringLiteral("statusBar"));
+    statusBar()->setSizeGripEnabled(false);
+    meters_ = new StatusMeters(parts_.longestTask);
+    statusBar()->addPermanentWidget(meters_);
+}
+
+void MainWindow::paintEvent(QPaintEvent* event)
+{
+    QMainWindow::paintEvent(event);
+    if (painted_) return;
+    painted_ = true;
+    // Opening LibTorch takes half a second of one core: only once the window can be seen.
+    QTimer::singleShot(0, this, [this] {
+        statusBar()->showMessage(tr("Opening the engine\u2026"));
+        controller_->warmUp();
+    });
+}
+
+bool MainWindow::eventFilter(QObject* watched, QEvent* event)
+{
+    // Space presses a button, opens a box, ticks a row when one has the focus; elsewhere it pauses the run.
+    if (event->type() == QEvent::ShortcutOverride && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Space
+        && static_cast<QKeyEvent*>(event)->modifiers() == Qt::NoModifier) {
+        auto* focus = QApplication::focusWidget();
+        if (watched == focus
+            && (qobject_cast<QAbstractButton*>(focus) || qobject_cast<QComboBox*>(focus) || qobject_cast<QAbstractItemView*>(focus))) {
+            event->accept();
+            return true;
+        }
+    }
+    return QMainWindow::eventFilter(watched, event);
+}
+
+void MainWindow::showPanel(const QString& id)
+{
+    auto* dock = findChild<QDockWidget*>(id);
+    if (!dock) return;
+    dock->show();
+    dock->raise();
+    if (dock->widget()) dock->widget()->setFocus(Qt::ShortcutFocusReason);
+}
+
+void MainWindow::showError(const QString& message)
+{
+    banner_->showError(message);
+    statusBar()->clearMessage();
+}
+
+void MainWindow::present(bool on)
+{
+    Theme::instance().setTextScale(on ? 1.35 : 1);
+    for (auto* dock : { configDock_, logDock_ }) dock->setVisible(!on);
+    if (on) {
+        showFullScreen();
+    } else {
+        showNormal();
+    }
+}
+
+void MainWindow::connectView()
+{
+    const auto& a = *actions_;
+    const auto panel = [this](QDockWidget* dock) { return [this, dock] { showPanel(dock->objectName()); }; };
+    connect(a.showMonitor, &QAction::triggered, this, panel(monitorDock_));
+    connect(a.showEvaluate, &QAction::triggered, this, panel(evaluateDock_));
+    connect(a.showPlayground, &QAction::triggered, this, panel(playgroundDock_));
+    connect(a.searchRuns, &QAction::triggered, this, [this] {
+        showPanel(runsDock_->objectName());
+        runPanel_->focusSearch();
+    });
+    connect(a.runPanelCommand, &QAction::triggered, this, [this] {
+        if (evaluate_->isVisible()) return evaluate_->run();
+        showPanel(playgroundDock_->objectName());
+        playground_->generate();
+    });
+    connect(a.stopPanelCommand, &QAction::triggered, this, [this] {
+        evaluate_->stop();
+        playground_->stop();
+    });
+    connect(a.exportImage, &QAction::triggered, monitor_, &MonitorPanel::exportImage);
+    connect(a.logAxis, &QAction::triggered, monitor_, &MonitorPanel::toggleLogAxis);
+    connect(a.cycleXAxis, &QAction::triggered, monitor_, &MonitorPanel::cycleXAxis);
+    connect(a.smoothMore, &QAction::triggered, monitor_, [this] { monitor_->changeSmoothing(0.1); });
+    connect(a.smoothLess, &QAction::triggered, monitor_, [this] { monitor_->changeSmoothing(-0.1); });
+    connect(a.fitAndFollow, &QAction::triggered, monitor_, &MonitorPanel::fitAndFollow);
+    auto& theme = Theme::instance();
+    connect(a.themeSystem, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::System); });
+    connect(a.themeLight, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Light); });
+    connect(a.themeDark, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Dark); });
+    connect(a.textLarger, &QAction::triggered, &theme, [&theme] { theme.setTextScale(theme.textScale() * 1.1); });
+    connect(a.textSmaller, &QAction::triggered, &theme, [&theme] { theme.setTextScale(theme.textScale() / 1.1); });
+    connect(a.presentation, &QAction::toggled, this, &MainWindow::present);
+    connect(a.resetLayout, &QAction::triggered, this, &MainWindow::arrange);
+    connect(a.palette, &QAction::triggered, palette_, &CommandPalette::open);
+    connect(a.shortcuts, &QAction::triggered, this, &MainWindow::showShortcuts);
+    connect(a.systemInformation, &QAction::triggered, this, &MainWindow::showSystemInformation);
+    connect(a.about, &QAction::triggered, this, &MainWindow::showAbout);
+    connect(a.quit, &QAction::triggered, this, &QWidget::close);
+}
+
+void MainWindow::quitNow()
+{
+    if (closing_) return;
+    closing_ = true;
+    close();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event)
+{
+    if (controller_->busy() && !closing_) {
+        const auto name = controller_->session() ? controller_->session()->name() : QString();
+        if (!parts_.dialogs.confirm(this, tr("Quit PHA Studio"),
+                tr("%1 is training. It will be stopped after this update with a checkpoint, from which it can be resumed.").arg(name), tr("Stop and quit"))) {
+            event->ignore();
+            return;
+        }
+        closing_ = true;
+    }
+    if (controller_->busy() && !closeTimer_.property("over").toBool()) {
+        // Comes back here when the run has let go, or when its time is over. Nobody waits in this thread.
+        event->ignore();
+        setEnabled(false);
+        statusBar()->showMessage(tr("Saving a checkpoint before leaving\u2026"));
+        controller_->stop();
+        if (closeTimer_.isActive()) return;
+        closeTimer_.setSingleShot(true);
+        connect(&closeTimer_, &QTimer::timeout, this, [this] {
+            closeTimer_.setProperty("over", true);
+            close();
+        });
+        closeTimer_.start(closePatience);
+        return;
+    }
+    closing_ = true;
+    closeTimer_.stop();
+    if (actions_->presentation->isChecked()) actions_->presentation->setChecked(false); // its layout is not one to keep
+    QSettings settings;
+    settings.setValue(QStringLiteral("window/geometry"), saveGeometry());
+    settings.setValue(QStringLiteral("window/state"), saveState(layoutVersion));
+    event->accept();
+    Q_EMIT closed();
+}
+
+} // namespace pha::ui

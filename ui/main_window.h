@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/dialogs.h"
+#include "ui/run_controller.h"
+#include "ui/runs/run_list_model.h"
+
+#include <QMainWindow>
+#include <QPointer>
+
+#include <functional>
+#include <memory>
+
+class QDockWidget;
+class QStackedWidget;
+class QToolBar;
+
+namespace pha::ui {
+
+class CommandPalette;
+class ConfigPanel;
+class ErrorBanner;
+class EvaluatePanel;
+class LogPanel;
+class MonitorPanel;
+class PlaygroundPanel;
+class RunBar;
+class RunPanel;
+class StatusMeters;
+struct WindowActions;
+
+/// What the window works with; tests put in their own.
+struct WindowParts {
+    RunController::OpenEngine engine = loadEngine;
+    Dialogs dialogs = Dialogs::real();
+    fs::path runsFolder; ///< empty: that of the settings
+    std::function<double()> longestTask; ///< for the meter of the GUI thread, may be empty
+};
+
+/// Lays out the panels and connects them: each knows sessions, none knows another.
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+
+public:
+    explicit MainWindow(WindowParts parts = {}, QWidget* parent = nullptr);
+    ~MainWindow() override;
+
+    RunController& controller() { return *controller_; }
+    RunListModel& runs() { return *runs_; }
+    RunSession* currentSession() const { return current_; }
+    void openRun(const fs::path& directory, bool shown = false); ///< selects it
+    void startDemo();
+    void showError(const QString& message);
+    /// Closes without a question: stops what trains, waits at most five seconds in the event loop, then goes.
+    void quitNow();
+    void showPanel(const QString& dock); ///< "monitorDock", "evaluateDock", "playgroundDock", "logDock", ...
+
+Q_SIGNALS:
+    void closed();
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+private:
+    // main_window.cpp: layout
+    QDockWidget* addDock(const QString& id, const QString& title, QWidget* body, bool inCentre);
+    void makePanels();
+    void arrange(); ///< puts all panels where they are at first
+    void restoreLayout();
+    void makeStatusBar();
+    void connectAll();
+    void connectView();
+    void present(bool on);
+
+    // main_window_runs.cpp: what the commands do
+    void connectRun();
+    void start(const RunConfig& config, const QString& name);
+    void resume();
+    void deleteCurrent();
+    void changeLearningRate();
+    void chooseFolder();
+    void selectCurrent();
+    void updateSessions();
+    void updateActions();
+    void updateWelcome();
+    void rememberRate();
+    void showShortcuts();
+    void showSystemInformation();
+    void showAbout();
+
+    WindowParts parts_;
+    RunListModel* runs_;
+    RunController* controller_;
+    std::unique_ptr<WindowActions> actions_;
+    QPointer<RunSession> current_;
+    QTimer rateTimer_, closeTimer_;
+
+    RunBar* runBar_ = nullptr;
+    ErrorBanner* banner_ = nullptr;
+    QToolBar* bannerBar_ = nullptr;
+    RunPanel* runPanel_ = nullptr;
+    LogPanel* logPanel_ = nullptr;
+    ConfigPanel* configPanel_ = nullptr;
+    QStackedWidget* monitorStack_ = nullptr; ///< welcome page or charts
+    MonitorPanel* monitor_ = nullptr;
+    EvaluatePanel* evaluate_ = nullptr;
+    PlaygroundPanel* playground_ = nullptr;
+    StatusMeters* meters_ = nullptr;
+    CommandPalette* palette_ = nullptr;
+    QDockWidget *runsDock_ = nullptr, *logDock_ = nullptr, *configDock_ = nullptr;
+    QDockWidget *monitorDock_ = nullptr, *evaluateDock_ = nullptr, *playgroundDock_ = nullptr;
+    bool painted_ = false, closing_ = false;
+};
+
+} // namespace pha::ui

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the commands of the window do with runs.
+#include "ui/charts/monitor_panel.h"
+#include "ui/config_form/config_panel.h"
+#include "ui/config_form/cost_estimate.h"
+#include "ui/format.h"
+#include "ui/main_window.h"
+#include "ui/panels/evaluate_panel.h"
+#include "ui/panels/playground_panel.h"
+#include "ui/runs/run_panel.h"
+#include "ui/window/command_palette.h"
+#include "ui/window/error_banner.h"
+#include "ui/window/log_panel.h"
+#include "ui/window/run_bar.h"
+#include "ui/window/status_meters.h"
+#include "ui/window/window_actions.h"
+
+#include <QClipboard>
+#include <QDateTime>
+#include <QDesktopServices>
+#include <QDockWidget>
+#include <QGuiApplication>
+#include <QSettings>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QUrl>
+
+#include <algorithm>
+
+namespace pha::ui {
+
+namespace {
+
+constexpr auto rateKey = "machine/trainingFlops";
+constexpr int messageTime = 6000; ///< milliseconds that a word in the status bar stays
+
+} // namespace
+
+void MainWindow::connectAll()
+{
+    connect(banner_, &ErrorBanner::shown, bannerBar_, &QWidget::show);
+    connect(banner_, &ErrorBanner::closed, bannerBar_, &QWidget::hide);
+    connect(runPanel_, &RunPanel::currentChanged, this, &MainWindow::selectCurrent);
+    connect(runPanel_, &RunPanel::activated, this, [this] { configPanel_->showRun(); });
+    connect(runs_, &RunListModel::shownChanged, this, &MainWindow::updateSessions);
+    connect(runs_, &RunListModel::failed, this, &MainWindow::showError);
+    connect(runs_, &RunListModel::scanFinished, this, &MainWindow::updateWelcome);
+    connect(runs_, &QAbstractItemModel::rowsInserted, this, &MainWindow::updateWelcome);
+    connect(runs_, &QAbstractItemModel::rowsRemoved, this, &MainWindow::updateWelcome);
+    connect(monitor_, &MonitorPanel::runClicked, this, [this](RunSession* session) { runPanel_->select(session->directory()); });
+    connect(controller_, &RunController::failed, this, &MainWindow::showError);
+    connect(controller_, &RunController::engineReady, this, [this] {
+        const auto& info = *controller_->engineInfo();
+        configPanel_->form()->setEngineInfo(info);
+        statusBar()->showMessage(tr("Engine ready: LibTorch %1, %2 threads").arg(fromUtf8(info.libtorch)).arg(info.threads), messageTime);
+        if (!info.warning.empty()) showError(fromUtf8(info.warning));
+    });
+    connect(controller_, &RunController::busyChanged, this, [this] {
+        updateActions();
+        if (closing_ && !controller_->busy()) close();
+    });
+    connect(controller_, &RunController::finished, this, [this](RunSession* session) {
+        rememberRate();
+        statusBar()->showMessage(tr("%1: %2").arg(session->name(), session->stateText()), messageTime);
+    });
+    connect(configPanel_->form(), &ConfigForm::startRequested, this, &MainWindow::start);
+    connect(configPanel_->form(), &ConfigForm::commandCopied, this, [this] { statusBar()->showMessage(tr("Command copied"), messageTime); });
+    configPanel_->form()->setMeasuredRate(QSettings().value(QLatin1String(rateKey)).toDouble());
+    connect(&rateTimer_, &QTimer::timeout, this, &MainWindow::rememberRate);
+    rateTimer_.start(10000);
+}
+
+void MainWindow::connectRun()
+{
+    const auto& a = *actions_;
+    connect(a.newRun, &QAction::triggered, this, [this] {
+        showPanel(configDock_->objectName());
+        configPanel_->showForm();
+    });
+    connect(a.openRun, &QAction::triggered, this, [this] {
+        if (const auto path = parts_.dialogs.openFolder(this, tr("Open a run directory")); !path.isEmpty()) openRun(toPath(path), true);
+    });
+    connect(a.chooseFolder, &QAction::triggered, this, &MainWindow::chooseFolder);
+    connect(a.startRun, &QAction::triggered, configPanel_->form(), &ConfigForm::requestStart);
+    connect(a.runDemo, &QAction::triggered, this, &MainWindow::startDemo);
+    connect(a.pauseRun, &QAction::triggered, this, [this] {
+        const auto* session = controller_->session();
+        if (!session) return;
+        if (session->state() == RunState::Paused) {
+            controller_->resume();
+        } else {
+            controller_->pause();
+        }
+    });
+    connect(a.stopRun, &QAction::triggered, controller_, &RunController::stop);
+    connect(a.resumeRun, &QAction::triggered, this, &MainWindow::resume);
+    connect(a.evaluateNow, &QAction::triggered, controller_, &RunController::evaluateNow);
+    connect(a.sampleNow, &QAction::triggered, controller_, &RunController::sampleNow);
+    connect(a.checkpointNow, &QAction::triggered, controller_, &RunController::checkpointNow);
+    connect(a.changeLearningRate, &QAction::triggered, this, &MainWindow::changeLearningRate);
+    connect(a.cloneRun, &QAction::triggered, this, [this] {
+        showPanel(configDock_->objectName());
+        configPanel_->cloneSession();
+    });
+    connect(a.renameRun, &QAction::triggered, runPanel_, &RunPanel::renameCurrent);
+    connect(a.toggleShown, &QAction::triggered, this, [this](bool on) {
+        if (current_) runs_->setShown(current_->directory(), on);
+    });
+    connect(a.copyPath, &QAction::triggered, this, [this] {
+        if (current_) QGuiApplication::clipboard()->setText(fromPath(current_->directory()));
+    });
+    connect(a.openFolder, &QAction::triggered, this, [this] {
+        if (current_) QDesktopServices::openUrl(QUrl::fromLocalFile(fromPath(current_->directory())));
+    });
+    connect(a.deleteRun, &QAction::triggered, this, &MainWindow::deleteCurrent);
+}
+
+void MainWindow::openRun(const fs::path& given, bool shown)
+{
+    auto directory = fs::absolute(given).lexically_normal();
+    if (!directory.has_filename()) directory = directory.parent_path(); // "runs/a/" means "runs/a"
+    auto* session = runs_->open(directory);
+    if (!session->problem().isEmpty()) {
+        showError(session->problem());
+        runs_->forget(directory);
+        return;
+    }
+    if (shown) runs_->setShown(directory, true);
+    runPanel_->select(directory);
+}
+
+void MainWindow::start(const RunConfig& config, const QString& name)
+{
+    TrainingRequest request;
+    request.config = config;
+    request.name = name.toStdString();
+    try {
+        fs::create_directories(runs_->folder());
+        const auto folder = slug(name);
+        request.directory = freshRunDirectory(runs_->folder(), folder.isEmpty() ? "run" : folder.toStdString());
+    } catch (const std::exception& error) {
+        showError(fromUtf8(error.what()));
+        return;
+    }
+    // Two starts may ask before the first has made its folder.
+    for (int n = 2; runs_->rowOf(request.directory) >= 0; ++n)
+        request.directory = runs_->folder() / (slug(name).toStdString() + "-" + std::to_string(n));
+    if (controller_->busy()) return showError(tr("another run is training; stop it first, or wait until it has finished"));
+    RunFile planned;
+    planned.name = request.name;
+    planned.config = config;
+    planned.created = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
+    auto* session = runs_->plan(request.directory, planned);
+    controller_->start(session, request);
+    runPanel_->select(request.directory);
+    bannerBar_->hide();
+}
+
+void MainWindow::startDemo()
+{
+    auto config = findPreset("pha-tiny").config;
+    config.preset = "pha-tiny";
+    showPanel(monitorDock_->objectName());
+    start(config, QStringLiteral("demo"));
+}
+
+void MainWindow::resume()
+{
+    if (!current_ || current_->active() || controller_->busy() || !current_->problem().isEmpty()) return;
+    TrainingRequest request;
+    request.config = current_->file().config;
+    request.directory = current_->directory();
+    request.name = current_->file().name;
+    request.resume = true;
+    auto& steps = request.config.training.steps;
+    if (current_->step() >= steps) {
+        const auto wanted = parts_.dialogs.number(this, tr("Train longer"), tr("This run has finished. Train until step:"), double(steps) * 2);
+        if (!wanted || *wanted <= double(current_->step())) return;
+        steps = std::int64_t(std::min(*wanted, 9e15));
+        request.overrides = { "steps" };
+    }
+    controller_->start(current_, request);
+    bannerBar_->hide();
+}
+
+void MainWindow::deleteCurrent()
+{
+    if (!current_ || current_->active()) return;
+    const auto directory = current_->directory();
+    std::error_code ignored; // what cannot be looked at is treated as absent: only the row goes
+    const bool onDisk = fs::exists(directory, ignored);
+    if (onDisk) {
+        const auto question = tr("Move the run %1 with its checkpoints to the trash?\n%2").arg(current_->name(), fromPath(directory));
+        if (!parts_.dialogs.confirm(this, tr("Delete run"), question, tr("Move to trash"))) return;
+        if (!parts_.dialogs.moveToTrash(fromPath(directory)))
+            return showError(tr("%1 could not be moved to the trash; delete the folder by hand if you no longer need it").arg(fromPath(directory)));
+    }
+    current_.clear();
+    runs_->forget(directory);
+    selectCurrent();
+}
+
+void MainWindow::changeLearningRate()
+{
+    const QPointer<RunSession> session = controller_->session();
+    if (!session) return;
+    const auto rate = parts_.dialogs.number(this, tr("Learning rate"), tr("New peak learning rate, from the next update on:"), session->file().config.training.learningRate);
+    if (!rate || !session) return;
+    if (*rate < 0 || *rate > 10) return showError(tr("learning_rate is %1; expected a number from 0 to 10").arg(formatNumber(*rate)));
+    controller_->setLearningRate(*rate);
+}
+
+void MainWindow::chooseFolder()
+{
+    const auto path = parts_.dialogs.openFolder(this, tr("Folder of the runs"));
+    if (path.isEmpty()) return;
+    QSettings().setValue(QStringLiteral("runs/folder"), path);
+    runs_->setFolder(toPath(path));
+}
+
+void MainWindow::selectCurrent()
+{
+    const auto directory = runPanel_->current();
+    auto* session = directory ? runs_->open(*directory) : nullptr;
+    if (session == current_ && session) return;
+    if (current_) disconnect(current_, &RunSession::stateChanged, this, nullptr);
+    current_ = session;
+    if (session) connect(session, &RunSession::stateChanged, this, &MainWindow::updateActions);
+    runBar_->setSession(session);
+    logPanel_->setSession(session);
+    configPanel_->setSession(session);
+    evaluate_->setSession(session);
+    playground_->setSession(session);
+    meters_->setSession(session);
+    updateSessions();
+}
+
+void MainWindow::updateSessions()
+{
+    monitor_->setSessions(runs_->shown(), current_);
+    updateActions();
+}
+
+void MainWindow::updateActions()
+{
+    const auto& a = *actions_;
+    auto* training = controller_->session();
+    const bool busy = controller_->busy(), stopping = controller_->stopping();
+    const bool running = training && training->job() && !stopping;
+    const bool paused = running && training->state() == RunState::Paused;
+    if (training) connect(training, &RunSession::stateChanged, this, &MainWindow::updateActions, Qt::UniqueConnection);
+    a.pauseRun->setEnabled(running);
+    a.pauseRun->setText(paused ? tr("&Continue") : tr("&Pause"));
+    a.stopRun->setEnabled(busy && !stopping);
+    a.stopRun->setText(stopping ? tr("Stopping\u2026") : tr("S&top"));
+    for (auto* action : { a.evaluateNow, a.sampleNow, a.checkpointNow, a.changeLearningRate }) action->setEnabled(running);
+    a.runDemo->setEnabled(!busy);
+    const bool readable = current_ && current_->problem().isEmpty();
+    a.resumeRun->setEnabled(readable && !current_->active() && !busy && current_->modelSource().available);
+    a.resumeRun->setText(readable && current_->step() >= current_->file().config.training.steps ? tr("Train longer\u2026") : tr("&Resume"));
+    a.cloneRun->setEnabled(readable);
+    a.renameRun->setEnabled(readable);
+    a.toggleShown->setEnabled(readable);
+    a.toggleShown->setChecked(readable && runs_->shown().contains(current_.data()));
+    a.copyPath->setEnabled(current_);
+    a.openFolder->setEnabled(current_);
+    a.deleteRun->setEnabled(current_ && !current_->active() && current_ != training);
+    configPanel_->form()->setBlocked(!busy ? QString()
+            : training ? tr("%1 is training. Stop it, or wait until it has finished.").arg(training->name())
+                       : tr("The last run is still being stopped."));
+    setWindowTitle(current_ ? tr("%1 - PHA Studio").arg(current_->name()) : QStringLiteral("PHA Studio"));
+}
+
+void MainWindow::updateWelcome()
+{
+    monitorStack_->setCurrentIndex(runs_->scanned() && runs_->rowCount() == 0 ? 0 : 1);
+    // Somebody who opens the program wants to see the last run, not an empty window.
+    if (runs_->scanned() && !runPanel_->current() && runs_->rowCount() > 0) {
+        int newest = 0;
+        for (int row = 1; row < runs_->rowCount(); ++row) {
+            const auto& a = runs_->summary(row);
+            const auto& b = runs_->summary(newest);
+            if (std::tuple(a.active(), a.created) > std::tuple(b.active(), b.created)) newest = row;
+        }
+        runPanel_->select(runs_->summary(newest).directory);
+    }
+}
+
+/// What this machine reaches in training, for the time estimate of the next run.
+void MainWindow::rememberRate()
+{
+    const auto* session = controller_->session() ? controller_->session() : current_.data();
+    if (!session || session->place() == RunSession::Place::Elsewhere || session->history().tokensPerSecond.size() < 20) return;
+    const auto& rates = session->history().tokensPerSecond;
+    std::vector<double> last(rates.end() - 20, rates.end());
+    std::nth_element(last.begin(), last.begin() + 10, last.end());
+    if (!(last[10] > 0)) return;
+    const double flops = trainingFlops(session->file().config, last[10]);
+    QSettings().setValue(QLatin1String(rateKey), flops);
+    configPanel_->form()->setMeasuredRate(flops);
+}
+
+void MainWindow::showShortcuts()
+{
+    QStringList lines;
+    for (const auto* action : actions())
+        if (!action->shortcut().isEmpty()) lines << QStringLiteral("%1\t%2").arg(action->shortcut().toString(QKeySequence::NativeText), plainActionText(action));
+    parts_.dialogs.inform(this, tr("Keyboard shortcuts"), lines.join(QLatin1Char('\n')));
+}
+
+void MainWindow::showSystemInformation()
+{
+    QStringList lines;
+    if (const auto& info = controller_->engineInfo()) {
+        lines << tr("PHA Studio %1").arg(fromUtf8(info->version)) << tr("LibTorch %1").arg(fromUtf8(info->libtorch))
+              << tr("BLAS: %1").arg(fromUtf8(info->blas)) << tr("Processor: %1, %2 threads").arg(fromUtf8(info->cpuCapability)).arg(info->threads);
+        for (const auto& d : info->devices) lines << tr("%1: %2, %3").arg(fromUtf8(d.name), fromUtf8(d.description), formatBytes(double(d.memoryBytes)));
+        if (!info->warning.empty()) lines << fromUtf8(info->warning);
+    } else {
+        lines << tr("The engine is not open yet.");
+    }
+    lines << tr("Runs: %1").arg(fromPath(runs_->folder()));
+    parts_.dialogs.inform(this, tr("System information"), lines.join(QLatin1Char('\n')));
+}
+
+void MainWindow::showAbout()
+{
+    parts_.dialogs.inform(this, tr("About PHA Studio"),
+        tr("PHA Studio %1\nInteractive experiments with hybrid language models.\n\nFree software under the GNU General Public License, version 3 or later. "
+           "Comes without any warranty.").arg(QCoreApplication::applicationVersion()));
+}
+
+} // namespace pha::ui

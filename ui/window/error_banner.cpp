@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/window/error_banner.h"
+
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/theme.h"
+
+#include <QAccessible>
+#include <QClipboard>
+#include <QFrame>
+#include <QGuiApplication>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPushButton>
+
+namespace pha::ui {
+
+ErrorBanner::ErrorBanner(QWidget* parent)
+    : QWidget(parent)
+    , text_(new QLabel)
+{
+    setObjectName(QStringLiteral("errorBanner"));
+    auto* frame = new QFrame;
+    setRole(frame, "errorBanner");
+    text_->setObjectName(QStringLiteral("errorText"));
+    text_->setTextFormat(Qt::PlainText);
+    text_->setWordWrap(true);
+    text_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    text_->setAccessibleName(tr("Error"));
+    const auto button = [](const QString& text, const QString& id, const QString& tip, const QString& sign) {
+        auto* b = new QPushButton(icon(sign), text);
+        b->setObjectName(id);
+        b->setToolTip(plainToolTip(tip));
+        b->setAccessibleName(tip);
+        setRole(b, "flat");
+        return b;
+    };
+    auto* copyButton = button(tr("Copy"), QStringLiteral("copyError"), tr("Copies the message"), QStringLiteral("copy"));
+    auto* closeButton = button(QString(), QStringLiteral("closeError"), tr("Closes the message"), QStringLiteral("close"));
+    auto* row = new QHBoxLayout(frame);
+    row->setContentsMargins(12, 4, 6, 4);
+    row->addWidget(text_, 1);
+    row->addWidget(copyButton);
+    row->addWidget(closeButton);
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 2);
+    outer->addWidget(frame);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    connect(copyButton, &QPushButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(text_->text()); });
+    connect(closeButton, &QPushButton::clicked, this, &ErrorBanner::closed);
+}
+
+void ErrorBanner::showError(const QString& message)
+{
+    text_->setText(singleLine(message));
+    Q_EMIT shown();
+    QAccessibleEvent alert(text_, QAccessible::Alert);
+    QAccessible::updateAccessibility(&alert);
+}
+
+QString ErrorBanner::message() const { return text_->text(); }
+
+} // namespace pha::ui

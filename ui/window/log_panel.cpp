@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/window/log_panel.h"
+
+#include "ui/format.h"
+#include "ui/theme.h"
+
+#include <QLabel>
+#include <QPlainTextEdit>
+#include <QStackedWidget>
+#include <QVBoxLayout>
+
+#include <algorithm>
+
+namespace pha::ui {
+
+namespace {
+
+struct Line {
+    std::int64_t step;
+    QString text;
+};
+
+/// Appends lines for the rows of `rows` from `from` on and moves `from` to the end.
+template <class Row, class Say> void gather(std::vector<Line>& lines, const std::vector<Row>& rows, std::size_t& from, Say&& say)
+{
+    for (; from < rows.size(); ++from) lines.push_back({ rows[from].step, singleLine(say(rows[from])) });
+}
+
+} // namespace
+
+LogPanel::LogPanel(QWidget* parent)
+    : QWidget(parent)
+    , stack_(new QStackedWidget)
+    , runLog_(new QPlainTextEdit)
+{
+    setObjectName(QStringLiteral("logPanel"));
+    runLog_->setObjectName(QStringLiteral("runLog"));
+    runLog_->setAccessibleName(tr("Log of the run"));
+    runLog_->setReadOnly(true);
+    runLog_->setFrameShape(QFrame::NoFrame);
+    runLog_->setLineWrapMode(QPlainTextEdit::NoWrap);
+    runLog_->setMaximumBlockCount(5000);
+    runLog_->setStyleSheet(QStringLiteral("QPlainTextEdit { border: none; background: transparent; }"));
+    auto* empty = new QLabel(tr("Evaluations, checkpoints and changes of the selected run are listed here."));
+    empty->setObjectName(QStringLiteral("logEmpty"));
+    empty->setWordWrap(true);
+    empty->setAlignment(Qt::AlignCenter);
+    empty->setMargin(14);
+    setRole(empty, "muted");
+    stack_->addWidget(empty);
+    stack_->addWidget(runLog_);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(4, 4, 4, 4);
+    layout->addWidget(stack_);
+}
+
+void LogPanel::setSession(RunSession* session)
+{
+    if (session == session_) return;
+    if (session_) session_->disconnect(this);
+    session_ = session;
+    read_ = {};
+    runLog_->clear();
+    if (session) connect(session, &RunSession::changed, this, &LogPanel::readNew);
+    readNew();
+}
+
+void LogPanel::readNew()
+{
+    std::vector<Line> lines;
+    if (session_) {
+        const auto& h = session_->history();
+        if (h.generation != read_.generation) {
+            read_ = {};
+            read_.generation = h.generation;
+            runLog_->clear();
+        }
+        gather(lines, h.statuses, read_.statuses, [&](const StatusEvent& e) {
+            return RunSession::describe(e.state, RunSession::Place::Here, e.step, false, fromUtf8(e.detail));
+        });
+        gather(lines, h.commands, read_.commands, [](const CommandEvent& e) {
+            return tr("changed: %1 %2").arg(fromUtf8(e.name).replace(QLatin1Char('_'), QLatin1Char(' ')), fromUtf8(e.value));
+        });
+        gather(lines, h.evals, read_.evals, [](const EvalEvent& e) {
+            return tr("%1: perplexity %2, %3 bits/byte").arg(fromUtf8(e.split), formatFixed(e.perplexity, 2), formatFixed(e.bitsPerByte, 3));
+        });
+        gather(lines, h.samples, read_.samples, [](const SampleEvent& e) { return tr("sample: %1%2").arg(fromUtf8(e.prompt), fromUtf8(e.text)).left(300); });
+        gather(lines, h.checkpoints, read_.checkpoints, [](const CheckpointEvent& e) {
+            if (!e.problem.empty()) return tr("checkpoint not written: %1").arg(fromUtf8(e.problem));
+            return e.best ? tr("checkpoint saved, the best so far") : tr("checkpoint saved");
+        });
+    }
+    std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.step < b.step; });
+    QStringList text;
+    for (const auto& line : lines) text << QStringLiteral("%1  %2").arg(formatCount(line.step), 7, QChar(QChar::Nbsp)).arg(line.text);
+    if (!text.isEmpty()) {
+        // The widget keeps to its end by itself only if it was there: reading further up is not disturbed.
+        runLog_->setFont(Theme::monospace());
+        runLog_->appendPlainText(text.join(QLatin1Char('\n')));
+    }
+    stack_->setCurrentIndex(runLog_->document()->isEmpty() ? 0 : 1);
+}
+
+} // namespace pha::ui

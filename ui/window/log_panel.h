@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/run_session.h"
+
+#include <QPointer>
+#include <QWidget>
+
+class QLabel;
+class QPlainTextEdit;
+class QStackedWidget;
+
+namespace pha::ui {
+
+/// What happened in the selected run, a line each: states, evaluations, checkpoints, samples, what the user changed.
+class LogPanel : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit LogPanel(QWidget* parent = nullptr);
+    void setSession(RunSession* session);
+
+private:
+    struct Read {
+        std::int64_t generation = -1;
+        std::size_t statuses = 0, evals = 0, checkpoints = 0, commands = 0, samples = 0;
+    };
+    void readNew();
+
+    QPointer<RunSession> session_;
+    Read read_;
+    QStackedWidget* stack_;
+    QPlainTextEdit* runLog_;
+};
+
+} // namespace pha::ui

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/window/status_meters.h"
+
+#include "ui/config_form/cost_estimate.h"
+#include "ui/format.h"
+#include "ui/theme.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+
+namespace pha::ui {
+
+StatusMeters::StatusMeters(std::function<double()> longestTask, QWidget* parent)
+    : QWidget(parent)
+    , longestTask_(std::move(longestTask))
+    , saved_(new QLabel)
+    , points_(new QLabel)
+    , frame_(new QLabel)
+    , memory_(new QLabel)
+{
+    setObjectName(QStringLiteral("statusMeters"));
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(0, 0, 6, 0);
+    row->setSpacing(18);
+    const auto add = [&](QLabel* label, const QString& id, const QString& tip) {
+        label->setObjectName(id);
+        label->setTextFormat(Qt::PlainText);
+        label->setToolTip(plainToolTip(tip));
+        setRole(label, "small");
+        row->addWidget(label);
+    };
+    add(saved_, QStringLiteral("savedMeter"), tr("Update of the newest checkpoint of the selected run"));
+    add(points_, QStringLiteral("pointsMeter"), tr("Updates kept of those that the selected run reported: the charts leave nothing out"));
+    add(frame_, QStringLiteral("frameMeter"), tr("Longest time in the last second that the window could not answer"));
+    add(memory_, QStringLiteral("memoryMeter"), tr("Memory that this program takes, engine included"));
+    connect(&timer_, &QTimer::timeout, this, &StatusMeters::refresh);
+    timer_.start(1000);
+    refresh();
+}
+
+void StatusMeters::setSession(RunSession* session)
+{
+    session_ = session;
+    refresh();
+}
+
+void StatusMeters::refresh()
+{
+    if (session_) {
+        const auto& h = session_->history();
+        points_->setText(tr("%1/%2 points kept").arg(formatCount(std::int64_t(h.step.size())), formatCount(session_->updatesReported())));
+        const auto last = std::find_if(h.checkpoints.rbegin(), h.checkpoints.rend(), [](const auto& c) { return c.problem.empty(); });
+        saved_->setText(last == h.checkpoints.rend() ? QString() : tr("saved at step %1").arg(formatCount(last->step)));
+    }
+    points_->setVisible(session_);
+    saved_->setVisible(session_ && !saved_->text().isEmpty());
+    if (longestTask_) frame_->setText(tr("UI %1 ms/frame").arg(formatFixed(longestTask_(), 0)));
+    frame_->setVisible(bool(longestTask_));
+    memory_->setText(tr("memory %1").arg(formatBytes(processMemory())));
+}
+
+} // namespace pha::ui

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAction>
+#include <QMenu>
+
+class QMainWindow;
+class QMenuBar;
+
+namespace pha::ui {
+
+/// Every command of the window as an action: menus, buttons, shortcuts and the command palette share them. Who does what is
+/// connected by MainWindow. Each action's objectName is its member name.
+struct WindowActions {
+    explicit WindowActions(QMainWindow* window);
+    void fillMenus(QMenuBar* bar, const QList<QAction*>& panels);
+    QList<QAction*> ofRun() const; ///< what can be done with the selected run: its context menu
+
+    // File
+    QAction *newRun, *openRun, *chooseFolder, *exportImage, *quit;
+    // Run
+    QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow, *changeLearningRate;
+    QAction *cloneRun, *renameRun, *toggleShown, *copyPath, *openFolder, *deleteRun, *searchRuns;
+    // View
+    QAction *showMonitor, *showEvaluate, *showPlayground, *runPanelCommand, *stopPanelCommand;
+    QAction *logAxis, *cycleXAxis, *smoothMore, *smoothLess, *fitAndFollow;
+    QAction *themeSystem, *themeLight, *themeDark, *textLarger, *textSmaller, *presentation, *resetLayout;
+    // Help
+    QAction *palette, *shortcuts, *systemInformation, *about;
+
+private:
+    QAction* make(const char* id, const QString& text, const QString& tip, const QList<QKeySequence>& keys = {}, const char* sign = nullptr);
+    QMainWindow* window_;
+};
+
+} // namespace pha::ui

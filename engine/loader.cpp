@@ -20,13 +20,13 @@ fs::path libraryFolder()
 
 } // namespace
 
-void* openPart(const std::string& file, const char* factory)
+void* openPart(const std::string& file, const char* factory, bool ownSymbolsFirst)
 {
     const auto path = libraryFolder() / file;
     // Local symbols: LibTorch of some distributions brings its own Qt 5 and protobuf, which must not meet ours.
     int flags = RTLD_NOW | RTLD_LOCAL;
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    flags |= RTLD_DEEPBIND; // and its own before anything that is loaded already; sanitizers cannot work with it
+    if (ownSymbolsFirst) flags |= RTLD_DEEPBIND; // sanitizers cannot work with it
 #endif
     void* library = dlopen(path.c_str(), flags);
     if (!library) {
@@ -41,13 +41,13 @@ void* openPart(const std::string& file, const char* factory)
 // A magic static opens each part once; a failure leaves it unopened, and the next call tries again.
 Engine& loadEngine()
 {
-    static auto* engine = static_cast<Engine*>(openPart("libpha_engine.so", "pha_create_engine"));
+    static auto* engine = static_cast<Engine*>(openPart("libpha_engine.so", "pha_create_engine", false));
     return *engine;
 }
 
 PieceLibrary& pieceLibrary()
 {
-    static auto* library = static_cast<PieceLibrary*>(openPart("libpha_sentencepiece.so", "pha_create_piece_library"));
+    static auto* library = static_cast<PieceLibrary*>(openPart("libpha_sentencepiece.so", "pha_create_piece_library", true));
     return *library;
 }
 

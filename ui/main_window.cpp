@@ -68,6 +68,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     connectRun();
     arrange();
     restoreLayout();
+    if (!arranged_) arrange();
 
     const auto stored = QSettings().value(QStringLiteral("runs/folder")).toString();
     runs_->setFolder(!parts_.runsFolder.empty() ? fs::absolute(parts_.runsFolder) : stored.isEmpty() ? defaultRunsFolder() : toPath(stored));
@@ -98,6 +99,8 @@ QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidge
     auto* layout = new QVBoxLayout(frame);
     layout->setContentsMargins(1, 1, 1, 1);
     layout->addWidget(body);
+    // The largest of the panels in the centre must not decide how small the window can be.
+    if (inCentre) body->setMinimumSize(520, 360);
     dock->setWidget(frame);
     // In the centre the tab says the title; a title bar below it would say it again.
     dock->setTitleBarWidget(inCentre ? new QWidget(dock) : new DockTitle(dock));
@@ -124,6 +127,8 @@ void MainWindow::makePanels()
     logPanel_ = new LogPanel;
     configPanel_ = new ConfigPanel(&parts_.dialogs);
     monitor_ = new MonitorPanel;
+    // The run bar shows the same above all panels.
+    if (auto* header = monitor_->findChild<QWidget*>(QStringLiteral("runHeader"))) header->hide();
     evaluate_ = new EvaluatePanel(nullptr, parts_.engine);
     playground_ = new PlaygroundPanel(nullptr, parts_.engine);
     monitorStack_ = new QStackedWidget;
@@ -156,8 +161,8 @@ void MainWindow::arrange()
     tabifyDockWidget(evaluateDock_, playgroundDock_);
     for (auto* dock : { runsDock_, monitorDock_, configDock_, logDock_, evaluateDock_, playgroundDock_ }) dock->show();
     monitorDock_->raise();
-    const int side = fontMetrics().averageCharWidth() * 36;
-    resizeDocks({ runsDock_, monitorDock_, configDock_ }, { side, std::max(400, width() - 2 * side - 40), side + 30 }, Qt::Horizontal);
+    const int side = fontMetrics().averageCharWidth() * 34;
+    resizeDocks({ runsDock_, monitorDock_, configDock_ }, { side, std::max(400, width() - 2 * side - 60), side + 40 }, Qt::Horizontal);
     resizeDocks({ runsDock_, logDock_ }, { 3, 2 }, Qt::Vertical);
 }
 
@@ -166,7 +171,7 @@ void MainWindow::restoreLayout()
     resize(1280, 800);
     QSettings settings;
     restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
-    if (!restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), layoutVersion)) arrange();
+    arranged_ = restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), layoutVersion);
     bannerBar_->hide(); // an error of the last session is not one of this
 }
 
@@ -176,6 +181,14 @@ void MainWindow::makeStatusBar()
     statusBar()->setSizeGripEnabled(false);
     meters_ = new StatusMeters(parts_.longestTask);
     statusBar()->addPermanentWidget(meters_);
+}
+
+void MainWindow::showEvent(QShowEvent* event)
+{
+    QMainWindow::showEvent(event);
+    // Widths only hold once the window has its size.
+    if (!arranged_) arrange();
+    arranged_ = true;
 }
 
 void MainWindow::paintEvent(QPaintEvent* event)

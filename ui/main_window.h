@@ -60,6 +60,7 @@ Q_SIGNALS:
 
 protected:
     void closeEvent(QCloseEvent* event) override;
+    void showEvent(QShowEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
 
@@ -111,7 +112,7 @@ private:
     CommandPalette* palette_ = nullptr;
     QDockWidget *runsDock_ = nullptr, *logDock_ = nullptr, *configDock_ = nullptr;
     QDockWidget *monitorDock_ = nullptr, *evaluateDock_ = nullptr, *playgroundDock_ = nullptr;
-    bool painted_ = false, closing_ = false;
+    bool arranged_ = false, painted_ = false, closing_ = false;
 };
 
 } // namespace pha::ui

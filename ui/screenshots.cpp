@@ -4,12 +4,11 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/format.h"
 #include "ui/main_window.h"
-#include "ui/model_worker.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/theme.h"
-#include "ui/window/welcome_page.h"
 
+#include <QAbstractButton>
 #include <QCoreApplication>
 #include <QDir>
 #include <QPixmap>
@@ -27,11 +26,11 @@ constexpr int tick = 150; ///< milliseconds
 constexpr int settle = 5; ///< ticks that a picture gets to draw itself
 constexpr int patience = 400; ///< ticks after which it is taken as it is
 
-/// True while a panel's model worker is at work.
-bool busy(QWidget* panel)
+/// True while a panel is at work: then, and only then, there is something to stop.
+bool busy(QWidget* panel, const char* stopButton)
 {
-    const auto* worker = panel->findChild<ModelWorker*>();
-    return worker && worker->busy();
+    const auto* button = panel->findChild<QAbstractButton*>(QLatin1String(stopButton));
+    return button && button->isEnabled();
 }
 
 } // namespace
@@ -71,12 +70,12 @@ void Screenshots::plan()
                               show();
                               if (any && first) evaluate->run();
                           },
-            [evaluate] { return !busy(evaluate); }, QStringLiteral("evaluate-") + suffix });
+            [evaluate] { return !busy(evaluate, "evaluateStop"); }, QStringLiteral("evaluate-") + suffix });
         shots_.push_back({ [=, show = panel("playgroundDock")] {
                               show();
                               if (any && first) playground->generate();
                           },
-            [playground] { return !busy(playground); }, QStringLiteral("playground-") + suffix });
+            [playground] { return !busy(playground, "playgroundStop"); }, QStringLiteral("playground-") + suffix });
         shots_.push_back({ [stack, config, show = panel("monitorDock")] {
                               config->showForm();
                               show();

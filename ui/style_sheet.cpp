@@ -110,6 +110,7 @@ QScrollBar::handle:horizontal { min-width: 28px; }
 QScrollBar::handle:hover { background: {muted}; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QAbstractScrollArea::corner { background: transparent; border: none; }
 QSplitter::handle { background: transparent; }
 QGroupBox { border: 1px solid {border}; border-radius: 8px; margin-top: 9px; padding: 8px; }
 QGroupBox::title { subcontrol-origin: margin; left: 9px; padding: 0 4px; color: {muted}; }

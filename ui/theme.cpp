@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/theme.h"
 
+#include "ui/studio_style.h"
 #include "ui/style_sheet.h"
 
 #include <QApplication>
@@ -8,7 +9,6 @@
 #include <QFontDatabase>
 #include <QSettings>
 #include <QStyle>
-#include <QStyleFactory>
 #include <QStyleHints>
 #include <QWidget>
 
@@ -123,7 +123,7 @@ void Theme::apply()
         // Qt before 6.5 has no word for it, but the palette that the desktop gave is dark on a dark desktop.
         systemDark_ = QGuiApplication::palette().color(QPalette::Window).lightness() < 128;
         basePointSize_ = QApplication::font().pointSizeF() > 0 ? QApplication::font().pointSizeF() : 10;
-        QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+        QApplication::setStyle(new StudioStyle);
         const auto stored = QSettings().value(QLatin1String(modeKey)).toString();
         for (int i = 0; i < 3; ++i)
             if (stored == QLatin1String(modeNames[i])) mode_ = Mode(i);

@@ -16,6 +16,7 @@ struct Options {
     BenchRequest request;
     std::string presets, contexts = "256,1024";
     DeviceOptions device;
+    std::int64_t repeats = BenchRequest().repeats, threads = 0;
     bool json = false;
 };
 
@@ -46,8 +47,10 @@ BenchRequest request(const Options& options, const CLI::App& command)
         checkRange("--contexts", request.contexts.back(), 2, 1 << 20);
     }
     checkRange("--batch-tokens", request.batchTokens, 1, 1 << 30);
-    checkRange("--repeats", request.repeats, 1, 1000);
-    checkRange("--threads", request.threads, 0, 1024);
+    checkRange("--repeats", options.repeats, 1, 1000);
+    checkRange("--threads", options.threads, 0, 1024);
+    request.repeats = int(options.repeats);
+    request.threads = int(options.threads);
     request.device = options.device.device;
     request.precision = options.device.precision;
     return request;
@@ -111,9 +114,9 @@ void addBench(CLI::App& root, Program& program)
     command->add_option("--mode", request.mode, "train, forward or decode")
         ->check(CLI::IsMember({ "train", "forward", "decode" }))
         ->capture_default_str();
-    command->add_option("--batch-tokens", request.batchTokens, "Tokens a step")->capture_default_str();
-    command->add_option("--repeats", request.repeats, "Measurements; the median counts")->capture_default_str();
-    command->add_option("--threads", request.threads, "CPU threads; 0 lets the program choose")->capture_default_str();
+    addInteger(*command, "--batch-tokens", request.batchTokens, "Tokens a step");
+    addInteger(*command, "--repeats", options->repeats, "Measurements; the median counts");
+    addInteger(*command, "--threads", options->threads, "CPU threads; 0 lets the program choose");
     options->device.addDevice(*command);
     options->device.addPrecision(*command);
     command->add_flag("--json", options->json, "One JSON document");

@@ -39,6 +39,11 @@ double parseNumber(const std::string& what, const std::string& text);
 /// Throws ConfigError naming `what` unless minimum <= value <= maximum.
 void checkRange(const std::string& what, std::int64_t value, std::int64_t minimum, std::int64_t maximum);
 
+/// Options that hold one number. Stricter than the parser's own: an empty text, a fraction for an integer or NaN is
+/// refused with ConfigError. `value` outlives the parsing.
+CLI::Option* addInteger(CLI::App& command, const std::string& name, std::int64_t& value, const std::string& help);
+CLI::Option* addNumber(CLI::App& command, const std::string& name, double& value, const std::string& help);
+
 /// --device and --precision of the commands that load a network.
 struct DeviceOptions {
     std::string device = "auto", precision = "fp32";

@@ -81,8 +81,8 @@ void addData(CLI::App& root, Program& program)
     listing->callback([json, &program] { program.action = [json] { return list(*json); }; });
     auto* details = command->add_subcommand("info", "Sizes of the splits, reference lines, tokenizer");
     details->add_option("name", config->data, "Built-in corpus or text file")->required();
-    details->add_option("--vocab-size", config->vocabSize, "Pieces of the tokenizer")->capture_default_str();
-    details->add_option("--data-seed", config->dataSeed, "Seed of procedural corpora")->capture_default_str();
+    addInteger(*details, "--vocab-size", config->vocabSize, "Pieces of the tokenizer");
+    addInteger(*details, "--data-seed", config->dataSeed, "Seed of procedural corpora");
     details->add_flag("--json", *json, "One JSON document");
     details->footer("Example: pha data info stories");
     details->callback([json, config, &program] { program.action = [json, config] { return info(*config, *json); }; });

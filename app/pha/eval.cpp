@@ -148,9 +148,9 @@ void addEval(CLI::App& root, Program& program)
     command->add_option("--split", options->evaluate.split, "train, valid or test")
         ->check(CLI::IsMember({ "train", "valid", "test" }))
         ->capture_default_str();
-    command->add_option("--context", options->evaluate.context, "Tokens per window; the run's context if left out");
-    command->add_option("--stride", options->evaluate.stride, "Tokens between windows; disjoint windows if left out");
-    command->add_option("--max-tokens", options->evaluate.maxTokens, "Score only so many tokens; all if left out");
+    addInteger(*command, "--context", options->evaluate.context, "Tokens per window; the run's context if left out");
+    addInteger(*command, "--stride", options->evaluate.stride, "Tokens between windows; disjoint windows if left out");
+    addInteger(*command, "--max-tokens", options->evaluate.maxTokens, "Score only so many tokens; all if left out");
     options->mix.add(*command);
     options->addDevice(*command);
     options->addPrecision(*command);

@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <limits>
 
 namespace pha::cli {
 
@@ -27,6 +28,7 @@ constexpr std::int64_t promptLimit = 64 << 20;
 struct Options : DeviceOptions {
     std::string target, prompt, promptFile;
     Sampling sampling;
+    std::int64_t seed = std::int64_t(Sampling().seed);
     MixOptions mix;
     bool json = false;
 };
@@ -82,11 +84,14 @@ Json toJson(const Generation& result, const GenerateOptions& options, std::int64
 
 int generate(const Options& options, const CLI::App& command)
 {
-    options.sampling.validate();
+    auto sampling = options.sampling;
+    checkRange("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max());
+    sampling.seed = std::uint64_t(options.seed);
+    sampling.validate();
     options.mix.check();
     GenerateOptions request;
     request.prompt = prompt(options, command);
-    request.sampling = options.sampling;
+    request.sampling = sampling;
     std::int64_t repairs = 0;
     repairUtf8(request.prompt, repairs);
     if (repairs > 0) note(fmt::format("pha: note: {} invalid UTF-8 bytes of the prompt were replaced", repairs));
@@ -122,16 +127,12 @@ void addGenerate(CLI::App& root, Program& program)
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     command->add_option("--prompt", options->prompt, "Text to continue");
     command->add_option("--prompt-file", options->promptFile, "File with the text to continue; - reads standard input");
-    command->add_option("--max-tokens", sampling.maxTokens, "Tokens to write at most")->capture_default_str();
-    command->add_option("--temperature", sampling.temperature, "0 takes the most probable token always")
-        ->capture_default_str();
-    command->add_option("--top-k", sampling.topK, "Draw among the k most probable tokens; 0 = all")
-        ->capture_default_str();
-    command->add_option("--top-p", sampling.topP, "Draw among the most probable tokens that sum to p; 1 = all")
-        ->capture_default_str();
-    command->add_option("--repetition-penalty", sampling.repetitionPenalty, "Makes seen tokens less probable; 1 = off")
-        ->capture_default_str();
-    command->add_option("--seed", sampling.seed, "The same seed writes the same text")->capture_default_str();
+    addInteger(*command, "--max-tokens", sampling.maxTokens, "Tokens to write at most");
+    addNumber(*command, "--temperature", sampling.temperature, "0 takes the most probable token always");
+    addInteger(*command, "--top-k", sampling.topK, "Draw among the k most probable tokens; 0 = all");
+    addNumber(*command, "--top-p", sampling.topP, "Draw among the most probable tokens that sum to p; 1 = all");
+    addNumber(*command, "--repetition-penalty", sampling.repetitionPenalty, "Makes seen tokens less probable; 1 = off");
+    addInteger(*command, "--seed", options->seed, "The same seed writes the same text");
     options->mix.add(*command);
     options->addDevice(*command);
     options->addPrecision(*command);

@@ -38,9 +38,7 @@ std::string helpCommand(const CLI::App& root)
 int parseFailure(const CLI::App& root, const CLI::ParseError& error)
 {
     if (error.get_exit_code() == int(CLI::ExitCodes::Success)) { // --help
-        const CLI::App* at = &root;
-        while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
-        print(at->help());
+        print(root.help()); // of the sub-command, where there is one
         return int(ExitCode::Done);
     }
     std::string what = error.what();

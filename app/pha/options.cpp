@@ -48,6 +48,22 @@ void checkRange(const std::string& what, std::int64_t value, std::int64_t minimu
         throw ConfigError(what, std::to_string(value), fmt::format("an integer from {} to {}", minimum, maximum));
 }
 
+CLI::Option* addInteger(CLI::App& command, const std::string& name, std::int64_t& value, const std::string& help)
+{
+    const auto read = [&value, name](const std::string& text) { value = parseInteger(name, text); };
+    return command.add_option_function<std::string>(name, read, help)
+        ->type_name("INT")
+        ->default_str(std::to_string(value));
+}
+
+CLI::Option* addNumber(CLI::App& command, const std::string& name, double& value, const std::string& help)
+{
+    const auto read = [&value, name](const std::string& text) { value = parseNumber(name, text); };
+    return command.add_option_function<std::string>(name, read, help)
+        ->type_name("NUMBER")
+        ->default_str(fmt::format("{}", value));
+}
+
 namespace {
 
 /// The choices come from the list of fields, so that help, check and configuration cannot differ.

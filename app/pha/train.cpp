@@ -101,6 +101,32 @@ TrainingRequest newRequest(const Options& options, const CLI::App& command)
     return request;
 }
 
+/// Without any checkpoint a run begins again, which is right if it was killed early, but not if all of them are
+/// damaged.
+void refuseIfAllDamaged(const RunDirectory& run)
+{
+    std::error_code error;
+    if (!run.list().empty() || !fs::is_directory(run.checkpoints(), error)) return;
+    for (const auto& entry : fs::directory_iterator(run.checkpoints(), error))
+        if (entry.path().filename().string().starts_with("step-"))
+            throw CheckpointError(entry.path().string(), "damaged, and no other checkpoint of the run is intact",
+                "restore it from a copy, or start a new run");
+}
+
+/// A checkpoint's name says how many updates are done, so this is known before anything is loaded or written.
+void refuseIfDone(const TrainingRequest& request)
+{
+    const auto all = RunDirectory(request.directory).list();
+    const auto name = !request.checkpoint.empty() ? request.checkpoint.filename().string()
+        : all.empty()                             ? ""
+                                                  : all.back();
+    if (!name.starts_with("step-")) return;
+    const auto done = parseInteger("checkpoint", name.substr(5)), steps = request.config.training.steps;
+    if (done >= steps)
+        throw ConfigError("steps", std::to_string(steps),
+            fmt::format("more than the {} steps that this run has done; extend it with --steps", done));
+}
+
 TrainingRequest resumeRequest(const Options& options, const CLI::App& command)
 {
     for (const auto* other : { "--preset", "--run", "--data", "--name" })
@@ -115,6 +141,7 @@ TrainingRequest resumeRequest(const Options& options, const CLI::App& command)
         request.checkpoint = resolveCheckpoint(options.resume);
         request.directory = runOfCheckpoint(request.checkpoint);
     }
+    refuseIfAllDamaged(RunDirectory(request.directory));
     const auto stored = RunDirectory(request.directory).read().config;
     request.config = stored;
     request.config.training.stopAfter = 0; // was asked of an earlier process, not of this one
@@ -128,6 +155,7 @@ TrainingRequest resumeRequest(const Options& options, const CLI::App& command)
             request.overrides.push_back(field.name);
         }
     request.config.validate();
+    refuseIfDone(request);
     return request;
 }
 

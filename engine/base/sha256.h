@@ -18,7 +18,8 @@ public:
     /// Digest as 64 lower-case hexadecimal digits. Ends the stream: call once.
     std::string hex();
 
-    /// True if the SHA instructions are there. `usePortable` makes this object do without them, so that tests cover both ways.
+    /// True if the SHA instructions are there. `usePortable` makes this object do without them, so that tests cover
+    /// both ways.
     static bool accelerated();
     void usePortable() { portable_ = true; }
 

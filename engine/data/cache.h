@@ -10,11 +10,12 @@
 
 namespace pha {
 
-/// $XDG_CACHE_HOME/pha-studio or ~/.cache/pha-studio, created if need be. Empty if there is no place for it: everything works
-/// without a cache, only slower.
+/// $XDG_CACHE_HOME/pha-studio or ~/.cache/pha-studio, created if need be. Empty if there is no place for it: everything
+/// works without a cache, only slower.
 std::filesystem::path cacheFolder();
 
-/// The tokenizer kept under `key`, or one that is trained on `sample()` and kept. A damaged or absent file is trained anew.
+/// The tokenizer kept under `key`, or one that is trained on `sample()` and kept. A damaged or absent file is trained
+/// anew.
 std::shared_ptr<const Tokenizer> cachedTokenizer(const std::string& key, std::int64_t size,
     const std::function<std::string()>& sample, EventSink& progress, const std::stop_token& stop);
 

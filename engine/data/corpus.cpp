@@ -14,13 +14,15 @@ namespace fs = std::filesystem;
 const std::vector<BuiltinCorpus>& builtinCorpora()
 {
     static const auto& corpora = *new std::vector<BuiltinCorpus> {
-        { "stories", "Simple English narratives written by a grammar. Facts are asked for later, and the entropy floor is exact." },
+        { "stories",
+            "Simple English narratives written by a grammar. Facts are asked for later, and the entropy floor is "
+            "exact." },
     };
     return corpora;
 }
 
-std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress,
-    std::stop_token stop)
+std::unique_ptr<Corpus> Corpus::open(
+    const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, std::stop_token stop)
 {
     if (config.data == "stories") return openStories(config, std::move(tokenizer), progress, stop);
     std::error_code problem;
@@ -32,14 +34,16 @@ std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<c
     std::vector<std::string> names;
     for (const auto& corpus : builtinCorpora()) names.push_back(corpus.name);
     throw DataError(where, "neither a built-in corpus nor a file",
-        "did you mean " + nearestName(config.data, names) + "? Built-in: " + joinList(names) + "; or give the path of a text file");
+        "did you mean " + nearestName(config.data, names) + "? Built-in: " + joinList(names)
+            + "; or give the path of a text file");
 }
 
 std::int64_t stateInteger(const Json& state, const std::string& key, std::int64_t most)
 {
     const auto found = state.is_object() ? state.find(key) : state.end();
     if (!state.is_object() || found == state.end() || !found->is_number_integer() || *found < 0 || *found > most)
-        throw CheckpointError("data position", "its " + key + " is missing or out of range", "resume from another checkpoint");
+        throw CheckpointError(
+            "data position", "its " + key + " is missing or out of range", "resume from another checkpoint");
     return found->get<std::int64_t>();
 }
 

@@ -51,8 +51,8 @@ struct Split {
 class Corpus {
 public:
     virtual ~Corpus() = default;
-    /// Opens built-in data or a text file; trains and caches the tokenizer when `tokenizer` is null. Long: reports progress.
-    /// Throws DataError (unknown names list the known ones and the nearest), Error when stopped.
+    /// Opens built-in data or a text file; trains and caches the tokenizer when `tokenizer` is null. Long: reports
+    /// progress. Throws DataError (unknown names list the known ones and the nearest), Error when stopped.
     static std::unique_ptr<Corpus> open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
         EventSink& progress, std::stop_token stop);
 

@@ -7,13 +7,14 @@
 
 namespace pha {
 
-std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress,
-    const std::stop_token& stop);
+std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
+    EventSink& progress, const std::stop_token& stop);
 /// A text file, or a folder with text files. Throws DataError.
 std::unique_ptr<Corpus> openText(const std::filesystem::path& path, const DataConfig& config,
     std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, const std::stop_token& stop);
 
-/// Values of a batch source's saved state. Throws CheckpointError if `key` is absent or not an integer from 0 to `most`.
+/// Values of a batch source's saved state. Throws CheckpointError if `key` is absent or not an integer from 0 to
+/// `most`.
 std::int64_t stateInteger(const Json& state, const std::string& key, std::int64_t most);
 /// Throws CheckpointError unless the state was saved by a source of this kind, shape and seed.
 void checkState(const Json& state, const Json& expected);

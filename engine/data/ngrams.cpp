@@ -58,8 +58,8 @@ public:
         const double context = contexts_[std::size_t(first)];
         if (context == 0) return unigram(second);
         const auto key = pairKey(first, second);
-        const auto found = std::lower_bound(
-            pairs_.begin(), pairs_.end(), key, [](const Pair& pair, std::uint64_t wanted) { return pair.key < wanted; });
+        const auto found = std::lower_bound(pairs_.begin(), pairs_.end(), key,
+            [](const Pair& pair, std::uint64_t wanted) { return pair.key < wanted; });
         const double count = found != pairs_.end() && found->key == key ? found->count : 0;
         return std::max(count - discount, 0.0) / context + discount * followers_[std::size_t(first)] / context * lower;
     }

@@ -10,8 +10,9 @@
 
 namespace pha {
 
-/// sentencepiece behind a library of its own, opened with local symbols on first use. Distributions build it with a copy of
-/// protobuf whose symbols are visible: in one namespace with the protobuf that LibTorch brings, either one crashes.
+/// sentencepiece behind a library of its own, opened with local symbols on first use. Distributions build it with a
+/// copy of protobuf whose symbols are visible: in one namespace with the protobuf that LibTorch brings, either one
+/// crashes.
 class PieceLibrary {
 public:
     class Model {
@@ -23,10 +24,10 @@ public:
     virtual ~PieceLibrary() = default;
     /// Null if the library cannot read the serialised model.
     virtual std::unique_ptr<Model> load(const std::string& serialised) = 0;
-    /// Trains on the sentences that `next` returns until it returns null. -> the library's complaint, empty if `model` is good.
+    /// Trains on the sentences that `next` returns until it returns null. -> the library's complaint, empty if `model`
+    /// is good.
     virtual std::string train(const std::unordered_map<std::string, std::string>& options,
-        const std::function<const std::string*()>& next, std::string& model)
-        = 0;
+        const std::function<const std::string*()>& next, std::string& model) = 0;
 };
 
 /// Any thread. Throws Error if the library cannot be opened.

@@ -11,7 +11,8 @@ bool isBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 } // namespace
 
-std::vector<std::size_t> tokenEnds(std::string_view text, const std::vector<std::int32_t>& tokens, const Tokenizer& tokenizer)
+std::vector<std::size_t> tokenEnds(
+    std::string_view text, const std::vector<std::int32_t>& tokens, const Tokenizer& tokenizer)
 {
     std::vector<std::size_t> ends;
     ends.reserve(tokens.size());

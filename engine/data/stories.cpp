@@ -17,7 +17,9 @@ using namespace stories;
 /// The next word of `text` at `at`: a line end, a run of marks, or letters with the space and the mark before them.
 std::string_view nextWord(std::string_view text, std::size_t at)
 {
-    const auto letter = [&](std::size_t i) { return i < text.size() && std::isalpha(static_cast<unsigned char>(text[i])); };
+    const auto letter = [&](std::size_t i) {
+        return i < text.size() && std::isalpha(static_cast<unsigned char>(text[i]));
+    };
     std::size_t end = at;
     if (text[end] == '\n') return text.substr(at, 1);
     if (text[end] == ' ') ++end;
@@ -29,7 +31,8 @@ std::string_view nextWord(std::string_view text, std::size_t at)
     return text.substr(at, std::max<std::size_t>(end - at, 1));
 }
 
-/// Walks the grammar's trees, either drawing each word or following a text. Both take every probability from the same weights.
+/// Walks the grammar's trees, either drawing each word or following a text. Both take every probability from the same
+/// weights.
 class Narrator {
 public:
     explicit Narrator(Random& random)
@@ -153,7 +156,8 @@ private:
         word.text = grammar_.text(option.word);
         word.probability = probability;
         if (edge.word < 0) state_.fill(edge, option, index, word);
-        if (word.probability < 1) word.answer = false; // other words were possible: a mention, which memory alone cannot tell
+        if (word.probability < 1)
+            word.answer = false; // other words were possible: a mention, which memory alone cannot tell
         state_.wordWritten();
         node_ = &grammar_.node(edge.node);
     }
@@ -168,7 +172,8 @@ private:
     [[noreturn]] void impossible() const
     {
         throw DataError("story text, word " + std::to_string(story_.words.size() + 1),
-            "'" + std::string(nextWord(text_, at_)) + "' cannot follow there", "only texts of the stories corpus can be read");
+            "'" + std::string(nextWord(text_, at_)) + "' cannot follow there",
+            "only texts of the stories corpus can be read");
     }
 
     const Grammar& grammar_ = Grammar::get();

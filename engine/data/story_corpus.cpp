@@ -25,12 +25,12 @@ std::string storyText(std::uint64_t seed, const std::string& split, std::uint64_
     return text;
 }
 
-/// Tokens of endless stories, one stream a row: row r reads stories r, r + rows, ... of a part of the training stream that
-/// depends on the seed, in neighbouring windows. No story is read twice.
+/// Tokens of endless stories, one stream a row: row r reads stories r, r + rows, ... of a part of the training stream
+/// that depends on the seed, in neighbouring windows. No story is read twice.
 class StoryBatches final : public BatchSource {
 public:
-    StoryBatches(std::uint64_t dataSeed, std::shared_ptr<const Tokenizer> tokenizer, std::string fingerprint, std::int64_t rows,
-        std::int64_t context, std::int64_t seed)
+    StoryBatches(std::uint64_t dataSeed, std::shared_ptr<const Tokenizer> tokenizer, std::string fingerprint,
+        std::int64_t rows, std::int64_t context, std::int64_t seed)
         : dataSeed_(dataSeed)
         , tokenizer_(std::move(tokenizer))
         , context_(context)
@@ -80,13 +80,15 @@ public:
         std::vector<Row> rows(rows_.size());
         for (const char* key : { "stories", "offsets" })
             if (!state.contains(key) || !state[key].is_array() || state[key].size() != rows.size())
-                throw CheckpointError("data position", std::string("its ") + key + " are missing", "resume from another checkpoint");
+                throw CheckpointError(
+                    "data position", std::string("its ") + key + " are missing", "resume from another checkpoint");
         for (std::size_t r = 0; r < rows.size(); ++r) {
             const Json row { { "story", state["stories"][r] }, { "offset", state["offsets"][r] } };
             rows[r].story = stateInteger(row, "story", std::int64_t(1) << 46);
             rows[r].used = std::size_t(stateInteger(row, "offset", std::int64_t(1) << 20));
             if (rows[r].story % stride() != std::int64_t(r))
-                throw CheckpointError("data position", "a story belongs to another row", "resume from another checkpoint");
+                throw CheckpointError(
+                    "data position", "a story belongs to another row", "resume from another checkpoint");
         }
         rows_ = std::move(rows);
     }
@@ -142,7 +144,8 @@ Split buildSplit(std::uint64_t seed, const std::string& name, const Tokenizer& t
             if (word.answer) {
                 // A foreign tokenizer may split the space off: the answer begins after it.
                 for (answer = token; added.ends[answer] <= begin + (word.text[0] == ' ');) ++answer;
-                split.probes.push_back({ std::int64_t(added.firstToken + answer), word.distance, 1.0 / word.candidates });
+                split.probes.push_back(
+                    { std::int64_t(added.firstToken + answer), word.distance, 1.0 / word.candidates });
             }
             begin += word.text.size();
         }
@@ -212,8 +215,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress,
-    const std::stop_token& stop)
+std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
+    EventSink& progress, const std::stop_token& stop)
 {
     const auto seed = std::uint64_t(config.dataSeed);
     if (!tokenizer) {

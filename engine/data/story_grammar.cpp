@@ -148,8 +148,10 @@ void Grammar::add(Root root, Kind kind, std::uint32_t weight, std::string_view p
         next->kinds |= std::uint64_t(1) << int(kind);
         const auto part = std::find_if(
             next->weights.begin(), next->weights.end(), [&](const auto& known) { return known.first == kind; });
-        if (part != next->weights.end()) part->second += weight;
-        else next->weights.emplace_back(kind, weight);
+        if (part != next->weights.end())
+            part->second += weight;
+        else
+            next->weights.emplace_back(kind, weight);
         at = next->node;
         if (at == int(nodes_.size())) nodes_.emplace_back(); // last: it may move every edge
     }

@@ -9,19 +9,54 @@
 #include <utility>
 #include <vector>
 
-/// The grammar of stories: sentence templates compiled into prefix trees, so that a choice is always a choice of the next
-/// word. Templates that begin alike share their beginning, and only the word that tells them apart is drawn.
+/// The grammar of stories: sentence templates compiled into prefix trees, so that a choice is always a choice of the
+/// next word. Templates that begin alike share their beginning, and only the word that tells them apart is drawn.
 namespace pha::stories {
 
 /// What a template does to the state, and what it needs of the state to be possible.
 enum class Kind : std::uint8_t {
-    Opening, Cast, Home, Thing, Food, Pet, Secret, // facts at the beginning
+    Opening,
+    Cast,
+    Home,
+    Thing,
+    Food,
+    Pet,
+    Secret, // facts at the beginning
     Break, // the line ends
-    Go, GoWith, Leave, Take, Give, Find, GoHome, Meet, Play, Eat, Whisper, NewSecret, // events that use or change facts
-    Act, Again, Here, Scene, // events that change nothing
-    KnowHome, KnowFood, Still, // facts told again
-    AskPlace, AskHome, AskFood, AskOwner, AskSecret, AskPet, AskColour, // facts asked for
-    Later, Noon, Afternoon, Evening, Night, Morning, Quiz, End, // how a line begins
+    Go,
+    GoWith,
+    Leave,
+    Take,
+    Give,
+    Find,
+    GoHome,
+    Meet,
+    Play,
+    Eat,
+    Whisper,
+    NewSecret, // events that use or change facts
+    Act,
+    Again,
+    Here,
+    Scene, // events that change nothing
+    KnowHome,
+    KnowFood,
+    Still, // facts told again
+    AskPlace,
+    AskHome,
+    AskFood,
+    AskOwner,
+    AskSecret,
+    AskPet,
+    AskColour, // facts asked for
+    Later,
+    Noon,
+    Afternoon,
+    Evening,
+    Night,
+    Morning,
+    Quiz,
+    End, // how a line begins
     Count
 };
 inline constexpr std::size_t kindCount = std::size_t(Kind::Count);
@@ -29,12 +64,37 @@ static_assert(kindCount <= 64, "kinds are kept in 64-bit sets");
 
 /// What fills a gap. "Old" slots have one possible word, which the text has fixed before.
 enum class Slot : std::uint8_t {
-    NewPerson, NextPerson, Subject, Other, Third, // {new} {next} {A} {B} {C}
-    OldSubject, He, // {a} {He}: the subject again; {He} begins a sentence about the last subject
-    NewHome, NewFood, NewPet, NewPetName, NewSecret, NewColour, NewThing, NewPlace,
-    OldHome, OldFood, OldPet, OldPetName, OldSecret, OldColour, OldPlace, OldHere, OldOwner, // answers
-    Carried, Stored, Placed, Any, ByThing, // items, chosen by colour (the last one by what they are)
-    Colour, Item, // the chosen item's colour and name again
+    NewPerson,
+    NextPerson,
+    Subject,
+    Other,
+    Third, // {new} {next} {A} {B} {C}
+    OldSubject,
+    He, // {a} {He}: the subject again; {He} begins a sentence about the last subject
+    NewHome,
+    NewFood,
+    NewPet,
+    NewPetName,
+    NewSecret,
+    NewColour,
+    NewThing,
+    NewPlace,
+    OldHome,
+    OldFood,
+    OldPet,
+    OldPetName,
+    OldSecret,
+    OldColour,
+    OldPlace,
+    OldHere,
+    OldOwner, // answers
+    Carried,
+    Stored,
+    Placed,
+    Any,
+    ByThing, // items, chosen by colour (the last one by what they are)
+    Colour,
+    Item, // the chosen item's colour and name again
     List // a word list; Edge::list says which
 };
 

@@ -23,17 +23,19 @@ const std::vector<std::string_view>& split(std::string_view text)
 
 const std::vector<std::string_view>& sheNames()
 {
-    static const auto& words = split("Anna Mia Rosa Lily Emma Clara Nora Ella Ida Ruth Vera Greta Hanna Julia Karin "
-                                     "Laura Maria Nina Olga Paula Sara Tina Ursula Wanda Zoe Alice Bella Cora Dora Edith "
-                                     "Flora Helen Irene Jane Kate Lena Molly Nelly");
+    static const auto& words =
+        split("Anna Mia Rosa Lily Emma Clara Nora Ella Ida Ruth Vera Greta Hanna Julia Karin "
+              "Laura Maria Nina Olga Paula Sara Tina Ursula Wanda Zoe Alice Bella Cora Dora Edith "
+              "Flora Helen Irene Jane Kate Lena Molly Nelly");
     return words;
 }
 
 const std::vector<std::string_view>& heNames()
 {
-    static const auto& words = split("Tom Ben Max Leo Sam Paul Peter Jack Karl Oscar Felix Hugo Emil Anton Bruno David "
-                                     "Erik Frank George Henry Ivan Jonas Kevin Lars Martin Noah Otto Philip Robert Simon "
-                                     "Theo Victor Walter Adam Boris Carlo Dennis Edgar");
+    static const auto& words =
+        split("Tom Ben Max Leo Sam Paul Peter Jack Karl Oscar Felix Hugo Emil Anton Bruno David "
+              "Erik Frank George Henry Ivan Jonas Kevin Lars Martin Noah Otto Philip Robert Simon "
+              "Theo Victor Walter Adam Boris Carlo Dennis Edgar");
     return words;
 }
 
@@ -45,18 +47,20 @@ const std::vector<std::string_view>& colours()
 
 const std::vector<std::string_view>& things()
 {
-    static const auto& words = split("kite boat drum ball book lamp hat coat cup plate spoon basket bucket rope ladder "
-                                     "hammer box bag whistle flute violin trumpet clock ring crown mask scarf glove boot "
-                                     "belt blanket pillow candle mirror comb brush bottle jar pot kettle broom key map "
-                                     "letter card coin medal doll puppet robot train cart wagon sled bicycle flag "
-                                     "umbrella net rake shovel axe vase globe compass");
+    static const auto& words =
+        split("kite boat drum ball book lamp hat coat cup plate spoon basket bucket rope ladder "
+              "hammer box bag whistle flute violin trumpet clock ring crown mask scarf glove boot "
+              "belt blanket pillow candle mirror comb brush bottle jar pot kettle broom key map "
+              "letter card coin medal doll puppet robot train cart wagon sled bicycle flag "
+              "umbrella net rake shovel axe vase globe compass");
     return words;
 }
 
 const std::vector<std::string_view>& places()
 {
-    static const auto& words = split("barn kitchen garden cellar attic school library church market forest park shop "
-                                     "stable cave meadow orchard bakery station harbour museum theatre workshop hall field");
+    static const auto& words =
+        split("barn kitchen garden cellar attic school library church market forest park shop "
+              "stable cave meadow orchard bakery station harbour museum theatre workshop hall field");
     return words;
 }
 
@@ -69,16 +73,18 @@ const std::vector<std::string_view>& homes()
 
 const std::vector<std::string_view>& foods()
 {
-    static const auto& words = split("plums apples pears cherries bread cheese soup honey nuts rice beans fish cake eggs "
-                                     "carrots grapes pancakes noodles berries porridge");
+    static const auto& words =
+        split("plums apples pears cherries bread cheese soup honey nuts rice beans fish cake eggs "
+              "carrots grapes pancakes noodles berries porridge");
     return words;
 }
 
 const std::vector<std::string_view>& secrets()
 {
-    static const auto& words = split("thunder marble velvet pepper comet ginger walnut copper amber cinnamon feather "
-                                     "shadow ember willow falcon harvest magnet ribbon salmon tulip pebble cobalt nectar "
-                                     "anchor");
+    static const auto& words =
+        split("thunder marble velvet pepper comet ginger walnut copper amber cinnamon feather "
+              "shadow ember willow falcon harvest magnet ribbon salmon tulip pebble cobalt nectar "
+              "anchor");
     return words;
 }
 

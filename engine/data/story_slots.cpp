@@ -22,10 +22,14 @@ std::uint32_t interest(const Fact& fact, int now)
 const Fact& State::asked(Kind kind, const Person& person)
 {
     switch (kind) {
-    case Kind::AskFood: return person.food;
-    case Kind::AskSecret: return person.secret;
-    case Kind::AskPet: return person.petName;
-    default: return person.home;
+    case Kind::AskFood:
+        return person.food;
+    case Kind::AskSecret:
+        return person.secret;
+    case Kind::AskPet:
+        return person.petName;
+    default:
+        return person.home;
     }
 }
 
@@ -69,7 +73,9 @@ const std::vector<WeightedWord>& State::options(const Edge& edge)
             return true;
         });
         break;
-    case Slot::NextPerson: one(grammar_.names[std::size_t(people_[std::size_t(introduced_)].name)], introduced_); break;
+    case Slot::NextPerson:
+        one(grammar_.names[std::size_t(people_[std::size_t(introduced_)].name)], introduced_);
+        break;
     case Slot::Subject:
         weights();
         people([&](int person) -> std::uint32_t {
@@ -84,19 +90,35 @@ const std::vector<WeightedWord>& State::options(const Edge& edge)
             return 0;
         });
         break;
-    case Slot::Other: people([&](int person) { return std::uint32_t(person != subject_); }); break;
-    case Slot::Third: people([&](int person) { return std::uint32_t(person != other_); }); break;
-    case Slot::OldSubject: one(grammar_.names[std::size_t(subject().name)], subject_); break;
+    case Slot::Other:
+        people([&](int person) { return std::uint32_t(person != subject_); });
+        break;
+    case Slot::Third:
+        people([&](int person) { return std::uint32_t(person != other_); });
+        break;
+    case Slot::OldSubject:
+        one(grammar_.names[std::size_t(subject().name)], subject_);
+        break;
     case Slot::He: {
         const bool she = std::size_t(people_[std::size_t(last_)].name) < grammar_.sheNames;
         one(grammar_.he[she], last_);
         break;
     }
-    case Slot::NewHome: all(grammar_.homes, always); break;
-    case Slot::NewFood: all(grammar_.foods, always); break;
-    case Slot::NewPet: all(grammar_.petKinds, always); break;
-    case Slot::NewPetName: all(grammar_.petNames, always); break;
-    case Slot::NewSecret: all(grammar_.secrets, always); break;
+    case Slot::NewHome:
+        all(grammar_.homes, always);
+        break;
+    case Slot::NewFood:
+        all(grammar_.foods, always);
+        break;
+    case Slot::NewPet:
+        all(grammar_.petKinds, always);
+        break;
+    case Slot::NewPetName:
+        all(grammar_.petNames, always);
+        break;
+    case Slot::NewSecret:
+        all(grammar_.secrets, always);
+        break;
     case Slot::NewColour:
         all(grammar_.colours, [this](int colour) {
             for (const auto& item : items_)
@@ -111,28 +133,51 @@ const std::vector<WeightedWord>& State::options(const Edge& edge)
             return true;
         });
         break;
-    case Slot::NewPlace: all(grammar_.places, [this](int place) { return place != subject().place.value; }); break;
-    case Slot::OldHome: one(grammar_.homes[std::size_t(subject().home.value)]); break;
-    case Slot::OldFood: one(grammar_.foods[std::size_t(subject().food.value)]); break;
-    case Slot::OldPet: one(grammar_.petKinds[std::size_t(subject().pet.value)]); break;
-    case Slot::OldPetName: one(grammar_.petNames[std::size_t(subject().petName.value)]); break;
-    case Slot::OldSecret: one(grammar_.secrets[std::size_t(subject().secret.value)]); break;
-    case Slot::OldPlace: one(grammar_.places[std::size_t(item().place.value)]); break;
+    case Slot::NewPlace:
+        all(grammar_.places, [this](int place) { return place != subject().place.value; });
+        break;
+    case Slot::OldHome:
+        one(grammar_.homes[std::size_t(subject().home.value)]);
+        break;
+    case Slot::OldFood:
+        one(grammar_.foods[std::size_t(subject().food.value)]);
+        break;
+    case Slot::OldPet:
+        one(grammar_.petKinds[std::size_t(subject().pet.value)]);
+        break;
+    case Slot::OldPetName:
+        one(grammar_.petNames[std::size_t(subject().petName.value)]);
+        break;
+    case Slot::OldSecret:
+        one(grammar_.secrets[std::size_t(subject().secret.value)]);
+        break;
+    case Slot::OldPlace:
+        one(grammar_.places[std::size_t(item().place.value)]);
+        break;
     case Slot::OldHere: {
         const auto& person = people_[std::size_t(subject_ >= 0 ? subject_ : last_)];
         one(grammar_.places[std::size_t(person.place.value)], indexOf(person));
         break;
     }
-    case Slot::OldOwner: one(grammar_.names[std::size_t(people_[std::size_t(item().owner.value)].name)]); break;
+    case Slot::OldOwner:
+        one(grammar_.names[std::size_t(people_[std::size_t(item().owner.value)].name)]);
+        break;
     case Slot::Carried:
     case Slot::Stored:
     case Slot::Placed:
     case Slot::Any:
-    case Slot::ByThing: chooseItems(edge.slot, edge.kinds); break;
+    case Slot::ByThing:
+        chooseItems(edge.slot, edge.kinds);
+        break;
     case Slot::Colour:
-    case Slot::OldColour: one(grammar_.colours[std::size_t(item().colour)]); break;
-    case Slot::Item: one(grammar_.things[std::size_t(item().thing)]); break;
-    case Slot::List: break;
+    case Slot::OldColour:
+        one(grammar_.colours[std::size_t(item().colour)]);
+        break;
+    case Slot::Item:
+        one(grammar_.things[std::size_t(item().thing)]);
+        break;
+    case Slot::List:
+        break;
     }
     return options_;
 }
@@ -150,7 +195,9 @@ void State::fill(const Edge& edge, const WeightedWord& option, int index, StoryW
     const int value = option.value;
     const auto learn = [&](Fact& fact) { fact = { value, index }; };
     switch (edge.slot) {
-    case Slot::NewPerson: people_.emplace_back().name = value; break;
+    case Slot::NewPerson:
+        people_.emplace_back().name = value;
+        break;
     case Slot::NextPerson:
         subject_ = value;
         introduced_ = value + 1;
@@ -163,16 +210,28 @@ void State::fill(const Edge& edge, const WeightedWord& option, int index, StoryW
         other_ = value;
         if (edge.kinds == std::uint64_t(1) << int(Kind::Give)) item().owner = { value, index };
         break;
-    case Slot::Third: third_ = value; break;
+    case Slot::Third:
+        third_ = value;
+        break;
     case Slot::He:
         subject_ = value;
         stale_ = true;
         break;
-    case Slot::NewHome: learn(subject().home); break;
-    case Slot::NewFood: learn(subject().food); break;
-    case Slot::NewPet: learn(subject().pet); break;
-    case Slot::NewPetName: learn(subject().petName); break;
-    case Slot::NewSecret: learn(subject().secret); break;
+    case Slot::NewHome:
+        learn(subject().home);
+        break;
+    case Slot::NewFood:
+        learn(subject().food);
+        break;
+    case Slot::NewPet:
+        learn(subject().pet);
+        break;
+    case Slot::NewPetName:
+        learn(subject().petName);
+        break;
+    case Slot::NewSecret:
+        learn(subject().secret);
+        break;
     case Slot::NewColour:
         items_.push_back({ value, -1, { value, index }, { subject_, index }, {} });
         item_ = int(items_.size()) - 1;
@@ -185,16 +244,36 @@ void State::fill(const Edge& edge, const WeightedWord& option, int index, StoryW
         learn(subject().place);
         if (edge.kinds == std::uint64_t(1) << int(Kind::Leave)) item().place = { value, index };
         break;
-    case Slot::OldHome: answer(subject().home, grammar_.homes.size(), index, word); break;
-    case Slot::OldFood: answer(subject().food, grammar_.foods.size(), index, word); break;
-    case Slot::OldPet: answer(subject().pet, grammar_.petKinds.size(), index, word); break;
-    case Slot::OldPetName: answer(subject().petName, grammar_.petNames.size(), index, word); break;
-    case Slot::OldSecret: answer(subject().secret, grammar_.secrets.size(), index, word); break;
-    case Slot::OldPlace: answer(item().place, grammar_.places.size(), index, word); break;
-    case Slot::OldHere: answer(people_[std::size_t(value)].place, grammar_.places.size(), index, word); break;
-    case Slot::OldOwner: answer(item().owner, people_.size(), index, word); break;
-    case Slot::OldColour: answer(item().colourFact, grammar_.colours.size(), index, word); break;
-    case Slot::Colour: item().colourFact.stated = index; break;
+    case Slot::OldHome:
+        answer(subject().home, grammar_.homes.size(), index, word);
+        break;
+    case Slot::OldFood:
+        answer(subject().food, grammar_.foods.size(), index, word);
+        break;
+    case Slot::OldPet:
+        answer(subject().pet, grammar_.petKinds.size(), index, word);
+        break;
+    case Slot::OldPetName:
+        answer(subject().petName, grammar_.petNames.size(), index, word);
+        break;
+    case Slot::OldSecret:
+        answer(subject().secret, grammar_.secrets.size(), index, word);
+        break;
+    case Slot::OldPlace:
+        answer(item().place, grammar_.places.size(), index, word);
+        break;
+    case Slot::OldHere:
+        answer(people_[std::size_t(value)].place, grammar_.places.size(), index, word);
+        break;
+    case Slot::OldOwner:
+        answer(item().owner, people_.size(), index, word);
+        break;
+    case Slot::OldColour:
+        answer(item().colourFact, grammar_.colours.size(), index, word);
+        break;
+    case Slot::Colour:
+        item().colourFact.stated = index;
+        break;
     case Slot::Carried:
     case Slot::Stored:
     case Slot::Placed:
@@ -202,10 +281,13 @@ void State::fill(const Edge& edge, const WeightedWord& option, int index, StoryW
         item_ = value;
         item().colourFact.stated = index;
         break;
-    case Slot::ByThing: item_ = value; break;
+    case Slot::ByThing:
+        item_ = value;
+        break;
     case Slot::OldSubject:
     case Slot::Item:
-    case Slot::List: break;
+    case Slot::List:
+        break;
     }
 }
 

@@ -36,22 +36,33 @@ bool State::can(Kind kind, const Person& person) const
     };
     switch (kind) {
     case Kind::Leave:
-    case Kind::Give: return anyItem(false);
-    case Kind::Take: return anyItem(true);
-    case Kind::Meet: return person.place.known();
+    case Kind::Give:
+        return anyItem(false);
+    case Kind::Take:
+        return anyItem(true);
+    case Kind::Meet:
+        return person.place.known();
     case Kind::Play:
-    case Kind::AskPet: return person.pet.known();
+    case Kind::AskPet:
+        return person.pet.known();
     case Kind::Eat:
     case Kind::KnowFood:
-    case Kind::AskFood: return person.food.known();
+    case Kind::AskFood:
+        return person.food.known();
     case Kind::Whisper:
     case Kind::NewSecret:
-    case Kind::AskSecret: return person.secret.known();
-    case Kind::Thing: return !std::any_of(items_.begin(), items_.end(), [&](const Item& i) { return mine(i, person); });
-    case Kind::Food: return !person.food.known();
-    case Kind::Pet: return !person.pet.known();
-    case Kind::Secret: return !person.secret.known();
-    default: return true;
+    case Kind::AskSecret:
+        return person.secret.known();
+    case Kind::Thing:
+        return !std::any_of(items_.begin(), items_.end(), [&](const Item& i) { return mine(i, person); });
+    case Kind::Food:
+        return !person.food.known();
+    case Kind::Pet:
+        return !person.pet.known();
+    case Kind::Secret:
+        return !person.secret.known();
+    default:
+        return true;
     }
 }
 
@@ -66,13 +77,20 @@ std::uint32_t State::lineWeight(Kind kind) const
 {
     if (words_ >= latestEnd) return kind == Kind::End;
     switch (kind) {
-    case Kind::Later: return 1;
-    case Kind::Noon: return time_ < 1;
-    case Kind::Afternoon: return time_ < 2;
-    case Kind::Evening: return time_ < 3;
-    case Kind::Night: return time_ < 4;
-    case Kind::Morning: return time_ > 0;
-    case Kind::Quiz: return words_ < 100 ? 0 : quizzes_ == 0 ? 6 : words_ > 350 ? 3 : 2;
+    case Kind::Later:
+        return 1;
+    case Kind::Noon:
+        return time_ < 1;
+    case Kind::Afternoon:
+        return time_ < 2;
+    case Kind::Evening:
+        return time_ < 3;
+    case Kind::Night:
+        return time_ < 4;
+    case Kind::Morning:
+        return time_ > 0;
+    case Kind::Quiz:
+        return words_ < 100 ? 0 : quizzes_ == 0 ? 6 : words_ > 350 ? 3 : 2;
     default: // End: the longer the story, and once its facts have been asked for
         if (words_ < shortest || lines_ < 2) return 0;
         return (words_ < 200 ? 2 : 3) + (quizzes_ > 0 ? 2 : 0) - (words_ > 420 ? 2 : 0);
@@ -84,20 +102,33 @@ std::uint32_t State::base(Kind kind) const
     const bool room = items_.size() < maxItems;
     const bool placed = std::any_of(items_.begin(), items_.end(), [](const Item& i) { return i.place.known(); });
     switch (kind) {
-    case Kind::Home: return introduced_ < int(people_.size()) && (introduced_ == 0 || !lacks(Kind::Thing)) ? 4 : 0;
-    case Kind::Thing: return introduced_ > 0 && can(kind) ? 8 : 0;
-    case Kind::Food: return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 2 : 0;
-    case Kind::Pet: return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 2 : 0;
-    case Kind::Secret: return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 1 : 0;
-    case Kind::Find: return room;
-    case Kind::Again: return last_ >= 0 ? 2 : 0;
-    case Kind::Here: return last_ >= 0 && people_[std::size_t(last_)].place.known() ? 3 : 0;
-    case Kind::Scene: return 1;
-    case Kind::Still: return placed;
-    case Kind::AskPlace: return placed ? 3 : 0;
+    case Kind::Home:
+        return introduced_ < int(people_.size()) && (introduced_ == 0 || !lacks(Kind::Thing)) ? 4 : 0;
+    case Kind::Thing:
+        return introduced_ > 0 && can(kind) ? 8 : 0;
+    case Kind::Food:
+        return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 2 : 0;
+    case Kind::Pet:
+        return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 2 : 0;
+    case Kind::Secret:
+        return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 1 : 0;
+    case Kind::Find:
+        return room;
+    case Kind::Again:
+        return last_ >= 0 ? 2 : 0;
+    case Kind::Here:
+        return last_ >= 0 && people_[std::size_t(last_)].place.known() ? 3 : 0;
+    case Kind::Scene:
+        return 1;
+    case Kind::Still:
+        return placed;
+    case Kind::AskPlace:
+        return placed ? 3 : 0;
     case Kind::Leave:
-    case Kind::Go: return can(kind) ? 2 : 0;
-    default: return can(kind);
+    case Kind::Go:
+        return can(kind) ? 2 : 0;
+    default:
+        return can(kind);
     }
 }
 
@@ -114,11 +145,21 @@ const std::array<std::uint32_t, kindCount>& State::weights()
     };
     switch (root_) {
     case Root::Opening:
-    case Root::Cast: set(Kind::Opening, Kind::Cast, [](Kind) { return 1u; }); break;
-    case Root::Intro: set(Kind::Home, Kind::Secret, [this](Kind kind) { return base(kind); }); break;
-    case Root::Line: set(Kind::Later, Kind::End, [this](Kind kind) { return lineWeight(kind); }); break;
-    case Root::Quiz: set(Kind::AskPlace, Kind::AskColour, [this](Kind kind) { return base(kind); }); break;
-    default: set(Kind::Go, Kind::AskColour, [this](Kind kind) { return base(kind); }); break;
+    case Root::Cast:
+        set(Kind::Opening, Kind::Cast, [](Kind) { return 1u; });
+        break;
+    case Root::Intro:
+        set(Kind::Home, Kind::Secret, [this](Kind kind) { return base(kind); });
+        break;
+    case Root::Line:
+        set(Kind::Later, Kind::End, [this](Kind kind) { return lineWeight(kind); });
+        break;
+    case Root::Quiz:
+        set(Kind::AskPlace, Kind::AskColour, [this](Kind kind) { return base(kind); });
+        break;
+    default:
+        set(Kind::Go, Kind::AskColour, [this](Kind kind) { return base(kind); });
+        break;
     }
     weights_[std::size_t(Kind::Break)] = breakShare() > 0;
     return weights_;
@@ -127,23 +168,33 @@ const std::array<std::uint32_t, kindCount>& State::weights()
 std::uint64_t State::breakShare() const
 {
     switch (root_) {
-    case Root::Finish: return 16;
-    case Root::Intro: return introduced_ == int(people_.size()) && !lacks(Kind::Thing) ? 9 : 0;
-    case Root::Quiz: return sentences_ < 3 ? 0 : sentences_ < 7 ? 4 : 9;
-    default: return sentences_ < 2 ? 0 : std::min<std::uint64_t>(3 + std::uint64_t(sentences_ - 2) * 2, 10);
+    case Root::Finish:
+        return 16;
+    case Root::Intro:
+        return introduced_ == int(people_.size()) && !lacks(Kind::Thing) ? 9 : 0;
+    case Root::Quiz:
+        return sentences_ < 3 ? 0 : sentences_ < 7 ? 4 : 9;
+    default:
+        return sentences_ < 2 ? 0 : std::min<std::uint64_t>(3 + std::uint64_t(sentences_ - 2) * 2, 10);
     }
 }
 
 void State::finish(Kind kind)
 {
     switch (kind) {
-    case Kind::Opening: root_ = Root::Cast; return;
-    case Kind::Cast: root_ = Root::Intro; return;
+    case Kind::Opening:
+        root_ = Root::Cast;
+        return;
+    case Kind::Cast:
+        root_ = Root::Intro;
+        return;
     case Kind::Home:
     case Kind::Thing:
     case Kind::Food:
     case Kind::Pet:
-    case Kind::Secret: last_ = introduced_ - 1; return;
+    case Kind::Secret:
+        last_ = introduced_ - 1;
+        return;
     case Kind::Break:
         if (root_ == Root::Finish) {
             // Two breaks close a story: one ends the last line, one leaves the blank line between stories.
@@ -159,7 +210,9 @@ void State::finish(Kind kind)
     case Kind::Noon:
     case Kind::Afternoon:
     case Kind::Evening:
-    case Kind::Night: time_ = 1 + int(kind) - int(Kind::Noon); [[fallthrough]];
+    case Kind::Night:
+        time_ = 1 + int(kind) - int(Kind::Noon);
+        [[fallthrough]];
     case Kind::Morning:
         if (kind == Kind::Morning) time_ = 0;
         [[fallthrough]];
@@ -171,16 +224,29 @@ void State::finish(Kind kind)
         root_ = Root::Quiz;
         ++quizzes_;
         return;
-    case Kind::End: root_ = Root::Finish; return;
-    case Kind::GoWith: people_[std::size_t(other_)].place = subject().place; break;
-    case Kind::Meet: people_[std::size_t(other_)].place = subject().place; break;
-    case Kind::GoHome: subject().place = {}; break;
-    case Kind::Take: item().place = {}; break;
-    default: break;
+    case Kind::End:
+        root_ = Root::Finish;
+        return;
+    case Kind::GoWith:
+        people_[std::size_t(other_)].place = subject().place;
+        break;
+    case Kind::Meet:
+        people_[std::size_t(other_)].place = subject().place;
+        break;
+    case Kind::GoHome:
+        subject().place = {};
+        break;
+    case Kind::Take:
+        item().place = {};
+        break;
+    default:
+        break;
     }
     ++sentences_;
-    if (kind >= Kind::Go && kind <= Kind::Act) last_ = subject_;
-    else if (kind != Kind::Again && kind != Kind::Here && kind != Kind::Scene) last_ = -1; // "she" would be unclear
+    if (kind >= Kind::Go && kind <= Kind::Act)
+        last_ = subject_;
+    else if (kind != Kind::Again && kind != Kind::Here && kind != Kind::Scene)
+        last_ = -1; // "she" would be unclear
     if (root_ != Root::Quiz) root_ = Root::Event;
 }
 

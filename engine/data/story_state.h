@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/data/story_grammar.h"
 #include "engine/data/stories.h"
+#include "engine/data/story_grammar.h"
 
 #include <array>
 #include <optional>
@@ -27,13 +27,14 @@ struct Item {
     Fact colourFact, owner, place; ///< no place: its owner carries it
 };
 
-/// Everything that decides what may come next. It changes only through the words of the text, so whoever reads the text knows
-/// it as well as whoever wrote it.
+/// Everything that decides what may come next. It changes only through the words of the text, so whoever reads the text
+/// knows it as well as whoever wrote it.
 class State {
 public:
     /// Tree of the next sentence, or nothing after the last word.
     std::optional<Root> next();
-    /// Relative frequency of templates of this kind, given the slots that this sentence has filled so far; 0: impossible.
+    /// Relative frequency of templates of this kind, given the slots that this sentence has filled so far; 0:
+    /// impossible.
     const std::array<std::uint32_t, kindCount>& weights();
     /// Share of a line break among the continuations, in sixteenths.
     std::uint64_t breakShare() const;

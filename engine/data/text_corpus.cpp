@@ -27,7 +27,8 @@ constexpr std::size_t promptWords = 12;
 
 void throwIfStopped(const TextSource& source, const std::stop_token& stop)
 {
-    if (stop.stop_requested()) throw Error("preparing " + source.path().string() + " was stopped", "start again when you like");
+    if (stop.stop_requested())
+        throw Error("preparing " + source.path().string() + " was stopped", "start again when you like");
 }
 
 /// Training blocks at even distances, cleaned.
@@ -80,13 +81,14 @@ std::unique_ptr<TokenStore> encodeText(const TextSource& source, const Tokenizer
 /// Windows of the training tokens in an order that is drawn anew for each epoch, as is where the first window begins.
 class TextBatches final : public BatchSource {
 public:
-    TextBatches(std::shared_ptr<const TokenStore> store, const std::string& fingerprint, std::int64_t rows, std::int64_t context,
-        std::int64_t seed)
+    TextBatches(std::shared_ptr<const TokenStore> store, const std::string& fingerprint, std::int64_t rows,
+        std::int64_t context, std::int64_t seed)
         : store_(std::move(store))
         , context_(std::size_t(context))
         , rows_(std::size_t(rows))
         , seed_(std::uint64_t(seed))
-        , identity_ { { "kind", "text" }, { "rows", rows }, { "context", context }, { "seed", seed }, { "data", fingerprint } }
+        , identity_ { { "kind", "text" }, { "rows", rows }, { "context", context }, { "seed", seed },
+            { "data", fingerprint } }
     {
         shuffle();
     }
@@ -173,10 +175,12 @@ public:
             throw DataError(name_, "batches need rows and a context", "set batch_size and context to at least 1");
         const auto tokens = std::int64_t(store_->train.size());
         if (context >= tokens)
-            throw DataError(name_, "has " + std::to_string(tokens) + " training tokens, and a context of " + std::to_string(context)
+            throw DataError(name_,
+                "has " + std::to_string(tokens) + " training tokens, and a context of " + std::to_string(context)
                     + " needs at least " + std::to_string(context + 1),
                 "give a longer text or a smaller context");
-        return std::make_unique<TextBatches>(store_, sha256Hex(fingerprint_ + tokenizer_->fingerprint()), rows, context, seed);
+        return std::make_unique<TextBatches>(
+            store_, sha256Hex(fingerprint_ + tokenizer_->fingerprint()), rows, context, seed);
     }
 
     const Split& split(const std::string& name) const override
@@ -200,7 +204,8 @@ public:
     std::string samplePrompt() const override
     {
         const auto& tokens = store_->valid.tokens;
-        const auto text = tokenizer_->decode({ tokens.begin(), tokens.begin() + std::ptrdiff_t(std::min<std::size_t>(tokens.size(), 400)) });
+        const auto text = tokenizer_->decode(
+            { tokens.begin(), tokens.begin() + std::ptrdiff_t(std::min<std::size_t>(tokens.size(), 400)) });
         for (std::size_t begin = 0; begin < text.size();) {
             const auto end = std::min(text.find('\n', begin), text.size());
             std::size_t words = 0, at = begin;
@@ -226,8 +231,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
-    EventSink& progress, const std::stop_token& stop)
+std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
+    std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, const std::stop_token& stop)
 {
     TextSource source(path);
     source.scan(progress, stop);
@@ -249,7 +254,8 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
     }
     if (!store) store = encodeText(source, *tokenizer, {}, progress, stop);
     if (store->train.size() < 3 || store->valid.tokens.size() < 2 || store->test.tokens.size() < 2)
-        throw DataError(path.string(), "is too short to train on and to validate with", "give a text of at least a few kilobytes");
+        throw DataError(
+            path.string(), "is too short to train on and to validate with", "give a text of at least a few kilobytes");
     return std::make_unique<TextCorpus>(source, std::move(tokenizer), std::move(store));
 }
 

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t chunkBytes = std::size_t(1) << 20;
 constexpr std::uint64_t minBlock = 256, maxBlock = 64 << 10, longestLine = 16; ///< a line may have this many blocks
-constexpr std::uint64_t maxEvaluation = std::uint64_t(16) << 20, maxGivenEvaluation = std::uint64_t(256) << 20;
+constexpr std::uint64_t maxEvaluation = std::uint64_t(4) << 20, maxGivenEvaluation = std::uint64_t(256) << 20;
 constexpr std::uint64_t maxTotal = std::uint64_t(64) << 30;
 constexpr std::size_t maxFiles = 100'000;
 constexpr int maxDepth = 16;
@@ -78,7 +78,8 @@ public:
                 lineEmpty_ = true;
             } else {
                 const bool space = byte == ' ', within = (byte & 0xC0) == 0x80;
-                if (length >= longestLine * target_ && (space || (length >= (longestLine + 1) * target_ && !within))) cut(at);
+                if (length >= longestLine * target_ && (space || (length >= (longestLine + 1) * target_ && !within)))
+                    cut(at);
                 if (byte != '\r') lineEmpty_ = false;
             }
         }
@@ -142,7 +143,8 @@ bool TextSource::addWikiText()
             files_.back().assigned = true;
             files_.back().split = split;
             if (split != TextSplit::Train && files_.back().size > maxGivenEvaluation)
-                throw DataError(files_.back().path.string(), "is larger than 256 MiB", "shorten the validation and test texts");
+                throw DataError(
+                    files_.back().path.string(), "is larger than 256 MiB", "shorten the validation and test texts");
         }
         return true;
     }
@@ -158,13 +160,15 @@ void TextSource::addFolder()
         std::error_code unreadable;
         if (entries.depth() >= maxDepth) entries.disable_recursion_pending();
         auto ending = entries->path().extension().string();
-        std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return char(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+        std::transform(ending.begin(), ending.end(), ending.begin(),
+            [](unsigned char c) { return char(c >= 'A' && c <= 'Z' ? c + 32 : c); });
         if (ending != ".txt" || !entries->is_regular_file(unreadable)) continue;
         if (found.size() == maxFiles)
             throw DataError(path_.string(), "holds more than 100000 text files", "join them into fewer files");
         found.push_back(entries->path());
     }
-    if (problem) throw DataError(path_.string(), "cannot be read: " + problem.message(), "check the permissions of the folder");
+    if (problem)
+        throw DataError(path_.string(), "cannot be read: " + problem.message(), "check the permissions of the folder");
     std::sort(found.begin(), found.end());
     for (const auto& file : found) addFile(file);
 }
@@ -182,11 +186,13 @@ void TextSource::scan(EventSink& progress, const std::stop_token& stop)
         const auto in = openRegular(file.path);
         cutter.begin(i, file.split);
         for (std::uint64_t at = 0; at < file.size;) {
-            if (stop.stop_requested()) throw Error("reading " + path_.string() + " was stopped", "start again when you like");
+            if (stop.stop_requested())
+                throw Error("reading " + path_.string() + " was stopped", "start again when you like");
             const auto wanted = std::min<std::uint64_t>(chunk.size(), file.size - at);
             const auto size = readSome(in, chunk.data(), std::size_t(wanted), at);
             if (size == 0) throwTextChanged(*this);
-            if (at == 0 && size >= 2 && (std::memcmp(chunk.data(), "\xFF\xFE", 2) == 0 || std::memcmp(chunk.data(), "\xFE\xFF", 2) == 0))
+            if (at == 0 && size >= 2
+                && (std::memcmp(chunk.data(), "\xFF\xFE", 2) == 0 || std::memcmp(chunk.data(), "\xFE\xFF", 2) == 0))
                 throw DataError(file.path.string(), "is UTF-16", "convert it to UTF-8: iconv -f UTF-16 -t UTF-8 FILE");
             hash.update(chunk.data(), size);
             cutter.feed(chunk.data(), size, at);
@@ -198,8 +204,10 @@ void TextSource::scan(EventSink& progress, const std::stop_token& stop)
     std::uint64_t odd = 0, blank = 0;
     for (int byte = 0; byte <= ' '; ++byte) {
         const auto count = cutter.count(static_cast<unsigned char>(byte));
-        if (byte == ' ' || (byte >= '\t' && byte <= '\r')) blank += count;
-        else odd += count;
+        if (byte == ' ' || (byte >= '\t' && byte <= '\r'))
+            blank += count;
+        else
+            odd += count;
     }
     if (odd > std::uint64_t(bytes_) / 50)
         throw DataError(path_.string(), "does not look like text", "unpack or convert it to plain UTF-8 text first");

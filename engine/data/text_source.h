@@ -13,8 +13,8 @@ namespace pha {
 
 enum class TextSplit : std::uint8_t { Train, Valid, Test };
 
-/// A stretch of one file that goes into one split: whole paragraphs where they are short enough, else whole lines. Only lines
-/// far longer than a block are cut, before a space.
+/// A stretch of one file that goes into one split: whole paragraphs where they are short enough, else whole lines. Only
+/// lines far longer than a block are cut, before a space.
 struct TextBlock {
     std::uint32_t file = 0;
     std::uint64_t begin = 0, end = 0;
@@ -24,18 +24,19 @@ struct TextBlock {
 /// The files of a text corpus, read in bounded pieces: nothing here grows with the text but the list of blocks.
 class TextSource {
 public:
-    /// A regular file, or a folder whose .txt files (at any depth, links not followed) are read in the order of their names.
-    /// A folder with wiki.train.*, wiki.valid.* and wiki.test.* keeps those splits. Throws DataError.
+    /// A regular file, or a folder whose .txt files (at any depth, links not followed) are read in the order of their
+    /// names. A folder with wiki.train.*, wiki.valid.* and wiki.test.* keeps those splits. Throws DataError.
     explicit TextSource(std::filesystem::path path);
 
-    /// Reads everything once: blocks and fingerprint. 90 % of the blocks train, 5 % validate, 5 % test (at most 16 MB each),
-    /// chosen by a hash of the text's own fingerprint, evenly over the text. Throws DataError; Error when stopped.
+    /// Reads everything once: blocks and fingerprint. 90 % of the blocks train, 5 % validate, 5 % test (at most 16 MB
+    /// each), chosen by a hash of the text's own fingerprint, evenly over the text. Throws DataError; Error when
+    /// stopped.
     void scan(EventSink& progress, const std::stop_token& stop);
 
     const std::vector<TextBlock>& blocks() const { return blocks_; }
     std::string raw(const TextBlock& block) const; ///< throws DataError if the file has become shorter
-    /// Line ends become "\n", byte order marks vanish, NUL and invalid UTF-8 become U+FFFD and are counted; each file ends with
-    /// a line end.
+    /// Line ends become "\n", byte order marks vanish, NUL and invalid UTF-8 become U+FFFD and are counted; each file
+    /// ends with a line end.
     std::string clean(const TextBlock& block, std::string raw, std::int64_t& repairs) const;
 
     std::int64_t bytes() const { return bytes_; }

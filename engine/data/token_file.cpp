@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fcntl.h>
@@ -18,8 +19,8 @@ namespace {
 
 constexpr std::uint64_t maxTokens = std::uint64_t(1) << 36;
 
-/// The last bytes of a token file. Arrays of int32 come before it: training tokens; words and bytes of the training sample;
-/// tokens, words and bytes of valid and of test.
+/// The last bytes of a token file. Arrays of int32 come before it: training tokens; words and bytes of the training
+/// sample; tokens, words and bytes of valid and of test.
 struct Trailer {
     std::array<char, 8> magic { 'P', 'H', 'A', 'T', 'O', 'K', '0', '1' };
     std::uint64_t train = 0, sample = 0, valid = 0, test = 0;
@@ -29,7 +30,10 @@ struct Trailer {
 };
 static_assert(sizeof(Trailer) == 240, "the trailer is written as it lies in memory");
 
-void copyDigest(std::array<char, 64>& out, const std::string& hex) { std::memcpy(out.data(), hex.data(), std::min<std::size_t>(hex.size(), 64)); }
+void copyDigest(std::array<char, 64>& out, const std::string& hex)
+{
+    std::memcpy(out.data(), hex.data(), std::min<std::size_t>(hex.size(), 64));
+}
 
 class Mapping {
 public:
@@ -57,9 +61,32 @@ private:
     std::size_t size_ = 0;
 };
 
+/// SHA-256 of the first bytes of a file. Reads rather than maps them, so that a large file is not in memory afterwards.
+std::array<char, 64> digestOf(const fs::path& path, std::uint64_t size)
+{
+    std::array<char, 64> digest {};
+    try {
+        const PosixFile file(path, O_RDONLY);
+        std::vector<char> part(std::size_t(1) << 20);
+        Sha256 hash;
+        for (std::uint64_t at = 0; at < size;) {
+            const auto read = file.readAt(
+                part.data(), std::size_t(std::min<std::uint64_t>(part.size(), size - at)), std::int64_t(at));
+            if (read == 0) return digest;
+            hash.update(part.data(), read);
+            at += read;
+        }
+        copyDigest(digest, hash.hex());
+    } catch (const IoError&) {
+        // No digest matches, and the tokens are made anew.
+    }
+    return digest;
+}
+
 } // namespace
 
-std::unique_ptr<TokenStore> readTokenFile(const fs::path& file, const std::string& text, const std::string& tokenizer)
+std::unique_ptr<TokenStore> readTokenFile(
+    const fs::path& file, const std::string& text, const std::string& tokenizer, bool check)
 {
     std::error_code problem;
     if (!fs::exists(file, problem)) return nullptr;
@@ -75,15 +102,13 @@ std::unique_ptr<TokenStore> readTokenFile(const fs::path& file, const std::strin
     std::memcpy(&trailer, mapping->data() + payload, sizeof trailer);
     copyDigest(wanted.text, text);
     copyDigest(wanted.tokenizer, tokenizer);
-    if (trailer.magic != wanted.magic || trailer.text != wanted.text || trailer.tokenizer != wanted.tokenizer) return nullptr;
+    if (trailer.magic != wanted.magic || trailer.text != wanted.text || trailer.tokenizer != wanted.tokenizer)
+        return nullptr;
     for (const auto count : { trailer.train, trailer.sample, trailer.valid, trailer.test })
         if (count > maxTokens) return nullptr;
     if (trailer.sample > trailer.train) return nullptr;
     if (payload != 4 * (trailer.train + 2 * trailer.sample + 3 * trailer.valid + 3 * trailer.test)) return nullptr;
-    Sha256 hash;
-    hash.update(mapping->data(), mapping->size() - sizeof trailer.digest);
-    copyDigest(wanted.digest, hash.hex());
-    if (trailer.digest != wanted.digest) return nullptr;
+    if (check && trailer.digest != digestOf(file, mapping->size() - sizeof trailer.digest)) return nullptr;
 
     auto store = std::make_unique<TokenStore>();
     const auto* at = reinterpret_cast<const std::int32_t*>(mapping->data());
@@ -124,8 +149,10 @@ void TokenWriter::put(const void* data, std::size_t size)
 void TokenWriter::add(const std::vector<std::int32_t>& tokens)
 {
     count_ += tokens.size();
-    if (out_) put(tokens.data(), tokens.size() * 4);
-    else memory_.insert(memory_.end(), tokens.begin(), tokens.end());
+    if (out_)
+        put(tokens.data(), tokens.size() * 4);
+    else
+        memory_.insert(memory_.end(), tokens.begin(), tokens.end());
 }
 
 std::unique_ptr<TokenStore> TokenWriter::finish(TokenStore store, const std::string& text, const std::string& tokenizer)
@@ -136,8 +163,8 @@ std::unique_ptr<TokenStore> TokenWriter::finish(TokenStore store, const std::str
         kept->train = kept->memory;
         return kept;
     }
-    for (const auto* array : { &store.trainSample.words, &store.trainSample.bytes, &store.valid.tokens, &store.valid.words,
-             &store.valid.bytes, &store.test.tokens, &store.test.words, &store.test.bytes })
+    for (const auto* array : { &store.trainSample.words, &store.trainSample.bytes, &store.valid.tokens,
+             &store.valid.words, &store.valid.bytes, &store.test.tokens, &store.test.words, &store.test.bytes })
         put(array->data(), array->size() * 4);
     Trailer trailer;
     trailer.train = count_;
@@ -151,7 +178,7 @@ std::unique_ptr<TokenStore> TokenWriter::finish(TokenStore store, const std::str
     copyDigest(trailer.digest, hash_->hex());
     out_->write(&trailer, sizeof trailer);
     out_->commit();
-    auto kept = readTokenFile(file_, text, tokenizer);
+    auto kept = readTokenFile(file_, text, tokenizer, false);
     if (!kept) throw IoError(file_.string(), "does not read back as it was written");
     return kept;
 }

@@ -15,8 +15,8 @@ namespace pha {
 
 class Sha256;
 
-/// The tokens of a text corpus: training tokens as they lie in a mapped file (or in memory where no file can be written), the
-/// evaluation splits whole.
+/// The tokens of a text corpus: training tokens as they lie in a mapped file (or in memory where no file can be
+/// written), the evaluation splits whole.
 struct TokenStore {
     std::span<const std::int32_t> train;
     Split trainSample, valid, test; ///< the sample is the beginning of the training tokens
@@ -25,8 +25,10 @@ struct TokenStore {
     std::shared_ptr<const void> mapping; ///< keeps the mapped file
 };
 
-/// The store in `file` if it belongs to this text and this tokenizer and its checksum holds; else null, whatever is wrong.
-std::unique_ptr<TokenStore> readTokenFile(const std::filesystem::path& file, const std::string& text, const std::string& tokenizer);
+/// The store in `file` if it belongs to this text and this tokenizer and its checksum holds; else null, whatever is
+/// wrong. `check` false: the file has just been written.
+std::unique_ptr<TokenStore> readTokenFile(
+    const std::filesystem::path& file, const std::string& text, const std::string& tokenizer, bool check = true);
 
 /// Takes training tokens as they are made. The file appears whole, with its checksum, when `finish` returns.
 class TokenWriter {

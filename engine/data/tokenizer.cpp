@@ -87,14 +87,17 @@ private:
     static std::string bytesOf(const TokenizerModel::Piece& piece)
     {
         switch (piece.type) {
-        case TokenizerModel::Type::Control: return {};
-        case TokenizerModel::Type::Unknown: return std::string(replacementCharacter);
+        case TokenizerModel::Type::Control:
+            return {};
+        case TokenizerModel::Type::Unknown:
+            return std::string(replacementCharacter);
         case TokenizerModel::Type::Byte: {
             unsigned value = 0;
             std::from_chars(piece.text.data() + 3, piece.text.data() + 5, value, 16);
             return std::string(1, char(value));
         }
-        default: break;
+        default:
+            break;
         }
         std::string text;
         for (auto rest = piece.text; !rest.empty();) {
@@ -107,7 +110,8 @@ private:
 
     std::string_view pieceText(std::int32_t id) const
     {
-        return id >= 0 && std::size_t(id) < texts_.size() ? std::string_view(texts_[std::size_t(id)]) : replacementCharacter;
+        return id >= 0 && std::size_t(id) < texts_.size() ? std::string_view(texts_[std::size_t(id)])
+                                                          : replacementCharacter;
     }
 
     void append(std::string_view text, std::vector<std::int32_t>& ids) const
@@ -117,7 +121,8 @@ private:
         ids.insert(ids.end(), found.begin(), found.end());
     }
 
-    /// Encodes a word with the space before it, a line end, or bytes that sentencepiece would change. Returns the bytes used.
+    /// Encodes a word with the space before it, a line end, or bytes that sentencepiece would change. Returns the bytes
+    /// used.
     std::size_t encodeChunk(std::string_view text, Cache& cache, std::vector<std::int32_t>& ids) const
     {
         if (text[0] == '\n') return ids.push_back(newline_), 1;
@@ -190,8 +195,8 @@ void trustTokenizer(const std::string& sha256)
     trusted().fingerprints.insert(sha256);
 }
 
-std::unique_ptr<Tokenizer> Tokenizer::train(const std::string& text, std::int64_t size, EventSink& progress,
-    std::stop_token stop)
+std::unique_ptr<Tokenizer> Tokenizer::train(
+    const std::string& text, std::int64_t size, EventSink& progress, std::stop_token stop)
 {
     auto model = trainTokenizerModel(text, size, progress, stop);
     const auto scanned = scanTokenizerModel(model, "the trained tokenizer");

@@ -28,12 +28,12 @@ public:
     virtual const std::string& model() const = 0; ///< serialised sentencepiece model
     virtual std::string fingerprint() const = 0; ///< SHA-256 of model(), hex
 
-    /// Trains on `text` (several MB are plenty). Deterministic. Reports progress; throws DataError if `text` is too small
-    /// for `size` pieces, and Error when `stop` was requested.
-    static std::unique_ptr<Tokenizer> train(const std::string& text, std::int64_t size, EventSink& progress,
-        std::stop_token stop);
-    /// Checks the serialised model before sentencepiece sees it (size, pieces, scores, normaliser): foreign files must not
-    /// crash the program. Throws DataError.
+    /// Trains on `text` (several MB are plenty). Deterministic. Reports progress; throws DataError if `text` is too
+    /// small for `size` pieces, and Error when `stop` was requested.
+    static std::unique_ptr<Tokenizer> train(
+        const std::string& text, std::int64_t size, EventSink& progress, std::stop_token stop);
+    /// Checks the serialised model before sentencepiece sees it (size, pieces, scores, normaliser): foreign files must
+    /// not crash the program. Throws DataError.
     static std::unique_ptr<Tokenizer> fromModel(std::string model, const std::string& where);
     static std::unique_ptr<Tokenizer> load(const std::filesystem::path& file);
 };

@@ -38,11 +38,20 @@ public:
         field = { tag >> 3, int(tag & 7), 0, {} };
         if (field.number == 0 || field.number > (1u << 29) - 1) fail("has a field without a number");
         switch (field.wire) {
-        case 0: field.integer = varint(); break;
-        case 1: field.integer = fixed(8); break;
-        case 2: field.bytes = take(varint()); break;
-        case 5: field.integer = fixed(4); break;
-        default: fail("has a field of an unknown kind");
+        case 0:
+            field.integer = varint();
+            break;
+        case 1:
+            field.integer = fixed(8);
+            break;
+        case 2:
+            field.bytes = take(varint());
+            break;
+        case 5:
+            field.integer = fixed(4);
+            break;
+        default:
+            fail("has a field of an unknown kind");
         }
         return true;
     }
@@ -93,8 +102,8 @@ private:
     const std::string& where_;
 };
 
-/// A normaliser's map: length of a double-array trie, the trie, NUL-terminated replacements. Every unit's children and every
-/// leaf's replacement must exist, because the library follows them unchecked.
+/// A normaliser's map: length of a double-array trie, the trie, NUL-terminated replacements. Every unit's children and
+/// every leaf's replacement must exist, because the library follows them unchecked.
 void checkCharacterMap(std::string_view map, const WireReader& reader)
 {
     const auto unitAt = [&](std::size_t byte) {
@@ -128,9 +137,12 @@ void scanNormaliser(std::string_view bytes, const std::string& where, TokenizerM
         if (field.number == 2) {
             if (!reader.text(field).empty()) checkCharacterMap(field.bytes, reader);
             if (model && !field.bytes.empty()) model->normalises = true;
-        } else if (model && field.number == 3) model->addDummyPrefix = reader.integer(field) != 0;
-        else if (model && field.number == 4) model->removeExtraWhitespaces = reader.integer(field) != 0;
-        else if (model && field.number == 5) model->escapeWhitespaces = reader.integer(field) != 0;
+        } else if (model && field.number == 3)
+            model->addDummyPrefix = reader.integer(field) != 0;
+        else if (model && field.number == 4)
+            model->removeExtraWhitespaces = reader.integer(field) != 0;
+        else if (model && field.number == 5)
+            model->escapeWhitespaces = reader.integer(field) != 0;
     }
 }
 
@@ -143,8 +155,10 @@ void scanTrainer(std::string_view bytes, const std::string& where, TokenizerMode
             const auto type = reader.integer(field);
             if (type < 1 || type > 4) reader.fail("is of an unknown type");
             model.modelType = int(type);
-        } else if (field.number == 24) model.whitespaceSuffix = reader.integer(field) != 0;
-        else if (field.number == 35) model.byteFallback = reader.integer(field) != 0;
+        } else if (field.number == 24)
+            model.whitespaceSuffix = reader.integer(field) != 0;
+        else if (field.number == 35)
+            model.byteFallback = reader.integer(field) != 0;
     }
 }
 
@@ -154,8 +168,10 @@ TokenizerModel::Piece scanPiece(std::string_view bytes, const std::string& where
     WireReader::Field field;
     TokenizerModel::Piece piece;
     while (reader.next(field)) {
-        if (field.number == 1) piece.text = reader.text(field);
-        else if (field.number == 2) piece.score = reader.number(field);
+        if (field.number == 1)
+            piece.text = reader.text(field);
+        else if (field.number == 2)
+            piece.score = reader.number(field);
         else if (field.number == 3) {
             const auto type = reader.integer(field);
             if (type < 1 || type > 6) reader.fail("has a piece of an unknown type");
@@ -182,7 +198,8 @@ void checkPieces(const TokenizerModel& model, const WireReader& reader)
         if (!seen.insert(piece.text).second) reader.fail("has a piece twice");
         unknown += piece.type == TokenizerModel::Type::Unknown;
         bytes += piece.type == TokenizerModel::Type::Byte;
-        if (piece.type == TokenizerModel::Type::Byte && !isBytePiece(piece.text)) reader.fail("has a malformed byte piece");
+        if (piece.type == TokenizerModel::Type::Byte && !isBytePiece(piece.text))
+            reader.fail("has a malformed byte piece");
         // The unigram trie takes NUL for an end and throws; other types may hold one, the child process decides.
         if (model.modelType == 1 && piece.text.find('\0') != std::string_view::npos)
             reader.fail("has a piece with a NUL character");
@@ -196,7 +213,8 @@ void checkPieces(const TokenizerModel& model, const WireReader& reader)
 
 bool TokenizerModel::lossless() const
 {
-    if (normalises || addDummyPrefix || removeExtraWhitespaces || !escapeWhitespaces || whitespaceSuffix || !byteFallback)
+    if (normalises || addDummyPrefix || removeExtraWhitespaces || !escapeWhitespaces || whitespaceSuffix
+        || !byteFallback)
         return false;
     for (const auto& piece : pieces) {
         if (piece.type != Type::Normal && piece.type != Type::UserDefined) continue;

@@ -8,8 +8,8 @@
 
 namespace pha {
 
-/// A serialised sentencepiece model, read and judged by our own bounded scanner: the library itself crashes on hostile files
-/// (too long pieces, wrong offsets in the normaliser's trie, NUL in pieces).
+/// A serialised sentencepiece model, read and judged by our own bounded scanner: the library itself crashes on hostile
+/// files (too long pieces, wrong offsets in the normaliser's trie, NUL in pieces).
 struct TokenizerModel {
     enum class Type : std::uint8_t { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 };
     struct Piece {
@@ -23,8 +23,8 @@ struct TokenizerModel {
     bool addDummyPrefix = true, removeExtraWhitespaces = true, escapeWhitespaces = true;
     bool normalises = false; ///< has a character map
 
-    /// Identity normalisation, all 256 bytes, and no piece with a space but at its beginning: then text can be cut before
-    /// every space, the cuts change nothing, and every text comes back exactly.
+    /// Identity normalisation, all 256 bytes, and no piece with a space but at its beginning: then text can be cut
+    /// before every space, the cuts change nothing, and every text comes back exactly.
     bool lossless() const;
 };
 

@@ -2,12 +2,13 @@
 #include "engine/data/tokenizer_training.h"
 
 #include "engine/base/error.h"
+#include "engine/data/child_process.h"
 #include "engine/data/piece_library.h"
 #include "engine/data/tokenizer_model.h"
 #include "engine/data/utf8.h"
 
 #include <algorithm>
-#include <map>
+#include <array>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -80,59 +81,96 @@ private:
 };
 
 /// The library takes its first pieces from what stands in two different words: one that always stands between the same
-/// neighbours would never become a piece. So each word that is not rare stands once more before a full stop and a comma.
+/// neighbours would never become a piece. So each word that is not rare stands once more before a full stop and a
+/// comma.
 void repeatWords(std::vector<std::string>& sentences)
 {
-    std::map<std::string, std::size_t> words; // ordered: the same text gives the same model
+    std::unordered_map<std::string_view, std::size_t> words; // views into the sentences
     for (const auto& sentence : sentences) {
         for (std::size_t begin = 0; begin < sentence.size();) {
             const auto end = std::min(sentence.find(' ', begin + 1), sentence.size());
             auto word = std::string_view(sentence).substr(begin, end - begin);
             while (!word.empty() && std::string_view(".,;:!?\"')").find(word.back()) != std::string_view::npos)
                 word.remove_suffix(1);
-            if (word.size() > 1 && word.size() < 64) ++words[std::string(word)];
+            if (word.size() > 1 && word.size() < 64) ++words[word];
             begin = end;
         }
     }
-    std::size_t added = 0;
-    for (const auto& [word, count] : words) {
-        if (count < 3 || ++added > maxRepeated) continue;
+    std::vector<std::string> common;
+    for (const auto& [word, count] : words)
+        if (count >= 3) common.emplace_back(word);
+    std::sort(common.begin(), common.end()); // the same text gives the same model
+    if (common.size() > maxRepeated) common.resize(maxRepeated);
+    for (const auto& word : common) {
         sentences.push_back(word + ".");
         sentences.push_back(word + ",");
     }
 }
 
-/// Leaves out the characters that are too rare to deserve a piece each, so that single characters take at most half of the
-/// vocabulary; bytes spell them. (The library's own coverage option refuses to leave out more than two percent.)
-void dropRareCharacters(std::vector<std::string>& sentences, std::size_t most)
-{
-    std::map<std::string, std::size_t, std::less<>> counts;
-    std::size_t total = 0;
-    for (const auto& sentence : sentences) {
+/// How often each character stands in some text.
+class CharacterCounts {
+public:
+    void add(std::string_view sentence)
+    {
         for (std::size_t at = 0; at < sentence.size(); ++total) {
-            const auto character = std::string_view(sentence).substr(at, stepUtf8(std::string_view(sentence).substr(at)).length);
-            const auto known = counts.find(character);
-            if (known != counts.end()) ++known->second;
-            else counts.emplace(character, 1);
+            const auto character = characterAt(sentence, at);
+            if (character.size() == 1)
+                ++single_[static_cast<unsigned char>(character[0])];
+            else
+                ++longer_[character];
             at += character.size();
         }
     }
-    std::vector<std::pair<std::size_t, std::string_view>> common;
-    for (const auto& [character, count] : counts) common.emplace_back(count, character);
-    std::stable_sort(common.begin(), common.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-    std::unordered_set<std::string_view> kept;
-    std::size_t covered = 0;
-    for (const auto& [count, character] : common) {
-        if (kept.size() == most || double(covered) >= enoughCoverage * double(total)) break;
-        kept.insert(character);
-        covered += count;
+    /// The most frequent characters, most frequent first, ties in the order of their bytes.
+    std::vector<std::pair<std::size_t, std::string>> sorted() const
+    {
+        std::vector<std::pair<std::size_t, std::string>> list;
+        for (std::size_t byte = 0; byte < single_.size(); ++byte)
+            if (single_[byte] > 0) list.emplace_back(single_[byte], std::string(1, char(byte)));
+        for (const auto& [character, count] : longer_) list.emplace_back(count, character);
+        std::sort(list.begin(), list.end(),
+            [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+        return list;
     }
-    if (kept.size() == counts.size()) return;
+    static std::string_view characterAt(std::string_view text, std::size_t at)
+    {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        return text.substr(at, byte < 0x80 ? 1 : stepUtf8(text.substr(at)).length);
+    }
+    std::size_t total = 0;
+
+private:
+    std::array<std::size_t, 256> single_ {};
+    std::unordered_map<std::string_view, std::size_t> longer_; ///< views into the sentences
+};
+
+/// Leaves out the characters that are too rare to deserve a piece each, so that single characters take at most half of
+/// the vocabulary; bytes spell them. (The library's own coverage option refuses to leave out more than two percent.)
+void dropRareCharacters(std::vector<std::string>& sentences, std::size_t most)
+{
+    CharacterCounts counts;
+    for (const auto& sentence : sentences) counts.add(sentence);
+    const auto sorted = counts.sorted();
+    std::array<bool, 256> keptSingle {};
+    std::unordered_set<std::string> kept;
+    std::size_t covered = 0, number = 0;
+    for (const auto& [count, character] : sorted) {
+        if (number == most || double(covered) >= enoughCoverage * double(counts.total)) break;
+        if (character.size() == 1)
+            keptSingle[static_cast<unsigned char>(character[0])] = true;
+        else
+            kept.insert(character);
+        covered += count;
+        ++number;
+    }
+    if (number == sorted.size()) return;
     for (auto& sentence : sentences) {
         std::string rest;
         for (std::size_t at = 0; at < sentence.size();) {
-            const auto character = std::string_view(sentence).substr(at, stepUtf8(std::string_view(sentence).substr(at)).length);
-            rest += kept.contains(character) ? character : std::string_view(" ");
+            const auto character = CharacterCounts::characterAt(sentence, at);
+            const bool keep = character.size() == 1 ? keptSingle[static_cast<unsigned char>(character[0])]
+                                                    : kept.contains(std::string(character));
+            rest += keep ? character : std::string_view(" ");
             at += character.size();
         }
         sentence = std::move(rest);
@@ -144,9 +182,37 @@ void throwIfStopped(const std::stop_token& stop)
     if (stop.stop_requested()) throw Error("training the tokenizer was stopped", "start again when you like");
 }
 
+/// Trains in a child process: the library cannot be stopped once it works, and ends the process when it gives up.
+std::string trainStoppably(const std::unordered_map<std::string, std::string>& options,
+    const std::vector<std::string>& sentences, const std::stop_token& stop)
+{
+    auto& library = pieceLibrary(); // opened here: a child should not have to
+    const auto work = [&](std::string& output) {
+        std::size_t at = 0;
+        std::string model;
+        const auto complaint = library.train(
+            options, [&]() { return at < sentences.size() ? &sentences[at++] : nullptr; }, model);
+        output = complaint.empty() ? model : complaint;
+        return complaint.empty() ? 0 : 1;
+    };
+    ChildOutcome outcome;
+    if (canForkWithThreads) {
+        outcome = runInChild({}, work, [&] { return !stop.stop_requested(); });
+    } else {
+        outcome.code = work(outcome.output);
+        outcome.end = ChildOutcome::End::Returned;
+    }
+    throwIfStopped(stop);
+    if (outcome.end == ChildOutcome::End::Returned && outcome.code == 0) return std::move(outcome.output);
+    const auto reason = outcome.end == ChildOutcome::End::Returned ? outcome.output : "it crashed or ran out of memory";
+    throw DataError("tokenizer", "sentencepiece could not learn from this text (" + reason + ")",
+        "give it a longer text or another vocab_size");
+}
+
 } // namespace
 
-std::string trainTokenizerModel(const std::string& text, std::int64_t size, EventSink& progress, const std::stop_token& stop)
+std::string trainTokenizerModel(
+    const std::string& text, std::int64_t size, EventSink& progress, const std::stop_token& stop)
 {
     throwIfStopped(stop);
     if (size < minimumPieces)
@@ -162,25 +228,15 @@ std::string trainTokenizerModel(const std::string& text, std::int64_t size, Even
     repeatWords(sentences);
     throwIfStopped(stop);
 
-    std::size_t at = 0;
-    const auto next = [&]() -> const std::string* {
-        if (at >= sentences.size() || stop.stop_requested()) return nullptr;
-        if (at % 4096 == 4095)
-            progress.publish(ProgressEvent { "reading text for the tokenizer", double(at), double(sentences.size()), "lines" });
-        return &sentences[at++];
-    };
-    std::string model;
     const std::unordered_map<std::string, std::string> options { { "minloglevel", "4" }, { "model_type", "unigram" },
         { "vocab_size", std::to_string(size) }, { "hard_vocab_limit", "false" }, { "byte_fallback", "true" },
-        { "normalization_rule_name", "identity" }, { "remove_extra_whitespaces", "false" }, { "add_dummy_prefix", "false" },
-        { "split_by_whitespace", "true" }, { "user_defined_symbols", "\n" }, { "character_coverage", "1.0" },
-        { "max_sentence_length", "16384" }, { "input_sentence_size", "0" }, { "self_test_sample_size", "0" },
-        { "num_threads", "2" }, { "unk_id", "0" }, { "bos_id", "1" }, { "eos_id", "2" }, { "pad_id", "-1" } };
-    const auto complaint = pieceLibrary().train(options, next, model);
+        { "normalization_rule_name", "identity" }, { "remove_extra_whitespaces", "false" },
+        { "add_dummy_prefix", "false" }, { "split_by_whitespace", "true" }, { "user_defined_symbols", "\n" },
+        { "character_coverage", "1.0" }, { "max_sentence_length", "16384" }, { "input_sentence_size", "0" },
+        { "self_test_sample_size", "0" }, { "num_threads", "2" }, { "unk_id", "0" }, { "bos_id", "1" },
+        { "eos_id", "2" }, { "pad_id", "-1" } };
+    auto model = trainStoppably(options, sentences, stop);
     throwIfStopped(stop);
-    if (!complaint.empty())
-        throw DataError("tokenizer", "sentencepiece could not learn from this text (" + complaint + ")",
-            "give it a longer text or another vocab_size");
     progress.publish(ProgressEvent { "training the tokenizer", 1, 1, "" });
     return model;
 }

@@ -76,14 +76,17 @@ std::string readFile(const fs::path& file, std::int64_t limit)
     try {
         const PosixFile in(file, O_RDONLY);
         const auto status = in.status();
-        if (!S_ISREG(status.st_mode)) throw refuse(S_ISDIR(status.st_mode) ? "is a folder, not a file" : "is not a regular file");
+        if (!S_ISREG(status.st_mode))
+            throw refuse(S_ISDIR(status.st_mode) ? "is a folder, not a file" : "is not a regular file");
         if (status.st_size > limit)
-            throw refuse("has " + std::to_string(status.st_size) + " bytes, more than the limit of " + std::to_string(limit));
+            throw refuse(
+                "has " + std::to_string(status.st_size) + " bytes, more than the limit of " + std::to_string(limit));
         std::string content(static_cast<std::size_t>(status.st_size), '\0');
         content.resize(in.readAt(content.data(), content.size(), 0));
         return content;
     } catch (const FileError& error) {
-        throw refuse(error.number() == ENOENT ? "does not exist" : std::string("cannot be read: ") + std::strerror(error.number()));
+        throw refuse(error.number() == ENOENT ? "does not exist"
+                                              : std::string("cannot be read: ") + std::strerror(error.number()));
     }
 }
 
@@ -93,7 +96,8 @@ void syncPath(const fs::path& path)
     try {
         file.sync();
     } catch (const FileError& error) {
-        // Some network file systems cannot sync a folder, and say so with EINVAL; there is nothing more to be had from them.
+        // Some network file systems cannot sync a folder, and say so with EINVAL; there is nothing more to be had from
+        // them.
         if (error.number() != EINVAL || !S_ISDIR(file.status().st_mode)) throw;
     }
 }

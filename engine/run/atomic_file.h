@@ -9,9 +9,10 @@
 
 namespace pha {
 
-/// Replaces a file whole or not at all: temporary sibling, write, fsync, rename, fsync of the folder; every step checked.
-/// Readers see the old or the new content, never a mixture, also after a power cut. A symbolic link at the target is replaced,
-/// not followed. Everything throws IoError; without commit() the destructor removes the temporary file.
+/// Replaces a file whole or not at all: temporary sibling, write, fsync, rename, fsync of the folder; every step
+/// checked. Readers see the old or the new content, never a mixture, also after a power cut. A symbolic link at the
+/// target is replaced, not followed. Everything throws IoError; without commit() the destructor removes the temporary
+/// file.
 class AtomicFile {
 public:
     explicit AtomicFile(std::filesystem::path file);

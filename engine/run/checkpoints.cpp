@@ -44,7 +44,8 @@ std::vector<fs::path> entries(const fs::path& folder)
 {
     std::error_code error;
     std::vector<fs::path> paths;
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) paths.push_back(it->path());
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+        paths.push_back(it->path());
     if (error) throwIoError(folder, "list", error.value());
     std::sort(paths.begin(), paths.end());
     return paths;
@@ -58,7 +59,8 @@ void seal(const fs::path& folder)
         PosixFile file(path, O_RDONLY | O_NOFOLLOW);
         file.requireRegular();
         file.sync();
-        files.push_back({ { "name", path.filename().string() }, { "bytes", file.status().st_size }, { "sha256", hashOf(file) } });
+        files.push_back(
+            { { "name", path.filename().string() }, { "bytes", file.status().st_size }, { "sha256", hashOf(file) } });
     }
     writeFileAtomically(folder / manifestName, Json { { "schema", 1 }, { "files", files } }.dump(2) + "\n");
 }
@@ -66,7 +68,8 @@ void seal(const fs::path& folder)
 void makeFolder(const fs::path& path)
 {
     const int injected = faultHook ? faultHook("mkdir", path) : 0;
-    if (injected != 0 || ::mkdir(path.c_str(), 0777) != 0) throwIoError(path, "create the folder", injected ? injected : errno);
+    if (injected != 0 || ::mkdir(path.c_str(), 0777) != 0)
+        throwIoError(path, "create the folder", injected ? injected : errno);
 }
 
 /// Where an old checkpoint waits on file systems that cannot swap two names in one step.
@@ -97,7 +100,8 @@ void restoreAside(const fs::path& folder)
         const auto name = path.filename().string();
         if (!name.starts_with(start)) continue;
         const auto target = folder / name.substr(start.size(), name.rfind('-') - start.size());
-        if (checkpointStep(target.filename().string()) && !fs::exists(fs::symlink_status(target, error))) fs::rename(path, target, error);
+        if (checkpointStep(target.filename().string()) && !fs::exists(fs::symlink_status(target, error)))
+            fs::rename(path, target, error);
     }
 }
 
@@ -127,7 +131,8 @@ void sweepCheckpoints(const fs::path& folder) noexcept
     sweepTemporaries(folder, true);
 }
 
-void publishCheckpoint(const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write)
+void publishCheckpoint(
+    const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write)
 {
     const auto parent = run.checkpoints();
     std::error_code error;
@@ -145,8 +150,10 @@ void publishCheckpoint(const RunDirectory& run, const std::string& folder, const
         write(temporary);
         seal(temporary);
         syncPath(temporary);
-        if (fs::exists(fs::symlink_status(target, error))) replaceFolder(temporary, target);
-        else renamePath(temporary, target);
+        if (fs::exists(fs::symlink_status(target, error)))
+            replaceFolder(temporary, target);
+        else
+            renamePath(temporary, target);
         syncPath(parent);
     } catch (...) {
         fs::remove_all(temporary, error);
@@ -158,19 +165,23 @@ std::string checkpointProblem(const fs::path& folder, bool hash)
 {
     if (!realFolder(folder)) return "it is not a folder";
     std::error_code error;
-    if (!fs::exists(fs::symlink_status(folder / manifestName, error))) return "it has no manifest.json, so its save was never finished";
+    if (!fs::exists(fs::symlink_status(folder / manifestName, error)))
+        return "it has no manifest.json, so its save was never finished";
     try {
-        const auto manifest = parseJsonStrict(readFile(folder / manifestName, 1 << 20), (folder / manifestName).string());
+        const auto manifest =
+            parseJsonStrict(readFile(folder / manifestName, 1 << 20), (folder / manifestName).string());
         for (const auto& item : manifest.at("files")) {
             const auto name = item.at("name").get<std::string>();
-            if (name.empty() || name == "." || name == ".." || name.find('/') != name.npos || name.find('\0') != name.npos)
+            if (name.empty() || name == "." || name == ".." || name.find('/') != name.npos
+                || name.find('\0') != name.npos)
                 return "its manifest.json names a file outside the folder";
             const PosixFile file(folder / name, O_RDONLY | O_NOFOLLOW);
             const auto status = file.status();
             const auto bytes = item.at("bytes").get<std::int64_t>();
             if (!S_ISREG(status.st_mode)) return name + " is not a regular file";
             if (status.st_size != bytes) return fmt::format("{} has {} bytes of {}", name, status.st_size, bytes);
-            if (hash && hashOf(file) != item.at("sha256").get<std::string>()) return name + " is damaged: its SHA-256 differs";
+            if (hash && hashOf(file) != item.at("sha256").get<std::string>())
+                return name + " is damaged: its SHA-256 differs";
         }
         return {};
     } catch (const nlohmann::json::exception&) {

@@ -44,7 +44,8 @@ void HeaderScanner::unexpected(const std::string& expected)
 {
     const int c = peek();
     if (c < 0) fail("the header is cut off where " + expected + " should be");
-    if (c == '{' || c == '[') fail("the header is nested too deep: it has a list or an object where " + expected + " should be");
+    if (c == '{' || c == '[')
+        fail("the header is nested too deep: it has a list or an object where " + expected + " should be");
     fail("the header has something else where " + expected + " should be");
 }
 
@@ -97,7 +98,9 @@ std::uint32_t HeaderScanner::codeUnit()
     std::uint32_t unit = 0;
     for (int i = 0; i < 4; ++i) {
         const int c = take();
-        const int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' && c > 0 ? (c | 32) - 'a' + 10 : -1;
+        const int digit = c >= '0' && c <= '9'            ? c - '0'
+            : (c | 32) >= 'a' && (c | 32) <= 'f' && c > 0 ? (c | 32) - 'a' + 10
+                                                          : -1;
         if (digit < 0) fail("a string in the header has a broken \\u escape");
         unit = unit << 4 | static_cast<std::uint32_t>(digit);
     }

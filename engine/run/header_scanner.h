@@ -15,8 +15,8 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// Reads the tokens of a strict subset of JSON from a stream in slices, so that a header of 100 MB costs no more memory than
-/// a small one. Everything throws HeaderDefect.
+/// Reads the tokens of a strict subset of JSON from a stream in slices, so that a header of 100 MB costs no more memory
+/// than a small one. Everything throws HeaderDefect.
 class HeaderScanner {
 public:
     /// Gives the next bytes, an empty view at the end. They stay valid until the next call.

@@ -13,8 +13,9 @@
 
 namespace pha {
 
-/// Event to one metrics.jsonl object and back. Non-finite numbers become null with "nonfinite": true beside them and read
-/// back as NaN. ProgressEvent has no line (null). Unknown types and lines that lack what their type needs give nothing.
+/// Event to one metrics.jsonl object and back. Non-finite numbers become null with "nonfinite": true beside them and
+/// read back as NaN. ProgressEvent has no line (null). Unknown types and lines that lack what their type needs give
+/// nothing.
 Json eventToJson(const Event& event);
 std::optional<Event> eventFromJson(const Json& json);
 
@@ -28,7 +29,8 @@ MetricsLine parseMetricsLine(std::string_view line);
 /// Appends one line per event with a single write(2) on O_APPEND, so that a kill loses nothing acknowledged.
 class MetricsWriter {
 public:
-    /// Opens or creates; drops an unterminated tail that a crash left. Refuses symlinks and anything but a regular file.
+    /// Opens or creates; drops an unterminated tail that a crash left. Refuses symlinks and anything but a regular
+    /// file.
     explicit MetricsWriter(const std::filesystem::path& file);
 
     /// Throws IoError; then nothing of the line is in the file, and the next append may succeed.
@@ -46,9 +48,9 @@ private:
     PosixFile file_;
 };
 
-/// Reads a metrics file that may still grow: each poll() returns new complete lines, at most some 200,000 of them. Forgives a
-/// torn tail (kept until its newline arrives), counts lines that are not JSON, starts over when the file shrinks, is replaced
-/// or is rewritten. Never blocks on anything but the disk, never throws for what is in the file.
+/// Reads a metrics file that may still grow: each poll() returns new complete lines, at most some 200,000 of them.
+/// Forgives a torn tail (kept until its newline arrives), counts lines that are not JSON, starts over when the file
+/// shrinks, is replaced or is rewritten. Never blocks on anything but the disk, never throws for what is in the file.
 class MetricsReader {
 public:
     explicit MetricsReader(std::filesystem::path file)

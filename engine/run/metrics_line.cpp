@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view stepStart = "{\"type\":\"step\",", eventStart = "{\"type\":\"";
 
-/// Reads the lines that make up nearly all of a file, a flat object of numbers in our own spelling, without a tree: a file of
-/// millions of steps opens in a second or two. Anything unusual is left to the full parser.
+/// Reads the lines that make up nearly all of a file, a flat object of numbers in our own spelling, without a tree: a
+/// file of millions of steps opens in a second or two. Anything unusual is left to the full parser.
 class StepLine {
 public:
     explicit StepLine(std::string_view line)
@@ -22,7 +22,8 @@ public:
 
     bool read(StepEvent& e)
     {
-        e.loss = std::numeric_limits<double>::infinity(); // JSON has no such number: still there means no loss in the line
+        e.loss =
+            std::numeric_limits<double>::infinity(); // JSON has no such number: still there means no loss in the line
         bool stepSeen = false;
         for (;;) {
             std::string_view key;
@@ -66,7 +67,8 @@ private:
         return true;
     }
 
-    /// JSON numbers begin with a digit, or a minus and a digit, and have no leading zero; from_chars would also take "inf".
+    /// JSON numbers begin with a digit, or a minus and a digit, and have no leading zero; from_chars would also take
+    /// "inf".
     bool begins() const
     {
         const char* p = at_ < end_ && *at_ == '-' ? at_ + 1 : at_;
@@ -114,13 +116,15 @@ MetricsLine parseMetricsLine(std::string_view line)
 {
     // After a power cut a file system may show a block of zeros where the last rows were.
     const auto text = line.find_first_not_of('\0');
-    if (text != 0 && !line.empty()) return { text == line.npos ? std::nullopt : parseMetricsLine(line.substr(text)).event, true };
+    if (text != 0 && !line.empty())
+        return { text == line.npos ? std::nullopt : parseMetricsLine(line.substr(text)).event, true };
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find_first_not_of(" \t") == line.npos) return {};
 
     auto result = parseWhole(line);
     if (!result.damaged) return result;
-    // A row that another writer put after our torn one. A quote inside a string is escaped, so this is no part of a text.
+    // A row that another writer put after our torn one. A quote inside a string is escaped, so this is no part of a
+    // text.
     const auto next = line.rfind(eventStart);
     if (next != line.npos && next > 0) result.event = parseWhole(line.substr(next)).event;
     return result;

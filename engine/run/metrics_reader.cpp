@@ -75,8 +75,8 @@ void MetricsReader::readSlices(std::vector<Event>& events)
     }
 }
 
-/// Takes the whole lines of a slice, and keeps the beginning of the next. Returns the bytes taken, fewer than all only when
-/// enough events have been found.
+/// Takes the whole lines of a slice, and keeps the beginning of the next. Returns the bytes taken, fewer than all only
+/// when enough events have been found.
 std::size_t MetricsReader::takeLines(std::string_view slice, std::vector<Event>& events)
 {
     std::size_t from = offset_ == 0 && slice.starts_with(byteOrderMark) ? byteOrderMark.size() : 0;

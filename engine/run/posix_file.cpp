@@ -73,7 +73,7 @@ PosixFile& PosixFile::operator=(PosixFile&& other) noexcept
 
 struct stat PosixFile::status() const
 {
-    struct stat status {};
+    struct stat status { };
     if (::fstat(descriptor_, &status) != 0) throwIoError(path_, "examine");
     return status;
 }
@@ -89,8 +89,8 @@ void PosixFile::write(const void* data, std::size_t size)
     while (size > 0) {
         // A gigabyte a call: Linux takes at most two, and a stop request should not wait for more.
         const auto part = std::min(size, std::size_t(1) << 30);
-        const auto written
-            = faulted("write", path_) ? ssize_t(-1) : retried([&] { return ::write(descriptor_, p, part); });
+        const auto written =
+            faulted("write", path_) ? ssize_t(-1) : retried([&] { return ::write(descriptor_, p, part); });
         if (written < 0) throwIoError(path_, "write");
         p += written;
         size -= static_cast<std::size_t>(written);
@@ -121,7 +121,8 @@ void PosixFile::truncate(std::int64_t size)
 void PosixFile::sync()
 {
     // Only a signal is a reason to try again: after any other error the kernel may have dropped the pages.
-    if (faulted("sync", path_) || retried([&] { return ::fsync(descriptor_); }) != 0) throwIoError(path_, "write to disk");
+    if (faulted("sync", path_) || retried([&] { return ::fsync(descriptor_); }) != 0)
+        throwIoError(path_, "write to disk");
 }
 
 void PosixFile::syncData()
@@ -158,7 +159,8 @@ bool renameToNew(const fs::path& from, const fs::path& to)
 
 bool exchangePaths(const fs::path& a, const fs::path& b)
 {
-    if (!faulted("exchange", b) && ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return true;
+    if (!faulted("exchange", b) && ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0)
+        return true;
     if (errno == EINVAL || errno == ENOSYS) return false;
     throwIoError(b, "replace");
 }

@@ -13,9 +13,9 @@ struct stat;
 
 namespace pha {
 
-/// For tests: called before each file operation that can fail, with its name ("open", "write", "sync", "close", "rename",
-/// "exchange", "mkdir", "remove"). An errno that it returns makes the operation fail with it; 0 lets it happen. Null in the
-/// programs; set it while no other thread works on files.
+/// For tests: called before each file operation that can fail, with its name ("open", "write", "sync", "close",
+/// "rename", "exchange", "mkdir", "remove"). An errno that it returns makes the operation fail with it; 0 lets it
+/// happen. Null in the programs; set it while no other thread works on files.
 using FaultHook = int (*)(const char* operation, const std::filesystem::path& path);
 extern FaultHook faultHook;
 
@@ -75,7 +75,8 @@ void removeTree(const std::filesystem::path& path); ///< throws IoError; absent 
 
 /// Temporary names all look like ".tmp-LABEL-PID", so that a later process can tell whose they were.
 std::filesystem::path temporarySibling(const std::filesystem::path& path, const std::string& label);
-/// Removes leftovers of dead processes (and of this one if `ownToo`) from a folder. Never throws: litter is no reason to stop.
+/// Removes leftovers of dead processes (and of this one if `ownToo`) from a folder. Never throws: litter is no reason
+/// to stop.
 void sweepTemporaries(const std::filesystem::path& folder, bool ownToo) noexcept;
 
 } // namespace pha

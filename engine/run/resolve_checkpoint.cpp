@@ -29,7 +29,8 @@ bool looksPickled(const fs::path& file)
 [[noreturn]] void refuseFile(const fs::path& path)
 {
     if (looksPickled(path))
-        throw CheckpointError(path.string(), "is a pickled PyTorch file, which can run any program when it is opened, so it is never read",
+        throw CheckpointError(path.string(),
+            "is a pickled PyTorch file, which can run any program when it is opened, so it is never read",
             "convert it to safetensors where it came from (safetensors.torch.save_file)");
     throw CheckpointError(path.string(), "is a file, not a run directory or a checkpoint folder", giveFolder);
 }
@@ -42,9 +43,11 @@ fs::path newestOf(const RunDirectory& run)
     std::error_code error;
     for (fs::directory_iterator it(run.checkpoints(), error), end; !error && it != end; it.increment(error))
         if (checkpointStep(it->path().filename().string()))
-            throw CheckpointError(it->path().string(), "is not a complete checkpoint: " + checkpointProblem(it->path(), false),
+            throw CheckpointError(it->path().string(),
+                "is not a complete checkpoint: " + checkpointProblem(it->path(), false),
                 "the run has no other one; continue or repeat its training");
-    throw CheckpointError(run.root().string(), "is a run without a checkpoint yet", "train it until its first checkpoint");
+    throw CheckpointError(
+        run.root().string(), "is a run without a checkpoint yet", "train it until its first checkpoint");
 }
 
 bool looksLikeCheckpoint(const fs::path& folder)
@@ -62,7 +65,8 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint)
     std::error_code error;
     const auto status = fs::status(runOrCheckpoint, error);
     if (!fs::exists(status)) {
-        if (status.type() == fs::file_type::none) throw CheckpointError(runOrCheckpoint.string(), "cannot be opened: " + error.message(), giveFolder);
+        if (status.type() == fs::file_type::none)
+            throw CheckpointError(runOrCheckpoint.string(), "cannot be opened: " + error.message(), giveFolder);
         throw CheckpointError(runOrCheckpoint.string(), "does not exist", giveFolder);
     }
     // An absolute path without "." and without a slash at its end, whose name and parent mean something.
@@ -70,18 +74,22 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint)
     if (error) throw CheckpointError(runOrCheckpoint.string(), "cannot be opened: " + error.message(), giveFolder);
     const auto name = path.filename().string();
     const RunDirectory above(path.parent_path().parent_path());
-    const bool pointerFile = fs::is_regular_file(status) && path.parent_path().filename() == "checkpoints" && above.exists();
+    const bool pointerFile =
+        fs::is_regular_file(status) && path.parent_path().filename() == "checkpoints" && above.exists();
     if (pointerFile && (name == "latest" || name == "best")) {
         if (const auto folder = above.pointer(name)) return above.checkpoints() / *folder;
         throw CheckpointError(path.string(), "does not name a complete checkpoint", giveFolder);
     }
     if (!fs::is_directory(status)) refuseFile(path);
     if (RunDirectory(path).exists()) return newestOf(RunDirectory(path));
-    if (name == "checkpoints" && RunDirectory(path.parent_path()).exists()) return newestOf(RunDirectory(path.parent_path()));
+    if (name == "checkpoints" && RunDirectory(path.parent_path()).exists())
+        return newestOf(RunDirectory(path.parent_path()));
     if (!looksLikeCheckpoint(path))
-        throw CheckpointError(path.string(), "is a folder without a run.json, so it is neither a run directory nor a checkpoint", giveFolder);
+        throw CheckpointError(path.string(),
+            "is a folder without a run.json, so it is neither a run directory nor a checkpoint", giveFolder);
     if (const auto problem = checkpointProblem(path, false); !problem.empty())
-        throw CheckpointError(path.string(), "is not a complete checkpoint: " + problem, "take another checkpoint of the run");
+        throw CheckpointError(
+            path.string(), "is not a complete checkpoint: " + problem, "take another checkpoint of the run");
     return path;
 }
 
@@ -91,7 +99,8 @@ fs::path runOfCheckpoint(const fs::path& checkpoint)
     const auto path = fs::canonical(checkpoint, error);
     const RunDirectory run(path.parent_path().parent_path());
     if (error || !run.exists())
-        throw CheckpointError(checkpoint.string(), "does not lie in the checkpoints folder of a run", "keep checkpoints inside their run directory");
+        throw CheckpointError(checkpoint.string(), "does not lie in the checkpoints folder of a run",
+            "keep checkpoints inside their run directory");
     return run.root();
 }
 

@@ -33,9 +33,11 @@ void checkSchema(const Json& json)
 {
     const auto found = json.find("schema");
     if (found == json.end()) throw ConfigError("schema", "missing", "the number 1");
-    if (!found->is_number_integer() || *found < 1) throw ConfigError("schema", found->is_number() ? found->dump() : found->type_name(), "the number 1");
+    if (!found->is_number_integer() || *found < 1)
+        throw ConfigError("schema", found->is_number() ? found->dump() : found->type_name(), "the number 1");
     if (*found > schema)
-        throw ConfigError("schema", found->dump(), "at most 1: a newer PHA Studio has written this run, so update this one to open it");
+        throw ConfigError("schema", found->dump(),
+            "at most 1: a newer PHA Studio has written this run, so update this one to open it");
 }
 
 void makeFolder(const fs::path& path)
@@ -83,7 +85,8 @@ RunFile RunFile::fromJson(const Json& json)
     for (const auto& item : json.items()) {
         const auto& key = item.key();
         if (!settings.contains(key) && key != "schema" && key != "name" && key != "created" && key != "environment")
-            throw ConfigError(inQuotes(key), "unknown", "only schema, name, created, model, data, training and environment in run.json");
+            throw ConfigError(inQuotes(key), "unknown",
+                "only schema, name, created, model, data, training and environment in run.json");
     }
     file.config = RunConfig::fromJson(settings, {});
     if (const auto preset = file.environment.find("preset"); preset != file.environment.end() && preset->is_string())
@@ -100,7 +103,8 @@ bool RunDirectory::exists() const
 void RunDirectory::create(const RunFile& file) const
 {
     const auto taken = [&] {
-        return CheckpointError(root_.string(), "there is a run in this folder already", "choose another folder, or continue that run");
+        return CheckpointError(
+            root_.string(), "there is a run in this folder already", "choose another folder, or continue that run");
     };
     if (exists()) throw taken();
     makeFolder(root_);
@@ -117,7 +121,8 @@ RunFile RunDirectory::read() const
 {
     const auto where = runFile().string();
     if (!exists())
-        throw CheckpointError(root_.string(), "is not a run directory: it has no run.json", "give the folder that a training run wrote");
+        throw CheckpointError(
+            root_.string(), "is not a run directory: it has no run.json", "give the folder that a training run wrote");
     try {
         return RunFile::fromJson(parseJsonStrict(readFile(runFile(), largestRunFile), where));
     } catch (const ConfigError& error) {

@@ -21,7 +21,8 @@ struct RunFile {
     std::string created; ///< ISO 8601, UTC
     RunConfig config;
     Json environment = Json::object(); ///< program and LibTorch version, device, threads, argv, parent
-    /// {"schema":1,"name","created","model","data","training","environment"}; the preset's name goes into the environment.
+    /// {"schema":1,"name","created","model","data","training","environment"}; the preset's name goes into the
+    /// environment.
     Json toJson() const;
     /// Throws ConfigError: unknown keys, wrong types, a newer schema.
     static RunFile fromJson(const Json& json);
@@ -50,7 +51,8 @@ public:
 
     /// Complete checkpoints, oldest first ("step-00001000").
     std::vector<std::string> list() const;
-    std::optional<std::string> pointer(const std::string& name) const; ///< "latest" or "best"; empty if absent or dangling
+    std::optional<std::string> pointer(
+        const std::string& name) const; ///< "latest" or "best"; empty if absent or dangling
     void setPointer(const std::string& name, const std::string& folder) const;
 
 private:
@@ -67,9 +69,10 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint);
 /// The run directory that a checkpoint folder lies in.
 fs::path runOfCheckpoint(const fs::path& checkpoint);
 
-/// Exclusive ownership of a run directory for as long as the object lives (flock on RUN/.lock; the kernel frees it when the
-/// process dies, so a crash never leaves a stale lock). Throws CheckpointError naming the process that holds it. Taking the
-/// lock also removes what an interrupted save left behind. A child made by fork() without exec holds the lock as well.
+/// Exclusive ownership of a run directory for as long as the object lives (flock on RUN/.lock; the kernel frees it when
+/// the process dies, so a crash never leaves a stale lock). Throws CheckpointError naming the process that holds it.
+/// Taking the lock also removes what an interrupted save left behind. A child made by fork() without exec holds the
+/// lock as well.
 class RunLock {
 public:
     explicit RunLock(const fs::path& run);
@@ -84,9 +87,11 @@ private:
 };
 
 /// Publishes a checkpoint whole or not at all: `write` fills a hidden sibling folder, every file in it is synced, a
-/// manifest with sizes and SHA-256 comes last, and one rename makes it visible (or swaps it with the folder of that name).
-/// Throws IoError, or what `write` throws, and leaves nothing behind. Killed at any moment, the old or the new one stands.
-void publishCheckpoint(const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write);
+/// manifest with sizes and SHA-256 comes last, and one rename makes it visible (or swaps it with the folder of that
+/// name). Throws IoError, or what `write` throws, and leaves nothing behind. Killed at any moment, the old or the new
+/// one stands.
+void publishCheckpoint(
+    const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write);
 /// True if the folder has a manifest and every file has its size (and hash, if `hash`).
 bool checkpointComplete(const fs::path& folder, bool hash);
 /// Why a folder is no complete checkpoint, e.g. "model.safetensors has 12 bytes of 4096"; empty if it is one.

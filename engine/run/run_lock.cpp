@@ -38,7 +38,7 @@ bool tryLock(const PosixFile& file, int kind)
 /// False if the file was removed or replaced between opening and locking it: such a lock excludes nobody.
 bool stillInPlace(const PosixFile& file)
 {
-    struct stat there {};
+    struct stat there { };
     const auto here = file.status();
     return ::lstat(file.path().c_str(), &there) == 0 && there.st_ino == here.st_ino && there.st_dev == here.st_dev;
 }
@@ -47,8 +47,8 @@ bool stillInPlace(const PosixFile& file)
 
 RunLock::RunLock(const fs::path& run)
 {
-    // Another process that only asks who holds the lock has it for some microseconds, and one that has just taken it needs as
-    // long to write its id: look again before giving up.
+    // Another process that only asks who holds the lock has it for some microseconds, and one that has just taken it
+    // needs as long to write its id: look again before giving up.
     for (int attempt = 0;; ++attempt) {
         PosixFile file(lockFile(run), O_RDWR | O_CREAT | O_NOFOLLOW);
         file.requireRegular();
@@ -59,7 +59,8 @@ RunLock::RunLock(const fs::path& run)
         }
         const int pid = writtenPid(file);
         if (attempt >= 10)
-            throw CheckpointError(run.string(), pid > 0 ? "is in use by process " + std::to_string(pid) : "is in use by another process",
+            throw CheckpointError(run.string(),
+                pid > 0 ? "is in use by process " + std::to_string(pid) : "is in use by another process",
                 "open it as a viewer or stop that process");
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }

@@ -38,9 +38,11 @@ std::uint64_t headerLength(const PosixFile& file, std::uint64_t size)
     if (file.readAt(&length, 8, 0) != 8) throw HeaderDefect("it was shortened while it was read");
     if (length < 2) throw HeaderDefect(fmt::format("its header length is {}, too short for a header", length));
     if (length > size - 8)
-        throw HeaderDefect(fmt::format("its header length is {}, more than the {} bytes that follow", length, size - 8));
+        throw HeaderDefect(
+            fmt::format("its header length is {}, more than the {} bytes that follow", length, size - 8));
     if (length > SafetensorsLimits::headerBytes)
-        throw HeaderDefect(fmt::format("its header length is {}, more than the format's limit of {}", length, SafetensorsLimits::headerBytes));
+        throw HeaderDefect(fmt::format(
+            "its header length is {}, more than the format's limit of {}", length, SafetensorsLimits::headerBytes));
     return length;
 }
 
@@ -55,8 +57,8 @@ std::string jsonText(const std::string& text)
     throw Error(file.string() + ": " + what, "please report this fault of the program");
 }
 
-std::string headerText(const fs::path& file, const std::vector<TensorToWrite>& tensors, const std::map<std::string, std::string>& metadata,
-    std::vector<std::int64_t>& sizes)
+std::string headerText(const fs::path& file, const std::vector<TensorToWrite>& tensors,
+    const std::map<std::string, std::string>& metadata, std::vector<std::int64_t>& sizes)
 {
     std::string header = "{";
     if (!metadata.empty()) {
@@ -69,11 +71,12 @@ std::string headerText(const fs::path& file, const std::vector<TensorToWrite>& t
     std::int64_t begin = 0;
     for (const auto& tensor : tensors) {
         const auto bytes = tensorBytes(tensor.dtype, tensor.shape);
-        if (bytes < 0 || dtypeBytes(tensor.dtype) == 0 || std::any_of(tensor.shape.begin(), tensor.shape.end(), [](auto n) { return n < 0; }))
+        if (bytes < 0 || dtypeBytes(tensor.dtype) == 0
+            || std::any_of(tensor.shape.begin(), tensor.shape.end(), [](auto n) { return n < 0; }))
             misuse(file, "tensor " + tensor.name + " has no valid dtype and shape");
         if (!names.insert(tensor.name).second) misuse(file, "tensor " + tensor.name + " is written twice");
-        header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", jsonText(tensor.name), tensor.dtype,
-            fmt::join(tensor.shape, ","), begin, begin + bytes);
+        header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", jsonText(tensor.name),
+            tensor.dtype, fmt::join(tensor.shape, ","), begin, begin + bytes);
         sizes.push_back(bytes);
         begin += bytes;
     }
@@ -109,7 +112,8 @@ try {
 } catch (const HeaderDefect& defect) {
     refuse(file, defect.what());
 } catch (const FileError& error) {
-    throw CheckpointError(file.string(), error.number() == ENOENT ? "does not exist" : std::string("cannot be read: ") + std::strerror(error.number()),
+    throw CheckpointError(file.string(),
+        error.number() == ENOENT ? "does not exist" : std::string("cannot be read: ") + std::strerror(error.number()),
         "check the path and its permissions");
 }
 
@@ -119,28 +123,32 @@ void SafetensorsReader::read(const TensorEntry& entry, void* out) const
     if (bytes == 0) return;
     const auto got = file_.readAt(out, bytes, dataStart_ + entry.begin);
     const auto status = file_.status();
-    if (got != bytes || status.st_size != size_ || status.st_mtim.tv_sec != modifiedSeconds_ || status.st_mtim.tv_nsec != modifiedNanoseconds_)
+    if (got != bytes || status.st_size != size_ || status.st_mtim.tv_sec != modifiedSeconds_
+        || status.st_mtim.tv_nsec != modifiedNanoseconds_)
         refuse(file_.path(), "it was changed by another program while it was read");
     const auto* p = static_cast<const unsigned char*>(out);
     if (entry.dtype == "BOOL" && std::any_of(p, p + bytes, [](unsigned char c) { return c > 1; }))
         refuse(file_.path(), "a BOOL tensor has bytes other than 0 and 1");
 }
 
-void SafetensorsReader::parseHeader(const std::string& header, std::uint64_t fileSize, std::map<std::string, TensorEntry>& tensors,
-    std::map<std::string, std::string>& metadata)
+void SafetensorsReader::parseHeader(const std::string& header, std::uint64_t fileSize,
+    std::map<std::string, TensorEntry>& tensors, std::map<std::string, std::string>& metadata)
 {
     constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     try {
-        if (fileSize > most || fileSize < 8 || header.size() > fileSize - 8) throw HeaderDefect("it is larger than its file");
+        if (fileSize > most || fileSize < 8 || header.size() > fileSize - 8)
+            throw HeaderDefect("it is larger than its file");
         bool given = false;
-        HeaderScanner scanner([&] { return std::exchange(given, true) ? std::string_view() : std::string_view(header); });
+        HeaderScanner scanner(
+            [&] { return std::exchange(given, true) ? std::string_view() : std::string_view(header); });
         parseSafetensorsHeader(scanner, static_cast<std::int64_t>(fileSize - 8 - header.size()), tensors, metadata);
     } catch (const HeaderDefect& defect) {
         refuse("header", defect.what());
     }
 }
 
-void writeSafetensors(const fs::path& file, const std::vector<TensorToWrite>& tensors, const std::map<std::string, std::string>& metadata)
+void writeSafetensors(
+    const fs::path& file, const std::vector<TensorToWrite>& tensors, const std::map<std::string, std::string>& metadata)
 {
     std::vector<std::int64_t> sizes;
     const auto header = headerText(file, tensors, metadata, sizes);

@@ -11,8 +11,9 @@
 
 namespace pha {
 
-/// The safetensors format, strictly: a u64 little-endian header length, a JSON header, the data without gaps or overlaps.
-/// Nothing in a file is trusted before the sizes agree with the file's own size; nothing is allocated from claimed sizes.
+/// The safetensors format, strictly: a u64 little-endian header length, a JSON header, the data without gaps or
+/// overlaps. Nothing in a file is trusted before the sizes agree with the file's own size; nothing is allocated from
+/// claimed sizes.
 struct TensorEntry {
     std::string dtype; ///< "F32", "F64", "BF16", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL"
     std::vector<std::int64_t> shape;
@@ -23,7 +24,8 @@ std::int64_t dtypeBytes(const std::string& dtype); ///< 0: unknown
 /// Limits of a header. The first is the format's own, the others are far beyond any model and keep hostile files cheap.
 struct SafetensorsLimits {
     static constexpr std::uint64_t headerBytes = 100'000'000;
-    static constexpr std::size_t tensors = 65536, nameBytes = 1024, dimensions = 32, metadataBytes = std::size_t(8) << 20;
+    static constexpr std::size_t tensors = 65536, nameBytes = 1024, dimensions = 32,
+                                 metadataBytes = std::size_t(8) << 20;
 };
 
 class SafetensorsReader {
@@ -33,13 +35,13 @@ public:
 
     const std::map<std::string, TensorEntry>& tensors() const { return tensors_; }
     const std::map<std::string, std::string>& metadata() const { return metadata_; }
-    /// Copies one tensor's bytes to `out`, which has room for entry.end - entry.begin. Throws CheckpointError if the file
-    /// changed since it was opened, or if a BOOL is neither 0 nor 1.
+    /// Copies one tensor's bytes to `out`, which has room for entry.end - entry.begin. Throws CheckpointError if the
+    /// file changed since it was opened, or if a BOOL is neither 0 nor 1.
     void read(const TensorEntry& entry, void* out) const;
 
     /// The header check alone, on bytes in memory: `fileSize` is the size of the whole file. For tests and fuzzing.
-    static void parseHeader(const std::string& header, std::uint64_t fileSize, std::map<std::string, TensorEntry>& tensors,
-        std::map<std::string, std::string>& metadata);
+    static void parseHeader(const std::string& header, std::uint64_t fileSize,
+        std::map<std::string, TensorEntry>& tensors, std::map<std::string, std::string>& metadata);
 
 private:
     PosixFile file_;

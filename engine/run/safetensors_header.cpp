@@ -22,8 +22,8 @@ std::uint32_t nextCodePoint(std::string_view text, std::size_t& at)
     return point;
 }
 
-/// Names reach terminals, tables and messages: none may move the cursor, turn the writing direction, or look like a path
-/// upwards or like markup.
+/// Names reach terminals, tables and messages: none may move the cursor, turn the writing direction, or look like a
+/// path upwards or like markup.
 bool harmlessName(std::string_view name)
 {
     for (std::size_t at = 0; at < name.size();) {
@@ -40,7 +40,8 @@ bool harmlessName(std::string_view name)
 
 class HeaderParser {
 public:
-    HeaderParser(HeaderScanner& scanner, std::map<std::string, TensorEntry>& tensors, std::map<std::string, std::string>& metadata)
+    HeaderParser(HeaderScanner& scanner, std::map<std::string, TensorEntry>& tensors,
+        std::map<std::string, std::string>& metadata)
         : in_(scanner)
         , tensors_(tensors)
         , metadata_(metadata)
@@ -102,8 +103,10 @@ private:
             if (in_.peek() != '"') in_.fail("the value of " + inQuotes(key) + " in __metadata__ is not a string");
             auto value = in_.string("a value in __metadata__", Limits::metadataBytes);
             bytes += key.size() + value.size() + 64;
-            if (bytes > Limits::metadataBytes) in_.fail(fmt::format("__metadata__ is larger than {} bytes", Limits::metadataBytes));
-            if (!metadata_.emplace(key, std::move(value)).second) in_.fail(inQuotes(key) + " stands twice in __metadata__");
+            if (bytes > Limits::metadataBytes)
+                in_.fail(fmt::format("__metadata__ is larger than {} bytes", Limits::metadataBytes));
+            if (!metadata_.emplace(key, std::move(value)).second)
+                in_.fail(inQuotes(key) + " stands twice in __metadata__");
         });
     }
 
@@ -111,7 +114,8 @@ private:
     {
         in_.setSubject(&name);
         if (!harmlessName(name)) in_.fail("a tensor name has characters that a name must not have");
-        if (tensors_.size() >= Limits::tensors) in_.fail(fmt::format("the header has more than {} tensors", Limits::tensors));
+        if (tensors_.size() >= Limits::tensors)
+            in_.fail(fmt::format("the header has more than {} tensors", Limits::tensors));
         const auto [place, fresh] = tensors_.emplace(name, TensorEntry());
         if (!fresh) in_.fail("a tensor stands twice");
         auto& entry = place->second;
@@ -180,13 +184,16 @@ private:
         std::int64_t end = 0;
         for (const auto* item : order) {
             const auto begin = item->second.begin;
-            if (begin < end) throw HeaderDefect("the data of tensor " + inQuotes(item->first) + " overlaps another tensor's");
+            if (begin < end)
+                throw HeaderDefect("the data of tensor " + inQuotes(item->first) + " overlaps another tensor's");
             if (begin > end)
-                throw HeaderDefect(fmt::format("{} bytes before tensor {} belong to no tensor", begin - end, inQuotes(item->first)));
+                throw HeaderDefect(
+                    fmt::format("{} bytes before tensor {} belong to no tensor", begin - end, inQuotes(item->first)));
             end = item->second.end;
         }
         if (end > dataBytes) throw HeaderDefect(fmt::format("the data is cut short: {} bytes of {}", dataBytes, end));
-        if (end < dataBytes) throw HeaderDefect(fmt::format("{} bytes after the last tensor belong to no tensor", dataBytes - end));
+        if (end < dataBytes)
+            throw HeaderDefect(fmt::format("{} bytes after the last tensor belong to no tensor", dataBytes - end));
     }
 
     HeaderScanner& in_;
@@ -198,8 +205,8 @@ private:
 
 std::int64_t dtypeBytes(const std::string& dtype)
 {
-    static const std::map<std::string, std::int64_t> bytes { { "F64", 8 }, { "F32", 4 }, { "F16", 2 }, { "BF16", 2 }, { "I64", 8 },
-        { "I32", 4 }, { "I16", 2 }, { "I8", 1 }, { "U8", 1 }, { "BOOL", 1 } };
+    static const std::map<std::string, std::int64_t> bytes { { "F64", 8 }, { "F32", 4 }, { "F16", 2 }, { "BF16", 2 },
+        { "I64", 8 }, { "I32", 4 }, { "I16", 2 }, { "I8", 1 }, { "U8", 1 }, { "BOOL", 1 } };
     const auto found = bytes.find(dtype);
     return found == bytes.end() ? 0 : found->second;
 }

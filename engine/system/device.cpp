@@ -134,8 +134,9 @@ EngineInfo describeMachine()
     info.bf16 = flags.find(" avx512_bf16 ") != std::string::npos || flags.find(" amx_bf16 ") != std::string::npos;
     info.threads = availableProcessors();
     info.devices.push_back({ "cpu", cpuName(), physicalMemory() });
-    for (std::size_t i = 0; torch::cuda::is_available() && i < torch::cuda::device_count(); ++i)
-        info.devices.push_back({ "cuda:" + std::to_string(i), "CUDA device", deviceMemory(int(i)) });
+    const int cards = torch::cuda::is_available() ? int(torch::cuda::device_count()) : 0;
+    for (int i = 0; i < cards; ++i)
+        info.devices.push_back({ "cuda:" + std::to_string(i), "CUDA device", deviceMemory(i) });
     if (info.slowBlas)
         info.warning = "LibTorch multiplies matrices with the reference BLAS (" + info.blas
             + "), some 30 times slower than an optimised one; install libopenblas0-pthread";

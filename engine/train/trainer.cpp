@@ -26,6 +26,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     }
     useThreads(int(config_.threads));
     startedAt_ = step_;
+    sink.publish(corpus_->references()); // in the file since the run was created
     emit(StatusEvent { step_, RunState::Running, {} });
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
     try {

@@ -34,7 +34,8 @@ void AtomicFileTest::replaces()
 {
     QTemporaryDir folder;
     const auto file = pathOf(folder) / "a b\n\"c\".txt";
-    for (const auto& content : { std::string("one"), std::string(), std::string(std::size_t(3) << 20, 'x'), std::string("\0\r\n", 3) }) {
+    for (const auto& content :
+        { std::string("one"), std::string(), std::string(std::size_t(3) << 20, 'x'), std::string("\0\r\n", 3) }) {
         writeFileAtomically(file, content);
         QVERIFY(readRaw(file) == content);
         QVERIFY(readFile(file) == content);
@@ -52,7 +53,7 @@ void AtomicFileTest::respectsUmask()
         const auto before = ::umask(mask);
         writeFileAtomically(file, "x");
         ::umask(before);
-        struct stat status {};
+        struct stat status { };
         QCOMPARE(::stat(file.c_str(), &status), 0);
         QCOMPARE(status.st_mode & 0777, mode);
     }
@@ -173,7 +174,10 @@ void AtomicFileTest::fileSizeLimit()
         ::signal(SIGXFSZ, SIG_IGN);
         const rlimit limit { 4096, 4096 };
         ::setrlimit(RLIMIT_FSIZE, &limit);
-        return messageOf<IoError>([&] { writeFileAtomically(file, std::string(8192, 'x')); }).find("File too large") != std::string::npos ? 0 : 1;
+        return messageOf<IoError>([&] { writeFileAtomically(file, std::string(8192, 'x')); }).find("File too large")
+                != std::string::npos
+            ? 0
+            : 1;
     });
     QVERIFY(exitedWith(status, 0));
     QCOMPARE(readRaw(file), std::string("old"));
@@ -184,7 +188,9 @@ void AtomicFileTest::readingRefuses()
 {
     QTemporaryDir folder;
     const auto file = pathOf(folder) / "file";
-    const auto refusal = [](const fs::path& path, std::int64_t limit = 100) { return messageOf<DataError>([&] { readFile(path, limit); }); };
+    const auto refusal = [](const fs::path& path, std::int64_t limit = 100) {
+        return messageOf<DataError>([&] { readFile(path, limit); });
+    };
     QVERIFY(refusal(file).find("does not exist") != std::string::npos);
     writeRaw(file, std::string(101, 'x'));
     QVERIFY(refusal(file).find("has 101 bytes, more than the limit of 100") != std::string::npos);
@@ -210,7 +216,8 @@ void AtomicFileTest::sweepTakesOnlyTheDead()
     const auto own = std::to_string(::getpid()), parent = std::to_string(::getppid());
     fs::create_directory(root / (".tmp-step-00000001-" + dead));
     writeRaw(root / (".tmp-step-00000001-" + dead) / "file", "x");
-    for (const auto& name : { ".tmp-file1-" + dead, ".tmp-file1-" + own, ".tmp-file1-" + parent, std::string(".tmp-file1-"), std::string(".tmp-x"), ".tmp-a-" + dead + "x", "tmp-a-" + dead })
+    for (const auto& name : { ".tmp-file1-" + dead, ".tmp-file1-" + own, ".tmp-file1-" + parent,
+             std::string(".tmp-file1-"), std::string(".tmp-x"), ".tmp-a-" + dead + "x", "tmp-a-" + dead })
         writeRaw(root / name, "x");
     sweepTemporaries(root, false);
     QVERIFY(!fs::exists(root / (".tmp-step-00000001-" + dead)));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Corpora: batches that continue exactly, splits with honest figures, texts of every kind, caches that are never trusted.
+// Corpora: batches that continue exactly, splits with honest figures, texts of every kind, caches that are never
+// trusted.
 #include "engine/base/error.h"
 #include "engine/data/cache.h"
 #include "engine/data/corpus.h"
@@ -66,7 +67,10 @@ std::int64_t countWords(const std::string& text)
     return words;
 }
 
-std::string decode(const Corpus& corpus, const std::vector<std::int32_t>& tokens) { return corpus.tokenizer()->decode(tokens); }
+std::string decode(const Corpus& corpus, const std::vector<std::int32_t>& tokens)
+{
+    return corpus.tokenizer()->decode(tokens);
+}
 
 std::vector<std::string> linesOf(const std::string& text)
 {
@@ -213,7 +217,8 @@ private Q_SLOTS:
     {
         const auto tokenizer = Tokenizer::train(numberedLines(500), 320, sink_, {});
         DataConfig config;
-        const auto corpus = Corpus::open(config, std::shared_ptr<const Tokenizer>(Tokenizer::fromModel(tokenizer->model(), "own")), sink_, {});
+        const auto corpus = Corpus::open(
+            config, std::shared_ptr<const Tokenizer>(Tokenizer::fromModel(tokenizer->model(), "own")), sink_, {});
         const auto& split = corpus->split("valid");
         QCOMPARE(decode(*corpus, split.tokens), decode(*stories_, stories_->split("valid").tokens));
         double nats = 0, own = 0;
@@ -298,7 +303,8 @@ private Q_SLOTS:
     {
         const auto corpus = open(write("short.txt", numberedLines(60)));
         const auto tokens = std::int64_t(corpus->split("train").tokens.size());
-        for (int i = 0; i < 3; ++i) QCOMPARE(corpus->batches(2, tokens - 1, i)->next().ids.size(), std::size_t(2 * (tokens - 1)));
+        for (int i = 0; i < 3; ++i)
+            QCOMPARE(corpus->batches(2, tokens - 1, i)->next().ids.size(), std::size_t(2 * (tokens - 1)));
         QVERIFY_THROWS_EXCEPTION(DataError, corpus->batches(2, tokens, 1));
         QVERIFY_THROWS_EXCEPTION(DataError, corpus->batches(2, 0, 1));
         QVERIFY_THROWS_EXCEPTION(DataError, stories_->batches(0, 8, 1));
@@ -361,8 +367,10 @@ private Q_SLOTS:
         write("wiki/wiki.valid.raw", "\n = Valid = \n \n The words of the valid part .\n");
         write("wiki/wiki.test.raw", "\n = Test = \n \n The words of the test part .\n");
         const auto corpus = open(home_.filePath("wiki").toStdString());
-        QCOMPARE(decode(*corpus, corpus->split("valid").tokens), std::string("\n = Valid = \n \n The words of the valid part .\n"));
-        QCOMPARE(decode(*corpus, corpus->split("test").tokens), std::string("\n = Test = \n \n The words of the test part .\n"));
+        QCOMPARE(decode(*corpus, corpus->split("valid").tokens),
+            std::string("\n = Valid = \n \n The words of the valid part .\n"));
+        QCOMPARE(decode(*corpus, corpus->split("test").tokens),
+            std::string("\n = Test = \n \n The words of the test part .\n"));
         QCOMPARE(corpus->split("valid").words.back(), 3 + 7 + 4);
         QVERIFY(decode(*corpus, corpus->split("train").tokens) == numberedLines(200));
     }
@@ -371,7 +379,8 @@ private Q_SLOTS:
     void oneLongLine()
     {
         std::string text;
-        while (text.size() < 300'000) text += std::string(text.empty() ? "" : " ").append("word" + std::to_string(text.size()));
+        while (text.size() < 300'000)
+            text += std::string(text.empty() ? "" : " ").append("word" + std::to_string(text.size()));
         const auto corpus = open(write("oneline.txt", text));
         std::multiset<std::string> words, found;
         std::string word;
@@ -385,7 +394,9 @@ private Q_SLOTS:
     {
         QTest::addColumn<QString>("path");
         QTest::addColumn<QString>("expected");
-        const auto file = [&](const char* name, const std::string& content) { return QString::fromStdString(write(name, content)); };
+        const auto file = [&](const char* name, const std::string& content) {
+            return QString::fromStdString(write(name, content));
+        };
         QTest::newRow("empty") << file("empty.txt", "") << "is empty";
         QTest::newRow("one byte") << file("byte.txt", "x") << "too short";
         QTest::newRow("one line") << file("line.txt", "Just one line of text.\n") << "too short";
@@ -397,14 +408,17 @@ private Q_SLOTS:
         for (int i = 0; i < 50000; ++i) binary.push_back(char(random.next()));
         QTest::newRow("binary") << file("binary.txt", binary) << "does not look like text";
         QTest::newRow("missing") << home_.filePath("missing.txt") << "no such file";
-        QTest::newRow("unknown name") << "storeis" << "did you mean stories?";
-        QTest::newRow("empty name") << "" << "neither a built-in corpus";
+        QTest::newRow("unknown name") << "storeis"
+                                      << "did you mean stories?";
+        QTest::newRow("empty name") << ""
+                                    << "neither a built-in corpus";
         fs::create_directories(home_.filePath("nothing").toStdString());
         QTest::newRow("folder without text") << home_.filePath("nothing") << "holds no .txt files";
         const auto fifo = home_.filePath("fifo.txt");
         mkfifo(fifo.toUtf8().constData(), 0600);
         QTest::newRow("FIFO") << fifo << "not a regular file";
-        QTest::newRow("device") << "/dev/zero" << "not a regular file";
+        QTest::newRow("device") << "/dev/zero"
+                                << "not a regular file";
     }
     void refusals()
     {
@@ -541,7 +555,8 @@ private:
             const auto begun = decode(corpus, { split.tokens.begin(), split.tokens.begin() + std::ptrdiff_t(i) + 1 });
             QCOMPARE(std::int64_t(split.bytes[i]), std::int64_t(begun.size()));
             // A word counts once its last byte is there, and that is known by the blank behind it.
-            const bool open = begun.size() < text.size() && !std::isspace(static_cast<unsigned char>(text[begun.size()]))
+            const bool open = begun.size() < text.size()
+                && !std::isspace(static_cast<unsigned char>(text[begun.size()]))
                 && !std::isspace(static_cast<unsigned char>(begun.back()));
             QCOMPARE(std::int64_t(split.words[i]), countWords(begun) - open);
         }
@@ -575,7 +590,9 @@ private:
         source->next();
         const auto good = source->state();
         const auto next = source->next();
-        const auto refuse = [&](const Json& state) { QVERIFY_THROWS_EXCEPTION(CheckpointError, source->restore(state)); };
+        const auto refuse = [&](const Json& state) {
+            QVERIFY_THROWS_EXCEPTION(CheckpointError, source->restore(state));
+        };
         refuse(Json());
         refuse(Json::array({ 1, 2 }));
         refuse(Json::object());
@@ -583,8 +600,9 @@ private:
             auto damaged = good;
             damaged.erase(key);
             refuse(damaged);
-            for (const Json& wrong : { Json("x"), Json(-1), Json(1.5), Json(1e300), Json(nullptr), Json::array({ -1, 0 }), Json::array({ 0 }),
-                     Json::array({ 1, 0 }), Json::array({ 0, "x" }), Json::array({ 1e30, 1 }), Json(~std::uint64_t(0)) }) {
+            for (const Json& wrong : { Json("x"), Json(-1), Json(1.5), Json(1e300), Json(nullptr),
+                     Json::array({ -1, 0 }), Json::array({ 0 }), Json::array({ 1, 0 }), Json::array({ 0, "x" }),
+                     Json::array({ 1e30, 1 }), Json(~std::uint64_t(0)) }) {
                 damaged[key] = wrong;
                 // A story and an offset that exist are a position, if not this one.
                 if (wrong == Json::array({ 1, 0 }) && key == "offsets") continue;

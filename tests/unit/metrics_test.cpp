@@ -21,7 +21,10 @@ namespace {
 constexpr double notANumber = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
 
 std::string lineOf(const Event& event) { return eventToJson(event).dump() + "\n"; }
-Event stepAt(std::int64_t step) { return StepEvent { step, step * 4096, double(step) * 0.1, 2.5, 1e-3, 0.7, 40000.5, 1 << 28, 1 << 20, true }; }
+Event stepAt(std::int64_t step)
+{
+    return StepEvent { step, step * 4096, double(step) * 0.1, 2.5, 1e-3, 0.7, 40000.5, 1 << 28, 1 << 20, true };
+}
 std::int64_t stepOf(const Event& event)
 {
     const auto* e = std::get_if<StepEvent>(&event);
@@ -31,14 +34,22 @@ std::int64_t stepOf(const Event& event)
 /// One event of every type that has a line.
 std::vector<Event> oneOfEach()
 {
-    return { stepAt(7), StepEvent { 8, 1, 0, 0.1 + 0.2, 5e-324, 1.7e308, -0.0, std::numeric_limits<std::int64_t>::max(), 0, false },
-        MixingEvent { 9, { { { { "gss", 1.5, 0.1, 1, 2, 0.5, 3, 0.4 }, { "attention", 1, 0, 1, 1, 0.3, 2, 0.3 }, { "ffn", 0.5, 0, 0.5, 0.5, 0.2, 1, 0.3 } }, 0.9 }, { { { "gss", 1, 0, 1, 1, 1, 1, 1 } }, 0 } } },
-        EvalEvent { 10, "valid", 1.5, 1500, 1000, 700, 4000, std::exp(1.5), 9.1, 0.54, 256, 128, 1.25, 0.5, "muted 3:gss" },
+    return { stepAt(7),
+        StepEvent { 8, 1, 0, 0.1 + 0.2, 5e-324, 1.7e308, -0.0, std::numeric_limits<std::int64_t>::max(), 0, false },
+        MixingEvent { 9,
+            { { { { "gss", 1.5, 0.1, 1, 2, 0.5, 3, 0.4 }, { "attention", 1, 0, 1, 1, 0.3, 2, 0.3 },
+                    { "ffn", 0.5, 0, 0.5, 0.5, 0.2, 1, 0.3 } },
+                  0.9 },
+                { { { "gss", 1, 0, 1, 1, 1, 1, 1 } }, 0 } } },
+        EvalEvent {
+            10, "valid", 1.5, 1500, 1000, 700, 4000, std::exp(1.5), 9.1, 0.54, 256, 128, 1.25, 0.5, "muted 3:gss" },
         EvalEvent { 11, "test", 1.5, 1500, 1000, 700, 4000, 4.48, 9.1, 0.54, 256, 256, {}, 0, {} },
         RecallEvent { 12, "valid", { { 0, 8, 100, 90, 0.125 }, { 8, 16, 0, 0, 0.25 } }, 0.9, 0.125 },
-        SampleEvent { 13, "Once \"upon\"\n", "a \\ time \xe2\x82\xac {\"type\":\"step\"}" }, CheckpointEvent { 14, "step-00000014", true, {} },
-        CheckpointEvent { 15, "step-00000015", false, "No space left on device" }, StatusEvent { 16, RunState::Diverged, "loss" },
-        StatusEvent { 17, RunState::Preparing, {} }, CommandEvent { 18, "learning_rate", "0.001" }, ReferenceEvent { 8.3, 6.1, 4.9, 1.7 },
+        SampleEvent { 13, "Once \"upon\"\n", "a \\ time \xe2\x82\xac {\"type\":\"step\"}" },
+        CheckpointEvent { 14, "step-00000014", true, {} },
+        CheckpointEvent { 15, "step-00000015", false, "No space left on device" },
+        StatusEvent { 16, RunState::Diverged, "loss" }, StatusEvent { 17, RunState::Preparing, {} },
+        CommandEvent { 18, "learning_rate", "0.001" }, ReferenceEvent { 8.3, 6.1, 4.9, 1.7 },
         ReferenceEvent { 8.3, 6.1, 4.9, {} } };
 }
 
@@ -80,13 +91,17 @@ void MetricsTest::roundTrip()
         // The text holds every member: none is lost on the way.
         if (const auto* step = std::get_if<StepEvent>(&event)) {
             const auto& got = std::get<StepEvent>(*line.event);
-            QVERIFY(got.step == step->step && got.tokens == step->tokens && got.seconds == step->seconds && got.loss == step->loss);
-            QVERIFY(got.learningRate == step->learningRate && got.gradNorm == step->gradNorm && got.tokensPerSecond == step->tokensPerSecond);
-            QVERIFY(got.processBytes == step->processBytes && got.deviceBytes == step->deviceBytes && got.applied == step->applied);
+            QVERIFY(got.step == step->step && got.tokens == step->tokens && got.seconds == step->seconds
+                && got.loss == step->loss);
+            QVERIFY(got.learningRate == step->learningRate && got.gradNorm == step->gradNorm
+                && got.tokensPerSecond == step->tokensPerSecond);
+            QVERIFY(got.processBytes == step->processBytes && got.deviceBytes == step->deviceBytes
+                && got.applied == step->applied);
         }
     }
     QVERIFY(eventToJson(ProgressEvent { "x", 1, 2, "y" }).is_null());
-    for (const auto state : { RunState::Preparing, RunState::Running, RunState::Paused, RunState::Finished, RunState::Stopped, RunState::Diverged, RunState::Failed }) {
+    for (const auto state : { RunState::Preparing, RunState::Running, RunState::Paused, RunState::Finished,
+             RunState::Stopped, RunState::Diverged, RunState::Failed }) {
         const auto again = eventFromJson(eventToJson(StatusEvent { 1, state, {} }));
         QVERIFY(again && std::get<StatusEvent>(*again).state == state);
     }
@@ -103,13 +118,16 @@ void MetricsTest::keysOfTheContract()
         return text;
     };
     const auto events = oneOfEach();
-    QCOMPARE(keys(eventToJson(events[0])), std::string("type step tokens seconds loss lr grad_norm tokens_per_second process_bytes device_bytes"));
+    QCOMPARE(keys(eventToJson(events[0])),
+        std::string("type step tokens seconds loss lr grad_norm tokens_per_second process_bytes device_bytes"));
     QVERIFY(eventToJson(events[1]).at("applied") == Json(false));
     const auto mixing = eventToJson(events[2]);
     QCOMPARE(keys(mixing.at("layers").at(0)), std::string("gss attention ffn entropy branches"));
     QVERIFY(mixing.at("layers").at(0).at("gss") == Json(1.5));
     QCOMPARE(keys(mixing.at("layers").at(0).at("branches").at("gss")), std::string("mean std min max eff rms contrib"));
-    QCOMPARE(keys(eventToJson(events[3])), std::string("type step split nll total_nll tokens words bytes perplexity word_perplexity bits_per_byte context stride floor_nll seconds note"));
+    QCOMPARE(keys(eventToJson(events[3])),
+        std::string("type step split nll total_nll tokens words bytes perplexity word_perplexity bits_per_byte context "
+                    "stride floor_nll seconds note"));
     QVERIFY(!eventToJson(events[4]).contains("floor_nll"));
     QCOMPARE(keys(eventToJson(events[6])), std::string("type step prompt text"));
     QVERIFY(eventToJson(events[9]).at("state") == Json("diverged"));
@@ -123,12 +141,15 @@ void MetricsTest::nonFinite()
         QVERIFY(json.at("nonfinite") == Json(true));
         QVERIFY(json.at("lr") == Json(1e-3));
         const auto line = parseMetricsLine(json.dump());
-        QVERIFY(line.event && std::isnan(std::get<StepEvent>(*line.event).loss) && !std::get<StepEvent>(*line.event).applied);
+        QVERIFY(line.event && std::isnan(std::get<StepEvent>(*line.event).loss)
+            && !std::get<StepEvent>(*line.event).applied);
         const auto mixing = eventToJson(MixingEvent { 1, { { { { "gss", bad, 0, 0, 0, 0, 0, 0 } }, bad } } });
         QVERIFY(mixing.at("nonfinite") == Json(true));
         const auto again = eventFromJson(mixing);
         QVERIFY(again && std::isnan(std::get<MixingEvent>(*again).layers.at(0).branches.at(0).mean));
-        QVERIFY(eventToJson(EvalEvent { 1, "valid", bad, bad, 1, 1, 1, bad, bad, bad, 1, 1, bad, 0, {} }).at("floor_nll") == Json(nullptr));
+        QVERIFY(
+            eventToJson(EvalEvent { 1, "valid", bad, bad, 1, 1, 1, bad, bad, bad, 1, 1, bad, 0, {} }).at("floor_nll")
+            == Json(nullptr));
     }
     QVERIFY(!eventToJson(stepAt(1)).contains("nonfinite"));
 }
@@ -143,7 +164,8 @@ void MetricsTest::fastLineEqualsFullParser()
             std::memcpy(&value, &bits, sizeof value);
             return i % 3 == 0 ? value : double(std::int64_t(bits)) / 1e15;
         };
-        const StepEvent e { std::int64_t(random() >> (random() % 64)), std::int64_t(random()), any(), any(), any(), any(), any(), std::int64_t(random()), -5, i % 2 == 0 };
+        const StepEvent e { std::int64_t(random() >> (random() % 64)), std::int64_t(random()), any(), any(), any(),
+            any(), any(), std::int64_t(random()), -5, i % 2 == 0 };
         const auto line = eventToJson(e).dump();
         const auto fast = parseMetricsLine(line);
         const auto full = parseMetricsLine(std::string(" ") + line); // the blank keeps it from the fast way
@@ -158,7 +180,9 @@ void MetricsTest::damagedLines_data()
     QTest::addColumn<QByteArray>("line");
     QTest::addColumn<bool>("damaged");
     QTest::addColumn<bool>("event");
-    const auto row = [](const char* name, const QByteArray& line, bool damaged, bool event) { QTest::newRow(name) << line << damaged << event; };
+    const auto row = [](const char* name, const QByteArray& line, bool damaged, bool event) {
+        QTest::newRow(name) << line << damaged << event;
+    };
     const QByteArray good = R"({"type":"step","step":1,"loss":2})";
     row("good", good, false, true);
     row("blank", "  ", false, false);
@@ -241,7 +265,9 @@ void MetricsTest::powerCutAndForeignLineEnds()
     auto crlf = lineOf(stepAt(1));
     crlf.back() = '\r';
     crlf += '\n';
-    writeRaw(file, std::string("\xef\xbb\xbf") + crlf + "\n" + std::string(4096, '\0') + lineOf(stepAt(2)) + "broken\n" + std::string(100, '\0') + "\n" + lineOf(stepAt(3)));
+    writeRaw(file,
+        std::string("\xef\xbb\xbf") + crlf + "\n" + std::string(4096, '\0') + lineOf(stepAt(2)) + "broken\n"
+            + std::string(100, '\0') + "\n" + lineOf(stepAt(3)));
     MetricsReader reader(file);
     const auto events = reader.poll();
     QCOMPARE(events.size(), std::size_t(3));
@@ -286,7 +312,8 @@ void MetricsTest::readsInPortions()
     QTemporaryDir folder;
     const auto file = pathOf(folder) / "metrics.jsonl";
     std::string text;
-    for (int i = 1; i <= 450000; ++i) text.append("{\"type\":\"step\",\"step\":").append(std::to_string(i)).append(",\"loss\":1.5}\n");
+    for (int i = 1; i <= 450000; ++i)
+        text.append("{\"type\":\"step\",\"step\":").append(std::to_string(i)).append(",\"loss\":1.5}\n");
     writeRaw(file, text);
     MetricsReader reader(file);
     std::int64_t last = 0;
@@ -307,7 +334,9 @@ void MetricsTest::hugeLine()
     QTemporaryDir folder;
     const auto file = pathOf(folder) / "metrics.jsonl";
     const auto sample = lineOf(SampleEvent { 2, "p", std::string(10 << 20, 'x') }); // long but legal
-    writeRaw(file, lineOf(stepAt(1)) + std::string(40 << 20, 'x') + "\n" + sample + lineOf(stepAt(3)) + std::string(30 << 20, 'y'));
+    writeRaw(file,
+        lineOf(stepAt(1)) + std::string(40 << 20, 'x') + "\n" + sample + lineOf(stepAt(3))
+            + std::string(30 << 20, 'y'));
     MetricsReader reader(file);
     const auto events = reader.poll();
     QCOMPARE(events.size(), std::size_t(3));
@@ -343,7 +372,8 @@ void MetricsTest::writerDropsTornTail()
     QTemporaryDir folder;
     const auto file = pathOf(folder) / "metrics.jsonl";
     const auto whole = lineOf(stepAt(1)) + lineOf(stepAt(2));
-    for (const auto& tail : { std::string(), lineOf(stepAt(3)).substr(0, 30), std::string(200000, 'x'), std::string(5000, '\0') }) {
+    for (const auto& tail :
+        { std::string(), lineOf(stepAt(3)).substr(0, 30), std::string(200000, 'x'), std::string(5000, '\0') }) {
         writeRaw(file, whole + tail);
         MetricsWriter writer(file);
         QCOMPARE(writer.offset(), std::int64_t(whole.size()));

@@ -23,6 +23,13 @@ namespace fs = std::filesystem;
 
 inline fs::path pathOf(const QTemporaryDir& folder) { return folder.path().toStdString(); }
 
+/// Where the many small saves of a sweep over all faults go: memory, so that a thousand fsyncs do not wait for a disk.
+inline QString scratchTemplate()
+{
+    const bool memory = ::access("/dev/shm", W_OK) == 0;
+    return QString::fromLatin1(memory ? "/dev/shm/pha-test-XXXXXX" : "pha-test-XXXXXX");
+}
+
 inline void writeRaw(const fs::path& file, const std::string& content)
 {
     std::ofstream(file, std::ios::binary).write(content.data(), std::streamsize(content.size()));

@@ -85,7 +85,8 @@ private Q_SLOTS:
         QVERIFY(longest > 700);
     }
 
-    /// Reading the text alone leads to the same probabilities, so the words before a choice decide it and nothing else does.
+    /// Reading the text alone leads to the same probabilities, so the words before a choice decide it and nothing else
+    /// does.
     void readingFindsTheSameProbabilities()
     {
         for (std::uint64_t i = 0; i < 300; ++i) {
@@ -114,8 +115,8 @@ private Q_SLOTS:
         }
     }
 
-    /// The distributions are those that words are drawn from: every word comes as often as its probabilities add up to, and the
-    /// surprise of the words is the entropy of the distributions.
+    /// The distributions are those that words are drawn from: every word comes as often as its probabilities add up to,
+    /// and the surprise of the words is the entropy of the distributions.
     void wordsComeAsOftenAsTheyShould()
     {
         struct Tally {
@@ -150,13 +151,16 @@ private Q_SLOTS:
         for (const auto& [word, tally] : tallies) {
             if (tally.variance < 10) continue;
             const double z = (tally.seen - tally.expected) / std::sqrt(tally.variance);
-            QVERIFY2(std::abs(z) < 4.8, qPrintable(QString("%1: %2 of %3").arg(word.c_str()).arg(tally.seen).arg(tally.expected)));
+            QVERIFY2(std::abs(z) < 4.8,
+                qPrintable(QString("%1: %2 of %3").arg(word.c_str()).arg(tally.seen).arg(tally.expected)));
             squares += z * z;
             ++counted;
         }
         // Sum of about `counted` squared normal deviates.
-        QVERIFY2(std::abs(squares - double(counted)) < 6 * std::sqrt(2.0 * double(counted)), qPrintable(QString::number(squares / double(counted))));
-        QVERIFY2(std::abs(difference) < 4 * std::sqrt(variance), qPrintable(QString::number(difference / std::sqrt(variance))));
+        QVERIFY2(std::abs(squares - double(counted)) < 6 * std::sqrt(2.0 * double(counted)),
+            qPrintable(QString::number(squares / double(counted))));
+        QVERIFY2(std::abs(difference) < 4 * std::sqrt(variance),
+            qPrintable(QString::number(difference / std::sqrt(variance))));
     }
 
     void entropyRateDoesNotDependOnTheSeed()
@@ -168,7 +172,8 @@ private Q_SLOTS:
                 seeds[seed].x.push_back(double(story.words.size()));
                 seeds[seed].y.push_back(nats(story));
             }
-            QVERIFY2(std::abs(seeds[seed].value() - seeds[0].value()) <= 4.5 * std::hypot(seeds[seed].error(), seeds[0].error()),
+            QVERIFY2(std::abs(seeds[seed].value() - seeds[0].value())
+                    <= 4.5 * std::hypot(seeds[seed].error(), seeds[0].error()),
                 qPrintable(QString::number(seeds[seed].value())));
         }
         QVERIFY(seeds[0].value() > 0.4 && seeds[0].value() < 1.2);
@@ -201,7 +206,8 @@ private Q_SLOTS:
         for (const auto bin : bins) QVERIFY2(bin >= 100, qPrintable(QString::number(bin)));
     }
 
-    /// Judged without the grammar: the last sentence about somebody's home or a thing's place says what the question's answer says.
+    /// Judged without the grammar: the last sentence about somebody's home or a thing's place says what the question's
+    /// answer says.
     void questionsAgreeWithTheStatements()
     {
         std::size_t homes = 0, places = 0;
@@ -259,8 +265,8 @@ private Q_SLOTS:
         const auto names = stories::sheNames().size() + stories::heNames().size();
         QVERIFY(names >= 60 && names <= 120);
         QVERIFY(stories::things().size() >= 60);
-        for (const auto* list : { &stories::colours(), &stories::things(), &stories::places(), &stories::homes(), &stories::foods(),
-                 &stories::secrets(), &stories::petKinds(), &stories::petNames() })
+        for (const auto* list : { &stories::colours(), &stories::things(), &stories::places(), &stories::homes(),
+                 &stories::foods(), &stories::secrets(), &stories::petKinds(), &stories::petNames() })
             QCOMPARE(std::set<std::string_view>(list->begin(), list->end()).size(), list->size());
     }
 
@@ -272,7 +278,8 @@ private Q_SLOTS:
         text[text.find('.')] = '?';
         QVERIFY_THROWS_EXCEPTION(DataError, readStory(text));
         std::vector<NextWord> next;
-        const auto begun = readStory("Once upon a", [&](std::span<const NextWord> shown) { next.assign(shown.begin(), shown.end()); });
+        const auto begun =
+            readStory("Once upon a", [&](std::span<const NextWord> shown) { next.assign(shown.begin(), shown.end()); });
         QCOMPARE(begun.words.size(), std::size_t(3));
         QCOMPARE(next.size(), std::size_t(1));
         QCOMPARE(std::string(next[0].text), std::string(" time"));

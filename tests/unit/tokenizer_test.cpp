@@ -50,8 +50,9 @@ std::string utf8(std::uint64_t c)
 /// Any valid characters, among them many that tokenizers like to change.
 std::string randomText(Random& random, std::size_t length)
 {
-    static const char* awkward[] = { " ", "  ", "\n", "\n\n", "\t", "\r\n", "\xE2\x96\x81", "<s>", "</s>", "<unk>", "<0x41>", "\xC2\xA0",
-        "\xE3\x80\x80", "\xEF\xBB\xBF", "\xEF\xBC\xA1", "e\xCC\x81", "\xEF\xAC\x81", "The", " red", " kite", ".", "," };
+    static const char* awkward[] = { " ", "  ", "\n", "\n\n", "\t", "\r\n", "\xE2\x96\x81", "<s>", "</s>", "<unk>",
+        "<0x41>", "\xC2\xA0", "\xE3\x80\x80", "\xEF\xBB\xBF", "\xEF\xBC\xA1", "e\xCC\x81", "\xEF\xAC\x81", "The",
+        " red", " kite", ".", "," };
     std::string text;
     while (text.size() < length) {
         const auto kind = random.below(8);
@@ -99,7 +100,8 @@ std::string word32(std::uint32_t value)
     return out;
 }
 /// Unknown, two letters; `pieces`, `trainer` and `normaliser` are added as they are.
-std::string model(const std::string& pieces = {}, const std::string& trainer = integer(3, 1), const std::string& normaliser = {})
+std::string model(
+    const std::string& pieces = {}, const std::string& trainer = integer(3, 1), const std::string& normaliser = {})
 {
     std::string out = piece("<unk>", 0, 2);
     out += piece("a", -1);
@@ -131,7 +133,8 @@ private Q_SLOTS:
             words += story.words.size();
             tokens += stories_->encode(story.text()).size();
         }
-        QVERIFY2(tokens >= words && double(tokens) < 1.01 * double(words), qPrintable(QString::number(double(tokens) / double(words))));
+        QVERIFY2(tokens >= words && double(tokens) < 1.01 * double(words),
+            qPrintable(QString::number(double(tokens) / double(words))));
     }
 
     void nothingIsLost()
@@ -148,7 +151,8 @@ private Q_SLOTS:
             }
             QCOMPARE(streamed, text);
         }
-        for (const std::string text : { "", " ", "\n", "  leading", "trailing  ", "\t\ttabs\t", "a\r\nb\r", " \n \n ", "no-break\xC2\xA0here" })
+        for (const std::string text :
+            { "", " ", "\n", "  leading", "trailing  ", "\t\ttabs\t", "a\r\nb\r", " \n \n ", "no-break\xC2\xA0here" })
             QCOMPARE(stories_->decode(stories_->encode(text)), text);
         std::string bytes; // not even what is not text
         for (int i = 0; i < 3000; ++i) bytes.push_back(char(random.next()));
@@ -186,7 +190,8 @@ private Q_SLOTS:
         QCOMPARE(std::string(scanned.pieces[0].text), std::string("<unk>"));
         QCOMPARE(std::string(scanned.pieces[1].text), std::string("<s>"));
         QCOMPARE(std::string(scanned.pieces[2].text), std::string("</s>"));
-        QVERIFY(scanned.pieces[1].type == TokenizerModel::Type::Control && scanned.pieces[2].type == TokenizerModel::Type::Control);
+        QVERIFY(scanned.pieces[1].type == TokenizerModel::Type::Control
+            && scanned.pieces[2].type == TokenizerModel::Type::Control);
     }
 
     void idsOutOfRangeAreReplacementCharacters()
@@ -246,7 +251,8 @@ private Q_SLOTS:
             const auto tokenizer = Tokenizer::train(given, size, sink_, {});
             QVERIFY(tokenizer->size() <= size && tokenizer->size() >= 260);
             QCOMPARE(tokenizer->decode(tokenizer->encode(given)), given);
-            QCOMPARE(tokenizer->decode(tokenizer->encode("The red kite,  please \n")), std::string("The red kite,  please \n"));
+            QCOMPARE(tokenizer->decode(tokenizer->encode("The red kite,  please \n")),
+                std::string("The red kite,  please \n"));
         }
     }
 
@@ -287,7 +293,8 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(DataError, Tokenizer::load(folder.filePath("absent").toStdString()));
     }
 
-    /// A genuine model with a normaliser, a space before the text and no bytes: accepted, and lossy only where it must be.
+    /// A genuine model with a normaliser, a space before the text and no bytes: accepted, and lossy only where it must
+    /// be.
     void foreignModels_data()
     {
         QTest::addColumn<QString>("type");
@@ -305,8 +312,9 @@ private Q_SLOTS:
         }
         std::size_t at = 0;
         std::string serialised;
-        const auto complaint = pieceLibrary().train({ { "model_type", type.toStdString() }, { "vocab_size", "400" }, { "minloglevel", "4" },
-                                                        { "hard_vocab_limit", "false" }, { "normalization_rule_name", "nmt_nfkc" } },
+        const auto complaint = pieceLibrary().train(
+            { { "model_type", type.toStdString() }, { "vocab_size", "400" }, { "minloglevel", "4" },
+                { "hard_vocab_limit", "false" }, { "normalization_rule_name", "nmt_nfkc" } },
             [&] { return at < lines.size() ? &lines[at++] : nullptr; }, serialised);
         QCOMPARE(complaint, std::string());
         const auto scanned = scanTokenizerModel(serialised, "foreign");
@@ -462,8 +470,12 @@ private Q_SLOTS:
     {
         QTest::addColumn<QByteArray>("bytes");
         QTest::addColumn<int>("repairs");
-        QTest::newRow("fine") << QByteArray("Gr\xC3\xBC\xC3\x9F" "e \xF4\x8F\xBF\xBF") << 0;
-        QTest::newRow("lone continuation") << QByteArray("a\x80" "b") << 1;
+        QTest::newRow("fine") << QByteArray("Gr\xC3\xBC\xC3\x9F"
+                                            "e \xF4\x8F\xBF\xBF")
+                              << 0;
+        QTest::newRow("lone continuation") << QByteArray("a\x80"
+                                                         "b")
+                                           << 1;
         QTest::newRow("overlong") << QByteArray("\xC0\xAF") << 2;
         QTest::newRow("overlong three") << QByteArray("\xE0\x80\xAF") << 3;
         QTest::newRow("surrogate") << QByteArray("\xED\xA0\x80") << 3;

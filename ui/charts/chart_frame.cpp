@@ -165,7 +165,10 @@ void ChartFrame::paintPicture(QPaintDevice& device, double scale) const
     painter.fillRect(QRect(0, 0, plot_->width(), plot_->height() + headerHeight), Theme::instance().colours().plot);
     header_->draw(painter, QRectF(10, 3, plot_->width() - 20, headerHeight - 6));
     painter.translate(0, headerHeight);
+    auto* cursor = plot_->layer(QStringLiteral("cursor")); // belongs to the screen
+    if (cursor) cursor->setVisible(false);
     plot_->toPainter(&painter, plot_->width(), plot_->height());
+    if (cursor) cursor->setVisible(true);
     painter.end();
 }
 

@@ -102,12 +102,14 @@ void MixingBars::setQuantity(MixQuantity quantity)
         }
         if (quantity != MixQuantity::Share) scale_ = std::max(scale_, sum);
     }
+    chooseDecimals();
     viewport()->update();
 }
 
 void MixingBars::setHeatMap(bool on)
 {
     heatMap_ = on;
+    chooseDecimals();
     viewport()->update();
 }
 
@@ -167,10 +169,8 @@ QVector<MixingBars::Segment> MixingBars::segments(int row) const
     double x = bar.left();
     for (int i = 0; i < n; ++i) {
         const double value = valueOf(row, i);
-        const double width = heatMap_ ? bar.width() / n : bar.width() * std::clamp(value / scale_, 0., 1.);
-        Segment s { QRectF(x, bar.top(), std::isfinite(width) ? width : 0, bar.height()), {}, i };
-        // The longest text that fits: with its spread (mean row), with a decimal, whole.
-        QStringList texts { mixText(value, quantity_, 1), mixText(value, quantity_, quantity_ == MixQuantity::Share ? 0 : 1) };
+        Segment s { QRectF(x, bar.top(), segmentWidth(row, i), bar.height()), {}, i };
+        QStringList texts { mixText(value, quantity_, decimals_) };
         if (row == 0 && quantity_ == MixQuantity::Share)
             texts.prepend(QStringLiteral("%1 ± %2").arg(value * 100, 0, 'f', 1).arg(summary_.deviation[i] * 100, 0, 'f', 1));
         else if (row == 0)
@@ -181,6 +181,24 @@ QVector<MixingBars::Segment> MixingBars::segments(int row) const
         x += s.rect.width();
     }
     return result;
+}
+
+double MixingBars::segmentWidth(int row, int branch) const
+{
+    const double value = valueOf(row, branch), whole = barRect(row).width();
+    if (heatMap_) return whole / branchCount(row);
+    return std::isfinite(value) ? std::max(0., whole) * std::clamp(value / scale_, 0., 1.) : 0;
+}
+
+/// One number of digits for all rows: a column of figures that changes its form from row to row cannot be compared.
+void MixingBars::chooseDecimals()
+{
+    const int fine = fontMetrics().horizontalAdvance(mixText(0.444, quantity_, 1)) + 8;
+    const int coarse = fontMetrics().horizontalAdvance(mixText(0.444, quantity_, 0)) + 8;
+    decimals_ = 1;
+    for (int row = 1; row < rows(); ++row)
+        for (int i = 0; i < branchCount(row); ++i)
+            if (const double width = segmentWidth(row, i); width >= coarse && width < fine) decimals_ = 0;
 }
 
 QString MixingBars::describe(int row) const
@@ -250,6 +268,7 @@ bool MixingBars::viewportEvent(QEvent* event)
 
 void MixingBars::layOut()
 {
+    chooseDecimals();
     verticalScrollBar()->setPageStep(viewport()->height());
     verticalScrollBar()->setSingleStep(rowHeight());
     verticalScrollBar()->setRange(0, std::max(0, rows() * rowHeight() - viewport()->height()));

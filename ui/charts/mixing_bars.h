@@ -74,12 +74,14 @@ private:
     double entropyOf(int row) const;
     int branchCount(int row) const;
     QString branchName(int row, int branch) const;
+    double segmentWidth(int row, int branch) const;
+    void chooseDecimals();
 
     std::vector<LayerMix> layers_;
     MixSummary summary_;
     MixQuantity quantity_ = MixQuantity::Share;
     bool heatMap_ = false;
-    int selected_ = -1;
+    int selected_ = -1, decimals_ = 1;
     double scale_ = 1; ///< value that fills a bar
     double largest_ = 1; ///< value of the strongest heat map cell
 };

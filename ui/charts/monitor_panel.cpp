@@ -105,7 +105,7 @@ void MonitorPanel::Private::build()
     link_->add(mixing_->trajectories());
     mixing_->trajectories()->setRedrawQueue(queue_);
     recall_->setRedrawQueue(queue_);
-    recall_->setMinimumHeight(120);
+    recall_->setMinimumSize(150, 120);
     recall_->hide();
 
     rows_ = new QSplitter(Qt::Vertical);
@@ -139,6 +139,7 @@ void MonitorPanel::Private::build()
     layout->addWidget(toolbar_);
     layout->addWidget(readout_);
     layout->addWidget(columns_, 1);
+    arrange();
     // Tab goes through the charts as one reads them.
     QWidget* before = charts_.loss;
     for (QWidget* next : std::initializer_list<QWidget*> { charts_.throughput, charts_.memory, charts_.learningRate, charts_.gradient, mixing_->bars(),
@@ -284,6 +285,9 @@ void MonitorPanel::Private::arrange()
         columns_->setOrientation(wanted);
         side_->setOrientation(wide ? Qt::Vertical : Qt::Horizontal);
         mixing_->setOrientation(wide ? Qt::Vertical : Qt::Horizontal);
+        columns_->setSizes(wide ? QList<int> { 620, 380 } : QList<int> { 660, 340 });
+        rows_->setSizes(wide ? QList<int> { 600, 400 } : QList<int> { 720, 280 });
+        side_->setSizes(wide ? QList<int> { 780, 220 } : QList<int> { 740, 260 });
     }
     const int columns = (wide ? columns_->sizes().value(0) >= 1000 : q->width() >= 640) ? 4 : 2;
     if (columns == smallColumns_) return;

@@ -106,10 +106,12 @@ void MonitorToolbar::resizeEvent(QResizeEvent* event)
 {
     QWidget::resizeEvent(event);
     // What a tool tip or a menu also says goes first when the panel is narrow.
-    axisLabel_->setVisible(width() >= 640);
-    smoothingLabel_->setVisible(width() >= 640);
-    smoothingValue_->setVisible(width() >= 540);
-    export_->setVisible(width() >= 540);
+    const std::initializer_list<QWidget*> optional { axisLabel_, smoothingLabel_, smoothingValue_, export_, raw_ };
+    for (auto* widget : optional) widget->setVisible(true);
+    for (auto* widget : optional) {
+        if (layout()->minimumSize().width() <= width()) break;
+        widget->setVisible(false);
+    }
 }
 
 CurveSettings MonitorToolbar::settings() const

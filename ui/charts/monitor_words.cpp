@@ -110,7 +110,10 @@ void MonitorPanel::Private::describeSmallCharts()
     bool any = false;
     for (auto* session : std::as_const(shown_)) any |= !session->history().step.empty();
     const auto last = [&](const std::vector<double>& column, ValueKind kind) {
-        return column.empty() ? QString() : valueText(kind, column.back());
+        if (column.empty()) return QString();
+        const double value = column.back();
+        // Small charts have small headers: two or three digits, an exponent where that is shorter.
+        return kind == ValueKind::Scientific && std::isfinite(value) ? tickText(kind, value, std::abs(value) / 100) : valueText(kind, value);
     };
     for (auto* chart : charts_.all())
         if (chart != charts_.loss) chart->setEmptyText(any ? QString() : tr("no steps yet"));

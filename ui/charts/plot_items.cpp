@@ -103,7 +103,7 @@ void EdgeLabelItem::draw(QCPPainter* painter)
     if (room < metrics.horizontalAdvance(axisName_)) return;
     painter->setFont(font_);
     painter->setPen(QPen(colours().muted));
-    painter->drawText(QRectF(left, rect->bottom() + 6, room, metrics.height()), Qt::AlignVCenter | Qt::AlignLeft, axisName_);
+    painter->drawText(QRectF(left, rect->bottom() + 6, room - 6, metrics.height()), Qt::AlignVCenter | Qt::AlignRight, axisName_);
 }
 
 MarkerItem::MarkerItem(QCustomPlot* plot)

@@ -137,8 +137,9 @@ void RunHeader::showSession(const RunSession* session)
     any_ = session != nullptr;
     fullName_ = session ? session->name() : tr("No run");
     name_->setToolTip(session ? fromPath(session->directory()) : QString());
-    state_->setText(session ? session->stateText() : QString());
-    state_->setToolTip(plainToolTip(state_->text()));
+    fullState_ = session ? session->stateText() : QString();
+    state_->setToolTip(plainToolTip(fullState_));
+    state_->setAccessibleDescription(fullState_);
     paintState(session);
     if (!session) {
         for (int i = 0; i < figures_.size(); ++i) set(i, none);
@@ -179,6 +180,9 @@ void RunHeader::arrange()
         figures_[i].box->setVisible(fits);
         room = fits ? room - needed : 0;
     }
+    layout()->activate();
+    const int rest = progress_->width() - name_->sizeHint().width() - 8;
+    state_->setText(state_->fontMetrics().elidedText(fullState_, Qt::ElideRight, std::max(0, rest)));
 }
 
 void RunHeader::resizeEvent(QResizeEvent* event)

@@ -36,7 +36,7 @@ private:
 
     QLabel *name_ = nullptr, *state_ = nullptr;
     QProgressBar* progress_ = nullptr;
-    QString fullName_;
+    QString fullName_, fullState_;
     bool any_ = false;
     QVector<Figure> figures_;
 };

@@ -44,12 +44,10 @@ TimePlot::TimePlot(const QString& name, const QString& title, ValueKind kind, QW
     }
     // Margins are fixed and equal in all charts: nothing moves when a label gets longer, and charts in a column align.
     p->axisRect()->setAutoMargins(QCP::msNone);
-    setRightMargin({});
     live_->setObjectName(QStringLiteral("backToLive"));
     live_->setText(tr("Back to live"));
     live_->setToolTip(tr("Show everything and follow the run again (Home or double click)"));
     live_->setAccessibleName(live_->text());
-    live_->setFixedHeight(fontMetrics().height() + 6); // appearing, it must not make the header taller
     live_->hide();
     addHeaderWidget(live_);
     connect(live_, &QToolButton::clicked, this, [this] {
@@ -184,9 +182,17 @@ void TimePlot::applyTheme()
     ChartFrame::applyTheme();
     for (const auto& s : series_) style(*s);
     edge_->setFont(plot()->yAxis->tickLabelFont());
+    setRightMargin(widestLabel_); // the text may have another size
+    live_->setFixedHeight(fontMetrics().height() + 6); // appearing, it must not make the header taller
     auto palette = live_->palette();
     palette.setColor(QPalette::ButtonText, Theme::instance().colours().accent);
     live_->setPalette(palette);
+}
+
+void TimePlot::changeEvent(QEvent* event)
+{
+    ChartFrame::changeEvent(event);
+    if (event->type() == QEvent::FontChange) applyTheme();
 }
 
 void TimePlot::setKind(ValueKind kind)
@@ -236,6 +242,7 @@ void TimePlot::setEdgeLabels(QVector<EdgeLabel> labels, bool fitThem)
 
 void TimePlot::setRightMargin(const QString& widestLabel)
 {
+    widestLabel_ = widestLabel;
     const QFontMetrics metrics(font());
     const int right = widestLabel.isEmpty() ? 12 : metrics.horizontalAdvance(widestLabel) + 22;
     plot()->axisRect()->setMargins(QMargins(metrics.horizontalAdvance(QStringLiteral("00.0 MB")) + 6, metrics.height() / 2 + 3, right, metrics.height() + 8));

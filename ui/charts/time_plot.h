@@ -90,6 +90,7 @@ protected:
     void applyTheme() override;
     void fillMenu(QMenu& menu) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
+    void changeEvent(QEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
     void focusOutEvent(QFocusEvent* event) override;
 
@@ -117,6 +118,7 @@ private:
     bool logarithmic_ = false, ignoreOutliers_ = false, fromZero_ = false, fitLabels_ = false;
     bool following_ = true, yAuto_ = true;
     double yLow_ = 0, yHigh_ = 0;
+    QString widestLabel_;
     std::function<bool(double&, double&)> bounds_;
     EdgeLabelItem* edge_ = nullptr;
     MarkerItem* marks_ = nullptr;

@@ -154,7 +154,7 @@ void TimePlot::moveCursor(int direction, bool far)
     double best = std::numeric_limits<double>::quiet_NaN();
     for (const auto& s : series_) {
         const int n = s->graph->count();
-        const double wanted = from + direction * pixel * (far ? 25 : 1);
+        const double wanted = from + (cursorShown_ ? direction * pixel * (far ? 25 : 1) : 0);
         int i = s->graph->lowerBound(wanted);
         if (direction < 0 && (i == n || s->graph->key(i) > wanted)) --i;
         if (i < 0 || i >= n) continue;

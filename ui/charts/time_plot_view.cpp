@@ -107,7 +107,7 @@ void TimePlot::redraw()
         const auto* rect = plot()->axisRect();
         // As many ticks as labels fit without touching.
         plot()->xAxis->ticker()->setTickCount(std::max(1, rect->width() / 90));
-        plot()->yAxis->ticker()->setTickCount(std::clamp(rect->height() / 42, 1, 9));
+        plot()->yAxis->ticker()->setTickCount(std::clamp(int(std::lround(rect->height() / 38.)), 1, 9));
         QVector<QPointF> breaks;
         for (const auto& s : series_) {
             breaks += s->breaks;

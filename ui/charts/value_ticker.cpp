@@ -23,6 +23,10 @@ double ValueTicker::getTickStep(const QCPRange& range)
 {
     const double exact = range.size() / std::max(1, mTickCount);
     double step = cleanMantissa(exact);
+    if (mTickCount <= 1 && step > exact) { // a single tick is useful only inside the range
+        const double power = std::pow(10., std::floor(std::log10(exact)));
+        step = power * (exact >= 5 * power ? 5 : exact >= 2 * power ? 2 : 1);
+    }
     if (counts_ && axis_ == XAxis::Seconds && exact > 0.5) {
         static constexpr std::array steps { 1., 2., 5., 10., 15., 30., 60., 120., 300., 600., 900., 1800., 3600., 7200., 10800.,
             21600., 43200., 86400. };

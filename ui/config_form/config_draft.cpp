@@ -29,7 +29,12 @@ const Field& fieldOf(const std::string& key)
 
 } // namespace
 
-std::string valueText(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string valueText(const Json& value)
+{
+    auto text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (value.is_number_float() && text.ends_with(".0")) text.resize(text.size() - 2);
+    return text;
+}
 
 QString slug(const QString& text)
 {

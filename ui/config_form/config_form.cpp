@@ -239,6 +239,7 @@ QWidget* ConfigForm::makeFooter()
     layout->addWidget(formError_);
     layout->addWidget(startButton_);
     layout->addLayout(buttons);
+    footer->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
     connect(startButton_, &QPushButton::clicked, this, &ConfigForm::requestStart);
     connect(copyCommandButton_, &QPushButton::clicked, this, &ConfigForm::copyCommand);
     connect(resetButton_, &QPushButton::clicked, draft_, &ConfigDraft::reset);

@@ -63,6 +63,8 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     tree_->setFrameShape(QFrame::NoFrame);
     tree_->setUniformRowHeights(true);
     tree_->setIndentation(12);
+    tree_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    tree_->header()->setStretchLastSection(true);
     tree_->setSelectionMode(QAbstractItemView::ContiguousSelection);
     cloneButton_->setObjectName(QStringLiteral("cloneButton"));
     cloneButton_->setIcon(icon(QStringLiteral("clone")));
@@ -124,7 +126,7 @@ void FrozenConfig::fill()
     const auto& file = session_->file();
     const auto* preset = presetOf(file.config);
     onlyDifferences_->setEnabled(preset);
-    model_->setHorizontalHeaderLabels(preset ? QStringList { tr("Setting"), tr("Value"), tr("Preset") } : QStringList { tr("Setting"), tr("Value") });
+    model_->setHorizontalHeaderLabels({ tr("Setting"), tr("Value") });
     const auto& colours = Theme::instance().colours();
     std::map<std::string, QStandardItem*> sections;
     for (const auto& grouped : allFields()) {
@@ -142,12 +144,11 @@ void FrozenConfig::fill()
             model_->appendRow(section);
         }
         const auto tip = tr("%1\n%2").arg(fromUtf8(field.name), fromUtf8(field.help));
-        QList<QStandardItem*> row { cell(fromUtf8(field.label), tip), cell(fromUtf8(valueText(value))) };
-        if (differs) {
-            row << cell(fromUtf8(valueText(preset->config.get(field.name))));
-            for (auto* item : { row[0], row[1] }) item->setForeground(colours.accent);
-            row[2]->setForeground(colours.muted);
-        }
+        auto text = fromUtf8(valueText(value));
+        if (differs) text = QStringLiteral("%1 \u2192 %2").arg(fromUtf8(valueText(preset->config.get(field.name))), text);
+        const QList<QStandardItem*> row { cell(fromUtf8(field.label), tip), cell(text, differs ? tr("%1\npreset \u2192 this run").arg(text) : text) };
+        if (differs)
+            for (auto* item : row) item->setForeground(colours.accent);
         section->appendRow(row);
     }
     if (model_->rowCount() == 0) model_->appendRow({ cell(tr("Nothing: this is the preset")) });
@@ -158,9 +159,8 @@ void FrozenConfig::fill()
         model_->appendRow(section);
     }
     tree_->expandAll();
+    tree_->header()->resizeSection(0, fontMetrics().averageCharWidth() * 22); // clear() has forgotten it
     for (int row = 0; row < model_->rowCount(); ++row) tree_->setFirstColumnSpanned(row, {}, true);
-    tree_->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
-    tree_->header()->setStretchLastSection(true);
 }
 
 } // namespace pha::ui

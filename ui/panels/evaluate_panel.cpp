@@ -74,6 +74,7 @@ public:
         setShape(s ? mixShape(*s) : MixShape {});
         v.ablation->begin();
         v.ablationNote->setText(tr("Nats per token lost when a branch is muted, in all layers or in one."));
+        v.mixer->setVisible(s);
         v.form->setSession(s);
         v.model->setRun(s ? fromPath(s->directory()) : QString());
         v.showMessage({}, "small");

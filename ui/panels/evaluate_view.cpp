@@ -158,6 +158,7 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
     auto* head = new QHBoxLayout;
     source = label(frame, {}, "small");
     source->setObjectName(QStringLiteral("evaluateSource"));
+    source->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     copy = button(frame, "evaluateCopy", tr("&Copy"), tr("Copy the selected rows, or all of them, as a table (Ctrl+C)."), "flat");
     csv = button(frame, "evaluateCsv", tr("&Export CSV..."), tr("Save all results of this run with full precision."), "flat");
     forget = button(frame, "evaluateClear", tr("C&lear"), tr("Remove the results of this run from the table."), "flat");
@@ -245,7 +246,7 @@ void EvaluateView::showRow(const EvaluationRow* row)
     }
     const auto& f = row->evaluation.figures;
     if (row->deltaPerplexity) {
-        const auto text = tr("%1 against the unchanged network").arg(signedDelta(*row->deltaPerplexity, 2));
+        const auto text = tr("%1 against unchanged").arg(signedDelta(*row->deltaPerplexity, 2));
         perplexity->set(formatNumber(f.perplexity, 5), text, *row->deltaPerplexity > 0 ? "error" : "good");
     } else {
         perplexity->set(formatNumber(f.perplexity, 5), tr("%1 tokens").arg(formatCount(f.tokens)));

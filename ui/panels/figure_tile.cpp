@@ -21,6 +21,8 @@ FigureTile::FigureTile(const QString& title, const QString& tip, QWidget* parent
     setRole(detail_, "small");
     value_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     detail_->setTextFormat(Qt::PlainText);
+    detail_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    setMinimumWidth(fontMetrics().averageCharWidth() * 14 + 24);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(12, 7, 12, 7);
     layout->setSpacing(0);

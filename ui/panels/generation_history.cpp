@@ -3,8 +3,6 @@
 
 #include "ui/format.h"
 
-#include <QCoreApplication>
-
 #include <algorithm>
 
 namespace pha::ui {
@@ -48,6 +46,13 @@ void GenerationHistory::redo()
     back_.push_back(current_);
     current_ = forward_.back();
     forward_.pop_back();
+}
+
+void GenerationHistory::discard()
+{
+    std::erase(all_, current_);
+    current_ = back_.empty() ? nullptr : back_.back();
+    if (!back_.empty()) back_.pop_back();
 }
 
 void GenerationHistory::prune()

@@ -39,6 +39,7 @@ public:
     bool canRedo() const { return !forward_.empty(); }
     void undo();
     void redo();
+    void discard(); ///< the current one; the one before it becomes current
     void prune(); ///< drops the oldest ones above the limits
 
     static constexpr std::size_t mostWritings = 50;

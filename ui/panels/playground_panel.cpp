@@ -2,31 +2,25 @@
 #include "ui/panels/playground_panel.h"
 
 #include "ui/format.h"
-#include "ui/model_worker.h"
 #include "ui/panels/branch_mixer.h"
-#include "ui/panels/generation_history.h"
 #include "ui/panels/panel_keys.h"
-#include "ui/panels/playground_view.h"
+#include "ui/panels/playground_private.h"
 #include "ui/panels/sampling_form.h"
 #include "ui/panels/token_popup.h"
 #include "ui/panels/token_view.h"
-#include "ui/panels/weights_box.h"
 #include "ui/theme.h"
 
 #include <QClipboard>
 #include <QComboBox>
-#include <QElapsedTimer>
 #include <QGuiApplication>
 #include <QLabel>
 #include <QListWidget>
 #include <QMenu>
 #include <QPlainTextEdit>
-#include <QPointer>
 #include <QPushButton>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QTabWidget>
-#include <QTimer>
 
 namespace pha::ui {
 
@@ -35,377 +29,204 @@ constexpr auto promptsKey = "playground/prompts";
 constexpr int promptsKept = 20;
 }
 
-class PlaygroundPanel::Private {
-public:
-    Private(PlaygroundPanel* panel, std::function<Engine&()> engine)
-        : q(panel)
-        , v(panel)
-        , worker(nullptr, std::move(engine))
-    {
-        hidePopup.setSingleShot(true);
-        hidePopup.setInterval(250); // time to move the pointer from the token to the list
-        connectControls();
-        connectWorker();
-        for (auto* w : { static_cast<QWidget*>(v.prompt), static_cast<QWidget*>(v.text) }) w->installEventFilter(q);
+PlaygroundPanel::Private::Private(PlaygroundPanel* panel, std::function<Engine&()> engine)
+    : q(panel)
+    , v(panel)
+    , worker(nullptr, std::move(engine))
+{
+    hidePopup.setSingleShot(true);
+    hidePopup.setInterval(250); // time to move the pointer from the token to the list
+    connectControls();
+    connectWorker();
+    for (auto* w : { static_cast<QWidget*>(v.prompt), static_cast<QWidget*>(v.text) }) w->installEventFilter(q);
+}
+
+void PlaygroundPanel::Private::connectControls()
+{
+    connect(v.generate, &QPushButton::clicked, q, &PlaygroundPanel::generate);
+    connect(v.stop, &QPushButton::clicked, q, &PlaygroundPanel::stop);
+    connect(v.carryOn, &QPushButton::clicked, &guard, [this] { regrow(int(v.text->tokens().size()), nullptr); });
+    connect(v.undo, &QPushButton::clicked, q, &PlaygroundPanel::undo);
+    connect(v.redo, &QPushButton::clicked, q, &PlaygroundPanel::redo);
+    connect(v.copy, &QPushButton::clicked, &guard, [this] { QGuiApplication::clipboard()->setText(v.text->text()); });
+    connect(v.tint, &QComboBox::currentIndexChanged, &guard, [this](int index) {
+        v.text->setTint(TintMode(index));
+        v.legend->refresh();
+    });
+    connect(&Theme::instance(), &Theme::changed, v.legend, [this] { v.legend->refresh(); });
+    connect(v.promptMenu, &QMenu::aboutToShow, &guard, [this] { fillPromptMenu(); });
+    connect(v.prompt, &QPlainTextEdit::textChanged, &guard, [this] {
+        if (v.prompt->toPlainText() != proposed) proposed = QString();
+    });
+    connect(v.mixer, &BranchMixer::changed, &guard, [this] {
+        const auto n = v.mixer->changes().size();
+        v.tabs->setTabText(1, n == 0 ? tr("Mixer") : tr("Mixer (%1)").arg(n));
+    });
+    connect(v.weights, &QComboBox::currentIndexChanged, &guard, [this] { v.mixer->setLearned(v.weights->mixing()); });
+    connect(v.history, &QListWidget::itemActivated, &guard, [this](QListWidgetItem* item) { open(item); });
+    connect(v.history, &QListWidget::itemClicked, &guard, [this](QListWidgetItem* item) { open(item); });
+
+    connect(v.text, &TokenView::hovered, &guard, [this](int index) {
+        if (v.popup->pinned()) return;
+        if (index < 0) return hidePopup.start();
+        hidePopup.stop();
+        showPopup(index);
+    });
+    connect(v.text, &TokenView::chosen, &guard, [this](int index, bool byKeyboard) {
+        hidePopup.stop();
+        v.popup->setPinned(true, false);
+        showPopup(index);
+        v.popup->setPinned(true, byKeyboard);
+    });
+    connect(v.text, &TokenView::currentChanged, &guard, [this](int index) {
+        if (v.popup->pinned()) v.popup->dismiss();
+        describe(index);
+    });
+    connect(&hidePopup, &QTimer::timeout, v.popup, &TokenPopup::dismiss);
+    connect(v.popup, &TokenPopup::entered, &hidePopup, &QTimer::stop);
+    connect(v.popup, &TokenPopup::left, &guard, [this] {
+        if (!v.popup->pinned()) hidePopup.start();
+    });
+    connect(v.popup, &TokenPopup::dismissed, &guard, [this](bool hadFocus) {
+        if (hadFocus) v.text->setFocus(Qt::OtherFocusReason);
+    });
+    connect(v.popup, &TokenPopup::chosen, &guard, [this](int index, const TokenAlternative& alternative) { regrow(index, &alternative); });
+}
+
+void PlaygroundPanel::Private::follow(RunSession* s)
+{
+    session = s;
+    mixingSeen = std::size_t(-1);
+    const auto shape = s ? mixShape(*s) : MixShape {};
+    v.mixer->setShape(shape.layers, shape.branches);
+    v.mixer->setVisible(s);
+    v.weights->setSession(s);
+    if (s) {
+        connect(s, &RunSession::changed, &guard, [this] { update(); });
+        connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
     }
+    update();
+    showState();
+}
 
-    void connectControls()
-    {
-        connect(v.generate, &QPushButton::clicked, q, &PlaygroundPanel::generate);
-        connect(v.stop, &QPushButton::clicked, q, &PlaygroundPanel::stop);
-        connect(v.carryOn, &QPushButton::clicked, &guard, [this] { regrow(int(v.text->tokens().size()), nullptr); });
-        connect(v.undo, &QPushButton::clicked, q, &PlaygroundPanel::undo);
-        connect(v.redo, &QPushButton::clicked, q, &PlaygroundPanel::redo);
-        connect(v.copy, &QPushButton::clicked, &guard, [this] { QGuiApplication::clipboard()->setText(v.text->text()); });
-        connect(v.tint, &QComboBox::currentIndexChanged, &guard, [this](int index) {
-            v.text->setTint(TintMode(index));
-            v.legend->refresh();
-        });
-        connect(&Theme::instance(), &Theme::changed, v.legend, [this] { v.legend->refresh(); });
-        connect(v.promptMenu, &QMenu::aboutToShow, &guard, [this] { fillPromptMenu(); });
-        connect(v.prompt, &QPlainTextEdit::textChanged, &guard, [this] {
-            if (v.prompt->toPlainText() != proposed) proposed = QString();
-        });
-        connect(v.mixer, &BranchMixer::changed, &guard, [this] {
-            const auto n = v.mixer->changes().size();
-            v.tabs->setTabText(1, n == 0 ? tr("Mixer") : tr("Mixer (%1)").arg(n));
-        });
-        connect(v.weights, &QComboBox::currentIndexChanged, &guard, [this] { v.mixer->setLearned(v.weights->mixing()); });
-        connect(v.history, &QListWidget::itemActivated, &guard, [this](QListWidgetItem* item) { open(item); });
-        connect(v.history, &QListWidget::itemClicked, &guard, [this](QListWidgetItem* item) { open(item); });
-
-        connect(v.text, &TokenView::hovered, &guard, [this](int index) {
-            if (v.popup->pinned()) return;
-            if (index < 0) return hidePopup.start();
-            hidePopup.stop();
-            showPopup(index);
-        });
-        connect(v.text, &TokenView::chosen, &guard, [this](int index, bool byKeyboard) {
-            hidePopup.stop();
-            v.popup->setPinned(true, false);
-            showPopup(index);
-            v.popup->setPinned(true, byKeyboard);
-        });
-        connect(v.text, &TokenView::currentChanged, &guard, [this](int index) {
-            if (v.popup->pinned()) v.popup->dismiss();
-            describe(index);
-        });
-        connect(&hidePopup, &QTimer::timeout, v.popup, &TokenPopup::dismiss);
-        connect(v.popup, &TokenPopup::entered, &hidePopup, &QTimer::stop);
-        connect(v.popup, &TokenPopup::left, &guard, [this] {
-            if (!v.popup->pinned()) hidePopup.start();
-        });
-        connect(v.popup, &TokenPopup::dismissed, &guard, [this](bool hadFocus) {
-            if (hadFocus) v.text->setFocus(Qt::OtherFocusReason);
-        });
-        connect(v.popup, &TokenPopup::chosen, &guard, [this](int index, const TokenAlternative& alternative) { regrow(index, &alternative); });
-    }
-
-    void connectWorker()
-    {
-        connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
-        connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& weights) {
-            if (const auto w = history.current()) w->weights = weights;
-            v.showMessage(weights.note, "warning");
-        });
-        connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
-        connect(&worker, &ModelWorker::tokens, &guard, [this](const QVector<GeneratedToken>& batch) { receive(batch); });
-        connect(&worker, &ModelWorker::generated, &guard, [this](const Generation& g) {
-            if (!writing) return;
-            auto& w = *history.current();
-            w.figures = g;
-            w.figures.tokens.clear();
-            w.complete = true;
-            if (!g.note.empty()) v.showMessage(fromUtf8(g.note), "warning");
-            finish();
-        });
-        connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) {
-            finish();
-            v.showMessage(text, "error");
-        });
-        connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
-            const auto shape = mixShape(report.mixing);
+void PlaygroundPanel::Private::update()
+{
+    if (!session) return;
+    const auto& past = session->history();
+    if (const auto seen = past.mixing.size(); seen != mixingSeen) {
+        mixingSeen = seen;
+        if (v.mixer->branches().isEmpty()) {
+            const auto shape = mixShape(*session);
             v.mixer->setShape(shape.layers, shape.branches);
-            v.mixer->setLearned(report.mixing);
-        });
-    }
-
-    // The run ------------------------------------------------------------------------------------------------------------
-    void follow(RunSession* s)
-    {
-        session = s;
-        mixingSeen = std::size_t(-1);
-        const auto shape = s ? mixShape(*s) : MixShape {};
-        v.mixer->setShape(shape.layers, shape.branches);
-        v.weights->setSession(s);
-        if (s) {
-            connect(s, &RunSession::changed, &guard, [this] { update(); });
-            connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
         }
-        update();
-        showState();
+        v.mixer->setLearned(v.weights->mixing());
     }
+    // A prompt is proposed as long as the user has not typed one.
+    auto sample = fromUtf8(session->file().config.training.samplePrompt);
+    if (sample.isEmpty() && !past.samples.empty()) sample = fromUtf8(past.samples.back().prompt);
+    const auto present = v.prompt->toPlainText();
+    if (!sample.isEmpty() && sample != present && (present.isEmpty() || present == proposed)) {
+        proposed = sample;
+        v.prompt->setPlainText(sample);
+    }
+    if (v.generate->isEnabled() != canGenerate()) showState();
+}
 
-    void update()
-    {
-        if (!session) return;
-        const auto& past = session->history();
-        if (const auto seen = past.mixing.size(); seen != mixingSeen) {
-            mixingSeen = seen;
-            if (v.mixer->branches().isEmpty()) {
-                const auto shape = mixShape(*session);
-                v.mixer->setShape(shape.layers, shape.branches);
-            }
-            v.mixer->setLearned(v.weights->mixing());
+void PlaygroundPanel::Private::showPopup(int index)
+{
+    const auto rect = v.text->tokenRect(index);
+    if (rect.isEmpty()) return;
+    v.popup->showToken(index, v.text->tokens()[index], QRect(v.text->viewport()->mapTo(q, rect.topLeft()), rect.size()));
+}
+
+void PlaygroundPanel::Private::describe(int index)
+{
+    if (index < 0) return showFigures();
+    const auto& t = v.text->tokens()[index];
+    const auto text = t.alternatives.empty() ? tr("Token %1: %2").arg(index + 1).arg(visibleToken(t.text))
+                                             : tr("Token %1: %2, probability %3 %, entropy %4 nats. Enter shows alternatives.")
+                                                   .arg(QString::number(index + 1), visibleToken(t.text), formatFixed(100 * t.probability, 1), formatFixed(t.entropy, 2));
+    v.figures->setText(text);
+    v.text->setAccessibleDescription(text);
+}
+
+void PlaygroundPanel::Private::showFigures()
+{
+    const auto w = history.current();
+    QStringList parts;
+    if (w) {
+        const int all = int(v.text->tokens().size());
+        const int given = w->given < 0 ? all : std::min(w->given, all);
+        parts << tr("%1 tokens").arg(formatCount(all - given)) << tr("prompt %1").arg(formatCount(given));
+        const bool measured = w->complete && !writing;
+        const double rate = measured ? w->figures.tokensPerSecond
+            : writing && clock.isValid() && clock.elapsed() > 100 ? 1000.0 * (all - given) / double(clock.elapsed()) : 0;
+        if (rate > 0) parts << tr("%1 tokens/s").arg(formatNumber(rate, 3));
+        if (measured) {
+            parts << tr("first token after %1 s").arg(formatFixed(w->figures.firstTokenSeconds, 2)) << tr("state %1").arg(formatBytes(double(w->figures.stateBytes)));
+        } else if (!writing && all > 0) {
+            parts << tr("stopped");
         }
-        // A prompt is proposed as long as the user has not typed one.
-        auto sample = fromUtf8(session->file().config.training.samplePrompt);
-        if (sample.isEmpty() && !past.samples.empty()) sample = fromUtf8(past.samples.back().prompt);
-        const auto present = v.prompt->toPlainText();
-        if (!sample.isEmpty() && sample != present && (present.isEmpty() || present == proposed)) {
-            proposed = sample;
-            v.prompt->setPlainText(sample);
-        }
-        if (v.generate->isEnabled() != canGenerate()) showState();
+        parts << tr("seed %1").arg(w->sampling.seed) << describeWeights(w->weights);
+        if (!w->origin.isEmpty()) parts << w->origin;
+        if (!w->mix.empty()) parts << describeMix(w->mix);
     }
+    const auto text = parts.join(QStringLiteral("  \u00b7  "));
+    v.figures->setText(text);
+    v.figures->setToolTip(plainToolTip(text));
+}
 
-    bool canGenerate() const { return session && v.weights->source().available; }
-
-    // Writing ------------------------------------------------------------------------------------------------------------
-    void begin(const GenerateOptions& options, const QVector<GeneratedToken>& kept, int given, const QString& origin)
-    {
-        finish();
-        v.popup->dismiss();
-        const auto w = history.begin();
-        w->prompt = v.prompt->toPlainText();
-        w->given = given;
-        w->sampling = options.sampling;
-        w->mix = options.mix;
-        w->origin = origin;
-        v.text->setTokens(kept);
-        writing = true;
-        next = 0;
-        clock.invalidate();
-        v.showMessage(tr("Getting the weights..."), "small");
-        worker.generate(v.weights->source(), options);
-        showHistory();
-        showState();
+void PlaygroundPanel::Private::showHistory()
+{
+    const QSignalBlocker quiet(v.history);
+    v.history->clear();
+    for (auto w = history.all().rbegin(); w != history.all().rend(); ++w) {
+        const bool present = *w == history.current() && writing;
+        auto* item = new QListWidgetItem(present ? tr("#%1  writing...").arg((*w)->number) : (*w)->title(), v.history);
+        item->setData(Qt::UserRole, (*w)->number);
+        QStringList lines { tr("%1, seed %2").arg(describeWeights((*w)->weights)).arg((*w)->sampling.seed) };
+        if (!(*w)->origin.isEmpty()) lines << (*w)->origin;
+        if (!(*w)->mix.empty()) lines << describeMix((*w)->mix);
+        item->setToolTip(plainToolTip(lines.join(QLatin1Char('\n'))));
+        if (*w == history.current()) v.history->setCurrentItem(item);
     }
+}
 
-    GenerateOptions options()
-    {
-        v.sampling->nextSeed();
-        GenerateOptions o;
-        o.sampling = v.sampling->sampling();
-        o.mix = v.mixer->changes();
-        o.promptProbabilities = true; // tints the prompt too, and gives the ids that writing on needs
-        return o;
+void PlaygroundPanel::Private::showState()
+{
+    const bool can = canGenerate(), text = !v.text->tokens().isEmpty();
+    v.generate->setEnabled(can);
+    v.stop->setEnabled(writing);
+    v.carryOn->setEnabled(can && text && !writing);
+    v.copy->setEnabled(text);
+    v.undo->setEnabled(history.canUndo());
+    v.redo->setEnabled(history.canRedo());
+    v.pages->setCurrentIndex(text || writing ? 1 : 0);
+    v.emptyTitle->setText(can ? tr("Nothing written yet") : session ? tr("No weights yet") : tr("No network yet"));
+    v.emptyText->setText(can ? tr("Type a prompt and press Ctrl+Enter. Every token shows how sure the network was of it.")
+            : session        ? tr("This run has no checkpoint. Start or resume its training; then type a prompt and press Ctrl+Enter.")
+                             : tr("Train a run or open one; then type a prompt and press Ctrl+Enter."));
+}
+
+void PlaygroundPanel::Private::fillPromptMenu()
+{
+    v.promptMenu->clear();
+    for (const auto& text : QSettings().value(QLatin1String(promptsKey)).toStringList()) {
+        auto shown = singleLine(text).left(70);
+        auto* action = v.promptMenu->addAction(shown.replace(QLatin1Char('&'), QLatin1String("&&")));
+        connect(action, &QAction::triggered, q, [this, text] { v.prompt->setPlainText(text); });
     }
+    if (v.promptMenu->isEmpty()) v.promptMenu->addAction(tr("None yet"))->setEnabled(false);
+}
 
-    /// Writes on after the first `keep` tokens, and after `alternative` if there is one.
-    void regrow(int keep, const TokenAlternative* alternative)
-    {
-        const auto from = history.current();
-        if (!from || !canGenerate()) return;
-        auto kept = v.text->tokens().mid(0, keep);
-        if (alternative) {
-            GeneratedToken token;
-            if (keep < int(v.text->tokens().size())) token = v.text->tokens()[keep];
-            token.id = alternative->id;
-            token.text = alternative->text;
-            token.probability = token.sampledProbability = alternative->probability;
-            kept << token;
-        }
-        if (kept.isEmpty()) return;
-        auto o = options();
-        for (const auto& token : kept) o.promptIds.push_back(token.id);
-        const int given = from->given < 0 ? 0 : std::min(from->given, int(kept.size()));
-        begin(o, kept, given, alternative ? tr("from token %1 of #%2").arg(keep + 1).arg(from->number) : tr("continues #%1").arg(from->number));
-    }
-
-    void receive(const QVector<GeneratedToken>& batch)
-    {
-        if (!writing) return;
-        auto& w = *history.current();
-        QVector<GeneratedToken> fresh;
-        for (auto token : batch) {
-            const bool kept = token.prompt && next < int(v.text->tokens().size());
-            if (kept) { // shown already; now with what these weights think of it
-                token.text = v.text->tokens()[next].text;
-                token.prompt = w.given < 0 || next < w.given;
-                v.text->replace(next, token);
-            } else {
-                if (!token.prompt && w.given < 0) w.given = next;
-                fresh << token;
-            }
-            if (!token.prompt && !kept && !clock.isValid()) {
-                clock.start();
-                v.showMessage({}, "small");
-            }
-            ++next;
-        }
-        v.text->append(fresh);
-        if (v.popup->isVisible() && !v.popup->pinned()) v.popup->dismiss();
-        showFigures();
-    }
-
-    /// Whatever was being written stays as it is.
-    void finish()
-    {
-        if (!std::exchange(writing, false)) return;
-        const auto w = history.current();
-        if (w->given < 0) w->given = int(v.text->tokens().size());
-        w->tokens = v.text->tokens();
-        history.prune();
-        showHistory();
-        showFigures();
-        showState();
-    }
-
-    void show(const WritingPtr& w)
-    {
-        v.popup->dismiss();
-        v.text->setTokens(w->tokens);
-        v.sampling->setSampling(w->sampling);
-        v.mixer->setChanges(w->mix);
-        if (!w->prompt.isEmpty()) v.prompt->setPlainText(w->prompt);
-        v.showMessage({}, "small");
-        showHistory();
-        showFigures();
-        showState();
-    }
-
-    void step(void (GenerationHistory::*way)())
-    {
-        if (writing) worker.stop();
-        finish();
-        (history.*way)();
-        if (history.current()) show(history.current());
-    }
-
-    void open(QListWidgetItem* item)
-    {
-        const int number = item->data(Qt::UserRole).toInt();
-        for (const auto& w : history.all()) {
-            if (w->number != number || w == history.current()) continue;
-            if (writing) worker.stop();
-            finish();
-            history.visit(w);
-            show(w);
-            return;
-        }
-    }
-
-    // What is seen -------------------------------------------------------------------------------------------------------
-    void showPopup(int index)
-    {
-        const auto rect = v.text->tokenRect(index);
-        if (rect.isEmpty()) return;
-        v.popup->showToken(index, v.text->tokens()[index], QRect(v.text->viewport()->mapTo(q, rect.topLeft()), rect.size()));
-    }
-
-    void describe(int index)
-    {
-        if (index < 0) return showFigures();
-        const auto& t = v.text->tokens()[index];
-        const auto text = t.alternatives.empty() ? tr("Token %1: %2").arg(index + 1).arg(visibleToken(t.text))
-                                                 : tr("Token %1: %2, probability %3 %, entropy %4 nats. Enter shows alternatives.")
-                                                       .arg(QString::number(index + 1), visibleToken(t.text), formatFixed(100 * t.probability, 1), formatFixed(t.entropy, 2));
-        v.figures->setText(text);
-        v.text->setAccessibleDescription(text);
-    }
-
-    void showFigures()
-    {
-        const auto w = history.current();
-        QStringList parts;
-        if (w) {
-            const int all = int(v.text->tokens().size());
-            const int given = w->given < 0 ? all : std::min(w->given, all);
-            parts << tr("%1 tokens").arg(formatCount(all - given)) << tr("prompt %1").arg(formatCount(given));
-            const bool measured = w->complete && !writing;
-            const double rate = measured ? w->figures.tokensPerSecond
-                : writing && clock.isValid() && clock.elapsed() > 100 ? 1000.0 * (all - given) / double(clock.elapsed()) : 0;
-            if (rate > 0) parts << tr("%1 tokens/s").arg(formatNumber(rate, 3));
-            if (measured) {
-                parts << tr("first token after %1 s").arg(formatFixed(w->figures.firstTokenSeconds, 2)) << tr("state %1").arg(formatBytes(double(w->figures.stateBytes)));
-            } else if (!writing && all > 0) {
-                parts << tr("stopped");
-            }
-            parts << tr("seed %1").arg(w->sampling.seed) << describeWeights(w->weights);
-            if (!w->origin.isEmpty()) parts << w->origin;
-            if (!w->mix.empty()) parts << describeMix(w->mix);
-        }
-        const auto text = parts.join(QStringLiteral("  \u00b7  "));
-        v.figures->setText(text);
-        v.figures->setToolTip(plainToolTip(text));
-    }
-
-    void showHistory()
-    {
-        const QSignalBlocker quiet(v.history);
-        v.history->clear();
-        for (auto w = history.all().rbegin(); w != history.all().rend(); ++w) {
-            const bool present = *w == history.current() && writing;
-            auto* item = new QListWidgetItem(present ? tr("#%1  writing...").arg((*w)->number) : (*w)->title(), v.history);
-            item->setData(Qt::UserRole, (*w)->number);
-            QStringList lines { tr("%1, seed %2").arg(describeWeights((*w)->weights)).arg((*w)->sampling.seed) };
-            if (!(*w)->origin.isEmpty()) lines << (*w)->origin;
-            if (!(*w)->mix.empty()) lines << describeMix((*w)->mix);
-            item->setToolTip(plainToolTip(lines.join(QLatin1Char('\n'))));
-            if (*w == history.current()) v.history->setCurrentItem(item);
-        }
-    }
-
-    void showState()
-    {
-        const bool can = canGenerate(), text = !v.text->tokens().isEmpty();
-        v.generate->setEnabled(can);
-        v.stop->setEnabled(writing);
-        v.carryOn->setEnabled(can && text && !writing);
-        v.copy->setEnabled(text);
-        v.undo->setEnabled(history.canUndo());
-        v.redo->setEnabled(history.canRedo());
-        v.pages->setCurrentIndex(text || writing ? 1 : 0);
-        v.emptyTitle->setText(can ? tr("Nothing written yet") : session ? tr("No weights yet") : tr("No network yet"));
-        v.emptyText->setText(can ? tr("Type a prompt and press Ctrl+Enter. Every token shows how sure the network was of it.")
-                : session        ? tr("This run has no checkpoint. Start or resume its training; then type a prompt and press Ctrl+Enter.")
-                                 : tr("Train a run or open one; then type a prompt and press Ctrl+Enter."));
-    }
-
-    void fillPromptMenu()
-    {
-        v.promptMenu->clear();
-        for (const auto& text : QSettings().value(QLatin1String(promptsKey)).toStringList()) {
-            auto shown = singleLine(text).left(70);
-            auto* action = v.promptMenu->addAction(shown.replace(QLatin1Char('&'), QLatin1String("&&")));
-            connect(action, &QAction::triggered, q, [this, text] { v.prompt->setPlainText(text); });
-        }
-        if (v.promptMenu->isEmpty()) v.promptMenu->addAction(tr("None yet"))->setEnabled(false);
-    }
-
-    void remember(const QString& prompt)
-    {
-        QSettings settings;
-        auto all = settings.value(QLatin1String(promptsKey)).toStringList();
-        all.removeAll(prompt);
-        all.prepend(prompt.left(10'000));
-        settings.setValue(QLatin1String(promptsKey), QStringList(all.mid(0, promptsKept)));
-    }
-
-    PlaygroundPanel* q;
-    QObject guard; ///< what connections to this object live as long as
-    PlaygroundView v;
-    QPointer<RunSession> session;
-    std::size_t mixingSeen = 0;
-    QString proposed; ///< the prompt as the program put it there
-    GenerationHistory history;
-    bool writing = false;
-    int next = 0; ///< index of the next token that the engine reports
-    QElapsedTimer clock; ///< since the first new token
-    QTimer hidePopup;
-    ModelWorker worker; ///< last: stops before the rest goes
-};
+void PlaygroundPanel::Private::remember(const QString& prompt)
+{
+    QSettings settings;
+    auto all = settings.value(QLatin1String(promptsKey)).toStringList();
+    all.removeAll(prompt);
+    all.prepend(prompt.left(10'000));
+    settings.setValue(QLatin1String(promptsKey), QStringList(all.mid(0, promptsKept)));
+}
 
 PlaygroundPanel::PlaygroundPanel(QWidget* parent, std::function<Engine&()> engine)
     : QWidget(parent)

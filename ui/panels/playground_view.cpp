@@ -169,6 +169,7 @@ QWidget* PlaygroundView::buildText(QWidget* panel)
     layout->addWidget(pages, 1);
     figures = label(frame, {}, "small");
     figures->setObjectName(QStringLiteral("playgroundFigures"));
+    figures->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed); // however long, never widens the window
     figures->setTextInteractionFlags(Qt::TextSelectableByMouse);
     layout->addWidget(figures);
 

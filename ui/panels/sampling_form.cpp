@@ -57,7 +57,7 @@ SamplingForm::SamplingForm(QWidget* parent)
         field->setLocale(QLocale(QLocale::English, QLocale::UnitedStates));
         form->addRow(label, field);
         // A label with a shortcut is drawn a little wider than it says.
-        if (auto* name = form->labelForField(field)) name->setMinimumWidth(name->sizeHint().width() + 4);
+        if (auto* shown = form->labelForField(field)) shown->setMinimumWidth(shown->sizeHint().width() + 4);
     };
     preset_->addItem(tr("Custom"));
     for (const auto& p : presets) preset_->addItem(tr(p.name));

@@ -148,8 +148,10 @@ QVector<QRectF> TokenView::rects(int index) const
         const auto origin = blockBoundingGeometry(block).translated(contentOffset()).topLeft();
         const int from = std::max(span.start - block.position(), 0);
         const int to = std::min(span.end - block.position(), block.length()); // the break itself counts as one
-        for (int l = 0; l < layout->lineCount(); ++l) {
+        const auto firstLine = layout->lineForTextPosition(from);
+        for (int l = firstLine.isValid() ? firstLine.lineNumber() : 0; l < layout->lineCount(); ++l) {
             const auto line = layout->lineAt(l);
+            if (line.textStart() > to) break;
             const int a = std::max(from, line.textStart()), b = std::min(to, line.textStart() + line.textLength());
             const bool last = l + 1 == layout->lineCount();
             const bool endsHere = last && to > block.length() - 1 && from <= block.length() - 1; // holds the line break

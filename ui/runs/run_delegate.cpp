@@ -160,11 +160,11 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     painter->setPen(c.text);
     painter->drawText(nameBox, int(Qt::AlignLeft | Qt::AlignVCenter), painter->fontMetrics().elidedText(s.name, Qt::ElideMiddle, nameBox.width()));
 
-    // A run that works shows its figures, one that rests what became of it as well.
+    // Where the sign and the figures say it all, words would only push the figures out of sight.
     QStringList parts { s.text() };
-    if (s.state != RunState::Running) parts.prepend(s.stateText);
+    if (s.state != RunState::Running && s.state != RunState::Finished) parts.prepend(s.stateText);
     parts.removeAll(QString());
-    const auto figures = s.state == RunState::Preparing ? s.stateText : parts.join(QStringLiteral("  \u00b7  "));
+    const auto figures = s.state == RunState::Preparing ? s.stateText : parts.join(QStringLiteral(" \u00b7 "));
     painter->setFont(small(option.font));
     painter->setPen(s.state == RunState::Failed || s.state == RunState::Diverged ? c.error : c.muted);
     painter->drawText(at.figures, int(Qt::AlignLeft | Qt::AlignVCenter), painter->fontMetrics().elidedText(figures, Qt::ElideRight, at.figures.width()));

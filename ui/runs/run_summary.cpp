@@ -86,11 +86,13 @@ bool RunSummary::active() const { return isActive(state); }
 QString RunSummary::text() const
 {
     QStringList parts;
-    if (step > 0 || active()) parts << tr("%1 / %2").arg(formatCount(step), formatCount(steps));
+    // States that name their step need no second word about it.
+    if (state == RunState::Running) parts << tr("%1/%2").arg(formatCount(step), formatCount(steps));
     if (std::isfinite(loss)) parts << tr("loss %1").arg(formatFixed(loss, 3));
     if (std::isfinite(perplexity)) parts << tr("ppl %1").arg(formatFixed(perplexity, perplexity < 100 ? 2 : 1));
     if (state == RunState::Running && std::isfinite(tokensPerSecond)) parts << tr("%1 tok/s").arg(formatCompact(tokensPerSecond));
-    return parts.join(QStringLiteral("  \u00b7  "));
+    if (state == RunState::Finished) parts << tr("%1 steps").arg(formatCount(step));
+    return parts.join(QStringLiteral(" \u00b7 "));
 }
 
 RunSummary readSummary(const fs::path& directory)

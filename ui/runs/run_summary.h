@@ -21,7 +21,7 @@ struct RunSummary {
     double secondsLeft = -1; ///< negative: unknown
     double share = -1; ///< of the work that is going on, 0 to 1; negative: nothing is going on
     bool active() const;
-    QString text() const; ///< "640 / 1,000 · loss 3.412 · ppl 30.2 · 18.2k tok/s"
+    QString text() const; ///< "640/1,000 · loss 3.412 · ppl 30.2 · 18.2k tok/s"
 };
 
 /// Reads run.json and the end of metrics.jsonl: some 0.2 ms, whatever the length of the run. Never throws: a run that

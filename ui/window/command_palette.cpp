@@ -32,6 +32,8 @@ CommandPalette::CommandPalette(QList<QAction*> actions, QWidget* window)
     paletteList_->setObjectName(QStringLiteral("paletteList"));
     paletteList_->setAccessibleName(tr("Commands that match"));
     paletteList_->setFocusPolicy(Qt::NoFocus);
+    paletteList_->setIconSize(QSize(14, 14));
+    paletteList_->setUniformItemSizes(true);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
     layout->addWidget(paletteSearch_);
@@ -57,6 +59,11 @@ void CommandPalette::open()
 
 void CommandPalette::fill(const QString& text)
 {
+    static const QIcon none = [] {
+        QPixmap empty(14, 14); // keeps names without a sign in line with the others
+        empty.fill(Qt::transparent);
+        return QIcon(empty);
+    }();
     const auto words = text.split(QLatin1Char(' '), Qt::SkipEmptyParts);
     paletteList_->clear();
     listed_.clear();
@@ -65,7 +72,8 @@ void CommandPalette::fill(const QString& text)
         if (!action->isEnabled() || action->isSeparator()) continue;
         if (!std::all_of(words.begin(), words.end(), [&](const QString& w) { return name.contains(w, Qt::CaseInsensitive); })) continue;
         const auto keys = action->shortcut().toString(QKeySequence::NativeText);
-        auto* item = new QListWidgetItem(action->icon(), keys.isEmpty() ? name : tr("%1   (%2)").arg(name, keys));
+        auto* item = new QListWidgetItem(action->icon().isNull() ? none : action->icon(), keys.isEmpty() ? name : tr("%1   (%2)").arg(name, keys));
+        item->setSizeHint(QSize(0, fontMetrics().height() + 10));
         paletteList_->addItem(item);
         listed_ << action;
     }

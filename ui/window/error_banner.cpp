@@ -12,6 +12,7 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
+#include <QResizeEvent>
 
 namespace pha::ui {
 
@@ -53,9 +54,19 @@ ErrorBanner::ErrorBanner(QWidget* parent)
 void ErrorBanner::showError(const QString& message)
 {
     text_->setText(singleLine(message));
+    fitHeight();
     Q_EMIT shown();
     QAccessibleEvent alert(text_, QAccessible::Alert);
     QAccessible::updateAccessibility(&alert);
+}
+
+/// As high as the wrapped text needs at this width: a tool bar would take the height of a narrow column.
+void ErrorBanner::fitHeight() { setFixedHeight(layout()->heightForWidth(std::max(width(), 300))); }
+
+void ErrorBanner::resizeEvent(QResizeEvent* event)
+{
+    QWidget::resizeEvent(event);
+    if (event->oldSize().width() != event->size().width()) fitHeight();
 }
 
 QString ErrorBanner::message() const { return text_->text(); }

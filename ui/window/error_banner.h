@@ -17,6 +17,12 @@ public:
     void showError(const QString& message);
     QString message() const;
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    void fitHeight();
+
 Q_SIGNALS:
     void shown();
     void closed();

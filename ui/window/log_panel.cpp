@@ -5,8 +5,11 @@
 #include "ui/theme.h"
 
 #include <QLabel>
-#include <QPlainTextEdit>
+#include <QScrollBar>
 #include <QStackedWidget>
+#include <QTextBlock>
+#include <QTextCursor>
+#include <QTextEdit>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -31,16 +34,17 @@ template <class Row, class Say> void gather(std::vector<Line>& lines, const std:
 LogPanel::LogPanel(QWidget* parent)
     : QWidget(parent)
     , stack_(new QStackedWidget)
-    , runLog_(new QPlainTextEdit)
+    , runLog_(new QTextEdit)
 {
     setObjectName(QStringLiteral("logPanel"));
     runLog_->setObjectName(QStringLiteral("runLog"));
     runLog_->setAccessibleName(tr("Log of the run"));
     runLog_->setReadOnly(true);
     runLog_->setFrameShape(QFrame::NoFrame);
-    runLog_->setLineWrapMode(QPlainTextEdit::NoWrap);
-    runLog_->setMaximumBlockCount(5000);
-    runLog_->setStyleSheet(QStringLiteral("QPlainTextEdit { border: none; background: transparent; }"));
+    runLog_->setAcceptRichText(false);
+    runLog_->setUndoRedoEnabled(false);
+    runLog_->document()->setMaximumBlockCount(5000);
+    runLog_->setStyleSheet(QStringLiteral("QTextEdit { border: none; background: transparent; padding: 2px; }"));
     auto* empty = new QLabel(tr("Evaluations, checkpoints and changes of the selected run are listed here."));
     empty->setObjectName(QStringLiteral("logEmpty"));
     empty->setWordWrap(true);
@@ -82,7 +86,7 @@ void LogPanel::readNew()
             return tr("changed: %1 %2").arg(fromUtf8(e.name).replace(QLatin1Char('_'), QLatin1Char(' ')), fromUtf8(e.value));
         });
         gather(lines, h.evals, read_.evals, [](const EvalEvent& e) {
-            return tr("%1: perplexity %2, %3 bits/byte").arg(fromUtf8(e.split), formatFixed(e.perplexity, 2), formatFixed(e.bitsPerByte, 3));
+            return tr("%1 ppl %2, %3 bits/byte").arg(fromUtf8(e.split), formatFixed(e.perplexity, 2), formatFixed(e.bitsPerByte, 3));
         });
         gather(lines, h.samples, read_.samples, [](const SampleEvent& e) { return tr("sample: %1%2").arg(fromUtf8(e.prompt), fromUtf8(e.text)).left(300); });
         gather(lines, h.checkpoints, read_.checkpoints, [](const CheckpointEvent& e) {
@@ -92,13 +96,36 @@ void LogPanel::readNew()
     }
     std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.step < b.step; });
     QStringList text;
-    for (const auto& line : lines) text << QStringLiteral("%1  %2").arg(formatCount(line.step), 7, QChar(QChar::Nbsp)).arg(line.text);
-    if (!text.isEmpty()) {
-        // The widget keeps to its end by itself only if it was there: reading further up is not disturbed.
-        runLog_->setFont(Theme::monospace());
-        runLog_->appendPlainText(text.join(QLatin1Char('\n')));
-    }
+    for (const auto& line : lines) text << QStringLiteral("%1\t%2").arg(formatCount(line.step), line.text);
+    if (!text.isEmpty()) append(text);
     stack_->setCurrentIndex(runLog_->document()->isEmpty() ? 0 : 1);
+}
+
+void LogPanel::append(const QStringList& lines)
+{
+    auto* bar = runLog_->verticalScrollBar();
+    const bool atEnd = bar->value() >= bar->maximum() - 4;
+    auto font = this->font();
+    font.setPointSizeF(font.pointSizeF() * 0.9);
+    // The step in a column of its own, what is wrapped beside it.
+    const qreal column = QFontMetricsF(font).horizontalAdvance(QStringLiteral("00,000")) + 10;
+    QTextBlockFormat block;
+    block.setLeftMargin(column);
+    block.setTextIndent(-column);
+    block.setTabPositions({ QTextOption::Tab(column, QTextOption::LeftTab) });
+    block.setBottomMargin(2);
+    QTextCharFormat letters;
+    letters.setFont(font);
+    QTextCursor cursor(runLog_->document());
+    cursor.movePosition(QTextCursor::End);
+    cursor.beginEditBlock();
+    for (const auto& line : lines) {
+        if (!runLog_->document()->isEmpty()) cursor.insertBlock();
+        cursor.setBlockFormat(block);
+        cursor.insertText(line, letters); // plain, whatever it looks like
+    }
+    cursor.endEditBlock();
+    if (atEnd) bar->setValue(bar->maximum()); // reading further up is not disturbed
 }
 
 } // namespace pha::ui

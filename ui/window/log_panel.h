@@ -6,9 +6,8 @@
 #include <QPointer>
 #include <QWidget>
 
-class QLabel;
-class QPlainTextEdit;
 class QStackedWidget;
+class QTextEdit;
 
 namespace pha::ui {
 
@@ -26,11 +25,12 @@ private:
         std::size_t statuses = 0, evals = 0, checkpoints = 0, commands = 0, samples = 0;
     };
     void readNew();
+    void append(const QStringList& lines);
 
     QPointer<RunSession> session_;
     Read read_;
     QStackedWidget* stack_;
-    QPlainTextEdit* runLog_;
+    QTextEdit* runLog_;
 };
 
 } // namespace pha::ui

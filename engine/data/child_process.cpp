@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/child_process.h"
+
+#include "engine/base/error.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace pha {
+
+namespace {
+
+constexpr int childThrew = 101;
+
+/// Bytes of address space in use. LibTorch and CUDA reserve far more than they touch, so the child's limit counts from
+/// here.
+rlim_t addressSpace()
+{
+    std::ifstream statistics("/proc/self/statm");
+    rlim_t pages = 0;
+    statistics >> pages;
+    return pages * rlim_t(sysconf(_SC_PAGESIZE));
+}
+
+void limit(int resource, rlim_t value)
+{
+    const rlimit both { value, value };
+    setrlimit(decltype(RLIMIT_AS)(resource), &both);
+}
+
+[[noreturn]] void beChild(int out, rlim_t bytes, int cpuSeconds, const std::function<int(std::string&)>& work)
+{
+    // The parent's handlers must not run here: they would report a crash of the program, or save a checkpoint.
+    for (const int number : { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTERM, SIGINT, SIGHUP, SIGPIPE })
+        signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0); // Ctrl+C is for the parent, which then decides
+    if (bytes > 0) limit(RLIMIT_AS, bytes);
+    if (cpuSeconds > 0) limit(RLIMIT_CPU, rlim_t(cpuSeconds));
+    limit(RLIMIT_CORE, 0);
+    if (const int null = open("/dev/null", O_WRONLY | O_CLOEXEC); null >= 0) dup2(null, 2);
+    int code = childThrew;
+    std::string output;
+    try {
+        code = work(output);
+    } catch (...) {
+    }
+    for (std::size_t at = 0; at < output.size();) {
+        const auto written = write(out, output.data() + at, output.size() - at);
+        if (written < 0 && errno != EINTR) _exit(childThrew);
+        at += std::size_t(std::max<ssize_t>(written, 0));
+    }
+    _exit(code);
+}
+
+/// Reads what the child writes until it is done; false if `goOn` said no first.
+bool collect(int in, std::string& output, const std::function<bool()>& goOn)
+{
+    std::array<char, 65536> part {};
+    for (;;) {
+        if (!goOn()) return false;
+        pollfd ready { in, POLLIN, 0 };
+        if (poll(&ready, 1, 20) <= 0) continue; // nothing yet, or a signal
+        const auto size = read(in, part.data(), part.size());
+        if (size < 0 && errno == EINTR) continue;
+        if (size <= 0) return true;
+        output.append(part.data(), std::size_t(size));
+    }
+}
+
+} // namespace
+
+ChildOutcome runInChild(
+    const ChildLimits& limits, const std::function<int(std::string&)>& work, const std::function<bool()>& goOn)
+{
+    int ends[2];
+    const rlim_t bytes = limits.extraBytes > 0 ? addressSpace() + rlim_t(limits.extraBytes) : 0;
+    if (pipe2(ends, O_CLOEXEC) != 0) throw Error("no pipe to a helper process could be made", "close other programs");
+    const pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        beChild(ends[1], bytes, limits.cpuSeconds, work);
+    }
+    close(ends[1]);
+    if (child < 0) {
+        close(ends[0]);
+        throw Error("no helper process could be started", "close other programs");
+    }
+    ChildOutcome outcome;
+    const bool done = collect(ends[0], outcome.output, goOn);
+    close(ends[0]);
+    if (!done) kill(child, SIGKILL);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR) return outcome;
+    if (!done)
+        outcome.end = ChildOutcome::End::Abandoned;
+    else if (WIFEXITED(status) && WEXITSTATUS(status) != childThrew)
+        outcome.end = ChildOutcome::End::Returned;
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    return outcome;
+}
+
+} // namespace pha

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace pha {
+
+/// False under the thread sanitizer, which forbids threads in a forked child.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool canForkWithThreads = false;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr bool canForkWithThreads = false;
+#else
+inline constexpr bool canForkWithThreads = true;
+#endif
+#else
+inline constexpr bool canForkWithThreads = true;
+#endif
+
+struct ChildLimits {
+    std::int64_t extraBytes = 0; ///< address space beyond what this process has now; 0: no limit
+    int cpuSeconds = 0; ///< 0: no limit
+};
+struct ChildOutcome {
+    enum class End { Returned, Crashed, Abandoned };
+    End end = End::Crashed;
+    int code = 0; ///< what `work` returned
+    std::string output; ///< what it wrote
+};
+
+/// Runs `work` in a forked copy of this process, which can crash or be stopped at any moment without harm to this one.
+/// `work` gets a string to fill and returns 0 to 100; it must use no lock that another thread may hold (malloc is fine,
+/// logs and streams are not). `goOn` is asked every few milliseconds; false kills the child. Throws Error if there is
+/// no child.
+ChildOutcome runInChild(
+    const ChildLimits& limits, const std::function<int(std::string& output)>& work, const std::function<bool()>& goOn);
+
+} // namespace pha

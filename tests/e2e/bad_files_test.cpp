@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Damaged and foreign files: one line, exit code 2, nothing created, nothing changed.
+#include "tests/e2e/pha_process.h"
+
+using namespace pha::e2e;
+
+class BadFilesTest : public QObject {
+    Q_OBJECT
+
+private:
+    Home home_;
+    QString run_;
+
+    /// A copy of the good run, to be damaged.
+    QString copy(const QString& name) const
+    {
+        const auto target = home_.path(name);
+        QProcess process;
+        process.start("cp", { "-r", run_, target });
+        if (!process.waitForFinished() || process.exitCode() != 0) qFatal("cannot copy the run");
+        return target;
+    }
+
+    /// Writes `bytes` as the weights of every checkpoint of a copy of the run.
+    QString withWeights(const QString& name, const QByteArray& bytes) const
+    {
+        const auto run = copy(name);
+        const QDir checkpoints(run + "/checkpoints");
+        for (const auto& folder : checkpoints.entryList({ "step-*" }, QDir::Dirs))
+            home_.write(name + "/checkpoints/" + folder + "/model.safetensors", bytes);
+        return run;
+    }
+
+    QByteArray goodWeights() const { return content(run_ + "/checkpoints/step-00000002/model.safetensors"); }
+
+    static QByteArray withHeader(quint64 length, const QByteArray& header)
+    {
+        QByteArray bytes;
+        for (int i = 0; i < 8; ++i) bytes += char(length >> (8 * i) & 0xff);
+        return bytes + header;
+    }
+
+    void isRefused(const QStringList& arguments, const QByteArray& says = {})
+    {
+        const auto before = tree(home_.path());
+        const auto result = home_.run(arguments);
+        QVERIFY2(result.code == 2, result.err + QByteArray::number(result.code));
+        QCOMPARE(result.out, QByteArray());
+        QVERIFY2(isOneErrorLine(result.err), result.err.constData());
+        QVERIFY2(result.err.contains(says), result.err.constData());
+        auto after = tree(home_.path());
+        for (const auto& name : before) QVERIFY2(after.removeOne(name), qPrintable(name + " is gone"));
+        QCOMPARE(after.join(' '), QString()); // created
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        run_ = home_.path("good");
+        const auto result = home_.run(smallRun({ "--run", run_, "--steps", "2" }));
+        QVERIFY2(result.code == 0, result.err.constData());
+    }
+
+    void damagedWeights_data()
+    {
+        QTest::addColumn<QByteArray>("bytes");
+        const auto good = goodWeights();
+        QTest::newRow("empty") << QByteArray();
+        QTest::newRow("seven bytes") << good.left(7);
+        QTest::newRow("header cut") << good.left(100);
+        QTest::newRow("data cut") << good.left(good.size() - 1);
+        QTest::newRow("a byte too many") << good + "x";
+        QTest::newRow("text") << QByteArray("These are no weights.\n");
+        QTest::newRow("pickle in a zip") << QByteArray("PK\x03\x04", 4) + QByteArray(30, '\0') + "archive/data.pkl"
+                + QByteArray(200, '\x80');
+        QTest::newRow("bare pickle") << QByteArray("\x80\x02}q\x00X\x06\x00\x00\x00weightq\x01.", 22);
+        QTest::newRow("header longer than the file") << withHeader(~quint64(0), "{}");
+        QTest::newRow("header of 2 GiB") << withHeader(quint64(1) << 31, "{}");
+        QTest::newRow("header no JSON") << withHeader(4, "{{{{");
+        const QByteArray huge = R"({"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})";
+        QTest::newRow("shape overflow") << withHeader(quint64(huge.size()), huge);
+    }
+
+    void damagedWeights()
+    {
+        QFETCH(QByteArray, bytes);
+        const auto name = "damaged " + QString(QTest::currentDataTag());
+        const auto run = withWeights(name, bytes);
+        isRefused({ "inspect", run + "/checkpoints/step-00000002" });
+        isRefused({ "train", "--resume", run, "--steps", "9" });
+        QDir(run).removeRecursively();
+    }
+
+    void aFlippedBitIsFoundBeforeTrainingGoesOn()
+    {
+        auto flipped = goodWeights();
+        flipped[flipped.size() - 5] = char(flipped[flipped.size() - 5] ^ 0x40);
+        isRefused({ "train", "--resume", withWeights("flipped", flipped), "--steps", "9" });
+    }
+
+    void notACheckpoint()
+    {
+        home_.write("model.pt", QByteArray("PK\x03\x04", 4) + QByteArray(100, '\0'));
+        QDir(home_.path()).mkpath("empty");
+        isRefused({ "inspect", "nosuch" }, "nosuch");
+        isRefused({ "inspect", "model.pt" }, "model.pt");
+        isRefused({ "inspect", "empty" }, "empty");
+        isRefused({ "inspect", "/dev/null" });
+        isRefused({ "inspect", "" });
+        isRefused({ "eval", "model.pt" }, "model.pt");
+        isRefused({ "generate", run_ + "/run.json", "--prompt", "a" }, "run.json");
+        isRefused({ "logits", "empty", "--tokens", "1", "--out", "l" }, "empty");
+        isRefused({ "compare", run_, "empty" }, "empty");
+        isRefused({ "train", "--resume", "empty" }, "empty");
+    }
+
+    void damagedRunFile_data()
+    {
+        QTest::addColumn<QByteArray>("json");
+        QTest::newRow("empty") << QByteArray();
+        QTest::newRow("no JSON") << QByteArray("{");
+        QTest::newRow("list") << QByteArray("[]");
+        QTest::newRow("newer schema") << content(run_ + "/run.json").replace("\"schema\": 1", "\"schema\": 2");
+        QTest::newRow("unknown key") << content(run_ + "/run.json").replace("\"width\"", "\"widht\"");
+        QTest::newRow("wrong type") << content(run_ + "/run.json").replace("\"width\": 32", "\"width\": \"wide\"");
+        QTest::newRow("huge") << content(run_ + "/run.json").replace("\"width\": 32", "\"width\": 1e308");
+        QTest::newRow("other shape") << content(run_ + "/run.json").replace("\"width\": 32", "\"width\": 34");
+    }
+
+    void damagedRunFile()
+    {
+        QFETCH(QByteArray, json);
+        const auto run = copy("damaged run file");
+        QVERIFY(json != content(run_ + "/run.json"));
+        home_.write("damaged run file/run.json", json);
+        isRefused({ "train", "--resume", run });
+        QDir(run).removeRecursively();
+    }
+
+    void aForeignTokenizerIsRefused()
+    {
+        const auto run = copy("foreign tokenizer");
+        home_.write("foreign tokenizer/tokenizer.model", "not a sentencepiece model");
+        isRefused({ "generate", run, "--prompt", "a" }, "tokenizer");
+        isRefused({ "train", "--resume", run }, "tokenizer");
+        QVERIFY(QFile::remove(run + "/tokenizer.model"));
+        isRefused({ "generate", run, "--prompt", "a" }, "tokenizer");
+    }
+
+    void questionsOutsideTheModelAreRefused()
+    {
+        isRefused({ "logits", run_, "--tokens", "5,512", "--out", "l.safetensors" }, "511");
+        isRefused({ "eval", run_, "--mute", "1:gss" }, "layer");
+        isRefused({ "eval", run_, "--mute", "0:convolution" }, "gss");
+        isRefused({ "eval", run_, "--mix", "0:0.5,0.5" }, "3 weights");
+        isRefused({ "eval", run_, "--stride", "33" }, "--stride");
+        isRefused({ "train", "--resume", run_ }, "--steps");
+        isRefused({ "train", "--resume", run_, "--set", "width=64", "--steps", "9" }, "width");
+    }
+
+    void textThatCannotBeLearntFromIsRefused()
+    {
+        home_.write("empty.txt", "");
+        home_.write("one.txt", "a");
+        home_.write("lines.txt", QByteArray(5000, '\n'));
+        for (const auto* file : { "empty.txt", "one.txt", "lines.txt", "nosuch.txt", "", "storeis" }) {
+            const auto before = tree(home_.path());
+            const auto result =
+                home_.run({ "train", "--preset", "pha-tiny", "--data", file, "--run", "never", "--steps", "1" });
+            QVERIFY2(result.code == 2, result.err.constData());
+            // Work on the text may have been announced before; the error is one line all the same.
+            QVERIFY2(isOneErrorLine(result.err.mid(result.err.indexOf("pha: error: "))), result.err.constData());
+            QCOMPARE(tree(home_.path()), before);
+        }
+    }
+
+    void aParentThatIsAFileIsRefused()
+    {
+        home_.write("file", "x");
+        const auto result = home_.run(smallRun({ "--run", "file/run", "--steps", "1" }));
+        QVERIFY2(result.code == 1 || result.code == 2, result.err.constData());
+        QVERIFY(result.err.contains("pha: error: "));
+        QCOMPARE(content(home_.path("file")), QByteArray("x"));
+    }
+};
+
+QTEST_GUILESS_MAIN(BadFilesTest)
+#include "bad_files_test.moc"

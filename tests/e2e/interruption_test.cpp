@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Signals, kills and resumes: no way to end a run may cost more than the steps since its last checkpoint, and none
+// changes what is trained in the end.
+#include "tests/e2e/pha_process.h"
+
+#include <QRandomGenerator>
+
+using namespace pha::e2e;
+
+class InterruptionTest : public QObject {
+    Q_OBJECT
+
+private:
+    static constexpr int allSteps_ = 120;
+    Home home_;
+    QByteArray uninterrupted_;
+    const QStringList settings_ { "--set", "save_every=4", "--set", "eval_every=10", "--set", "sample_every=15",
+        "--json" };
+
+    QStringList newRun(const QString& run, int steps = allSteps_) const
+    {
+        return smallRun({ "--run", run, "--steps", QString::number(steps) }) + settings_;
+    }
+    QString latest(const QString& run) const { return QString(content(run + "/checkpoints/latest")).trimmed(); }
+    static QString folder(qint64 step) { return QString("step-%1").arg(step, 8, 10, QChar('0')); }
+    static QByteArray weights(const QString& run)
+    {
+        return content(run + "/checkpoints/" + folder(allSteps_) + "/model.safetensors");
+    }
+
+    /// Waits until `count` updates are reported, or until the process ends. True if they were.
+    static bool waitForSteps(QProcess& process, int count)
+    {
+        QByteArray seen;
+        while (seen.count("\"type\":\"step\"") < count) {
+            if (!process.waitForReadyRead(60'000)) return false;
+            seen += process.readAllStandardOutput();
+        }
+        return true;
+    }
+    static void signal(const QProcess& process, int number) { ::kill(pid_t(process.processId()), number); }
+
+    /// Every update once, in order, none missing: what a chart of the run shows.
+    static void verifyMetrics(const QString& run, int steps)
+    {
+        qint64 expected = 0;
+        for (const auto& step : metrics(run, "step")) QCOMPARE(step["step"].toInteger(), ++expected);
+        QCOMPARE(expected, steps);
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        const auto run = home_.path("uninterrupted");
+        const auto result = home_.run(newRun(run));
+        QVERIFY2(result.code == 0, result.err.constData());
+        uninterrupted_ = weights(run);
+        QVERIFY(uninterrupted_.size() > 10'000);
+        verifyMetrics(run, allSteps_);
+    }
+
+    void aSignalStopsWithACheckpoint_data()
+    {
+        QTest::addColumn<int>("number");
+        QTest::newRow("SIGINT") << SIGINT;
+        QTest::newRow("SIGTERM") << SIGTERM;
+        QTest::newRow("SIGHUP") << SIGHUP;
+    }
+
+    void aSignalStopsWithACheckpoint()
+    {
+        QFETCH(int, number);
+        const auto run = home_.path(QString("signal-%1").arg(number));
+        const auto process = home_.start(newRun(run, 1'000'000));
+        QVERIFY(waitForSteps(*process, 6));
+        signal(*process, number);
+        const auto result = Home::finish(*process);
+        QCOMPARE(result.code, 128 + number);
+        QVERIFY2(result.err.contains("--resume"), result.err.constData());
+        QVERIFY(!result.err.contains("pha: error"));
+        const auto last = metrics(run, "step").last()["step"].toInteger();
+        QVERIFY(last >= 6);
+        QCOMPARE(latest(run), folder(last));
+        QCOMPARE(metrics(run, "status").last()["state"].toString(), "stopped");
+        QCOMPARE(home_.run({ "inspect", run, "--json" }).code, 0);
+    }
+
+    void aSecondSignalLeavesTheRunIntact()
+    {
+        const auto run = home_.path("twice");
+        const auto process = home_.start(newRun(run, 1'000'000));
+        QVERIFY(waitForSteps(*process, 6));
+        signal(*process, SIGTERM);
+        signal(*process, SIGINT);
+        const auto code = Home::finish(*process).code;
+        QVERIFY2(code == 128 + SIGINT || code == 128 + SIGTERM, QByteArray::number(code));
+        QCOMPARE(home_.run({ "inspect", run, "--json" }).code, 0);
+        const auto resumed = home_.run({ "train", "--resume", run, "--set", "stop_after=2", "--json" });
+        QVERIFY2(resumed.code == 130, resumed.err.constData());
+    }
+
+    void stopAfterLeavesAsASignalWould()
+    {
+        const auto run = home_.path("stop-after");
+        const auto first = home_.run(newRun(run) + QStringList { "--set", "stop_after=7" });
+        QCOMPARE(first.code, 130);
+        QCOMPARE(latest(run), folder(7));
+        // The rest in one go: stopping early was meant for the first process only.
+        const auto second = home_.run({ "train", "--resume", run, "--json" });
+        QVERIFY2(second.code == 0, second.err.constData());
+        verifyMetrics(run, allSteps_);
+        QCOMPARE(weights(run), uninterrupted_);
+    }
+
+    void aFinishedRunCanBeExtended()
+    {
+        const auto run = home_.path("extended");
+        QCOMPARE(home_.run(newRun(run, 8)).code, 0);
+        const auto again = home_.run({ "train", "--resume", run, "--json" });
+        QCOMPARE(again.code, 2);
+        QVERIFY2(isOneErrorLine(again.err) && again.err.contains("--steps"), again.err.constData());
+        const auto longer = home_.run({ "train", "--resume", run, "--steps", "12", "--json" });
+        QVERIFY2(longer.code == 0, longer.err.constData());
+        QCOMPARE(latest(run), folder(12));
+        verifyMetrics(run, 12);
+    }
+
+    void anEarlierCheckpointCanBeContinued()
+    {
+        const auto run = home_.path("rewound");
+        QCOMPARE(home_.run(newRun(run, 12) + QStringList { "--set", "keep_checkpoints=10" }).code, 0);
+        const auto before = content(run + "/checkpoints/" + folder(12) + "/model.safetensors");
+        const auto result = home_.run({ "train", "--resume", run + "/checkpoints/" + folder(4), "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        verifyMetrics(run, 12);
+        QCOMPARE(content(run + "/checkpoints/" + folder(12) + "/model.safetensors"), before);
+    }
+
+    void aRunInUseIsRefused()
+    {
+        const auto run = home_.path("in-use");
+        const auto process = home_.start(newRun(run, 1'000'000));
+        QVERIFY(waitForSteps(*process, 5));
+        const auto second = home_.run({ "train", "--resume", run });
+        QCOMPARE(second.code, 2);
+        QVERIFY2(isOneErrorLine(second.err), second.err.constData());
+        QVERIFY2(second.err.contains(QByteArray::number(process->processId())), second.err.constData());
+        QCOMPARE(home_.run({ "inspect", run, "--json" }).code, 0); // looking is allowed
+        signal(*process, SIGTERM);
+        QCOMPARE(Home::finish(*process).code, 143);
+    }
+
+    void resumeIsExactAfterKillsAtAnyMoment()
+    {
+        constexpr int kills = 20;
+        const auto run = home_.path("killed");
+        QRandomGenerator random(20250117);
+        int started = 0;
+        for (int i = 0; i < kills; ++i) {
+            const bool exists = QFile::exists(run + "/run.json");
+            const auto process = home_.start(exists ? QStringList { "train", "--resume", run, "--json" } : newRun(run));
+            // A few updates on average between two kills; now and then while the run is still being opened.
+            const int steps = random.bounded(8);
+            const bool running = steps == 0 || waitForSteps(*process, steps);
+            if (!running)
+                QVERIFY2(process->waitForFinished() && process->exitCode() == 0,
+                    process->readAllStandardError().constData());
+            QTest::qWait(random.bounded(steps == 0 ? 400 : 15));
+            process->kill();
+            process->waitForFinished();
+            const auto err = process->readAllStandardError();
+            QVERIFY2(!err.contains("pha: error"), err.constData());
+            started += steps > 0;
+            if (QFile::exists(run + "/checkpoints/" + folder(allSteps_))) break;
+        }
+        QVERIFY(started >= kills / 2);
+        if (!QFile::exists(run + "/checkpoints/" + folder(allSteps_))) {
+            const auto result = home_.run({ "train", "--resume", run, "--json" });
+            QVERIFY2(result.code == 0, result.err.constData());
+        }
+        verifyMetrics(run, allSteps_);
+        QVERIFY2(weights(run) == uninterrupted_, "the weights differ from those of the uninterrupted run");
+        for (const auto& name : tree(run + "/checkpoints")) QVERIFY2(!name.contains("tmp"), qPrintable(name));
+    }
+};
+
+QTEST_GUILESS_MAIN(InterruptionTest)
+#include "interruption_test.moc"

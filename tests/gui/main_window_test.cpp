@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "test_home.h"
+#include "ui/config_form/config_panel.h"
+#include "ui/main_window.h"
+#include "ui/theme.h"
+#include "ui/window/error_banner.h"
+
+#include <QAbstractButton>
+#include <QAbstractItemModelTester>
+#include <QAction>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QRandomGenerator>
+#include <QSignalSpy>
+#include <QStackedWidget>
+#include <QTest>
+#include <QTextEdit>
+
+using namespace pha;
+using namespace pha::ui;
+using pha::test::FakeEngine;
+using pha::test::FakeOptions;
+
+class MainWindowTest : public QObject {
+    Q_OBJECT
+
+private:
+    struct Fixture {
+        test::TestHome home;
+        FakeEngine engine;
+        std::vector<QString> questions;
+        bool answer = true;
+        std::optional<double> number;
+        QString folder;
+        std::unique_ptr<MainWindow> window;
+
+        explicit Fixture(FakeOptions options = {})
+            : engine(options)
+        {
+            fs::create_directories(home.runs());
+            open();
+        }
+        void open()
+        {
+            window.reset();
+            WindowParts parts;
+            parts.engine = [this]() -> Engine& { return engine; };
+            parts.runsFolder = home.runs();
+            parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) { return questions.push_back(text), answer; };
+            parts.dialogs.inform = [this](QWidget*, const QString&, const QString& text) { questions.push_back(text); };
+            parts.dialogs.number = [this](QWidget*, const QString&, const QString&, double) { return number; };
+            parts.dialogs.openFolder = [this](QWidget*, const QString&) { return folder; };
+            parts.dialogs.openFile = [](QWidget*, const QString&, const QString&) { return QString(); };
+            parts.dialogs.moveToTrash = [](const QString& path) { return fs::remove_all(path.toStdString()) > 0; };
+            window = std::make_unique<MainWindow>(std::move(parts));
+            window->show();
+            QVERIFY(QTest::qWaitForWindowExposed(window.get()));
+        }
+        template <class T = QWidget> T* find(const char* name) const { return window->findChild<T*>(QLatin1String(name)); }
+        QAction* action(const char* name) const { return find<QAction>(name); }
+        /// A run that trains for as long as the test likes.
+        void startLong()
+        {
+            auto config = presets().front().config;
+            config.training.steps = 100000000;
+            Q_EMIT find<ConfigForm>("configForm")->startRequested(config, QStringLiteral("long"));
+            QTRY_VERIFY(window->currentSession() && window->currentSession()->step() > 3);
+        }
+    };
+
+private Q_SLOTS:
+    void initTestCase() { Theme::instance().apply(); }
+
+    void emptyWindowSaysWhatToDo()
+    {
+        Fixture f;
+        auto* demo = f.find<QPushButton>("demoButton");
+        QTRY_VERIFY(demo->isVisible());
+        QVERIFY(f.find("runsEmpty")->isVisible());
+        demo->click();
+        QTRY_VERIFY(f.window->currentSession());
+        QTRY_COMPARE_WITH_TIMEOUT(f.window->currentSession()->state(), RunState::Finished, 60000);
+        QVERIFY(!demo->isVisible());
+        QVERIFY(f.questions.empty()); // not one dialog
+        QTRY_VERIFY(f.find<QLabel>("perplexityFigure")->text().toDouble() > 1);
+        QVERIFY(f.find<QTextEdit>("runLog")->toPlainText().contains(QStringLiteral("checkpoint")));
+        QVERIFY(fs::exists(f.home.runs() / "demo" / "run.json"));
+    }
+
+    void windowPaintsBeforeTheEngineIsOpened()
+    {
+        test::TestHome home;
+        std::atomic<int> opened { 0 };
+        FakeEngine engine;
+        WindowParts parts;
+        parts.runsFolder = home.runs();
+        parts.engine = [&]() -> Engine& { return ++opened, engine; };
+        MainWindow window(std::move(parts));
+        QCOMPARE(opened.load(), 0);
+        window.show();
+        QCOMPARE(opened.load(), 0);
+        QTRY_VERIFY(opened > 0);
+        QTRY_VERIFY(window.controller().engineInfo());
+    }
+
+    void fitsASmallScreen()
+    {
+        Fixture f;
+        f.window->resize(1280, 800);
+        QVERIFY2(f.window->minimumSizeHint().width() <= 1280, qPrintable(QString::number(f.window->minimumSizeHint().width())));
+        QVERIFY(f.window->minimumSizeHint().height() <= 800);
+        QCOMPARE(f.window->size(), QSize(1280, 800));
+    }
+
+    void everyControlIsNamed()
+    {
+        Fixture f;
+        QStringList nameless;
+        for (auto* widget : f.window->findChildren<QWidget*>()) {
+            const bool control = qobject_cast<QAbstractButton*>(widget) || qobject_cast<QLineEdit*>(widget) || qobject_cast<QComboBox*>(widget)
+                || qobject_cast<QAbstractItemView*>(widget) || qobject_cast<QDockWidget*>(widget);
+            if (!control) continue;
+            bool ofQt = false; // parts that Qt makes for itself inside a control
+            for (auto* up = widget; up && up != f.window.get(); up = up->parentWidget())
+                ofQt |= up->objectName().startsWith(QStringLiteral("qt_")) || up->inherits("QComboBoxPrivateContainer") || up->inherits("QLineEditIconButton")
+                    || up->inherits("QHeaderView") || up->inherits("QTabBar") || up->inherits("QTableCornerButton") || up->inherits("QToolBarExtension") || up->inherits("QMenuBar");
+            if (ofQt || widget->inherits("QTableCornerButton")) continue;
+            if (widget->objectName().isEmpty()) nameless << QStringLiteral("%1 in %2").arg(QLatin1String(widget->metaObject()->className()), widget->parentWidget()->objectName());
+        }
+        QVERIFY2(nameless.isEmpty(), qPrintable(nameless.join(QLatin1Char('\n'))));
+        for (const auto* action : f.window->actions()) {
+            QVERIFY(!action->objectName().isEmpty());
+            QVERIFY2(!action->toolTip().isEmpty() && !action->text().isEmpty(), qPrintable(action->objectName()));
+        }
+        QSet<QKeySequence> keys;
+        for (const auto* action : f.window->actions())
+            for (const auto& key : action->shortcuts()) {
+                QVERIFY2(!keys.contains(key), qPrintable(key.toString()));
+                keys << key;
+            }
+    }
+
+    void spacePausesAndCtrlPeriodStops()
+    {
+        Fixture f;
+        f.startLong();
+        auto* session = f.window->currentSession();
+        f.window->setFocus();
+        QTest::keyClick(f.window.get(), Qt::Key_Space);
+        QTRY_COMPARE(session->state(), RunState::Paused);
+        QVERIFY(f.action("pauseRun")->text().contains(QStringLiteral("ontinue")));
+        QTest::keyClick(f.window.get(), Qt::Key_Space);
+        QTRY_COMPARE(session->state(), RunState::Running);
+        QTest::keyClick(f.window.get(), Qt::Key_S, Qt::ControlModifier);
+        QTRY_VERIFY(!session->history().checkpoints.empty());
+        f.number = 0.002;
+        f.action("changeLearningRate")->trigger();
+        QTRY_VERIFY(!session->history().commands.empty() && session->history().commands.back().name == "learning_rate");
+        QTest::keyClick(f.window.get(), Qt::Key_Period, Qt::ControlModifier);
+        QTRY_COMPARE(session->state(), RunState::Stopped);
+        QTRY_VERIFY(f.action("resumeRun")->isEnabled());
+        f.action("resumeRun")->trigger();
+        const auto before = session->step();
+        QTRY_VERIFY(session->step() > before);
+        f.action("stopRun")->trigger();
+        QTRY_VERIFY(!f.window->controller().busy());
+    }
+
+    void closingWhileTrainingAsksOnceAndSaves()
+    {
+        Fixture f;
+        f.startLong();
+        const auto run = f.window->currentSession()->directory();
+        f.answer = false;
+        f.window->close();
+        QCOMPARE(f.questions.size(), std::size_t(1));
+        QVERIFY(f.window->isVisible());
+        QVERIFY(f.window->controller().busy());
+        f.answer = true;
+        QSignalSpy closed(f.window.get(), &MainWindow::closed);
+        f.window->close();
+        QTRY_COMPARE(closed.count(), 1);
+        QCOMPARE(f.questions.size(), std::size_t(2));
+        QVERIFY(!f.window->controller().busy());
+        QVERIFY(RunDirectory(run).pointer("latest").has_value());
+    }
+
+    void windowMayGoInTheMiddleOfAnything()
+    {
+        for (const bool preparing : { true, false }) {
+            FakeOptions options;
+            options.prepareEvents = 1000;
+            options.prepareTime = std::chrono::milliseconds(preparing ? 2 : 0);
+            Fixture f(options);
+            if (preparing) {
+                f.window->startDemo();
+                QTRY_VERIFY(!f.window->currentSession()->progress().what.empty());
+                QVERIFY(f.find<QLabel>("runBarState")->text().contains(QStringLiteral("tokenizer")));
+            } else {
+                f.startLong();
+            }
+            f.window.reset();
+            QCOMPARE(f.engine.counters->running.load(), 0);
+        }
+    }
+
+    void errorsAppearInTheBanner()
+    {
+        Fixture f;
+        f.engine.options.openError = "<b>stories.txt</b>: no such file";
+        f.window->startDemo();
+        QTRY_VERIFY(f.find("errorBanner")->isVisible());
+        auto* text = f.find<QLabel>("errorText");
+        QCOMPARE(text->textFormat(), Qt::PlainText);
+        QCOMPARE(text->text(), QStringLiteral("<b>stories.txt</b>: no such file; check the data"));
+        f.find<QAbstractButton>("closeError")->click();
+        QVERIFY(!f.find("errorBanner")->isVisible());
+        QCOMPARE(f.window->currentSession()->state(), RunState::Failed);
+        f.window->openRun(f.home.path() / "nowhere");
+        QVERIFY(f.find("errorBanner")->isVisible());
+    }
+
+    void isItBetter()
+    {
+        Fixture f;
+        f.home.train("base", 300);
+        f.window->runs().rescan();
+        QTRY_COMPARE_WITH_TIMEOUT(f.window->runs().rowCount(), 1, 10000);
+        QTRY_VERIFY(f.window->currentSession()); // the newest run is selected by itself
+        f.action("cloneRun")->trigger();
+        auto* steps = f.find<QLineEdit>("field_steps");
+        QCOMPARE(steps->text(), QStringLiteral("300"));
+        steps->selectAll();
+        QTest::keyClicks(steps, QStringLiteral("200"));
+        QTest::keyClick(f.window.get(), Qt::Key_R, Qt::ControlModifier);
+        QTRY_COMPARE(f.window->runs().rowCount(), 2);
+        QTRY_COMPARE_WITH_TIMEOUT(f.window->currentSession()->state(), RunState::Finished, 20000);
+        QCOMPARE(f.window->currentSession()->history().step.size(), std::size_t(200));
+        f.action("toggleShown")->trigger();
+        QCOMPARE(f.window->runs().shown().size(), 1);
+    }
+
+    void deletingAsksAndGoesToTheTrash()
+    {
+        Fixture f;
+        const auto run = f.home.train("old", 20);
+        f.window->openRun(run);
+        f.answer = false;
+        f.action("deleteRun")->trigger();
+        QVERIFY(fs::exists(run));
+        f.answer = true;
+        f.action("deleteRun")->trigger();
+        QCOMPARE(f.questions.size(), std::size_t(2));
+        QVERIFY(f.questions[0].contains(QStringLiteral("old")));
+        QVERIFY(!fs::exists(run));
+        QCOMPARE(f.window->runs().rowCount(), 0);
+        QVERIFY(!f.window->currentSession());
+    }
+
+    void finishedRunCanTrainLonger()
+    {
+        Fixture f;
+        f.window->openRun(f.home.train("short", 50));
+        QTRY_COMPARE(f.window->currentSession()->state(), RunState::Finished);
+        QTRY_VERIFY(f.action("resumeRun")->isEnabled());
+        f.number = 80;
+        f.action("resumeRun")->trigger();
+        QTRY_VERIFY(!f.window->controller().busy());
+        QTRY_COMPARE(f.window->currentSession()->step(), std::int64_t(80));
+    }
+
+    void layoutIsKept()
+    {
+        Fixture f;
+        f.find<QDockWidget>("logDock")->hide();
+        f.window->resize(1300, 820);
+        f.window->close();
+        f.open();
+        QVERIFY(!f.find<QDockWidget>("logDock")->isVisible());
+        f.action("resetLayout")->trigger();
+        QVERIFY(f.find<QDockWidget>("logDock")->isVisible());
+        QSettings().setValue(QStringLiteral("window/state"), QByteArray("garbage"));
+        f.window->close();
+        QSettings().setValue(QStringLiteral("window/state"), QByteArray("garbage"));
+        f.open(); // falls back to the first layout
+        QVERIFY(f.find<QDockWidget>("runsDock")->isVisible());
+    }
+
+    void themesHaveContrast()
+    {
+        const auto luminance = [](const QColor& c) {
+            const auto linear = [](double v) { return v <= 0.03928 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4); };
+            return 0.2126 * linear(c.redF()) + 0.7152 * linear(c.greenF()) + 0.0722 * linear(c.blueF());
+        };
+        const auto contrast = [&](const QColor& a, const QColor& b) {
+            const double x = luminance(a), y = luminance(b);
+            return (std::max(x, y) + 0.05) / (std::min(x, y) + 0.05);
+        };
+        for (const auto& c : { Theme::lightColours(), Theme::darkColours() }) {
+            for (const auto& ground : { c.window, c.surface, c.raised })
+                for (const auto& text : { c.text, c.muted, c.accent, c.good, c.warning, c.error }) QVERIFY(contrast(text, ground) >= 4.5);
+            QVERIFY(contrast(c.onAccent, c.accent) >= 4.5);
+            for (const auto& line : { c.train, c.valid, c.floor, c.reference, c.marker, c.gss, c.attention, c.ffn }) QVERIFY(contrast(line, c.plot) >= 3);
+            for (int n = 0; n < 10; ++n) QVERIFY(contrast(c.run(n), c.plot) >= 3);
+        }
+        Fixture f;
+        QSignalSpy changed(&Theme::instance(), &Theme::changed);
+        f.action("themeDark")->trigger();
+        QVERIFY(Theme::instance().colours().dark);
+        f.action("themeLight")->trigger();
+        QVERIFY(!Theme::instance().colours().dark);
+        QCOMPARE(changed.count(), 2);
+    }
+
+    void paletteFindsCommands()
+    {
+        Fixture f;
+        QTest::keyClick(f.window.get(), Qt::Key_K, Qt::ControlModifier);
+        auto* search = f.find<QLineEdit>("paletteSearch");
+        QTRY_VERIFY(search->isVisible());
+        QTest::keyClicks(search, QStringLiteral("system info"));
+        QCOMPARE(f.find<QListWidget>("paletteList")->count(), 1);
+        QTest::keyClick(search, Qt::Key_Return);
+        QCOMPARE(f.questions.size(), std::size_t(1));
+        QVERIFY(!search->isVisible());
+        f.action("shortcuts")->trigger();
+        QVERIFY(f.questions.back().contains(QStringLiteral("Ctrl+R")));
+    }
+
+    void exceptionsOfTheEngineDoNotEndTheWindow()
+    {
+        FakeOptions options;
+        options.failAt = 30;
+        Fixture f(options);
+        f.window->startDemo();
+        QTRY_VERIFY(f.find("errorBanner")->isVisible());
+        f.engine.options.failAt = 0;
+        f.window->startDemo();
+        QTRY_COMPARE_WITH_TIMEOUT(f.window->currentSession()->state(), RunState::Finished, 60000);
+    }
+
+    void monkey()
+    {
+        FakeOptions options;
+        options.stepsPerSecond = 2000;
+        Fixture f(options);
+        f.home.train("a", 50);
+        f.home.train("b", 50);
+        f.startLong();
+        QRandomGenerator random(42);
+        const QSet<QString> leave { QStringLiteral("quit"), QStringLiteral("openFolder"), QStringLiteral("presentation"), QStringLiteral("exportImage"), QStringLiteral("deleteRun"), QStringLiteral("chooseFolder") };
+        QList<QAction*> actions;
+        for (auto* action : f.window->actions())
+            if (!leave.contains(action->objectName())) actions << action;
+        const QList<int> keys { Qt::Key_Tab, Qt::Key_Space, Qt::Key_Down, Qt::Key_Up, Qt::Key_Escape, Qt::Key_5, Qt::Key_X, Qt::Key_L, Qt::Key_Backspace, Qt::Key_Return };
+        for (int n = 0; n < 300; ++n) {
+            if (random.bounded(2)) {
+                actions[random.bounded(int(actions.size()))]->trigger();
+            } else {
+                QWidget* target = QApplication::focusWidget();
+                QTest::keyClick(target ? target : f.window.get(), Qt::Key(keys[random.bounded(int(keys.size()))]));
+            }
+            if (n % 10 == 0) QCoreApplication::processEvents();
+        }
+        f.window->controller().stop();
+        QTRY_VERIFY_WITH_TIMEOUT(!f.window->controller().busy(), 20000);
+        QCOMPARE(f.engine.counters->mostRunning.load(), 1);
+    }
+};
+
+QTEST_MAIN(MainWindowTest)
+#include "main_window_test.moc"

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "test_home.h"
+#include "ui/runs/run_list_model.h"
+#include "ui/runs/run_panel.h"
+#include "ui/theme.h"
+
+#include <QAbstractItemModelTester>
+#include <QLineEdit>
+#include <QListView>
+#include <QSignalSpy>
+#include <QTest>
+
+#include <fstream>
+
+using namespace pha;
+using namespace pha::ui;
+
+class RunListTest : public QObject {
+    Q_OBJECT
+
+private:
+    /// A run directory without the cost of training one.
+    static fs::path sketch(const fs::path& runs, const std::string& name, const std::string& created, std::int64_t step)
+    {
+        const auto directory = runs / name;
+        fs::create_directories(directory);
+        RunFile file { name, created, presets().front().config, Json::object() };
+        file.config.preset = presets().front().name;
+        std::ofstream(directory / "run.json") << file.toJson().dump();
+        std::ofstream out(directory / "metrics.jsonl");
+        out << eventToJson(StatusEvent { 0, RunState::Running, {} }).dump() << '\n';
+        out << eventToJson(test::fakeStep(step, file.config)).dump() << '\n';
+        out << eventToJson(test::fakeEval(step, file.config)).dump() << '\n';
+        out << eventToJson(StatusEvent { step, RunState::Finished, {} }).dump() << '\n';
+        return directory;
+    }
+    static QModelIndex indexOf(const RunListModel& model, const fs::path& run) { return model.index(model.rowOf(run)); }
+
+private Q_SLOTS:
+    void initTestCase() { Theme::instance().apply(); }
+
+    void fiveHundredRunsAreListedWithoutOpeningThem()
+    {
+        const test::TestHome home;
+        for (int n = 0; n < 500; ++n) sketch(home.runs(), "run-" + std::to_string(n), "2026-01-01T00:00:00Z", n + 1);
+        RunListModel model;
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QSignalSpy done(&model, &RunListModel::scanFinished);
+        QElapsedTimer clock;
+        clock.start();
+        model.setFolder(home.runs());
+        QTRY_COMPARE_WITH_TIMEOUT(done.count(), 1, 20000);
+        qInfo("500 runs listed in %lld ms", clock.elapsed());
+        QCOMPARE(model.rowCount(), 500);
+        const auto& s = model.summary(model.rowOf(home.runs() / "run-41"));
+        QCOMPARE(s.step, std::int64_t(42));
+        QCOMPARE(s.state, RunState::Finished);
+        QVERIFY(s.text().contains(QStringLiteral("ppl")));
+        QVERIFY(!model.session(home.runs() / "run-41"));
+    }
+
+    void newGoneAndChangedRunsAreNoticed()
+    {
+        const test::TestHome home;
+        const auto a = sketch(home.runs(), "a", "2026-01-01T00:00:00Z", 10);
+        RunListModel model;
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        model.setFolder(home.runs());
+        QTRY_COMPARE(model.rowCount(), 1);
+        const auto b = sketch(home.runs(), "b", "2026-01-02T00:00:00Z", 20);
+        fs::create_directories(home.runs() / "not a run");
+        QTRY_COMPARE_WITH_TIMEOUT((model.rescan(), model.rowCount()), 2, 10000);
+        sketch(home.runs(), "a", "2026-01-01T00:00:00Z", 77777);
+        QTRY_COMPARE_WITH_TIMEOUT((model.rescan(), model.summary(model.rowOf(a)).step), std::int64_t(77777), 10000);
+        fs::remove_all(b);
+        QTRY_COMPARE_WITH_TIMEOUT((model.rescan(), model.rowCount()), 1, 10000);
+    }
+
+    void hostileFilesAreRows()
+    {
+        const test::TestHome home;
+        sketch(home.runs(), "good", "", 5);
+        const auto bad = sketch(home.runs(), "bad\n<b>name</b>", "", 5);
+        std::ofstream(bad / "run.json") << "[1,2";
+        const auto torn = sketch(home.runs(), "torn", "", 5);
+        std::ofstream(torn / "metrics.jsonl") << "garbage\n{\"type\":\"step\"}\n{\"type\":5}\n[]\n{\"type\":\"step\",\"st";
+        RunListModel model;
+        model.setFolder(home.runs());
+        QTRY_COMPARE(model.rowCount(), 3);
+        QCOMPARE(model.summary(model.rowOf(bad)).state, RunState::Failed);
+        QVERIFY(!model.summary(model.rowOf(bad)).name.contains(QLatin1Char('\n')));
+        const auto tip = indexOf(model, bad).data(Qt::ToolTipRole).toString();
+        QVERIFY(!tip.contains(QStringLiteral("<b>"))); // shown as it is, not as markup
+    }
+
+    void ticksChooseWhatIsShown()
+    {
+        const test::TestHome home;
+        const auto a = sketch(home.runs(), "a", "1", 10), b = sketch(home.runs(), "b", "2", 20);
+        RunListModel model;
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        model.setFolder(home.runs());
+        QTRY_COMPARE(model.rowCount(), 2);
+        QSignalSpy shown(&model, &RunListModel::shownChanged);
+        QVERIFY(model.setData(indexOf(model, b), Qt::Checked, Qt::CheckStateRole));
+        QVERIFY(model.setData(indexOf(model, a), Qt::Checked, Qt::CheckStateRole));
+        QCOMPARE(shown.count(), 2);
+        QCOMPARE(model.shown(), (QVector<RunSession*> { model.session(b), model.session(a) }));
+        QCOMPARE(indexOf(model, b).data(RunListModel::ColourRole).toInt(), 0);
+        QCOMPARE(indexOf(model, a).data(RunListModel::ColourRole).toInt(), 1);
+        QSignalSpy closing(&model, &RunListModel::sessionClosing);
+        model.forget(b);
+        QCOMPARE(closing.count(), 1);
+        QCOMPARE(model.shown().size(), 1);
+    }
+
+    void renameIsWritten()
+    {
+        const test::TestHome home;
+        const auto a = sketch(home.runs(), "a", "1", 10);
+        RunListModel model;
+        model.setFolder(home.runs());
+        QTRY_COMPARE(model.rowCount(), 1);
+        QVERIFY(!model.setData(indexOf(model, a), QStringLiteral("  \n "), Qt::EditRole));
+        QVERIFY(model.setData(indexOf(model, a), QStringLiteral("Größer & besser"), Qt::EditRole));
+        QCOMPARE(indexOf(model, a).data().toString(), QStringLiteral("Größer & besser"));
+        QTRY_COMPARE(QString::fromStdString(RunDirectory(a).read().name), QStringLiteral("Größer & besser"));
+    }
+
+    void panelSearchesSortsAndSelects()
+    {
+        const test::TestHome home;
+        const auto old = sketch(home.runs(), "old one", "2026-01-01", 10), fresh = sketch(home.runs(), "fresh one", "2026-02-01", 20);
+        RunListModel model;
+        RunPanel panel(&model);
+        panel.resize(300, 500);
+        panel.show();
+        auto* list = panel.findChild<QListView*>(QStringLiteral("runList"));
+        const QAbstractItemModelTester tester(list->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QVERIFY(panel.findChild<QWidget*>(QStringLiteral("runsEmpty"))->isVisible());
+        model.setFolder(home.runs());
+        QTRY_COMPARE(list->model()->rowCount(), 2);
+        QCOMPARE(list->model()->index(0, 0).data().toString(), QStringLiteral("fresh one")); // newest first
+        QSignalSpy current(&panel, &RunPanel::currentChanged);
+        panel.select(old);
+        QCOMPARE(panel.current(), std::optional(old));
+        QVERIFY(current.count() > 0);
+        auto* search = panel.findChild<QLineEdit*>(QStringLiteral("runSearch"));
+        QTest::keyClicks(search, QStringLiteral("one FRESH"));
+        QCOMPARE(list->model()->rowCount(), 1);
+        QTest::keyClicks(search, QStringLiteral(" zzz"));
+        QVERIFY(panel.findChild<QWidget*>(QStringLiteral("runsEmpty"))->isVisible());
+        panel.select(old); // asked for by name: the search gives way
+        QCOMPARE(search->text(), QString());
+        QCOMPARE(panel.current(), std::optional(old));
+    }
+
+    void rowsAreTickedAndRenamedInPlace()
+    {
+        const test::TestHome home;
+        const auto a = sketch(home.runs(), "a", "1", 10);
+        RunListModel model;
+        RunPanel panel(&model);
+        panel.resize(300, 500);
+        panel.show();
+        model.setFolder(home.runs());
+        QTRY_COMPARE(model.rowCount(), 1);
+        auto* list = panel.findChild<QListView*>(QStringLiteral("runList"));
+        QVERIFY(list->grab().width() > 0); // the delegate paints
+        const auto row = list->visualRect(list->model()->index(0, 0));
+        QTest::mouseClick(list->viewport(), Qt::LeftButton, {}, row.topLeft() + QPoint(16, 14));
+        QCOMPARE(model.shown().size(), 1);
+        panel.select(a);
+        QTest::keyClick(list, Qt::Key_Space);
+        QCOMPARE(model.shown().size(), 0);
+        panel.renameCurrent();
+        auto* editor = list->findChild<QLineEdit*>(QStringLiteral("runNameEdit"));
+        QVERIFY(editor);
+        editor->setText(QStringLiteral("better name"));
+        QTest::keyClick(editor, Qt::Key_Return);
+        QTRY_COMPARE(list->model()->index(0, 0).data().toString(), QStringLiteral("better name"));
+    }
+
+    void rowsComeAndGoWhileTheListIsSearchedAndSorted()
+    {
+        const test::TestHome home;
+        RunListModel model;
+        RunPanel panel(&model);
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        auto* list = panel.findChild<QListView*>(QStringLiteral("runList"));
+        const QAbstractItemModelTester proxy(list->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        auto* search = panel.findChild<QLineEdit*>(QStringLiteral("runSearch"));
+        for (int n = 0; n < 60; ++n) {
+            const auto run = home.runs() / ("r" + std::to_string(n));
+            RunFile file { run.filename().string(), std::to_string(n), {}, Json::object() };
+            auto* session = model.plan(run, file);
+            session->receive({ StatusEvent { 0, n % 2 ? RunState::Running : RunState::Finished, {} }, test::fakeStep(n, {}) });
+            search->setText(n % 5 ? QStringLiteral("r") : QStringLiteral("r1"));
+            if (n % 4 == 0) model.setShown(run, true);
+            if (n % 3 == 0) model.forget(run);
+        }
+        QCOMPARE(model.rowCount(), 40);
+        QCoreApplication::processEvents();
+    }
+};
+
+QTEST_MAIN(RunListTest)
+#include "run_list_test.moc"

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/model_worker.h"
+#include "ui/panels/generation_history.h"
+#include "ui/panels/playground_panel.h"
+#include "ui/panels/playground_view.h"
+#include "ui/panels/weights_box.h"
+
+#include <QElapsedTimer>
+#include <QPointer>
+#include <QTimer>
+
+class QListWidgetItem;
+
+namespace pha::ui {
+
+/// What the playground does, apart from where its widgets are. Writing is in playground_writing.cpp.
+class PlaygroundPanel::Private {
+public:
+    Private(PlaygroundPanel* panel, std::function<Engine&()> engine);
+    void connectControls();
+    void connectWorker();
+
+    void follow(RunSession* s);
+    void update();
+    bool canGenerate() const { return session && v.weights->source().available; }
+
+    void begin(const GenerateOptions& options, const QVector<GeneratedToken>& kept, int given, const QString& origin);
+    GenerateOptions options();
+    /// Writes on after the first `keep` tokens, and after `alternative` if there is one.
+    void regrow(int keep, const TokenAlternative* alternative);
+    void receive(const QVector<GeneratedToken>& batch);
+    /// Whatever was being written stays as it is.
+    void finish();
+    void show(const WritingPtr& w);
+    void step(void (GenerationHistory::*way)());
+    void open(QListWidgetItem* item);
+
+    void showPopup(int index);
+    void describe(int index);
+    void showFigures();
+    void showHistory();
+    void showState();
+    void fillPromptMenu();
+    void remember(const QString& prompt);
+
+    PlaygroundPanel* q;
+    QObject guard; ///< what connections to this object live as long as
+    PlaygroundView v;
+    QPointer<RunSession> session;
+    std::size_t mixingSeen = 0;
+    QString proposed; ///< the prompt as the program put it there
+    GenerationHistory history;
+    bool writing = false;
+    int next = 0; ///< index of the next token that the engine reports
+    QElapsedTimer clock; ///< since the first new token
+    QTimer hidePopup;
+    ModelWorker worker; ///< last: stops before the rest goes
+};
+
+} // namespace pha::ui

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/format.h"
+#include "ui/panels/branch_mixer.h"
+#include "ui/panels/playground_private.h"
+#include "ui/panels/sampling_form.h"
+#include "ui/panels/token_popup.h"
+#include "ui/panels/token_view.h"
+#include "ui/panels/weights_box.h"
+
+#include <QLabel>
+#include <QListWidget>
+#include <QPlainTextEdit>
+
+#include <utility>
+
+namespace pha::ui {
+
+void PlaygroundPanel::Private::connectWorker()
+{
+    connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
+    connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& weights) {
+        if (const auto w = history.current()) w->weights = weights;
+        v.showMessage(weights.note, "warning");
+    });
+    connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
+    connect(&worker, &ModelWorker::tokens, &guard, [this](const QVector<GeneratedToken>& batch) { receive(batch); });
+    connect(&worker, &ModelWorker::generated, &guard, [this](const Generation& g) {
+        if (!writing) return;
+        auto& w = *history.current();
+        w.figures = g;
+        w.figures.tokens.clear();
+        w.complete = true;
+        if (!g.note.empty()) v.showMessage(fromUtf8(g.note), "warning");
+        finish();
+    });
+    connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) {
+        finish();
+        v.showMessage(text, "error");
+    });
+    connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
+        const auto shape = mixShape(report.mixing);
+        v.mixer->setShape(shape.layers, shape.branches);
+        v.mixer->setLearned(report.mixing);
+    });
+}
+
+void PlaygroundPanel::Private::begin(const GenerateOptions& options, const QVector<GeneratedToken>& kept, int given, const QString& origin)
+{
+    finish();
+    v.popup->dismiss();
+    const auto w = history.begin();
+    w->prompt = v.prompt->toPlainText();
+    w->given = given;
+    w->sampling = options.sampling;
+    w->mix = options.mix;
+    w->origin = origin;
+    v.text->setTokens(kept);
+    writing = true;
+    next = 0;
+    clock.invalidate();
+    v.showMessage(tr("Getting the weights..."), "small");
+    worker.generate(v.weights->source(), options);
+    showHistory();
+    showState();
+}
+
+GenerateOptions PlaygroundPanel::Private::options()
+{
+    v.sampling->nextSeed();
+    GenerateOptions o;
+    o.sampling = v.sampling->sampling();
+    o.mix = v.mixer->changes();
+    o.promptProbabilities = true; // tints the prompt too, and gives the ids that writing on needs
+    return o;
+}
+
+void PlaygroundPanel::Private::regrow(int keep, const TokenAlternative* alternative)
+{
+    const auto from = history.current();
+    if (!from || !canGenerate()) return;
+    auto kept = v.text->tokens().mid(0, keep);
+    if (alternative) {
+        GeneratedToken token;
+        if (keep < int(v.text->tokens().size())) token = v.text->tokens()[keep];
+        token.id = alternative->id;
+        token.text = alternative->text;
+        token.probability = token.sampledProbability = alternative->probability;
+        kept << token;
+    }
+    if (kept.isEmpty()) return;
+    auto o = options();
+    for (const auto& token : kept) o.promptIds.push_back(token.id);
+    const int given = from->given < 0 ? 0 : std::min(from->given, int(kept.size()));
+    begin(o, kept, given, alternative ? tr("from token %1 of #%2").arg(keep + 1).arg(from->number) : tr("continues #%1").arg(from->number));
+}
+
+void PlaygroundPanel::Private::receive(const QVector<GeneratedToken>& batch)
+{
+    if (!writing) return;
+    auto& w = *history.current();
+    QVector<GeneratedToken> fresh;
+    for (auto token : batch) {
+        const bool kept = token.prompt && next < int(v.text->tokens().size());
+        if (kept) { // shown already; now with what these weights think of it
+            token.text = v.text->tokens()[next].text;
+            token.sampledProbability = v.text->tokens()[next].sampledProbability;
+            token.prompt = w.given < 0 || next < w.given;
+            v.text->replace(next, token);
+        } else {
+            if (!token.prompt && w.given < 0) w.given = next;
+            fresh << token;
+        }
+        if (!token.prompt && !kept && !clock.isValid()) {
+            clock.start();
+            v.showMessage({}, "small");
+        }
+        ++next;
+    }
+    v.text->append(fresh);
+    if (v.popup->isVisible() && !v.popup->pinned()) v.popup->dismiss();
+    showFigures();
+}
+
+void PlaygroundPanel::Private::finish()
+{
+    if (!std::exchange(writing, false)) return;
+    const auto w = history.current();
+    if (w->given < 0) w->given = int(v.text->tokens().size());
+    w->tokens = v.text->tokens();
+    if (w->tokens.isEmpty()) { // it failed before it began
+        history.discard();
+        if (history.current()) v.text->setTokens(history.current()->tokens);
+    }
+    history.prune();
+    showHistory();
+    showFigures();
+    showState();
+}
+
+void PlaygroundPanel::Private::show(const WritingPtr& w)
+{
+    v.popup->dismiss();
+    v.text->setTokens(w->tokens);
+    v.sampling->setSampling(w->sampling);
+    v.mixer->setChanges(w->mix);
+    if (!w->prompt.isEmpty()) v.prompt->setPlainText(w->prompt);
+    v.showMessage({}, "small");
+    showHistory();
+    showFigures();
+    showState();
+}
+
+void PlaygroundPanel::Private::step(void (GenerationHistory::*way)())
+{
+    if (writing) worker.stop();
+    finish();
+    (history.*way)();
+    if (history.current()) show(history.current());
+}
+
+void PlaygroundPanel::Private::open(QListWidgetItem* item)
+{
+    const int number = item->data(Qt::UserRole).toInt();
+    for (const auto& w : history.all()) {
+        if (w->number != number || w == history.current()) continue;
+        if (writing) worker.stop();
+        finish();
+        history.visit(w);
+        show(w);
+        return;
+    }
+}
+
+} // namespace pha::ui

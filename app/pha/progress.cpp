@@ -38,11 +38,13 @@ const char* stateName(RunState state)
     return "unknown";
 }
 
-std::string gauge(double share)
+/// A gauge of what `columns` leave beside `text`; none where there is no room for it.
+std::string withGauge(double share, const std::string& text, int columns)
 {
-    constexpr int width = 20;
+    const int width = std::min(columns - int(text.size()) - 4, 30);
+    if (width < 4) return text;
     const int full = std::clamp(int(share * width), 0, width);
-    return fmt::format("[{:=<{}}{:<{}}]", "", full, "", width - full);
+    return fmt::format("[{:=<{}}{:<{}}] {}", "", full, "", width - full, text);
 }
 
 } // namespace
@@ -111,7 +113,7 @@ void ProgressView::show(const StepEvent& event)
     const bool terminal = errorIsTerminal();
     if (!due(terminal ? 100ms : 10s)) return;
     if (terminal)
-        bar(gauge(double(event.step) / double(std::max(steps_, event.step))) + " " + stepLine(event));
+        bar(withGauge(double(event.step) / double(std::max(steps_, event.step)), stepLine(event), errorWidth()));
     else
         line(stepLine(event));
 }
@@ -183,7 +185,8 @@ void ProgressView::show(const ProgressEvent& event)
     if (event.total <= 0)
         bar(event.what);
     else
-        bar(fmt::format("{} {} {:.0f} %", gauge(event.done / event.total), event.what, 100 * event.done / event.total));
+        bar(withGauge(event.done / event.total, fmt::format("{} {:.0f} %", event.what, 100 * event.done / event.total),
+            errorWidth()));
 }
 
 std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references, const EvalEvent& eval)

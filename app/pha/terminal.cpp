@@ -92,6 +92,18 @@ std::string oneLine(std::string_view text)
     return out;
 }
 
+std::string quoted(const std::string& text)
+{
+    std::string out = "'";
+    for (const char c : text) {
+        if (c == '\'')
+            out += "'\\''";
+        else
+            out += c;
+    }
+    return out + "'";
+}
+
 std::string withThousands(std::int64_t value)
 {
     auto digits = fmt::format("{}", value);

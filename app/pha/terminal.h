@@ -28,6 +28,9 @@ std::string harmless(std::string_view text);
 /// The same on one line: newlines and tabs become spaces.
 std::string oneLine(std::string_view text);
 
+/// As one word of a shell command, whatever is in it.
+std::string quoted(const std::string& text);
+
 std::string withThousands(std::int64_t value); ///< "1,234,567"
 std::string inMillions(std::int64_t value); ///< "12.3 M"
 std::string inBytes(double bytes); ///< "1.5 GiB"

@@ -197,7 +197,7 @@ int dryRun(const TrainingRequest& request, bool json)
 
 void printSummary(const ProgressView& view, const fs::path& directory)
 {
-    const auto folder = directory.string();
+    const auto folder = quoted(directory.string());
     if (view.lastEval) {
         const auto& eval = *view.lastEval;
         printLine(
@@ -214,9 +214,9 @@ void printSummary(const ProgressView& view, const fs::path& directory)
         if (!table.empty()) print("\nMixing weights\n" + table);
     }
     if (view.lastSample) printLine("\nSample\n" + harmless(view.lastSample->prompt + view.lastSample->text));
-    printLine("\nRun directory " + folder);
-    printLine("Look at it    pha-studio '" + folder + "'");
-    printLine("Let it write  pha generate '" + folder + "' --prompt 'Once'");
+    printLine("\nRun directory " + directory.string());
+    printLine("Look at it    pha-studio " + folder);
+    printLine("Let it write  pha generate " + folder + " --prompt 'Once'");
 }
 
 int finish(RunState state, const ProgressView& view, const TrainingJob& job)
@@ -228,7 +228,7 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
             "lower learning_rate and start again, or resume from a checkpoint in " + folder);
     if (state != RunState::Stopped) return 0;
     note("pha: stopped at step " + std::to_string(view.lastStep ? view.lastStep->step : 0)
-        + "; continue with: pha train --resume '" + folder + "'");
+        + "; continue with: pha train --resume " + quoted(folder));
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }
 

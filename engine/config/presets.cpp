@@ -14,11 +14,11 @@ namespace {
 TrainingConfig tinyRecipe()
 {
     TrainingConfig t;
-    t.steps = 600;
-    t.batchSize = 16;
+    t.steps = 1000;
+    t.batchSize = 4;
     t.context = 256;
-    t.learningRate = 3e-3;
-    t.warmupSteps = 40;
+    t.learningRate = 8e-3;
+    t.warmupSteps = 50;
     return t;
 }
 

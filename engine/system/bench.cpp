@@ -72,6 +72,7 @@ BenchRow measure(const BenchRequest& request, const Preset& preset, std::int64_t
     config.training.context = context;
     const auto batch = request.mode == "decode" ? 1 : std::max<std::int64_t>(1, request.batchTokens / context);
     const auto matrix = request.mode == "decode" && request.precision == "auto" ? torch::kFloat : choosePrecision(request.precision, device, config.model, batch * context);
+    useBlasThreads(matrix);
     const auto costs = modelCosts(config.model, context);
 
     BenchRow row;
@@ -100,8 +101,12 @@ BenchRow measure(const BenchRequest& request, const Preset& preset, std::int64_t
     row.tokensPerSecond = rates[rates.size() / 2];
     row.spread = (rates.back() - rates.front()) / row.tokensPerSecond;
     row.flopsPerSecond = row.tokensPerSecond * costs.forwardFlopsPerToken * (request.mode == "train" ? 3 : 1);
-    if (gemm == 0) // the machine's own best: a large square product in the faster precision
-        gemm = std::max(measureGemm(device, torch::kFloat, 2048, 2048, 2048), measureGemm(device, torch::kBFloat16, 2048, 2048, 2048));
+    if (gemm == 0) { // the machine's own best: a large square product in the faster precision
+        for (const auto dtype : { torch::kFloat, torch::kBFloat16 }) {
+            useBlasThreads(dtype);
+            gemm = std::max(gemm, measureGemm(device, dtype, 2048, 2048, 2048));
+        }
+    }
     row.gemmShare = row.flopsPerSecond / gemm;
     return row;
 }

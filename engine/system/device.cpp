@@ -86,6 +86,17 @@ int useThreads(int wanted)
     return threads;
 }
 
+void useBlasThreads(torch::Dtype matrix)
+{
+    // Looked up by name: the program must also start on machines whose BLAS is another one.
+    for (const char* name : { "libblas.so.3", "libopenblas.so.0" })
+        if (void* library = dlopen(name, RTLD_NOW | RTLD_NOLOAD)) {
+            if (auto* set = reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads")))
+                set(matrix == torch::kBFloat16 ? 1 : at::get_num_threads());
+            dlclose(library);
+        }
+}
+
 std::string precisionName(torch::Dtype dtype) { return dtype == torch::kBFloat16 ? "bf16" : "fp32"; }
 
 double measureGemm(const torch::Device& device, torch::Dtype dtype, std::int64_t rows, std::int64_t inner, std::int64_t columns)

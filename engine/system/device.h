@@ -14,6 +14,9 @@ torch::Device chooseDevice(const std::string& name);
 /// Threads that a job uses: `wanted`, or for 0 the processors that this process may use, at most the physical cores known
 /// to help small models. Sets it for the calling thread: LibTorch keeps the count per thread.
 int useThreads(int wanted);
+/// OpenBLAS built on plain threads spins beside LibTorch's own OpenMP threads. Where bf16 products go to oneDNN it is left one
+/// thread (a quarter more tokens a second on two cores); with fp32 it needs them all. Other libraries follow OpenMP.
+void useBlasThreads(torch::Dtype matrix);
 /// The precision of matrix products. "auto" measures fp32 against bf16 products of the model's shape on this machine.
 torch::Dtype choosePrecision(const std::string& name, const torch::Device& device, const ModelConfig& model, std::int64_t rows);
 std::string precisionName(torch::Dtype dtype); ///< "fp32", "bf16"

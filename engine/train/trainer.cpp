@@ -25,6 +25,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
         sink_ = &sink; // from here on snapshots are served
     }
     useThreads(int(config_.threads));
+    useBlasThreads(matrix_);
     startedAt_ = step_;
     sink.publish(corpus_->references()); // in the file since the run was created
     emit(StatusEvent { step_, RunState::Running, {} });

@@ -378,8 +378,8 @@ private:
 
 class FakeEngine : public Engine {
 public:
-    explicit FakeEngine(FakeOptions options = {})
-        : options(std::move(options))
+    explicit FakeEngine(FakeOptions chosen = {})
+        : options(std::move(chosen))
     {
     }
     FakeOptions options; ///< change it between runs only

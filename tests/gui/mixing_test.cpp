@@ -41,7 +41,8 @@ LayerMix layerMix(int layer, const std::vector<std::string>& branches, double dr
     }
     for (auto& b : mix.branches) {
         b.normalised = b.mean / sum;
-        if (branches.size() > 1) mix.entropy -= b.normalised * std::log(b.normalised) / std::log(double(branches.size()));
+        if (branches.size() > 1)
+            mix.entropy -= b.normalised * std::log(b.normalised) / std::log(double(branches.size()));
     }
     return mix;
 }
@@ -93,7 +94,8 @@ void MixingTest::barsOfAnyShape_data()
     QTest::addColumn<int>("branches");
     QTest::addColumn<int>("layers");
     for (const int branches : { 1, 2, 3 })
-        for (const int layers : { 1, 12, 64 }) QTest::addRow("%d branches, %d layers", branches, layers) << branches << layers;
+        for (const int layers : { 1, 12, 64 })
+            QTest::addRow("%d branches, %d layers", branches, layers) << branches << layers;
 }
 
 void MixingTest::barsOfAnyShape()
@@ -119,7 +121,8 @@ void MixingTest::barsOfAnyShape()
         for (int i = 0; i < parts.size(); ++i) {
             sum += parts[i].rect.width();
             if (i > 0) QVERIFY(std::abs(parts[i].rect.left() - parts[i - 1].rect.right()) < 1e-6);
-            if (!parts[i].text.isEmpty()) QVERIFY(bars.fontMetrics().horizontalAdvance(parts[i].text) <= parts[i].rect.width());
+            if (!parts[i].text.isEmpty())
+                QVERIFY(bars.fontMetrics().horizontalAdvance(parts[i].text) <= parts[i].rect.width());
             if (row > 0) {
                 const auto& b = layersOf(layers, names)[std::size_t(row - 1)].branches[std::size_t(i)];
                 QVERIFY(std::abs(parts[i].rect.width() / whole - b.normalised) < 1e-6);
@@ -177,7 +180,8 @@ void MixingTest::oddValuesDoNoHarm()
             bars.setHeatMap(heat);
             QVERIFY(!bars.grab().isNull());
             for (int row = 0; row < bars.rows(); ++row)
-                for (const auto& part : bars.segments(row)) QVERIFY(part.rect.width() >= 0 && std::isfinite(part.rect.left()));
+                for (const auto& part : bars.segments(row))
+                    QVERIFY(part.rect.width() >= 0 && std::isfinite(part.rect.left()));
         }
 }
 
@@ -214,7 +218,8 @@ void MixingTest::descriptionsAreExact()
     MixingBars bars;
     bars.setLayers(layersOf(2, { "gss", "attention" }));
     const auto text = bars.describe(1);
-    for (const auto* part : { "Layer 0", "gss: share 44.44 %, weight 0.4 ± 0.02 (0.35 to 0.45)", "contribution 0.6", "output rms 0.9", "Entropy 0.991" })
+    for (const auto* part : { "Layer 0", "gss: share 44.44 %, weight 0.4 ± 0.02 (0.35 to 0.45)", "contribution 0.6",
+             "output rms 0.9", "Entropy 0.991" })
         QVERIFY2(text.contains(QString::fromUtf8(part)), qPrintable(text));
     QVERIFY(bars.describe(0).startsWith(QStringLiteral("Mean over 2 layer")));
     QVERIFY(bars.describe(99).isEmpty() && bars.describe(-1).isEmpty());
@@ -318,7 +323,8 @@ void MixingTest::otherQuantities()
     box->setCurrentIndex(2);
     const auto sheet = panel.trajectories()->sheets().at(0);
     QCOMPARE(sheet.rows(), 3);
-    const double expected = (h.mixing[2].layers[0].branches[0].contribution + h.mixing[2].layers[1].branches[0].contribution) / 2;
+    const double expected =
+        (h.mixing[2].layers[0].branches[0].contribution + h.mixing[2].layers[1].branches[0].contribution) / 2;
     QVERIFY(std::abs(sheet.cell(2, 1).toDouble() - expected) < 1e-12);
     QTest::mouseClick(panel.findChild<QToolButton*>(QStringLiteral("mixingAsHeatMap")), Qt::LeftButton);
     const auto cells = panel.bars()->segments(1);

@@ -42,7 +42,7 @@ private Q_SLOTS:
     void fiveHundredRunsAreListedWithoutOpeningThem()
     {
         const test::TestHome home;
-        for (int n = 0; n < 500; ++n) sketch(home.runs(), "run-" + std::to_string(n), "2026-01-01T00:00:00Z", n + 1);
+        for (int n = 0; n < 500; ++n) sketch(home.runs(), std::to_string(n), "2026-01-01T00:00:00Z", n + 1);
         RunListModel model;
         const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
         QSignalSpy done(&model, &RunListModel::scanFinished);
@@ -52,11 +52,11 @@ private Q_SLOTS:
         QTRY_COMPARE_WITH_TIMEOUT(done.count(), 1, 20000);
         qInfo("500 runs listed in %lld ms", clock.elapsed());
         QCOMPARE(model.rowCount(), 500);
-        const auto& s = model.summary(model.rowOf(home.runs() / "run-41"));
+        const auto& s = model.summary(model.rowOf(home.runs() / "41"));
         QCOMPARE(s.step, std::int64_t(42));
         QCOMPARE(s.state, RunState::Finished);
         QVERIFY(s.text().contains(QStringLiteral("ppl")));
-        QVERIFY(!model.session(home.runs() / "run-41"));
+        QVERIFY(!model.session(home.runs() / "41"));
     }
 
     void newGoneAndChangedRunsAreNoticed()
@@ -191,11 +191,11 @@ private Q_SLOTS:
         const QAbstractItemModelTester proxy(list->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
         auto* search = panel.findChild<QLineEdit*>(QStringLiteral("runSearch"));
         for (int n = 0; n < 60; ++n) {
-            const auto run = home.runs() / ("r" + std::to_string(n));
+            const auto run = home.runs() / (std::to_string(n) + "r");
             RunFile file { run.filename().string(), std::to_string(n), {}, Json::object() };
             auto* session = model.plan(run, file);
             session->receive({ StatusEvent { 0, n % 2 ? RunState::Running : RunState::Finished, {} }, test::fakeStep(n, {}) });
-            search->setText(n % 5 ? QStringLiteral("r") : QStringLiteral("r1"));
+            search->setText(n % 5 ? QStringLiteral("r") : QStringLiteral("1"));
             if (n % 4 == 0) model.setShown(run, true);
             if (n % 3 == 0) model.forget(run);
         }

@@ -247,7 +247,7 @@ private Q_SLOTS:
         RunController controller(opener(engine));
         std::vector<std::unique_ptr<RunSession>> sessions;
         for (int n = 0; n < 200; ++n) {
-            sessions.push_back(start(controller, home.request("r" + std::to_string(n), 1000000)));
+            sessions.push_back(start(controller, home.request(std::to_string(n), 1000000)));
             if (n % 3 == 0) QTRY_VERIFY(sessions.back()->step() > 0); // otherwise while it prepares
             controller.pause();
             controller.stop();

@@ -47,12 +47,18 @@ QString valueText(ValueKind kind, double value)
 {
     if (!std::isfinite(value)) return translated("not finite");
     switch (kind) {
-    case ValueKind::Loss: return formatFixed(value, 4);
-    case ValueKind::Perplexity: return formatFixed(value, value < 10 ? 3 : value < 100 ? 2 : 1);
-    case ValueKind::Rate: return formatCompact(value);
-    case ValueKind::Bytes: return formatBytes(value);
-    case ValueKind::Share: return QString::number(value * 100, 'f', 1) + QStringLiteral(" %");
-    case ValueKind::Scientific: return formatNumber(value, 4);
+    case ValueKind::Loss:
+        return formatFixed(value, 4);
+    case ValueKind::Perplexity:
+        return formatFixed(value, value < 10 ? 3 : value < 100 ? 2 : 1);
+    case ValueKind::Rate:
+        return formatCompact(value);
+    case ValueKind::Bytes:
+        return formatBytes(value);
+    case ValueKind::Share:
+        return QString::number(value * 100, 'f', 1) + QStringLiteral(" %");
+    case ValueKind::Scientific:
+        return formatNumber(value, 4);
     }
     return {};
 }
@@ -60,16 +66,19 @@ QString valueText(ValueKind kind, double value)
 QString tickText(ValueKind kind, double value, double step)
 {
     switch (kind) {
-    case ValueKind::Loss: return QString::number(value, 'f', decimalsOf(step));
+    case ValueKind::Loss:
+        return QString::number(value, 'f', decimalsOf(step));
     case ValueKind::Perplexity:
-    case ValueKind::Rate: return compactTick(value, step);
+    case ValueKind::Rate:
+        return compactTick(value, step);
     case ValueKind::Bytes: {
         auto text = formatBytes(value);
         if (step < std::pow(1000., std::floor(std::log10(std::max(1., value)) / 3)) && value >= 1e9)
             text = QString::number(value / 1e9, 'f', decimalsOf(step / 1e9)) + QStringLiteral(" GB");
         return value == 0 ? QStringLiteral("0") : text;
     }
-    case ValueKind::Share: return QString::number(value * 100, 'f', decimalsOf(step * 100)) + QStringLiteral(" %");
+    case ValueKind::Share:
+        return QString::number(value * 100, 'f', decimalsOf(step * 100)) + QStringLiteral(" %");
     case ValueKind::Scientific:
         if (value == 0) return QStringLiteral("0");
         if (std::abs(value) < 1e-2 || std::abs(value) >= 1e4) {
@@ -84,9 +93,12 @@ QString tickText(ValueKind kind, double value, double step)
 QString axisText(XAxis axis, double value)
 {
     switch (axis) {
-    case XAxis::Step: return translated("step %1").arg(formatCount(std::llround(value)));
-    case XAxis::Tokens: return translated("%1 tokens").arg(formatCompact(value));
-    case XAxis::Seconds: return formatDuration(value);
+    case XAxis::Step:
+        return translated("step %1").arg(formatCount(std::llround(value)));
+    case XAxis::Tokens:
+        return translated("%1 tokens").arg(formatCompact(value));
+    case XAxis::Seconds:
+        return formatDuration(value);
     }
     return {};
 }
@@ -97,8 +109,10 @@ QString axisTick(XAxis axis, double value, double step)
     case XAxis::Step:
         if (value < 1e5) return formatCount(std::llround(value));
         return compactTick(value, step);
-    case XAxis::Tokens: return compactTick(value, step);
-    case XAxis::Seconds: return step < 1 ? QString::number(value, 'f', decimalsOf(step)) + QStringLiteral(" s") : clockTick(value);
+    case XAxis::Tokens:
+        return compactTick(value, step);
+    case XAxis::Seconds:
+        return step < 1 ? QString::number(value, 'f', decimalsOf(step)) + QStringLiteral(" s") : clockTick(value);
     }
     return {};
 }
@@ -106,9 +120,12 @@ QString axisTick(XAxis axis, double value, double step)
 QString axisName(XAxis axis)
 {
     switch (axis) {
-    case XAxis::Step: return translated("step");
-    case XAxis::Tokens: return translated("tokens");
-    case XAxis::Seconds: return translated("active time");
+    case XAxis::Step:
+        return translated("step");
+    case XAxis::Tokens:
+        return translated("tokens");
+    case XAxis::Seconds:
+        return translated("active time");
     }
     return {};
 }

@@ -207,7 +207,8 @@ QByteArray ChartFrame::render(const QString& ending) const
 bool ChartFrame::exportTo(const QString& file, QString& problem)
 {
     const auto ending = QFileInfo(file).suffix().toLower();
-    static const QStringList endings { QStringLiteral("png"), QStringLiteral("svg"), QStringLiteral("pdf"), QStringLiteral("csv") };
+    static const QStringList endings { QStringLiteral("png"), QStringLiteral("svg"), QStringLiteral("pdf"),
+        QStringLiteral("csv") };
     if (!endings.contains(ending)) {
         problem = tr("%1: the name must end in .png, .svg, .pdf or .csv").arg(file);
         return false;
@@ -215,7 +216,8 @@ bool ChartFrame::exportTo(const QString& file, QString& problem)
     const auto bytes = render(ending);
     QSaveFile out(file);
     if (bytes.isEmpty() || !out.open(QIODevice::WriteOnly) || out.write(bytes) != bytes.size() || !out.commit()) {
-        problem = tr("%1 cannot be written: %2").arg(file, bytes.isEmpty() ? tr("the chart could not be drawn") : out.errorString());
+        problem = tr("%1 cannot be written: %2")
+                      .arg(file, bytes.isEmpty() ? tr("the chart could not be drawn") : out.errorString());
         return false;
     }
     return true;

@@ -62,8 +62,8 @@ protected:
     void focusOutEvent(QFocusEvent* event) override;
 };
 
-/// What every chart has: a card with a header, the plot in the colours of the theme, a word for when it is empty, export as
-/// picture and figures, a table of its data, and a focus ring. Subclasses fill the plot. GUI thread only.
+/// What every chart has: a card with a header, the plot in the colours of the theme, a word for when it is empty,
+/// export as picture and figures, a table of its data, and a focus ring. Subclasses fill the plot. GUI thread only.
 class ChartFrame : public Card {
     Q_OBJECT
 
@@ -91,7 +91,8 @@ public:
     void addHeaderWidget(QWidget* widget); ///< at the right end of the header
     /// Draws now, if visible; else when shown.
     virtual void redraw();
-    /// Draws soon: in a slice of the queue if there is one, else in the next turn of the event loop. Many calls draw once.
+    /// Draws soon: in a slice of the queue if there is one, else in the next turn of the event loop. Many calls draw
+    /// once.
     void requestRedraw();
     void setRedrawQueue(RedrawQueue* queue);
 

@@ -23,12 +23,22 @@ void drawLegendMark(QPainter& painter, const QRectF& box, LegendEntry::Mark mark
     painter.setPen(Qt::NoPen);
     painter.setBrush(colour);
     switch (mark) {
-    case Mark::Dots: painter.drawEllipse(c, 3, 3); break;
-    case Mark::Triangle: painter.drawPolygon(QPolygonF({ c + QPointF(-4, 3.5), c + QPointF(4, 3.5), c + QPointF(0, -4) })); break;
-    case Mark::Diamond: painter.drawPolygon(QPolygonF({ c + QPointF(-4, 0), c + QPointF(0, -4), c + QPointF(4, 0), c + QPointF(0, 4) })); break;
-    case Mark::Box: painter.drawRoundedRect(QRectF(c.x() - 5, c.y() - 5, 10, 10), 2, 2); break;
+    case Mark::Dots:
+        painter.drawEllipse(c, 3, 3);
+        break;
+    case Mark::Triangle:
+        painter.drawPolygon(QPolygonF({ c + QPointF(-4, 3.5), c + QPointF(4, 3.5), c + QPointF(0, -4) }));
+        break;
+    case Mark::Diamond:
+        painter.drawPolygon(
+            QPolygonF({ c + QPointF(-4, 0), c + QPointF(0, -4), c + QPointF(4, 0), c + QPointF(0, 4) }));
+        break;
+    case Mark::Box:
+        painter.drawRoundedRect(QRectF(c.x() - 5, c.y() - 5, 10, 10), 2, 2);
+        break;
     case Mark::Line:
-    case Mark::ThickLine: break;
+    case Mark::ThickLine:
+        break;
     }
     painter.restore();
 }

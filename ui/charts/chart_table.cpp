@@ -45,7 +45,10 @@ void ChartTableModel::refresh()
 
 int ChartTableModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : rows_; }
 
-int ChartTableModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : int(sheet_.columns.size()); }
+int ChartTableModel::columnCount(const QModelIndex& parent) const
+{
+    return parent.isValid() ? 0 : int(sheet_.columns.size());
+}
 
 QVariant ChartTableModel::data(const QModelIndex& index, int role) const
 {
@@ -56,7 +59,8 @@ QVariant ChartTableModel::data(const QModelIndex& index, int role) const
     if (cell.typeId() != QMetaType::Double) return cell;
     const double value = cell.toDouble();
     if (!std::isfinite(value)) return tr("not finite");
-    return value == std::floor(value) && std::abs(value) < 1e15 ? formatCount(std::llround(value)) : QString::number(value, 'g', 8);
+    return value == std::floor(value) && std::abs(value) < 1e15 ? formatCount(std::llround(value))
+                                                                : QString::number(value, 'g', 8);
 }
 
 QVariant ChartTableModel::headerData(int section, Qt::Orientation orientation, int role) const
@@ -103,7 +107,9 @@ ChartTableDialog::ChartTableDialog(const QString& title, QVector<ChartSheet> she
     layout->addWidget(buttons);
     resize(480, 560);
 
-    const auto choose = [this](int index) { model_->setSheet(index >= 0 && index < sheets_.size() ? sheets_[index] : ChartSheet {}); };
+    const auto choose = [this](int index) {
+        model_->setSheet(index >= 0 && index < sheets_.size() ? sheets_[index] : ChartSheet {});
+    };
     connect(sheet_, &QComboBox::currentIndexChanged, this, choose);
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     connect(save, &QPushButton::clicked, this, &ChartTableDialog::exportRequested);
@@ -117,7 +123,8 @@ ChartTableDialog::ChartTableDialog(const QString& title, QVector<ChartSheet> she
 QByteArray chartCsv(const QVector<ChartSheet>& sheets)
 {
     const auto quoted = [](QString text) {
-        if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n'))) return text.toUtf8();
+        if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n')))
+            return text.toUtf8();
         return '"' + text.replace(QLatin1Char('"'), QLatin1String("\"\"")).toUtf8() + '"';
     };
     QByteArray csv;

@@ -24,7 +24,9 @@ constexpr int pad = 8;
 
 double mixValue(const BranchMix& branch, MixQuantity quantity)
 {
-    return quantity == MixQuantity::Share ? branch.normalised : quantity == MixQuantity::Weight ? branch.mean : branch.contribution;
+    return quantity == MixQuantity::Share ? branch.normalised
+        : quantity == MixQuantity::Weight ? branch.mean
+                                          : branch.contribution;
 }
 
 QString mixText(double value, MixQuantity quantity, int decimals)
@@ -37,29 +39,36 @@ QString mixText(double value, MixQuantity quantity, int decimals)
 MixSummary summarise(const std::vector<LayerMix>& layers, MixQuantity quantity)
 {
     MixSummary s;
-    QVector<int> counts;
+    std::vector<const std::string*> names; // compared as they are: a long run has hundreds of thousands of them
+    std::vector<int> counts;
+    const auto place = [&names](const BranchMix& b) {
+        std::size_t i = 0;
+        while (i < names.size() && *names[i] != b.branch) ++i;
+        return i;
+    };
     // Layers may differ in their branches: each branch is averaged over the layers that have it.
     for (const auto& layer : layers) {
         for (const auto& b : layer.branches) {
-            const auto name = fromUtf8(b.branch);
-            auto i = s.branches.indexOf(name);
-            if (i < 0) {
-                i = s.branches.size();
-                s.branches << name;
+            const auto i = place(b);
+            if (i == names.size()) {
+                names.push_back(&b.branch);
+                counts.push_back(0);
                 s.mean << 0;
                 s.deviation << 0;
-                counts << 0;
             }
-            s.mean[i] += mixValue(b, quantity);
+            s.mean[qsizetype(i)] += mixValue(b, quantity);
             ++counts[i];
         }
         s.entropy += layer.entropy / double(layers.size());
     }
-    for (int i = 0; i < s.mean.size(); ++i) s.mean[i] /= counts[i];
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        s.branches << fromUtf8(*names[i]);
+        s.mean[qsizetype(i)] /= counts[i];
+    }
     for (const auto& layer : layers)
         for (const auto& b : layer.branches) {
-            const auto i = s.branches.indexOf(fromUtf8(b.branch));
-            s.deviation[i] += std::pow(mixValue(b, quantity) - s.mean[i], 2) / counts[i];
+            const auto i = place(b);
+            s.deviation[qsizetype(i)] += std::pow(mixValue(b, quantity) - s.mean[qsizetype(i)], 2) / counts[i];
         }
     for (auto& d : s.deviation) d = std::sqrt(d);
     return s;
@@ -151,15 +160,20 @@ int MixingBars::branchCount(int row) const
 
 QString MixingBars::branchName(int row, int branch) const
 {
-    return row == 0 ? summary_.branches[branch] : fromUtf8(layers_[std::size_t(row - 1)].branches[std::size_t(branch)].branch);
+    return row == 0 ? summary_.branches[branch]
+                    : fromUtf8(layers_[std::size_t(row - 1)].branches[std::size_t(branch)].branch);
 }
 
 double MixingBars::valueOf(int row, int branch) const
 {
-    return row == 0 ? summary_.mean[branch] : mixValue(layers_[std::size_t(row - 1)].branches[std::size_t(branch)], quantity_);
+    return row == 0 ? summary_.mean[branch]
+                    : mixValue(layers_[std::size_t(row - 1)].branches[std::size_t(branch)], quantity_);
 }
 
-double MixingBars::entropyOf(int row) const { return row == 0 ? summary_.entropy : layers_[std::size_t(row - 1)].entropy; }
+double MixingBars::entropyOf(int row) const
+{
+    return row == 0 ? summary_.entropy : layers_[std::size_t(row - 1)].entropy;
+}
 
 QVector<MixingBars::Segment> MixingBars::segments(int row) const
 {
@@ -172,7 +186,8 @@ QVector<MixingBars::Segment> MixingBars::segments(int row) const
         Segment s { QRectF(x, bar.top(), segmentWidth(row, i), bar.height()), {}, i };
         QStringList texts { mixText(value, quantity_, decimals_) };
         if (row == 0 && quantity_ == MixQuantity::Share)
-            texts.prepend(QStringLiteral("%1 ± %2").arg(value * 100, 0, 'f', 1).arg(summary_.deviation[i] * 100, 0, 'f', 1));
+            texts.prepend(
+                QStringLiteral("%1 ± %2").arg(value * 100, 0, 'f', 1).arg(summary_.deviation[i] * 100, 0, 'f', 1));
         else if (row == 0)
             texts.prepend(QStringLiteral("%1 ± %2").arg(value, 0, 'f', 2).arg(summary_.deviation[i], 0, 'f', 2));
         for (const auto& text : texts)
@@ -208,14 +223,21 @@ QString MixingBars::describe(int row) const
     if (row == 0) {
         lines << tr("Mean over %n layer(s)", nullptr, int(layers_.size()));
         for (int i = 0; i < summary_.branches.size(); ++i)
-            lines << tr("%1: %2, deviation %3").arg(summary_.branches[i], mixText(summary_.mean[i], quantity_, 2), mixText(summary_.deviation[i], quantity_, 2));
+            lines << tr("%1: %2, deviation %3")
+                         .arg(summary_.branches[i], mixText(summary_.mean[i], quantity_, 2),
+                             mixText(summary_.deviation[i], quantity_, 2));
     } else {
         lines << tr("Layer %1").arg(row - 1);
         for (const auto& b : layers_[std::size_t(row - 1)].branches) {
-            auto line = tr("%1: share %2, weight %3").arg(fromUtf8(b.branch), mixText(b.normalised, MixQuantity::Share, 2), formatNumber(b.mean));
+            auto line =
+                tr("%1: share %2, weight %3")
+                    .arg(fromUtf8(b.branch), mixText(b.normalised, MixQuantity::Share, 2), formatNumber(b.mean));
             if (b.deviation > 0 || b.maximum > b.minimum)
-                line += tr(" ± %1 (%2 to %3)").arg(formatNumber(b.deviation, 3), formatNumber(b.minimum, 3), formatNumber(b.maximum, 3));
-            lines << line + tr(", contribution %1, output rms %2").arg(formatNumber(b.contribution, 3), formatNumber(b.outputRms, 3));
+                line += tr(" ± %1 (%2 to %3)")
+                            .arg(formatNumber(b.deviation, 3), formatNumber(b.minimum, 3), formatNumber(b.maximum, 3));
+            lines << line
+                    + tr(", contribution %1, output rms %2")
+                          .arg(formatNumber(b.contribution, 3), formatNumber(b.outputRms, 3));
         }
     }
     lines << tr("Entropy %1 (1: even, 0: one branch)").arg(formatFixed(entropyOf(row), 3));
@@ -246,13 +268,20 @@ void MixingBars::keyPressEvent(QKeyEvent* event)
 {
     const int last = int(layers_.size()) - 1, page = std::max(1, viewport()->height() / rowHeight() - 1);
     switch (event->key()) {
-    case Qt::Key_Up: return choose(selected_ - 1);
-    case Qt::Key_Down: return choose(selected_ + 1);
-    case Qt::Key_PageUp: return choose(selected_ - page);
-    case Qt::Key_PageDown: return choose(selected_ + page);
-    case Qt::Key_Home: return choose(-1);
-    case Qt::Key_End: return choose(last);
-    default: QAbstractScrollArea::keyPressEvent(event);
+    case Qt::Key_Up:
+        return choose(selected_ - 1);
+    case Qt::Key_Down:
+        return choose(selected_ + 1);
+    case Qt::Key_PageUp:
+        return choose(selected_ - page);
+    case Qt::Key_PageDown:
+        return choose(selected_ + page);
+    case Qt::Key_Home:
+        return choose(-1);
+    case Qt::Key_End:
+        return choose(last);
+    default:
+        QAbstractScrollArea::keyPressEvent(event);
     }
 }
 
@@ -261,8 +290,10 @@ bool MixingBars::viewportEvent(QEvent* event)
     if (event->type() != QEvent::ToolTip) return QAbstractScrollArea::viewportEvent(event);
     const auto* help = static_cast<QHelpEvent*>(event);
     const int row = rowAt(help->pos());
-    if (row < 0) QToolTip::hideText();
-    else QToolTip::showText(help->globalPos(), plainToolTip(describe(row)), viewport(), rowRect(row));
+    if (row < 0)
+        QToolTip::hideText();
+    else
+        QToolTip::showText(help->globalPos(), plainToolTip(describe(row)), viewport(), rowRect(row));
     return true;
 }
 
@@ -290,8 +321,8 @@ QSize MixingBars::minimumSizeHint() const { return QSize(180, (fontMetrics().hei
 ChartSheet MixingBars::sheet() const
 {
     return { tr("Mixing weights"),
-        { tr("layer"), tr("branch"), tr("share"), tr("weight"), tr("deviation"), tr("smallest"), tr("largest"), tr("contribution"),
-            tr("output rms"), tr("entropy") },
+        { tr("layer"), tr("branch"), tr("share"), tr("weight"), tr("deviation"), tr("smallest"), tr("largest"),
+            tr("contribution"), tr("output rms"), tr("entropy") },
         [this] {
             int n = 0;
             for (const auto& layer : layers_) n += int(layer.branches.size());
@@ -306,8 +337,8 @@ ChartSheet MixingBars::sheet() const
                 }
                 const auto& b = branches[std::size_t(row)];
                 if (column == 1) return fromUtf8(b.branch);
-                const double values[] = { double(l), 0, b.normalised, b.mean, b.deviation, b.minimum, b.maximum, b.contribution,
-                    b.outputRms, layers_[l].entropy };
+                const double values[] = { double(l), 0, b.normalised, b.mean, b.deviation, b.minimum, b.maximum,
+                    b.contribution, b.outputRms, layers_[l].entropy };
                 return values[column];
             }
             return {};

@@ -20,10 +20,7 @@ double luminance(const QColor& colour)
 }
 
 /// Black or white, whichever reads better.
-QColor inkOn(const QColor& ground)
-{
-    return luminance(ground) > 0.179 ? QColor(0x10, 0x14, 0x1A) : QColor(Qt::white);
-}
+QColor inkOn(const QColor& ground) { return luminance(ground) > 0.179 ? QColor(0x10, 0x14, 0x1A) : QColor(Qt::white); }
 
 } // namespace
 
@@ -48,7 +45,8 @@ void MixingBars::paintEvent(QPaintEvent*)
         labelFont.setBold(chosen);
         painter.setFont(labelFont);
         painter.setPen(chosen || row == 0 ? c.text : c.muted);
-        painter.drawText(QRectF(8, rect.top(), bar.left() - 16, rect.height()), Qt::AlignVCenter | Qt::AlignRight, rowName(row));
+        painter.drawText(
+            QRectF(8, rect.top(), bar.left() - 16, rect.height()), Qt::AlignVCenter | Qt::AlignRight, rowName(row));
         painter.setFont(small);
 
         // Rounded ends for the whole bar, straight borders inside it.
@@ -62,7 +60,8 @@ void MixingBars::paintEvent(QPaintEvent*)
             auto colour = c.branch(branchName(row, part.branch));
             if (heatMap_) {
                 const double value = valueOf(row, part.branch);
-                colour = blend(colour, c.plot, std::isfinite(value) ? 0.06 + 0.94 * std::clamp(value / largest_, 0., 1.) : 0.);
+                colour = blend(
+                    colour, c.plot, std::isfinite(value) ? 0.06 + 0.94 * std::clamp(value / largest_, 0., 1.) : 0.);
             }
             painter.fillRect(part.rect, colour);
             painter.setPen(inkOn(colour));
@@ -75,7 +74,8 @@ void MixingBars::paintEvent(QPaintEvent*)
 
         painter.setPen(c.muted);
         const double entropy = entropyOf(row);
-        painter.drawText(QRectF(bar.right() + 6, rect.top(), rect.right() - 8 - bar.right() - 6, rect.height()), Qt::AlignVCenter | Qt::AlignRight,
+        painter.drawText(QRectF(bar.right() + 6, rect.top(), rect.right() - 8 - bar.right() - 6, rect.height()),
+            Qt::AlignVCenter | Qt::AlignRight,
             std::isfinite(entropy) ? QString::number(entropy, 'f', 2) : QStringLiteral("–"));
         if (row == 0) {
             painter.setPen(QPen(c.grid, 1));

@@ -112,8 +112,10 @@ void MixingPanel::buildControls(QWidget* card)
         b->setCheckable(true);
         return b;
     };
-    barsButton_ = button(QStringLiteral("mixingAsBars"), tr("Bars"), tr("Stacked bars: how a layer's whole is divided"));
-    heatButton_ = button(QStringLiteral("mixingAsHeatMap"), tr("Heat map"), tr("Heat map: compare one branch over the layers"));
+    barsButton_ =
+        button(QStringLiteral("mixingAsBars"), tr("Bars"), tr("Stacked bars: how a layer's whole is divided"));
+    heatButton_ =
+        button(QStringLiteral("mixingAsHeatMap"), tr("Heat map"), tr("Heat map: compare one branch over the layers"));
     barsButton_->setChecked(true);
     auto* group = new QButtonGroup(this);
     group->addButton(barsButton_);
@@ -127,10 +129,14 @@ void MixingPanel::buildControls(QWidget* card)
     quantityBox_->addItem(tr("Raw weight"));
     quantityBox_->addItem(tr("Contribution"));
     quantityBox_->setItemData(0, tr("Mixing weight as a share of its layer"), Qt::ToolTipRole);
-    quantityBox_->setItemData(1, tr("The weight itself; differs from the share where weights need not add up to one"), Qt::ToolTipRole);
-    quantityBox_->setItemData(2, tr("Norm of the weighted branch over the norm of the mix: what arrives in the output"), Qt::ToolTipRole);
-    quantityBox_->setToolTip(tr("What is shown of each branch: its mixing weight, or how much of the layer's output it makes"));
-    connect(quantityBox_, &QComboBox::currentIndexChanged, this, [this](int index) { setQuantity(MixQuantity(index)); });
+    quantityBox_->setItemData(
+        1, tr("The weight itself; differs from the share where weights need not add up to one"), Qt::ToolTipRole);
+    quantityBox_->setItemData(
+        2, tr("Norm of the weighted branch over the norm of the mix: what arrives in the output"), Qt::ToolTipRole);
+    quantityBox_->setToolTip(
+        tr("What is shown of each branch: its mixing weight, or how much of the layer's output it makes"));
+    connect(
+        quantityBox_, &QComboBox::currentIndexChanged, this, [this](int index) { setQuantity(MixQuantity(index)); });
 
     auto* row = new QHBoxLayout;
     row->setContentsMargins(6, 0, 8, 2);
@@ -197,8 +203,10 @@ void MixingPanel::rebuildSeries()
         band.line = plot_->addSeries(options);
         series_ << band;
     }
-    if (quantity_ == MixQuantity::Share) plot_->setYLimits(0, 1);
-    else plot_->setYLimits(0, 0);
+    if (quantity_ == MixQuantity::Share)
+        plot_->setYLimits(0, 1);
+    else
+        plot_->setYLimits(0, 0);
     plot_->setKind(quantity_ == MixQuantity::Share ? ValueKind::Share : ValueKind::Scientific);
     plot_->setEmptyText(branches_.isEmpty() ? tr("The course of the weights is drawn here.") : QString());
     plot_->setHeadline(mean && layers_ > 1 ? tr("mean ± deviation over layers") : QString());
@@ -217,7 +225,8 @@ void MixingPanel::advance()
         layers_ = int(last.layers.size());
         QVector<LegendEntry> legend;
         for (const auto& branch : std::as_const(branches_))
-            legend << LegendEntry { branch, [branch](const Colours& c) { return c.branch(branch); }, LegendEntry::Mark::Box };
+            legend << LegendEntry { branch, [branch](const Colours& c) { return c.branch(branch); },
+                LegendEntry::Mark::Box };
         header_->setLegend(legend);
         const QSignalBlocker quiet(layerBox_);
         layerBox_->clear();
@@ -234,7 +243,8 @@ void MixingPanel::advance()
         const auto& event = rows[row_];
         const double x = placeOfStep(*history_, axis_, double(event.step));
         const bool one = chosen >= 0 && chosen < int(event.layers.size());
-        const auto summary = one ? summarise({ event.layers[std::size_t(chosen)] }, quantity_) : summarise(event.layers, quantity_);
+        const auto summary =
+            one ? summarise({ event.layers[std::size_t(chosen)] }, quantity_) : summarise(event.layers, quantity_);
         for (int i = 0; i < branches_.size() && i < series_.size(); ++i) {
             const auto at = summary.branches.indexOf(branches_[i]);
             if (at < 0) continue;
@@ -308,7 +318,8 @@ void MixingPanel::contextMenuEvent(QContextMenuEvent* event)
     menu->setAttribute(Qt::WA_DeleteOnClose);
     menu->addAction(tr("Show &data table"), this, [this] {
         auto* dialog = new ChartTableDialog(tr("Branch mix"), { bars_->sheet() }, this);
-        connect(dialog, &ChartTableDialog::exportRequested, plot_, [this] { plot_->askAndExport(QStringLiteral("csv")); });
+        connect(
+            dialog, &ChartTableDialog::exportRequested, plot_, [this] { plot_->askAndExport(QStringLiteral("csv")); });
         dialog->show();
     });
     menu->popup(event->globalPos());

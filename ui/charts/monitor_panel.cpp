@@ -27,7 +27,10 @@ MonitorPanel::MonitorPanel(QWidget* parent)
 
 MonitorPanel::~MonitorPanel() = default;
 
-void MonitorPanel::setSessions(const QVector<RunSession*>& shown, RunSession* current) { d_->setSessions(shown, current); }
+void MonitorPanel::setSessions(const QVector<RunSession*>& shown, RunSession* current)
+{
+    d_->setSessions(shown, current);
+}
 
 void MonitorPanel::toggleLogAxis() { d_->setLogarithmic(!d_->toolbar_->logarithmic()); }
 
@@ -73,7 +76,8 @@ MonitorPanel::Private::Private(MonitorPanel* panel)
     charts_.loss = new TimePlot(QStringLiteral("lossChart"), tr("Loss"), ValueKind::Loss);
     charts_.throughput = new TimePlot(QStringLiteral("throughputChart"), tr("Tokens/s"), ValueKind::Rate);
     charts_.memory = new TimePlot(QStringLiteral("memoryChart"), tr("Memory"), ValueKind::Bytes);
-    charts_.learningRate = new TimePlot(QStringLiteral("learningRateChart"), tr("Learning rate"), ValueKind::Scientific);
+    charts_.learningRate =
+        new TimePlot(QStringLiteral("learningRateChart"), tr("Learning rate"), ValueKind::Scientific);
     charts_.gradient = new TimePlot(QStringLiteral("gradientChart"), tr("Gradient norm"), ValueKind::Scientific);
     build();
     connectSettings();
@@ -142,8 +146,8 @@ void MonitorPanel::Private::build()
     arrange();
     // Tab goes through the charts as one reads them.
     QWidget* before = charts_.loss;
-    for (QWidget* next : std::initializer_list<QWidget*> { charts_.throughput, charts_.memory, charts_.learningRate, charts_.gradient, mixing_->bars(),
-             mixing_->trajectories(), recall_ }) {
+    for (QWidget* next : std::initializer_list<QWidget*> { charts_.throughput, charts_.memory, charts_.learningRate,
+             charts_.gradient, mixing_->bars(), mixing_->trajectories(), recall_ }) {
         QWidget::setTabOrder(before, next);
         before = next;
     }
@@ -237,7 +241,8 @@ void MonitorPanel::Private::rebuildCurves()
     }
     if (current_) order << int(shown_.indexOf(current_)); // last: on top of the others
     for (const int i : std::as_const(order))
-        feeds_.push_back({ std::make_unique<RunCurves>(shown_[i], charts_, RunLook { i, shown_[i] == current_, alone, shown_[i]->name() }, toolbar_->settings()) });
+        feeds_.push_back({ std::make_unique<RunCurves>(shown_[i], charts_,
+            RunLook { i, shown_[i] == current_, alone, shown_[i]->name() }, toolbar_->settings()) });
     describe();
     queue_->requestWork();
 }
@@ -303,7 +308,8 @@ void MonitorPanel::Private::arrange()
 void MonitorPanel::Private::exportChart()
 {
     for (auto* w = QApplication::focusWidget(); w; w = w->parentWidget())
-        if (auto* chart = qobject_cast<ChartFrame*>(w); chart && q->isAncestorOf(chart)) return chart->askAndExport(QStringLiteral("png"));
+        if (auto* chart = qobject_cast<ChartFrame*>(w); chart && q->isAncestorOf(chart))
+            return chart->askAndExport(QStringLiteral("png"));
     charts_.loss->askAndExport(QStringLiteral("png"));
 }
 

@@ -11,8 +11,9 @@
 namespace pha::ui {
 
 /// Watches runs: loss or perplexity with reference lines and markers, throughput, memory, learning rate, gradient norm,
-/// recall by distance and the mixing weights of every layer. All runs in `shown` are drawn over each other, the current one
-/// bold. Reads histories incrementally, draws at most 8 ms at a time, and nothing at all while hidden. GUI thread only.
+/// recall by distance and the mixing weights of every layer. All runs in `shown` are drawn over each other, the current
+/// one bold. Reads histories incrementally, draws at most 8 ms at a time, and nothing at all while hidden. GUI thread
+/// only.
 class MonitorPanel : public QWidget {
     Q_OBJECT
 

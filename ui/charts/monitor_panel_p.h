@@ -16,6 +16,7 @@
 #include <QSplitter>
 
 #include <memory>
+#include <tuple>
 #include <vector>
 
 namespace pha::ui {
@@ -68,6 +69,8 @@ private:
     RunSession* current_ = nullptr;
     std::vector<Feed> feeds_;
     QStringList names_; ///< of the runs when their curves were made
+    using MarkersKey = std::tuple<const RunSession*, std::int64_t, std::size_t, std::size_t, std::size_t, XAxis>;
+    MarkersKey markersKey_ {}; ///< what the loss chart's markers were made from
     bool logLoss_ = false, logPerplexity_ = true;
     QElapsedTimer sinceDescribed_;
 };

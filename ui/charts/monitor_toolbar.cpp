@@ -32,7 +32,8 @@ MonitorToolbar::MonitorToolbar(QWidget* parent)
 {
     setObjectName(QStringLiteral("monitorToolbar"));
     loss_ = button(QStringLiteral("showLoss"), tr("Loss"), tr("Cross entropy in nats per token"), true);
-    perplexity_ = button(QStringLiteral("showPerplexity"), tr("Perplexity"), tr("Perplexity per token: e to the power of the loss"), true);
+    perplexity_ = button(QStringLiteral("showPerplexity"), tr("Perplexity"),
+        tr("Perplexity per token: e to the power of the loss"), true);
     auto* quantity = new QButtonGroup(this);
     quantity->addButton(loss_);
     quantity->addButton(perplexity_);
@@ -57,8 +58,9 @@ MonitorToolbar::MonitorToolbar(QWidget* parent)
     smoothing_->setPageStep(10);
     smoothing_->setFixedWidth(96);
     smoothing_->setAccessibleName(tr("Smoothing"));
-    smoothing_->setToolTip(tr("Smoothing of the noisy curves, 0 to 0.99 ([ and ]): share of the mean that is kept from one step to "
-                              "the next; on runs of more than a thousand steps, from one thousandth of the run to the next"));
+    smoothing_->setToolTip(
+        tr("Smoothing of the noisy curves, 0 to 0.99 ([ and ]): share of the mean that is kept from one step to "
+           "the next; on runs of more than a thousand steps, from one thousandth of the run to the next"));
     smoothingValue_ = new QLabel;
     smoothingValue_->setObjectName(QStringLiteral("smoothingValue"));
     smoothingValue_->setFixedWidth(fontMetrics().horizontalAdvance(QStringLiteral("0.00")) + 4);
@@ -66,8 +68,10 @@ MonitorToolbar::MonitorToolbar(QWidget* parent)
     smoothingLabel_->setBuddy(smoothing_);
     setRole(smoothingLabel_, "muted");
 
-    fit_ = button(QStringLiteral("fitAndFollow"), tr("Fit"), tr("All charts: show everything and follow the run (F)"), false);
-    export_ = button(QStringLiteral("exportChart"), tr("Export…"), tr("Write the focused chart, else the loss chart, as PNG, SVG, PDF or CSV"), false);
+    fit_ = button(
+        QStringLiteral("fitAndFollow"), tr("Fit"), tr("All charts: show everything and follow the run (F)"), false);
+    export_ = button(QStringLiteral("exportChart"), tr("Export…"),
+        tr("Write the focused chart, else the loss chart, as PNG, SVG, PDF or CSV"), false);
 
     auto* layout = new QHBoxLayout(this);
     layout->setContentsMargins(2, 0, 2, 0);
@@ -116,7 +120,8 @@ void MonitorToolbar::resizeEvent(QResizeEvent* event)
 
 CurveSettings MonitorToolbar::settings() const
 {
-    return { XAxis(std::max(0, axis_->currentIndex())), perplexity_->isChecked(), raw_->isChecked(), smoothing_->value() / 100. };
+    return { XAxis(std::max(0, axis_->currentIndex())), perplexity_->isChecked(), raw_->isChecked(),
+        smoothing_->value() / 100. };
 }
 
 bool MonitorToolbar::logarithmic() const { return log_->isChecked(); }
@@ -131,9 +136,6 @@ void MonitorToolbar::setAxis(XAxis axis) { axis_->setCurrentIndex(int(axis)); }
 
 void MonitorToolbar::setSmoothing(double smoothing) { smoothing_->setValue(int(std::lround(smoothing * 100))); }
 
-void MonitorToolbar::setFollowing(bool following)
-{
-    fit_->setText(following ? tr("Fit") : tr("Fit and follow"));
-}
+void MonitorToolbar::setFollowing(bool following) { fit_->setText(following ? tr("Fit") : tr("Fit and follow")); }
 
 } // namespace pha::ui

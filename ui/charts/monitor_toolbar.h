@@ -40,7 +40,8 @@ protected:
 private:
     QToolButton* button(const QString& name, const QString& text, const QString& tip, bool checkable);
 
-    QToolButton *loss_ = nullptr, *perplexity_ = nullptr, *raw_ = nullptr, *log_ = nullptr, *fit_ = nullptr, *export_ = nullptr;
+    QToolButton *loss_ = nullptr, *perplexity_ = nullptr, *raw_ = nullptr, *log_ = nullptr, *fit_ = nullptr,
+                *export_ = nullptr;
     QComboBox* axis_ = nullptr;
     QSlider* smoothing_ = nullptr;
     QLabel *smoothingValue_ = nullptr, *axisLabel_ = nullptr, *smoothingLabel_ = nullptr;

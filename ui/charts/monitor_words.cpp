@@ -12,7 +12,10 @@ namespace pha::ui {
 namespace {
 
 /// Three digits or a little more: the labels have little room.
-QString shortPerplexity(double value) { return value < 1000 ? formatFixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) : formatCompact(value); }
+QString shortPerplexity(double value)
+{
+    return value < 1000 ? formatFixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) : formatCompact(value);
+}
 
 } // namespace
 
@@ -22,11 +25,15 @@ QString MonitorPanel::Private::emptyText() const
     if (!current_->history().step.empty()) return {};
     if (current_->loading()) return tr("Reading the run…");
     switch (current_->state()) {
-    case RunState::Preparing: return tr("%1\nThe first point appears after the first step.").arg(current_->stateText());
-    case RunState::Running: return tr("The first point appears after the first step.");
+    case RunState::Preparing:
+        return tr("%1\nThe first point appears after the first step.").arg(current_->stateText());
+    case RunState::Running:
+        return tr("The first point appears after the first step.");
     case RunState::Failed:
-    case RunState::Diverged: return tr("This run ended before its first step: %1").arg(current_->stateText());
-    default: return tr("This run has not made a step yet. Start it, and its curves appear here.");
+    case RunState::Diverged:
+        return tr("This run ended before its first step: %1").arg(current_->stateText());
+    default:
+        return tr("This run has not made a step yet. Start it, and its curves appear here.");
     }
 }
 
@@ -37,12 +44,14 @@ void MonitorPanel::Private::describe()
     describeLoss();
     describeSmallCharts();
     mixing_->advance();
-    const bool one = current_ && current_->file().config.model.branchList().size() < 2 && current_->history().mixing.empty();
+    const bool one =
+        current_ && current_->file().config.model.branchList().size() < 2 && current_->history().mixing.empty();
     const auto every = current_ ? current_->file().config.training.mixEvery : 0;
     mixing_->setEmptyText(!current_ ? tr("The mixing weights of the chosen run appear here.")
             : one                   ? tr("This model has no branches to mix.")
-            : every > 0             ? tr("Mixing weights are reported every %n step(s); the first are on their way.", nullptr, int(every))
-                                    : tr("This run does not report its mixing weights (mix_every is 0)."));
+            : every > 0
+            ? tr("Mixing weights are reported every %n step(s); the first are on their way.", nullptr, int(every))
+            : tr("This run does not report its mixing weights (mix_every is 0)."));
     const bool recall = current_ && !current_->history().recalls.empty();
     recall_->setVisible(recall);
     if (recall) recall_->setEvent(current_->history().recalls.back());
@@ -62,7 +71,8 @@ void MonitorPanel::Private::describeLoss()
     using Mark = LegendEntry::Mark;
     if (shown_.size() > 1) {
         for (int i = 0; i < shown_.size(); ++i)
-            legend << LegendEntry { names_[i], [i](const Colours& c) { return c.run(i); }, shown_[i] == current_ ? Mark::ThickLine : Mark::Line };
+            legend << LegendEntry { names_[i], [i](const Colours& c) { return c.run(i); },
+                shown_[i] == current_ ? Mark::ThickLine : Mark::Line };
     } else if (any) {
         legend << LegendEntry { tr("train"), [](const Colours& c) { return c.train; }, Mark::Line }
                << LegendEntry { tr("valid"), [](const Colours& c) { return c.valid; }, Mark::Triangle };
@@ -77,7 +87,8 @@ void MonitorPanel::Private::describeLoss()
         const auto& history = current_->history();
         const auto shown = [&](double nats) { return settings.perplexity ? std::exp(nats) : nats; };
         const auto text = [&](const QString& name, double nats) {
-            return QStringLiteral("%1 %2").arg(name, settings.perplexity ? shortPerplexity(shown(nats)) : formatFixed(nats, 2));
+            return QStringLiteral("%1 %2").arg(
+                name, settings.perplexity ? shortPerplexity(shown(nats)) : formatFixed(nats, 2));
         };
         const auto add = [&](const QString& name, double nats, QColor Colours::*colour) {
             labels.append({ text(name, nats), shown(nats), [colour](const Colours& c) { return c.*colour; } });
@@ -94,10 +105,15 @@ void MonitorPanel::Private::describeLoss()
             labels.append({ text(tr("valid"), valid->nll), shown(valid->nll),
                 [owner, alone](const Colours& c) { return alone ? c.valid : c.run(owner); }, false, true });
         }
-        if (const auto closed = gapClosed(history)) headline = tr("%1 of the learnable gap closed").arg(formatPercent(*closed));
-        chart->setMarkers(runMarkers(history, settings.axis));
+        if (const auto closed = gapClosed(history))
+            headline = tr("%1 of the learnable gap closed").arg(formatPercent(*closed));
+        const MarkersKey key { current_, history.generation, history.checkpoints.size(), history.commands.size(),
+            history.statuses.size(), settings.axis };
+        if (key != markersKey_) chart->setMarkers(runMarkers(history, settings.axis)); // hundreds of texts: not each frame
+        markersKey_ = key;
     } else {
         chart->setMarkers({});
+        markersKey_ = {};
     }
     chart->setEdgeLabels(labels, true);
     chart->setHeadline(headline);
@@ -113,7 +129,8 @@ void MonitorPanel::Private::describeSmallCharts()
         if (column.empty()) return QString();
         const double value = column.back();
         // Small charts have small headers: two or three digits, an exponent where that is shorter.
-        return kind == ValueKind::Scientific && std::isfinite(value) ? tickText(kind, value, std::abs(value) / 100) : valueText(kind, value);
+        return kind == ValueKind::Scientific && std::isfinite(value) ? tickText(kind, value, std::abs(value) / 100)
+                                                                     : valueText(kind, value);
     };
     for (auto* chart : charts_.all())
         if (chart != charts_.loss) chart->setEmptyText(any ? QString() : tr("no steps yet"));
@@ -123,7 +140,8 @@ void MonitorPanel::Private::describeSmallCharts()
     charts_.gradient->setHeadline(history ? last(history->gradNorm, ValueKind::Scientific) : QString());
     const bool device = history && !history->deviceBytes.empty() && history->deviceBytes.back() > 0;
     charts_.memory->setLegend(alone && device
-            ? QVector<LegendEntry> { { tr("process"), [](const Colours& c) { return c.train; } }, { tr("device"), [](const Colours& c) { return c.valid; } } }
+            ? QVector<LegendEntry> { { tr("process"), [](const Colours& c) { return c.train; } },
+                { tr("device"), [](const Colours& c) { return c.valid; } } }
             : QVector<LegendEntry> {});
 }
 
@@ -145,14 +163,16 @@ void MonitorPanel::Private::readOut(TimePlot* plot, double x)
             // An evaluation is rarer than a step: say which one the value is from when that is not the place itself.
             const double slack = std::abs(x) * 1e-9;
             const auto value = valueText(v.kind, v.value);
-            items.append({ v.colour, v.name, std::abs(v.x - x) <= slack ? value : tr("%1 (%2)").arg(value, axisText(axis, v.x)) });
+            items.append({ v.colour, v.name,
+                std::abs(v.x - x) <= slack ? value : tr("%1 (%2)").arg(value, axisText(axis, v.x)) });
         }
     };
     add(plot);
     if (shown_.size() <= 1)
         for (auto* other : charts_.all())
             if (other != plot) add(other);
-    for (const auto& text : charts_.loss->markersNear(x)) items.append({ Theme::instance().colours().marker, {}, text });
+    for (const auto& text : charts_.loss->markersNear(x))
+        items.append({ Theme::instance().colours().marker, {}, text });
     readout_->setItems(std::move(items));
     mixing_->showAt(x);
 }

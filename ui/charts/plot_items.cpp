@@ -18,7 +18,8 @@ double crisp(double pixel) { return std::floor(pixel) + 0.5; }
 
 QPolygonF diamond(const QPointF& centre, double radius)
 {
-    return QPolygonF({ centre + QPointF(0, -radius), centre + QPointF(radius, 0), centre + QPointF(0, radius), centre + QPointF(-radius, 0) });
+    return QPolygonF({ centre + QPointF(0, -radius), centre + QPointF(radius, 0), centre + QPointF(0, radius),
+        centre + QPointF(-radius, 0) });
 }
 
 } // namespace
@@ -31,8 +32,8 @@ EdgeLabelItem::EdgeLabelItem(QCustomPlot* plot)
 
 QVector<double> EdgeLabelItem::spread(const QVector<double>& wanted, double height, double top, double bottom)
 {
-    // Labels that would touch form a block around the mean of their wishes; blocks that then touch join. One pass, since a
-    // joined block can only meet the one before it.
+    // Labels that would touch form a block around the mean of their wishes; blocks that then touch join. One pass,
+    // since a joined block can only meet the one before it.
     struct Block {
         double sum;
         int count;
@@ -103,7 +104,8 @@ void EdgeLabelItem::draw(QCPPainter* painter)
     if (room < metrics.horizontalAdvance(axisName_)) return;
     painter->setFont(font_);
     painter->setPen(QPen(colours().muted));
-    painter->drawText(QRectF(left, rect->bottom() + 6, room - 6, metrics.height()), Qt::AlignVCenter | Qt::AlignRight, axisName_);
+    painter->drawText(
+        QRectF(left, rect->bottom() + 6, room - 6, metrics.height()), Qt::AlignVCenter | Qt::AlignRight, axisName_);
 }
 
 MarkerItem::MarkerItem(QCustomPlot* plot)
@@ -121,7 +123,8 @@ void MarkerItem::draw(QCPPainter* painter)
     for (const auto& marker : markers_) {
         const double x = mParentPlot->xAxis->coordToPixel(marker.x);
         if (!inside(x)) continue;
-        const bool checkpoint = marker.kind == PlotMarker::Kind::Checkpoint || marker.kind == PlotMarker::Kind::BestCheckpoint;
+        const bool checkpoint =
+            marker.kind == PlotMarker::Kind::Checkpoint || marker.kind == PlotMarker::Kind::BestCheckpoint;
         if (checkpoint) {
             const bool best = marker.kind == PlotMarker::Kind::BestCheckpoint;
             painter->setPen(QPen(best ? c.good : c.marker, 1.2));
@@ -132,12 +135,14 @@ void MarkerItem::draw(QCPPainter* painter)
         const bool trouble = marker.kind == PlotMarker::Kind::Trouble;
         const auto colour = trouble ? c.error : c.marker;
         painter->setAntialiasing(false);
-        painter->setPen(QPen(blend(colour, c.plot, trouble ? 1 : 0.75), 1, marker.kind == PlotMarker::Kind::Resumed ? Qt::DashLine : Qt::DotLine));
+        painter->setPen(QPen(blend(colour, c.plot, trouble ? 1 : 0.75), 1,
+            marker.kind == PlotMarker::Kind::Resumed ? Qt::DashLine : Qt::DotLine));
         painter->drawLine(QLineF(crisp(x), rect->top(), crisp(x), rect->bottom()));
         painter->setAntialiasing(true);
         painter->setPen(Qt::NoPen);
         painter->setBrush(colour);
-        painter->drawPolygon(QPolygonF({ QPointF(x - 4, rect->top() - 1), QPointF(x + 4, rect->top() - 1), QPointF(x, rect->top() + 5) }));
+        painter->drawPolygon(QPolygonF(
+            { QPointF(x - 4, rect->top() - 1), QPointF(x + 4, rect->top() - 1), QPointF(x, rect->top() + 5) }));
     }
     painter->setPen(QPen(c.plot, 1));
     painter->setBrush(c.error);
@@ -145,7 +150,8 @@ void MarkerItem::draw(QCPPainter* painter)
         const double x = mParentPlot->xAxis->coordToPixel(point.x());
         if (!inside(x)) continue;
         double y = rect->top() + 8;
-        if (std::isfinite(point.y())) y = std::clamp(mParentPlot->yAxis->coordToPixel(point.y()), rect->top() + 8., rect->bottom() + 0.);
+        if (std::isfinite(point.y()))
+            y = std::clamp(mParentPlot->yAxis->coordToPixel(point.y()), rect->top() + 8., rect->bottom() + 0.);
         painter->drawPolygon(QPolygonF({ QPointF(x - 5, y - 8), QPointF(x + 5, y - 8), QPointF(x, y) }));
     }
 }
@@ -176,7 +182,8 @@ void CursorItem::draw(QCPPainter* painter)
         if (!std::isfinite(dot.value)) continue;
         painter->setPen(QPen(colours().plot, 1.5));
         painter->setBrush(dot.colour);
-        painter->drawEllipse(QPointF(mParentPlot->xAxis->coordToPixel(dot.x), mParentPlot->yAxis->coordToPixel(dot.value)), 4, 4);
+        painter->drawEllipse(
+            QPointF(mParentPlot->xAxis->coordToPixel(dot.x), mParentPlot->yAxis->coordToPixel(dot.value)), 4, 4);
     }
 }
 

@@ -18,7 +18,10 @@ public:
     explicit EdgeLabelItem(QCustomPlot* plot);
     void set(QVector<EdgeLabel> labels) { labels_ = std::move(labels); }
     void setFont(const QFont& font) { font_ = font; }
-    void setAxisName(const QString& name) { axisName_ = name; } ///< written at the end of the x axis, where there is room
+    void setAxisName(const QString& name)
+    {
+        axisName_ = name;
+    } ///< written at the end of the x axis, where there is room
     const QVector<EdgeLabel>& labels() const { return labels_; }
     double selectTest(const QPointF&, bool, QVariant*) const override { return -1; }
     /// Top edges for boxes of one `height` that want their centres at `wanted` (sorted): order kept, no overlap, inside

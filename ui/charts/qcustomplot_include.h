@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-// The only way into QCustomPlot. Its header is written with Qt's keywords, which this program turns off (QT_NO_KEYWORDS):
-// they are lent to it for the length of one include and given back.
+// The only way into QCustomPlot. Its header is written with Qt's keywords, which this program turns off
+// (QT_NO_KEYWORDS): they are lent to it for the length of one include and given back.
 #include <QObject>
 
 #pragma push_macro("signals")

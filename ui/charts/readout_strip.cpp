@@ -34,7 +34,8 @@ void ReadoutStrip::clear() { setItems({}); }
 QString ReadoutStrip::text() const
 {
     QStringList parts;
-    for (const auto& item : items_) parts << (item.name.isEmpty() ? item.value : item.name + QLatin1Char(' ') + item.value);
+    for (const auto& item : items_)
+        parts << (item.name.isEmpty() ? item.value : item.name + QLatin1Char(' ') + item.value);
     return parts.join(QStringLiteral(" · "));
 }
 
@@ -51,7 +52,8 @@ void ReadoutStrip::paintEvent(QPaintEvent*)
     if (items_.isEmpty()) {
         painter.setPen(c.muted);
         painter.drawText(QRect(6, 0, last - 6, height()), Qt::AlignVCenter | Qt::AlignLeft,
-            fontMetrics().elidedText(tr("Point at a chart, or focus it and press the arrow keys, to read its values."), Qt::ElideRight, last - 6));
+            fontMetrics().elidedText(tr("Point at a chart, or focus it and press the arrow keys, to read its values."),
+                Qt::ElideRight, last - 6));
         return;
     }
     auto bold = font();
@@ -86,7 +88,8 @@ void ReadoutStrip::paintEvent(QPaintEvent*)
         painter.drawText(QRect(x + mark, y, nameWidth, lineHeight), Qt::AlignVCenter | Qt::AlignLeft, item.name);
         painter.setFont(bold);
         painter.setPen(c.text);
-        painter.drawText(QRect(x + mark + nameWidth, y, valueWidth + 2, lineHeight), Qt::AlignVCenter | Qt::AlignLeft, item.value);
+        painter.drawText(
+            QRect(x + mark + nameWidth, y, valueWidth + 2, lineHeight), Qt::AlignVCenter | Qt::AlignLeft, item.value);
         x += mark + nameWidth + valueWidth + gap;
     }
 }

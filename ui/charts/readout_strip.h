@@ -7,8 +7,8 @@
 
 namespace pha::ui {
 
-/// What stands under the cursor: place, time, and each curve's value with its colour. Two lines of fixed height outside the
-/// charts, so that reading a value hides no curve and moves nothing.
+/// What stands under the cursor: place, time, and each curve's value with its colour. Two lines of fixed height outside
+/// the charts, so that reading a value hides no curve and moves nothing.
 class ReadoutStrip : public QWidget {
     Q_OBJECT
 

@@ -37,8 +37,12 @@ RecallChart::RecallChart(QWidget* parent)
 
 void RecallChart::setEvent(const std::optional<RecallEvent>& event)
 {
+    const auto same = [](const RecallEvent& a, const RecallEvent& b) {
+        return a.step == b.step && a.split == b.split && a.accuracy == b.accuracy && a.bins.size() == b.bins.size();
+    };
+    if (event && event_ && same(*event, *event_)) return; // told each frame, new once in a while
     event_ = event;
-    cursor_ = -1;
+    if (!event_ || cursor_ >= int(event_->bins.size())) cursor_ = -1;
     const bool any = event_ && !event_->bins.empty();
     setEmptyText(any ? QString() : tr("This corpus asks no questions about earlier facts."));
     setHeadline(any ? tr("%1 of all").arg(formatPercent(event_->accuracy)) : QString());
@@ -54,7 +58,8 @@ void RecallChart::setEvent(const std::optional<RecallEvent>& event)
 QString RecallChart::binName(const RecallBin& bin) const
 {
     // Half open; the last bin may have no end worth printing.
-    if (bin.distanceTo > 1'000'000'000 || bin.distanceTo <= bin.distanceFrom) return QStringLiteral("%1+").arg(bin.distanceFrom);
+    if (bin.distanceTo > 1'000'000'000 || bin.distanceTo <= bin.distanceFrom)
+        return QStringLiteral("%1+").arg(bin.distanceFrom);
     if (bin.distanceTo == bin.distanceFrom + 1) return QString::number(bin.distanceFrom);
     return QStringLiteral("%1–%2").arg(bin.distanceFrom).arg(bin.distanceTo - 1);
 }
@@ -65,7 +70,8 @@ QString RecallChart::describe(int index) const
     const auto& bin = event_->bins[std::size_t(index)];
     const double share = bin.count > 0 ? double(bin.correct) / double(bin.count) : 0;
     return tr("%1 words: %2 of %3 correct (%4), guessing %5")
-        .arg(binName(bin), formatCount(bin.correct), formatCount(bin.count), formatPercent(share), formatPercent(bin.chance));
+        .arg(binName(bin), formatCount(bin.correct), formatCount(bin.count), formatPercent(share),
+            formatPercent(bin.chance));
 }
 
 void RecallChart::rebuild()
@@ -73,7 +79,8 @@ void RecallChart::rebuild()
     auto* p = plot();
     p->clearPlottables();
     const int metricsHeight = fontMetrics().height();
-    p->axisRect()->setMargins(QMargins(fontMetrics().horizontalAdvance(QStringLiteral("00.0 MB")) + 6, metricsHeight / 2 + 3, 12, metricsHeight + 8));
+    p->axisRect()->setMargins(QMargins(
+        fontMetrics().horizontalAdvance(QStringLiteral("00.0 MB")) + 6, metricsHeight / 2 + 3, 12, metricsHeight + 8));
     if (!event_) return;
     const auto& c = Theme::instance().colours();
     auto* bars = new QCPBars(p->xAxis, p->yAxis);
@@ -109,7 +116,7 @@ void RecallChart::redraw()
             start = std::max(start, metrics.horizontalAdvance(QString::number(bin.distanceFrom)));
         }
         auto ticker = QSharedPointer<QCPAxisTickerText>::create();
-        for (int i = 0; i < int(event_->bins.size()); i += whole > room && start > room ? 2 : 1) {
+        for (int i = 0; i<int(event_->bins.size()); i += whole> room && start > room ? 2 : 1) {
             const auto& bin = event_->bins[std::size_t(i)];
             ticker->addTick(i, whole <= room ? binName(bin) : QString::number(bin.distanceFrom));
         }
@@ -130,8 +137,10 @@ bool RecallChart::eventFilter(QObject* watched, QEvent* event)
     if (event->type() == QEvent::ToolTip) {
         const auto* help = static_cast<QHelpEvent*>(event);
         const auto text = describe(int(std::lround(plot()->xAxis->pixelToCoord(help->pos().x()))));
-        if (text.isEmpty()) QToolTip::hideText();
-        else QToolTip::showText(help->globalPos(), text, plot());
+        if (text.isEmpty())
+            QToolTip::hideText();
+        else
+            QToolTip::showText(help->globalPos(), text, plot());
         return true;
     }
     if (event->type() == QEvent::MouseButtonPress) setFocus(Qt::MouseFocusReason);
@@ -143,7 +152,8 @@ void RecallChart::keyPressEvent(QKeyEvent* event)
     const bool arrow = event->key() == Qt::Key_Left || event->key() == Qt::Key_Right;
     if (!arrow || !event_ || event_->bins.empty()) return ChartFrame::keyPressEvent(event);
     const int last = int(event_->bins.size()) - 1;
-    cursor_ = cursor_ < 0 ? (event->key() == Qt::Key_Right ? 0 : last) : std::clamp(cursor_ + (event->key() == Qt::Key_Right ? 1 : -1), 0, last);
+    cursor_ = cursor_ < 0 ? (event->key() == Qt::Key_Right ? 0 : last)
+                          : std::clamp(cursor_ + (event->key() == Qt::Key_Right ? 1 : -1), 0, last);
     setHeadline(describe(cursor_));
     setAccessibleDescription(describe(cursor_));
     rebuild();
@@ -152,7 +162,8 @@ void RecallChart::keyPressEvent(QKeyEvent* event)
 
 QVector<ChartSheet> RecallChart::sheets() const
 {
-    return { { tr("Recall"), { tr("words from"), tr("words to"), tr("questions"), tr("correct"), tr("accuracy"), tr("guessing") },
+    return { { tr("Recall"),
+        { tr("words from"), tr("words to"), tr("questions"), tr("correct"), tr("accuracy"), tr("guessing") },
         [this] { return event_ ? int(event_->bins.size()) : 0; },
         [this](int row, int column) -> QVariant {
             if (!event_ || row >= int(event_->bins.size())) return {};

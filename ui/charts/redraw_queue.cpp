@@ -29,8 +29,10 @@ void RedrawQueue::requestWork()
 void RedrawQueue::setPaused(bool paused)
 {
     paused_ = paused;
-    if (paused) timer_.stop();
-    else if (!idle()) timer_.start(0);
+    if (paused)
+        timer_.stop();
+    else if (!idle())
+        timer_.start(0);
 }
 
 void RedrawQueue::slice()

@@ -12,8 +12,8 @@ namespace pha::ui {
 
 class ChartFrame;
 
-/// Spreads the work of a panel over the event loop: at most 8 ms at a time, data first, then charts in the order in which
-/// they asked (a chart that waits keeps its place, so all get their turn). Between two slices input is handled.
+/// Spreads the work of a panel over the event loop: at most 8 ms at a time, data first, then charts in the order in
+/// which they asked (a chart that waits keeps its place, so all get their turn). Between two slices input is handled.
 class RedrawQueue : public QObject {
     Q_OBJECT
 

@@ -31,7 +31,8 @@ RunCurves::RunCurves(RunSession* session, const RunCharts& charts, const RunLook
     addTrack(charts.throughput, &RunHistory::tokensPerSecond, translated("tokens/s"), train, true);
     addTrack(charts.memory, &RunHistory::processBytes, translated("process"), train, false);
     if (look.current) { // one line for each run is enough where runs are compared
-        addTrack(charts.memory, &RunHistory::deviceBytes, translated("device"), look.alone ? colour(&Colours::valid) : train, false);
+        addTrack(charts.memory, &RunHistory::deviceBytes, translated("device"),
+            look.alone ? colour(&Colours::valid) : train, false);
         tracks_.back().skipZero = true; // 0: the device does not tell
     }
     addTrack(charts.learningRate, &RunHistory::learningRate, translated("learning rate"), train, false);
@@ -52,7 +53,8 @@ ColourRole RunCurves::colour(QColor Colours::*alone) const
     return [owner = look_.owner](const Colours& c) { return c.run(owner); };
 }
 
-void RunCurves::addTrack(TimePlot* plot, std::vector<double> RunHistory::*column, const QString& name, ColourRole role, bool smooth)
+void RunCurves::addTrack(
+    TimePlot* plot, std::vector<double> RunHistory::*column, const QString& name, ColourRole role, bool smooth)
 {
     Track track;
     track.plot = plot;
@@ -111,7 +113,9 @@ bool RunCurves::advance(Track& track, const RunHistory& history, std::size_t row
 {
     const auto& x = axisColumn(history, settings_.axis);
     const auto& y = history.*track.column;
-    const auto shown = [&](double value) { return track.perplexity && settings_.perplexity ? perplexityOf(value) : value; };
+    const auto shown = [&](double value) {
+        return track.perplexity && settings_.perplexity ? perplexityOf(value) : value;
+    };
     const auto end = [&](std::size_t row) { return std::min(y.size(), row + rows); };
     const bool raw = track.ghost >= 0 && settings_.raw && settings_.smoothing > 0;
     if (raw)
@@ -120,7 +124,8 @@ bool RunCurves::advance(Track& track, const RunHistory& history, std::size_t row
     for (const auto stop = end(track.lineRow); track.lineRow < stop; ++track.lineRow) {
         const auto i = track.lineRow;
         if (track.skipZero && y[i] == 0) continue;
-        const double value = track.smooth && settings_.smoothing > 0 ? track.smoother.next(history.step[i], y[i]) : y[i];
+        const double value =
+            track.smooth && settings_.smoothing > 0 ? track.smoother.next(history.step[i], y[i]) : y[i];
         track.plot->append(track.line, x[i], shown(value));
     }
     return track.lineRow < y.size() || (raw && track.ghostRow < y.size());
@@ -139,7 +144,9 @@ bool RunCurves::advance(std::size_t rows)
     // An evaluation is placed by the update before it: wait until that has been read.
     for (; evalRow_ < history.evals.size(); ++evalRow_) {
         const auto& eval = history.evals[evalRow_];
-        if (settings_.axis != XAxis::Step && eval.step > 0 && (history.step.empty() || history.step.back() < double(eval.step))) break;
+        if (settings_.axis != XAxis::Step && eval.step > 0
+            && (history.step.empty() || history.step.back() < double(eval.step)))
+            break;
         if (!isValidation(eval)) continue;
         loss_->append(valid_, placeOfStep(history, settings_.axis, double(eval.step)),
             settings_.perplexity ? perplexityOf(eval.nll) : eval.nll);

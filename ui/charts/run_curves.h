@@ -51,7 +51,8 @@ private:
         std::size_t ghostRow = 0, lineRow = 0;
         Smoother smoother;
     };
-    void addTrack(TimePlot* plot, std::vector<double> RunHistory::*column, const QString& name, ColourRole colour, bool smooth);
+    void addTrack(
+        TimePlot* plot, std::vector<double> RunHistory::*column, const QString& name, ColourRole colour, bool smooth);
     bool advance(Track& track, const RunHistory& history, std::size_t rows);
     ColourRole colour(QColor Colours::*alone) const;
 

@@ -73,8 +73,10 @@ RunHeader::RunHeader(QWidget* parent)
     figure(QStringLiteral("runTokens"), tr("tokens"), tr("Tokens that the run has been trained on"), 2);
     figure(QStringLiteral("runLeft"), tr("left"), tr("Estimate of the time until the last step"), 4);
     figure(QStringLiteral("runSpeed"), tr("tokens/s"), tr("Mean of the last 20 updates"), 1);
-    figure(QStringLiteral("runLoss"), tr("loss"), tr("Training loss in nats per token, mean of the last 20 updates"), 5);
-    figure(QStringLiteral("runPerplexity"), tr("valid ppl"), tr("Perplexity per token of the last evaluation on the validation split"), 3);
+    figure(
+        QStringLiteral("runLoss"), tr("loss"), tr("Training loss in nats per token, mean of the last 20 updates"), 5);
+    figure(QStringLiteral("runPerplexity"), tr("valid ppl"),
+        tr("Perplexity per token of the last evaluation on the validation split"), 3);
     for (const auto& f : std::as_const(figures_)) layout->addWidget(f.box);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     setMinimumWidth(160);
@@ -114,7 +116,9 @@ void RunHeader::paintState(const RunSession* session)
     const char* bar = "";
     if (session) switch (session->state()) {
         case RunState::Running:
-        case RunState::Finished: role = "good"; break;
+        case RunState::Finished:
+            role = "good";
+            break;
         case RunState::Paused:
             role = "warning";
             bar = "warning";
@@ -125,7 +129,8 @@ void RunHeader::paintState(const RunSession* session)
             bar = "error";
             break;
         case RunState::Preparing:
-        case RunState::Stopped: break;
+        case RunState::Stopped:
+            break;
         }
     setRole(state_, role);
     setRole(progress_, bar);

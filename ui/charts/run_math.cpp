@@ -84,9 +84,11 @@ QVector<PlotMarker> runMarkers(const RunHistory& history, XAxis axis)
         if (c.best && c.problem.empty()) best = &c; // the last one that was best still is
     for (const auto& c : history.checkpoints) {
         if (!c.problem.empty())
-            markers.append({ at(c.step), Kind::Trouble, translated("Step %1: checkpoint not written: %2").arg(when(c.step), singleLine(fromUtf8(c.problem))) });
+            markers.append({ at(c.step), Kind::Trouble,
+                translated("Step %1: checkpoint not written: %2").arg(when(c.step), singleLine(fromUtf8(c.problem))) });
         else if (&c == best)
-            markers.append({ at(c.step), Kind::BestCheckpoint, translated("Step %1: best checkpoint").arg(when(c.step)) });
+            markers.append(
+                { at(c.step), Kind::BestCheckpoint, translated("Step %1: best checkpoint").arg(when(c.step)) });
         else
             markers.append({ at(c.step), Kind::Checkpoint, translated("Step %1: checkpoint").arg(when(c.step)) });
     }
@@ -98,7 +100,8 @@ QVector<PlotMarker> runMarkers(const RunHistory& history, XAxis axis)
             markers.last().text += QStringLiteral(", ") + what; // paused and resumed at one step: one line, both words
             continue;
         }
-        markers.append({ at(c.step), resumed ? Kind::Resumed : Kind::Command, translated("Step %1: %2").arg(when(c.step), what) });
+        markers.append(
+            { at(c.step), resumed ? Kind::Resumed : Kind::Command, translated("Step %1: %2").arg(when(c.step), what) });
     }
     for (std::size_t i = 0; i < history.statuses.size(); ++i) {
         const auto& s = history.statuses[i];
@@ -107,8 +110,10 @@ QVector<PlotMarker> runMarkers(const RunHistory& history, XAxis axis)
             markers.append({ at(s.step), Kind::Trouble, translated("Step %1: diverged%2").arg(when(s.step), detail) });
         else if (s.state == RunState::Failed)
             markers.append({ at(s.step), Kind::Trouble, translated("Step %1: failed%2").arg(when(s.step), detail) });
-        else if (s.state == RunState::Running && s.step > 0 && i > 0 && history.statuses[i - 1].state != RunState::Paused)
-            markers.append({ at(s.step), Kind::Resumed, translated("Step %1: continued from a checkpoint").arg(when(s.step)) });
+        else if (s.state == RunState::Running && s.step > 0 && i > 0
+            && history.statuses[i - 1].state != RunState::Paused)
+            markers.append(
+                { at(s.step), Kind::Resumed, translated("Step %1: continued from a checkpoint").arg(when(s.step)) });
     }
     return markers;
 }

@@ -9,8 +9,8 @@
 namespace pha::ui {
 
 /// Exponential mean over steps, not over rows: after d steps an old value counts s^(d / unit), and the weights are
-/// normalised, so that the first values are not pulled to zero. A value that is not finite gives NaN and leaves the mean
-/// alone.
+/// normalised, so that the first values are not pulled to zero. A value that is not finite gives NaN and leaves the
+/// mean alone.
 class Smoother {
 public:
     Smoother(double smoothing = 0, double unit = 1)
@@ -26,8 +26,8 @@ private:
     bool any_ = false;
 };
 
-/// Steps that one unit of smoothing spans: 1 up to a thousand planned steps, then a thousandth of them, so that the same
-/// slider position looks the same on short and long runs.
+/// Steps that one unit of smoothing spans: 1 up to a thousand planned steps, then a thousandth of them, so that the
+/// same slider position looks the same on short and long runs.
 double smoothingUnit(std::int64_t plannedSteps);
 
 /// The column of the updates that an axis counts.
@@ -40,8 +40,8 @@ int rowNear(const RunHistory& history, XAxis axis, double x);
 
 bool isValidation(const EvalEvent& event); ///< of the plain model: nothing muted
 const EvalEvent* lastValidation(const RunHistory& history);
-/// (unigram - valid) / (unigram - floor): how much of what can be learnt beyond word frequencies has been learnt. The floor
-/// of exactly the scored tokens where known. Nothing without a floor.
+/// (unigram - valid) / (unigram - floor): how much of what can be learnt beyond word frequencies has been learnt. The
+/// floor of exactly the scored tokens where known. Nothing without a floor.
 std::optional<double> gapClosed(const RunHistory& history);
 
 /// Checkpoints, commands, resumptions and what went wrong.

@@ -60,7 +60,8 @@ void SampledGraph::replace(int index, double value)
         const auto place = std::size_t(index / size);
         auto fresh = nothing();
         if (level == 0) {
-            for (int i = int(place) * block; i < std::min(count(), (int(place) + 1) * block); ++i) fresh.add(this->value(i));
+            for (int i = int(place) * block; i < std::min(count(), (int(place) + 1) * block); ++i)
+                fresh.add(this->value(i));
         } else {
             const auto& below = levels_[level - 1];
             for (auto i = place * block; i < std::min(below.size(), (place + 1) * block); ++i) {
@@ -78,7 +79,10 @@ void SampledGraph::clearPoints()
     levels_.clear();
 }
 
-int SampledGraph::lowerBound(double key) const { return int(mDataContainer->findBegin(key, false) - mDataContainer->constBegin()); }
+int SampledGraph::lowerBound(double key) const
+{
+    return int(mDataContainer->findBegin(key, false) - mDataContainer->constBegin());
+}
 
 bool SampledGraph::extremes(int from, int to, double& low, double& high) const
 {
@@ -87,7 +91,8 @@ bool SampledGraph::extremes(int from, int to, double& low, double& high) const
     const auto points = [&](qint64 begin, qint64 end) {
         for (auto i = begin; i < end; ++i) found.add((data + i)->value);
     };
-    // Ragged ends with the points themselves, then with the blocks of each level, until the largest blocks fill the middle.
+    // Ragged ends with the points themselves, then with the blocks of each level, until the largest blocks fill the
+    // middle.
     qint64 begin = from, end = to;
     qint64 size = 1;
     for (std::size_t level = 0; begin < end; ++level) {
@@ -124,7 +129,8 @@ int SampledGraph::seek(int from, int to, double key, int guess) const
         low = high;
         high = std::min(to, high + 2 * (high - from));
     }
-    const auto found = std::lower_bound(data + low, data + high, key, [](const QCPGraphData& a, double k) { return a.key < k; });
+    const auto found =
+        std::lower_bound(data + low, data + high, key, [](const QCPGraphData& a, double k) { return a.key < k; });
     return int(found - data);
 }
 
@@ -155,8 +161,8 @@ void SampledGraph::column(int from, int to, QVector<QCPGraphData>* out) const
 
 void SampledGraph::drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lines) const
 {
-    // Segments drawn one by one (phFastPolylines) are what makes long ragged curves fast; on smooth ones their square ends
-    // would show as beads, and there a joined line costs little.
+    // Segments drawn one by one (phFastPolylines) are what makes long ragged curves fast; on smooth ones their square
+    // ends would show as beads, and there a joined line costs little.
     if (lines.size() > 1.5 * mKeyAxis->axisRect()->width() + 16) return QCPGraph::drawLinePlot(painter, lines);
     applyDefaultAntialiasingHint(painter);
     auto joined = mPen;
@@ -175,8 +181,8 @@ void SampledGraph::drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lin
     stroke(int(lines.size()));
 }
 
-void SampledGraph::getOptimizedLineData(QVector<QCPGraphData>* lineData, const QCPGraphDataContainer::const_iterator& begin,
-    const QCPGraphDataContainer::const_iterator& end) const
+void SampledGraph::getOptimizedLineData(QVector<QCPGraphData>* lineData,
+    const QCPGraphDataContainer::const_iterator& begin, const QCPGraphDataContainer::const_iterator& end) const
 {
     const auto* axis = mKeyAxis.data();
     if (!lineData || !axis || begin == end) return;

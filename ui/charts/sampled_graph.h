@@ -7,9 +7,10 @@
 
 namespace pha::ui {
 
-/// A graph that keeps every point and draws, in each pixel column, the first, smallest, largest and last value: a spike of
-/// one point among a million stays visible, and the cost of a frame follows the width of the plot, not the length of the
-/// run. Where all values of a column lie within a pixel, one point stands for them. A pyramid of minima and maxima answers for blocks of 64, 4096, ... points. NaN is a gap.
+/// A graph that keeps every point and draws, in each pixel column, the first, smallest, largest and last value: a spike
+/// of one point among a million stays visible, and the cost of a frame follows the width of the plot, not the length of
+/// the run. Where all values of a column lie within a pixel, one point stands for them. A pyramid of minima and maxima
+/// answers for blocks of 64, 4096, ... points. NaN is a gap.
 class SampledGraph : public QCPGraph {
 public:
     SampledGraph(QCPAxis* keyAxis, QCPAxis* valueAxis);

@@ -62,15 +62,13 @@ TimePlot::TimePlot(const QString& name, const QString& title, ValueKind kind, QW
     applyTheme();
 }
 
-TimePlot::~TimePlot()
-{
-    plot()->removeEventFilter(this);
-}
+TimePlot::~TimePlot() { plot()->removeEventFilter(this); }
 
 TimePlot::Series* TimePlot::find(int id) const
 {
     // Numbers only grow, so the list is sorted by them.
-    const auto found = std::lower_bound(series_.begin(), series_.end(), id, [](const auto& s, int wanted) { return s->id < wanted; });
+    const auto found =
+        std::lower_bound(series_.begin(), series_.end(), id, [](const auto& s, int wanted) { return s->id < wanted; });
     return found != series_.end() && (*found)->id == id ? found->get() : nullptr;
 }
 
@@ -146,7 +144,8 @@ int TimePlot::count(int id) const
 double TimePlot::xAt(int id, int index) const
 {
     const auto* s = find(id);
-    return s && index >= 0 && index < s->graph->count() ? s->graph->key(index) : std::numeric_limits<double>::quiet_NaN();
+    return s && index >= 0 && index < s->graph->count() ? s->graph->key(index)
+                                                        : std::numeric_limits<double>::quiet_NaN();
 }
 
 double TimePlot::valueAt(int id, int index) const
@@ -154,7 +153,8 @@ double TimePlot::valueAt(int id, int index) const
     const auto* s = find(id);
     if (!s || index < 0 || index >= s->graph->count()) return std::numeric_limits<double>::quiet_NaN();
     const auto& list = s->notPositive;
-    const auto found = std::lower_bound(list.begin(), list.end(), index, [](const auto& entry, int i) { return entry.first < i; });
+    const auto found =
+        std::lower_bound(list.begin(), list.end(), index, [](const auto& entry, int i) { return entry.first < i; });
     return found != list.end() && found->first == index ? found->second : s->graph->value(index);
 }
 
@@ -245,7 +245,8 @@ void TimePlot::setRightMargin(const QString& widestLabel)
     widestLabel_ = widestLabel;
     const QFontMetrics metrics(font());
     const int right = widestLabel.isEmpty() ? 12 : metrics.horizontalAdvance(widestLabel) + 22;
-    plot()->axisRect()->setMargins(QMargins(metrics.horizontalAdvance(QStringLiteral("00.0 MB")) + 6, metrics.height() / 2 + 3, right, metrics.height() + 8));
+    plot()->axisRect()->setMargins(QMargins(metrics.horizontalAdvance(QStringLiteral("00.0 MB")) + 6,
+        metrics.height() / 2 + 3, right, metrics.height() + 8));
 }
 
 void TimePlot::setMarkers(QVector<PlotMarker> markers) { marks_->set(std::move(markers)); }
@@ -255,7 +256,8 @@ QStringList TimePlot::markersNear(double x) const
     QStringList texts;
     const double pixel = plot()->xAxis->coordToPixel(x);
     for (const auto& marker : marks_->markers())
-        if (std::abs(plot()->xAxis->coordToPixel(marker.x) - pixel) <= 4 && !texts.contains(marker.text)) texts << marker.text;
+        if (std::abs(plot()->xAxis->coordToPixel(marker.x) - pixel) <= 4 && !texts.contains(marker.text))
+            texts << marker.text;
     return texts;
 }
 

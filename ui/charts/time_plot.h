@@ -34,10 +34,10 @@ struct CursorValue {
     ValueKind kind = ValueKind::Loss;
 };
 
-/// Curves over steps, tokens or time that grow while one looks at them. Every point is kept and none is dropped from view;
-/// NaN is a gap with a mark, on a logarithmic axis values that have no logarithm lie on the lowest that has one (the table
-/// and the readout still tell the truth). Zoom: wheel, Shift+drag a box; pan: drag; fit and follow: double click or Home.
-/// Keys: arrows move the cursor, + and - zoom, Page keys pan, Escape drops the cursor. GUI thread only.
+/// Curves over steps, tokens or time that grow while one looks at them. Every point is kept and none is dropped from
+/// view; NaN is a gap with a mark, on a logarithmic axis values that have no logarithm lie on the lowest that has one
+/// (the table and the readout still tell the truth). Zoom: wheel, Shift+drag a box; pan: drag; fit and follow: double
+/// click or Home. Keys: arrows move the cursor, + and - zoom, Page keys pan, Escape drops the cursor. GUI thread only.
 class TimePlot : public ChartFrame {
     Q_OBJECT
 
@@ -69,7 +69,10 @@ public:
     bool following() const { return following_; }
     void showRange(double from, double to); ///< stops following
     bool xBounds(double& from, double& to) const; ///< of the data; false: none
-    void setBoundsSource(std::function<bool(double&, double&)> source) { bounds_ = std::move(source); } ///< linked charts
+    void setBoundsSource(std::function<bool(double&, double&)> source)
+    {
+        bounds_ = std::move(source);
+    } ///< linked charts
     void setCursor(double x);
     void clearCursor();
     QVector<CursorValue> cursorValues(double x) const;

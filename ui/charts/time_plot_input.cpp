@@ -44,7 +44,9 @@ bool TimePlot::mouse(QEvent* event)
         if (drag_->mode == Drag::Mode::Box) {
             drag_->band->setGeometry(QRect(drag_->start, e->pos()).normalized());
         } else if (drag_->mode != Drag::Mode::None) {
-            if (drag_->mode == Drag::Mode::Pressed && (e->pos() - drag_->start).manhattanLength() < QApplication::startDragDistance()) return true;
+            if (drag_->mode == Drag::Mode::Pressed
+                && (e->pos() - drag_->start).manhattanLength() < QApplication::startDragDistance())
+                return true;
             drag_->mode = Drag::Mode::Pan;
             plot()->setCursor(Qt::ClosedHandCursor);
             pan(e->pos().x() - drag_->last.x(), e->pos().y() - drag_->last.y());
@@ -80,17 +82,20 @@ bool TimePlot::mouse(QEvent* event)
         auto* e = static_cast<QWheelEvent*>(event);
         const double factor = std::pow(0.85, e->angleDelta().y() / 120.);
         const bool onAxis = e->position().x() < plot()->axisRect()->left();
-        if (onAxis || e->modifiers() & Qt::ControlModifier) zoomY(factor, plot()->yAxis->pixelToCoord(e->position().y()));
+        if (onAxis || e->modifiers() & Qt::ControlModifier)
+            zoomY(factor, plot()->yAxis->pixelToCoord(e->position().y()));
         if (!onAxis) zoomX(factor, plot()->xAxis->pixelToCoord(e->position().x()));
         e->accept();
         return true;
     }
-    case QEvent::ToolTip: return true; // the help text belongs to the header, not over the curves
+    case QEvent::ToolTip:
+        return true; // the help text belongs to the header, not over the curves
     case QEvent::Leave:
         clearCursor();
         Q_EMIT cursorLeft();
         return false;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -168,7 +173,8 @@ void TimePlot::moveCursor(int direction, bool far)
     }
     placeCursor(best);
     QStringList parts;
-    for (const auto& v : cursorValues(cursorX_)) parts << QStringLiteral("%1 %2").arg(v.name, valueText(v.kind, v.value));
+    for (const auto& v : cursorValues(cursorX_))
+        parts << QStringLiteral("%1 %2").arg(v.name, valueText(v.kind, v.value));
     setAccessibleDescription(axisText(axis_, cursorX_) + QStringLiteral(": ") + parts.join(QStringLiteral(", ")));
     if (QAccessible::isActive()) {
         QAccessibleEvent change(this, QAccessible::DescriptionChanged);
@@ -183,13 +189,22 @@ void TimePlot::keyPressEvent(QKeyEvent* event)
     switch (event->key()) {
     case Qt::Key_Left:
     case Qt::Key_Right:
-        moveCursor(event->key() == Qt::Key_Right ? 1 : -1, event->modifiers() & (Qt::ShiftModifier | Qt::ControlModifier));
+        moveCursor(
+            event->key() == Qt::Key_Right ? 1 : -1, event->modifiers() & (Qt::ShiftModifier | Qt::ControlModifier));
         break;
     case Qt::Key_Plus:
-    case Qt::Key_Equal: zoomX(0.7, centre); break;
-    case Qt::Key_Minus: zoomX(1 / 0.7, centre); break;
-    case Qt::Key_PageUp: pan(plot()->axisRect()->width() * 0.5, 0); break;
-    case Qt::Key_PageDown: pan(-plot()->axisRect()->width() * 0.5, 0); break;
+    case Qt::Key_Equal:
+        zoomX(0.7, centre);
+        break;
+    case Qt::Key_Minus:
+        zoomX(1 / 0.7, centre);
+        break;
+    case Qt::Key_PageUp:
+        pan(plot()->axisRect()->width() * 0.5, 0);
+        break;
+    case Qt::Key_PageDown:
+        pan(-plot()->axisRect()->width() * 0.5, 0);
+        break;
     case Qt::Key_Home:
         fitAndFollow();
         Q_EMIT followRequested();
@@ -199,7 +214,8 @@ void TimePlot::keyPressEvent(QKeyEvent* event)
         clearCursor();
         Q_EMIT cursorLeft();
         break;
-    default: return ChartFrame::keyPressEvent(event);
+    default:
+        return ChartFrame::keyPressEvent(event);
     }
     event->accept();
 }

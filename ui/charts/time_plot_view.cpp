@@ -112,7 +112,8 @@ void TimePlot::redraw()
         for (const auto& s : series_) {
             breaks += s->breaks;
             // Hundreds of triangles hide each other and the line.
-            if (s->options.style == SeriesStyle::Points) s->graph->setScatterSkip(s->graph->count() / std::max(20, rect->width() / 10));
+            if (s->options.style == SeriesStyle::Points)
+                s->graph->setScatterSkip(s->graph->count() / std::max(20, rect->width() / 10));
         }
         marks_->setBreaks(std::move(breaks));
         if (cursorShown_) setCursor(cursorX_);
@@ -144,7 +145,8 @@ void TimePlot::pan(double dx, double dy)
     auto *x = plot()->xAxis, *y = plot()->yAxis;
     x->moveRange(x->pixelToCoord(0) - x->pixelToCoord(dx));
     if (!yAuto_) {
-        const double top = y->pixelToCoord(plot()->axisRect()->top() - dy), bottom = y->pixelToCoord(plot()->axisRect()->bottom() - dy);
+        const double top = y->pixelToCoord(plot()->axisRect()->top() - dy),
+                     bottom = y->pixelToCoord(plot()->axisRect()->bottom() - dy);
         y->setRange(bottom, top);
     }
     userChangedView();

@@ -28,8 +28,8 @@ double ValueTicker::getTickStep(const QCPRange& range)
         step = power * (exact >= 5 * power ? 5 : exact >= 2 * power ? 2 : 1);
     }
     if (counts_ && axis_ == XAxis::Seconds && exact > 0.5) {
-        static constexpr std::array steps { 1., 2., 5., 10., 15., 30., 60., 120., 300., 600., 900., 1800., 3600., 7200., 10800.,
-            21600., 43200., 86400. };
+        static constexpr std::array steps { 1., 2., 5., 10., 15., 30., 60., 120., 300., 600., 900., 1800., 3600., 7200.,
+            10800., 21600., 43200., 86400. };
         const auto next = std::find_if(steps.begin(), steps.end(), [exact](double s) { return s >= exact; });
         step = next != steps.end() ? *next : std::ceil(exact / 86400) * 86400;
     } else if (counts_ && axis_ != XAxis::Seconds) {

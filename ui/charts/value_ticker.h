@@ -6,8 +6,9 @@
 
 namespace pha::ui {
 
-/// Ticks of one axis: round numbers in the unit in which its values are read (thousands, whole steps, minutes), and on a
-/// logarithmic axis 1-2-5 steps, or plain steps where the range is so short that powers of ten would give no tick at all.
+/// Ticks of one axis: round numbers in the unit in which its values are read (thousands, whole steps, minutes), and on
+/// a logarithmic axis 1-2-5 steps, or plain steps where the range is so short that powers of ten would give no tick at
+/// all.
 class ValueTicker : public QCPAxisTicker {
 public:
     void setValues(ValueKind kind);

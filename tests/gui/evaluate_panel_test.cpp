@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/gui/fake_model.h"
+#include "ui/panels/ablation_table.h"
+#include "ui/panels/branch_mixer.h"
+#include "ui/panels/evaluate_panel.h"
+#include "ui/theme.h"
+
+#include <QClipboard>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QGuiApplication>
+#include <QLabel>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QStandardPaths>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <set>
+
+using namespace pha;
+using namespace pha::test;
+using namespace pha::ui;
+
+class EvaluatePanelTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QStandardPaths::setTestModeEnabled(true);
+        Theme::instance().apply();
+        config_.model.layers = 3;
+        config_.training.steps = 40;
+        config_.training.saveEvery = 20;
+        config_.training.evalTokens = 4096;
+        run_ = folder_.filePath("run").toStdString();
+        writeFakeRun(run_, config_, "run");
+    }
+
+    void init()
+    {
+        engine_ = std::make_unique<ScriptedEngine>();
+        engine_->config = config_;
+        script_ = engine_->script;
+        session_ = std::make_unique<RunSession>(run_);
+        QTRY_VERIFY(session_->modelSource().available);
+        QTRY_VERIFY(!session_->history().mixing.empty());
+        panel_ = std::make_unique<EvaluatePanel>(nullptr, [this]() -> Engine& { return *engine_; });
+        panel_->resize(1280, 800);
+        panel_->show();
+    }
+
+    void cleanup()
+    {
+        panel_.reset();
+        session_.reset();
+    }
+
+    void withoutARunItSaysWhatToDo()
+    {
+        QVERIFY(!button("evaluateRun")->isEnabled());
+        QVERIFY(!button("evaluateAblation")->isEnabled());
+        panel_->run();
+        panel_->runAblation();
+        QVERIFY(asked().empty());
+        const auto labels = panel_->findChildren<QLabel*>();
+        QVERIFY(std::any_of(labels.begin(), labels.end(), [](QLabel* l) { return l->isVisible() && l->text().contains("Ctrl+Enter"); }));
+    }
+
+    void settingsReachTheEngine()
+    {
+        panel_->setSession(session_.get());
+        QCOMPARE(spin("evaluateMaxTokens")->value(), 4096); // as the run itself does
+        panel_->findChild<QComboBox*>("evaluateSplit")->setCurrentIndex(2);
+        spin("evaluateContext")->setValue(128);
+        spin("evaluateStride")->setValue(64);
+        spin("evaluateMaxTokens")->setValue(9999);
+        QTest::mouseClick(button("evaluateRun"), Qt::LeftButton);
+        QTRY_COMPARE(table()->model()->rowCount(), 1);
+        const auto options = asked();
+        QCOMPARE(options.size(), std::size_t(1));
+        QCOMPARE(options[0].split, std::string("test"));
+        QCOMPARE(options[0].context, std::int64_t(128));
+        QCOMPARE(options[0].stride, std::int64_t(64));
+        QCOMPARE(options[0].maxTokens, std::int64_t(9999));
+        QVERIFY(options[0].recall);
+        QVERIFY(options[0].mix.empty());
+        QTRY_VERIFY(button("evaluateRun")->isEnabled());
+        const auto source = panel_->findChild<QLabel*>("evaluateSource")->text();
+        QVERIFY2(source.contains("tokenizer") && source.contains("step 1,000"), qPrintable(source));
+        QCOMPARE(panel_->findChild<QTableView*>("evaluateRecall")->model()->rowCount(), 6);
+    }
+
+    void mutesAreComparedWithTheUnchangedNetwork()
+    {
+        panel_->setSession(session_.get());
+        QTest::mouseClick(panel_->findChild<QAbstractButton*>("mix_2_gss"), Qt::LeftButton);
+        panel_->findChild<QDoubleSpinBox*>("mixWeight_ffn")->setValue(1.5);
+        QVERIFY(panel_->findChild<QLabel*>("mixBadge")->text().contains("2"));
+        panel_->run();
+        QTRY_COMPARE(table()->model()->rowCount(), 2);
+        const auto options = asked();
+        QCOMPARE(options.size(), std::size_t(2));
+        QVERIFY(options[0].mix.empty());
+        QCOMPARE(options[1].mix.size(), std::size_t(2));
+        QCOMPARE(options[1].mix[0].layer, std::int64_t(1)); // the second layer, counted from 0
+        QCOMPARE(options[1].mix[0].branch, std::string("gss"));
+        QCOMPARE(options[1].mix[0].weight, 0.0);
+        QCOMPARE(options[1].mix[1].layer, std::int64_t(-1));
+        QCOMPARE(options[1].mix[1].weight, 1.5);
+        const auto csv = panel_->resultsCsv().split('\n', Qt::SkipEmptyParts);
+        QCOMPARE(csv.size(), 3);
+        QVERIFY(csv[0].startsWith("step,"));
+        const int column = int(csv[0].split(',').indexOf("delta_nats"));
+        QVERIFY(csv[1].split(',')[column].toDouble() != 0);
+        QVERIFY(csv[2].split(',')[column].isEmpty());
+        panel_->run(); // the same again repeats no row and asks nothing
+        QTRY_VERIFY(button("evaluateRun")->isEnabled());
+        QCOMPARE(table()->model()->rowCount(), 2);
+        QCOMPARE(asked().size(), std::size_t(2));
+    }
+
+    void theAblationTableCoversEveryPair()
+    {
+        panel_->setSession(session_.get());
+        QTest::mouseClick(panel_->findChild<QAbstractButton*>("mix_all_attention"), Qt::LeftButton); // does not count here
+        panel_->runAblation();
+        auto* map = panel_->findChild<AblationTable*>();
+        QTRY_VERIFY(map->complete());
+        std::set<std::pair<std::int64_t, std::string>> pairs;
+        const auto options = asked();
+        QCOMPARE(options.size(), std::size_t(1 + 4 * 3));
+        QVERIFY(options[0].mix.empty());
+        for (std::size_t i = 1; i < options.size(); ++i) {
+            QCOMPARE(options[i].mix.size(), std::size_t(1));
+            QCOMPARE(options[i].mix[0].weight, 0.0);
+            QVERIFY(!options[i].recall);
+            pairs.emplace(options[i].mix[0].layer, options[i].mix[0].branch);
+        }
+        QCOMPARE(pairs.size(), std::size_t(12));
+        for (std::int64_t layer = -1; layer < 3; ++layer)
+            for (const char* branch : { "gss", "attention", "ffn" }) QVERIFY(pairs.count({ layer, branch }) == 1);
+        for (int row = 0; row < 4; ++row)
+            for (int column = 1; column < 4; ++column) QVERIFY(map->item(row, column)->text().toDouble() != 0);
+        QCOMPARE(table()->model()->rowCount(), 0); // a table of its own
+        QCOMPARE(map->csv().count('\n'), 14);
+    }
+
+    void anAblationCanBeStoppedAndGoesOnWhereItWas()
+    {
+        panel_->setSession(session_.get());
+        script_->change([](Script& s) { s.answers = 4; });
+        panel_->runAblation();
+        QTRY_COMPARE(asked().size(), std::size_t(5));
+        QTest::keyClick(button("evaluateStop"), Qt::Key_Escape);
+        QTRY_VERIFY(button("evaluateRun")->isEnabled());
+        QVERIFY(!panel_->findChild<AblationTable*>()->complete());
+        script_->change([](Script& s) { s.answers = 1 << 30; });
+        panel_->runAblation();
+        QTRY_VERIFY(panel_->findChild<AblationTable*>()->complete());
+        QCOMPARE(asked().size(), std::size_t(5 + 9)); // four answers were known
+    }
+
+    void stoppingLeavesNoRow()
+    {
+        panel_->setSession(session_.get());
+        script_->change([](Script& s) { s.answers = 0; });
+        panel_->run();
+        QTRY_COMPARE(asked().size(), std::size_t(1));
+        QVERIFY(panel_->findChild<QProgressBar*>()->isVisible());
+        panel_->stop();
+        QVERIFY(!panel_->findChild<QProgressBar*>()->isVisible());
+        script_->change([](Script& s) { s.answers = 1; });
+        panel_->run();
+        QTRY_COMPARE(table()->model()->rowCount(), 1);
+    }
+
+    void errorsAreShownAndNothingElseChanges()
+    {
+        panel_->setSession(session_.get());
+        script_->change([](Script& s) { s.evaluateError = "the split test has no tokens"; });
+        panel_->run();
+        auto* message = panel_->findChild<QLabel*>("evaluateMessage");
+        QTRY_COMPARE(message->text(), QStringLiteral("the split test has no tokens; do something else"));
+        QCOMPARE(message->property("role").toString(), QStringLiteral("error"));
+        QTRY_VERIFY(button("evaluateRun")->isEnabled());
+    }
+
+    void resultsAreKeptForEachRun()
+    {
+        const fs::path other = folder_.filePath("other").toStdString();
+        if (!fs::exists(other)) writeFakeRun(other, config_, "other");
+        RunSession second(other);
+        QTRY_VERIFY(second.modelSource().available);
+        panel_->setSession(session_.get());
+        panel_->run();
+        QTRY_COMPARE(table()->model()->rowCount(), 1);
+        panel_->setSession(&second);
+        QCOMPARE(table()->model()->rowCount(), 0);
+        QTRY_COMPARE(script_->read([](const Script& s) { return s.models; }), 0); // the network of the first run is freed
+        panel_->setSession(session_.get());
+        QCOMPARE(table()->model()->rowCount(), 1);
+        panel_->setSession(nullptr);
+    }
+
+    void worksOnLiveWeightsWhileTheRunTrains()
+    {
+        session_->attach(std::make_shared<ScriptedJob>(script_, config_, run_));
+        script_->change([](Script& s) { s.step = 123; });
+        panel_->setSession(session_.get());
+        panel_->run();
+        QTRY_COMPARE(table()->model()->rowCount(), 1);
+        QVERIFY(script_->read([](const Script& s) { return s.loads.empty() && s.snapshots > 0; }));
+        QVERIFY(panel_->resultsCsv().contains("\n123,"));
+        QVERIFY(panel_->resultsCsv().contains("live"));
+        session_->detach();
+    }
+
+    void anyCheckpointCanBeChosen()
+    {
+        panel_->setSession(session_.get());
+        auto* weights = panel_->findChild<QComboBox*>("evaluateWeights");
+        const int older = weights->findData("step-00000020");
+        QVERIFY(older > 0);
+        weights->setCurrentIndex(older);
+        panel_->run();
+        QTRY_COMPARE(table()->model()->rowCount(), 1);
+        QCOMPARE(script_->read([](const Script& s) { return s.loads.back(); }), run_ / "checkpoints" / "step-00000020");
+    }
+
+    void resultsCanBeExportedAndCopied()
+    {
+        panel_->setSession(session_.get());
+        panel_->run();
+        QTRY_COMPARE(table()->model()->rowCount(), 1);
+        const auto path = folder_.filePath("out.csv");
+        panel_->askForFile = [path](QWidget*) { return path; };
+        QTest::mouseClick(button("evaluateCsv"), Qt::LeftButton);
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        QCOMPARE(QString::fromUtf8(file.readAll()), panel_->resultsCsv());
+        QTest::keyClick(table(), Qt::Key_C, Qt::ControlModifier);
+        QVERIFY(QGuiApplication::clipboard()->text().contains("Nats/token\t"));
+        panel_->askForFile = [](QWidget*) { return QStringLiteral("/proc/nowhere/out.csv"); };
+        QTest::mouseClick(button("evaluateCsv"), Qt::LeftButton);
+        QCOMPARE(panel_->findChild<QLabel*>("evaluateMessage")->property("role").toString(), QStringLiteral("error"));
+    }
+
+    void theMixerIsUsableByKeyboard()
+    {
+        panel_->setSession(session_.get());
+        auto* mixer = panel_->findChild<BranchMixer*>();
+        panel_->activateWindow();
+        auto* first = panel_->findChild<QAbstractButton*>("mix_all_gss");
+        first->setFocus();
+        QTest::keyClick(first, Qt::Key_Down);
+        QTest::keyClick(panel_->findChild<QAbstractButton*>("mix_1_gss"), Qt::Key_Right);
+        QTest::keyClick(panel_->findChild<QAbstractButton*>("mix_1_attention"), Qt::Key_Space);
+        const auto changes = mixer->changes();
+        QCOMPARE(changes.size(), std::size_t(1));
+        QCOMPARE(changes[0].layer, std::int64_t(0));
+        QCOMPARE(changes[0].branch, std::string("attention"));
+        QSignalSpy changed(mixer, &BranchMixer::changed);
+        mixer->reset();
+        QVERIFY(mixer->changes().empty());
+        QVERIFY(changed.count() > 0);
+        mixer->setChanges({ { -1, "ffn", 0 }, { 1, "gss", 0.25 } });
+        QCOMPARE(mixer->changes().size(), std::size_t(2));
+    }
+
+    void everyControlHasANameAndATip()
+    {
+        panel_->setSession(session_.get());
+        for (auto* widget : panel_->findChildren<QAbstractButton*>()) {
+            if (widget->objectName().startsWith("qt_") || qobject_cast<QAbstractItemView*>(widget->parentWidget())) continue;
+            QVERIFY2(!widget->objectName().isEmpty() && !widget->accessibleName().isEmpty() && !widget->toolTip().isEmpty(), qPrintable(widget->objectName()));
+        }
+    }
+
+private:
+    QPushButton* button(const char* name) { return panel_->findChild<QPushButton*>(name); }
+    QSpinBox* spin(const char* name) { return panel_->findChild<QSpinBox*>(name); }
+    QTableView* table() { return panel_->findChild<QTableView*>("evaluateTable"); }
+    std::vector<EvaluateOptions> asked()
+    {
+        return script_->read([](const Script& s) { return s.evaluations; });
+    }
+    QTemporaryDir folder_;
+    RunConfig config_;
+    fs::path run_;
+    std::unique_ptr<ScriptedEngine> engine_;
+    std::shared_ptr<Script> script_;
+    std::unique_ptr<RunSession> session_;
+    std::unique_ptr<EvaluatePanel> panel_;
+};
+
+QTEST_MAIN(EvaluatePanelTest)
+#include "evaluate_panel_test.moc"

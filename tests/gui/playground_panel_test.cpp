@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/gui/fake_model.h"
+#include "ui/panels/branch_mixer.h"
+#include "ui/panels/playground_panel.h"
+#include "ui/panels/sampling_form.h"
+#include "ui/panels/token_popup.h"
+#include "ui/panels/token_view.h"
+#include "ui/theme.h"
+
+#include <QAbstractButton>
+#include <QCheckBox>
+#include <QComboBox>
+#include <QCoreApplication>
+#include <QLabel>
+#include <QListWidget>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QSpinBox>
+#include <QStandardPaths>
+#include <QTableWidget>
+#include <QTemporaryDir>
+#include <QTest>
+
+using namespace pha;
+using namespace pha::test;
+using namespace pha::ui;
+
+class PlaygroundPanelTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QStandardPaths::setTestModeEnabled(true);
+        QCoreApplication::setOrganizationName(QStringLiteral("pha-playground-test"));
+        QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, folder_.path());
+        Theme::instance().apply();
+        config_.model.layers = 3;
+        config_.training.steps = 40;
+        config_.training.samplePrompt = "Mara took the key";
+        run_ = folder_.filePath("run").toStdString();
+        writeFakeRun(run_, config_, "run");
+    }
+
+    void init()
+    {
+        engine_ = std::make_unique<ScriptedEngine>();
+        engine_->config = config_;
+        script_ = engine_->script;
+        session_ = std::make_unique<RunSession>(run_);
+        QTRY_VERIFY(session_->modelSource().available);
+        QTRY_VERIFY(!session_->history().mixing.empty());
+        panel_ = std::make_unique<PlaygroundPanel>(nullptr, [this]() -> Engine& { return *engine_; });
+        panel_->resize(1280, 800);
+        panel_->show();
+        panel_->findChild<QSpinBox*>("samplingMaxTokens")->setValue(30);
+    }
+
+    void cleanup()
+    {
+        panel_.reset();
+        session_.reset();
+    }
+
+    void withoutARunItSaysWhatToDo()
+    {
+        QVERIFY(!button("playgroundGenerate")->isEnabled());
+        panel_->generate();
+        QVERIFY(asked().empty());
+        const auto labels = panel_->findChildren<QLabel*>();
+        QVERIFY(std::any_of(labels.begin(), labels.end(),
+            [](QLabel* l) { return l->isVisible() && l->text() == "Train a run or open one; then type a prompt and press Ctrl+Enter."; }));
+    }
+
+    void proposesTheRunsPromptUntilTheUserTypes()
+    {
+        panel_->setSession(session_.get());
+        QCOMPARE(prompt()->toPlainText(), QStringLiteral("Mara took the key"));
+        prompt()->setPlainText("My own");
+        Q_EMIT session_->changed();
+        QCOMPARE(prompt()->toPlainText(), QStringLiteral("My own"));
+    }
+
+    void ctrlEnterWritesAndShowsTheFigures()
+    {
+        panel_->setSession(session_.get());
+        QTest::keyClick(prompt(), Qt::Key_Return, Qt::ControlModifier);
+        QTRY_COMPARE(view()->tokens().size(), qsizetype(34)); // four of the prompt
+        QTRY_VERIFY(!button("playgroundStop")->isEnabled());
+        QCOMPARE(prompt()->toPlainText(), QStringLiteral("Mara took the key")); // no line break was typed
+        const auto options = asked();
+        QCOMPARE(options.size(), std::size_t(1));
+        QCOMPARE(options[0].prompt, std::string("Mara took the key"));
+        QVERIFY(options[0].promptProbabilities);
+        QCOMPARE(options[0].sampling.maxTokens, std::int64_t(30));
+        const auto figures = panel_->findChild<QLabel*>("playgroundFigures")->text();
+        for (const char* part : { "30 tokens", "prompt 4", "148 tokens/s", "0.12 s", "MB", "step 1,000" }) QVERIFY2(figures.contains(part), qPrintable(figures));
+        QCOMPARE(view()->toPlainText(), view()->text());
+    }
+
+    void escapeStopsAndKeepsTheText()
+    {
+        script_->change([](Script& s) { s.allowed = 7; });
+        panel_->setSession(session_.get());
+        panel_->generate();
+        QTRY_COMPARE(view()->tokens().size(), qsizetype(11));
+        QTest::keyClick(prompt(), Qt::Key_Escape);
+        QVERIFY(!button("playgroundStop")->isEnabled());
+        script_->change([](Script& s) { s.allowed = 1 << 30; });
+        QCOMPARE(view()->tokens().size(), qsizetype(11));
+        QVERIFY(button("playgroundContinue")->isEnabled());
+        QTest::mouseClick(button("playgroundContinue"), Qt::LeftButton);
+        QTRY_COMPARE(view()->tokens().size(), qsizetype(41));
+        QCOMPARE(asked()[1].promptIds.size(), std::size_t(11));
+    }
+
+    void anAlternativeRegrowsFromItsToken()
+    {
+        panel_->setSession(session_.get());
+        write();
+        const auto before = view()->tokens();
+        view()->setFocus();
+        view()->setCurrent(10);
+        QTest::keyClick(view(), Qt::Key_Return);
+        auto* list = panel_->findChild<QTableWidget*>("tokenAlternatives");
+        QVERIFY(list->isVisible());
+        QCOMPARE(list->rowCount(), 10);
+        list->setCurrentCell(2, 0);
+        QTest::keyClick(list, Qt::Key_Return);
+        QTRY_COMPARE(asked().size(), std::size_t(2));
+        const auto options = asked()[1];
+        std::vector<std::int64_t> expected;
+        for (int i = 0; i < 10; ++i) expected.push_back(before[i].id);
+        expected.push_back(before[10].alternatives[2].id);
+        QCOMPARE(options.promptIds, expected);
+        QTRY_COMPARE(view()->tokens().size(), qsizetype(41)); // eleven kept, thirty new
+        QTRY_VERIFY(!button("playgroundStop")->isEnabled());
+        for (int i = 0; i < 10; ++i) QCOMPARE(view()->tokens()[i].text, before[i].text);
+        QVERIFY(view()->tokens()[3].prompt);
+        QVERIFY(!view()->tokens()[5].prompt); // kept, but the network wrote it
+
+        panel_->undo();
+        QCOMPARE(view()->tokens().size(), before.size());
+        QCOMPARE(view()->tokens()[10].id, before[10].id);
+        panel_->redo();
+        QCOMPARE(view()->tokens()[10].id, expected[10]);
+        QCOMPARE(panel_->findChild<QListWidget*>("playgroundHistory")->count(), 2);
+    }
+
+    void clickingATokenOpensItsAlternatives()
+    {
+        panel_->setSession(session_.get());
+        write();
+        const auto rect = view()->tokenRect(6);
+        QVERIFY(!rect.isEmpty());
+        QCOMPARE(view()->tokenAt(rect.center()), 6);
+        QTest::mouseClick(view()->viewport(), Qt::LeftButton, {}, rect.center());
+        QCOMPARE(view()->current(), 6);
+        auto* popup = panel_->findChild<TokenPopup*>();
+        QVERIFY(popup->isVisible());
+        QCOMPARE(popup->index(), 6);
+        QVERIFY(panel_->rect().contains(popup->geometry()));
+        QVERIFY(panel_->findChild<QLabel*>("tokenPopupFigures")->text().contains("probability"));
+        auto* list = panel_->findChild<QTableWidget*>("tokenAlternatives");
+        QTest::mouseClick(list->viewport(), Qt::LeftButton, {}, list->visualItemRect(list->item(4, 0)).center());
+        QVERIFY(!popup->isVisible());
+        QTRY_COMPARE(asked().size(), std::size_t(2));
+        QCOMPARE(asked()[1].promptIds.size(), std::size_t(7));
+    }
+
+    void arrowsWalkOverTheTokens()
+    {
+        panel_->setSession(session_.get());
+        write();
+        QTest::keyClick(view(), Qt::Key_Home);
+        QCOMPARE(view()->current(), 0);
+        QTest::keyClick(view(), Qt::Key_Right);
+        QCOMPARE(view()->current(), 1);
+        QVERIFY(panel_->findChild<QLabel*>("playgroundFigures")->text().contains("Token 2"));
+        QTest::keyClick(view(), Qt::Key_End);
+        QCOMPARE(view()->current(), 33);
+        QTest::keyClick(view(), Qt::Key_Up);
+        QVERIFY(view()->current() < 33);
+        QTest::keyClick(view(), Qt::Key_Left);
+        QTest::keyClick(view(), Qt::Key_Return);
+        QVERIFY(panel_->findChild<TokenPopup*>()->isVisible());
+        QTest::keyClick(panel_->findChild<QTableWidget*>("tokenAlternatives"), Qt::Key_Escape);
+        QVERIFY(!panel_->findChild<TokenPopup*>()->isVisible());
+    }
+
+    void mutesArePassedOn()
+    {
+        panel_->setSession(session_.get());
+        panel_->findChild<BranchMixer*>()->setMuted(-1, "attention", true);
+        panel_->findChild<BranchMixer*>()->setWeight(0, "gss", 0.5);
+        write();
+        const auto mix = asked()[0].mix;
+        QCOMPARE(mix.size(), std::size_t(2));
+        QCOMPARE(mix[0].branch, std::string("gss"));
+        QCOMPARE(mix[0].layer, std::int64_t(0));
+        QCOMPARE(mix[1].layer, std::int64_t(-1));
+        QCOMPARE(mix[1].weight, 0.0);
+    }
+
+    void seedsAndSettings()
+    {
+        panel_->setSession(session_.get());
+        auto* always = panel_->findChild<QCheckBox*>("samplingNewSeed");
+        always->setChecked(false);
+        panel_->findChild<QSpinBox*>("samplingSeed")->setValue(7);
+        write();
+        write();
+        QCOMPARE(asked()[0].sampling.seed, std::uint64_t(7));
+        QCOMPARE(asked()[1].sampling.seed, std::uint64_t(7));
+        auto* preset = panel_->findChild<QComboBox*>("samplingPreset");
+        preset->setCurrentIndex(2);
+        Q_EMIT preset->activated(2);
+        QCOMPARE(panel_->findChild<SamplingForm*>()->sampling().temperature, 0.0);
+        QTest::mouseClick(panel_->findChild<QAbstractButton*>("samplingReset"), Qt::LeftButton);
+        QCOMPARE(panel_->findChild<SamplingForm*>()->sampling().temperature, 0.8);
+    }
+
+    void errorsAreShownAndLeaveTheTextAlone()
+    {
+        panel_->setSession(session_.get());
+        write();
+        const auto before = view()->text();
+        script_->change([](Script& s) { s.generateError = "the prompt is too long"; });
+        panel_->generate();
+        auto* message = panel_->findChild<QLabel*>("playgroundMessage");
+        QTRY_COMPARE(message->text(), QStringLiteral("the prompt is too long; do something else"));
+        QCOMPARE(view()->text(), before);
+        QCOMPARE(panel_->findChild<QListWidget*>("playgroundHistory")->count(), 1);
+        prompt()->clear();
+        panel_->generate();
+        QVERIFY(message->text().contains("empty"));
+    }
+
+    void worksOnLiveWeightsWhileTheRunTrains()
+    {
+        session_->attach(std::make_shared<ScriptedJob>(script_, config_, run_));
+        script_->change([](Script& s) { s.step = 321; });
+        panel_->setSession(session_.get());
+        write();
+        QVERIFY(panel_->findChild<QLabel*>("playgroundFigures")->text().contains("live weights at step 321"));
+        session_->detach();
+    }
+
+    void anotherRunEndsTheWriting()
+    {
+        script_->change([](Script& s) { s.allowed = 2; });
+        panel_->setSession(session_.get());
+        panel_->generate();
+        QTRY_COMPARE(view()->tokens().size(), qsizetype(6));
+        panel_->setSession(nullptr);
+        QVERIFY(!button("playgroundStop")->isEnabled());
+        QVERIFY(!button("playgroundGenerate")->isEnabled());
+        QTRY_COMPARE(script_->read([](const Script& s) { return s.models; }), 0);
+    }
+
+    void promptsAreRemembered()
+    {
+        panel_->setSession(session_.get());
+        prompt()->setPlainText("A rare prompt");
+        write();
+        QCOMPARE(QSettings().value("playground/prompts").toStringList().front(), QStringLiteral("A rare prompt"));
+    }
+
+    void textOfTheNetworkIsNeverMarkup()
+    {
+        TokenView shown;
+        shown.resize(400, 300);
+        GeneratedToken token;
+        token.text = "<b>x</b>\r\n<img src=file:///etc/passwd>\xe2\x80\xa8";
+        shown.append({ token, token });
+        QVERIFY(shown.toPlainText().contains("<b>x</b>"));
+        QCOMPARE(shown.text().toStdString(), token.text + token.text);
+        shown.setCurrent(1); // positions still fit
+        QCOMPARE(shown.textCursor().position(), int(shown.toPlainText().size() / 2));
+    }
+
+    void endlessParagraphsAreBrokenForDisplayOnly()
+    {
+        TokenView shown;
+        shown.resize(600, 400);
+        QVector<GeneratedToken> batch;
+        for (int i = 0; i < 20000; ++i) {
+            GeneratedToken t;
+            t.text = " word";
+            t.probability = 0.5;
+            t.alternatives = { { 1, " word", 0.5 } };
+            batch << t;
+        }
+        shown.append(batch);
+        QVERIFY(shown.document()->blockCount() > 5);
+        QVERIFY(!shown.text().contains('\n'));
+        shown.selectAll();
+        shown.copy();
+        QCOMPARE(QGuiApplication::clipboard()->text(), shown.text());
+        QCOMPARE(shown.tokenAt(shown.tokenRect(19999).center()), 19999); // it followed the end
+        shown.setCurrent(10000);
+        QCOMPARE(shown.tokenAt(shown.tokenRect(10000).center()), 10000);
+        QVERIFY(!shown.grab().isNull());
+    }
+
+    void tintsStayReadable()
+    {
+        for (const auto mode : { Theme::Mode::Light, Theme::Mode::Dark }) {
+            Theme::instance().setMode(mode);
+            TokenTint tint;
+            for (const auto kind : { TintMode::Probability, TintMode::Surprise, TintMode::Entropy }) {
+                tint.setMode(kind);
+                QVERIFY(tint.at(0).isValid() && tint.at(1).isValid());
+                QVERIFY(tint.at(0) != tint.at(1));
+            }
+        }
+        Theme::instance().setMode(Theme::Mode::System);
+    }
+
+    void everyControlHasANameAndATip()
+    {
+        panel_->setSession(session_.get());
+        for (auto* widget : panel_->findChildren<QAbstractButton*>()) {
+            if (widget->objectName().startsWith("qt_") || qobject_cast<QAbstractItemView*>(widget->parentWidget()) || widget->inherits("QTabBar") || (widget->parentWidget() && widget->parentWidget()->inherits("QTabBar"))) continue;
+            QVERIFY2(!widget->objectName().isEmpty() && !widget->accessibleName().isEmpty() && !widget->toolTip().isEmpty(), qPrintable(widget->objectName()));
+        }
+    }
+
+private:
+    void write()
+    {
+        panel_->generate();
+        QTRY_VERIFY(!button("playgroundStop")->isEnabled());
+        QVERIFY(!view()->tokens().isEmpty());
+    }
+    QPushButton* button(const char* name) { return panel_->findChild<QPushButton*>(name); }
+    QPlainTextEdit* prompt() { return panel_->findChild<QPlainTextEdit*>("playgroundPrompt"); }
+    TokenView* view() { return panel_->findChild<TokenView*>(); }
+    std::vector<GenerateOptions> asked()
+    {
+        return script_->read([](const Script& s) { return s.generations; });
+    }
+    QTemporaryDir folder_;
+    RunConfig config_;
+    fs::path run_;
+    std::unique_ptr<ScriptedEngine> engine_;
+    std::shared_ptr<Script> script_;
+    std::unique_ptr<RunSession> session_;
+    std::unique_ptr<PlaygroundPanel> panel_;
+};
+
+QTEST_MAIN(PlaygroundPanelTest)
+#include "playground_panel_test.moc"

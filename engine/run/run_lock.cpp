@@ -3,7 +3,7 @@
 
 #include <charconv>
 #include <chrono>
-#include <cstring>
+#include <csignal>
 #include <thread>
 
 #include <fcntl.h>
@@ -47,8 +47,6 @@ bool stillInPlace(const PosixFile& file)
 
 RunLock::RunLock(const fs::path& run)
 {
-    // Another process that only asks who holds the lock has it for some microseconds, and one that has just taken it
-    // needs as long to write its id: look again before giving up.
     for (int attempt = 0;; ++attempt) {
         PosixFile file(lockFile(run), O_RDWR | O_CREAT | O_NOFOLLOW);
         file.requireRegular();
@@ -57,8 +55,12 @@ RunLock::RunLock(const fs::path& run)
             file_ = std::move(file);
             break;
         }
+        // An owner has its id in the file. Otherwise somebody is only asking who holds the lock, or has just taken it
+        // and is about to write: both are a matter of microseconds, but on a busy machine a process may be kept waiting
+        // in them.
         const int pid = writtenPid(file);
-        if (attempt >= 10)
+        const bool owned = pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
+        if (attempt >= (owned ? 5 : 400))
             throw CheckpointError(run.string(),
                 pid > 0 ? "is in use by process " + std::to_string(pid) : "is in use by another process",
                 "open it as a viewer or stop that process");

@@ -73,6 +73,8 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     std::shared_ptr<const Tokenizer> tokenizer;
     if (request.resume && fs::exists(run_.tokenizerFile())) tokenizer = Tokenizer::load(run_.tokenizerFile());
     corpus_ = Corpus::open(file_.config.data, tokenizer, progress, stop);
+    if (request.resume && file_.environment.value("tokenizer", corpus_->tokenizer()->fingerprint()) != corpus_->tokenizer()->fingerprint())
+        throw CheckpointError(run_.tokenizerFile().string(), "this is not the tokenizer that the run was trained with", "restore the run's own tokenizer.model");
     file_.config.model.vocabulary = corpus_->tokenizer()->size();
     file_.config.validate();
     batches_ = corpus_->batches(config_.batchSize, config_.context, config_.seed);

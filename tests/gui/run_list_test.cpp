@@ -80,7 +80,7 @@ private Q_SLOTS:
     {
         const test::TestHome home;
         sketch(home.runs(), "good", "", 5);
-        const auto bad = sketch(home.runs(), "bad\n<b>name</b>", "", 5);
+        const auto bad = sketch(home.runs(), "bad\n<b>name<b>", "", 5);
         std::ofstream(bad / "run.json") << "[1,2";
         const auto torn = sketch(home.runs(), "torn", "", 5);
         std::ofstream(torn / "metrics.jsonl") << "garbage\n{\"type\":\"step\"}\n{\"type\":5}\n[]\n{\"type\":\"step\",\"st";

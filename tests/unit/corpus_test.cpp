@@ -102,7 +102,7 @@ private Q_SLOTS:
         for (const char* name : { "valid", "test", "train" }) {
             const auto& split = stories_->split(name);
             QCOMPARE(split.name, std::string(name));
-            QVERIFY(split.tokens.size() > 50'000 && split.tokens.size() < 75'000);
+            QVERIFY(split.tokens.size() > 50'000 && split.tokens.size() < 110'000);
             QCOMPARE(split.nats.size(), split.tokens.size());
             const auto text = decode(*stories_, split.tokens);
             QVERIFY(texts.insert(text).second);

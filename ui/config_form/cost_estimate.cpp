@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/config_form/cost_estimate.h"
 
+#include "engine/base/error.h"
+
 #include <algorithm>
 #include <fstream>
 #include <unistd.h>
@@ -46,8 +48,13 @@ CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInf
 {
     const auto config = withVocabulary(given);
     const auto& t = config.training;
-    const auto costs = modelCosts(config.model, t.context);
     CostEstimate e;
+    try {
+        config.validate();
+    } catch (const Error&) {
+        return e; // the field at fault says so; there is no model to estimate
+    }
+    const auto costs = modelCosts(config.model, t.context);
     e.parameters = costs.parameters;
     e.memoryBytes = trainingBytes(config);
     e.availableBytes = availableMemory();

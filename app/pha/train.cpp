@@ -232,11 +232,11 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }
 
-/// The reference lines are written once, when a run is created, so a resumed run finds them in its file.
-void showReferences(ProgressView& view, const fs::path& directory)
+/// The reference lines are reported once, when a run begins, so a resumed run finds them in its file.
+void recallReferences(ProgressView& view, const fs::path& directory)
 {
     for (const auto& event : MetricsReader(RunDirectory(directory).metricsFile()).poll())
-        if (const auto* lines = std::get_if<ReferenceEvent>(&event); lines && !view.references) view.publish(*lines);
+        if (const auto* lines = std::get_if<ReferenceEvent>(&event)) view.references = *lines;
 }
 
 int train(const Options& options, const CLI::App& command)
@@ -259,7 +259,7 @@ int train(const Options& options, const CLI::App& command)
             { "steps", request.config.training.steps } });
         flushOutput();
     }
-    showReferences(view, job->directory());
+    if (resume) recallReferences(view, job->directory());
     const auto state = job->run(view, stop.token());
     view.clearBar();
     if (!options.json) printSummary(view, job->directory());

@@ -9,7 +9,6 @@
 #include "engine/data/corpus.h"
 #include "engine/engine.h"
 #include "engine/run/atomic_file.h"
-#include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 
 #include <fmt/format.h>
@@ -232,13 +231,6 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }
 
-/// The reference lines are reported once, when a run begins, so a resumed run finds them in its file.
-void recallReferences(ProgressView& view, const fs::path& directory)
-{
-    for (const auto& event : MetricsReader(RunDirectory(directory).metricsFile()).poll())
-        if (const auto* lines = std::get_if<ReferenceEvent>(&event)) view.references = *lines;
-}
-
 int train(const Options& options, const CLI::App& command)
 {
     if (options.helpFields) return printFields();
@@ -259,7 +251,6 @@ int train(const Options& options, const CLI::App& command)
             { "steps", request.config.training.steps } });
         flushOutput();
     }
-    if (resume) recallReferences(view, job->directory());
     const auto state = job->run(view, stop.token());
     view.clearBar();
     if (!options.json) printSummary(view, job->directory());

@@ -133,7 +133,7 @@ private Q_SLOTS:
         const auto run = copy("damaged run file");
         QVERIFY(json != content(run_ + "/run.json"));
         home_.write("damaged run file/run.json", json);
-        isRefused({ "train", "--resume", run });
+        isRefused({ "train", "--resume", run, "--steps", "9" });
         QDir(run).removeRecursively();
     }
 

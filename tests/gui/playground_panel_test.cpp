@@ -7,6 +7,7 @@
 #include "ui/panels/token_view.h"
 #include "ui/theme.h"
 
+#include <QClipboard>
 #include <QAbstractButton>
 #include <QCheckBox>
 #include <QComboBox>

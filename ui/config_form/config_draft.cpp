@@ -231,8 +231,6 @@ QStringList ConfigDraft::errors() const
 
 std::optional<RunConfig> ConfigDraft::config() const { return errors_.empty() ? std::optional(best_) : std::nullopt; }
 
-RunConfig ConfigDraft::bestEffort() const { return best_; }
-
 QString ConfigDraft::command() const
 {
     QStringList words { QStringLiteral("pha"), QStringLiteral("train"), QStringLiteral("--preset"), shellQuoted(values_.preset),

@@ -47,7 +47,6 @@ public:
     QString error(const std::string& key) const; ///< "learning_rate is x; expected a number of at least 0", empty if fine
     QStringList errors() const; ///< of all fields and of their combination
     std::optional<RunConfig> config() const; ///< empty while there are errors
-    RunConfig bestEffort() const; ///< as config(), with the preset's value where a field is wrong
     QString command() const; ///< the `pha train` line that does the same
     QString suggestedName() const; ///< "pha-tiny-stories"
 
@@ -64,7 +63,7 @@ private:
     DraftValues values_;
     const Preset* preset_;
     std::map<std::string, QString> errors_;
-    RunConfig best_;
+    RunConfig best_; ///< what the texts say, with the preset's value where one is wrong
 };
 
 /// A configuration value as a person types it.

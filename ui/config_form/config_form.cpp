@@ -85,7 +85,7 @@ ConfigForm::ConfigForm(ConfigDraft* draft, Dialogs* dialogs, QWidget* parent)
     }
     connect(draft_, &ConfigDraft::changedValues, this, &ConfigForm::refresh);
     connect(&memoryTimer_, &QTimer::timeout, this, [this] {
-        if (isVisible()) costs_->setCosts(estimateCosts(draft_->bestEffort(), engine_, flopsPerSecond_));
+        if (isVisible()) refreshCosts();
     });
     memoryTimer_.start(5000);
     refresh();
@@ -255,7 +255,7 @@ void ConfigForm::setEngineInfo(const EngineInfo& info)
 void ConfigForm::setMeasuredRate(double flopsPerSecond)
 {
     flopsPerSecond_ = flopsPerSecond;
-    costs_->setCosts(estimateCosts(draft_->bestEffort(), engine_, flopsPerSecond_));
+    refreshCosts();
 }
 
 void ConfigForm::setBlocked(const QString& reason)
@@ -292,10 +292,16 @@ void ConfigForm::refresh()
     if (nameEdit_->text() != values.name) nameEdit_->setText(values.name);
     nameEdit_->setPlaceholderText(draft_->suggestedName());
     for (auto* section : sections_) section->refresh();
-    costs_->setCosts(estimateCosts(draft_->bestEffort(), engine_, flopsPerSecond_));
+    refreshCosts();
     copyCommandButton_->setToolTip(plainToolTip(draft_->command()));
     resetButton_->setEnabled(!values.overrides.empty() || !values.name.isEmpty());
     refreshStart();
+}
+
+void ConfigForm::refreshCosts()
+{
+    const auto config = draft_->config();
+    costs_->setCosts(config ? std::optional(estimateCosts(*config, engine_, flopsPerSecond_)) : std::nullopt);
 }
 
 void ConfigForm::refreshStart()

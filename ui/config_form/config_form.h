@@ -43,6 +43,7 @@ private:
     void browse();
     void refresh();
     void refreshStart();
+    void refreshCosts();
     void copyCommand();
 
     ConfigDraft* draft_;

@@ -47,8 +47,15 @@ CostBox::CostBox(QWidget* parent)
     grid->setColumnStretch(1, 1);
 }
 
-void CostBox::setCosts(const CostEstimate& c)
+void CostBox::setCosts(const std::optional<CostEstimate>& costs)
 {
+    if (!costs) {
+        for (auto* label : { parameters_, memory_, time_ }) label->setText(QStringLiteral("\u2013"));
+        memoryBar_->setValue(0);
+        fits_ = true;
+        return;
+    }
+    const auto& c = *costs;
     parameters_->setText(formatCount(c.parameters));
     const auto needed = formatBytes(c.memoryBytes);
     fits_ = c.availableBytes <= 0 || c.memoryBytes <= c.availableBytes;

@@ -16,7 +16,7 @@ class CostBox : public QWidget {
 
 public:
     explicit CostBox(QWidget* parent = nullptr);
-    void setCosts(const CostEstimate& costs);
+    void setCosts(const std::optional<CostEstimate>& costs); ///< nothing: the form has errors
     bool fits() const { return fits_; }
 
 private:

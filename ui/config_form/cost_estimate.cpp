@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/config_form/cost_estimate.h"
 
-#include "engine/base/error.h"
-
 #include <algorithm>
 #include <fstream>
 #include <unistd.h>
@@ -48,13 +46,8 @@ CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInf
 {
     const auto config = withVocabulary(given);
     const auto& t = config.training;
-    CostEstimate e;
-    try {
-        config.validate();
-    } catch (const Error&) {
-        return e; // the field at fault says so; there is no model to estimate
-    }
     const auto costs = modelCosts(config.model, t.context);
+    CostEstimate e;
     e.parameters = costs.parameters;
     e.memoryBytes = trainingBytes(config);
     e.availableBytes = availableMemory();

@@ -8,7 +8,7 @@
 
 namespace pha::ui {
 
-/// What a configuration will cost, worked out without building anything. Some microseconds.
+/// What a valid configuration will cost, worked out without building anything. Some microseconds.
 struct CostEstimate {
     std::int64_t parameters = 0;
     double memoryBytes = 0; ///< that training needs

@@ -190,6 +190,14 @@ QWidget* RunDelegate::createEditor(QWidget* parent, const QStyleOptionViewItem& 
     return editor;
 }
 
+void RunDelegate::setEditorData(QWidget* editor, const QModelIndex& index) const
+{
+    // The row of a run that trains changes thirty times a second; what is being typed must not.
+    if (editor->property("filled").toBool()) return;
+    QStyledItemDelegate::setEditorData(editor, index);
+    editor->setProperty("filled", true);
+}
+
 void RunDelegate::updateEditorGeometry(QWidget* editor, const QStyleOptionViewItem& option, const QModelIndex&) const
 {
     editor->setGeometry(places(option).name.adjusted(-8, -5, 4, 5));

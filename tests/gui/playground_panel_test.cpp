@@ -281,30 +281,6 @@ private Q_SLOTS:
         QCOMPARE(shown.textCursor().position(), int(shown.toPlainText().size() / 2));
     }
 
-    void endlessParagraphsAreBrokenForDisplayOnly()
-    {
-        TokenView shown;
-        shown.resize(600, 400);
-        QVector<GeneratedToken> batch;
-        for (int i = 0; i < 20000; ++i) {
-            GeneratedToken t;
-            t.text = " word";
-            t.probability = 0.5;
-            t.alternatives = { { 1, " word", 0.5 } };
-            batch << t;
-        }
-        shown.append(batch);
-        QVERIFY(shown.document()->blockCount() > 5);
-        QVERIFY(!shown.text().contains('\n'));
-        shown.selectAll();
-        shown.copy();
-        QCOMPARE(QGuiApplication::clipboard()->text(), shown.text());
-        QCOMPARE(shown.tokenAt(shown.tokenRect(19999).center()), 19999); // it followed the end
-        shown.setCurrent(10000);
-        QCOMPARE(shown.tokenAt(shown.tokenRect(10000).center()), 10000);
-        QVERIFY(!shown.grab().isNull());
-    }
-
     void tintsStayReadable()
     {
         for (const auto mode : { Theme::Mode::Light, Theme::Mode::Dark }) {

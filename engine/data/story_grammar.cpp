@@ -33,10 +33,11 @@ const std::vector<std::pair<std::string_view, Slot>>& slotNames()
 {
     static const auto& names = *new std::vector<std::pair<std::string_view, Slot>> { { "new", Slot::NewPerson },
         { "next", Slot::NextPerson }, { "A", Slot::Subject }, { "B", Slot::Other }, { "C", Slot::Third },
-        { "a", Slot::OldSubject }, { "He", Slot::He }, { "home!", Slot::NewHome }, { "food!", Slot::NewFood },
-        { "pet!", Slot::NewPet }, { "petname!", Slot::NewPetName }, { "secret!", Slot::NewSecret },
-        { "colour!", Slot::NewColour }, { "thing!", Slot::NewThing }, { "place!", Slot::NewPlace },
-        { "home?", Slot::OldHome }, { "food?", Slot::OldFood }, { "pet?", Slot::OldPet },
+        { "a", Slot::OldSubject }, { "He", Slot::He }, { "village!", Slot::NewVillage }, { "month!", Slot::NewMonth },
+        { "village?", Slot::OldVillage }, { "month?", Slot::OldMonth }, { "home!", Slot::NewHome },
+        { "food!", Slot::NewFood }, { "pet!", Slot::NewPet }, { "petname!", Slot::NewPetName },
+        { "secret!", Slot::NewSecret }, { "colour!", Slot::NewColour }, { "thing!", Slot::NewThing },
+        { "place!", Slot::NewPlace }, { "home?", Slot::OldHome }, { "food?", Slot::OldFood }, { "pet?", Slot::OldPet },
         { "petname?", Slot::OldPetName }, { "secret?", Slot::OldSecret }, { "colour?", Slot::OldColour },
         { "place?", Slot::OldPlace }, { "here?", Slot::OldHere }, { "owner?", Slot::OldOwner },
         { "carried", Slot::Carried }, { "stored", Slot::Stored }, { "placed", Slot::Placed }, { "any", Slot::Any },
@@ -98,6 +99,8 @@ Grammar::Grammar()
     colours = internAll(stories::colours());
     things = internAll(stories::things());
     places = internAll(stories::places());
+    villages = internAll(stories::villages());
+    months = internAll(stories::months());
     homes = internAll(stories::homes());
     foods = internAll(stories::foods());
     secrets = internAll(stories::secrets());

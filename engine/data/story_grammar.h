@@ -41,6 +41,7 @@ enum class Kind : std::uint8_t {
     Scene, // events that change nothing
     KnowHome,
     KnowFood,
+    KnowVillage,
     Still, // facts told again
     AskPlace,
     AskHome,
@@ -48,6 +49,8 @@ enum class Kind : std::uint8_t {
     AskOwner,
     AskSecret,
     AskPet,
+    AskVillage,
+    AskMonth,
     AskColour, // facts asked for
     Later,
     Noon,
@@ -71,6 +74,8 @@ enum class Slot : std::uint8_t {
     Third, // {new} {next} {A} {B} {C}
     OldSubject,
     He, // {a} {He}: the subject again; {He} begins a sentence about the last subject
+    NewVillage,
+    NewMonth, // facts of the whole story
     NewHome,
     NewFood,
     NewPet,
@@ -79,6 +84,8 @@ enum class Slot : std::uint8_t {
     NewColour,
     NewThing,
     NewPlace,
+    OldVillage,
+    OldMonth,
     OldHome,
     OldFood,
     OldPet,
@@ -134,7 +141,8 @@ public:
     int words() const { return int(texts_.size()); }
     const std::vector<WeightedWord>& list(int index) const { return lists_[std::size_t(index)]; }
 
-    std::vector<int> names, colours, things, places, homes, foods, secrets, petKinds, petNames; ///< words
+    std::vector<int> names, colours, things, places, villages, months, homes, foods, secrets, petKinds,
+        petNames; ///< words
     std::size_t sheNames = 0; ///< names before this index are women's
     std::array<int, 2> he {}; ///< "He", "She"
     int newline = 0;

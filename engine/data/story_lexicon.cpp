@@ -24,80 +24,75 @@ const std::vector<std::string_view>& split(std::string_view text)
 const std::vector<std::string_view>& sheNames()
 {
     static const auto& words =
-        split("Anna Mia Rosa Lily Emma Clara Nora Ella Ida Ruth Vera Greta Hanna Julia Karin "
-              "Laura Maria Nina Olga Paula Sara Tina Ursula Wanda Zoe Alice Bella Cora Dora Edith "
-              "Flora Helen Irene Jane Kate Lena Molly Nelly");
+        split("Anna Mia Rosa Lily Emma Clara Nora Ida Ruth Vera Greta Julia Laura Maria Nina Olga");
     return words;
 }
 
 const std::vector<std::string_view>& heNames()
 {
     static const auto& words =
-        split("Tom Ben Max Leo Sam Paul Peter Jack Karl Oscar Felix Hugo Emil Anton Bruno David "
-              "Erik Frank George Henry Ivan Jonas Kevin Lars Martin Noah Otto Philip Robert Simon "
-              "Theo Victor Walter Adam Boris Carlo Dennis Edgar");
+        split("Tom Ben Max Leo Sam Paul Peter Jack Karl Oscar Felix Hugo Emil Anton Bruno David");
     return words;
 }
 
 const std::vector<std::string_view>& colours()
 {
-    static const auto& words = split("red blue green yellow white black brown purple pink grey silver golden");
+    static const auto& words = split("red blue green yellow white black brown purple pink grey");
     return words;
 }
 
 const std::vector<std::string_view>& things()
 {
-    static const auto& words =
-        split("kite boat drum ball book lamp hat coat cup plate spoon basket bucket rope ladder "
-              "hammer box bag whistle flute violin trumpet clock ring crown mask scarf glove boot "
-              "belt blanket pillow candle mirror comb brush bottle jar pot kettle broom key map "
-              "letter card coin medal doll puppet robot train cart wagon sled bicycle flag "
-              "umbrella net rake shovel axe vase globe compass");
+    static const auto& words = split("kite boat drum ball book lamp hat coat cup basket rope box bag flute clock ring "
+                                     "mask bottle key map doll robot train umbrella");
     return words;
 }
 
 const std::vector<std::string_view>& places()
 {
-    static const auto& words =
-        split("barn kitchen garden cellar attic school library church market forest park shop "
-              "stable cave meadow orchard bakery station harbour museum theatre workshop hall field");
+    static const auto& words = split("barn kitchen garden cellar school library market forest park cave meadow bakery");
+    return words;
+}
+
+const std::vector<std::string_view>& villages()
+{
+    static const auto& words = split("Elmwood Greenhill Stonebridge Millford Ashby Brookfield Fernley Redcliff");
+    return words;
+}
+
+const std::vector<std::string_view>& months()
+{
+    static const auto& words = split("March April May June July August September October");
     return words;
 }
 
 const std::vector<std::string_view>& homes()
 {
-    static const auto& words = split("mill lighthouse castle cottage farmhouse tower inn cabin palace hut manor chapel "
-                                     "tavern monastery villa fort");
+    static const auto& words = split("mill lighthouse castle cottage tower inn cabin palace");
     return words;
 }
 
 const std::vector<std::string_view>& foods()
 {
-    static const auto& words =
-        split("plums apples pears cherries bread cheese soup honey nuts rice beans fish cake eggs "
-              "carrots grapes pancakes noodles berries porridge");
+    static const auto& words = split("plums apples bread cheese soup honey nuts cake");
     return words;
 }
 
 const std::vector<std::string_view>& secrets()
 {
-    static const auto& words =
-        split("thunder marble velvet pepper comet ginger walnut copper amber cinnamon feather "
-              "shadow ember willow falcon harvest magnet ribbon salmon tulip pebble cobalt nectar "
-              "anchor");
+    static const auto& words = split("thunder marble velvet pepper comet ginger copper amber willow feather");
     return words;
 }
 
 const std::vector<std::string_view>& petKinds()
 {
-    static const auto& words = split("dog cat parrot pony goat rabbit turtle lizard");
+    static const auto& words = split("dog cat parrot pony goat rabbit");
     return words;
 }
 
 const std::vector<std::string_view>& petNames()
 {
-    static const auto& words = split("Rex Bobo Fluffy Sunny Lucky Coco Ziggy Momo Biscuit Tiger Snowy Pip Dusty Patch "
-                                     "Rocky Kiki Tofu Mango Nemo Pixie");
+    static const auto& words = split("Rex Bobo Fluffy Sunny Lucky Coco Ziggy Momo");
     return words;
 }
 
@@ -105,7 +100,6 @@ const std::vector<WordList>& wordLists()
 {
     static const auto& lists = *new std::vector<WordList> {
         { "size", true, split("small quiet little lonely pretty sleepy") },
-        { "month", false, split("April May June July August September October November") },
         { "daypart", true, split("morning evening day afternoon night") },
         { "weather", true, split("warm cold sunny fine grey windy rainy bright foggy mild") },
         { "nature", true, split("river hill lake bridge road sea gate well wall pond fence path") },

@@ -20,6 +20,8 @@ const std::vector<std::string_view>& heNames();
 const std::vector<std::string_view>& colours();
 const std::vector<std::string_view>& things();
 const std::vector<std::string_view>& places();
+const std::vector<std::string_view>& villages();
+const std::vector<std::string_view>& months();
 const std::vector<std::string_view>& homes();
 const std::vector<std::string_view>& foods();
 const std::vector<std::string_view>& secrets();

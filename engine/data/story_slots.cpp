@@ -14,7 +14,7 @@ bool isQuestion(std::uint64_t kinds) { return (kinds >> int(Kind::AskPlace)) != 
 std::uint32_t interest(const Fact& fact, int now)
 {
     const int age = now - fact.stated;
-    return age < 24 ? 1 : age < 96 ? 6 : age < 256 ? 12 : 24;
+    return age < 24 ? 1 : age < 96 ? 3 : 4;
 }
 
 } // namespace
@@ -104,6 +104,12 @@ const std::vector<WeightedWord>& State::options(const Edge& edge)
         one(grammar_.he[she], last_);
         break;
     }
+    case Slot::NewVillage:
+        all(grammar_.villages, always);
+        break;
+    case Slot::NewMonth:
+        all(grammar_.months, always);
+        break;
     case Slot::NewHome:
         all(grammar_.homes, always);
         break;
@@ -135,6 +141,12 @@ const std::vector<WeightedWord>& State::options(const Edge& edge)
         break;
     case Slot::NewPlace:
         all(grammar_.places, [this](int place) { return place != subject().place.value; });
+        break;
+    case Slot::OldVillage:
+        one(grammar_.villages[std::size_t(village_.value)]);
+        break;
+    case Slot::OldMonth:
+        one(grammar_.months[std::size_t(month_.value)]);
         break;
     case Slot::OldHome:
         one(grammar_.homes[std::size_t(subject().home.value)]);
@@ -217,6 +229,12 @@ void State::fill(const Edge& edge, const WeightedWord& option, int index, StoryW
         subject_ = value;
         stale_ = true;
         break;
+    case Slot::NewVillage:
+        learn(village_);
+        break;
+    case Slot::NewMonth:
+        learn(month_);
+        break;
     case Slot::NewHome:
         learn(subject().home);
         break;
@@ -243,6 +261,12 @@ void State::fill(const Edge& edge, const WeightedWord& option, int index, StoryW
     case Slot::NewPlace:
         learn(subject().place);
         if (edge.kinds == std::uint64_t(1) << int(Kind::Leave)) item().place = { value, index };
+        break;
+    case Slot::OldVillage:
+        answer(village_, grammar_.villages.size(), index, word);
+        break;
+    case Slot::OldMonth:
+        answer(month_, grammar_.months.size(), index, word);
         break;
     case Slot::OldHome:
         answer(subject().home, grammar_.homes.size(), index, word);

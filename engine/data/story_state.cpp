@@ -8,7 +8,7 @@ namespace pha::stories {
 
 namespace {
 
-constexpr std::size_t maxItems = 9; ///< fewer than colours, so that a colour always names one item
+constexpr std::size_t maxItems = 7; ///< fewer than colours, so that a colour always names one item
 constexpr int shortest = 60, latestEnd = 850; // words before which no line, after which the next line is the last one
 
 } // namespace
@@ -90,10 +90,10 @@ std::uint32_t State::lineWeight(Kind kind) const
     case Kind::Morning:
         return time_ > 0;
     case Kind::Quiz:
-        return words_ < 100 ? 0 : quizzes_ == 0 ? 6 : words_ > 350 ? 3 : 2;
+        return words_ < 100 || afterQuiz_ ? 0 : quizzes_ == 0 ? 6 : words_ > 350 ? 3 : 2;
     default: // End: the longer the story, and once its facts have been asked for
         if (words_ < shortest || lines_ < 2) return 0;
-        return (words_ < 200 ? 2 : 3) + (quizzes_ > 0 ? 2 : 0) - (words_ > 420 ? 2 : 0);
+        return (words_ < 200 ? 2u : 3u) + (quizzes_ > 0 ? 2 : 0) + std::uint32_t(words_) / 300;
     }
 }
 
@@ -124,6 +124,10 @@ std::uint32_t State::base(Kind kind) const
         return placed;
     case Kind::AskPlace:
         return placed ? 3 : 0;
+    case Kind::AskVillage:
+        return words_ - village_.stated >= 24;
+    case Kind::AskMonth:
+        return words_ - month_.stated >= 24;
     case Kind::Leave:
     case Kind::Go:
         return can(kind) ? 2 : 0;
@@ -203,6 +207,7 @@ void State::finish(Kind kind)
             return;
         }
         lineBegins_ = true;
+        afterQuiz_ = root_ == Root::Quiz;
         ++lines_;
         sentences_ = 0;
         last_ = -1;

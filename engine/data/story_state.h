@@ -63,6 +63,7 @@ private:
     const Grammar& grammar_ = Grammar::get();
     std::vector<Person> people_;
     std::vector<Item> items_;
+    Fact village_, month_;
     std::vector<WeightedWord> options_;
     std::array<std::uint32_t, kindCount> weights_ {};
     bool stale_ = true;
@@ -74,7 +75,7 @@ private:
     int words_ = 0, lines_ = 0, sentences_ = 0; ///< so far; of the line
     int time_ = 0; ///< morning 0 ... night 4
     int quizzes_ = 0;
-    bool started_ = false, lineBegins_ = false, over_ = false;
+    bool afterQuiz_ = false, started_ = false, lineBegins_ = false, over_ = false;
 };
 
 } // namespace pha::stories

@@ -4,11 +4,11 @@
 // tree may share a beginning, but where they part their next words must differ whatever fills a slot (stories_test checks).
 
 // clang-format off
-{ opening, Kind::Opening, 4, "Once upon a time there was a {size} village near the {nature} ." },
-{ opening, Kind::Opening, 3, "It was a {weather} {daypart} in {month} ." },
-{ opening, Kind::Opening, 3, "One {weather} {daypart} in {month} this story began ." },
-{ opening, Kind::Opening, 2, "There was once a {size} town by the {nature} ." },
-{ opening, Kind::Opening, 2, "Long ago there was a {size} village behind the {nature} ." },
+{ opening, Kind::Opening, 4, "Once upon a time there was a {size} village called {village!} near the {nature} . It was {month!} ." },
+{ opening, Kind::Opening, 3, "It was a {weather} {daypart} in {month!} , and all was quiet in {village!} ." },
+{ opening, Kind::Opening, 3, "One {weather} {daypart} in {month!} this story began in a village called {village!} ." },
+{ opening, Kind::Opening, 2, "There was once a {size} village by the {nature} , called {village!} . It was {month!} ." },
+{ opening, Kind::Opening, 2, "Long ago there was a {size} village behind the {nature} , called {village!} . It was {month!} ." },
 
 { cast, Kind::Cast, 4, "This is the story of two friends , {new} and {new} ." },
 { cast, Kind::Cast, 8, "This is the story of three friends , {new} , {new} and {new} ." },
@@ -106,6 +106,11 @@
 
 { event, Kind::KnowHome, 2, "Everyone knew that {A} lived in the {home?} ." },
 { event, Kind::KnowFood, 2, "Everyone knew that {A} liked {food?} best of all ." },
+{ event, Kind::KnowVillage, 2, "Everyone in {village?} was {feeling} ." },
+{ event, Kind::KnowVillage, 2, "The {month?} sun shone on {village?} ." },
+{ event, Kind::KnowVillage, 2, "The people of {village?} liked the month of {month?} ." },
+{ event, Kind::KnowVillage, 2, "{A} said , \" I like living in {village?} .\"" },
+{ event, Kind::KnowVillage, 1, "It was a {weather} {month?} {daypart} ." },
 { event, Kind::Still, 4, "The {placed} {item} was still in the {place?} ." },
 
 { asked, Kind::AskPlace, 8, "Where was the {placed} {item} ? The {colour} {item} was in the {place?} ." },
@@ -114,6 +119,8 @@
 { asked, Kind::AskOwner, 4, "Who had the {any} {item} ? {owner?} had the {colour} {item} ." },
 { asked, Kind::AskSecret, 4, "What was the secret word of {A} ? The secret word of {a} was {secret?} ." },
 { asked, Kind::AskPet, 4, "What was the pet of {A} called ? {a} had a {pet?} called {petname?} ." },
+{ asked, Kind::AskVillage, 4, "What was the village called ? The village was called {village?} ." },
+{ asked, Kind::AskMonth, 4, "What month was it ? It was {month?} ." },
 { asked, Kind::AskColour, 3, "What colour was the {bything} ? The {item} was {colour?} ." },
 { event, Kind::AskPlace, 4, "\" Where is the {placed} {item} ?\" asked {B} . \" The {colour} {item} is in the {place?} ,\" said {C} ." },
 { event, Kind::AskHome, 2, "\" Where does {A} live ?\" asked {B} . \" I think that {a} lives in the {home?} ,\" said {C} ." },

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-/// The engine as its users (command line, window, tests of both) see it: no LibTorch, no Qt. The implementation is a shared
-/// library that `loadEngine()` opens on first use, so that a window or a `--help` never waits for LibTorch.
+/// The engine as its users (command line, window, tests of both) see it: no LibTorch, no Qt. The implementation is a
+/// shared library that `loadEngine()` opens on first use, so that a window or a `--help` never waits for LibTorch.
 namespace pha {
 
 namespace fs = std::filesystem;
@@ -36,7 +36,8 @@ struct EngineInfo {
     std::string warning; ///< one line for the user, empty if all is well
 };
 
-/// Sets the mixing weight of one branch for an evaluation or a generation; 0 mutes it. The others stay (models.md 19.18).
+/// Sets the mixing weight of one branch for an evaluation or a generation; 0 mutes it. The others stay
+/// (models.md 19.18).
 struct MixOverride {
     std::int64_t layer = 0; ///< 0-based; -1 = every layer
     std::string branch;
@@ -101,8 +102,8 @@ struct ModelReport {
     std::string device, precision;
 };
 
-/// A network with its tokenizer, ready to be evaluated or to write. Safe to use from one thread at a time; independent of
-/// any training that goes on (it owns its weights).
+/// A network with its tokenizer, ready to be evaluated or to write. Safe to use from one thread at a time; independent
+/// of any training that goes on (it owns its weights).
 class LoadedModel {
 public:
     virtual ~LoadedModel() = default;
@@ -111,15 +112,16 @@ public:
     virtual ModelReport inspect() = 0;
     virtual Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) = 0;
     /// `onToken` is called on this thread for each token as it is drawn.
-    virtual Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken,
-        std::stop_token stop) = 0;
+    virtual Generation generate(const GenerateOptions& options,
+        const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop) = 0;
     /// Tokenises for display: pieces with ids.
     virtual std::vector<GeneratedToken> tokenize(const std::string& text) = 0;
     /// Writes raw logits (T,V) fp32 as a safetensors file with the one tensor "logits".
     virtual void writeLogits(const std::vector<std::int64_t>& tokens, bool recurrent, const fs::path& out) = 0;
 };
 
-/// What a user asks of a run that is going on. Answered within one step, recorded in metrics.jsonl, marked on the charts.
+/// What a user asks of a run that is going on. Answered within one step, recorded in metrics.jsonl, marked on the
+/// charts.
 struct Command {
     enum class Kind { Pause, Resume, Evaluate, Sample, Checkpoint, LearningRate };
     Kind kind = Kind::Pause;
@@ -131,9 +133,9 @@ struct Command {
 class TrainingJob {
 public:
     virtual ~TrainingJob() = default;
-    /// Trains until the last step, a stop request (finishes the step, writes a checkpoint), or divergence. Publishes every
-    /// event of the run to `sink` after it has been written to metrics.jsonl. Throws Error; then a last good checkpoint stands.
-    /// Returns Finished, Stopped or Diverged.
+    /// Trains until the last step, a stop request (finishes the step, writes a checkpoint), or divergence. Publishes
+    /// every event of the run to `sink` after it has been written to metrics.jsonl. Throws Error; then a last good
+    /// checkpoint stands. Returns Finished, Stopped or Diverged.
     virtual RunState run(EventSink& sink, std::stop_token stop) = 0;
     virtual void post(Command command) = 0;
     /// A copy of the weights taken between two steps, or null if the run has ended or `patience` passed first.
@@ -180,20 +182,21 @@ class Engine {
 public:
     virtual ~Engine() = default;
     virtual EngineInfo info() = 0;
-    /// Creates or opens the run directory (taking its lock) and prepares data and tokenizer. Long: publishes ProgressEvents.
-    virtual std::unique_ptr<TrainingJob> openTraining(const TrainingRequest& request, EventSink& progress, std::stop_token stop)
-        = 0;
+    /// Creates or opens the run directory (taking its lock) and prepares data and tokenizer. Long: publishes
+    /// ProgressEvents.
+    virtual std::unique_ptr<TrainingJob> openTraining(
+        const TrainingRequest& request, EventSink& progress, std::stop_token stop) = 0;
     /// Loads a checkpoint folder, or the best (else the latest) one of a run directory.
-    virtual std::shared_ptr<LoadedModel> load(const fs::path& runOrCheckpoint, const std::string& device = "auto",
-        const std::string& precision = "fp32")
-        = 0;
-    virtual std::vector<CheckRow> selftest(const std::string& device, const std::function<void(const CheckRow&)>& onRow) = 0;
-    virtual std::vector<BenchRow> bench(const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow,
-        std::stop_token stop)
-        = 0;
+    virtual std::shared_ptr<LoadedModel> load(
+        const fs::path& runOrCheckpoint, const std::string& device = "auto", const std::string& precision = "fp32") = 0;
+    virtual std::vector<CheckRow> selftest(
+        const std::string& device, const std::function<void(const CheckRow&)>& onRow) = 0;
+    virtual std::vector<BenchRow> bench(
+        const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop) = 0;
 };
 
-/// Opens the engine library once per process (0.5 s) and returns its engine. Any thread. Throws Error if it cannot be opened.
+/// Opens the engine library once per process (0.5 s) and returns its engine. Any thread. Throws Error if it cannot be
+/// opened.
 Engine& loadEngine();
 
 } // namespace pha

@@ -17,7 +17,8 @@ struct StepEvent {
     std::int64_t step = 0; ///< updates done, 1 after the first
     std::int64_t tokens = 0; ///< target tokens seen since the start of the run
     double seconds = 0; ///< active training time since the start of the run (pauses, evaluations excluded)
-    double loss = 0; ///< mean cross entropy of this update's tokens, nats per token; NaN if `applied` is false and it was
+    double loss =
+        0; ///< mean cross entropy of this update's tokens, nats per token; NaN if `applied` is false and it was
     double learningRate = 0;
     double gradNorm = 0; ///< before clipping
     double tokensPerSecond = 0; ///< of this update
@@ -45,7 +46,8 @@ struct MixingEvent {
     std::vector<LayerMix> layers;
 };
 
-/// One evaluation. JSON type "eval". All sums are over scored tokens; derived figures come from totals, never from means.
+/// One evaluation. JSON type "eval". All sums are over scored tokens; derived figures come from totals, never from
+/// means.
 struct EvalEvent {
     std::int64_t step = 0;
     std::string split; ///< "train", "valid", "test"

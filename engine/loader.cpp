@@ -31,7 +31,8 @@ void* openPart(const std::string& file, const char* factory, bool ownSymbolsFirs
     void* library = dlopen(path.c_str(), flags);
     if (!library) {
         const char* reason = dlerror();
-        throw Error(path.string() + " cannot be opened: " + (reason ? reason : "unknown reason"), "reinstall PHA Studio or LibTorch");
+        throw Error(path.string() + " cannot be opened: " + (reason ? reason : "unknown reason"),
+            "reinstall PHA Studio or LibTorch");
     }
     const auto create = reinterpret_cast<void* (*)()>(dlsym(library, factory));
     if (!create) throw Error(path.string() + " is not a part of PHA Studio", "reinstall PHA Studio");
@@ -47,7 +48,8 @@ Engine& loadEngine()
 
 PieceLibrary& pieceLibrary()
 {
-    static auto* library = static_cast<PieceLibrary*>(openPart("libpha_sentencepiece.so", "pha_create_piece_library", true));
+    static auto* library =
+        static_cast<PieceLibrary*>(openPart("libpha_sentencepiece.so", "pha_create_piece_library", true));
     return *library;
 }
 

@@ -116,8 +116,8 @@ int Application::run(const StudioOptions& options)
 
 bool Application::notify(QObject* receiver, QEvent* event)
 {
-    // Nested calls (an event that sends another) belong to the task of the outermost one. So do dialogs, whose event loops
-    // are not tasks: those are counted by themselves.
+    // Nested calls (an event that sends another) belong to the task of the outermost one. So do dialogs, whose event
+    // loops are not tasks: those are counted by themselves.
     const bool outermost = depth_ == 0 || event->spontaneous();
     const auto began = outermost ? clock_.nsecsElapsed() : 0;
     ++depth_;
@@ -138,7 +138,8 @@ double Application::takeLongestTask() { return double(std::exchange(longest_, 0)
 
 void Application::catchSignals()
 {
-    if (signalPipe[0] >= 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, signalPipe) != 0) return;
+    if (signalPipe[0] >= 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, signalPipe) != 0)
+        return;
     auto* notifier = new QSocketNotifier(signalPipe[1], QSocketNotifier::Read, this);
     connect(notifier, &QSocketNotifier::activated, this, &Application::signalled);
     struct sigaction action { };

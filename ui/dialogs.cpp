@@ -84,7 +84,9 @@ Dialogs Dialogs::real()
     d.openFile = [](QWidget* parent, const QString& title, const QString& filter) {
         return QFileDialog::getOpenFileName(parent, title, {}, filter);
     };
-    d.openFolder = [](QWidget* parent, const QString& title) { return QFileDialog::getExistingDirectory(parent, title); };
+    d.openFolder = [](QWidget* parent, const QString& title) {
+        return QFileDialog::getExistingDirectory(parent, title);
+    };
     d.moveToTrash = [](const QString& path) { return QFile::moveToTrash(path); };
     return d;
 }

@@ -16,7 +16,8 @@ struct Dialogs {
     std::function<bool(QWidget* parent, const QString& title, const QString& text, const QString& verb)> confirm;
     std::function<QString(QWidget* parent, const QString& title, const QString& filter)> openFile; ///< empty: cancelled
     std::function<QString(QWidget* parent, const QString& title)> openFolder; ///< empty: cancelled
-    std::function<std::optional<double>(QWidget* parent, const QString& title, const QString& label, double value)> number;
+    std::function<std::optional<double>(QWidget* parent, const QString& title, const QString& label, double value)>
+        number;
     std::function<void(QWidget* parent, const QString& title, const QString& text)> inform;
     std::function<bool(const QString& path)> moveToTrash;
 

@@ -11,7 +11,8 @@ void EventBridge::Mailbox::publish(const Event& event)
     if (!bridge_) return;
     pending_.emplace_back(event);
     // Only the first of a frame wakes the GUI thread. Under the lock, so that the bridge cannot go away in between.
-    if (pending_.size() == 1) QMetaObject::invokeMethod(&bridge_->frame_, qOverload<>(&QTimer::start), Qt::QueuedConnection);
+    if (pending_.size() == 1)
+        QMetaObject::invokeMethod(&bridge_->frame_, qOverload<>(&QTimer::start), Qt::QueuedConnection);
 }
 
 void EventBridge::Mailbox::call(std::function<void()> action)

@@ -14,8 +14,9 @@
 
 namespace pha::ui {
 
-/// Carries events from the training thread to the GUI thread, a frame's worth at a time: never a signal per step, never an
-/// event lost. Lives on the GUI thread; the training thread holds only the mailbox, which outlives the bridge if need be.
+/// Carries events from the training thread to the GUI thread, a frame's worth at a time: never a signal per step, never
+/// an event lost. Lives on the GUI thread; the training thread holds only the mailbox, which outlives the bridge if
+/// need be.
 class EventBridge : public QObject {
     Q_OBJECT
 

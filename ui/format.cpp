@@ -69,7 +69,9 @@ QString formatDuration(double seconds)
     if (!std::isfinite(seconds) || seconds < 0) return nothing;
     const auto whole = std::llround(seconds);
     if (whole < 60) return tr("%1 s").arg(whole);
-    const auto pair = [](long long a, long long b) { return QStringLiteral("%1:%2").arg(a).arg(b, 2, 10, QLatin1Char('0')); };
+    const auto pair = [](long long a, long long b) {
+        return QStringLiteral("%1:%2").arg(a).arg(b, 2, 10, QLatin1Char('0'));
+    };
     if (whole < 3600) return tr("%1 min").arg(pair(whole / 60, whole % 60));
     if (whole < 48 * 3600) return tr("%1 h").arg(pair(whole / 3600, whole / 60 % 60));
     return tr("%1 days").arg(QString::number(double(whole) / 86400, 'f', whole < 864000 ? 1 : 0));
@@ -82,7 +84,10 @@ QString formatPercent(double share)
 
 QString fromUtf8(const std::string& text) { return QString::fromUtf8(text.data(), qsizetype(text.size())); }
 
-QString fromPath(const std::filesystem::path& path) { return QFile::decodeName(QByteArray::fromStdString(path.native())); }
+QString fromPath(const std::filesystem::path& path)
+{
+    return QFile::decodeName(QByteArray::fromStdString(path.native()));
+}
 
 std::filesystem::path toPath(const QString& text) { return QFile::encodeName(text).toStdString(); }
 
@@ -95,14 +100,16 @@ QString plainToolTip(const QString& text)
 QString singleLine(QString text)
 {
     for (auto& c : text)
-        if (c.category() == QChar::Other_Control || c == QChar::LineSeparator || c == QChar::ParagraphSeparator) c = QLatin1Char(' ');
+        if (c.category() == QChar::Other_Control || c == QChar::LineSeparator || c == QChar::ParagraphSeparator)
+            c = QLatin1Char(' ');
     return text.simplified();
 }
 
 QString shellQuoted(const QString& text)
 {
     static const QRegularExpression harmless(QStringLiteral("^[A-Za-z0-9_@%+=:,./-]+$"));
-    // A line end would pass the `$` above, and a leading dash or equals sign is for the program to judge, not the shell.
+    // A line end would pass the `$` above, and a leading dash or equals sign is for the program to judge, not the
+    // shell.
     if (harmless.match(text).hasMatch() && !text.contains(QLatin1Char('\n'))) return text;
     return QLatin1Char('\'') + QString(text).replace(QLatin1Char('\''), QLatin1String("'\\''")) + QLatin1Char('\'');
 }

@@ -57,8 +57,8 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     makePanels();
     makeStatusBar();
     actions_->fillMenus(menuBar(),
-        { runsDock_->toggleViewAction(), configDock_->toggleViewAction(), monitorDock_->toggleViewAction(), evaluateDock_->toggleViewAction(),
-            playgroundDock_->toggleViewAction(), logDock_->toggleViewAction() });
+        { runsDock_->toggleViewAction(), configDock_->toggleViewAction(), monitorDock_->toggleViewAction(),
+            evaluateDock_->toggleViewAction(), playgroundDock_->toggleViewAction(), logDock_->toggleViewAction() });
     QList<QAction*> commands;
     for (auto* action : actions())
         if (action != actions_->palette) commands << action;
@@ -71,7 +71,9 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     if (!arranged_) arrange();
 
     const auto stored = QSettings().value(QStringLiteral("runs/folder")).toString();
-    runs_->setFolder(!parts_.runsFolder.empty() ? fs::absolute(parts_.runsFolder) : stored.isEmpty() ? defaultRunsFolder() : toPath(stored));
+    runs_->setFolder(!parts_.runsFolder.empty() ? fs::absolute(parts_.runsFolder)
+            : stored.isEmpty()                  ? defaultRunsFolder()
+                                                : toPath(stored));
     updateActions();
     updateWelcome();
     qApp->installEventFilter(this);
@@ -143,7 +145,7 @@ void MainWindow::makePanels()
     monitorDock_ = addDock(QStringLiteral("monitorDock"), tr("Monitor"), monitorStack_, true);
     evaluateDock_ = addDock(QStringLiteral("evaluateDock"), tr("Evaluate"), evaluate_, true);
     playgroundDock_ = addDock(QStringLiteral("playgroundDock"), tr("Playground"), playground_, true);
-    runsDock_->setMinimumWidth(210);
+    runsDock_->setMinimumWidth(fontMetrics().averageCharWidth() * 32);
     configDock_->setMinimumWidth(290);
 }
 
@@ -162,7 +164,8 @@ void MainWindow::arrange()
     for (auto* dock : { runsDock_, monitorDock_, configDock_, logDock_, evaluateDock_, playgroundDock_ }) dock->show();
     monitorDock_->raise();
     const int side = fontMetrics().averageCharWidth() * 34;
-    resizeDocks({ runsDock_, monitorDock_, configDock_ }, { side, std::max(400, width() - 2 * side - 60), side + 40 }, Qt::Horizontal);
+    resizeDocks({ runsDock_, monitorDock_, configDock_ }, { side, std::max(400, width() - 2 * side - 60), side + 40 },
+        Qt::Horizontal);
     resizeDocks({ runsDock_, logDock_ }, { 3, 2 }, Qt::Vertical);
 }
 
@@ -210,7 +213,8 @@ bool MainWindow::eventFilter(QObject* watched, QEvent* event)
         && static_cast<QKeyEvent*>(event)->modifiers() == Qt::NoModifier) {
         auto* focus = QApplication::focusWidget();
         if (watched == focus
-            && (qobject_cast<QAbstractButton*>(focus) || qobject_cast<QComboBox*>(focus) || qobject_cast<QAbstractItemView*>(focus))) {
+            && (qobject_cast<QAbstractButton*>(focus) || qobject_cast<QComboBox*>(focus)
+                || qobject_cast<QAbstractItemView*>(focus))) {
             event->accept();
             return true;
         }
@@ -297,7 +301,10 @@ void MainWindow::closeEvent(QCloseEvent* event)
     if (controller_->busy() && !closing_) {
         const auto name = controller_->session() ? controller_->session()->name() : QString();
         if (!parts_.dialogs.confirm(this, tr("Quit PHA Studio"),
-                tr("%1 is training. It will be stopped after this update with a checkpoint, from which it can be resumed.").arg(name), tr("Stop and quit"))) {
+                tr("%1 is training. It will be stopped after this update with a checkpoint, from which it can be "
+                   "resumed.")
+                    .arg(name),
+                tr("Stop and quit"))) {
             event->ignore();
             return;
         }

@@ -85,6 +85,7 @@ private:
     void selectCurrent();
     void updateSessions();
     void updateActions();
+    QString resumeText() const;
     void updateWelcome();
     void rememberRate();
     void showShortcuts();

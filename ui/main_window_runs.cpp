@@ -48,12 +48,14 @@ void MainWindow::connectAll()
     connect(runs_, &RunListModel::scanFinished, this, &MainWindow::updateWelcome);
     connect(runs_, &QAbstractItemModel::rowsInserted, this, &MainWindow::updateWelcome);
     connect(runs_, &QAbstractItemModel::rowsRemoved, this, &MainWindow::updateWelcome);
-    connect(monitor_, &MonitorPanel::runClicked, this, [this](RunSession* session) { runPanel_->select(session->directory()); });
+    connect(monitor_, &MonitorPanel::runClicked, this,
+        [this](RunSession* session) { runPanel_->select(session->directory()); });
     connect(controller_, &RunController::failed, this, &MainWindow::showError);
     connect(controller_, &RunController::engineReady, this, [this] {
         const auto& info = *controller_->engineInfo();
         configPanel_->form()->setEngineInfo(info);
-        statusBar()->showMessage(tr("Engine ready: LibTorch %1, %2 threads").arg(fromUtf8(info.libtorch)).arg(info.threads), messageTime);
+        statusBar()->showMessage(
+            tr("Engine ready: LibTorch %1, %2 threads").arg(fromUtf8(info.libtorch)).arg(info.threads), messageTime);
         if (!info.warning.empty()) showError(fromUtf8(info.warning));
     });
     connect(controller_, &RunController::busyChanged, this, [this] {
@@ -65,7 +67,8 @@ void MainWindow::connectAll()
         statusBar()->showMessage(tr("%1: %2").arg(session->name(), session->stateText()), messageTime);
     });
     connect(configPanel_->form(), &ConfigForm::startRequested, this, &MainWindow::start);
-    connect(configPanel_->form(), &ConfigForm::commandCopied, this, [this] { statusBar()->showMessage(tr("Command copied"), messageTime); });
+    connect(configPanel_->form(), &ConfigForm::commandCopied, this,
+        [this] { statusBar()->showMessage(tr("Command copied"), messageTime); });
     configPanel_->form()->setMeasuredRate(QSettings().value(QLatin1String(rateKey)).toDouble());
     connect(&rateTimer_, &QTimer::timeout, this, &MainWindow::rememberRate);
     rateTimer_.start(10000);
@@ -79,7 +82,8 @@ void MainWindow::connectRun()
         configPanel_->showForm();
     });
     connect(a.openRun, &QAction::triggered, this, [this] {
-        if (const auto path = parts_.dialogs.openFolder(this, tr("Open a run directory")); !path.isEmpty()) openRun(toPath(path), true);
+        if (const auto path = parts_.dialogs.openFolder(this, tr("Open a run directory")); !path.isEmpty())
+            openRun(toPath(path), true);
     });
     connect(a.chooseFolder, &QAction::triggered, this, &MainWindow::chooseFolder);
     connect(a.startRun, &QAction::triggered, configPanel_->form(), &ConfigForm::requestStart);
@@ -146,7 +150,8 @@ void MainWindow::start(const RunConfig& config, const QString& name)
     // Two starts may ask before the first has made its folder.
     for (int n = 2; runs_->rowOf(request.directory) >= 0; ++n)
         request.directory = runs_->folder() / (slug(name).toStdString() + "-" + std::to_string(n));
-    if (controller_->busy()) return showError(tr("another run is training; stop it first, or wait until it has finished"));
+    if (controller_->busy())
+        return showError(tr("another run is training; stop it first, or wait until it has finished"));
     RunFile planned;
     planned.name = request.name;
     planned.config = config;
@@ -175,7 +180,8 @@ void MainWindow::resume()
     request.resume = true;
     auto& steps = request.config.training.steps;
     if (current_->step() >= steps) {
-        const auto wanted = parts_.dialogs.number(this, tr("Train longer"), tr("This run has finished. Train until step:"), double(steps) * 2);
+        const auto wanted = parts_.dialogs.number(
+            this, tr("Train longer"), tr("This run has finished. Train until step:"), double(steps) * 2);
         if (!wanted || *wanted <= double(current_->step())) return;
         steps = std::int64_t(std::min(*wanted, 9e15));
         request.overrides = { "steps" };
@@ -191,10 +197,13 @@ void MainWindow::deleteCurrent()
     std::error_code ignored; // what cannot be looked at is treated as absent: only the row goes
     const bool onDisk = fs::exists(directory, ignored);
     if (onDisk) {
-        const auto question = tr("Move the run %1 with its checkpoints to the trash?\n%2").arg(current_->name(), fromPath(directory));
+        const auto question =
+            tr("Move the run %1 with its checkpoints to the trash?\n%2").arg(current_->name(), fromPath(directory));
         if (!parts_.dialogs.confirm(this, tr("Delete run"), question, tr("Move to trash"))) return;
         if (!parts_.dialogs.moveToTrash(fromPath(directory)))
-            return showError(tr("%1 could not be moved to the trash; delete the folder by hand if you no longer need it").arg(fromPath(directory)));
+            return showError(
+                tr("%1 could not be moved to the trash; delete the folder by hand if you no longer need it")
+                    .arg(fromPath(directory)));
     }
     current_.clear();
     runs_->forget(directory);
@@ -205,9 +214,11 @@ void MainWindow::changeLearningRate()
 {
     const QPointer<RunSession> session = controller_->session();
     if (!session) return;
-    const auto rate = parts_.dialogs.number(this, tr("Learning rate"), tr("New peak learning rate, from the next update on:"), session->file().config.training.learningRate);
+    const auto rate = parts_.dialogs.number(this, tr("Learning rate"),
+        tr("New peak learning rate, from the next update on:"), session->file().config.training.learningRate);
     if (!rate || !session) return;
-    if (*rate < 0 || *rate > 10) return showError(tr("learning_rate is %1; expected a number from 0 to 10").arg(formatNumber(*rate)));
+    if (*rate < 0 || *rate > 10)
+        return showError(tr("learning_rate is %1; expected a number from 0 to 10").arg(formatNumber(*rate)));
     controller_->setLearningRate(*rate);
 }
 
@@ -242,6 +253,16 @@ void MainWindow::updateSessions()
     updateActions();
 }
 
+/// Says from where: who comes back after a crash wants to know what was lost.
+QString MainWindow::resumeText() const
+{
+    if (!current_ || current_->active()) return tr("&Resume");
+    if (current_->step() >= current_->file().config.training.steps) return tr("Train longer\u2026");
+    const auto& saved = current_->history().checkpoints;
+    const auto last = std::find_if(saved.rbegin(), saved.rend(), [](const auto& c) { return c.problem.empty(); });
+    return last == saved.rend() ? tr("&Resume") : tr("&Resume from %1").arg(formatCount(last->step));
+}
+
 void MainWindow::updateActions()
 {
     const auto& a = *actions_;
@@ -254,11 +275,12 @@ void MainWindow::updateActions()
     a.pauseRun->setText(paused ? tr("&Continue") : tr("&Pause"));
     a.stopRun->setEnabled(busy && !stopping);
     a.stopRun->setText(stopping ? tr("Stopping\u2026") : tr("S&top"));
-    for (auto* action : { a.evaluateNow, a.sampleNow, a.checkpointNow, a.changeLearningRate }) action->setEnabled(running);
+    for (auto* action : { a.evaluateNow, a.sampleNow, a.checkpointNow, a.changeLearningRate })
+        action->setEnabled(running);
     a.runDemo->setEnabled(!busy);
     const bool readable = current_ && current_->problem().isEmpty();
     a.resumeRun->setEnabled(readable && !current_->active() && !busy && current_->modelSource().available);
-    a.resumeRun->setText(readable && current_->step() >= current_->file().config.training.steps ? tr("Train longer\u2026") : tr("&Resume"));
+    a.resumeRun->setText(resumeText());
     a.cloneRun->setEnabled(readable);
     a.renameRun->setEnabled(readable);
     a.toggleShown->setEnabled(readable);
@@ -291,7 +313,8 @@ void MainWindow::updateWelcome()
 void MainWindow::rememberRate()
 {
     const auto* session = controller_->session() ? controller_->session() : current_.data();
-    if (!session || session->place() == RunSession::Place::Elsewhere || session->history().tokensPerSecond.size() < 20) return;
+    if (!session || session->place() == RunSession::Place::Elsewhere || session->history().tokensPerSecond.size() < 20)
+        return;
     const auto& rates = session->history().tokensPerSecond;
     std::vector<double> last(rates.end() - 20, rates.end());
     std::nth_element(last.begin(), last.begin() + 10, last.end());
@@ -299,36 +322,6 @@ void MainWindow::rememberRate()
     const double flops = trainingFlops(session->file().config, last[10]);
     QSettings().setValue(QLatin1String(rateKey), flops);
     configPanel_->form()->setMeasuredRate(flops);
-}
-
-void MainWindow::showShortcuts()
-{
-    QStringList lines;
-    for (const auto* action : actions())
-        if (!action->shortcut().isEmpty()) lines << QStringLiteral("%1\t%2").arg(action->shortcut().toString(QKeySequence::NativeText), plainActionText(action));
-    parts_.dialogs.inform(this, tr("Keyboard shortcuts"), lines.join(QLatin1Char('\n')));
-}
-
-void MainWindow::showSystemInformation()
-{
-    QStringList lines;
-    if (const auto& info = controller_->engineInfo()) {
-        lines << tr("PHA Studio %1").arg(fromUtf8(info->version)) << tr("LibTorch %1").arg(fromUtf8(info->libtorch))
-              << tr("BLAS: %1").arg(fromUtf8(info->blas)) << tr("Processor: %1, %2 threads").arg(fromUtf8(info->cpuCapability)).arg(info->threads);
-        for (const auto& d : info->devices) lines << tr("%1: %2, %3").arg(fromUtf8(d.name), fromUtf8(d.description), formatBytes(double(d.memoryBytes)));
-        if (!info->warning.empty()) lines << fromUtf8(info->warning);
-    } else {
-        lines << tr("The engine is not open yet.");
-    }
-    lines << tr("Runs: %1").arg(fromPath(runs_->folder()));
-    parts_.dialogs.inform(this, tr("System information"), lines.join(QLatin1Char('\n')));
-}
-
-void MainWindow::showAbout()
-{
-    parts_.dialogs.inform(this, tr("About PHA Studio"),
-        tr("PHA Studio %1\nInteractive experiments with hybrid language models.\n\nFree software under the GNU General Public License, version 3 or later. "
-           "Comes without any warranty.").arg(QCoreApplication::applicationVersion()));
 }
 
 } // namespace pha::ui

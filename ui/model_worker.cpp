@@ -71,7 +71,8 @@ public:
         thread_.join();
     }
 
-    // GUI thread -------------------------------------------------------------------------------------------------------
+    // GUI thread
+    // -------------------------------------------------------------------------------------------------------
     bool busy() const { return busy_; }
 
     void start(Job job)
@@ -104,7 +105,8 @@ public:
         if (std::exchange(busy_, busy) != busy) Q_EMIT owner_->busyChanged(busy);
     }
 
-    // Worker thread ----------------------------------------------------------------------------------------------------
+    // Worker thread
+    // ----------------------------------------------------------------------------------------------------
     void publish(const Event& event) override
     {
         if (const auto* progress = std::get_if<ProgressEvent>(&event)) post(*progress);
@@ -123,8 +125,10 @@ private:
             next_.reset();
             lock.unlock();
             running_ = job.number;
-            if (job.release) cache_.clear();
-            else attempt(job);
+            if (job.release)
+                cache_.clear();
+            else
+                attempt(job);
         }
         cache_.clear(); // on the thread that used it
     }
@@ -135,7 +139,8 @@ private:
             perform(job);
         } catch (const std::bad_alloc&) {
             cache_.clear();
-            post(Failed { tr("There is not enough memory for a copy of the network; close other programs or use a shorter context") });
+            post(Failed { tr("There is not enough memory for a copy of the network; close other programs or use a "
+                             "shorter context") });
         } catch (const std::exception& error) {
             post(Failed { oneLine(error.what()) });
         } catch (...) {
@@ -153,10 +158,12 @@ private:
         post(cache_.weights());
         if (job.inspect || (!job.evaluations.empty() && !cache_.hasReport())) post(cache_.report());
         for (std::size_t i = 0; i < job.evaluations.size() && !stop.stop_requested(); ++i) {
-            if (const auto* answer = cache_.evaluate(job.evaluations[i], *this, stop)) post(Evaluated { int(i), *answer });
+            if (const auto* answer = cache_.evaluate(job.evaluations[i], *this, stop))
+                post(Evaluated { int(i), *answer });
         }
         if (!job.generation || stop.stop_requested()) return;
-        post(model->generate(*job.generation, [this](const GeneratedToken& token) { postToken(token); }, stop));
+        post(model->generate(
+            *job.generation, [this](const GeneratedToken& token) { postToken(token); }, stop));
     }
 
     void postToken(const GeneratedToken& token)
@@ -174,8 +181,10 @@ private:
         if (running_ != number_) return;
         const auto isProgress = [](const Message& m) { return std::holds_alternative<ProgressEvent>(m); };
         // Only the newest state of a bar counts.
-        if (!messages_.empty() && isProgress(message) && isProgress(messages_.back())) messages_.back() = std::move(message);
-        else messages_.push_back(std::move(message));
+        if (!messages_.empty() && isProgress(message) && isProgress(messages_.back()))
+            messages_.back() = std::move(message);
+        else
+            messages_.push_back(std::move(message));
         call();
     }
 
@@ -184,10 +193,12 @@ private:
     {
         if (std::exchange(called_, true)) return;
         QMetaObject::invokeMethod(
-            owner_, [this] { frame_.start(int(std::max<qint64>(0, frameMs - sinceDelivery_.elapsed()))); }, Qt::QueuedConnection);
+            owner_, [this] { frame_.start(int(std::max<qint64>(0, frameMs - sinceDelivery_.elapsed()))); },
+            Qt::QueuedConnection);
     }
 
-    // GUI thread -------------------------------------------------------------------------------------------------------
+    // GUI thread
+    // -------------------------------------------------------------------------------------------------------
     void deliver()
     {
         sinceDelivery_.restart();

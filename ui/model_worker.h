@@ -24,12 +24,13 @@ struct WeightsInfo {
     }
 };
 
-/// Evaluates and generates on a thread of its own, also while a run trains: it works on a copy of the weights taken between
-/// two steps, so training goes on meanwhile. One job at a time; a new one stops the old one. GUI thread only; signals
-/// arrive on the GUI thread, tokens at most once a frame. After `stop()` or a new job nothing of the old one arrives.
+/// Evaluates and generates on a thread of its own, also while a run trains: it works on a copy of the weights taken
+/// between two steps, so training goes on meanwhile. One job at a time; a new one stops the old one. GUI thread only;
+/// signals arrive on the GUI thread, tokens at most once a frame. After `stop()` or a new job nothing of the old one
+/// arrives.
 ///
-/// The network stays loaded between jobs as long as its source has not changed, and evaluations that were already made with
-/// it are answered at once: they are deterministic.
+/// The network stays loaded between jobs as long as its source has not changed, and evaluations that were already made
+/// with it are answered at once: they are deterministic.
 class ModelWorker : public QObject {
     Q_OBJECT
 

@@ -53,7 +53,8 @@ bool RunController::start(RunSession* session, const TrainingRequest& request)
     stop_ = {};
     session->prepare();
     Q_EMIT busyChanged();
-    // `this` is only touched inside mailbox calls, which the mailbox drops once the bridge, and so the controller, is gone.
+    // `this` is only touched inside mailbox calls, which the mailbox drops once the bridge, and so the controller, is
+    // gone.
     worker_.post([open = openEngine_, mailbox = bridge_.mailbox(), stop = stop_.get_token(), request, this] {
         auto state = RunState::Failed;
         QString error;
@@ -61,7 +62,8 @@ bool RunController::start(RunSession* session, const TrainingRequest& request)
             std::shared_ptr<TrainingJob> job = open().openTraining(request, *mailbox, stop);
             std::vector<Event> past;
             if (request.resume) past = MetricsReader(RunDirectory(request.directory).metricsFile()).poll();
-            mailbox->call([this, job, past = std::move(past), resumed = request.resume] { opened(job, past, resumed); });
+            mailbox->call(
+                [this, job, past = std::move(past), resumed = request.resume] { opened(job, past, resumed); });
             state = job->run(*mailbox, stop);
         } catch (const std::exception& e) {
             error = oneLine(e);
@@ -70,7 +72,8 @@ bool RunController::start(RunSession* session, const TrainingRequest& request)
         }
         if (stop.stop_requested() && !error.isEmpty() && state == RunState::Failed) {
             // Stopped while it prepared: that is what was asked for, not a failure.
-            mailbox->call([this, error] { ended(job_ ? RunState::Failed : RunState::Stopped, job_ ? error : QString()); });
+            mailbox->call(
+                [this, error] { ended(job_ ? RunState::Failed : RunState::Stopped, job_ ? error : QString()); });
         } else {
             mailbox->call([this, state, error] { ended(state, error); });
         }

@@ -40,8 +40,8 @@ public:
     void checkpointNow();
     void setLearningRate(double peak);
 
-    /// Stops, waits at most `patience`, and starts nothing any more. False: the worker hangs; the process should then leave
-    /// by std::_Exit, since the engine is still at work.
+    /// Stops, waits at most `patience`, and starts nothing any more. False: the worker hangs; the process should then
+    /// leave by std::_Exit, since the engine is still at work.
     bool shutDown(std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 Q_SIGNALS:

@@ -41,7 +41,8 @@ void RunSession::Follower::deliver(Reading reading)
     const std::lock_guard lock(mutex_);
     if (!receiver_) return;
     auto shared = std::make_shared<Reading>(std::move(reading));
-    QMetaObject::invokeMethod(receiver_, [to = receiver_, shared] { to->digest(*shared); }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        receiver_, [to = receiver_, shared] { to->digest(*shared); }, Qt::QueuedConnection);
 }
 
 void RunSession::Follower::read()

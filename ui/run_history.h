@@ -8,8 +8,8 @@
 
 namespace pha::ui {
 
-/// Everything a run has reported, kept in full: columns for the updates (72 bytes a step), rows for the rest. Append only;
-/// a reader remembers how many rows it has drawn and asks for the new ones. GUI thread only.
+/// Everything a run has reported, kept in full: columns for the updates (72 bytes a step), rows for the rest. Append
+/// only; a reader remembers how many rows it has drawn and asks for the new ones. GUI thread only.
 struct RunHistory {
     // Updates, in order of step. Same length each; a loss that was not finite is NaN.
     std::vector<double> step, tokens, seconds, loss, learningRate, gradNorm, tokensPerSecond, processBytes, deviceBytes;

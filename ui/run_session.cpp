@@ -19,7 +19,10 @@ namespace {
 constexpr int frame = 33; ///< milliseconds between two signals while a long file is read
 constexpr int slice = 4; ///< milliseconds of GUI time that one slice of a long file may take
 
-bool isActive(RunState state) { return state == RunState::Preparing || state == RunState::Running || state == RunState::Paused; }
+bool isActive(RunState state)
+{
+    return state == RunState::Preparing || state == RunState::Running || state == RunState::Paused;
+}
 
 } // namespace
 
@@ -61,12 +64,16 @@ std::int64_t RunSession::step() const { return history_.step.empty() ? 0 : std::
 
 bool RunSession::active() const { return isActive(state_); }
 
-bool RunSession::loading() const { return absorbing_ || !backlog_.empty() || (!job_ && follower_ && follower_->busy()); }
+bool RunSession::loading() const
+{
+    return absorbing_ || !backlog_.empty() || (!job_ && follower_ && follower_->busy());
+}
 
 QString RunSession::stateText() const
 {
     if (!started_) return tr("not started");
-    if (state_ != RunState::Preparing || progress_.what.empty()) return describe(state_, place_, step(), interrupted_, detail_);
+    if (state_ != RunState::Preparing || progress_.what.empty())
+        return describe(state_, place_, step(), interrupted_, detail_);
     const auto what = fromUtf8(progress_.what);
     return progress_.total > 0 ? tr("%1, %2").arg(what, formatPercent(progress_.done / progress_.total)) : what;
 }
@@ -76,13 +83,20 @@ QString RunSession::describe(RunState state, Place place, std::int64_t step, boo
     const auto at = formatCount(step);
     const auto why = detail.isEmpty() ? QString() : tr(": %1").arg(detail);
     switch (state) {
-    case RunState::Preparing: return tr("preparing");
-    case RunState::Running: return place == Place::Elsewhere ? tr("training in another process") : tr("training");
-    case RunState::Paused: return tr("paused at %1").arg(at);
-    case RunState::Finished: return tr("finished");
-    case RunState::Stopped: return interrupted ? tr("interrupted at %1").arg(at) : tr("stopped at %1").arg(at) + why;
-    case RunState::Diverged: return tr("diverged at %1").arg(at) + why;
-    case RunState::Failed: return tr("failed") + why;
+    case RunState::Preparing:
+        return tr("preparing");
+    case RunState::Running:
+        return place == Place::Elsewhere ? tr("training in another process") : tr("training");
+    case RunState::Paused:
+        return tr("paused at %1").arg(at);
+    case RunState::Finished:
+        return tr("finished");
+    case RunState::Stopped:
+        return interrupted ? tr("interrupted at %1").arg(at) : tr("stopped at %1").arg(at) + why;
+    case RunState::Diverged:
+        return tr("diverged at %1").arg(at) + why;
+    case RunState::Failed:
+        return tr("failed") + why;
     }
     return {};
 }
@@ -93,7 +107,8 @@ double RunSession::secondsLeft() const
     if (state_ != RunState::Running || n < 2) return -1;
     // The last hundred updates: recent enough to follow a change of speed, long enough not to jitter.
     const auto back = n - 1 - std::min<std::size_t>(100, n - 1);
-    const double steps = history_.step[n - 1] - history_.step[back], seconds = history_.seconds[n - 1] - history_.seconds[back];
+    const double steps = history_.step[n - 1] - history_.step[back],
+                 seconds = history_.seconds[n - 1] - history_.seconds[back];
     if (steps <= 0 || seconds < 0) return -1;
     return std::max(0.0, double(file_.config.training.steps) - history_.step[n - 1]) * seconds / steps;
 }
@@ -163,7 +178,8 @@ void RunSession::fail(const QString& message)
 void RunSession::take(const Event& event)
 {
     history_.append(event);
-    if (const auto* checkpoint = std::get_if<CheckpointEvent>(&event); checkpoint && checkpoint->problem.empty()) hasCheckpoint_ = true;
+    if (const auto* checkpoint = std::get_if<CheckpointEvent>(&event); checkpoint && checkpoint->problem.empty())
+        hasCheckpoint_ = true;
 }
 
 void RunSession::receive(const std::vector<Event>& batch)
@@ -270,9 +286,12 @@ void RunSession::rename(const QString& name)
         }
         if (error.isEmpty()) return;
         // The session may be gone: only the GUI thread can tell.
-        QMetaObject::invokeMethod(qApp, [session, error] {
-            if (session) Q_EMIT session->failed(error);
-        }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            qApp,
+            [session, error] {
+                if (session) Q_EMIT session->failed(error);
+            },
+            Qt::QueuedConnection);
     });
 }
 

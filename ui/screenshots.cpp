@@ -35,7 +35,8 @@ bool busy(QWidget* panel, const char* stopButton)
 
 } // namespace
 
-Screenshots::Screenshots(MainWindow& window, const std::vector<std::filesystem::path>& runs, std::filesystem::path folder)
+Screenshots::Screenshots(
+    MainWindow& window, const std::vector<std::filesystem::path>& runs, std::filesystem::path folder)
     : window_(window)
     , runs_(runs)
     , folder_(std::move(folder))
@@ -112,7 +113,8 @@ void Screenshots::save()
     if (window_.grab().save(file)) {
         std::printf("%s\n", qPrintable(file));
     } else {
-        std::fprintf(stderr, "pha-studio: error: %s cannot be written; check that the folder exists and has room\n", qPrintable(file));
+        std::fprintf(stderr, "pha-studio: error: %s cannot be written; check that the folder exists and has room\n",
+            qPrintable(file));
         good_ = false;
     }
 }

@@ -12,9 +12,9 @@ namespace pha::ui {
 
 class MainWindow;
 
-/// Takes pictures of every panel in light and dark, as a reviewer or a manual needs them: opens the runs, waits until they
-/// are read, lets the evaluation and the playground work, and saves. Ends with pictures at twice the scale, made by a
-/// second process.
+/// Takes pictures of every panel in light and dark, as a reviewer or a manual needs them: opens the runs, waits until
+/// they are read, lets the evaluation and the playground work, and saves. Ends with pictures at twice the scale, made
+/// by a second process.
 class Screenshots : public QObject {
     Q_OBJECT
 

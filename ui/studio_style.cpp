@@ -14,14 +14,17 @@ StudioStyle::StudioStyle()
 {
 }
 
-void StudioStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const
+void StudioStyle::drawPrimitive(
+    PrimitiveElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const
 {
-    const bool box = element == PE_IndicatorCheckBox || element == PE_IndicatorItemViewItemCheck, radio = element == PE_IndicatorRadioButton;
+    const bool box = element == PE_IndicatorCheckBox || element == PE_IndicatorItemViewItemCheck,
+               radio = element == PE_IndicatorRadioButton;
     if (!box && !radio) return QProxyStyle::drawPrimitive(element, option, painter, widget);
     const auto& c = Theme::instance().colours();
     const bool enabled = option->state & State_Enabled, on = option->state & (State_On | State_NoChange);
     const qreal side = std::min(option->rect.width(), option->rect.height()) - 1;
-    const QRectF square(option->rect.center().x() - side / 2 + 0.5, option->rect.center().y() - side / 2 + 0.5, side, side);
+    const QRectF square(
+        option->rect.center().x() - side / 2 + 0.5, option->rect.center().y() - side / 2 + 0.5, side, side);
     auto frame = option->state & State_HasFocus ? c.accent : c.muted;
     if (!enabled) frame = c.border;
     const auto fill = enabled ? c.accent : c.border;
@@ -53,12 +56,15 @@ int StudioStyle::pixelMetric(PixelMetric metric, const QStyleOption* option, con
     case PM_IndicatorWidth:
     case PM_IndicatorHeight:
     case PM_ExclusiveIndicatorWidth:
-    case PM_ExclusiveIndicatorHeight: return 16;
-    default: return QProxyStyle::pixelMetric(metric, option, widget);
+    case PM_ExclusiveIndicatorHeight:
+        return 16;
+    default:
+        return QProxyStyle::pixelMetric(metric, option, widget);
     }
 }
 
-int StudioStyle::styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget, QStyleHintReturn* data) const
+int StudioStyle::styleHint(
+    StyleHint hint, const QStyleOption* option, const QWidget* widget, QStyleHintReturn* data) const
 {
     // A list below the field, as everywhere else, instead of one over it.
     if (hint == SH_ComboBox_Popup) return 0;

@@ -116,7 +116,8 @@ QGroupBox { border: 1px solid {border}; border-radius: 8px; margin-top: 9px; pad
 QGroupBox::title { subcontrol-origin: margin; left: 9px; padding: 0 4px; color: {muted}; }
 )";
 
-/// `share` of `over` painted on `under`. Style sheets take no alpha for borders of native children, so it is mixed here.
+/// `share` of `over` painted on `under`. Style sheets take no alpha for borders of native children, so it is mixed
+/// here.
 QColor mixed(const QColor& under, const QColor& over, double share)
 {
     const auto blend = [share](int a, int b) { return int(a + (b - a) * share + 0.5); };
@@ -128,13 +129,22 @@ QColor mixed(const QColor& under, const QColor& over, double share)
 QString styleSheet(const Colours& c, double pointSize)
 {
     const std::pair<const char*, QString> values[] = {
-        { "{window}", c.window.name() }, { "{surface}", c.surface.name() }, { "{raised}", c.raised.name() },
-        { "{border}", c.border.name() }, { "{text}", c.text.name() }, { "{muted}", c.muted.name() },
-        { "{accent}", c.accent.name() }, { "{onAccent}", c.onAccent.name() }, { "{error}", c.error.name() },
-        { "{warning}", c.warning.name() }, { "{good}", c.good.name() },
+        { "{window}", c.window.name() },
+        { "{surface}", c.surface.name() },
+        { "{raised}", c.raised.name() },
+        { "{border}", c.border.name() },
+        { "{text}", c.text.name() },
+        { "{muted}", c.muted.name() },
+        { "{accent}", c.accent.name() },
+        { "{onAccent}", c.onAccent.name() },
+        { "{error}", c.error.name() },
+        { "{warning}", c.warning.name() },
+        { "{good}", c.good.name() },
         { "{field}", mixed(c.surface, c.dark ? QColor(Qt::black) : QColor(Qt::white), 0.25).name() },
-        { "{hover}", mixed(c.surface, c.text, 0.07).name() }, { "{stripe}", mixed(c.surface, c.text, 0.025).name() },
-        { "{track}", mixed(c.surface, c.text, 0.11).name() }, { "{handle}", mixed(c.surface, c.text, 0.24).name() },
+        { "{hover}", mixed(c.surface, c.text, 0.07).name() },
+        { "{stripe}", mixed(c.surface, c.text, 0.025).name() },
+        { "{track}", mixed(c.surface, c.text, 0.11).name() },
+        { "{handle}", mixed(c.surface, c.text, 0.24).name() },
         { "{disabled}", mixed(c.surface, c.text, 0.42).name() },
         { "{accentSoft}", mixed(c.surface, c.accent, c.dark ? 0.24 : 0.13).name() },
         { "{accentHover}", mixed(c.accent, c.dark ? QColor(Qt::white) : QColor(Qt::black), 0.14).name() },

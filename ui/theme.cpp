@@ -88,8 +88,10 @@ QColor Colours::branch(const QString& name) const
 
 QColor Colours::run(int index) const
 {
-    static constexpr QRgb light[] = { 0x2D5FCC, 0xC2500C, 0x0F766E, 0x9333EA, 0x97650A, 0xBE185D, 0x15803D, 0x0B6FA8, 0x7C2D12, 0x475569 };
-    static constexpr QRgb bright[] = { 0x7AA5FF, 0xFFAE66, 0x4FD1C5, 0xC9A0FF, 0xE8C15A, 0xFF8FC0, 0x7EDC96, 0x62C3F5, 0xD9A38F, 0xB4C0D0 };
+    static constexpr QRgb light[] = { 0x2D5FCC, 0xC2500C, 0x0F766E, 0x9333EA, 0x97650A, 0xBE185D, 0x15803D, 0x0B6FA8,
+        0x7C2D12, 0x475569 };
+    static constexpr QRgb bright[] = { 0x7AA5FF, 0xFFAE66, 0x4FD1C5, 0xC9A0FF, 0xE8C15A, 0xFF8FC0, 0x7EDC96, 0x62C3F5,
+        0xD9A38F, 0xB4C0D0 };
     const auto n = std::size(light);
     const auto i = std::size_t(std::max(index, 0)) % n;
     return QColor(dark ? bright[i] : light[i]);

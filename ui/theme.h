@@ -9,8 +9,8 @@
 
 namespace pha::ui {
 
-/// Colours by what they mean. One place for widgets and charts; two sets, light and dark, both with a contrast of at least
-/// 4.5:1 for text and 3:1 for lines. Branch colours are told apart by people with colour vision deficiencies.
+/// Colours by what they mean. One place for widgets and charts; two sets, light and dark, both with a contrast of at
+/// least 4.5:1 for text and 3:1 for lines. Branch colours are told apart by people with colour vision deficiencies.
 struct Colours {
     QColor window, surface, raised, border, text, muted, accent, onAccent, good, warning, error;
     QColor plot, grid, train, valid, floor, reference, marker; ///< charts

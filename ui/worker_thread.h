@@ -8,8 +8,8 @@
 
 namespace pha::ui {
 
-/// One thread that works off tasks in order, at nice +10 so that the window stays fluid beside it (threads that it starts
-/// inherit that). Tasks must not throw.
+/// One thread that works off tasks in order, at nice +10 so that the window stays fluid beside it (threads that it
+/// starts inherit that). Tasks must not throw.
 class WorkerThread {
 public:
     WorkerThread();
@@ -18,8 +18,8 @@ public:
     WorkerThread& operator=(const WorkerThread&) = delete;
 
     void post(std::function<void()> task);
-    /// Lets the queued tasks finish and ends the thread. False: it still works after `patience`; it is left to itself then,
-    /// and the process should leave without running destructors of globals.
+    /// Lets the queued tasks finish and ends the thread. False: it still works after `patience`; it is left to itself
+    /// then, and the process should leave without running destructors of globals.
     bool end(std::chrono::milliseconds patience);
 
 private:

@@ -23,16 +23,19 @@ int main(int argc, char** argv)
 {
     using pha::ui::Application;
     QCommandLineParser parser;
-    parser.setApplicationDescription(QStringLiteral("PHA Studio: interactive experiments with hybrid language models.\n\n"
-                                                    "Example: pha-studio --demo"));
+    parser.setApplicationDescription(
+        QStringLiteral("PHA Studio: interactive experiments with hybrid language models.\n\n"
+                       "Example: pha-studio --demo"));
     parser.addHelpOption();
     parser.addVersionOption();
     parser.addOption({ QStringLiteral("demo"), QStringLiteral("Start the built-in demo experiment at once.") });
-    parser.addOption({ QStringLiteral("runs-dir"), QStringLiteral("Folder that holds the runs."), QStringLiteral("DIR") });
+    parser.addOption(
+        { QStringLiteral("runs-dir"), QStringLiteral("Folder that holds the runs."), QStringLiteral("DIR") });
     parser.addOption({ QStringLiteral("screenshots"),
-        QStringLiteral("Save pictures of every panel with the given runs to DIR, then leave."), QStringLiteral("DIR") });
-    parser.addPositionalArgument(
-        QStringLiteral("RUN"), QStringLiteral("Run directories to open, also ones that are still being written."), QStringLiteral("[RUN...]"));
+        QStringLiteral("Save pictures of every panel with the given runs to DIR, then leave."),
+        QStringLiteral("DIR") });
+    parser.addPositionalArgument(QStringLiteral("RUN"),
+        QStringLiteral("Run directories to open, also ones that are still being written."), QStringLiteral("[RUN...]"));
 
     Application::setNames();
     if (needsNoWindow(argc, argv)) {

@@ -11,7 +11,8 @@
 
 namespace pha {
 
-/// The shape of a network. Plain data; copied into the run, never shared with it. models.md section numbers in brackets.
+/// The shape of a network. Plain data; copied into the run, never shared with it. models.md section numbers in
+/// brackets.
 struct ModelConfig {
     std::string family = "pha"; ///< "pha", "pha-lean", ... the registry in engine/model knows them
     std::int64_t vocabulary = 4096; ///< V; set from the tokenizer when a run starts
@@ -114,12 +115,13 @@ struct RunConfig {
     TrainingConfig training;
     std::string preset; ///< where the shape came from, for display only
 
-    /// Sets one field by its flat name from text. Throws ConfigError (unknown keys are errors and name the nearest key).
+    /// Sets one field by its flat name from text. Throws ConfigError (unknown keys are errors and name the nearest
+    /// key).
     void set(const std::string& key, const std::string& text);
     void setJson(const std::string& key, const Json& value);
     Json get(const std::string& key) const;
-    /// {"model":{..},"data":{..},"training":{..}} with every field. `fromJson` accepts that form or one flat object, and
-    /// leaves absent keys as they are in `base`. Unknown or duplicate keys and wrong types throw ConfigError.
+    /// {"model":{..},"data":{..},"training":{..}} with every field. `fromJson` accepts that form or one flat object,
+    /// and leaves absent keys as they are in `base`. Unknown or duplicate keys and wrong types throw ConfigError.
     Json toJson() const;
     static RunConfig fromJson(const Json& json, const RunConfig& base);
     void validate() const;
@@ -132,7 +134,8 @@ struct GroupedField {
 };
 const std::vector<GroupedField>& allFields();
 
-// One preset = one row of models.md section 10. ------------------------------------------------------------------------
+// One preset = one row of models.md section 10.
+// ------------------------------------------------------------------------
 struct Preset {
     std::string name; ///< "pha-tiny"
     std::string summary; ///< one sentence on what it is

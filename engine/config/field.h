@@ -10,8 +10,8 @@
 
 namespace pha {
 
-/// What a configuration field is called, means and accepts. One list of these feeds JSON, `--set`, `--help`, the form in
-/// the window and the README: adding a field is one line in `fields()` of its struct.
+/// What a configuration field is called, means and accepts. One list of these feeds JSON, `--set`, `--help`, the form
+/// in the window and the README: adding a field is one line in `fields()` of its struct.
 struct Field {
     enum class Kind { Integer, Number, Boolean, Choice, Text };
 
@@ -28,8 +28,8 @@ struct Field {
     static Field number(std::string name, std::string section, std::string label, std::string help, double minimum,
         double maximum = std::numeric_limits<double>::max());
     static Field boolean(std::string name, std::string section, std::string label, std::string help);
-    static Field choice(std::string name, std::string section, std::string label, std::string help,
-        std::vector<std::string> choices);
+    static Field choice(
+        std::string name, std::string section, std::string label, std::string help, std::vector<std::string> choices);
     static Field text(std::string name, std::string section, std::string label, std::string help);
 
     /// Checks a JSON value against kind, range and choices. Throws ConfigError naming field, value and expectation.

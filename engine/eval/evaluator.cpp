@@ -36,7 +36,8 @@ struct Scores {
     std::vector<bool> correct;
 };
 
-Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
+Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, const EvaluateOptions& options,
+    EventSink& progress, std::stop_token stop)
 {
     const torch::NoGradGuard guard;
     const auto device = model.embedding().device();
@@ -49,7 +50,9 @@ Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, 
         if (stop.stop_requested()) throw Error("the evaluation was stopped", "start it again to get its figures");
         const auto length = list[first].end - list[first].begin;
         std::size_t rows = 1; // as many windows of the same length as fit
-        while (first + rows < list.size() && std::int64_t(rows + 1) * length <= tokensAtOnce && list[first + rows].end - list[first + rows].begin == length) ++rows;
+        while (first + rows < list.size() && std::int64_t(rows + 1) * length <= tokensAtOnce
+            && list[first + rows].end - list[first + rows].begin == length)
+            ++rows;
         auto ids = torch::empty({ std::int64_t(rows), length }, torch::kLong), targets = torch::empty_like(ids);
         for (std::size_t r = 0; r < rows; ++r)
             for (std::int64_t t = 0; t < length; ++t) {
@@ -58,7 +61,8 @@ Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, 
                 targets.data_ptr<std::int64_t>()[std::int64_t(r) * length + t] = split.tokens[at + 1];
             }
         const auto h = model.forward(ids.to(device), pass);
-        const auto s = scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
+        const auto s =
+            scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
         for (std::size_t r = 0; r < rows; ++r) {
             const auto& window = list[first + r];
             for (auto target = window.scoredUpTo + 1; target <= window.end; ++target) {
@@ -68,7 +72,8 @@ Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, 
             }
         }
         first += rows;
-        progress.publish(ProgressEvent { "evaluating " + split.name, double(list[first - 1].end), double(count - 1), "tokens" });
+        progress.publish(
+            ProgressEvent { "evaluating " + split.name, double(list[first - 1].end), double(count - 1), "tokens" });
     }
     return scores;
 }
@@ -109,18 +114,20 @@ std::string describe(const std::vector<MixOverride>& mix)
     for (const auto& m : mix) {
         char weight[32];
         std::snprintf(weight, sizeof weight, "%g", m.weight);
-        text += (text.empty() ? "" : ", ") + (m.layer < 0 ? std::string("all") : std::to_string(m.layer)) + ":" + m.branch
-            + (m.weight == 0 ? " muted" : " = " + std::string(weight));
+        text += (text.empty() ? "" : ", ") + (m.layer < 0 ? std::string("all") : std::to_string(m.layer)) + ":"
+            + m.branch + (m.weight == 0 ? " muted" : " = " + std::string(weight));
     }
     return text;
 }
 
 } // namespace
 
-Evaluation evaluateSplit(LanguageModel& model, const Split& split, const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
+Evaluation evaluateSplit(
+    LanguageModel& model, const Split& split, const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
 {
     if (options.stride < 1 || options.stride > options.context)
-        throw ConfigError("stride", std::to_string(options.stride), "between 1 and the context " + std::to_string(options.context));
+        throw ConfigError(
+            "stride", std::to_string(options.stride), "between 1 and the context " + std::to_string(options.context));
     const auto all = std::int64_t(split.tokens.size());
     const auto count = options.maxTokens > 0 ? std::min(all, options.maxTokens + 1) : all;
     if (count < 2) throw DataError(split.name, "the split has fewer than two tokens", "give more text");

@@ -9,7 +9,8 @@ namespace pha {
 
 /// Scores a split as models.md 12 says: sums in double, every token once, incomplete last window kept.
 /// `options.context` and `.stride` must be set. Throws ConfigError for a stride above the context, Error when stopped.
-Evaluation evaluateSplit(LanguageModel& model, const Split& split, const EvaluateOptions& options, EventSink& progress, std::stop_token stop);
+Evaluation evaluateSplit(LanguageModel& model, const Split& split, const EvaluateOptions& options, EventSink& progress,
+    std::stop_token stop);
 
 /// Weights, output sizes and shares of every branch on the first tokens of a split (models.md 5.5).
 std::vector<LayerMix> measureMixing(LanguageModel& model, const Split& probe, std::int64_t context);

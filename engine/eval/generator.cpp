@@ -31,18 +31,21 @@ void describe(GeneratedToken& token, const std::vector<float>& logits, const Tok
     std::vector<std::int32_t> order(p.size());
     std::iota(order.begin(), order.end(), 0);
     const auto shown = std::min(alternativesShown, order.size());
-    std::partial_sort(order.begin(), order.begin() + std::ptrdiff_t(shown), order.end(),
-        [&](auto a, auto b) { return p[std::size_t(a)] > p[std::size_t(b)] || (p[std::size_t(a)] == p[std::size_t(b)] && a < b); });
+    std::partial_sort(order.begin(), order.begin() + std::ptrdiff_t(shown), order.end(), [&](auto a, auto b) {
+        return p[std::size_t(a)] > p[std::size_t(b)] || (p[std::size_t(a)] == p[std::size_t(b)] && a < b);
+    });
     for (std::size_t i = 0; i < shown; ++i) {
         std::int64_t repairs = 0;
-        token.alternatives.push_back({ order[i], repairUtf8(tokenizer.piece(order[i]), repairs), p[std::size_t(order[i])] });
+        token.alternatives.push_back(
+            { order[i], repairUtf8(tokenizer.piece(order[i]), repairs), p[std::size_t(order[i])] });
     }
 }
 
 } // namespace
 
-Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass, std::vector<std::int64_t> prompt,
-    const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop)
+Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
+    std::vector<std::int64_t> prompt, const GenerateOptions& options,
+    const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop)
 {
     using Clock = std::chrono::steady_clock;
     const auto since = [](Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); };

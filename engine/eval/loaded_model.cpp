@@ -22,8 +22,8 @@ struct SilentSink final : EventSink {
 constexpr std::size_t longestPrompt = 4 << 20;
 } // namespace
 
-NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step, std::shared_ptr<const Tokenizer> tokenizer,
-    std::shared_ptr<const Corpus> corpus, torch::Dtype matrix)
+NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step,
+    std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Corpus> corpus, torch::Dtype matrix)
     : model_(std::move(model))
     , config_(std::move(config))
     , step_(step)
@@ -35,7 +35,8 @@ NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig confi
 
 void NetworkModel::beginJob() const { useThreads(int(config_.training.threads)); }
 
-std::shared_ptr<const Corpus> NetworkModel::corpusFor(const std::string& data, EventSink& progress, std::stop_token stop)
+std::shared_ptr<const Corpus> NetworkModel::corpusFor(
+    const std::string& data, EventSink& progress, std::stop_token stop)
 {
     const bool own = data.empty() || data == config_.data.data;
     if (own && corpus_) return corpus_;
@@ -51,7 +52,8 @@ void NetworkModel::checkMix(const std::vector<MixOverride>& mix) const
     const auto branches = config_.model.branchList();
     for (const auto& m : mix) {
         if (m.layer < -1 || m.layer >= config_.model.layers)
-            throw ConfigError("layer", std::to_string(m.layer), "a layer between 0 and " + std::to_string(config_.model.layers - 1));
+            throw ConfigError(
+                "layer", std::to_string(m.layer), "a layer between 0 and " + std::to_string(config_.model.layers - 1));
         if (std::find(branches.begin(), branches.end(), m.branch) == branches.end())
             throw ConfigError("branch", m.branch, "one of " + config_.model.branches);
         if (!std::isfinite(m.weight)) throw ConfigError("mixing weight", "not finite", "a number");
@@ -95,11 +97,13 @@ Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progr
     auto result = evaluateSplit(*model_, corpus->split(options.split), options, progress, stop);
     result.figures.step = result.recall.step = step_;
     result.data = corpus->description();
-    result.tokenizer = "sentencepiece, " + std::to_string(tokenizer_->size()) + " pieces, " + tokenizer_->fingerprint().substr(0, 12);
+    result.tokenizer =
+        "sentencepiece, " + std::to_string(tokenizer_->size()) + " pieces, " + tokenizer_->fingerprint().substr(0, 12);
     return result;
 }
 
-Generation NetworkModel::generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop)
+Generation NetworkModel::generate(
+    const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop)
 {
     beginJob();
     checkMix(options.mix);
@@ -118,7 +122,8 @@ Generation NetworkModel::generate(const GenerateOptions& options, const std::fun
     }
     for (const auto id : prompt)
         if (id < 0 || id >= config_.model.vocabulary)
-            throw ConfigError("token", std::to_string(id), "an id between 0 and " + std::to_string(config_.model.vocabulary - 1));
+            throw ConfigError(
+                "token", std::to_string(id), "an id between 0 and " + std::to_string(config_.model.vocabulary - 1));
     auto pass = pass_;
     pass.mix = &options.mix;
     auto result = generateText(*model_, *tokenizer_, pass, std::move(prompt), options, onToken, stop);
@@ -148,13 +153,15 @@ void NetworkModel::writeLogits(const std::vector<std::int64_t>& tokens, bool rec
     if (tokens.empty()) throw ConfigError("tokens", "", "at least one token id");
     for (const auto id : tokens)
         if (id < 0 || id >= config_.model.vocabulary)
-            throw ConfigError("tokens", std::to_string(id), "ids between 0 and " + std::to_string(config_.model.vocabulary - 1));
+            throw ConfigError(
+                "tokens", std::to_string(id), "ids between 0 and " + std::to_string(config_.model.vocabulary - 1));
     auto ids = torch::tensor(tokens, torch::kLong).unsqueeze(0).to(model_->embedding().device());
     Tensor logits;
     if (recurrent) {
         auto state = model_->freshState();
         std::vector<Tensor> rows;
-        for (std::int64_t t = 0; t < ids.size(1); ++t) rows.push_back(model_->logits(model_->forward(ids.narrow(1, t, 1), pass_, &state), pass_));
+        for (std::int64_t t = 0; t < ids.size(1); ++t)
+            rows.push_back(model_->logits(model_->forward(ids.narrow(1, t, 1), pass_, &state), pass_));
         logits = torch::cat(rows, 1);
     } else {
         logits = model_->logits(model_->forward(ids, pass_), pass_);
@@ -162,7 +169,8 @@ void NetworkModel::writeLogits(const std::vector<std::int64_t>& tokens, bool rec
     writeTensors(out, { { "logits", logits.squeeze(0) } }, {});
 }
 
-std::shared_ptr<LoadedModel> loadNetwork(const fs::path& runOrCheckpoint, const std::string& deviceName, const std::string& precision)
+std::shared_ptr<LoadedModel> loadNetwork(
+    const fs::path& runOrCheckpoint, const std::string& deviceName, const std::string& precision)
 {
     const auto device = chooseDevice(deviceName);
     const auto folder = resolveCheckpoint(runOrCheckpoint);
@@ -172,7 +180,8 @@ std::shared_ptr<LoadedModel> loadNetwork(const fs::path& runOrCheckpoint, const 
     std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(run.tokenizerFile());
     if (tokenizer->size() != model->config().vocabulary)
         throw CheckpointError(run.tokenizerFile().string(),
-            "the tokenizer has " + std::to_string(tokenizer->size()) + " pieces, the model " + std::to_string(model->config().vocabulary),
+            "the tokenizer has " + std::to_string(tokenizer->size()) + " pieces, the model "
+                + std::to_string(model->config().vocabulary),
             "restore the run's own tokenizer.model");
     config.model = model->config();
     const auto matrix = choosePrecision(precision, device, config.model, 1);
@@ -180,11 +189,14 @@ std::shared_ptr<LoadedModel> loadNetwork(const fs::path& runOrCheckpoint, const 
     if (matrix == torch::kBFloat16) {
         const torch::NoGradGuard guard;
         for (auto& [name, weight] : namedWeights(*model)) // only what project() multiplies; states and norms stay fp32
-            if (parameterKind(name, weight) == ParameterKind::Matrix && weight.dim() == 2) weight.set_data(weight.to(torch::kBFloat16));
+            if (parameterKind(name, weight) == ParameterKind::Matrix && weight.dim() == 2)
+                weight.set_data(weight.to(torch::kBFloat16));
     }
     model->eval();
     const auto state = Json::parse(readFile(folder / "state.json"), nullptr, false);
-    const auto step = state.is_object() && state.contains("step") && state["step"].is_number_integer() ? state["step"].get<std::int64_t>() : 0;
+    const auto step = state.is_object() && state.contains("step") && state["step"].is_number_integer()
+        ? state["step"].get<std::int64_t>()
+        : 0;
     return std::make_shared<NetworkModel>(std::move(model), config, step, std::move(tokenizer), nullptr, matrix);
 }
 

@@ -12,14 +12,15 @@ namespace pha {
 /// A model with its tokenizer behind the engine's interface. The corpus is opened when an evaluation first asks for it.
 class NetworkModel final : public LoadedModel {
 public:
-    NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step, std::shared_ptr<const Tokenizer> tokenizer,
-        std::shared_ptr<const Corpus> corpus, torch::Dtype matrix);
+    NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step,
+        std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Corpus> corpus, torch::Dtype matrix);
 
     std::int64_t step() const override { return step_; }
     const RunConfig& config() const override { return config_; }
     ModelReport inspect() override;
     Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) override;
-    Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop) override;
+    Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken,
+        std::stop_token stop) override;
     std::vector<GeneratedToken> tokenize(const std::string& text) override;
     void writeLogits(const std::vector<std::int64_t>& tokens, bool recurrent, const fs::path& out) override;
 
@@ -37,10 +38,12 @@ private:
 };
 
 /// Continues a prompt. `tokens` (prompt ids) must not be empty. Used by NetworkModel and by the trainer's own samples.
-Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass, std::vector<std::int64_t> prompt,
-    const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop);
+Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
+    std::vector<std::int64_t> prompt, const GenerateOptions& options,
+    const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop);
 
 /// Loads a checkpoint folder, or a run's best or latest one.
-std::shared_ptr<LoadedModel> loadNetwork(const fs::path& runOrCheckpoint, const std::string& device, const std::string& precision);
+std::shared_ptr<LoadedModel> loadNetwork(
+    const fs::path& runOrCheckpoint, const std::string& device, const std::string& precision);
 
 } // namespace pha

@@ -30,11 +30,14 @@ std::pair<std::int64_t, double> Sampler::draw(std::vector<float> logits, const s
             const auto i = std::size_t(id);
             if (id < 0 || i >= logits.size() || done[i]) continue;
             done[i] = true;
-            logits[i] = float(logits[i] > 0 ? logits[i] / sampling_.repetitionPenalty : logits[i] * sampling_.repetitionPenalty);
+            logits[i] = float(
+                logits[i] > 0 ? logits[i] / sampling_.repetitionPenalty : logits[i] * sampling_.repetitionPenalty);
         }
     }
     const auto best = std::max_element(logits.begin(), logits.end());
-    if (!std::isfinite(*best)) throw Error("the model gives no token a finite probability", "its weights are broken; take an earlier checkpoint");
+    if (!std::isfinite(*best))
+        throw Error(
+            "the model gives no token a finite probability", "its weights are broken; take an earlier checkpoint");
     if (sampling_.temperature == 0) return { best - logits.begin(), 1.0 };
     // Relative to the best logit, so that a tiny temperature gives 0 and -inf rather than overflow.
     const float highest = *best;

@@ -13,7 +13,8 @@ AttentionBranch::AttentionBranch(const ModelConfig& config)
     key_ = register_parameter("key", torch::empty({ config.kvHeads * dh, D }));
     value_ = register_parameter("value", torch::empty({ config.kvHeads * dh, D }));
     output_ = register_parameter("output", torch::empty({ D, config.queryHeads * dh }));
-    if (config.qkMode == "cosine") temperature_ = register_parameter("temperature", torch::empty({ config.queryHeads }));
+    if (config.qkMode == "cosine")
+        temperature_ = register_parameter("temperature", torch::empty({ config.queryHeads }));
 }
 
 Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)
@@ -24,8 +25,8 @@ Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t 
     auto v = project(u, value_, pass.matrix).view({ B, T, Hkv, dh });
     const auto type = q.scalar_type();
 
-    // x / |x| = rms-normalised x / sqrt(dh): one fused norm serves both modes. The temperature and the scale of the scores
-    // go to the query, so that attention itself works with scale 1.
+    // x / |x| = rms-normalised x / sqrt(dh): one fused norm serves both modes. The temperature and the scale of the
+    // scores go to the query, so that attention itself works with scale 1.
     const double rootWidth = std::sqrt(double(dh));
     if (config_.qkMode == "dot") {
         q = q * (1 / rootWidth);
@@ -41,13 +42,15 @@ Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t 
             q = q * (1 / rootWidth);
         }
     }
-    const auto rope = ropeTables(position, T, dh, config_.ropeBase, u.device(), type == torch::kBFloat16 ? torch::kFloat : type);
+    const auto rope =
+        ropeTables(position, T, dh, config_.ropeBase, u.device(), type == torch::kBFloat16 ? torch::kFloat : type);
     q = applyRope(q, rope);
     k = applyRope(k, rope);
 
     if (state) {
         const auto needed = position + T;
-        if (!state->keys.defined() || state->keys.size(1) < needed) { // grow by doubling: appending stays O(1) on average
+        if (!state->keys.defined()
+            || state->keys.size(1) < needed) { // grow by doubling: appending stays O(1) on average
             const auto room = std::max<std::int64_t>(needed, state->keys.defined() ? 2 * state->keys.size(1) : 64);
             const auto grow = [&](const Tensor& old) {
                 auto larger = torch::zeros({ B, room, Hkv, dh }, k.options());

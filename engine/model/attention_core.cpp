@@ -19,7 +19,8 @@ bool cpuFast(const Tensor& x) { return x.is_cpu() && x.scalar_type() != torch::k
 Tensor hiddenKeys(std::int64_t rows, std::int64_t keys, std::int64_t queries, std::int64_t first, std::int64_t offset,
     const torch::Device& device)
 {
-    const auto query = torch::arange(rows, torch::dtype(torch::kLong).device(device)).remainder(queries) + (offset + first);
+    const auto query =
+        torch::arange(rows, torch::dtype(torch::kLong).device(device)).remainder(queries) + (offset + first);
     return torch::arange(keys, torch::dtype(torch::kLong).device(device)).unsqueeze(0) > query.unsqueeze(1); // (R,K)
 }
 
@@ -78,7 +79,8 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
             auto s = torch::bmm(rowsOf(q, first, n), k.narrow(1, 0, keys).transpose(1, 2)); // (P, G n, keys)
             const auto sums = softmaxBlock(s, n, first, offset);
             lse.narrow(2, first, n).copy_(sums.view({ q.size(0), q.size(1), n }));
-            out.narrow(2, first, n).copy_(torch::bmm(s, v.narrow(1, 0, keys)).view({ q.size(0), q.size(1), n, q.size(3) }));
+            out.narrow(2, first, n)
+                .copy_(torch::bmm(s, v.narrow(1, 0, keys)).view({ q.size(0), q.size(1), n, q.size(3) }));
         }
         ctx->saved_data["batch"] = B;
         ctx->save_for_backward({ q, k, v, out, lse });
@@ -100,7 +102,9 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
             const auto qb = rowsOf(q, first, n), db = rowsOf(dout, first, n);
             const auto kb = k.narrow(1, 0, keys), vb = v.narrow(1, 0, keys);
             auto s = torch::bmm(qb, kb.transpose(1, 2)), dp = torch::bmm(db, vb.transpose(1, 2));
-            const auto flat = [&](const Tensor& x) { return x.narrow(2, first, n).reshape({ q.size(0), q.size(1) * n }); };
+            const auto flat = [&](const Tensor& x) {
+                return x.narrow(2, first, n).reshape({ q.size(0), q.size(1) * n });
+            };
             softmaxBlockBackward(s, dp, flat(lse), flat(delta), n, first, offset);
             dv.narrow(1, 0, keys).add_(torch::bmm(s.transpose(1, 2), db));
             dk.narrow(1, 0, keys).add_(torch::bmm(dp.transpose(1, 2), qb));
@@ -117,7 +121,9 @@ Tensor causalAttention(const Tensor& q, const Tensor& k, const Tensor& v)
 {
     if (hasFusedAttention(q.device()) && q.size(1) == k.size(1) && q.scalar_type() != torch::kDouble) {
         const auto repeat = q.size(2) / k.size(2);
-        const auto heads = [&](const Tensor& x) { return (repeat == 1 ? x : x.repeat_interleave(repeat, 2)).transpose(1, 2); };
+        const auto heads = [&](const Tensor& x) {
+            return (repeat == 1 ? x : x.repeat_interleave(repeat, 2)).transpose(1, 2);
+        };
         return fusedCausalAttention(q.transpose(1, 2), heads(k), heads(v)).transpose(1, 2);
     }
     return AttentionFunction::apply(q, k, v);

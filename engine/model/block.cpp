@@ -12,13 +12,17 @@ Block::Block(const ModelConfig& config, std::int64_t layer)
 {
     const auto gain = [&](const char* name) { return register_parameter(name, torch::empty({ config.width })); };
     const bool post = residualMode_ == "deepnorm_post";
-    if (post) postMix_ = gain("norm_post_mix");
-    else normIn_ = gain("norm_in");
+    if (post)
+        postMix_ = gain("norm_post_mix");
+    else
+        normIn_ = gain("norm_in");
     for (const auto& name : config.branchList()) branches_.push_back(register_module(name, makeBranch(name, config)));
     mixer_ = register_module("mixing", std::make_shared<Mixer>(config));
     if (config.mainWidth == 0) return;
-    if (post) postMain_ = gain("norm_post_main");
-    else normMid_ = gain("norm_mid");
+    if (post)
+        postMain_ = gain("norm_post_main");
+    else
+        normMid_ = gain("norm_mid");
     main_ = register_module("main", std::make_shared<FeedForward>(config.width, config.mainWidth));
 }
 

@@ -67,7 +67,8 @@ private:
 /// "gss" -> GssBranch or GatedRecurrenceBranch, and so on: the one list of branches.
 std::shared_ptr<Branch> makeBranch(const std::string& name, const ModelConfig& config);
 
-/// Linear recurrence h_t = a_t h_{t-1} + b_t over axis 1 of (B,T,C) from `start` (B,C), with its own backward (models.md 3.6).
+/// Linear recurrence h_t = a_t h_{t-1} + b_t over axis 1 of (B,T,C) from `start` (B,C), with its own backward
+/// (models.md 3.6).
 Tensor gatedScan(const Tensor& a, const Tensor& b, const Tensor& start);
 
 } // namespace pha

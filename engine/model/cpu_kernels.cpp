@@ -8,7 +8,8 @@
 #include <vector>
 
 // One build serves every x86-64: the loader picks the clone that the processor has. Elsewhere the plain form is used.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)                  \
+    && !defined(__SANITIZE_THREAD__)
 #define PHA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define PHA_CLONES
@@ -57,7 +58,8 @@ inline void normRow(const X* x, const float* gain, Y* y, float* inverse, std::in
 }
 
 template <class X, class G>
-inline void normRowBackward(const G* dy, const X* x, const float* gain, float inverse, X* dx, float* dgain, std::int64_t width)
+inline void normRowBackward(
+    const G* dy, const X* x, const float* gain, float inverse, X* dx, float* dgain, std::int64_t width)
 {
     float dot = 0;
     if (gain) {
@@ -97,11 +99,11 @@ inline float fastExp(float x)
 
 inline float sigmoid(float x) { return 1 / (1 + fastExp(-x)); }
 
-#define PHA_NORM(NAME, X, Y)                                                                                              \
-    PHA_CLONES void NAME(const X* x, const float* gain, Y* y, float* inverse, std::int64_t rows, std::int64_t width,      \
-        float eps)                                                                                                        \
-    {                                                                                                                     \
-        for (std::int64_t r = 0; r < rows; ++r) normRow(x + r * width, gain, y + r * width, inverse + r, width, eps);     \
+#define PHA_NORM(NAME, X, Y)                                                                                           \
+    PHA_CLONES void NAME(                                                                                              \
+        const X* x, const float* gain, Y* y, float* inverse, std::int64_t rows, std::int64_t width, float eps)         \
+    {                                                                                                                  \
+        for (std::int64_t r = 0; r < rows; ++r) normRow(x + r * width, gain, y + r * width, inverse + r, width, eps);  \
     }
 PHA_NORM(normFF, float, float)
 PHA_NORM(normFB, float, bf16)
@@ -109,12 +111,12 @@ PHA_NORM(normBF, bf16, float)
 PHA_NORM(normBB, bf16, bf16)
 #undef PHA_NORM
 
-#define PHA_NORM_BACK(NAME, X, G)                                                                                         \
-    PHA_CLONES void NAME(const G* dy, const X* x, const float* gain, const float* inverse, X* dx, float* dgain,           \
-        std::int64_t rows, std::int64_t width)                                                                            \
-    {                                                                                                                     \
-        for (std::int64_t r = 0; r < rows; ++r)                                                                           \
-            normRowBackward(dy + r * width, x + r * width, gain, inverse[r], dx + r * width, dgain, width);               \
+#define PHA_NORM_BACK(NAME, X, G)                                                                                      \
+    PHA_CLONES void NAME(const G* dy, const X* x, const float* gain, const float* inverse, X* dx, float* dgain,        \
+        std::int64_t rows, std::int64_t width)                                                                         \
+    {                                                                                                                  \
+        for (std::int64_t r = 0; r < rows; ++r)                                                                        \
+            normRowBackward(dy + r * width, x + r * width, gain, inverse[r], dx + r * width, dgain, width);            \
     }
 PHA_NORM_BACK(normBackFF, float, float)
 PHA_NORM_BACK(normBackFB, float, bf16)
@@ -122,59 +124,59 @@ PHA_NORM_BACK(normBackBF, bf16, float)
 PHA_NORM_BACK(normBackBB, bf16, bf16)
 #undef PHA_NORM_BACK
 
-#define PHA_SWIGLU(NAME, X)                                                                                               \
-    PHA_CLONES void NAME(const X* gate, const X* up, X* y, std::int64_t count)                                            \
-    {                                                                                                                     \
-        for (std::int64_t i = 0; i < count; ++i) {                                                                        \
-            const float g = load(gate[i]);                                                                                \
-            store(y[i], g * sigmoid(g) * load(up[i]));                                                                    \
-        }                                                                                                                 \
-    }                                                                                                                     \
-    PHA_CLONES void NAME##Back(const X* dy, const X* gate, const X* up, X* dgate, X* dup, std::int64_t count)             \
-    {                                                                                                                     \
-        for (std::int64_t i = 0; i < count; ++i) {                                                                        \
-            const float g = load(gate[i]), s = sigmoid(g), d = load(dy[i]);                                               \
-            store(dup[i], d * g * s);                                                                                     \
-            store(dgate[i], d * load(up[i]) * s * (1 + g * (1 - s)));                                                     \
-        }                                                                                                                 \
+#define PHA_SWIGLU(NAME, X)                                                                                            \
+    PHA_CLONES void NAME(const X* gate, const X* up, X* y, std::int64_t count)                                         \
+    {                                                                                                                  \
+        for (std::int64_t i = 0; i < count; ++i) {                                                                     \
+            const float g = load(gate[i]);                                                                             \
+            store(y[i], g* sigmoid(g) * load(up[i]));                                                                  \
+        }                                                                                                              \
+    }                                                                                                                  \
+    PHA_CLONES void NAME##Back(const X* dy, const X* gate, const X* up, X* dgate, X* dup, std::int64_t count)          \
+    {                                                                                                                  \
+        for (std::int64_t i = 0; i < count; ++i) {                                                                     \
+            const float g = load(gate[i]), s = sigmoid(g), d = load(dy[i]);                                            \
+            store(dup[i], d* g* s);                                                                                    \
+            store(dgate[i], d* load(up[i]) * s * (1 + g * (1 - s)));                                                   \
+        }                                                                                                              \
     }
 PHA_SWIGLU(swigluF, float)
 PHA_SWIGLU(swigluB, bf16)
 #undef PHA_SWIGLU
 
-#define PHA_ROWS(NAME, X)                                                                                                 \
-    /* Softmax over the first `seen` of `keys` entries; the rest become 0. Returns ln of the sum. */                      \
-    PHA_CLONES float NAME##Softmax(X* s, std::int64_t seen, std::int64_t keys)                                            \
-    {                                                                                                                     \
-        float highest = load(s[0]), sum = 0;                                                                              \
-        for (std::int64_t i = 1; i < seen; ++i) highest = std::max(highest, load(s[i]));                                  \
-        for (std::int64_t i = 0; i < seen; ++i) sum += fastExp(load(s[i]) - highest);                                     \
-        const float scale = 1 / sum;                                                                                      \
-        for (std::int64_t i = 0; i < seen; ++i) store(s[i], fastExp(load(s[i]) - highest) * scale);                       \
-        for (std::int64_t i = seen; i < keys; ++i) s[i] = 0;                                                              \
-        return highest + std::log(sum);                                                                                   \
-    }                                                                                                                     \
-    PHA_CLONES void NAME##SoftmaxBack(X* s, X* dp, float lse, float delta, std::int64_t seen, std::int64_t keys)          \
-    {                                                                                                                     \
-        for (std::int64_t i = 0; i < seen; ++i) {                                                                         \
-            const float p = fastExp(load(s[i]) - lse);                                                                    \
-            store(dp[i], p * (load(dp[i]) - delta));                                                                      \
-            store(s[i], p);                                                                                               \
-        }                                                                                                                 \
-        for (std::int64_t i = seen; i < keys; ++i) s[i] = dp[i] = 0;                                                      \
-    }                                                                                                                     \
-    PHA_CLONES float NAME##Loss(X* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width)              \
-    {                                                                                                                     \
-        float highest = load(z[0]), sum = 0;                                                                              \
-        for (std::int64_t i = 1; i < width; ++i) highest = std::max(highest, load(z[i]));                                 \
-        for (std::int64_t i = 0; i < width; ++i) sum += fastExp(load(z[i]) - highest);                                    \
-        const float own = load(z[target]), scale = 1 / sum;                                                               \
-        if (correct) *correct = own >= highest;                                                                           \
-        if (gradient) {                                                                                                   \
-            for (std::int64_t i = 0; i < width; ++i) store(z[i], fastExp(load(z[i]) - highest) * scale);                  \
-            store(z[target], fastExp(own - highest) * scale - 1);                                                         \
-        }                                                                                                                 \
-        return highest + std::log(sum) - own;                                                                             \
+#define PHA_ROWS(NAME, X)                                                                                              \
+    /* Softmax over the first `seen` of `keys` entries; the rest become 0. Returns ln of the sum. */                   \
+    PHA_CLONES float NAME##Softmax(X* s, std::int64_t seen, std::int64_t keys)                                         \
+    {                                                                                                                  \
+        float highest = load(s[0]), sum = 0;                                                                           \
+        for (std::int64_t i = 1; i < seen; ++i) highest = std::max(highest, load(s[i]));                               \
+        for (std::int64_t i = 0; i < seen; ++i) sum += fastExp(load(s[i]) - highest);                                  \
+        const float scale = 1 / sum;                                                                                   \
+        for (std::int64_t i = 0; i < seen; ++i) store(s[i], fastExp(load(s[i]) - highest) * scale);                    \
+        for (std::int64_t i = seen; i < keys; ++i) s[i] = 0;                                                           \
+        return highest + std::log(sum);                                                                                \
+    }                                                                                                                  \
+    PHA_CLONES void NAME##SoftmaxBack(X* s, X* dp, float lse, float delta, std::int64_t seen, std::int64_t keys)       \
+    {                                                                                                                  \
+        for (std::int64_t i = 0; i < seen; ++i) {                                                                      \
+            const float p = fastExp(load(s[i]) - lse);                                                                 \
+            store(dp[i], p*(load(dp[i]) - delta));                                                                     \
+            store(s[i], p);                                                                                            \
+        }                                                                                                              \
+        for (std::int64_t i = seen; i < keys; ++i) s[i] = dp[i] = 0;                                                   \
+    }                                                                                                                  \
+    PHA_CLONES float NAME##Loss(X* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width)           \
+    {                                                                                                                  \
+        float highest = load(z[0]), sum = 0;                                                                           \
+        for (std::int64_t i = 1; i < width; ++i) highest = std::max(highest, load(z[i]));                              \
+        for (std::int64_t i = 0; i < width; ++i) sum += fastExp(load(z[i]) - highest);                                 \
+        const float own = load(z[target]), scale = 1 / sum;                                                            \
+        if (correct) *correct = own >= highest;                                                                        \
+        if (gradient) {                                                                                                \
+            for (std::int64_t i = 0; i < width; ++i) store(z[i], fastExp(load(z[i]) - highest) * scale);               \
+            store(z[target], fastExp(own - highest) * scale - 1);                                                      \
+        }                                                                                                              \
+        return highest + std::log(sum) - own;                                                                          \
     }
 PHA_ROWS(rowsF, float)
 PHA_ROWS(rowsB, bf16)
@@ -203,7 +205,8 @@ PHA_CLONES double sumSquaresRange(const float* x, std::int64_t count)
     return sum;
 }
 
-template <class T> void scanRange(const T* a, const T* b, const T* start, T* h, std::int64_t steps, std::int64_t channels,
+template <class T>
+void scanRange(const T* a, const T* b, const T* start, T* h, std::int64_t steps, std::int64_t channels,
     std::int64_t from, std::int64_t to)
 {
     std::vector<T> state(start + from, start + to);
@@ -216,7 +219,8 @@ template <class T> void scanRange(const T* a, const T* b, const T* start, T* h, 
     }
 }
 
-template <class T> void scanBackRange(
+template <class T>
+void scanBackRange(
     const T* a, const T* g, T* out, std::int64_t steps, std::int64_t channels, std::int64_t from, std::int64_t to)
 {
     std::vector<T> state(std::size_t(to - from), T(0));
@@ -249,15 +253,20 @@ std::pair<Tensor, Tensor> rmsNormForwardCpu(const Tensor& x, const Tensor& gain,
     at::parallel_for(0, rows, std::max<std::int64_t>(1, grain / width), [&](std::int64_t from, std::int64_t to) {
         const auto at = from * width;
         auto* inv = inverse.data_ptr<float>() + from;
-        if (isBf16(x) && isBf16(y)) normBB(data<bf16>(x) + at, g, data<bf16>(y) + at, inv, to - from, width, float(eps));
-        else if (isBf16(x)) normBF(data<bf16>(x) + at, g, data<float>(y) + at, inv, to - from, width, float(eps));
-        else if (isBf16(y)) normFB(data<float>(x) + at, g, data<bf16>(y) + at, inv, to - from, width, float(eps));
-        else normFF(data<float>(x) + at, g, data<float>(y) + at, inv, to - from, width, float(eps));
+        if (isBf16(x) && isBf16(y))
+            normBB(data<bf16>(x) + at, g, data<bf16>(y) + at, inv, to - from, width, float(eps));
+        else if (isBf16(x))
+            normBF(data<bf16>(x) + at, g, data<float>(y) + at, inv, to - from, width, float(eps));
+        else if (isBf16(y))
+            normFB(data<float>(x) + at, g, data<bf16>(y) + at, inv, to - from, width, float(eps));
+        else
+            normFF(data<float>(x) + at, g, data<float>(y) + at, inv, to - from, width, float(eps));
     });
     return { y, inverse };
 }
 
-std::pair<Tensor, Tensor> rmsNormBackwardCpu(const Tensor& dy, const Tensor& x, const Tensor& gain, const Tensor& inverse)
+std::pair<Tensor, Tensor> rmsNormBackwardCpu(
+    const Tensor& dy, const Tensor& x, const Tensor& gain, const Tensor& inverse)
 {
     const auto width = x.size(-1), rows = x.numel() / width;
     auto dx = torch::empty_like(x);
@@ -269,10 +278,16 @@ std::pair<Tensor, Tensor> rmsNormBackwardCpu(const Tensor& dy, const Tensor& x, 
             const auto from = std::min(rows, part * perPart), to = std::min(rows, from + perPart), at = from * width;
             const auto* inv = inverse.data_ptr<float>() + from;
             auto* dg = parts.data_ptr<float>() + part * width;
-            if (isBf16(x) && isBf16(dy)) normBackBB(data<bf16>(dy) + at, data<bf16>(x) + at, g, inv, data<bf16>(dx) + at, dg, to - from, width);
-            else if (isBf16(x)) normBackBF(data<float>(dy) + at, data<bf16>(x) + at, g, inv, data<bf16>(dx) + at, dg, to - from, width);
-            else if (isBf16(dy)) normBackFB(data<bf16>(dy) + at, data<float>(x) + at, g, inv, data<float>(dx) + at, dg, to - from, width);
-            else normBackFF(data<float>(dy) + at, data<float>(x) + at, g, inv, data<float>(dx) + at, dg, to - from, width);
+            if (isBf16(x) && isBf16(dy))
+                normBackBB(data<bf16>(dy) + at, data<bf16>(x) + at, g, inv, data<bf16>(dx) + at, dg, to - from, width);
+            else if (isBf16(x))
+                normBackBF(data<float>(dy) + at, data<bf16>(x) + at, g, inv, data<bf16>(dx) + at, dg, to - from, width);
+            else if (isBf16(dy))
+                normBackFB(
+                    data<bf16>(dy) + at, data<float>(x) + at, g, inv, data<float>(dx) + at, dg, to - from, width);
+            else
+                normBackFF(
+                    data<float>(dy) + at, data<float>(x) + at, g, inv, data<float>(dx) + at, dg, to - from, width);
         }
     });
     return { dx, gain.defined() ? parts.sum(0) : Tensor() };
@@ -282,8 +297,10 @@ Tensor swigluForwardCpu(const Tensor& gate, const Tensor& up)
 {
     auto y = torch::empty(gate.sizes(), gate.options().requires_grad(false));
     at::parallel_for(0, gate.numel(), grain, [&](std::int64_t from, std::int64_t to) {
-        if (isBf16(gate)) swigluB(data<bf16>(gate) + from, data<bf16>(up) + from, data<bf16>(y) + from, to - from);
-        else swigluF(data<float>(gate) + from, data<float>(up) + from, data<float>(y) + from, to - from);
+        if (isBf16(gate))
+            swigluB(data<bf16>(gate) + from, data<bf16>(up) + from, data<bf16>(y) + from, to - from);
+        else
+            swigluF(data<float>(gate) + from, data<float>(up) + from, data<float>(y) + from, to - from);
     });
     return y;
 }
@@ -296,8 +313,8 @@ std::pair<Tensor, Tensor> swigluBackwardCpu(const Tensor& dy, const Tensor& gate
             swigluBBack(data<bf16>(dy) + from, data<bf16>(gate) + from, data<bf16>(up) + from, data<bf16>(dgate) + from,
                 data<bf16>(dup) + from, to - from);
         else
-            swigluFBack(data<float>(dy) + from, data<float>(gate) + from, data<float>(up) + from, data<float>(dgate) + from,
-                data<float>(dup) + from, to - from);
+            swigluFBack(data<float>(dy) + from, data<float>(gate) + from, data<float>(up) + from,
+                data<float>(dgate) + from, data<float>(dup) + from, to - from);
     });
     return { dgate, dup };
 }
@@ -306,9 +323,11 @@ namespace {
 /// Calls `range(T, batch, fromChannel, toChannel)` over all (batch, channel block) pairs.
 template <class Range> void overChannels(const Tensor& x, Range&& range)
 {
-    const auto batch = x.size(0), channels = x.size(2), block = std::int64_t(64), blocks = (channels + block - 1) / block;
+    const auto batch = x.size(0), channels = x.size(2), block = std::int64_t(64),
+               blocks = (channels + block - 1) / block;
     at::parallel_for(0, batch * blocks, 1, [&](std::int64_t from, std::int64_t to) {
-        for (auto i = from; i < to; ++i) range(i / blocks, i % blocks * block, std::min(channels, i % blocks * block + block));
+        for (auto i = from; i < to; ++i)
+            range(i / blocks, i % blocks * block, std::min(channels, i % blocks * block + block));
     });
 }
 } // namespace
@@ -320,9 +339,11 @@ Tensor scanForwardCpu(const Tensor& a, const Tensor& b, const Tensor& start)
     overChannels(a, [&](std::int64_t n, std::int64_t from, std::int64_t to) {
         const auto at = n * steps * channels;
         if (a.scalar_type() == torch::kDouble)
-            scanRange(data<double>(a) + at, data<double>(b) + at, data<double>(start) + n * channels, data<double>(h) + at, steps, channels, from, to);
+            scanRange(data<double>(a) + at, data<double>(b) + at, data<double>(start) + n * channels,
+                data<double>(h) + at, steps, channels, from, to);
         else
-            scanRange(data<float>(a) + at, data<float>(b) + at, data<float>(start) + n * channels, data<float>(h) + at, steps, channels, from, to);
+            scanRange(data<float>(a) + at, data<float>(b) + at, data<float>(start) + n * channels, data<float>(h) + at,
+                steps, channels, from, to);
     });
     return h;
 }
@@ -333,8 +354,11 @@ Tensor scanBackwardCpu(const Tensor& a, const Tensor& g)
     const auto steps = a.size(1), channels = a.size(2);
     overChannels(a, [&](std::int64_t n, std::int64_t from, std::int64_t to) {
         const auto at = n * steps * channels;
-        if (a.scalar_type() == torch::kDouble) scanBackRange(data<double>(a) + at, data<double>(g) + at, data<double>(out) + at, steps, channels, from, to);
-        else scanBackRange(data<float>(a) + at, data<float>(g) + at, data<float>(out) + at, steps, channels, from, to);
+        if (a.scalar_type() == torch::kDouble)
+            scanBackRange(
+                data<double>(a) + at, data<double>(g) + at, data<double>(out) + at, steps, channels, from, to);
+        else
+            scanBackRange(data<float>(a) + at, data<float>(g) + at, data<float>(out) + at, steps, channels, from, to);
     });
     return out;
 }
@@ -347,7 +371,8 @@ Tensor causalSoftmaxCpu(Tensor& s, std::int64_t queries, std::int64_t first, std
     at::parallel_for(0, rows, std::max<std::int64_t>(1, grain / keys), [&](std::int64_t from, std::int64_t to) {
         for (auto r = from; r < to; ++r) {
             const auto seen = std::min(keys, offset + first + r % perGroup % queries + 1);
-            l[r] = isBf16(s) ? rowsBSoftmax(data<bf16>(s) + r * keys, seen, keys) : rowsFSoftmax(data<float>(s) + r * keys, seen, keys);
+            l[r] = isBf16(s) ? rowsBSoftmax(data<bf16>(s) + r * keys, seen, keys)
+                             : rowsFSoftmax(data<float>(s) + r * keys, seen, keys);
         }
     });
     return lse;
@@ -361,8 +386,10 @@ void causalSoftmaxBackwardCpu(Tensor& s, Tensor& dp, const Tensor& lse, const Te
     at::parallel_for(0, rows, std::max<std::int64_t>(1, grain / keys), [&](std::int64_t from, std::int64_t to) {
         for (auto r = from; r < to; ++r) {
             const auto seen = std::min(keys, offset + first + r % perGroup % queries + 1), at = r * keys;
-            if (isBf16(s)) rowsBSoftmaxBack(data<bf16>(s) + at, data<bf16>(dp) + at, l[r], d[r], seen, keys);
-            else rowsFSoftmaxBack(data<float>(s) + at, data<float>(dp) + at, l[r], d[r], seen, keys);
+            if (isBf16(s))
+                rowsBSoftmaxBack(data<bf16>(s) + at, data<bf16>(dp) + at, l[r], d[r], seen, keys);
+            else
+                rowsFSoftmaxBack(data<float>(s) + at, data<float>(dp) + at, l[r], d[r], seen, keys);
         }
     });
 }

@@ -5,8 +5,8 @@
 
 #include <utility>
 
-/// Fused loops for the CPU, fp32 and bf16 with fp32 arithmetic. Each has a form in plain tensor operations (ops.cpp) that a
-/// test holds it to. Inputs contiguous, last axis = features.
+/// Fused loops for the CPU, fp32 and bf16 with fp32 arithmetic. Each has a form in plain tensor operations (ops.cpp)
+/// that a test holds it to. Inputs contiguous, last axis = features.
 namespace pha {
 
 using torch::Tensor;
@@ -25,12 +25,12 @@ Tensor scanForwardCpu(const Tensor& a, const Tensor& b, const Tensor& start);
 /// L[t] = g[t] + a[t+1] L[t+1]: the reverse scan of the backward pass.
 Tensor scanBackwardCpu(const Tensor& a, const Tensor& g);
 
-/// In place, for a block of attention scores s (G,R,K) in which row r of a group belongs to query `first + r % queries` and
-/// may see keys up to and including `offset + first + r % queries`: s becomes the softmax, later keys 0. Returns the log of
-/// the row sums (G,R), fp32.
+/// In place, for a block of attention scores s (G,R,K) in which row r of a group belongs to query `first + r % queries`
+/// and may see keys up to and including `offset + first + r % queries`: s becomes the softmax, later keys 0. Returns
+/// the log of the row sums (G,R), fp32.
 Tensor causalSoftmaxCpu(Tensor& s, std::int64_t queries, std::int64_t first, std::int64_t offset);
-/// The same rows in the backward pass: s holds scores and becomes p = exp(s - lse); dp becomes p (dp - delta), the gradient
-/// of the scores. delta, lse (G,R) fp32.
+/// The same rows in the backward pass: s holds scores and becomes p = exp(s - lse); dp becomes p (dp - delta), the
+/// gradient of the scores. delta, lse (G,R) fp32.
 void causalSoftmaxBackwardCpu(Tensor& s, Tensor& dp, const Tensor& lse, const Tensor& delta, std::int64_t queries,
     std::int64_t first, std::int64_t offset);
 

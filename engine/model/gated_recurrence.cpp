@@ -74,7 +74,9 @@ Tensor GatedRecurrenceBranch::forward(const Tensor& u, const Pass& pass, std::in
     const auto g = torch::sigmoid(project(u, gate_, pass.matrix).to(type) + gateBias_); // (B,T,Hs)
     const auto v = project(u, input_, pass.matrix).to(type);
     const auto a = torch::exp(-torch::exp(rho_));
-    const auto start = state && state->recurrent.defined() ? state->recurrent : torch::zeros({ u.size(0), a.size(0) }, v.options().requires_grad(false));
+    const auto start = state && state->recurrent.defined()
+        ? state->recurrent
+        : torch::zeros({ u.size(0), a.size(0) }, v.options().requires_grad(false));
     auto h = gatedScan(g * a, g * v, start);
     if (state) state->recurrent = h.select(1, h.size(1) - 1).clone();
     if (filter_.defined()) h = h * torch::silu(project(u, filter_, pass.matrix)).to(type);

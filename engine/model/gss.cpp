@@ -79,7 +79,8 @@ Tensor GssBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, Block
     } else if (state) {
         y = ssmChunked(space, x, &state->ssm);
     } else {
-        // Chunks need h P / C numbers a token for their states, transforms a fixed number: many shared states favour the latter.
+        // Chunks need h P / C numbers a token for their states, transforms a fixed number: many shared states favour
+        // the latter.
         const bool fft = config_.gssConvolution == "fft"
             || (config_.gssConvolution == "auto" && config_.gssKernel == "dss" && x.size(1) > 512);
         y = fft ? ssmFft(space, x) : ssmChunked(space, x, nullptr);

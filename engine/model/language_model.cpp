@@ -12,7 +12,9 @@ std::int64_t ModelState::bytes() const
 {
     std::int64_t sum = 0;
     for (const auto& block : blocks) {
-        if (block.keys.defined()) sum += 2 * block.keys.size(0) * length * block.keys.size(2) * block.keys.size(3) * block.keys.element_size();
+        if (block.keys.defined())
+            sum +=
+                2 * block.keys.size(0) * length * block.keys.size(2) * block.keys.size(3) * block.keys.element_size();
         for (const auto& t : { block.ssm.re, block.ssm.im, block.recurrent })
             if (t.defined()) sum += t.numel() * t.element_size();
     }

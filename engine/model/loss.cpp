@@ -18,7 +18,8 @@ std::int64_t chunkRows(std::int64_t vocabulary)
 /// -ln p of each row; with `gradient` the logits become softmax - onehot.
 Tensor rowLosses(Tensor& logits, const Tensor& targets, bool gradient, Tensor& correct)
 {
-    if (logits.is_cpu() && logits.scalar_type() != torch::kDouble) return softmaxLossCpu(logits, targets, gradient, correct);
+    if (logits.is_cpu() && logits.scalar_type() != torch::kDouble)
+        return softmaxLossCpu(logits, targets, gradient, correct);
     const auto wide = logits.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
     const auto scored = targets >= 0;
     const auto safe = targets.clamp_min(0).unsqueeze(1);
@@ -60,7 +61,8 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
     {
         const auto saved = ctx->get_saved_variables();
-        return { saved[0] * gradients[0].to(saved[0].scalar_type()), saved[1] * gradients[0], Tensor(), Tensor(), Tensor() };
+        return { saved[0] * gradients[0].to(saved[0].scalar_type()), saved[1] * gradients[0], Tensor(), Tensor(),
+            Tensor() };
     }
 };
 
@@ -82,7 +84,8 @@ TokenScores scoreTokens(const Tensor& h, const Tensor& w, const Tensor& targets,
     const torch::NoGradGuard guard;
     const auto wm = w.to(matrixType(w, matrix));
     const auto rows = h.size(0), chunk = chunkRows(w.size(0));
-    TokenScores scores { torch::empty({ rows }, torch::dtype(torch::kFloat)), torch::empty({ rows }, torch::dtype(torch::kBool)) };
+    TokenScores scores { torch::empty({ rows }, torch::dtype(torch::kFloat)),
+        torch::empty({ rows }, torch::dtype(torch::kBool)) };
     for (std::int64_t first = 0; first < rows; first += chunk) {
         const auto n = std::min(chunk, rows - first);
         auto logits = torch::mm(h.narrow(0, first, n).to(wm.scalar_type()), wm.t());

@@ -13,8 +13,10 @@ Mixer::Mixer(const ModelConfig& config)
     , affine_(config.branchNormAffine)
 {
     const auto K = std::int64_t(names_.size()), D = config.width;
-    if (mode_.starts_with("channel")) logits_ = register_parameter("logits", torch::empty({ K, D }));
-    else if (mode_ != "fixed") logits_ = register_parameter("logits", torch::empty({ K }));
+    if (mode_.starts_with("channel"))
+        logits_ = register_parameter("logits", torch::empty({ K, D }));
+    else if (mode_ != "fixed")
+        logits_ = register_parameter("logits", torch::empty({ K }));
     if (mode_.starts_with("token")) tokenWeight_ = register_parameter("token", torch::empty({ K, D }));
     // Gains fixed to 1 are stored all the same, so that files and counts do not depend on the switch (models.md 19.4).
     for (const auto& name : names_) gains_.push_back(register_parameter("norm_" + name, torch::empty({ D }), affine_));
@@ -47,7 +49,8 @@ void Mixer::dropBranches(std::vector<Tensor>& w, const Tensor& u, const Pass& pa
     const auto B = u.size(0), K = std::int64_t(w.size());
     const auto options = torch::dtype(torch::kFloat).device(u.device());
     const auto drop = torch::empty({ B }, options).bernoulli_(pass.branchDropout, pass.generator);
-    const auto which = torch::empty({ B }, options).uniform_(0, double(K), pass.generator).floor().clamp_max(double(K - 1));
+    const auto which =
+        torch::empty({ B }, options).uniform_(0, double(K), pass.generator).floor().clamp_max(double(K - 1));
     Tensor sum;
     for (std::int64_t k = 0; k < K; ++k) {
         const auto keep = (1 - drop * (which == double(k))).view({ B, 1, 1 });
@@ -85,7 +88,8 @@ Tensor Mixer::forward(const Tensor& u, const std::vector<Tensor>& z, const Pass&
     return y;
 }
 
-LayerMix Mixer::describe(const std::vector<Tensor>& w, const std::vector<Tensor>& z, const std::vector<Tensor>& n, const Tensor& y) const
+LayerMix Mixer::describe(
+    const std::vector<Tensor>& w, const std::vector<Tensor>& z, const std::vector<Tensor>& n, const Tensor& y) const
 {
     const torch::NoGradGuard guard;
     LayerMix mix;
@@ -101,7 +105,8 @@ LayerMix Mixer::describe(const std::vector<Tensor>& w, const std::vector<Tensor>
         branch.minimum = values.min().item<double>();
         branch.maximum = values.max().item<double>();
         branch.outputRms = std::sqrt(z[k].to(torch::kFloat).square().mean().item<double>());
-        branch.contribution = whole > 0 ? (n[k].to(torch::kFloat) * w[k].to(torch::kFloat)).norm().item<double>() / whole : 0;
+        branch.contribution =
+            whole > 0 ? (n[k].to(torch::kFloat) * w[k].to(torch::kFloat)).norm().item<double>() / whole : 0;
         sum += branch.mean;
         mix.branches.push_back(branch);
     }

@@ -7,18 +7,21 @@
 
 namespace pha {
 
-/// Fuses the branches of a block: y = sum_k w_k * RMSNorm_k(z_k) (models.md 5.1, 5.3). K branches, any of eight ways to form w.
+/// Fuses the branches of a block: y = sum_k w_k * RMSNorm_k(z_k) (models.md 5.1, 5.3). K branches, any of eight ways to
+/// form w.
 class Mixer : public torch::nn::Module {
 public:
     explicit Mixer(const ModelConfig& config);
-    /// u (B,T,D) is the block's normalised input, z the K branch outputs (B,T,D). -> (B,T,D) fp32. `layer` is for overrides.
+    /// u (B,T,D) is the block's normalised input, z the K branch outputs (B,T,D). -> (B,T,D) fp32. `layer` is for
+    /// overrides.
     Tensor forward(const Tensor& u, const std::vector<Tensor>& z, const Pass& pass, std::int64_t layer);
 
 private:
     /// One weight for each branch, broadcastable to (B,T,D): () for scalar, (D) for channel, (B,T,1) for token modes.
     std::vector<Tensor> weights(const Tensor& u) const;
     void dropBranches(std::vector<Tensor>& w, const Tensor& u, const Pass& pass) const;
-    LayerMix describe(const std::vector<Tensor>& w, const std::vector<Tensor>& z, const std::vector<Tensor>& n, const Tensor& y) const;
+    LayerMix describe(const std::vector<Tensor>& w, const std::vector<Tensor>& z, const std::vector<Tensor>& n,
+        const Tensor& y) const;
 
     std::vector<std::string> names_;
     std::string mode_;

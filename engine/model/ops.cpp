@@ -27,14 +27,16 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
     static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& gain, bool bf16, double eps)
     {
         auto rows = x.contiguous();
-        auto [y, inverse] = rmsNormForwardCpu(rows, gain.numel() ? gain : Tensor(), bf16 ? torch::kBFloat16 : torch::kFloat, eps);
+        auto [y, inverse] =
+            rmsNormForwardCpu(rows, gain.numel() ? gain : Tensor(), bf16 ? torch::kBFloat16 : torch::kFloat, eps);
         ctx->save_for_backward({ rows, gain, inverse });
         return y;
     }
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
     {
         const auto saved = ctx->get_saved_variables();
-        auto [dx, dgain] = rmsNormBackwardCpu(gradients[0].contiguous(), saved[0], saved[1].numel() ? saved[1] : Tensor(), saved[2]);
+        auto [dx, dgain] =
+            rmsNormBackwardCpu(gradients[0].contiguous(), saved[0], saved[1].numel() ? saved[1] : Tensor(), saved[2]);
         return { dx, dgain, Tensor(), Tensor() };
     }
 };
@@ -58,7 +60,8 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
 Tensor rmsNorm(const Tensor& x, const Tensor& gain, torch::Dtype out, double eps)
 {
     const auto wide = x.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
-    if (cpuFast(x) && (out == torch::kFloat || out == torch::kBFloat16) && (!gain.defined() || gain.scalar_type() == torch::kFloat))
+    if (cpuFast(x) && (out == torch::kFloat || out == torch::kBFloat16)
+        && (!gain.defined() || gain.scalar_type() == torch::kFloat))
         return RmsNormFunction::apply(x, gain.defined() ? gain : torch::empty({ 0 }), out == torch::kBFloat16, eps);
     const auto v = x.to(wide);
     auto y = v * (v.square().mean(-1, true) + eps).rsqrt();
@@ -79,8 +82,8 @@ Tensor dropout(const Tensor& x, double p, const c10::optional<at::Generator>& ge
     return x * mask.div_(1 - p);
 }
 
-Rope ropeTables(std::int64_t first, std::int64_t count, std::int64_t headWidth, double base, const torch::Device& device,
-    torch::Dtype dtype)
+Rope ropeTables(std::int64_t first, std::int64_t count, std::int64_t headWidth, double base,
+    const torch::Device& device, torch::Dtype dtype)
 {
     const auto half = headWidth / 2;
     const auto f64 = torch::dtype(torch::kDouble); // positions beyond 10^4 lose digits in fp32

@@ -14,8 +14,8 @@ Tensor project(const Tensor& x, const Tensor& w, torch::Dtype matrix);
 
 inline constexpr double normEps = 1e-6;
 
-/// x / sqrt(mean(x^2) + eps) * gain over the last axis, statistics in fp32 (models.md 2.1). `gain` may be undefined (= 1).
-/// The result has dtype `out`.
+/// x / sqrt(mean(x^2) + eps) * gain over the last axis, statistics in fp32 (models.md 2.1). `gain` may be undefined (=
+/// 1). The result has dtype `out`.
 Tensor rmsNorm(const Tensor& x, const Tensor& gain, torch::Dtype out, double eps = normEps);
 
 /// SwiGLU (models.md 2.5): (SiLU(gate) * up); the product is formed in one pass.
@@ -28,8 +28,8 @@ Tensor dropout(const Tensor& x, double p, const c10::optional<at::Generator>& ge
 struct Rope {
     Tensor cosine, sine;
 };
-Rope ropeTables(std::int64_t first, std::int64_t count, std::int64_t headWidth, double base, const torch::Device& device,
-    torch::Dtype dtype);
+Rope ropeTables(std::int64_t first, std::int64_t count, std::int64_t headWidth, double base,
+    const torch::Device& device, torch::Dtype dtype);
 /// Rotates pairs (i, i + dh/2) of x (B,T,H,dh).
 Tensor applyRope(const Tensor& x, const Rope& rope);
 

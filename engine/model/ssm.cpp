@@ -57,10 +57,13 @@ Tensor withShared(const Tensor& matrix, const Tensor& x)
 {
     if (matrix.size(0) == x.size(0)) return torch::bmm(matrix, x);
     const auto h = x.size(0), K = x.size(1), M = x.size(2), R = matrix.size(1);
-    return torch::mm(matrix.squeeze(0), x.permute({ 1, 0, 2 }).reshape({ K, h * M })).view({ R, h, M }).permute({ 1, 0, 2 });
+    return torch::mm(matrix.squeeze(0), x.permute({ 1, 0, 2 }).reshape({ K, h * M }))
+        .view({ R, h, M })
+        .permute({ 1, 0, 2 });
 }
 
-/// States at the start of every chunk (h,P,B,J) from what each chunk adds (h,P,B,J); `last` = after the final chunk (B,h,P).
+/// States at the start of every chunk (h,P,B,J) from what each chunk adds (h,P,B,J); `last` = after the final chunk
+/// (B,h,P).
 Complex chunkStarts(const Complex& added, const Complex& decay, const SsmState& first, SsmState& last)
 {
     const auto J = added.re.size(3);
@@ -91,7 +94,8 @@ Tensor ssmKernel(const DiagonalSsm& ssm, std::int64_t length)
     // K[c, j fine + l] = sum_n Re(c lambda^(j fine)) Re(lambda^l) - Im(c lambda^(j fine)) Im(lambda^l)
     const auto scaled = Complex { ssm.c.re.unsqueeze(-1), ssm.c.im.unsqueeze(-1) } * outer; // (h,P,coarse)
     const auto left = torch::cat({ scaled.re, -scaled.im }, 1).transpose(1, 2); // (h,coarse,2P)
-    const auto right = torch::cat({ inner.re, inner.im }, 1).narrow(2, 0, fine).expand({ left.size(0), -1, -1 }); // (h,2P,fine)
+    const auto right =
+        torch::cat({ inner.re, inner.im }, 1).narrow(2, 0, fine).expand({ left.size(0), -1, -1 }); // (h,2P,fine)
     return torch::bmm(left, right).reshape({ left.size(0), coarse * fine }).narrow(1, 0, length);
 }
 
@@ -127,7 +131,8 @@ Tensor ssmChunked(const DiagonalSsm& ssm, const Tensor& input, SsmState* state, 
     if (J > 1 || state) {
         const auto power = to(powers(ssm.lambda, C), dtype); // (g,P,C+1)
         const auto stacked = torch::cat({ power.re, power.im }, 1); // (g,2P,C+1)
-        // What a chunk adds to the state at its end: sum_i lambda^(C-1-i) u_i. Time is reversed, so powers rise with the row.
+        // What a chunk adds to the state at its end: sum_i lambda^(C-1-i) u_i. Time is reversed, so powers rise with
+        // the row.
         const auto added = withShared(stacked.narrow(2, 0, C), local).view({ h, 2 * P, B, J });
         const Complex sums { added.narrow(1, 0, P), added.narrow(1, P, P) };
         const Complex decay { power.re.select(2, C).unsqueeze(-1), power.im.select(2, C).unsqueeze(-1) }; // (g,P,1)

@@ -23,8 +23,8 @@ struct DiagonalSsm {
 /// State of a sequence: (B,h,P) each part, fp32.
 using SsmState = Complex;
 
-/// y = K * u for all t at once, by matrix products inside chunks and states between them; O(T) memory with a small constant.
-/// u (B,T,h) fp32 -> (B,T,h). A `state` that is defined is read first and left as it is after the last step.
+/// y = K * u for all t at once, by matrix products inside chunks and states between them; O(T) memory with a small
+/// constant. u (B,T,h) fp32 -> (B,T,h). A `state` that is defined is read first and left as it is after the last step.
 Tensor ssmChunked(const DiagonalSsm& ssm, const Tensor& u, SsmState* state, std::int64_t chunk = 0);
 
 /// The same without a state, by Fourier transforms of the kernel K (h,T).

@@ -20,7 +20,10 @@ NamedTensors namedWeights(const LanguageModel& model)
     return all;
 }
 
-std::shared_ptr<LanguageModel> emptyModel(const ModelConfig& config) { return std::make_shared<LanguageModel>(config, std::nullopt); }
+std::shared_ptr<LanguageModel> emptyModel(const ModelConfig& config)
+{
+    return std::make_shared<LanguageModel>(config, std::nullopt);
+}
 
 void copyWeights(const LanguageModel& from, LanguageModel& to)
 {
@@ -29,7 +32,8 @@ void copyWeights(const LanguageModel& from, LanguageModel& to)
     for (std::size_t i = 0; i < source.size(); ++i) target[i].second.detach().copy_(source[i].second);
 }
 
-void writeTensors(const std::filesystem::path& file, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata)
+void writeTensors(
+    const std::filesystem::path& file, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata)
 {
     std::vector<Tensor> held; // what the pointers point at
     std::vector<TensorToWrite> list;
@@ -50,13 +54,16 @@ void readTensors(const std::filesystem::path& file, const NamedTensors& tensors)
         expected.insert(name);
         const auto found = reader.tensors().find(name);
         if (found == reader.tensors().end())
-            throw CheckpointError(where, "tensor " + name + " is missing", "this file belongs to another model; check the path");
+            throw CheckpointError(
+                where, "tensor " + name + " is missing", "this file belongs to another model; check the path");
         if (found->second.shape != tensor.sizes().vec() || found->second.dtype != "F32")
-            throw CheckpointError(where, "tensor " + name + " has another shape or type than the configuration says", "this file belongs to another model; check the path");
+            throw CheckpointError(where, "tensor " + name + " has another shape or type than the configuration says",
+                "this file belongs to another model; check the path");
     }
     for (const auto& [name, entry] : reader.tensors())
         if (!expected.count(name))
-            throw CheckpointError(where, "tensor " + name + " does not belong to this model", "this file belongs to another model; check the path");
+            throw CheckpointError(where, "tensor " + name + " does not belong to this model",
+                "this file belongs to another model; check the path");
     for (const auto& [name, tensor] : tensors) {
         auto values = torch::empty(tensor.sizes(), torch::kFloat);
         reader.read(reader.tensors().at(name), values.data_ptr());
@@ -69,7 +76,8 @@ void writeModel(const std::filesystem::path& file, const LanguageModel& model, s
     RunConfig config;
     config.model = model.config();
     writeTensors(file, namedWeights(model),
-        { { "format", "pha-studio" }, { "config", config.toJson()["model"].dump() }, { "step", std::to_string(step) } });
+        { { "format", "pha-studio" }, { "config", config.toJson()["model"].dump() },
+            { "step", std::to_string(step) } });
 }
 
 std::shared_ptr<LanguageModel> readModel(const std::filesystem::path& file)
@@ -79,10 +87,12 @@ std::shared_ptr<LanguageModel> readModel(const std::filesystem::path& file)
         const SafetensorsReader reader(file);
         const auto text = reader.metadata().find("config");
         if (text == reader.metadata().end())
-            throw CheckpointError(file.string(), "a safetensors file without a PHA Studio configuration", "give a checkpoint that PHA Studio wrote");
+            throw CheckpointError(file.string(), "a safetensors file without a PHA Studio configuration",
+                "give a checkpoint that PHA Studio wrote");
         const auto json = Json::parse(text->second, nullptr, false);
         if (json.is_discarded() || !json.is_object())
-            throw CheckpointError(file.string(), "the configuration in it is not JSON", "take another checkpoint of the run");
+            throw CheckpointError(
+                file.string(), "the configuration in it is not JSON", "take another checkpoint of the run");
         try {
             config = RunConfig::fromJson(Json { { "model", json } }, config);
             config.model.validate();
@@ -93,7 +103,8 @@ std::shared_ptr<LanguageModel> readModel(const std::filesystem::path& file)
         for (const auto& [name, entry] : reader.tensors())
             stored += std::accumulate(entry.shape.begin(), entry.shape.end(), std::int64_t(1), std::multiplies<>());
         if (stored != modelCosts(config.model, 1).parameters)
-            throw CheckpointError(file.string(), "its tensors do not fit its configuration", "take another checkpoint of the run");
+            throw CheckpointError(
+                file.string(), "its tensors do not fit its configuration", "take another checkpoint of the run");
     }
     auto model = emptyModel(config.model);
     readTensors(file, namedWeights(*model));

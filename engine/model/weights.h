@@ -12,8 +12,8 @@
 
 namespace pha {
 
-/// Every tensor of a model under the name that files use: "embedding", "layers.3.attention.query", "layers.0.mixing.logits".
-/// One tensor per logical matrix, stored (out,in).
+/// Every tensor of a model under the name that files use: "embedding", "layers.3.attention.query",
+/// "layers.0.mixing.logits". One tensor per logical matrix, stored (out,in).
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 NamedTensors namedWeights(const LanguageModel& model);
 
@@ -22,14 +22,16 @@ std::shared_ptr<LanguageModel> emptyModel(const ModelConfig& config);
 void copyWeights(const LanguageModel& from, LanguageModel& to);
 
 /// fp32 tensors as safetensors, synced to disk.
-void writeTensors(const std::filesystem::path& file, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata);
-/// Reads into tensors that already have their shapes. Throws CheckpointError naming the first missing, extra or misshapen one.
+void writeTensors(
+    const std::filesystem::path& file, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata);
+/// Reads into tensors that already have their shapes. Throws CheckpointError naming the first missing, extra or
+/// misshapen one.
 void readTensors(const std::filesystem::path& file, const NamedTensors& tensors);
 
 /// model.safetensors: weights and, as metadata, the model configuration.
 void writeModel(const std::filesystem::path& file, const LanguageModel& model, std::int64_t step);
-/// Builds the model that the file describes. The counts of header and configuration must agree before anything is allocated.
-/// Throws CheckpointError.
+/// Builds the model that the file describes. The counts of header and configuration must agree before anything is
+/// allocated. Throws CheckpointError.
 std::shared_ptr<LanguageModel> readModel(const std::filesystem::path& file);
 
 } // namespace pha

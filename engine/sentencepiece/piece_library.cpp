@@ -11,8 +11,14 @@ namespace {
 class Processor final : public PieceLibrary::Model {
 public:
     bool load(const std::string& serialised) { return processor_.LoadFromSerializedProto(serialised).ok(); }
-    bool encode(std::string_view text, std::vector<int>& ids) const override { return processor_.Encode(text, &ids).ok(); }
-    bool decode(const std::vector<int>& ids, std::string& text) const override { return processor_.Decode(ids, &text).ok(); }
+    bool encode(std::string_view text, std::vector<int>& ids) const override
+    {
+        return processor_.Encode(text, &ids).ok();
+    }
+    bool decode(const std::vector<int>& ids, std::string& text) const override
+    {
+        return processor_.Decode(ids, &text).ok();
+    }
 
 private:
     sentencepiece::SentencePieceProcessor processor_;

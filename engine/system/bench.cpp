@@ -17,7 +17,8 @@ constexpr std::int64_t decodedTokens = 32;
 /// One measured unit of work: a training step, a forward pass, or a row of decoded tokens. Returns the tokens it took.
 class Workload {
 public:
-    Workload(const BenchRequest& request, const RunConfig& config, torch::Device device, torch::Dtype matrix, std::int64_t context, std::int64_t batch)
+    Workload(const BenchRequest& request, const RunConfig& config, torch::Device device, torch::Dtype matrix,
+        std::int64_t context, std::int64_t batch)
         : mode_(request.mode)
         , model_(std::make_shared<LanguageModel>(config.model, 1))
         , batch_(batch)
@@ -66,12 +67,15 @@ private:
     std::int64_t batch_;
 };
 
-BenchRow measure(const BenchRequest& request, const Preset& preset, std::int64_t context, torch::Device device, double& gemm)
+BenchRow measure(
+    const BenchRequest& request, const Preset& preset, std::int64_t context, torch::Device device, double& gemm)
 {
     auto config = preset.config;
     config.training.context = context;
     const auto batch = request.mode == "decode" ? 1 : std::max<std::int64_t>(1, request.batchTokens / context);
-    const auto matrix = request.mode == "decode" && request.precision == "auto" ? torch::kFloat : choosePrecision(request.precision, device, config.model, batch * context);
+    const auto matrix = request.mode == "decode" && request.precision == "auto"
+        ? torch::kFloat
+        : choosePrecision(request.precision, device, config.model, batch * context);
     useBlasThreads(matrix);
     const auto costs = modelCosts(config.model, context);
 
@@ -93,7 +97,8 @@ BenchRow measure(const BenchRequest& request, const Preset& preset, std::int64_t
             const auto start = std::chrono::steady_clock::now();
             const auto tokens = work();
             synchronize(device);
-            rates.push_back(double(tokens) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+            rates.push_back(
+                double(tokens) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
         }
         row.peakBytes = peakBytes(device);
     }
@@ -113,7 +118,8 @@ BenchRow measure(const BenchRequest& request, const Preset& preset, std::int64_t
 
 } // namespace
 
-std::vector<BenchRow> runBench(const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop)
+std::vector<BenchRow> runBench(
+    const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop)
 {
     if (request.mode != "train" && request.mode != "forward" && request.mode != "decode")
         throw ConfigError("mode", request.mode, "train, forward or decode");

@@ -99,7 +99,8 @@ void useBlasThreads(torch::Dtype matrix)
 
 std::string precisionName(torch::Dtype dtype) { return dtype == torch::kBFloat16 ? "bf16" : "fp32"; }
 
-double measureGemm(const torch::Device& device, torch::Dtype dtype, std::int64_t rows, std::int64_t inner, std::int64_t columns)
+double measureGemm(
+    const torch::Device& device, torch::Dtype dtype, std::int64_t rows, std::int64_t inner, std::int64_t columns)
 {
     const torch::NoGradGuard guard;
     const auto options = torch::dtype(dtype).device(device);
@@ -115,7 +116,8 @@ double measureGemm(const torch::Device& device, torch::Dtype dtype, std::int64_t
     return 2.0 * double(rows) * double(inner) * double(columns) * double(count) / seconds(start);
 }
 
-torch::Dtype choosePrecision(const std::string& name, const torch::Device& device, const ModelConfig& model, std::int64_t rows)
+torch::Dtype choosePrecision(
+    const std::string& name, const torch::Device& device, const ModelConfig& model, std::int64_t rows)
 {
     if (name == "fp32") return torch::kFloat;
     if (name == "bf16" || device.is_cuda()) return torch::kBFloat16;
@@ -123,7 +125,8 @@ torch::Dtype choosePrecision(const std::string& name, const torch::Device& devic
         return torch::kFloat;
     // The shape of the widest products of a block. bf16 also halves what activations move, fp32 spares the conversions.
     const auto n = std::clamp<std::int64_t>(rows, 256, 4096), wide = std::max(model.mainWidth, model.gssExpand);
-    return measureGemm(device, torch::kBFloat16, n, model.width, wide) > 1.1 * measureGemm(device, torch::kFloat, n, model.width, wide)
+    return measureGemm(device, torch::kBFloat16, n, model.width, wide)
+            > 1.1 * measureGemm(device, torch::kFloat, n, model.width, wide)
         ? torch::kBFloat16
         : torch::kFloat;
 }
@@ -141,7 +144,8 @@ EngineInfo describeMachine()
     info.slowBlas = info.blas.find("/blas/libblas.so") != std::string::npos;
     const auto flags = cpuFlags();
     for (const char* flag : { "avx2", "avx512f", "avx512_bf16", "amx_bf16" })
-        if (flags.find(" " + std::string(flag) + " ") != std::string::npos) info.cpuCapability += (info.cpuCapability.empty() ? "" : " ") + std::string(flag);
+        if (flags.find(" " + std::string(flag) + " ") != std::string::npos)
+            info.cpuCapability += (info.cpuCapability.empty() ? "" : " ") + std::string(flag);
     info.bf16 = flags.find(" avx512_bf16 ") != std::string::npos || flags.find(" amx_bf16 ") != std::string::npos;
     info.threads = availableProcessors();
     info.devices.push_back({ "cpu", cpuName(), physicalMemory() });
@@ -167,8 +171,10 @@ std::int64_t peakBytes(const torch::Device& device) { return device.is_cuda() ? 
 
 void resetPeakBytes(const torch::Device& device)
 {
-    if (device.is_cuda()) resetCudaPeak();
-    else resetCpuPeakBytes();
+    if (device.is_cuda())
+        resetCudaPeak();
+    else
+        resetCpuPeakBytes();
 }
 
 void synchronize(const torch::Device& device)

@@ -11,23 +11,26 @@ namespace pha {
 
 /// "auto" takes CUDA when this LibTorch sees a card. Throws ConfigError when the device asked for is not there.
 torch::Device chooseDevice(const std::string& name);
-/// Threads that a job uses: `wanted`, or for 0 the processors that this process may use, at most the physical cores known
-/// to help small models. Sets it for the calling thread: LibTorch keeps the count per thread.
+/// Threads that a job uses: `wanted`, or for 0 the processors that this process may use, at most the physical cores
+/// known to help small models. Sets it for the calling thread: LibTorch keeps the count per thread.
 int useThreads(int wanted);
-/// OpenBLAS built on plain threads spins beside LibTorch's own OpenMP threads. Where bf16 products go to oneDNN it is left one
-/// thread (a quarter more tokens a second on two cores); with fp32 it needs them all. Other libraries follow OpenMP.
+/// OpenBLAS built on plain threads spins beside LibTorch's own OpenMP threads. Where bf16 products go to oneDNN it is
+/// left one thread (a quarter more tokens a second on two cores); with fp32 it needs them all. Other libraries follow
+/// OpenMP.
 void useBlasThreads(torch::Dtype matrix);
 /// The precision of matrix products. "auto" measures fp32 against bf16 products of the model's shape on this machine.
-torch::Dtype choosePrecision(const std::string& name, const torch::Device& device, const ModelConfig& model, std::int64_t rows);
+torch::Dtype choosePrecision(
+    const std::string& name, const torch::Device& device, const ModelConfig& model, std::int64_t rows);
 std::string precisionName(torch::Dtype dtype); ///< "fp32", "bf16"
 
 EngineInfo describeMachine();
 std::int64_t processBytes(); ///< resident set
-std::int64_t liveBytes(const torch::Device& device), peakBytes(const torch::Device& device);
+std::int64_t liveBytes(const torch::Device&device), peakBytes(const torch::Device&device);
 void resetPeakBytes(const torch::Device& device);
 void synchronize(const torch::Device& device);
 
 /// Rate of a matrix product in FLOP/s: the yardstick for throughput. Takes some tenths of a second.
-double measureGemm(const torch::Device& device, torch::Dtype dtype, std::int64_t rows, std::int64_t inner, std::int64_t columns);
+double measureGemm(
+    const torch::Device& device, torch::Dtype dtype, std::int64_t rows, std::int64_t inner, std::int64_t columns);
 
 } // namespace pha

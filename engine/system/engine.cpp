@@ -43,7 +43,10 @@ public:
         return withPlainErrors([&] { return trainer_->run(sink, stop); });
     }
     void post(Command command) override { trainer_->post(std::move(command)); }
-    std::shared_ptr<LoadedModel> snapshot(std::chrono::milliseconds patience) override { return trainer_->snapshot(patience); }
+    std::shared_ptr<LoadedModel> snapshot(std::chrono::milliseconds patience) override
+    {
+        return trainer_->snapshot(patience);
+    }
     fs::path directory() const override { return trainer_->directory(); }
 
 private:
@@ -54,19 +57,24 @@ class TorchEngine final : public Engine {
 public:
     TorchEngine() { installCpuAllocator(); }
     EngineInfo info() override { return describeMachine(); }
-    std::unique_ptr<TrainingJob> openTraining(const TrainingRequest& request, EventSink& progress, std::stop_token stop) override
+    std::unique_ptr<TrainingJob> openTraining(
+        const TrainingRequest& request, EventSink& progress, std::stop_token stop) override
     {
-        return withPlainErrors([&] { return std::make_unique<PlainJob>(std::make_unique<Trainer>(request, progress, stop)); });
+        return withPlainErrors(
+            [&] { return std::make_unique<PlainJob>(std::make_unique<Trainer>(request, progress, stop)); });
     }
-    std::shared_ptr<LoadedModel> load(const fs::path& path, const std::string& device, const std::string& precision) override
+    std::shared_ptr<LoadedModel> load(
+        const fs::path& path, const std::string& device, const std::string& precision) override
     {
         return withPlainErrors([&] { return loadNetwork(path, device, precision); });
     }
-    std::vector<CheckRow> selftest(const std::string& device, const std::function<void(const CheckRow&)>& onRow) override
+    std::vector<CheckRow> selftest(
+        const std::string& device, const std::function<void(const CheckRow&)>& onRow) override
     {
         return withPlainErrors([&] { return runSelftest(chooseDevice(device), onRow); });
     }
-    std::vector<BenchRow> bench(const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop) override
+    std::vector<BenchRow> bench(
+        const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop) override
     {
         return withPlainErrors([&] { return runBench(request, onRow, stop); });
     }
@@ -77,7 +85,4 @@ public:
 } // namespace pha
 
 /// The one symbol that loadEngine() looks for. Lives until the process ends.
-extern "C" pha::Engine* pha_create_engine()
-{
-    return new pha::TorchEngine;
-}
+extern "C" pha::Engine* pha_create_engine() { return new pha::TorchEngine; }

@@ -77,7 +77,8 @@ public:
         const Pass pass;
         auto changed = ids_.clone();
         changed.select(1, 30).fill_(5);
-        const auto before = model.forward(ids_.to(device_), pass).narrow(1, 0, 30), after = model.forward(changed.to(device_), pass).narrow(1, 0, 30);
+        const auto before = model.forward(ids_.to(device_), pass).narrow(1, 0, 30),
+                   after = model.forward(changed.to(device_), pass).narrow(1, 0, 30);
         row("the future does not reach the past, " + name, (before - after).abs().max().item<double>(), 1e-5);
     }
 
@@ -97,10 +98,13 @@ public:
         const auto u = torch::sin(torch::arange(T * 8, torch::kDouble)).view({ 1, T, 8 });
         const auto K = ssmKernel(space, T); // (h,T)
         auto direct = torch::zeros_like(u);
-        for (std::int64_t t = 0; t < T; ++t) direct[0][t] = (K.narrow(1, 0, t + 1).flip(1).transpose(0, 1) * u[0].narrow(0, 0, t + 1)).sum(0);
+        for (std::int64_t t = 0; t < T; ++t)
+            direct[0][t] = (K.narrow(1, 0, t + 1).flip(1).transpose(0, 1) * u[0].narrow(0, 0, t + 1)).sum(0);
         const double scale = direct.abs().max().item<double>();
-        row("FFT = direct sum, " + kernel + ", fp64", (ssmFft(space, u) - direct).abs().max().item<double>() / scale, 1e-12);
-        row("chunks = direct sum, " + kernel + ", fp64", (ssmChunked(space, u, nullptr, 64) - direct).abs().max().item<double>() / scale, 1e-12);
+        row("FFT = direct sum, " + kernel + ", fp64", (ssmFft(space, u) - direct).abs().max().item<double>() / scale,
+            1e-12);
+        row("chunks = direct sum, " + kernel + ", fp64",
+            (ssmChunked(space, u, nullptr, 64) - direct).abs().max().item<double>() / scale, 1e-12);
     }
 
     void counts(const std::string& name, const ModelConfig& config)
@@ -118,7 +122,8 @@ public:
         const auto targets = ids_.reshape({ -1 }).narrow(0, 0, 50).to(device_);
         const auto sum = crossEntropySum(h, model.embedding(), targets, torch::kFloat);
         const auto own = torch::autograd::grad({ sum }, { h })[0];
-        const auto plain = torch::nn::functional::cross_entropy(at::linear(h, model.embedding()), targets, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum));
+        const auto plain = torch::nn::functional::cross_entropy(at::linear(h, model.embedding()), targets,
+            torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum));
         const auto expected = torch::autograd::grad({ plain }, { h })[0];
         row("chunked loss = plain loss", std::abs((sum - plain).item<double>()) / plain.item<double>(), 1e-5);
         row("its gradient", (own - expected).abs().max().item<double>(), 1e-5);
@@ -142,7 +147,8 @@ std::vector<CheckRow> runSelftest(const torch::Device& device, const std::functi
     Checks checks(device, onRow);
     const auto variants = [] {
         std::vector<std::pair<std::string, ModelConfig>> all;
-        for (const char* mode : { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" }) {
+        for (const char* mode : { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid",
+                 "token", "token_sigmoid" }) {
             all.emplace_back("pha s4d " + std::string(mode), smallModel());
             all.back().second.mixMode = mode;
         }

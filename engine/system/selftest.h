@@ -7,8 +7,8 @@
 
 namespace pha {
 
-/// The numeric identities of models.md section 15 on the user's own machine, in seconds. `device` other than the CPU is also
-/// compared with the CPU.
+/// The numeric identities of models.md section 15 on the user's own machine, in seconds. `device` other than the CPU is
+/// also compared with the CPU.
 std::vector<CheckRow> runSelftest(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
 
 } // namespace pha

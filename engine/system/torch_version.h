@@ -6,7 +6,7 @@
 #include <torch/torch.h>
 #include <torch/version.h>
 
-#define PHA_TORCH_AT_LEAST(major, minor) \
+#define PHA_TORCH_AT_LEAST(major, minor)                                                                               \
     (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
 /// c10::Allocator::allocate lost its const, and gained copy_data, in 2.3.
@@ -30,7 +30,8 @@ inline torch::Tensor fusedCausalAttention(const torch::Tensor& q, const torch::T
 #endif
 }
 
-// CUDA memory figures without CUDA headers: through the allocator's generic interface where a build has one. ------------
+// CUDA memory figures without CUDA headers: through the allocator's generic interface where a build has one.
+// ------------
 #if PHA_HAS_CUDA
 std::int64_t cudaBytes(bool peak); ///< torch_cuda.cpp
 void resetCudaPeak();

@@ -27,17 +27,22 @@ std::string toHex(const Tensor& bytes)
 Tensor fromHex(const std::string& text)
 {
     auto bytes = torch::empty({ std::int64_t(text.size() / 2) }, torch::kByte);
-    for (std::size_t i = 0; i + 1 < text.size(); i += 2) bytes.data_ptr<std::uint8_t>()[i / 2] = std::uint8_t(std::stoi(text.substr(i, 2), nullptr, 16));
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+        bytes.data_ptr<std::uint8_t>()[i / 2] = std::uint8_t(std::stoi(text.substr(i, 2), nullptr, 16));
     return bytes;
 }
 
 /// JSON has no infinity: "no best yet" is null.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-double number(const Json& json) { return json.is_number() ? json.get<double>() : std::numeric_limits<double>::infinity(); }
+double number(const Json& json)
+{
+    return json.is_number() ? json.get<double>() : std::numeric_limits<double>::infinity();
+}
 
 } // namespace
 
-void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const AdamW& optimizer, const TrainingState& state)
+void writeTrainingState(
+    const std::filesystem::path& folder, const LanguageModel& model, const AdamW& optimizer, const TrainingState& state)
 {
     writeModel(folder / "model.safetensors", model, state.step);
     writeTensors(folder / "optimizer.safetensors", optimizer.state(), { { "format", "pha-studio" } });
@@ -47,7 +52,9 @@ void writeTrainingState(const std::filesystem::path& folder, const LanguageModel
         { "tokens", state.tokens },
         { "seconds", state.seconds },
         { "best_nll", number(state.bestNll) },
-        { "plateau", { { "best", number(state.plateau.best) }, { "factor", state.plateau.factor }, { "bad", state.plateau.bad } } },
+        { "plateau",
+            { { "best", number(state.plateau.best) }, { "factor", state.plateau.factor },
+                { "bad", state.plateau.bad } } },
         { "metrics_offset", state.metricsOffset },
         { "updates", state.updates },
         { "learning_rate", state.learningRate },
@@ -62,7 +69,8 @@ void writeTrainingState(const std::filesystem::path& folder, const LanguageModel
     writeFileAtomically(folder / "state.json", json.dump(2) + "\n");
 }
 
-void readTrainingState(const std::filesystem::path& folder, LanguageModel& model, AdamW& optimizer, TrainingState& state)
+void readTrainingState(
+    const std::filesystem::path& folder, LanguageModel& model, AdamW& optimizer, TrainingState& state)
 {
     const auto file = folder / "state.json";
     const auto advice = "resume from an earlier checkpoint";
@@ -90,7 +98,8 @@ void readTrainingState(const std::filesystem::path& folder, LanguageModel& model
     } catch (const std::invalid_argument&) {
         throw CheckpointError(file.string(), "the random generator's state is not hexadecimal", advice);
     } catch (const c10::Error&) {
-        throw CheckpointError(file.string(), "the random generator's state belongs to another LibTorch", "resume with the version that wrote it");
+        throw CheckpointError(file.string(), "the random generator's state belongs to another LibTorch",
+            "resume with the version that wrote it");
     }
     readTensors(folder / "model.safetensors", namedWeights(model));
     readTensors(folder / "optimizer.safetensors", optimizer.state());

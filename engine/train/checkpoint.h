@@ -24,9 +24,11 @@ struct TrainingState {
 };
 
 /// Writes model.safetensors, optimizer.safetensors and state.json into an empty folder.
-void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const AdamW& optimizer, const TrainingState& state);
-/// Reads them back into a model and an optimiser of the same shapes. `state.generator` must be set; it is given the saved
-/// state. Throws CheckpointError.
-void readTrainingState(const std::filesystem::path& folder, LanguageModel& model, AdamW& optimizer, TrainingState& state);
+void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const AdamW& optimizer,
+    const TrainingState& state);
+/// Reads them back into a model and an optimiser of the same shapes. `state.generator` must be set; it is given the
+/// saved state. Throws CheckpointError.
+void readTrainingState(
+    const std::filesystem::path& folder, LanguageModel& model, AdamW& optimizer, TrainingState& state);
 
 } // namespace pha

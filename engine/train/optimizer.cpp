@@ -13,7 +13,8 @@ AdamW::AdamW(const LanguageModel& model, const TrainingConfig& config)
 {
     for (const auto& [name, weight] : namedWeights(model))
         if (weight.requires_grad())
-            slots_.push_back({ name, weight, torch::zeros_like(weight.detach()), torch::zeros_like(weight.detach()), parameterKind(name, weight) });
+            slots_.push_back({ name, weight, torch::zeros_like(weight.detach()), torch::zeros_like(weight.detach()),
+                parameterKind(name, weight) });
 }
 
 void AdamW::zeroGrad()
@@ -48,12 +49,13 @@ void AdamW::step(double rate, double scale)
         auto g = slot.weight.grad();
         if (!g.defined()) continue;
         const double own = slot.kind == ParameterKind::Ssm ? std::min(rate, config_.ssmLearningRate)
-            : slot.kind == ParameterKind::Mixing         ? rate * config_.mixLearningRate
-                                                         : rate;
+            : slot.kind == ParameterKind::Mixing           ? rate * config_.mixLearningRate
+                                                           : rate;
         const double decay = slot.kind == ParameterKind::Matrix ? config_.weightDecay : 0;
         if (slot.weight.is_cpu() && slot.weight.scalar_type() == torch::kFloat) {
             auto w = slot.weight.detach();
-            adamwCpu(w, slot.m, slot.v, g.contiguous(), own, config_.beta1, config_.beta2, config_.epsilon, decay, correction1, correction2, scale);
+            adamwCpu(w, slot.m, slot.v, g.contiguous(), own, config_.beta1, config_.beta2, config_.epsilon, decay,
+                correction1, correction2, scale);
             continue;
         }
         g = g * scale;

@@ -32,7 +32,8 @@ private:
     std::int64_t updates_ = 0;
 };
 
-/// Learning rate at update `step` (0-based) as a share of the peak; the plateau schedule multiplies on top (models.md 14).
+/// Learning rate at update `step` (0-based) as a share of the peak; the plateau schedule multiplies on top (models.md
+/// 14).
 double scheduleShare(const TrainingConfig& config, std::int64_t step);
 
 /// Lowers the rate when the validation loss has not improved for `patience` evaluations.

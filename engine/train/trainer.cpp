@@ -36,7 +36,9 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
             if (stop.stop_requested()) return finish(RunState::Stopped, "stopped by the user");
             if (config_.stopAfter > 0 && step_ - startedAt_ >= config_.stopAfter)
                 return finish(RunState::Stopped, "stop_after reached");
-            if (!update()) return finish(RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
+            if (!update())
+                return finish(
+                    RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
             intervals();
         }
         return finish(RunState::Finished, {});
@@ -98,7 +100,8 @@ bool Trainer::update()
     ++step_;
     tokens_ += scored;
     seconds_ += took;
-    emit(StepEvent { step_, tokens_, seconds_, loss, rate, norm, double(scored) / took, processBytes(), peakBytes(device_), finite });
+    emit(StepEvent { step_, tokens_, seconds_, loss, rate, norm, double(scored) / took, processBytes(),
+        peakBytes(device_), finite });
     resetPeakBytes(device_);
     return nonFinite_ < patienceForNonFinite;
 }
@@ -120,7 +123,8 @@ Tensor Trainer::regulariser(const std::vector<Tensor>& meanWeights) const
         const auto w = mean / mean.sum();
         const auto entropy = -(w * (w + 1e-12).log()).sum() / std::log(std::max(2.0, K));
         sum = sum - config_.entropyBonus * fade * entropy;
-        if (config_.priorWeight > 0) sum = sum + config_.priorWeight * (w * ((w + 1e-12) / torch::tensor(prior, w.options())).log()).sum();
+        if (config_.priorWeight > 0)
+            sum = sum + config_.priorWeight * (w * ((w + 1e-12) / torch::tensor(prior, w.options())).log()).sum();
         for (std::size_t k = 0; k < names.size(); ++k)
             if (names[k] == "attention") sum = sum + config_.attentionCost * w[std::int64_t(k)];
     }
@@ -131,7 +135,8 @@ void Trainer::intervals()
 {
     const bool last = step_ == config_.steps; // the final weights are always evaluated, sampled and saved
     const auto due = [&](std::int64_t every) { return last || (every > 0 && step_ % every == 0); };
-    if (due(config_.mixEvery) || step_ == 1) emit(MixingEvent { step_, measureMixing(*model_, corpus_->split("valid"), config_.context) });
+    if (due(config_.mixEvery) || step_ == 1)
+        emit(MixingEvent { step_, measureMixing(*model_, corpus_->split("valid"), config_.context) });
     if (due(config_.evalEvery)) evaluate();
     if (due(config_.sampleEvery)) sample({});
     if (due(config_.saveEvery)) save();
@@ -142,7 +147,8 @@ void Trainer::emit(const Event& event)
     try {
         metrics_->append(event); // on disk before it is on screen
         metricsProblem_ = false;
-    } catch (const IoError& error) { // a full disk costs the record of a step, not the run; said once until it works again
+    } catch (
+        const IoError& error) { // a full disk costs the record of a step, not the run; said once until it works again
         if (!metricsProblem_) sink_->publish(StatusEvent { step_, RunState::Running, error.what() });
         metricsProblem_ = true;
     }
@@ -168,7 +174,9 @@ void Trainer::evaluate()
 
 void Trainer::sample(const std::string& given)
 {
-    const auto prompt = !given.empty() ? given : !config_.samplePrompt.empty() ? config_.samplePrompt : corpus_->samplePrompt();
+    const auto prompt = !given.empty()  ? given
+        : !config_.samplePrompt.empty() ? config_.samplePrompt
+                                        : corpus_->samplePrompt();
     std::int64_t repairs = 0;
     std::vector<std::int64_t> ids;
     for (const auto id : corpus_->tokenizer()->encode(repairUtf8(prompt, repairs))) ids.push_back(id);
@@ -176,7 +184,8 @@ void Trainer::sample(const std::string& given)
     options.sampling.maxTokens = sampleTokens;
     options.sampling.seed = std::uint64_t(config_.seed);
     Pass pass;
-    const auto result = generateText(*model_, *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, {});
+    const auto result =
+        generateText(*model_, *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, {});
     emit(SampleEvent { step_, prompt, result.text });
 }
 
@@ -190,15 +199,17 @@ void Trainer::save()
         metrics_->sync();
         publishCheckpoint(run_, folder, [&](const fs::path& to) {
             writeTrainingState(to, *model_, *optimizer_,
-                { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer_->updates(), batches_->state(), generator_,
-                    precisionName(matrix_), at::get_num_threads(), device_.str(), corpus_->fingerprint(), config_.learningRate });
+                { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer_->updates(),
+                    batches_->state(), generator_, precisionName(matrix_), at::get_num_threads(), device_.str(),
+                    corpus_->fingerprint(), config_.learningRate });
         });
         run_.setPointer("latest", folder);
         if (best) run_.setPointer("best", folder);
         event.best = best;
         lastSave_ = step_;
         pruneCheckpoints(run_, config_.keepCheckpoints);
-    } catch (const Error& error) { // the previous checkpoint stands; training goes on and tries again at the next interval
+    } catch (
+        const Error& error) { // the previous checkpoint stands; training goes on and tries again at the next interval
         event.problem = error.what();
     }
     emit(event);
@@ -206,7 +217,8 @@ void Trainer::save()
 
 RunState Trainer::finish(RunState state, const std::string& detail)
 {
-    // After a divergence the weights are those before the first bad update, but the last saved ones are known to be good.
+    // After a divergence the weights are those before the first bad update, but the last saved ones are known to be
+    // good.
     if (state != RunState::Diverged && lastSave_ != step_) save();
     emit(StatusEvent { step_, state, detail });
     metrics_->sync();

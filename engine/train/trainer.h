@@ -69,7 +69,8 @@ private:
     c10::optional<at::Generator> generator_; ///< dropout masks
 
     std::int64_t step_ = 0, tokens_ = 0, startedAt_ = 0;
-    double seconds_ = 0, bestNll_ = std::numeric_limits<double>::infinity(), lastNll_ = std::numeric_limits<double>::quiet_NaN();
+    double seconds_ = 0, bestNll_ = std::numeric_limits<double>::infinity(),
+           lastNll_ = std::numeric_limits<double>::quiet_NaN();
     std::int64_t lastEval_ = -1, lastSave_ = -1, nonFinite_ = 0, failFrom_ = -1, failTo_ = -1;
     Plateau plateau_;
     EventSink* sink_ = nullptr;

@@ -28,7 +28,8 @@ std::shared_ptr<LoadedModel> Trainer::snapshot(std::chrono::milliseconds patienc
     if (copy.wait_for(patience) != std::future_status::ready) return nullptr;
     try {
         auto taken = copy.get();
-        return std::make_shared<NetworkModel>(std::move(taken.model), file_.config, taken.step, corpus_->tokenizer(), corpus_, torch::kFloat);
+        return std::make_shared<NetworkModel>(
+            std::move(taken.model), file_.config, taken.step, corpus_->tokenizer(), corpus_, torch::kFloat);
     } catch (const std::future_error&) { // the run ended first
         return nullptr;
     }
@@ -67,7 +68,9 @@ void Trainer::serve(std::stop_token stop)
 
 void Trainer::perform(const Command& command)
 {
-    const auto record = [&](const char* name, const std::string& value = {}) { emit(CommandEvent { step_, name, value }); };
+    const auto record = [&](const char* name, const std::string& value = {}) {
+        emit(CommandEvent { step_, name, value });
+    };
     switch (command.kind) {
     case Command::Kind::Pause:
         if (paused_) return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How a run begins or goes on: configuration, data, directory, weights. Everything that can be wrong is found out first.
+// How a run begins or goes on: configuration, data, directory, weights. Everything that can be wrong is found out
+// first.
 #include "engine/base/error.h"
 #include "engine/run/atomic_file.h"
 #include "engine/system/device.h"
@@ -52,7 +53,8 @@ RunFile Trainer::readOrPlan(const TrainingRequest& request)
     for (const auto& key : request.overrides) {
         // What a resume may change is how long and where, not what is trained.
         if (!file.config.toJson()["training"].contains(key))
-            throw ConfigError(key, "given with --resume", "only training fields; start a new run to change the model or the data");
+            throw ConfigError(
+                key, "given with --resume", "only training fields; start a new run to change the model or the data");
         file.config.setJson(key, request.config.get(key));
     }
     return file;
@@ -67,14 +69,19 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     device_ = chooseDevice(config_.device);
     useThreads(int(config_.threads));
     if (!request.resume && run_.exists())
-        throw CheckpointError(run_.root().string(), "there is a run in this folder already", "choose another folder, or continue it with --resume");
-    if (request.resume) lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
+        throw CheckpointError(run_.root().string(), "there is a run in this folder already",
+            "choose another folder, or continue it with --resume");
+    if (request.resume)
+        lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
 
     std::shared_ptr<const Tokenizer> tokenizer;
     if (request.resume && fs::exists(run_.tokenizerFile())) tokenizer = Tokenizer::load(run_.tokenizerFile());
     corpus_ = Corpus::open(file_.config.data, tokenizer, progress, stop);
-    if (request.resume && file_.environment.value("tokenizer", corpus_->tokenizer()->fingerprint()) != corpus_->tokenizer()->fingerprint())
-        throw CheckpointError(run_.tokenizerFile().string(), "this is not the tokenizer that the run was trained with", "restore the run's own tokenizer.model");
+    if (request.resume
+        && file_.environment.value("tokenizer", corpus_->tokenizer()->fingerprint())
+            != corpus_->tokenizer()->fingerprint())
+        throw CheckpointError(run_.tokenizerFile().string(), "this is not the tokenizer that the run was trained with",
+            "restore the run's own tokenizer.model");
     file_.config.model.vocabulary = corpus_->tokenizer()->size();
     file_.config.validate();
     batches_ = corpus_->batches(config_.batchSize, config_.context, config_.seed);
@@ -90,7 +97,8 @@ void Trainer::checkMemory() const
     const auto available = device_.is_cuda() ? 0 : availableMemory();
     if (available > 0 && needed > double(available)) {
         char text[160];
-        std::snprintf(text, sizeof text, "this run needs about %.1f GB and %.1f GB of memory are free", needed / 1e9, double(available) / 1e9);
+        std::snprintf(text, sizeof text, "this run needs about %.1f GB and %.1f GB of memory are free", needed / 1e9,
+            double(available) / 1e9);
         throw Error(text, "lower batch_size or context, or take a smaller preset", ExitCode::Usage);
     }
 }
@@ -100,15 +108,19 @@ void Trainer::build(const TrainingRequest& request)
     model_ = std::make_shared<LanguageModel>(file_.config.model, std::uint64_t(config_.seed));
     model_->to(device_);
     optimizer_ = std::make_unique<AdamW>(*model_, config_);
-    generator_ = device_.is_cuda() ? at::globalContext().defaultGenerator(device_) : at::detail::createCPUGenerator(std::uint64_t(config_.seed) + 0x9e3779b9);
+    generator_ = device_.is_cuda() ? at::globalContext().defaultGenerator(device_)
+                                   : at::detail::createCPUGenerator(std::uint64_t(config_.seed) + 0x9e3779b9);
     if (device_.is_cuda()) generator_->set_current_seed(std::uint64_t(config_.seed));
 
     std::optional<fs::path> from;
     if (request.resume) {
-        if (!request.checkpoint.empty()) from = request.checkpoint;
-        else if (const auto all = run_.list(); !all.empty()) from = run_.checkpoints() / all.back();
+        if (!request.checkpoint.empty())
+            from = request.checkpoint;
+        else if (const auto all = run_.list(); !all.empty())
+            from = run_.checkpoints() / all.back();
     }
-    if (!from) matrix_ = choosePrecision(config_.precision, device_, file_.config.model, config_.batchSize * config_.context);
+    if (!from)
+        matrix_ = choosePrecision(config_.precision, device_, file_.config.model, config_.batchSize * config_.context);
 
     if (!request.resume) {
         file_.environment["program"] = PHA_VERSION;
@@ -128,8 +140,10 @@ void Trainer::build(const TrainingRequest& request)
     if (!fs::exists(run_.tokenizerFile())) writeFileAtomically(run_.tokenizerFile(), corpus_->tokenizer()->model());
     metrics_ = std::make_unique<MetricsWriter>(run_.metricsFile());
     const auto& given = request.overrides;
-    if (from) restore(*from, std::find(given.begin(), given.end(), "learning_rate") == given.end());
-    else if (request.resume) metrics_->rewind(0); // it ended before its first checkpoint: from the beginning
+    if (from)
+        restore(*from, std::find(given.begin(), given.end(), "learning_rate") == given.end());
+    else if (request.resume)
+        metrics_->rewind(0); // it ended before its first checkpoint: from the beginning
     if (step_ == 0) metrics_->append(corpus_->references());
 }
 
@@ -141,7 +155,8 @@ void Trainer::restore(const fs::path& folder, bool keepRate)
     state.generator = generator_;
     readTrainingState(folder, *model_, *optimizer_, state);
     if (state.corpus != corpus_->fingerprint())
-        throw DataError(file_.config.data.data, "the text has changed since this run was trained on it", "restore the text, or start a new run");
+        throw DataError(file_.config.data.data, "the text has changed since this run was trained on it",
+            "restore the text, or start a new run");
     step_ = state.step;
     tokens_ = state.tokens;
     seconds_ = state.seconds;
@@ -157,7 +172,8 @@ void Trainer::restore(const fs::path& folder, bool keepRate)
                                           : torch::kFloat;
     metrics_->rewind(state.metricsOffset);
     if (step_ >= config_.steps)
-        throw ConfigError("steps", std::to_string(config_.steps), "more than the " + std::to_string(step_) + " steps that this run has done; give --steps");
+        throw ConfigError("steps", std::to_string(config_.steps),
+            "more than the " + std::to_string(step_) + " steps that this run has done; give --steps");
 }
 
 } // namespace pha

@@ -77,7 +77,8 @@ private Q_SLOTS:
         f.type("field_layers", "9");
         config.model.layers = 9;
         config.model.vocabulary = config.data.vocabSize;
-        QCOMPARE(f.find<QLabel>("parameterCount")->text(), formatCount(modelCosts(config.model, config.training.context).parameters));
+        QCOMPARE(f.find<QLabel>("parameterCount")->text(),
+            formatCount(modelCosts(config.model, config.training.context).parameters));
         QVERIFY(before != f.find<QLabel>("parameterCount")->text());
         f.panel->form()->setMeasuredRate(1e9);
         QVERIFY(f.find<QLabel>("timeEstimate")->text().startsWith(QStringLiteral("about")));
@@ -91,17 +92,22 @@ private Q_SLOTS:
         const auto preset = QString::fromStdString(presets().front().name);
         QCOMPARE(f.command(), QStringLiteral("pha train --preset %1 --data stories").arg(preset));
         f.type("field_learning_rate", "1e-3");
-        f.type("field_batch_size", QByteArray::number(qlonglong(presets().front().config.training.batchSize)).constData()); // the preset's own
+        f.type("field_batch_size",
+            QByteArray::number(qlonglong(presets().front().config.training.batchSize)).constData()); // the preset's own
         f.type("field_sample_prompt", "It's $HOME; rm");
-        const auto expected = QStringLiteral("pha train --preset %1 --data stories --set learning_rate=1e-3 --set 'sample_prompt=It'\\''s $HOME; rm'").arg(preset);
+        const auto expected = QStringLiteral(
+            "pha train --preset %1 --data stories --set learning_rate=1e-3 --set 'sample_prompt=It'\\''s $HOME; rm'")
+                                  .arg(preset);
         QCOMPARE(f.command(), expected);
         f.find<QPushButton>("copyCommand")->click();
         QCOMPARE(QGuiApplication::clipboard()->text(), expected);
         // A shell reads back exactly what was meant.
         QProcess shell;
-        shell.start(QStringLiteral("/bin/sh"), { QStringLiteral("-c"), QStringLiteral("pha() { printf '%s|' \"$@\"; }; ") + expected });
+        shell.start(QStringLiteral("/bin/sh"),
+            { QStringLiteral("-c"), QStringLiteral("pha() { printf '%s|' \"$@\"; }; ") + expected });
         QVERIFY(shell.waitForFinished());
-        QVERIFY(QString::fromUtf8(shell.readAllStandardOutput()).contains(QStringLiteral("sample_prompt=It's $HOME; rm|")));
+        QVERIFY(
+            QString::fromUtf8(shell.readAllStandardOutput()).contains(QStringLiteral("sample_prompt=It's $HOME; rm|")));
     }
 
     void errorsStandBesideTheField()
@@ -180,7 +186,9 @@ private Q_SLOTS:
     void browsingIsInjectable()
     {
         Fixture f;
-        f.dialogs.openFile = [](QWidget*, const QString&, const QString&) { return QStringLiteral("/data/corpus.txt"); };
+        f.dialogs.openFile = [](QWidget*, const QString&, const QString&) {
+            return QStringLiteral("/data/corpus.txt");
+        };
         QTest::mouseClick(f.find<QWidget>("browseData"), Qt::LeftButton);
         QCOMPARE(f.panel->draft()->text("data"), QStringLiteral("/data/corpus.txt"));
         QVERIFY(f.panel->form()->runName().endsWith(QStringLiteral("corpus")));
@@ -215,7 +223,8 @@ private Q_SLOTS:
         auto config = presets().front().config;
         config.preset = presets().front().name;
         config.training.learningRate = 6e-4;
-        RunSession session(f.home.runs() / "x", RunFile { "one <b>run</b>", "2026-01-01T10:00:00Z", config, Json { { "device", "cpu" } } });
+        RunSession session(f.home.runs() / "x",
+            RunFile { "one <b>run</b>", "2026-01-01T10:00:00Z", config, Json { { "device", "cpu" } } });
         f.panel->setSession(&session);
         f.panel->showRun();
         auto* tree = f.find<QTreeView>("frozenTree");

@@ -68,7 +68,8 @@ private Q_SLOTS:
         panel_->runAblation();
         QVERIFY(asked().empty());
         const auto labels = panel_->findChildren<QLabel*>();
-        QVERIFY(std::any_of(labels.begin(), labels.end(), [](QLabel* l) { return l->isVisible() && l->text().contains("Ctrl+Enter"); }));
+        QVERIFY(std::any_of(labels.begin(), labels.end(),
+            [](QLabel* l) { return l->isVisible() && l->text().contains("Ctrl+Enter"); }));
     }
 
     void settingsReachTheEngine()
@@ -127,7 +128,8 @@ private Q_SLOTS:
     void theAblationTableCoversEveryPair()
     {
         panel_->setSession(session_.get());
-        QTest::mouseClick(panel_->findChild<QAbstractButton*>("mix_all_attention"), Qt::LeftButton); // does not count here
+        QTest::mouseClick(
+            panel_->findChild<QAbstractButton*>("mix_all_attention"), Qt::LeftButton); // does not count here
         panel_->runAblation();
         auto* map = panel_->findChild<AblationTable*>();
         QTRY_VERIFY(map->complete());
@@ -201,7 +203,8 @@ private Q_SLOTS:
         QTRY_COMPARE(table()->model()->rowCount(), 1);
         panel_->setSession(&second);
         QCOMPARE(table()->model()->rowCount(), 0);
-        QTRY_COMPARE(script_->read([](const Script& s) { return s.models; }), 0); // the network of the first run is freed
+        QTRY_COMPARE(
+            script_->read([](const Script& s) { return s.models; }), 0); // the network of the first run is freed
         panel_->setSession(session_.get());
         QCOMPARE(table()->model()->rowCount(), 1);
         panel_->setSession(nullptr);
@@ -276,8 +279,11 @@ private Q_SLOTS:
     {
         panel_->setSession(session_.get());
         for (auto* widget : panel_->findChildren<QAbstractButton*>()) {
-            if (widget->objectName().startsWith("qt_") || qobject_cast<QAbstractItemView*>(widget->parentWidget())) continue;
-            QVERIFY2(!widget->objectName().isEmpty() && !widget->accessibleName().isEmpty() && !widget->toolTip().isEmpty(), qPrintable(widget->objectName()));
+            if (widget->objectName().startsWith("qt_") || qobject_cast<QAbstractItemView*>(widget->parentWidget()))
+                continue;
+            QVERIFY2(
+                !widget->objectName().isEmpty() && !widget->accessibleName().isEmpty() && !widget->toolTip().isEmpty(),
+                qPrintable(widget->objectName()));
         }
     }
 

@@ -112,7 +112,8 @@ inline RecallEvent fakeRecall(std::int64_t step, const std::string& split = "val
 {
     RecallEvent e { step, split, {}, 0, 0.125 };
     for (std::int64_t i = 0, from = 0; i < 6; ++i, from = from ? from * 2 : 8) {
-        const std::int64_t correct = std::int64_t(200 * std::clamp(1.0 - 0.12 * double(i) - std::exp(-double(step) / 300), 0.1, 1.0));
+        const std::int64_t correct =
+            std::int64_t(200 * std::clamp(1.0 - 0.12 * double(i) - std::exp(-double(step) / 300), 0.1, 1.0));
         e.bins.push_back({ from, from ? from * 2 : 8, 200, correct, 0.125 });
         e.accuracy += double(correct) / 1200;
     }
@@ -212,8 +213,9 @@ private:
     }
     static GeneratedToken token(std::int64_t n)
     {
-        static const std::vector<std::string> words { " Mara", " took", " the", " copper", " key", " to", " the", " harbour",
-            ".", " Later", " she", " gave", " it", " to", " Tomas", ",", " who", " hid", " it", " under", " the", " old", " boat", "." };
+        static const std::vector<std::string> words { " Mara", " took", " the", " copper", " key", " to", " the",
+            " harbour", ".", " Later", " she", " gave", " it", " to", " Tomas", ",", " who", " hid", " it", " under",
+            " the", " old", " boat", "." };
         GeneratedToken t;
         const auto index = std::size_t(n) % words.size();
         t.id = std::int64_t(index) + 3;
@@ -225,7 +227,8 @@ private:
         for (std::size_t i = 0; i < 10; ++i) {
             const double p = i == 0 ? t.probability : rest * 0.4;
             rest -= p;
-            t.alternatives.push_back({ std::int64_t((index + i) % words.size()) + 3, words[(index + i) % words.size()], p });
+            t.alternatives.push_back(
+                { std::int64_t((index + i) % words.size()) + 3, words[(index + i) % words.size()], p });
         }
         return t;
     }
@@ -286,7 +289,8 @@ private:
         const auto name = checkpointName(step_);
         if (options_.writeFiles) {
             const RunDirectory run(request_.directory);
-            publishCheckpoint(run, name, [](const fs::path& folder) { writeFileAtomically(folder / "state.json", "{}"); });
+            publishCheckpoint(
+                run, name, [](const fs::path& folder) { writeFileAtomically(folder / "state.json", "{}"); });
             run.setPointer("latest", name);
             if (best) run.setPointer("best", name);
         }
@@ -302,8 +306,12 @@ private:
         }
         for (const auto& c : todo) {
             using Kind = Command::Kind;
-            if (c.kind == Kind::Pause && !paused) say(CommandEvent { step_, "pause", {} }), say(StatusEvent { step_, RunState::Paused, {} }), paused = true;
-            if (c.kind == Kind::Resume && paused) say(CommandEvent { step_, "resume", {} }), say(StatusEvent { step_, RunState::Running, {} }), paused = false;
+            if (c.kind == Kind::Pause && !paused)
+                say(CommandEvent { step_, "pause", {} }), say(StatusEvent { step_, RunState::Paused, {} }),
+                    paused = true;
+            if (c.kind == Kind::Resume && paused)
+                say(CommandEvent { step_, "resume", {} }), say(StatusEvent { step_, RunState::Running, {} }),
+                    paused = false;
             if (c.kind == Kind::Evaluate) say(fakeEval(step_, request_.config));
             if (c.kind == Kind::Sample) say(SampleEvent { step_, c.text.empty() ? "Once" : c.text, " upon a time." });
             if (c.kind == Kind::Checkpoint) save(false);
@@ -338,7 +346,8 @@ private:
             }
             lock.unlock();
             ++step_, ++done, ++counters_->steps;
-            if (options_.failAt == step_) throw Error("the worker ran out of memory at step " + std::to_string(step_), "use a smaller batch");
+            if (options_.failAt == step_)
+                throw Error("the worker ran out of memory at step " + std::to_string(step_), "use a smaller batch");
             auto event = fakeStep(step_, request_.config);
             if (options_.divergeAt == step_) {
                 event.loss = std::nan("");
@@ -395,17 +404,20 @@ public:
         i.devices = { { "cpu", "Fake processor", 8'000'000'000 } };
         return i;
     }
-    std::unique_ptr<TrainingJob> openTraining(const TrainingRequest& request, EventSink& progress, std::stop_token stop) override
+    std::unique_ptr<TrainingJob> openTraining(
+        const TrainingRequest& request, EventSink& progress, std::stop_token stop) override
     {
         for (int i = 0; i < options.prepareEvents; ++i) {
             if (stop.stop_requested()) throw Error("stopped while preparing the data", "start the run again");
-            progress.publish(ProgressEvent { "training the tokenizer", double(i), double(options.prepareEvents), "pieces" });
+            progress.publish(
+                ProgressEvent { "training the tokenizer", double(i), double(options.prepareEvents), "pieces" });
             if (options.prepareTime.count() > 0) std::this_thread::sleep_for(options.prepareTime);
         }
         if (!options.openError.empty()) throw Error(options.openError, "check the data");
         request.config.validate();
         if (options.writeFiles && !request.resume)
-            RunDirectory(request.directory).create({ request.name, "2026-01-01T12:00:00Z", request.config, Json::object() });
+            RunDirectory(request.directory)
+                .create({ request.name, "2026-01-01T12:00:00Z", request.config, Json::object() });
         ++counters->opened;
         return std::make_unique<FakeJob>(request, options, counters);
     }
@@ -420,7 +432,11 @@ public:
         onRow(row);
         return { row };
     }
-    std::vector<BenchRow> bench(const BenchRequest&, const std::function<void(const BenchRow&)>&, std::stop_token) override { return {}; }
+    std::vector<BenchRow> bench(
+        const BenchRequest&, const std::function<void(const BenchRow&)>&, std::stop_token) override
+    {
+        return {};
+    }
 };
 
 } // namespace pha::test

@@ -106,7 +106,9 @@ public:
         Generation g;
         g.promptIds = options.promptIds;
         if (g.promptIds.empty())
-            for (std::int64_t id = 0, words = 1 + std::count(options.prompt.begin(), options.prompt.end(), ' '); id < words; ++id) g.promptIds.push_back(100 + id);
+            for (std::int64_t id = 0, words = 1 + std::count(options.prompt.begin(), options.prompt.end(), ' ');
+                 id < words; ++id)
+                g.promptIds.push_back(100 + id);
         for (const auto id : g.promptIds) {
             auto t = token(id);
             t.prompt = true;
@@ -138,9 +140,12 @@ public:
 
     static GeneratedToken token(std::int64_t id)
     {
-        static const std::vector<std::string> words { " Mara", " took", " the", " copper", " key", " to", " the", " harbour", ".",
-            " Later", " she", " gave", " it", " to", " Tomas", ",", " who", " hid", " it", " under", " the", " old", " boat", ".\n" };
-        const auto word = [&](std::int64_t i) { return id >= 100 && i == id ? " w" + std::to_string(id) : words[std::size_t(i) % words.size()]; };
+        static const std::vector<std::string> words { " Mara", " took", " the", " copper", " key", " to", " the",
+            " harbour", ".", " Later", " she", " gave", " it", " to", " Tomas", ",", " who", " hid", " it", " under",
+            " the", " old", " boat", ".\n" };
+        const auto word = [&](std::int64_t i) {
+            return id >= 100 && i == id ? " w" + std::to_string(id) : words[std::size_t(i) % words.size()];
+        };
         GeneratedToken t;
         t.id = id;
         t.text = word(id);
@@ -155,7 +160,8 @@ public:
             rest -= p;
             t.alternatives.push_back({ id + 1000 * i, word(id + i * 7), p });
         }
-        std::sort(t.alternatives.begin(), t.alternatives.end(), [](const auto& a, const auto& b) { return a.probability > b.probability; });
+        std::sort(t.alternatives.begin(), t.alternatives.end(),
+            [](const auto& a, const auto& b) { return a.probability > b.probability; });
         return t;
     }
 

@@ -51,7 +51,9 @@ private:
             WindowParts parts;
             parts.engine = [this]() -> Engine& { return engine; };
             parts.runsFolder = home.runs();
-            parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) { return questions.push_back(text), answer; };
+            parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) {
+                return questions.push_back(text), answer;
+            };
             parts.dialogs.inform = [this](QWidget*, const QString&, const QString& text) { questions.push_back(text); };
             parts.dialogs.number = [this](QWidget*, const QString&, const QString&, double) { return number; };
             parts.dialogs.openFolder = [this](QWidget*, const QString&) { return folder; };
@@ -61,7 +63,10 @@ private:
             window->show();
             QVERIFY(QTest::qWaitForWindowExposed(window.get()));
         }
-        template <class T = QWidget> T* find(const char* name) const { return window->findChild<T*>(QLatin1String(name)); }
+        template <class T = QWidget> T* find(const char* name) const
+        {
+            return window->findChild<T*>(QLatin1String(name));
+        }
         QAction* action(const char* name) const { return find<QAction>(name); }
         /// A run that trains for as long as the test likes.
         void startLong()
@@ -112,7 +117,8 @@ private Q_SLOTS:
     {
         Fixture f;
         f.window->resize(1280, 800);
-        QVERIFY2(f.window->minimumSizeHint().width() <= 1280, qPrintable(QString::number(f.window->minimumSizeHint().width())));
+        QVERIFY2(f.window->minimumSizeHint().width() <= 1280,
+            qPrintable(QString::number(f.window->minimumSizeHint().width())));
         QVERIFY(f.window->minimumSizeHint().height() <= 800);
         QCOMPARE(f.window->size(), QSize(1280, 800));
     }
@@ -122,15 +128,21 @@ private Q_SLOTS:
         Fixture f;
         QStringList nameless;
         for (auto* widget : f.window->findChildren<QWidget*>()) {
-            const bool control = qobject_cast<QAbstractButton*>(widget) || qobject_cast<QLineEdit*>(widget) || qobject_cast<QComboBox*>(widget)
-                || qobject_cast<QAbstractItemView*>(widget) || qobject_cast<QDockWidget*>(widget);
+            const bool control = qobject_cast<QAbstractButton*>(widget) || qobject_cast<QLineEdit*>(widget)
+                || qobject_cast<QComboBox*>(widget) || qobject_cast<QAbstractItemView*>(widget)
+                || qobject_cast<QDockWidget*>(widget);
             if (!control) continue;
             bool ofQt = false; // parts that Qt makes for itself inside a control
             for (auto* up = widget; up && up != f.window.get(); up = up->parentWidget())
-                ofQt |= up->objectName().startsWith(QStringLiteral("qt_")) || up->inherits("QComboBoxPrivateContainer") || up->inherits("QLineEditIconButton")
-                    || up->inherits("QHeaderView") || up->inherits("QTabBar") || up->inherits("QTableCornerButton") || up->inherits("QToolBarExtension") || up->inherits("QMenuBar");
+                ofQt |= up->objectName().startsWith(QStringLiteral("qt_")) || up->inherits("QComboBoxPrivateContainer")
+                    || up->inherits("QLineEditIconButton") || up->inherits("QHeaderView") || up->inherits("QTabBar")
+                    || up->inherits("QTableCornerButton") || up->inherits("QToolBarExtension")
+                    || up->inherits("QMenuBar");
             if (ofQt || widget->inherits("QTableCornerButton")) continue;
-            if (widget->objectName().isEmpty()) nameless << QStringLiteral("%1 in %2").arg(QLatin1String(widget->metaObject()->className()), widget->parentWidget()->objectName());
+            if (widget->objectName().isEmpty())
+                nameless << QStringLiteral("%1 in %2")
+                                .arg(QLatin1String(widget->metaObject()->className()),
+                                    widget->parentWidget()->objectName());
         }
         QVERIFY2(nameless.isEmpty(), qPrintable(nameless.join(QLatin1Char('\n'))));
         for (const auto* action : f.window->actions()) {
@@ -303,9 +315,11 @@ private Q_SLOTS:
         };
         for (const auto& c : { Theme::lightColours(), Theme::darkColours() }) {
             for (const auto& ground : { c.window, c.surface, c.raised })
-                for (const auto& text : { c.text, c.muted, c.accent, c.good, c.warning, c.error }) QVERIFY(contrast(text, ground) >= 4.5);
+                for (const auto& text : { c.text, c.muted, c.accent, c.good, c.warning, c.error })
+                    QVERIFY(contrast(text, ground) >= 4.5);
             QVERIFY(contrast(c.onAccent, c.accent) >= 4.5);
-            for (const auto& line : { c.train, c.valid, c.floor, c.reference, c.marker, c.gss, c.attention, c.ffn }) QVERIFY(contrast(line, c.plot) >= 3);
+            for (const auto& line : { c.train, c.valid, c.floor, c.reference, c.marker, c.gss, c.attention, c.ffn })
+                QVERIFY(contrast(line, c.plot) >= 3);
             for (int n = 0; n < 10; ++n) QVERIFY(contrast(c.run(n), c.plot) >= 3);
         }
         Fixture f;
@@ -353,11 +367,14 @@ private Q_SLOTS:
         f.home.train("b", 50);
         f.startLong();
         QRandomGenerator random(42);
-        const QSet<QString> leave { QStringLiteral("quit"), QStringLiteral("openFolder"), QStringLiteral("presentation"), QStringLiteral("exportImage"), QStringLiteral("deleteRun"), QStringLiteral("chooseFolder") };
+        const QSet<QString> leave { QStringLiteral("quit"), QStringLiteral("openFolder"),
+            QStringLiteral("presentation"), QStringLiteral("exportImage"), QStringLiteral("deleteRun"),
+            QStringLiteral("chooseFolder") };
         QList<QAction*> actions;
         for (auto* action : f.window->actions())
             if (!leave.contains(action->objectName())) actions << action;
-        const QList<int> keys { Qt::Key_Tab, Qt::Key_Space, Qt::Key_Down, Qt::Key_Up, Qt::Key_Escape, Qt::Key_5, Qt::Key_X, Qt::Key_L, Qt::Key_Backspace, Qt::Key_Return };
+        const QList<int> keys { Qt::Key_Tab, Qt::Key_Space, Qt::Key_Down, Qt::Key_Up, Qt::Key_Escape, Qt::Key_5,
+            Qt::Key_X, Qt::Key_L, Qt::Key_Backspace, Qt::Key_Return };
         for (int n = 0; n < 300; ++n) {
             if (random.bounded(2)) {
                 actions[random.bounded(int(actions.size()))]->trigger();

@@ -15,9 +15,11 @@ struct Listener {
     {
         const auto at = [&](auto signal, auto act) { QObject::connect(&worker, signal, &worker, act); };
         at(&ModelWorker::weightsReady, [this](const WeightsInfo& w) { weights = w, order << "weights"; });
-        at(&ModelWorker::tokens, [this](const QVector<GeneratedToken>& batch) { tokens << batch, ++batches, order << "tokens"; });
+        at(&ModelWorker::tokens,
+            [this](const QVector<GeneratedToken>& batch) { tokens << batch, ++batches, order << "tokens"; });
         at(&ModelWorker::generated, [this](const Generation& g) { generations.push_back(g), order << "generated"; });
-        at(&ModelWorker::evaluated, [this](int i, const Evaluation& e) { evaluations.emplace_back(i, e), order << "evaluated"; });
+        at(&ModelWorker::evaluated,
+            [this](int i, const Evaluation& e) { evaluations.emplace_back(i, e), order << "evaluated"; });
         at(&ModelWorker::inspected, [this](const ModelReport&) { ++reports, order << "inspected"; });
         at(&ModelWorker::failed, [this](const QString& text) { errors << text, order << "failed"; });
         at(&ModelWorker::busyChanged, [this](bool busy) { order << (busy ? "busy" : "idle"); });
@@ -131,7 +133,8 @@ private Q_SLOTS:
 
     void anEngineThatCannotBeOpenedIsAnError()
     {
-        ModelWorker worker(nullptr, []() -> Engine& { throw Error("libpha_engine.so cannot be opened", "reinstall PHA Studio"); });
+        ModelWorker worker(
+            nullptr, []() -> Engine& { throw Error("libpha_engine.so cannot be opened", "reinstall PHA Studio"); });
         Listener heard(worker);
         worker.inspect(disk());
         QTRY_COMPARE(heard.errors.size(), 1);

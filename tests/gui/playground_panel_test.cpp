@@ -7,9 +7,9 @@
 #include "ui/panels/token_view.h"
 #include "ui/theme.h"
 
-#include <QClipboard>
 #include <QAbstractButton>
 #include <QCheckBox>
+#include <QClipboard>
 #include <QComboBox>
 #include <QCoreApplication>
 #include <QLabel>
@@ -70,8 +70,9 @@ private Q_SLOTS:
         panel_->generate();
         QVERIFY(asked().empty());
         const auto labels = panel_->findChildren<QLabel*>();
-        QVERIFY(std::any_of(labels.begin(), labels.end(),
-            [](QLabel* l) { return l->isVisible() && l->text() == "Train a run or open one; then type a prompt and press Ctrl+Enter."; }));
+        QVERIFY(std::any_of(labels.begin(), labels.end(), [](QLabel* l) {
+            return l->isVisible() && l->text() == "Train a run or open one; then type a prompt and press Ctrl+Enter.";
+        }));
     }
 
     void proposesTheRunsPromptUntilTheUserTypes()
@@ -96,7 +97,8 @@ private Q_SLOTS:
         QVERIFY(options[0].promptProbabilities);
         QCOMPARE(options[0].sampling.maxTokens, std::int64_t(30));
         const auto figures = panel_->findChild<QLabel*>("playgroundFigures")->text();
-        for (const char* part : { "30 tokens", "prompt 4", "148 tokens/s", "0.12 s", "MB", "step 1,000" }) QVERIFY2(figures.contains(part), qPrintable(figures));
+        for (const char* part : { "30 tokens", "prompt 4", "148 tokens/s", "0.12 s", "MB", "step 1,000" })
+            QVERIFY2(figures.contains(part), qPrintable(figures));
         QCOMPARE(view()->toPlainText(), view()->text());
     }
 
@@ -299,8 +301,13 @@ private Q_SLOTS:
     {
         panel_->setSession(session_.get());
         for (auto* widget : panel_->findChildren<QAbstractButton*>()) {
-            if (widget->objectName().startsWith("qt_") || qobject_cast<QAbstractItemView*>(widget->parentWidget()) || widget->inherits("QTabBar") || (widget->parentWidget() && widget->parentWidget()->inherits("QTabBar"))) continue;
-            QVERIFY2(!widget->objectName().isEmpty() && !widget->accessibleName().isEmpty() && !widget->toolTip().isEmpty(), qPrintable(widget->objectName()));
+            if (widget->objectName().startsWith("qt_") || qobject_cast<QAbstractItemView*>(widget->parentWidget())
+                || widget->inherits("QTabBar")
+                || (widget->parentWidget() && widget->parentWidget()->inherits("QTabBar")))
+                continue;
+            QVERIFY2(
+                !widget->objectName().isEmpty() && !widget->accessibleName().isEmpty() && !widget->toolTip().isEmpty(),
+                qPrintable(widget->objectName()));
         }
     }
 

@@ -83,7 +83,8 @@ private Q_SLOTS:
         const auto bad = sketch(home.runs(), "bad\n<b>name<b>", "", 5);
         std::ofstream(bad / "run.json") << "[1,2";
         const auto torn = sketch(home.runs(), "torn", "", 5);
-        std::ofstream(torn / "metrics.jsonl") << "garbage\n{\"type\":\"step\"}\n{\"type\":5}\n[]\n{\"type\":\"step\",\"st";
+        std::ofstream(torn / "metrics.jsonl")
+            << "garbage\n{\"type\":\"step\"}\n{\"type\":5}\n[]\n{\"type\":\"step\",\"st";
         RunListModel model;
         model.setFolder(home.runs());
         QTRY_COMPARE(model.rowCount(), 3);
@@ -130,7 +131,8 @@ private Q_SLOTS:
     void panelSearchesSortsAndSelects()
     {
         const test::TestHome home;
-        const auto old = sketch(home.runs(), "old one", "2026-01-01", 10), fresh = sketch(home.runs(), "fresh one", "2026-02-01", 20);
+        const auto old = sketch(home.runs(), "old one", "2026-01-01", 10),
+                   fresh = sketch(home.runs(), "fresh one", "2026-02-01", 20);
         RunListModel model;
         RunPanel panel(&model);
         panel.resize(300, 500);
@@ -196,7 +198,8 @@ private Q_SLOTS:
             const auto run = home.runs() / (std::to_string(n) + "r");
             RunFile file { run.filename().string(), std::to_string(n), {}, Json::object() };
             auto* session = model.plan(run, file);
-            session->receive({ StatusEvent { 0, n % 2 ? RunState::Running : RunState::Finished, {} }, test::fakeStep(n, {}) });
+            session->receive(
+                { StatusEvent { 0, n % 2 ? RunState::Running : RunState::Finished, {} }, test::fakeStep(n, {}) });
             search->setText(n % 5 ? QStringLiteral("r") : QStringLiteral("1"));
             if (n % 4 == 0) model.setShown(run, true);
             if (n % 3 == 0) model.forget(run);

@@ -50,7 +50,8 @@ private:
     /// Plans a session for a request and starts it.
     static std::unique_ptr<RunSession> start(RunController& controller, const TrainingRequest& request)
     {
-        auto session = std::make_unique<RunSession>(request.directory, RunFile { request.name, {}, request.config, Json::object() });
+        auto session = std::make_unique<RunSession>(
+            request.directory, RunFile { request.name, {}, request.config, Json::object() });
         if (!controller.start(session.get(), request)) qFatal("busy");
         return session;
     }
@@ -67,16 +68,21 @@ private Q_SLOTS:
         skipped.step = 2;
         skipped.loss = std::nan("");
         skipped.applied = false;
-        for (const Event& e : { Event(test::fakeStep(1, {})), Event(skipped), Event(test::fakeMixing(1, {})), Event(test::fakeEval(1, {})), Event(test::fakeRecall(1)),
-                 Event(SampleEvent {}), Event(CheckpointEvent {}), Event(CommandEvent {}), Event(StatusEvent {}), Event(ReferenceEvent {}), Event(ProgressEvent {}) })
+        for (const Event& e : { Event(test::fakeStep(1, {})), Event(skipped), Event(test::fakeMixing(1, {})),
+                 Event(test::fakeEval(1, {})), Event(test::fakeRecall(1)), Event(SampleEvent {}),
+                 Event(CheckpointEvent {}), Event(CommandEvent {}), Event(StatusEvent {}), Event(ReferenceEvent {}),
+                 Event(ProgressEvent {}) })
             h.append(e);
         QCOMPARE(h.step.size(), std::size_t(2));
-        for (const auto* column : { &h.tokens, &h.seconds, &h.loss, &h.learningRate, &h.gradNorm, &h.tokensPerSecond, &h.processBytes, &h.deviceBytes })
+        for (const auto* column : { &h.tokens, &h.seconds, &h.loss, &h.learningRate, &h.gradNorm, &h.tokensPerSecond,
+                 &h.processBytes, &h.deviceBytes })
             QCOMPARE(column->size(), h.step.size());
         QCOMPARE(h.skippedUpdates, std::int64_t(1));
         QVERIFY(std::isnan(h.loss[1]));
         QVERIFY(h.references.has_value());
-        QCOMPARE(h.mixing.size() + h.evals.size() + h.recalls.size() + h.samples.size() + h.checkpoints.size() + h.commands.size() + h.statuses.size(), std::size_t(7));
+        QCOMPARE(h.mixing.size() + h.evals.size() + h.recalls.size() + h.samples.size() + h.checkpoints.size()
+                + h.commands.size() + h.statuses.size(),
+            std::size_t(7));
         const auto generation = h.generation;
         h.clear();
         QVERIFY(h.step.empty() && h.evals.empty() && !h.references);
@@ -220,7 +226,9 @@ private Q_SLOTS:
         QVERIFY(controller.start(session.get(), longer));
         QTRY_VERIFY(!controller.busy());
         QCOMPARE(session->history().step.size(), std::size_t(500));
-        QVERIFY(std::adjacent_find(session->history().step.begin(), session->history().step.end(), std::greater_equal<>()) == session->history().step.end());
+        QVERIFY(
+            std::adjacent_find(session->history().step.begin(), session->history().step.end(), std::greater_equal<>())
+            == session->history().step.end());
         QVERIFY(session->history().generation != generation);
     }
 
@@ -284,7 +292,8 @@ private Q_SLOTS:
     void engineThatCannotBeOpened()
     {
         const test::TestHome home;
-        RunController controller([]() -> Engine& { throw Error("libpha_engine.so cannot be opened", "reinstall PHA Studio"); });
+        RunController controller(
+            []() -> Engine& { throw Error("libpha_engine.so cannot be opened", "reinstall PHA Studio"); });
         QSignalSpy failed(&controller, &RunController::failed);
         controller.warmUp();
         QTRY_COMPARE(failed.count(), 1);

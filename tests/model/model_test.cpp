@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The network against independent forms of itself. The identities over every variant are runSelftest's, which users run too.
+// The network against independent forms of itself. The identities over every variant are runSelftest's, which users run
+// too.
 #include "engine/model/weights.h"
 #include "engine/system/cpu_allocator.h"
 #include "engine/system/selftest.h"
@@ -29,7 +30,10 @@ ModelConfig small()
     return c;
 }
 
-Tensor someIds(std::int64_t rows, std::int64_t length) { return torch::arange(rows * length, torch::kLong).mul(17).remainder(61).view({ rows, length }); }
+Tensor someIds(std::int64_t rows, std::int64_t length)
+{
+    return torch::arange(rows * length, torch::kLong).mul(17).remainder(61).view({ rows, length });
+}
 
 double largest(const Tensor& x) { return x.abs().max().item<double>(); }
 
@@ -81,7 +85,9 @@ private Q_SLOTS:
         QFETCH(int, keys);
         QFETCH(int, kvHeads);
         for (const auto type : { torch::kFloat, torch::kDouble }) {
-            const auto make = [&](int T, int H) { return torch::randn({ 2, T, H, 8 }, torch::kDouble).to(type).requires_grad_(); };
+            const auto make = [&](int T, int H) {
+                return torch::randn({ 2, T, H, 8 }, torch::kDouble).to(type).requires_grad_();
+            };
             const auto q = make(queries, 4), k = make(keys, kvHeads), v = make(keys, kvHeads);
             const auto own = causalAttention(q, k, v), plain = naiveAttention(q, k, v);
             const double tolerance = type == torch::kFloat ? 2e-5 : 1e-12;
@@ -116,7 +122,9 @@ private Q_SLOTS:
     {
         const auto q = torch::randn({ 1, 1, 1, 16 }, torch::kDouble), k = torch::randn({ 1, 1, 1, 16 }, torch::kDouble);
         const auto score = [&](std::int64_t at, std::int64_t from) {
-            const auto turn = [](const Tensor& x, std::int64_t p) { return applyRope(x, ropeTables(p, 1, 16, 10000, torch::kCPU, torch::kDouble)); };
+            const auto turn = [](const Tensor& x, std::int64_t p) {
+                return applyRope(x, ropeTables(p, 1, 16, 10000, torch::kCPU, torch::kDouble));
+            };
             return (turn(q, at) * turn(k, from)).sum().item<double>();
         };
         QVERIFY(std::abs(score(9, 4) - score(5009, 5004)) < 1e-9);
@@ -149,7 +157,8 @@ private Q_SLOTS:
             QVERIFY(largest(a[0].to(torch::kFloat) - b[0]) < tolerance * 2);
             QVERIFY(largest(a[1] - b[1]) < tolerance * 20);
 
-            const auto g = torch::randn({ 37, 45 }).mul(4).to(type).requires_grad_(), u = torch::randn({ 37, 45 }).to(type).requires_grad_();
+            const auto g = torch::randn({ 37, 45 }).mul(4).to(type).requires_grad_(),
+                       u = torch::randn({ 37, 45 }).to(type).requires_grad_();
             const auto fused = swiglu(g, u), parts = torch::silu(g) * u;
             QVERIFY(largest((fused - parts).to(torch::kFloat)) < tolerance * 4);
             const auto c = torch::autograd::grad({ (fused * weights.to(type)).sum() }, { g, u });
@@ -160,7 +169,8 @@ private Q_SLOTS:
 
     void gatedScanGradients()
     {
-        auto a = torch::rand({ 2, 9, 5 }, torch::kDouble).requires_grad_(), b = torch::randn({ 2, 9, 5 }, torch::kDouble).requires_grad_();
+        auto a = torch::rand({ 2, 9, 5 }, torch::kDouble).requires_grad_(),
+             b = torch::randn({ 2, 9, 5 }, torch::kDouble).requires_grad_();
         auto start = torch::randn({ 2, 5 }, torch::kDouble).requires_grad_();
         const auto weights = torch::randn({ 2, 9, 5 }, torch::kDouble);
         const auto value = [&] { return (gatedScan(a, b, start) * weights).sum(); };
@@ -186,7 +196,9 @@ private Q_SLOTS:
     void gradientsOfTheWholeNetwork_data()
     {
         QTest::addColumn<QString>("change");
-        for (const char* change : { "softplus s4d", "token dss", "channel_sigmoid gated_rec", "sigmoid deepnorm_post", "softmax qknorm" }) QTest::newRow(change) << change;
+        for (const char* change :
+            { "softplus s4d", "token dss", "channel_sigmoid gated_rec", "sigmoid deepnorm_post", "softmax qknorm" })
+            QTest::newRow(change) << change;
     }
     void gradientsOfTheWholeNetwork()
     {
@@ -218,14 +230,16 @@ private Q_SLOTS:
             const double down = loss().item<double>();
             flat[j] = x;
             const double expected = (up - down) / (2 * h), got = gradient[j].item<double>();
-            QVERIFY2(std::abs(expected - got) <= 1e-5 * std::max(1e-2, std::abs(expected)), (name + " " + std::to_string(expected) + " " + std::to_string(got)).c_str());
+            QVERIFY2(std::abs(expected - got) <= 1e-5 * std::max(1e-2, std::abs(expected)),
+                (name + " " + std::to_string(expected) + " " + std::to_string(got)).c_str());
             if (name.find("mixing.logits") != std::string::npos) QVERIFY(std::abs(got) > 0);
         }
     }
 
     void mixingStartsEvenAndSumsToOne()
     {
-        for (const std::string mode : { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" }) {
+        for (const std::string mode : { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid",
+                 "token", "token_sigmoid" }) {
             auto config = small();
             config.mixMode = mode;
             LanguageModel model(config, 1);
@@ -286,9 +300,12 @@ private Q_SLOTS:
     {
         QTest::addColumn<QString>("kernel");
         QTest::addColumn<QString>("convolution");
-        QTest::newRow("s4d") << "s4d" << "auto";
-        QTest::newRow("dss by FFT") << "dss" << "fft";
-        QTest::newRow("dss in chunks") << "dss" << "chunked";
+        QTest::newRow("s4d") << "s4d"
+                             << "auto";
+        QTest::newRow("dss by FFT") << "dss"
+                                    << "fft";
+        QTest::newRow("dss in chunks") << "dss"
+                                       << "chunked";
     }
     void memoryOfTheStateSpaceGrowsLinearly()
     {

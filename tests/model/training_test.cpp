@@ -60,7 +60,10 @@ RunConfig tinyRun()
     return c;
 }
 
-std::string weightsOf(const fs::path& run, const std::string& step) { return readFile(run / "checkpoints" / step / "model.safetensors"); }
+std::string weightsOf(const fs::path& run, const std::string& step)
+{
+    return readFile(run / "checkpoints" / step / "model.safetensors");
+}
 
 } // namespace
 
@@ -70,7 +73,8 @@ class TrainingTest : public QObject {
     QTemporaryDir home_;
     fs::path folder(const char* name) const { return fs::path(home_.path().toStdString()) / name; }
 
-    RunState train(const fs::path& run, const RunConfig& config, Recorder& recorder, bool resume = false, std::vector<std::string> overrides = {})
+    RunState train(const fs::path& run, const RunConfig& config, Recorder& recorder, bool resume = false,
+        std::vector<std::string> overrides = {})
     {
         TrainingRequest request;
         request.config = config;
@@ -117,8 +121,11 @@ private Q_SLOTS:
         QFETCH(int, stopAfter);
         const auto whole = folder("whole"), parts = folder(("parts" + std::to_string(stopAfter)).c_str());
         Recorder reference, first, second;
-        if (!fs::exists(whole)) train(whole, tinyRun(), reference);
-        else for (MetricsReader reader(whole / "metrics.jsonl"); auto event : reader.poll()) reference.events.push_back(event);
+        if (!fs::exists(whole))
+            train(whole, tinyRun(), reference);
+        else
+            for (MetricsReader reader(whole / "metrics.jsonl"); auto event : reader.poll())
+                reference.events.push_back(event);
         auto config = tinyRun();
         config.training.stopAfter = stopAfter;
         QCOMPARE(train(parts, config, first), RunState::Stopped);
@@ -233,9 +240,11 @@ private Q_SLOTS:
         QCOMPARE(steps.size(), std::size_t(17));
         QVERIFY(steps[6].applied && !steps[7].applied && std::isnan(steps[16].loss));
         for (const auto& [name, weight] : namedWeights(trainer.model())) QVERIFY(weight.isfinite().all().item<bool>());
-        const auto latest = RunDirectory(folder("diverged")).pointer("latest"); // saved meanwhile, but never with a bad update
+        const auto latest =
+            RunDirectory(folder("diverged")).pointer("latest"); // saved meanwhile, but never with a bad update
         QVERIFY(latest.has_value());
-        for (const auto& [name, weight] : namedWeights(*readModel(folder("diverged") / "checkpoints" / *latest / "model.safetensors")))
+        for (const auto& [name, weight] :
+            namedWeights(*readModel(folder("diverged") / "checkpoints" / *latest / "model.safetensors")))
             QVERIFY(weight.isfinite().all().item<bool>());
         QCOMPARE(recorder.all<StatusEvent>().back().state, RunState::Diverged);
     }

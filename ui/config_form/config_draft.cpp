@@ -233,8 +233,8 @@ std::optional<RunConfig> ConfigDraft::config() const { return errors_.empty() ? 
 
 QString ConfigDraft::command() const
 {
-    QStringList words { QStringLiteral("pha"), QStringLiteral("train"), QStringLiteral("--preset"), shellQuoted(values_.preset),
-        QStringLiteral("--data"), shellQuoted(text("data")) };
+    QStringList words { QStringLiteral("pha"), QStringLiteral("train"), QStringLiteral("--preset"),
+        shellQuoted(values_.preset), QStringLiteral("--data"), shellQuoted(text("data")) };
     for (const auto& grouped : allFields()) { // in display order, as the form shows them
         const auto& key = grouped.field.name;
         if (key == "data" || !changed(key)) continue;

@@ -44,7 +44,8 @@ public:
     QString text(const std::string& key) const;
     QString presetText(const std::string& key) const;
     bool changed(const std::string& key) const; ///< differs from the preset, or is no value at all
-    QString error(const std::string& key) const; ///< "learning_rate is x; expected a number of at least 0", empty if fine
+    QString error(
+        const std::string& key) const; ///< "learning_rate is x; expected a number of at least 0", empty if fine
     QStringList errors() const; ///< of all fields and of their combination
     std::optional<RunConfig> config() const; ///< empty while there are errors
     QString command() const; ///< the `pha train` line that does the same

@@ -36,7 +36,8 @@ std::vector<std::string> sectionOrder()
 {
     std::vector<std::string> order { "Length", "Optimiser", "Shape", "Mixing" };
     for (const auto& grouped : allFields())
-        if (std::find(order.begin(), order.end(), grouped.field.section) == order.end()) order.push_back(grouped.field.section);
+        if (std::find(order.begin(), order.end(), grouped.field.section) == order.end())
+            order.push_back(grouped.field.section);
     return order;
 }
 
@@ -77,7 +78,8 @@ ConfigForm::ConfigForm(ConfigDraft* draft, Dialogs* dialogs, QWidget* parent)
     layout->addWidget(makeFooter());
 
     for (const bool undo : { true, false }) {
-        auto* action = undo ? draft_->undoStack().createUndoAction(this, tr("Undo")) : draft_->undoStack().createRedoAction(this, tr("Redo"));
+        auto* action = undo ? draft_->undoStack().createUndoAction(this, tr("Undo"))
+                            : draft_->undoStack().createRedoAction(this, tr("Redo"));
         action->setObjectName(undo ? QStringLiteral("undoAction") : QStringLiteral("redoAction"));
         action->setShortcuts(undo ? QKeySequence::Undo : QKeySequence::Redo);
         action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
@@ -159,8 +161,10 @@ QWidget* ConfigForm::makeHeader()
     grid->setColumnStretch(1, 1);
 
     connect(presetCombo_, &QComboBox::textActivated, this, [this](const QString& name) { draft_->setPreset(name); });
-    connect(dataCombo_, &QComboBox::textActivated, this, [this](const QString& text) { draft_->setText("data", text); });
-    connect(dataCombo_->lineEdit(), &QLineEdit::textEdited, this, [this](const QString& text) { draft_->setText("data", text); });
+    connect(
+        dataCombo_, &QComboBox::textActivated, this, [this](const QString& text) { draft_->setText("data", text); });
+    connect(dataCombo_->lineEdit(), &QLineEdit::textEdited, this,
+        [this](const QString& text) { draft_->setText("data", text); });
     connect(dataCombo_->lineEdit(), &QLineEdit::editingFinished, draft_, &ConfigDraft::endOfTyping);
     connect(browseButton, &QToolButton::clicked, this, &ConfigForm::browse);
     connect(nameEdit_, &QLineEdit::textEdited, this, [this](const QString& text) { draft_->setName(text); });
@@ -223,11 +227,13 @@ QWidget* ConfigForm::makeFooter()
         b->setIcon(icon(sign));
         return b;
     };
-    startButton_ = button(tr("Start run"), QStringLiteral("startButton"), tr("Trains a new run with these settings (Ctrl+R)"), QStringLiteral("play"));
+    startButton_ = button(tr("Start run"), QStringLiteral("startButton"),
+        tr("Trains a new run with these settings (Ctrl+R)"), QStringLiteral("play"));
     startButton_->setIcon(iconOnAccent(QStringLiteral("play")));
     setRole(startButton_, "primary");
     copyCommandButton_ = button(tr("Copy as command"), QStringLiteral("copyCommand"), {}, QStringLiteral("copy"));
-    resetButton_ = button(tr("Reset"), QStringLiteral("resetForm"), tr("Back to the preset (can be undone with Ctrl+Z)"), QStringLiteral("undo"));
+    resetButton_ = button(tr("Reset"), QStringLiteral("resetForm"),
+        tr("Back to the preset (can be undone with Ctrl+Z)"), QStringLiteral("undo"));
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(6);
     buttons->addWidget(copyCommandButton_, 1);
@@ -274,7 +280,8 @@ void ConfigForm::focusFirst() { presetCombo_->setFocus(Qt::OtherFocusReason); }
 
 void ConfigForm::browse()
 {
-    const auto file = dialogs_->openFile(this, tr("Text to train on"), tr("Text (*.txt *.raw *.jsonl *.gz *.zst);;All files (*)"));
+    const auto file =
+        dialogs_->openFile(this, tr("Text to train on"), tr("Text (*.txt *.raw *.jsonl *.gz *.zst);;All files (*)"));
     if (file.isEmpty()) return;
     draft_->endOfTyping();
     draft_->setText("data", file);
@@ -312,7 +319,8 @@ void ConfigForm::refreshStart()
     if (text.isEmpty() && !errors.isEmpty()) text = tr("Correct what is marked above before the start.");
     if (text.isEmpty()) text = blocked_;
     const bool wrong = !errors.isEmpty();
-    if (text.isEmpty() && !costs_->fits()) text = tr("Needs more memory than is free: a smaller batch size or context takes less.");
+    if (text.isEmpty() && !costs_->fits())
+        text = tr("Needs more memory than is free: a smaller batch size or context takes less.");
     setRole(formError_, wrong ? "error" : blocked_.isEmpty() ? "warning" : "muted");
     formError_->setText(text);
     formError_->setVisible(!text.isEmpty());

@@ -17,8 +17,8 @@ namespace pha::ui {
 
 class FormSection;
 
-/// Sets up a new run. Generated from the engine's field list: a new setting appears here by itself. Errors stand beside the
-/// field they are about; nothing pops up.
+/// Sets up a new run. Generated from the engine's field list: a new setting appears here by itself. Errors stand beside
+/// the field they are about; nothing pops up.
 class ConfigForm : public QWidget {
     Q_OBJECT
 

@@ -75,7 +75,8 @@ void ConfigPanel::saveDraft()
     const auto& values = draft_.values();
     settings.setValue(QStringLiteral("preset"), values.preset);
     settings.setValue(QStringLiteral("name"), values.name);
-    for (const auto& [key, text] : values.overrides) settings.setValue(QStringLiteral("set/") + fromUtf8(key), fromUtf8(text));
+    for (const auto& [key, text] : values.overrides)
+        settings.setValue(QStringLiteral("set/") + fromUtf8(key), fromUtf8(text));
 }
 
 void ConfigPanel::loadDraft()
@@ -86,7 +87,8 @@ void ConfigPanel::loadDraft()
     values.preset = settings.value(QStringLiteral("preset")).toString();
     values.name = settings.value(QStringLiteral("name")).toString();
     settings.beginGroup(QStringLiteral("set"));
-    for (const auto& key : settings.childKeys()) values.overrides[key.toStdString()] = settings.value(key).toString().toStdString();
+    for (const auto& key : settings.childKeys())
+        values.overrides[key.toStdString()] = settings.value(key).toString().toStdString();
     if (!values.preset.isEmpty()) draft_.restore(values);
 }
 

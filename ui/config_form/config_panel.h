@@ -11,8 +11,9 @@ class QTabWidget;
 
 namespace pha::ui {
 
-/// The right side of the window: the form for the next run, and the settings of the selected one. They never share a model,
-/// so what is shown of a run is what it runs with. An unfinished form survives the end of the program, also a crash.
+/// The right side of the window: the form for the next run, and the settings of the selected one. They never share a
+/// model, so what is shown of a run is what it runs with. An unfinished form survives the end of the program, also a
+/// crash.
 class ConfigPanel : public QWidget {
     Q_OBJECT
 

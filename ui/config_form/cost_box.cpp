@@ -35,10 +35,12 @@ CostBox::CostBox(QWidget* parent)
         grid->addWidget(label, row, 0);
         grid->addWidget(value, row, 1);
     };
-    line(0, tr("Parameters"), parameters_, QStringLiteral("parameterCount"), tr("Numbers that are trained, counted exactly from the shape"));
+    line(0, tr("Parameters"), parameters_, QStringLiteral("parameterCount"),
+        tr("Numbers that are trained, counted exactly from the shape"));
     line(1, tr("Memory"), memory_, QStringLiteral("memoryEstimate"),
         tr("Weights, gradients, optimiser moments and activations, beside what is free on the device now"));
-    line(3, tr("Time"), time_, QStringLiteral("timeEstimate"), tr("From the speed that training reached on this machine last time"));
+    line(3, tr("Time"), time_, QStringLiteral("timeEstimate"),
+        tr("From the speed that training reached on this machine last time"));
     memoryBar_->setObjectName(QStringLiteral("memoryBar"));
     memoryBar_->setAccessibleName(tr("Share of the free memory"));
     memoryBar_->setTextVisible(false);

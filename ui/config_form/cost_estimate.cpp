@@ -15,7 +15,8 @@ constexpr double trainingShare = 3;
 /// The vocabulary is only known when the tokenizer is; text corpora get one of the size that was asked for.
 RunConfig withVocabulary(RunConfig config)
 {
-    if (config.data.data == "stories" || config.data.data.find('/') != std::string::npos) config.model.vocabulary = config.data.vocabSize;
+    if (config.data.data == "stories" || config.data.data.find('/') != std::string::npos)
+        config.model.vocabulary = config.data.vocabSize;
     return config;
 }
 
@@ -52,7 +53,8 @@ CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInf
     e.memoryBytes = trainingBytes(config);
     e.availableBytes = availableMemory();
     if (engine && t.device != "cpu") {
-        const auto card = std::find_if(engine->devices.begin(), engine->devices.end(), [](const auto& d) { return d.name != "cpu"; });
+        const auto card =
+            std::find_if(engine->devices.begin(), engine->devices.end(), [](const auto& d) { return d.name != "cpu"; });
         if (card != engine->devices.end()) e.availableBytes = double(card->memoryBytes);
     }
     e.tokens = double(t.steps) * double(t.batchSize) * double(t.context) * double(t.accumulate);

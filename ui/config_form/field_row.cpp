@@ -92,13 +92,15 @@ QWidget* FieldRow::makeEditor()
         combo_->setMinimumContentsLength(6);
         combo_->setFocusPolicy(Qt::StrongFocus);
         combo_->installEventFilter(this);
-        connect(combo_, &QComboBox::textActivated, this, [this](const QString& text) { draft_->setText(field_.name, text); });
+        connect(combo_, &QComboBox::textActivated, this,
+            [this](const QString& text) { draft_->setText(field_.name, text); });
         return combo_;
     }
     edit_ = new QLineEdit;
     edit_->installEventFilter(new UndoPassThrough(edit_));
     edit_->setMinimumWidth(60);
-    connect(edit_, &QLineEdit::textEdited, this, [this](const QString& text) { draft_->setText(field_.name, text.trimmed()); });
+    connect(edit_, &QLineEdit::textEdited, this,
+        [this](const QString& text) { draft_->setText(field_.name, text.trimmed()); });
     connect(edit_, &QLineEdit::editingFinished, this, [this] {
         draft_->endOfTyping();
         refresh();
@@ -142,7 +144,8 @@ void FieldRow::refresh()
 bool FieldRow::matches(const QStringList& words) const
 {
     const auto text = fromUtf8(field_.name + ' ' + field_.label + ' ' + field_.help + ' ' + field_.section);
-    return std::all_of(words.begin(), words.end(), [&](const QString& w) { return text.contains(w, Qt::CaseInsensitive); });
+    return std::all_of(
+        words.begin(), words.end(), [&](const QString& w) { return text.contains(w, Qt::CaseInsensitive); });
 }
 
 void FieldRow::focusEditor()

@@ -68,7 +68,8 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     tree_->setSelectionMode(QAbstractItemView::ContiguousSelection);
     cloneButton_->setObjectName(QStringLiteral("cloneButton"));
     cloneButton_->setIcon(icon(QStringLiteral("clone")));
-    cloneButton_->setToolTip(plainToolTip(tr("Copies these settings into the form, ready to be changed (Ctrl+Shift+R)")));
+    cloneButton_->setToolTip(
+        plainToolTip(tr("Copies these settings into the form, ready to be changed (Ctrl+Shift+R)")));
 
     auto* page = new QWidget;
     auto* layout = new QVBoxLayout(page);
@@ -79,7 +80,8 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     layout->addWidget(onlyDifferences_);
     layout->addWidget(tree_, 1);
     layout->addWidget(cloneButton_);
-    auto* empty = new QLabel(tr("No run is selected.\nSelect one on the left to see the settings it was started with."));
+    auto* empty =
+        new QLabel(tr("No run is selected.\nSelect one on the left to see the settings it was started with."));
     empty->setObjectName(QStringLiteral("frozenEmpty"));
     empty->setAlignment(Qt::AlignCenter);
     empty->setWordWrap(true);
@@ -145,8 +147,10 @@ void FrozenConfig::fill()
         }
         const auto tip = tr("%1\n%2").arg(fromUtf8(field.name), fromUtf8(field.help));
         auto text = fromUtf8(valueText(value));
-        if (differs) text = QStringLiteral("%1 \u2192 %2").arg(fromUtf8(valueText(preset->config.get(field.name))), text);
-        const QList<QStandardItem*> row { cell(fromUtf8(field.label), tip), cell(text, differs ? tr("%1\npreset \u2192 this run").arg(text) : text) };
+        if (differs)
+            text = QStringLiteral("%1 \u2192 %2").arg(fromUtf8(valueText(preset->config.get(field.name))), text);
+        const QList<QStandardItem*> row { cell(fromUtf8(field.label), tip),
+            cell(text, differs ? tr("%1\npreset \u2192 this run").arg(text) : text) };
         if (differs)
             for (auto* item : row) item->setForeground(colours.accent);
         section->appendRow(row);
@@ -155,7 +159,8 @@ void FrozenConfig::fill()
     const auto environment = file.environment.is_object() ? file.environment : Json::object();
     if (!environment.empty() && !onlyDifferences_->isChecked()) {
         auto* section = cell(tr("Environment"));
-        for (const auto& [key, value] : environment.items()) section->appendRow({ cell(fromUtf8(key)), cell(fromUtf8(valueText(value))) });
+        for (const auto& [key, value] : environment.items())
+            section->appendRow({ cell(fromUtf8(key)), cell(fromUtf8(valueText(value))) });
         model_->appendRow(section);
     }
     tree_->expandAll();

@@ -74,7 +74,10 @@ void AblationTable::set(int index, const EvalEvent& figures)
     if (index > 0) paintCells();
 }
 
-bool AblationTable::complete() const { return layers_ > 0 && known_.size() == std::size_t(branches_.size()) * std::size_t(layers_ + 1) + 1; }
+bool AblationTable::complete() const
+{
+    return layers_ > 0 && known_.size() == std::size_t(branches_.size()) * std::size_t(layers_ + 1) + 1;
+}
 
 void AblationTable::paintCells()
 {
@@ -97,24 +100,30 @@ void AblationTable::paintCells()
         const double share = std::pow(std::min(1.0, std::abs(delta) / widest[row == 0 ? 0 : 1]), 0.7);
         const auto& hue = delta >= 0 ? c.error : c.accent; // red and blue differ for everyone
         auto colour = mixed(c.surface, hue, 0.6 * share);
-        for (double s = 0.58; contrast(colour, c.text) < 4.5 && s > 0; s -= 0.05) colour = mixed(c.surface, hue, s * share);
+        for (double s = 0.58; contrast(colour, c.text) < 4.5 && s > 0; s -= 0.05)
+            colour = mixed(c.surface, hue, s * share);
         cell->setBackground(colour);
         cell->setForeground(c.text);
         cell->setText((delta >= 0 ? QStringLiteral("+") : QString()) + formatFixed(delta, 4));
-        cell->setToolTip(tr("%1 muted in %2: %3 nats/token, perplexity %4 instead of %5")
-                             .arg(branchLabel(branches_[column]), row == 0 ? tr("all layers") : tr("layer %1").arg(row),
-                                 formatFixed(k.nats, 4), formatNumber(k.perplexity), formatNumber(known_[0].perplexity)));
+        cell->setToolTip(
+            tr("%1 muted in %2: %3 nats/token, perplexity %4 instead of %5")
+                .arg(branchLabel(branches_[column]), row == 0 ? tr("all layers") : tr("layer %1").arg(row),
+                    formatFixed(k.nats, 4), formatNumber(k.perplexity), formatNumber(known_[0].perplexity)));
     }
 }
 
 QString AblationTable::csv() const
 {
-    auto out = csvLine({ QStringLiteral("layer"), QStringLiteral("branch"), QStringLiteral("nats_per_token"), QStringLiteral("delta_nats"), QStringLiteral("perplexity") });
+    auto out = csvLine({ QStringLiteral("layer"), QStringLiteral("branch"), QStringLiteral("nats_per_token"),
+        QStringLiteral("delta_nats"), QStringLiteral("perplexity") });
     const auto branches = int(branches_.size());
     for (const auto& k : known_) {
-        const auto layer = k.index == 0 ? QStringLiteral("none") : k.index <= branches ? QStringLiteral("all") : QString::number((k.index - 1) / branches);
+        const auto layer = k.index == 0 ? QStringLiteral("none")
+            : k.index <= branches       ? QStringLiteral("all")
+                                        : QString::number((k.index - 1) / branches);
         const auto branch = k.index == 0 ? QStringLiteral("none") : branches_[(k.index - 1) % branches];
-        out += csvLine({ layer, branch, QString::number(k.nats, 'g', 12), QString::number(k.nats - known_[0].nats, 'g', 12), QString::number(k.perplexity, 'g', 12) });
+        out += csvLine({ layer, branch, QString::number(k.nats, 'g', 12),
+            QString::number(k.nats - known_[0].nats, 'g', 12), QString::number(k.perplexity, 'g', 12) });
     }
     return out;
 }

@@ -62,8 +62,9 @@ BranchMixer::BranchMixer(QWidget* parent)
 
     connect(reset_, &QPushButton::clicked, this, &BranchMixer::reset);
     connect(faders_, &MixFaders::moved, this, [this](int branch, double weight) {
-        for (const int layer : selected()) cells_[std::size_t(layer)][std::size_t(branch)] = { false, weight,
-            cells_[std::size_t(layer)][std::size_t(branch)].learned };
+        for (const int layer : selected())
+            cells_[std::size_t(layer)][std::size_t(branch)] = { false, weight,
+                cells_[std::size_t(layer)][std::size_t(branch)].learned };
         edited();
     });
     build();
@@ -104,7 +105,8 @@ std::vector<MixOverride> BranchMixer::changes() const
         const auto column = std::size_t(b);
         const auto name = branches_[b].toStdString();
         const auto first = cells_.front()[column].value();
-        const bool same = std::all_of(cells_.begin(), cells_.end(), [&](const auto& row) { return row[column].value() == first; });
+        const bool same =
+            std::all_of(cells_.begin(), cells_.end(), [&](const auto& row) { return row[column].value() == first; });
         if (same && first) out.push_back({ -1, name, *first });
         if (same) continue;
         for (std::size_t l = 0; l < cells_.size(); ++l)
@@ -141,7 +143,8 @@ void BranchMixer::setWeight(int layer, const QString& branch, double weight)
 {
     const auto column = branches_.indexOf(branch);
     for (std::size_t l = 0; column >= 0 && l < cells_.size(); ++l)
-        if (layer < 0 || int(l) == layer) cells_[l][std::size_t(column)] = { false, weight, cells_[l][std::size_t(column)].learned };
+        if (layer < 0 || int(l) == layer)
+            cells_[l][std::size_t(column)] = { false, weight, cells_[l][std::size_t(column)].learned };
     edited();
 }
 
@@ -204,7 +207,8 @@ void BranchMixer::build()
         head->setObjectName(row == 0 ? QStringLiteral("mixRow_all") : QStringLiteral("mixRow_%1").arg(row));
         head->setCheckable(true);
         head->setMinimumWidth(38);
-        head->setToolTip(tr("The faders below set the weights in %1. Ctrl+click or Shift+click selects several layers.").arg(place));
+        head->setToolTip(
+            tr("The faders below set the weights in %1. Ctrl+click or Shift+click selects several layers.").arg(place));
         head->setAccessibleName(tr("Select %1 for the faders").arg(place));
         connect(head, &QToolButton::clicked, this, [this, row] { select(row); });
         grid->addWidget(head, row + 1, 0);
@@ -212,7 +216,8 @@ void BranchMixer::build()
         std::vector<MixCell*> cells;
         for (int b = 0; b < branches_.size(); ++b) {
             auto* cell = new MixCell(branches_[b], place, body_);
-            cell->setObjectName((row == 0 ? QStringLiteral("mix_all_") : QStringLiteral("mix_%1_").arg(row)) + branches_[b]);
+            cell->setObjectName(
+                (row == 0 ? QStringLiteral("mix_all_") : QStringLiteral("mix_%1_").arg(row)) + branches_[b]);
             connect(cell, &MixCell::clicked, this, [this, row, b](bool muted) { toggle(row, b, muted); });
             grid->addWidget(cell, row + 1, b + 1);
             cells.push_back(cell);
@@ -272,21 +277,28 @@ void BranchMixer::refresh()
         for (const int l : chosen) {
             const auto& cell = cells_[std::size_t(l)][b];
             const auto value = cell.value();
-            const auto inForce = value ? value : (cell.learned < 0 ? std::nullopt : std::optional<double>(cell.learned));
+            const auto inForce =
+                value ? value : (cell.learned < 0 ? std::nullopt : std::optional<double>(cell.learned));
             v.low = first ? cell.learned : std::min(v.low, cell.learned);
             v.high = std::max(v.high, cell.learned);
-            if (first) v.shown = inForce;
-            else if (v.shown != inForce) v.shown.reset();
+            if (first)
+                v.shown = inForce;
+            else if (v.shown != inForce)
+                v.shown.reset();
             v.changed = v.changed || value.has_value();
             first = false;
         }
         values.push_back(v);
     }
     for (std::size_t row = 0; row < heads_.size(); ++row)
-        heads_[row]->setChecked(row == 0 ? row_ == 0 : row_ > 0 && std::find(chosen.begin(), chosen.end(), int(row) - 1) != chosen.end());
+        heads_[row]->setChecked(
+            row == 0 ? row_ == 0 : row_ > 0 && std::find(chosen.begin(), chosen.end(), int(row) - 1) != chosen.end());
     QStringList names;
     for (const int l : chosen) names << QString::number(l + 1);
-    faders_->setValues(row_ == 0 ? tr("all layers") : chosen.size() == 1 ? tr("layer %1").arg(names.front()) : tr("layers %1").arg(names.join(QStringLiteral(", "))), values);
+    faders_->setValues(row_ == 0 ? tr("all layers")
+            : chosen.size() == 1 ? tr("layer %1").arg(names.front())
+                                 : tr("layers %1").arg(names.join(QStringLiteral(", "))),
+        values);
 }
 
 bool BranchMixer::eventFilter(QObject* watched, QEvent* event)
@@ -312,8 +324,10 @@ bool BranchMixer::eventFilter(QObject* watched, QEvent* event)
         if (row >= 0 && (down != 0 || right != 0)) {
             row = std::clamp(row + down, 0, int(heads_.size()) - 1);
             column = std::clamp(column + right, 0, int(branches_.size()));
-            if (column == 0) heads_[std::size_t(row)]->setFocus(Qt::OtherFocusReason);
-            else buttons_[std::size_t(row)][std::size_t(column) - 1]->setFocus(Qt::OtherFocusReason);
+            if (column == 0)
+                heads_[std::size_t(row)]->setFocus(Qt::OtherFocusReason);
+            else
+                buttons_[std::size_t(row)][std::size_t(column) - 1]->setFocus(Qt::OtherFocusReason);
             return true;
         }
     }
@@ -324,7 +338,8 @@ QString describeMix(const std::vector<MixOverride>& mix)
 {
     QStringList out;
     for (const auto& m : mix) {
-        const auto place = m.layer < 0 ? BranchMixer::tr("in all layers") : BranchMixer::tr("in layer %1").arg(m.layer + 1);
+        const auto place =
+            m.layer < 0 ? BranchMixer::tr("in all layers") : BranchMixer::tr("in layer %1").arg(m.layer + 1);
         const auto what = m.weight == 0 ? BranchMixer::tr("muted") : formatFixed(m.weight, 2);
         out << QStringLiteral("%1 %2 %3").arg(branchLabel(fromUtf8(m.branch)), what, place);
     }

@@ -21,8 +21,8 @@ namespace pha::ui {
 class MixCell;
 class MixFaders;
 
-/// Mutes branches and sets mixing weights for an evaluation or a generation: a row for each layer and one for all of them,
-/// a column for each branch, and faders for the layers that are selected. Never touches the run.
+/// Mutes branches and sets mixing weights for an evaluation or a generation: a row for each layer and one for all of
+/// them, a column for each branch, and faders for the layers that are selected. Never touches the run.
 class BranchMixer : public QWidget {
     Q_OBJECT
 

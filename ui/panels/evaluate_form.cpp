@@ -28,7 +28,8 @@ EvaluateForm::EvaluateForm(QWidget* parent)
     split_->setCurrentIndex(1);
     split_->setToolTip(tr("Part of the corpus. Report the test split; choose by the validation split."));
 
-    const auto number = [](QSpinBox* box, const char* name, int end, int step, const QString& zero, const QString& tip) {
+    const auto number = [](QSpinBox* box, const char* name, int end, int step, const QString& zero,
+                            const QString& tip) {
         box->setObjectName(QLatin1String(name));
         box->setRange(0, end);
         box->setSingleStep(step);
@@ -37,10 +38,13 @@ EvaluateForm::EvaluateForm(QWidget* parent)
         box->setLocale(QLocale(QLocale::English, QLocale::UnitedStates));
         box->setToolTip(tip);
     };
-    number(context_, "evaluateContext", 1 << 20, 64, tr("as trained"), tr("Tokens in a window. 0: the run's own context length."));
+    number(context_, "evaluateContext", 1 << 20, 64, tr("as trained"),
+        tr("Tokens in a window. 0: the run's own context length."));
     number(stride_, "evaluateStride", 1 << 20, 64, tr("disjoint"),
-        tr("Tokens between the starts of two windows. 0: disjoint windows, the usual figure. Smaller strides give every token more context and a lower perplexity, at a higher cost."));
-    number(maxTokens_, "evaluateMaxTokens", 2'000'000'000, 4096, tr("whole split"), tr("Score at most so many tokens. 0: all of them."));
+        tr("Tokens between the starts of two windows. 0: disjoint windows, the usual figure. Smaller strides give "
+           "every token more context and a lower perplexity, at a higher cost."));
+    number(maxTokens_, "evaluateMaxTokens", 2'000'000'000, 4096, tr("whole split"),
+        tr("Score at most so many tokens. 0: all of them."));
     connect(maxTokens_, &QSpinBox::valueChanged, this, [this] { tokensChosen_ = true; });
 
     auto* form = new QFormLayout(this);

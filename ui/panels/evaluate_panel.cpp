@@ -37,19 +37,23 @@ public:
         connect(v.run, &QPushButton::clicked, q, &EvaluatePanel::run);
         connect(v.stop, &QPushButton::clicked, q, &EvaluatePanel::stop);
         connect(v.ablate, &QPushButton::clicked, q, &EvaluatePanel::runAblation);
-        connect(v.copy, &QPushButton::clicked, &guard, [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
+        connect(v.copy, &QPushButton::clicked, &guard,
+            [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
         connect(v.csv, &QPushButton::clicked, &guard, [this] { save(v.model->csv()); });
         connect(v.ablationCsv, &QPushButton::clicked, &guard, [this] { save(v.ablation->csv()); });
         connect(v.forget, &QPushButton::clicked, &guard, [this] {
             v.model->clear();
             showResults();
         });
-        connect(v.form->weights(), &QComboBox::currentIndexChanged, &guard, [this] { v.mixer->setLearned(v.form->weights()->mixing()); });
+        connect(v.form->weights(), &QComboBox::currentIndexChanged, &guard,
+            [this] { v.mixer->setLearned(v.form->weights()->mixing()); });
         connect(v.table->selectionModel(), &QItemSelectionModel::currentRowChanged, &guard, [this] { showRow(); });
         connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
         connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
             weights = w;
-            v.showMessage(tr("Using the %1.").arg(describeWeights(w)) + (w.note.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(w.note)), "small");
+            v.showMessage(tr("Using the %1.").arg(describeWeights(w))
+                    + (w.note.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(w.note)),
+                "small");
         });
         connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { showProgress(e); });
         connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
@@ -57,7 +61,8 @@ public:
             setShape(shape);
             v.mixer->setLearned(report.mixing);
         });
-        connect(&worker, &ModelWorker::evaluated, &guard, [this](int index, const Evaluation& e) { receive(index, e); });
+        connect(
+            &worker, &ModelWorker::evaluated, &guard, [this](int index, const Evaluation& e) { receive(index, e); });
         connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
     }
 
@@ -123,7 +128,9 @@ public:
         if (ablating) {
             v.ablation->set(index, f);
             if (index == 0)
-                v.ablationNote->setText(tr("Against %1 nats/token: %2, %3 split, %4 tokens.").arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split), formatCount(f.tokens)));
+                v.ablationNote->setText(tr("Against %1 nats/token: %2, %3 split, %4 tokens.")
+                                            .arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split),
+                                                formatCount(f.tokens)));
             return;
         }
         EvaluationRow row { evaluation, weights, mix, {}, {} };
@@ -146,7 +153,9 @@ public:
             v.bar->setValue(int(1000 * (double(done) + part) / double(std::max<std::size_t>(jobs.size(), 1))));
         }
         auto text = fromUtf8(e.what);
-        if (e.total > 0) text += QStringLiteral(" %1/%2 %3").arg(formatCount(std::int64_t(e.done)), formatCount(std::int64_t(e.total)), fromUtf8(e.unit));
+        if (e.total > 0)
+            text += QStringLiteral(" %1/%2 %3")
+                        .arg(formatCount(std::int64_t(e.done)), formatCount(std::int64_t(e.total)), fromUtf8(e.unit));
         if (jobs.size() > 1) text = tr("Evaluation %1 of %2: %3").arg(done + 1).arg(jobs.size()).arg(text);
         v.showMessage(text, "small");
     }
@@ -157,7 +166,9 @@ public:
         const EvaluationRow* row = index.isValid() ? &v.model->row(index.row()) : nullptr;
         v.showRow(row);
         if (!row) return;
-        v.source->setText(tr("%1, tokenizer %2, %3").arg(fromUtf8(row->evaluation.data), fromUtf8(row->evaluation.tokenizer), describeWeights(row->weights)));
+        v.source->setText(tr("%1, tokenizer %2, %3")
+                              .arg(fromUtf8(row->evaluation.data), fromUtf8(row->evaluation.tokenizer),
+                                  describeWeights(row->weights)));
     }
 
     void showResults()
@@ -168,7 +179,8 @@ public:
         if (any) {
             v.table->resizeColumnsToContents();
             const int widest = v.table->fontMetrics().averageCharWidth() * 34;
-            if (v.table->columnWidth(EvaluationsModel::Note) > widest) v.table->setColumnWidth(EvaluationsModel::Note, widest);
+            if (v.table->columnWidth(EvaluationsModel::Note) > widest)
+                v.table->setColumnWidth(EvaluationsModel::Note, widest);
             if (!v.table->currentIndex().isValid()) v.table->setCurrentIndex(v.sorted->index(0, 0));
         }
         showRow();
@@ -180,8 +192,9 @@ public:
         const bool can = canRun();
         v.pages->setCurrentIndex(can || busy || v.model->rowCount() > 0 ? 1 : 0);
         v.emptyTitle->setText(session ? tr("No weights yet") : tr("Nothing to evaluate yet"));
-        v.emptyText->setText(session ? tr("This run has no checkpoint. Start or resume its training, then press Run (Ctrl+Enter).")
-                                     : tr("Train a run or open one; then press Run (Ctrl+Enter)."));
+        v.emptyText->setText(session
+                ? tr("This run has no checkpoint. Start or resume its training, then press Run (Ctrl+Enter).")
+                : tr("Train a run or open one; then press Run (Ctrl+Enter)."));
         v.run->setEnabled(can && !busy);
         v.ablate->setEnabled(can && !busy && !v.mixer->branches().isEmpty());
         v.stop->setEnabled(busy);
@@ -195,8 +208,10 @@ public:
         const auto path = q->askForFile(q);
         if (path.isEmpty()) return;
         QSaveFile file(path);
-        if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit()) v.showMessage(tr("Saved %1.").arg(path), "small");
-        else v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
+        if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit())
+            v.showMessage(tr("Saved %1.").arg(path), "small");
+        else
+            v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
     }
 
     EvaluatePanel* q;
@@ -215,7 +230,8 @@ public:
 EvaluatePanel::EvaluatePanel(QWidget* parent, std::function<Engine&()> engine)
     : QWidget(parent)
     , askForFile([](QWidget* over) {
-        return QFileDialog::getSaveFileName(over, tr("Export"), QStringLiteral("evaluations.csv"), tr("CSV files (*.csv)"));
+        return QFileDialog::getSaveFileName(
+            over, tr("Export"), QStringLiteral("evaluations.csv"), tr("CSV files (*.csv)"));
     })
 {
     d_ = std::make_unique<Private>(this, std::move(engine)); // not earlier: building it sends events here
@@ -275,9 +291,12 @@ bool EvaluatePanel::event(QEvent* event)
 
 void EvaluatePanel::keyPressEvent(QKeyEvent* event)
 {
-    if (isRunKey(*event)) run();
-    else if (event->key() == Qt::Key_Escape && d_->worker.busy()) stop();
-    else QWidget::keyPressEvent(event);
+    if (isRunKey(*event))
+        run();
+    else if (event->key() == Qt::Key_Escape && d_->worker.busy())
+        stop();
+    else
+        QWidget::keyPressEvent(event);
 }
 
 void EvaluatePanel::showEvent(QShowEvent* event)

@@ -10,8 +10,9 @@
 
 namespace pha::ui {
 
-/// Perplexity of a run on a split, with branches muted or re-weighted, and the table of what each branch is worth. Works on
-/// a copy of the weights, so it can be used while the run trains. Results are kept for each run as long as the panel lives.
+/// Perplexity of a run on a split, with branches muted or re-weighted, and the table of what each branch is worth.
+/// Works on a copy of the weights, so it can be used while the run trains. Results are kept for each run as long as the
+/// panel lives.
 class EvaluatePanel : public QWidget {
     Q_OBJECT
 

@@ -27,7 +27,8 @@ namespace pha::ui {
 
 namespace {
 
-QPushButton* button(QWidget* parent, const char* name, const QString& text, const QString& tip, const char* role = nullptr)
+QPushButton* button(
+    QWidget* parent, const char* name, const QString& text, const QString& tip, const char* role = nullptr)
 {
     auto* b = new QPushButton(text, parent);
     b->setObjectName(QLatin1String(name));
@@ -54,7 +55,10 @@ QVBoxLayout* card(QFrame* frame)
     return layout;
 }
 
-QString signedDelta(double value, int decimals) { return (value > 0 ? QStringLiteral("+") : QString()) + formatFixed(value, decimals); }
+QString signedDelta(double value, int decimals)
+{
+    return (value > 0 ? QStringLiteral("+") : QString()) + formatFixed(value, decimals);
+}
 
 } // namespace
 
@@ -105,7 +109,9 @@ QWidget* EvaluateView::buildControls(QWidget* panel)
     form = new EvaluateForm(frame);
     mixer = new BranchMixer(frame);
     mixer->setObjectName(QStringLiteral("evaluateMixer"));
-    run = button(frame, "evaluateRun", tr("&Run"), tr("Evaluate with these settings (Ctrl+Enter). With muted branches the unchanged network is evaluated too."), "primary");
+    run = button(frame, "evaluateRun", tr("&Run"),
+        tr("Evaluate with these settings (Ctrl+Enter). With muted branches the unchanged network is evaluated too."),
+        "primary");
     run->setIcon(iconOnAccent(QStringLiteral("play")));
     stop = button(frame, "evaluateStop", tr("&Stop"), tr("Stop the evaluation (Esc). Results that are complete stay."));
     stop->setIcon(icon(QStringLiteral("stop")));
@@ -146,10 +152,14 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
     layout->setSpacing(8);
     auto* tiles = new QHBoxLayout;
     tiles->setSpacing(8);
-    perplexity = new FigureTile(tr("Perplexity per token"), tr("exp of the mean cross entropy. Depends on the tokenizer."), box);
-    words = new FigureTile(tr("Perplexity per word"), tr("Comparable between tokenizers: total cross entropy over the words of the original text."), box);
-    bits = new FigureTile(tr("Bits per byte"), tr("Comparable between tokenizers: total cross entropy over the bytes of the original text."), box);
-    nats = new FigureTile(tr("Nats per token"), tr("Mean cross entropy, and how far it is above the exact entropy of the text where that is known."), box);
+    perplexity =
+        new FigureTile(tr("Perplexity per token"), tr("exp of the mean cross entropy. Depends on the tokenizer."), box);
+    words = new FigureTile(tr("Perplexity per word"),
+        tr("Comparable between tokenizers: total cross entropy over the words of the original text."), box);
+    bits = new FigureTile(tr("Bits per byte"),
+        tr("Comparable between tokenizers: total cross entropy over the bytes of the original text."), box);
+    nats = new FigureTile(tr("Nats per token"),
+        tr("Mean cross entropy, and how far it is above the exact entropy of the text where that is known."), box);
     for (auto* tile : { perplexity, words, bits, nats }) tiles->addWidget(tile, 1);
     layout->addLayout(tiles);
 
@@ -159,8 +169,10 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
     source = label(frame, {}, "small");
     source->setObjectName(QStringLiteral("evaluateSource"));
     source->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    copy = button(frame, "evaluateCopy", tr("&Copy"), tr("Copy the selected rows, or all of them, as a table (Ctrl+C)."), "flat");
-    csv = button(frame, "evaluateCsv", tr("&Export CSV..."), tr("Save all results of this run with full precision."), "flat");
+    copy = button(
+        frame, "evaluateCopy", tr("&Copy"), tr("Copy the selected rows, or all of them, as a table (Ctrl+C)."), "flat");
+    csv = button(
+        frame, "evaluateCsv", tr("&Export CSV..."), tr("Save all results of this run with full precision."), "flat");
     forget = button(frame, "evaluateClear", tr("C&lear"), tr("Remove the results of this run from the table."), "flat");
     head->addWidget(label(frame, tr("Results"), "heading"));
     head->addSpacing(8);
@@ -184,7 +196,10 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
     table->horizontalHeader()->setStretchLastSection(true);
     table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
     tablePages = new QStackedWidget(frame);
-    auto* hint = label(frame, tr("Press Run (Ctrl+Enter) to measure the perplexity of this run.\nMute branches on the left first to see what they are worth."), "muted");
+    auto* hint = label(frame,
+        tr("Press Run (Ctrl+Enter) to measure the perplexity of this run.\nMute branches on the left first to see what "
+           "they are worth."),
+        "muted");
     hint->setAlignment(Qt::AlignCenter);
     tablePages->addWidget(hint);
     tablePages->addWidget(table);
@@ -203,8 +218,11 @@ QWidget* EvaluateView::buildAnalysis(QWidget* panel)
     auto* left = new QFrame(split);
     auto* layout = card(left);
     auto* head = new QHBoxLayout;
-    ablate = button(left, "evaluateAblation", tr("&Ablation table"), tr("Evaluate with every branch muted in all layers and in each single layer, with the settings on the left. Changes in the mixer do not count."));
-    ablationCsv = button(left, "evaluateAblationCsv", tr("E&xport CSV..."), tr("Save the ablation table with full precision."), "flat");
+    ablate = button(left, "evaluateAblation", tr("&Ablation table"),
+        tr("Evaluate with every branch muted in all layers and in each single layer, with the settings on the left. "
+           "Changes in the mixer do not count."));
+    ablationCsv = button(
+        left, "evaluateAblationCsv", tr("E&xport CSV..."), tr("Save the ablation table with full precision."), "flat");
     head->addWidget(label(left, tr("What each branch is worth"), "heading"));
     head->addStretch();
     head->addWidget(ablationCsv);
@@ -251,13 +269,19 @@ void EvaluateView::showRow(const EvaluationRow* row)
     } else {
         perplexity->set(formatNumber(f.perplexity, 5), tr("%1 tokens").arg(formatCount(f.tokens)));
     }
-    words->set(f.words > 0 ? formatNumber(f.wordPerplexity, 5) : QStringLiteral("\u2013"), tr("%1 words").arg(formatCount(f.words)));
-    bits->set(f.bytes > 0 ? formatFixed(f.bitsPerByte, 4) : QStringLiteral("\u2013"), tr("%1 bytes").arg(formatCount(f.bytes)));
-    nats->set(formatFixed(f.nll, 4), f.floorNll ? tr("%1 above the floor of %2").arg(formatFixed(f.nll - *f.floorNll, 4), formatFixed(*f.floorNll, 4)) : tr("floor not known"));
+    words->set(f.words > 0 ? formatNumber(f.wordPerplexity, 5) : QStringLiteral("\u2013"),
+        tr("%1 words").arg(formatCount(f.words)));
+    bits->set(f.bytes > 0 ? formatFixed(f.bitsPerByte, 4) : QStringLiteral("\u2013"),
+        tr("%1 bytes").arg(formatCount(f.bytes)));
+    nats->set(formatFixed(f.nll, 4),
+        f.floorNll
+            ? tr("%1 above the floor of %2").arg(formatFixed(f.nll - *f.floorNll, 4), formatFixed(*f.floorNll, 4))
+            : tr("floor not known"));
     recall->setRecall(row->evaluation.recall);
     const auto& r = row->evaluation.recall;
     recallNote->setText(r.bins.empty() ? tr("This text has no questions whose answers can be checked.")
-                                       : tr("%1 of the facts are recalled; a guess would get %2.").arg(formatPercent(r.accuracy), formatPercent(r.chance)));
+                                       : tr("%1 of the facts are recalled; a guess would get %2.")
+                                             .arg(formatPercent(r.accuracy), formatPercent(r.chance)));
 }
 
 void EvaluateView::showMessage(const QString& text, const char* role)

@@ -23,17 +23,24 @@ constexpr Heading headings[EvaluationsModel::ColumnCount] = {
     { "step", PHA_TEXT("Step"), PHA_TEXT("Updates that the weights have seen.") },
     { "split", PHA_TEXT("Split"), PHA_TEXT("Part of the corpus that was scored.") },
     { "nats_per_token", PHA_TEXT("Nats/token"), PHA_TEXT("Mean cross entropy.") },
-    { "delta_nats", PHA_TEXT("\u0394 nats"), PHA_TEXT("Change of the cross entropy against the same weights with nothing muted or set. Above zero: worse.") },
+    { "delta_nats", PHA_TEXT("\u0394 nats"),
+        PHA_TEXT(
+            "Change of the cross entropy against the same weights with nothing muted or set. Above zero: worse.") },
     { "perplexity", PHA_TEXT("PPL/token"), PHA_TEXT("Perplexity per token. Depends on the tokenizer.") },
-    { "delta_perplexity", PHA_TEXT("\u0394 PPL"), PHA_TEXT("Change of the perplexity per token against the same weights with nothing muted or set.") },
-    { "word_perplexity", PHA_TEXT("PPL/word"), PHA_TEXT("Perplexity per word of the original text. Comparable between tokenizers.") },
-    { "bits_per_byte", PHA_TEXT("Bits/byte"), PHA_TEXT("Bits per byte of the original text. Comparable between tokenizers.") },
+    { "delta_perplexity", PHA_TEXT("\u0394 PPL"),
+        PHA_TEXT("Change of the perplexity per token against the same weights with nothing muted or set.") },
+    { "word_perplexity", PHA_TEXT("PPL/word"),
+        PHA_TEXT("Perplexity per word of the original text. Comparable between tokenizers.") },
+    { "bits_per_byte", PHA_TEXT("Bits/byte"),
+        PHA_TEXT("Bits per byte of the original text. Comparable between tokenizers.") },
     { "gap_nats", PHA_TEXT("Gap"), PHA_TEXT("Nats per token above the floor.") },
     { "note", PHA_TEXT("Note"), PHA_TEXT("Muted branches and weights that were set.") },
-    { "floor_nats", PHA_TEXT("Floor"), PHA_TEXT("Exact entropy of these tokens under the generator of the corpus: no model can be better.") },
+    { "floor_nats", PHA_TEXT("Floor"),
+        PHA_TEXT("Exact entropy of these tokens under the generator of the corpus: no model can be better.") },
     { "tokens", PHA_TEXT("Tokens"), PHA_TEXT("Scored tokens.") },
     { "context", PHA_TEXT("Context"), PHA_TEXT("Tokens in a window.") },
-    { "stride", PHA_TEXT("Stride"), PHA_TEXT("Tokens between the starts of two windows. As large as the context: disjoint windows.") },
+    { "stride", PHA_TEXT("Stride"),
+        PHA_TEXT("Tokens between the starts of two windows. As large as the context: disjoint windows.") },
     { "seconds", PHA_TEXT("Time"), PHA_TEXT("How long the evaluation took.") },
     { "weights", PHA_TEXT("Weights"), PHA_TEXT("Copied from the running training, or read from a checkpoint.") },
 };
@@ -53,7 +60,9 @@ int alignment(int column)
 
 bool sameMix(const std::vector<MixOverride>& a, const std::vector<MixOverride>& b)
 {
-    const auto equal = [](const MixOverride& x, const MixOverride& y) { return x.layer == y.layer && x.branch == y.branch && x.weight == y.weight; };
+    const auto equal = [](const MixOverride& x, const MixOverride& y) {
+        return x.layer == y.layer && x.branch == y.branch && x.weight == y.weight;
+    };
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), equal);
 }
 
@@ -122,23 +131,40 @@ QVariant EvaluationsModel::value(const EvaluationRow& row, int column)
     const auto& f = row.evaluation.figures;
     const auto optional = [](const std::optional<double>& v) { return v ? QVariant(*v) : QVariant(); };
     switch (column) {
-    case Step: return qlonglong(row.weights.step);
-    case Weights: return row.weights.live ? tr("live") : tr("checkpoint");
-    case SplitName: return fromUtf8(f.split);
-    case Context: return qlonglong(f.context);
-    case Stride: return qlonglong(f.stride > 0 ? f.stride : f.context);
-    case Tokens: return qlonglong(f.tokens);
-    case Nats: return f.nll;
-    case DeltaNats: return optional(row.deltaNats);
-    case Perplexity: return f.perplexity;
-    case DeltaPerplexity: return optional(row.deltaPerplexity);
-    case WordPerplexity: return f.words > 0 ? QVariant(f.wordPerplexity) : QVariant();
-    case BitsPerByte: return f.bytes > 0 ? QVariant(f.bitsPerByte) : QVariant();
-    case Floor: return optional(f.floorNll);
-    case Gap: return f.floorNll ? QVariant(f.nll - *f.floorNll) : QVariant();
-    case Seconds: return f.seconds;
-    case Note: return f.note.empty() ? describeMix(row.mix) : fromUtf8(f.note);
-    default: return {};
+    case Step:
+        return qlonglong(row.weights.step);
+    case Weights:
+        return row.weights.live ? tr("live") : tr("checkpoint");
+    case SplitName:
+        return fromUtf8(f.split);
+    case Context:
+        return qlonglong(f.context);
+    case Stride:
+        return qlonglong(f.stride > 0 ? f.stride : f.context);
+    case Tokens:
+        return qlonglong(f.tokens);
+    case Nats:
+        return f.nll;
+    case DeltaNats:
+        return optional(row.deltaNats);
+    case Perplexity:
+        return f.perplexity;
+    case DeltaPerplexity:
+        return optional(row.deltaPerplexity);
+    case WordPerplexity:
+        return f.words > 0 ? QVariant(f.wordPerplexity) : QVariant();
+    case BitsPerByte:
+        return f.bytes > 0 ? QVariant(f.bitsPerByte) : QVariant();
+    case Floor:
+        return optional(f.floorNll);
+    case Gap:
+        return f.floorNll ? QVariant(f.nll - *f.floorNll) : QVariant();
+    case Seconds:
+        return f.seconds;
+    case Note:
+        return f.note.empty() ? describeMix(row.mix) : fromUtf8(f.note);
+    default:
+        return {};
     }
 }
 
@@ -149,18 +175,29 @@ QString EvaluationsModel::text(const EvaluationRow& row, int column)
     switch (column) {
     case Step:
     case Context:
-    case Tokens: return formatCount(v.toLongLong());
-    case Stride: return row.evaluation.figures.stride == 0 || row.evaluation.figures.stride == row.evaluation.figures.context ? tr("disjoint") : formatCount(v.toLongLong());
+    case Tokens:
+        return formatCount(v.toLongLong());
+    case Stride:
+        return row.evaluation.figures.stride == 0 || row.evaluation.figures.stride == row.evaluation.figures.context
+            ? tr("disjoint")
+            : formatCount(v.toLongLong());
     case Nats:
     case Floor:
-    case BitsPerByte: return formatFixed(v.toDouble(), 4);
-    case Gap: return signedNumber(v.toDouble(), 4);
-    case DeltaNats: return signedNumber(v.toDouble(), 4);
+    case BitsPerByte:
+        return formatFixed(v.toDouble(), 4);
+    case Gap:
+        return signedNumber(v.toDouble(), 4);
+    case DeltaNats:
+        return signedNumber(v.toDouble(), 4);
     case Perplexity:
-    case WordPerplexity: return formatNumber(v.toDouble(), 5);
-    case DeltaPerplexity: return signedNumber(v.toDouble(), 2);
-    case Seconds: return v.toDouble() < 60 ? tr("%1 s").arg(formatFixed(v.toDouble(), 1)) : formatDuration(v.toDouble());
-    default: return v.toString();
+    case WordPerplexity:
+        return formatNumber(v.toDouble(), 5);
+    case DeltaPerplexity:
+        return signedNumber(v.toDouble(), 2);
+    case Seconds:
+        return v.toDouble() < 60 ? tr("%1 s").arg(formatFixed(v.toDouble(), 1)) : formatDuration(v.toDouble());
+    default:
+        return v.toString();
     }
 }
 
@@ -170,18 +207,24 @@ QVariant EvaluationsModel::data(const QModelIndex& index, int role) const
     const auto& row = rows()[std::size_t(index.row())];
     const int column = index.column();
     switch (role) {
-    case Qt::DisplayRole: return text(row, column);
-    case SortRole: return value(row, column);
-    case Qt::TextAlignmentRole: return alignment(column);
+    case Qt::DisplayRole:
+        return text(row, column);
+    case SortRole:
+        return value(row, column);
+    case Qt::TextAlignmentRole:
+        return alignment(column);
     case Qt::ToolTipRole:
-        return plainToolTip(tr("%1, tokenizer %2, %3").arg(fromUtf8(row.evaluation.data), fromUtf8(row.evaluation.tokenizer), describeWeights(row.weights)));
+        return plainToolTip(
+            tr("%1, tokenizer %2, %3")
+                .arg(fromUtf8(row.evaluation.data), fromUtf8(row.evaluation.tokenizer), describeWeights(row.weights)));
     case Qt::ForegroundRole: {
         const auto& c = Theme::instance().colours();
         const bool delta = (column == DeltaNats || column == DeltaPerplexity) && row.deltaNats;
         if (delta) return *row.deltaNats > 0 ? c.error : *row.deltaNats < 0 ? c.good : c.muted;
         return column == Note ? QVariant(c.muted) : QVariant();
     }
-    default: return {};
+    default:
+        return {};
     }
 }
 

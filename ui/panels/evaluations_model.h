@@ -25,8 +25,25 @@ class EvaluationsModel : public QAbstractTableModel {
     Q_OBJECT
 
 public:
-    enum Column { Step, SplitName, Nats, DeltaNats, Perplexity, DeltaPerplexity, WordPerplexity, BitsPerByte, Gap, Note, Floor,
-        Tokens, Context, Stride, Seconds, Weights, ColumnCount }; ///< what one looks for first comes first
+    enum Column {
+        Step,
+        SplitName,
+        Nats,
+        DeltaNats,
+        Perplexity,
+        DeltaPerplexity,
+        WordPerplexity,
+        BitsPerByte,
+        Gap,
+        Note,
+        Floor,
+        Tokens,
+        Context,
+        Stride,
+        Seconds,
+        Weights,
+        ColumnCount
+    }; ///< what one looks for first comes first
     static constexpr int SortRole = Qt::UserRole; ///< numbers as numbers
 
     using QAbstractTableModel::QAbstractTableModel;

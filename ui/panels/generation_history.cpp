@@ -61,7 +61,8 @@ void GenerationHistory::prune()
     for (const auto& w : all_) tokens += w->tokens.size();
     const auto tooMuch = [&] { return all_.size() > mostWritings || tokens > mostTokens; };
     while (tooMuch() && all_.size() > 1) {
-        const auto oldest = std::find_if(all_.begin(), all_.end(), [this](const WritingPtr& w) { return w != current_; });
+        const auto oldest =
+            std::find_if(all_.begin(), all_.end(), [this](const WritingPtr& w) { return w != current_; });
         const auto dropped = *oldest;
         tokens -= dropped->tokens.size();
         all_.erase(oldest);

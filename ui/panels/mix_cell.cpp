@@ -66,11 +66,14 @@ void MixCell::describe()
 {
     const auto name = branchLabel(branch_);
     QString weight;
-    if (changed_) weight = tr("Its weight is set to %1.").arg(formatFixed(*changed_, 2));
-    else if (low_ >= 0) weight = tr("Its mixing weight is %1.").arg(text());
+    if (changed_)
+        weight = tr("Its weight is set to %1.").arg(formatFixed(*changed_, 2));
+    else if (low_ >= 0)
+        weight = tr("Its mixing weight is %1.").arg(text());
     setAccessibleName(tr("Mute %1, %2").arg(name, place_));
     setAccessibleDescription(weight);
-    QString tip = isChecked() ? tr("%1, %2: muted. Click or press Space to switch it on.") : tr("%1, %2. Click or press Space to mute it.");
+    QString tip = isChecked() ? tr("%1, %2: muted. Click or press Space to switch it on.")
+                              : tr("%1, %2. Click or press Space to mute it.");
     tip = tip.arg(name, place_);
     if (partly_) tip += QLatin1Char(' ') + tr("Muted in some of the layers.");
     setToolTip(weight.isEmpty() ? tip : tip + QLatin1Char(' ') + weight);

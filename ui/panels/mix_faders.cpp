@@ -19,7 +19,7 @@ namespace pha::ui {
 namespace {
 constexpr double sliderEnd = 2; // weights of the paper's mode add up to one; unnormalised modes and curiosity go beyond
 constexpr int sliderSteps = 100; // per unit of weight
-}
+} // namespace
 
 MixFaders::MixFaders(QWidget* parent)
     : QWidget(parent)
@@ -54,11 +54,13 @@ void MixFaders::setBranches(const QStringList& branches)
     rows_.clear();
     for (int i = 0; i < branches.size(); ++i) {
         const auto label = branchLabel(branches[i]);
-        Row row { new QLabel(label, this), new QSlider(Qt::Horizontal, this), new QDoubleSpinBox(this), new QLabel(this) };
+        Row row { new QLabel(label, this), new QSlider(Qt::Horizontal, this), new QDoubleSpinBox(this),
+            new QLabel(this) };
         row.slider->setObjectName(QStringLiteral("mixSlider_") + branches[i]);
         row.slider->setRange(0, int(sliderEnd * sliderSteps));
         row.slider->setPageStep(sliderSteps / 10);
-        row.slider->setToolTip(tr("Mixing weight of %1 in the selected layers, used as it is; the others stay.").arg(label));
+        row.slider->setToolTip(
+            tr("Mixing weight of %1 in the selected layers, used as it is; the others stay.").arg(label));
         row.slider->setAccessibleName(tr("Weight of %1, slider").arg(label));
         row.number->setObjectName(QStringLiteral("mixWeight_") + branches[i]);
         row.number->setRange(0, 100);
@@ -79,7 +81,8 @@ void MixFaders::setBranches(const QStringList& branches)
         grid_->addWidget(row.slider, i, 1);
         grid_->addWidget(row.number, i, 2);
         grid_->addWidget(row.learned, i, 3);
-        connect(row.slider, &QSlider::valueChanged, this, [this, i](int value) { Q_EMIT moved(i, double(value) / sliderSteps); });
+        connect(row.slider, &QSlider::valueChanged, this,
+            [this, i](int value) { Q_EMIT moved(i, double(value) / sliderSteps); });
         connect(row.number, &QDoubleSpinBox::valueChanged, this, [this, i](double value) { Q_EMIT moved(i, value); });
         rows_.push_back(row);
     }

@@ -65,7 +65,8 @@ LoadedModel* ModelCache::obtain(const ModelSource& source, EventSink& progress, 
     }
     auto path = source.job ? newestCheckpoint(source.job->directory()) : source.run;
     if (path.empty()) {
-        throw Error(ModelWorker::tr("The training has no checkpoint yet and did not hand over its weights").toStdString(),
+        throw Error(
+            ModelWorker::tr("The training has no checkpoint yet and did not hand over its weights").toStdString(),
             ModelWorker::tr("try again after its next step").toStdString());
     }
     try {

@@ -18,7 +18,8 @@ public:
     {
     }
 
-    /// Takes a copy of the weights, reads a checkpoint, or keeps what it has if that is the same. Null if stopped. Throws.
+    /// Takes a copy of the weights, reads a checkpoint, or keeps what it has if that is the same. Null if stopped.
+    /// Throws.
     LoadedModel* obtain(const ModelSource& source, EventSink& progress, const std::stop_token& stop);
     const WeightsInfo& weights() const { return weights_; }
     bool hasReport() const { return report_.has_value(); }

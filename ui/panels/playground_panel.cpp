@@ -27,7 +27,7 @@ namespace pha::ui {
 namespace {
 constexpr auto promptsKey = "playground/prompts";
 constexpr int promptsKept = 20;
-}
+} // namespace
 
 PlaygroundPanel::Private::Private(PlaygroundPanel* panel, std::function<Engine&()> engine)
     : q(panel)
@@ -90,7 +90,8 @@ void PlaygroundPanel::Private::connectControls()
     connect(v.popup, &TokenPopup::dismissed, &guard, [this](bool hadFocus) {
         if (hadFocus) v.text->setFocus(Qt::OtherFocusReason);
     });
-    connect(v.popup, &TokenPopup::chosen, &guard, [this](int index, const TokenAlternative& alternative) { regrow(index, &alternative); });
+    connect(v.popup, &TokenPopup::chosen, &guard,
+        [this](int index, const TokenAlternative& alternative) { regrow(index, &alternative); });
 }
 
 void PlaygroundPanel::Private::follow(RunSession* s)
@@ -136,16 +137,19 @@ void PlaygroundPanel::Private::showPopup(int index)
 {
     const auto rect = v.text->tokenRect(index);
     if (rect.isEmpty()) return;
-    v.popup->showToken(index, v.text->tokens()[index], QRect(v.text->viewport()->mapTo(q, rect.topLeft()), rect.size()));
+    v.popup->showToken(
+        index, v.text->tokens()[index], QRect(v.text->viewport()->mapTo(q, rect.topLeft()), rect.size()));
 }
 
 void PlaygroundPanel::Private::describe(int index)
 {
     if (index < 0) return showFigures();
     const auto& t = v.text->tokens()[index];
-    const auto text = t.alternatives.empty() ? tr("Token %1: %2").arg(index + 1).arg(visibleToken(t.text))
-                                             : tr("Token %1: %2, probability %3 %, entropy %4 nats. Enter shows alternatives.")
-                                                   .arg(QString::number(index + 1), visibleToken(t.text), formatFixed(100 * t.probability, 1), formatFixed(t.entropy, 2));
+    const auto text = t.alternatives.empty()
+        ? tr("Token %1: %2").arg(index + 1).arg(visibleToken(t.text))
+        : tr("Token %1: %2, probability %3 %, entropy %4 nats. Enter shows alternatives.")
+              .arg(QString::number(index + 1), visibleToken(t.text), formatFixed(100 * t.probability, 1),
+                  formatFixed(t.entropy, 2));
     v.figures->setText(text);
     v.text->setAccessibleDescription(text);
 }
@@ -159,11 +163,13 @@ void PlaygroundPanel::Private::showFigures()
         const int given = w->given < 0 ? all : std::min(w->given, all);
         parts << tr("%1 tokens").arg(formatCount(all - given)) << tr("prompt %1").arg(formatCount(given));
         const bool measured = w->complete && !writing;
-        const double rate = measured ? w->figures.tokensPerSecond
-            : writing && clock.isValid() && clock.elapsed() > 100 ? 1000.0 * (all - given) / double(clock.elapsed()) : 0;
+        const double rate = measured                              ? w->figures.tokensPerSecond
+            : writing && clock.isValid() && clock.elapsed() > 100 ? 1000.0 * (all - given) / double(clock.elapsed())
+                                                                  : 0;
         if (rate > 0) parts << tr("%1 tokens/s").arg(formatNumber(rate, 3));
         if (measured) {
-            parts << tr("first token after %1 s").arg(formatFixed(w->figures.firstTokenSeconds, 2)) << tr("state %1").arg(formatBytes(double(w->figures.stateBytes)));
+            parts << tr("first token after %1 s").arg(formatFixed(w->figures.firstTokenSeconds, 2))
+                  << tr("state %1").arg(formatBytes(double(w->figures.stateBytes)));
         } else if (!writing && all > 0) {
             parts << tr("stopped");
         }
@@ -203,9 +209,11 @@ void PlaygroundPanel::Private::showState()
     v.redo->setEnabled(history.canRedo());
     v.pages->setCurrentIndex(text || writing ? 1 : 0);
     v.emptyTitle->setText(can ? tr("Nothing written yet") : session ? tr("No weights yet") : tr("No network yet"));
-    v.emptyText->setText(can ? tr("Type a prompt and press Ctrl+Enter. Every token shows how sure the network was of it.")
-            : session        ? tr("This run has no checkpoint. Start or resume its training; then type a prompt and press Ctrl+Enter.")
-                             : tr("Train a run or open one; then type a prompt and press Ctrl+Enter."));
+    v.emptyText->setText(can
+            ? tr("Type a prompt and press Ctrl+Enter. Every token shows how sure the network was of it.")
+            : session
+            ? tr("This run has no checkpoint. Start or resume its training; then type a prompt and press Ctrl+Enter.")
+            : tr("Train a run or open one; then type a prompt and press Ctrl+Enter."));
 }
 
 void PlaygroundPanel::Private::fillPromptMenu()
@@ -281,14 +289,18 @@ bool PlaygroundPanel::eventFilter(QObject* watched, QEvent* event)
     if (event->type() == QEvent::KeyPress || event->type() == QEvent::ShortcutOverride) {
         auto* key = static_cast<QKeyEvent*>(event);
         const bool inText = watched == d_->v.text;
-        const bool undoKey = inText && key->matches(QKeySequence::Undo), redoKey = inText && key->matches(QKeySequence::Redo);
+        const bool undoKey = inText && key->matches(QKeySequence::Undo),
+                   redoKey = inText && key->matches(QKeySequence::Redo);
         const bool closes = key->key() == Qt::Key_Escape && (d_->writing || d_->v.popup->isVisible());
         if (!isRunKey(*key) && !undoKey && !redoKey && !closes) return false;
         event->accept();
         if (event->type() == QEvent::ShortcutOverride) return true;
-        if (undoKey) undo();
-        else if (redoKey) redo();
-        else keyPressEvent(key);
+        if (undoKey)
+            undo();
+        else if (redoKey)
+            redo();
+        else
+            keyPressEvent(key);
         return true;
     }
     return QWidget::eventFilter(watched, event);
@@ -296,10 +308,14 @@ bool PlaygroundPanel::eventFilter(QObject* watched, QEvent* event)
 
 void PlaygroundPanel::keyPressEvent(QKeyEvent* event)
 {
-    if (isRunKey(*event)) generate();
-    else if (event->key() == Qt::Key_Escape && d_->v.popup->isVisible()) d_->v.popup->dismiss();
-    else if (event->key() == Qt::Key_Escape && d_->writing) stop();
-    else QWidget::keyPressEvent(event);
+    if (isRunKey(*event))
+        generate();
+    else if (event->key() == Qt::Key_Escape && d_->v.popup->isVisible())
+        d_->v.popup->dismiss();
+    else if (event->key() == Qt::Key_Escape && d_->writing)
+        stop();
+    else
+        QWidget::keyPressEvent(event);
 }
 
 void PlaygroundPanel::showEvent(QShowEvent* event)

@@ -10,8 +10,8 @@
 
 namespace pha::ui {
 
-/// Writes with a run's network and shows how sure it was of every token. Works on a copy of the weights, so it can be used
-/// while the run trains.
+/// Writes with a run's network and shows how sure it was of every token. Works on a copy of the weights, so it can be
+/// used while the run trains.
 class PlaygroundPanel : public QWidget {
     Q_OBJECT
 

@@ -27,13 +27,15 @@ namespace pha::ui {
 
 namespace {
 
-QPushButton* button(QWidget* parent, const char* name, const QString& text, const QString& iconName, const QString& tip, const char* role = nullptr)
+QPushButton* button(QWidget* parent, const char* name, const QString& text, const QString& iconName, const QString& tip,
+    const char* role = nullptr)
 {
     auto* b = new QPushButton(text, parent);
     b->setObjectName(QLatin1String(name));
     if (!iconName.isEmpty()) b->setIcon(icon(iconName));
     b->setToolTip(tip);
-    b->setAccessibleName(text.isEmpty() ? tip.section(QStringLiteral(" ("), 0, 0) : QString(text).remove(QLatin1Char('&')));
+    b->setAccessibleName(
+        text.isEmpty() ? tip.section(QStringLiteral(" ("), 0, 0) : QString(text).remove(QLatin1Char('&')));
     if (role) setRole(b, role);
     return b;
 }
@@ -86,11 +88,13 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
     auto* frame = new QFrame(panel);
     auto* layout = card(frame);
     auto* head = new QHBoxLayout;
-    prompts = button(frame, "playgroundPrompts", tr("&Earlier prompts"), {}, tr("Prompts that were used before, newest first."), "flat");
+    prompts = button(frame, "playgroundPrompts", tr("&Earlier prompts"), {},
+        tr("Prompts that were used before, newest first."), "flat");
     promptMenu = new QMenu(prompts);
     prompts->setIcon(icon(QStringLiteral("chevron-down")));
     prompts->setLayoutDirection(Qt::RightToLeft); // the icon last
-    QObject::connect(prompts, &QPushButton::clicked, promptMenu, [this] { promptMenu->popup(prompts->mapToGlobal(prompts->rect().bottomLeft())); });
+    QObject::connect(prompts, &QPushButton::clicked, promptMenu,
+        [this] { promptMenu->popup(prompts->mapToGlobal(prompts->rect().bottomLeft())); });
     weights = new WeightsBox(frame);
     weights->setObjectName(QStringLiteral("playgroundWeights"));
     head->addWidget(label(frame, tr("Prompt"), "heading"));
@@ -107,9 +111,11 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
     prompt->setMinimumHeight(prompt->fontMetrics().height() * 2 + 16);
     layout->addWidget(prompt, 1);
 
-    generate = button(frame, "playgroundGenerate", tr("&Generate"), {}, tr("Write on from the prompt (Ctrl+Enter). Works while the run trains."), "primary");
+    generate = button(frame, "playgroundGenerate", tr("&Generate"), {},
+        tr("Write on from the prompt (Ctrl+Enter). Works while the run trains."), "primary");
     generate->setIcon(iconOnAccent(QStringLiteral("play")));
-    stop = button(frame, "playgroundStop", tr("&Stop"), QStringLiteral("stop"), tr("Stop writing (Esc). The text so far stays."));
+    stop = button(
+        frame, "playgroundStop", tr("&Stop"), QStringLiteral("stop"), tr("Stop writing (Esc). The text so far stays."));
     carryOn = button(frame, "playgroundContinue", tr("&Continue"), {}, tr("Write on from the end of the text below."));
     message = label(frame, {}, "small");
     message->setObjectName(QStringLiteral("playgroundMessage"));
@@ -134,11 +140,14 @@ QWidget* PlaygroundView::buildText(QWidget* panel)
     tint = new QComboBox(frame);
     tint->setObjectName(QStringLiteral("playgroundTint"));
     for (const auto& name : { tr("Probability"), tr("Surprise"), tr("Entropy"), tr("No colours") }) tint->addItem(name);
-    tint->setToolTip(tr("What the colour behind each token shows. Point at a token, or walk to it with the arrow keys and press Enter, for its alternatives."));
+    tint->setToolTip(tr("What the colour behind each token shows. Point at a token, or walk to it with the arrow keys "
+                        "and press Enter, for its alternatives."));
     tint->setAccessibleName(tr("Colours of the tokens"));
-    undo = button(frame, "playgroundUndo", {}, QStringLiteral("undo"), tr("Back to the text shown before (Ctrl+Z)"), "flat");
+    undo = button(
+        frame, "playgroundUndo", {}, QStringLiteral("undo"), tr("Back to the text shown before (Ctrl+Z)"), "flat");
     redo = button(frame, "playgroundRedo", {}, QStringLiteral("redo"), tr("Forward again (Ctrl+Shift+Z)"), "flat");
-    copy = button(frame, "playgroundCopy", {}, QStringLiteral("copy"), tr("Copy the whole text (prompt and continuation)"), "flat");
+    copy = button(frame, "playgroundCopy", {}, QStringLiteral("copy"),
+        tr("Copy the whole text (prompt and continuation)"), "flat");
     text = new TokenView(frame);
     text->setObjectName(QStringLiteral("playgroundText"));
     legend = new TintLegend(&text->tint(), frame);

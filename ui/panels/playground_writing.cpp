@@ -22,7 +22,8 @@ void PlaygroundPanel::Private::connectWorker()
         if (const auto w = history.current()) w->weights = weights;
         v.showMessage(weights.note, "warning");
     });
-    connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
+    connect(&worker, &ModelWorker::progress, &guard,
+        [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
     connect(&worker, &ModelWorker::tokens, &guard, [this](const QVector<GeneratedToken>& batch) { receive(batch); });
     connect(&worker, &ModelWorker::generated, &guard, [this](const Generation& g) {
         if (!writing) return;
@@ -44,7 +45,8 @@ void PlaygroundPanel::Private::connectWorker()
     });
 }
 
-void PlaygroundPanel::Private::begin(const GenerateOptions& options, const QVector<GeneratedToken>& kept, int given, const QString& origin)
+void PlaygroundPanel::Private::begin(
+    const GenerateOptions& options, const QVector<GeneratedToken>& kept, int given, const QString& origin)
 {
     finish();
     v.popup->dismiss();
@@ -91,7 +93,9 @@ void PlaygroundPanel::Private::regrow(int keep, const TokenAlternative* alternat
     auto o = options();
     for (const auto& token : kept) o.promptIds.push_back(token.id);
     const int given = from->given < 0 ? 0 : std::min(from->given, int(kept.size()));
-    begin(o, kept, given, alternative ? tr("from token %1 of #%2").arg(keep + 1).arg(from->number) : tr("continues #%1").arg(from->number));
+    begin(o, kept, given,
+        alternative ? tr("from token %1 of #%2").arg(keep + 1).arg(from->number)
+                    : tr("continues #%1").arg(from->number));
 }
 
 void PlaygroundPanel::Private::receive(const QVector<GeneratedToken>& batch)

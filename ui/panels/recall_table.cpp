@@ -21,7 +21,8 @@ RecallTable::RecallTable(QWidget* parent)
     horizontalHeaderItem(0)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     setItemDelegateForColumn(3, new BarDelegate(this));
     setAccessibleName(tr("Recall by distance"));
-    setToolTip(tr("Share of facts that the network recalls, by how many words ago they were stated. The dotted tick is the chance of a guess."));
+    setToolTip(tr("Share of facts that the network recalls, by how many words ago they were stated. The dotted tick is "
+                  "the chance of a guess."));
     connect(&Theme::instance(), &Theme::changed, viewport(), qOverload<>(&QWidget::update));
 }
 
@@ -31,8 +32,9 @@ void RecallTable::setRecall(const RecallEvent& recall)
     for (int r = 0; r < rowCount(); ++r) {
         const auto& bin = recall.bins[std::size_t(r)];
         const double share = bin.count > 0 ? double(bin.correct) / double(bin.count) : 0;
-        const auto range = bin.distanceTo - bin.distanceFrom <= 1 ? formatCount(bin.distanceFrom)
-                                                                  : formatCount(bin.distanceFrom) + QChar(0x2013) + formatCount(bin.distanceTo - 1);
+        const auto range = bin.distanceTo - bin.distanceFrom <= 1
+            ? formatCount(bin.distanceFrom)
+            : formatCount(bin.distanceFrom) + QChar(0x2013) + formatCount(bin.distanceTo - 1);
         auto* distance = new QTableWidgetItem(range);
         auto* count = new QTableWidgetItem(formatCount(bin.count));
         auto* accuracy = new QTableWidgetItem(bin.count > 0 ? formatPercent(share) : tr("none"));
@@ -41,7 +43,8 @@ void RecallTable::setRecall(const RecallEvent& recall)
         auto* bar = new QTableWidgetItem;
         bar->setData(BarDelegate::Share, share);
         bar->setData(BarDelegate::Mark, bin.chance);
-        bar->setToolTip(tr("%1 of %2 recalled; a guess has a chance of %3").arg(formatCount(bin.correct), formatCount(bin.count), formatPercent(bin.chance)));
+        bar->setToolTip(tr("%1 of %2 recalled; a guess has a chance of %3")
+                            .arg(formatCount(bin.correct), formatCount(bin.count), formatPercent(bin.chance)));
         setItem(r, 0, distance);
         setItem(r, 1, count);
         setItem(r, 2, accuracy);

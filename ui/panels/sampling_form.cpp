@@ -61,7 +61,8 @@ SamplingForm::SamplingForm(QWidget* parent)
     };
     preset_->addItem(tr("Custom"));
     for (const auto& p : presets) preset_->addItem(tr(p.name));
-    add(preset_, "samplingPreset", tr("P&reset"), tr("Settings that go together. Changing one of them makes it a custom choice."));
+    add(preset_, "samplingPreset", tr("P&reset"),
+        tr("Settings that go together. Changing one of them makes it a custom choice."));
 
     maxTokens_->setRange(1, 20000);
     maxTokens_->setSingleStep(50);
@@ -69,22 +70,26 @@ SamplingForm::SamplingForm(QWidget* parent)
     add(maxTokens_, "samplingMaxTokens", tr("&Tokens"), tr("How many tokens are written at most."));
     temperature_->setRange(0, 5);
     temperature_->setSingleStep(0.1);
-    add(temperature_, "samplingTemperature", tr("T&emperature"), tr("Divides the logits: below 1 is safer, above 1 is wilder. 0 always takes the most probable token."));
+    add(temperature_, "samplingTemperature", tr("T&emperature"),
+        tr("Divides the logits: below 1 is safer, above 1 is wilder. 0 always takes the most probable token."));
     topK_->setRange(0, 1'000'000);
     topK_->setSpecialValueText(tr("off"));
     topK_->setSingleStep(10);
     add(topK_, "samplingTopK", tr("Top &k"), tr("Draw from the k most probable tokens only. 0: off."));
     topP_->setRange(0.01, 1);
     topP_->setSingleStep(0.05);
-    add(topP_, "samplingTopP", tr("Top &p"), tr("Draw from the smallest set of tokens that holds this share of the probability. 1: off."));
+    add(topP_, "samplingTopP", tr("Top &p"),
+        tr("Draw from the smallest set of tokens that holds this share of the probability. 1: off."));
     penalty_->setRange(0.5, 5);
     penalty_->setSingleStep(0.05);
-    add(penalty_, "samplingPenalty", tr("Repetition pe&nalty"), tr("Makes tokens that were there already less probable. 1: off."));
+    add(penalty_, "samplingPenalty", tr("Repetition pe&nalty"),
+        tr("Makes tokens that were there already less probable. 1: off."));
     seed_->setRange(0, std::numeric_limits<int>::max());
     add(seed_, "samplingSeed", tr("See&d"), tr("The same seed, prompt, settings and weights give the same text."));
     newSeed_->setObjectName(QStringLiteral("samplingNewSeed"));
     newSeed_->setChecked(true);
-    newSeed_->setToolTip(tr("Choose another seed for every generation. Switch it off to repeat one, or to compare settings."));
+    newSeed_->setToolTip(
+        tr("Choose another seed for every generation. Switch it off to repeat one, or to compare settings."));
     newSeed_->setAccessibleName(tr("New seed each time"));
     auto* reset = new QPushButton(tr("Re&set"), this);
     reset->setObjectName(QStringLiteral("samplingReset"));
@@ -108,7 +113,8 @@ SamplingForm::SamplingForm(QWidget* parent)
         s.repetitionPenalty = p.penalty;
         setSampling(s);
     });
-    for (auto* box : { temperature_, topP_, penalty_ }) connect(box, &QDoubleSpinBox::valueChanged, this, [this] { showPreset(); });
+    for (auto* box : { temperature_, topP_, penalty_ })
+        connect(box, &QDoubleSpinBox::valueChanged, this, [this] { showPreset(); });
     connect(topK_, &QSpinBox::valueChanged, this, [this] { showPreset(); });
     this->reset();
 }
@@ -154,7 +160,9 @@ void SamplingForm::showPreset()
     for (int i = 0; i < int(std::size(presets)); ++i) {
         const auto& p = presets[i];
         const auto near = [](double a, double b) { return a - b < 0.001 && b - a < 0.001; };
-        if (near(s.temperature, p.temperature) && s.topK == p.topK && near(s.topP, p.topP) && near(s.repetitionPenalty, p.penalty)) found = i + 1;
+        if (near(s.temperature, p.temperature) && s.topK == p.topK && near(s.topP, p.topP)
+            && near(s.repetitionPenalty, p.penalty))
+            found = i + 1;
     }
     preset_->setCurrentIndex(found);
 }

@@ -27,7 +27,8 @@ public:
     {
         const bool key = event->type() == QEvent::ShortcutOverride || event->type() == QEvent::KeyPress;
         if (!key || !static_cast<QKeyEvent*>(event)->matches(QKeySequence::Copy)) return false;
-        if (event->type() == QEvent::KeyPress) QGuiApplication::clipboard()->setText(selectedText(*static_cast<QTableView*>(watched)));
+        if (event->type() == QEvent::KeyPress)
+            QGuiApplication::clipboard()->setText(selectedText(*static_cast<QTableView*>(watched)));
         event->accept();
         return true;
     }
@@ -41,7 +42,8 @@ void makeCopyable(QTableView* table)
     auto* copy = new QAction(icon(QStringLiteral("copy")), QTableView::tr("Copy rows"), table);
     table->addAction(copy);
     table->setContextMenuPolicy(Qt::ActionsContextMenu);
-    QObject::connect(copy, &QAction::triggered, table, [table] { QGuiApplication::clipboard()->setText(selectedText(*table)); });
+    QObject::connect(
+        copy, &QAction::triggered, table, [table] { QGuiApplication::clipboard()->setText(selectedText(*table)); });
 }
 
 QString selectedText(const QTableView& table)
@@ -68,7 +70,8 @@ QString csvLine(const QStringList& cells)
 {
     QStringList quoted;
     for (auto cell : cells) {
-        const bool needed = cell.contains(QLatin1Char(',')) || cell.contains(QLatin1Char('"')) || cell.contains(QLatin1Char('\n'));
+        const bool needed =
+            cell.contains(QLatin1Char(',')) || cell.contains(QLatin1Char('"')) || cell.contains(QLatin1Char('\n'));
         if (needed) cell = QLatin1Char('"') + cell.replace(QLatin1Char('"'), QLatin1String("\"\"")) + QLatin1Char('"');
         quoted << cell;
     }
@@ -111,7 +114,8 @@ constexpr int cellPadding = 7; // of the headings in the style sheet, so that co
 void paintSelection(QPainter& painter, const QStyleOptionViewItem& option)
 {
     const auto& c = Theme::instance().colours();
-    if (option.state & QStyle::State_Selected) painter.fillRect(option.rect, mixed(c.surface, c.accent, c.dark ? 0.24 : 0.13));
+    if (option.state & QStyle::State_Selected)
+        painter.fillRect(option.rect, mixed(c.surface, c.accent, c.dark ? 0.24 : 0.13));
 }
 
 } // namespace
@@ -134,15 +138,18 @@ void CellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     const auto font = index.data(Qt::FontRole);
     painter->setFont(font.isValid() ? font.value<QFont>() : option.font);
     const auto given = index.data(Qt::TextAlignmentRole);
-    const auto alignment = given.isValid() ? Qt::Alignment::fromInt(given.toInt()) : Qt::Alignment(Qt::AlignLeft | Qt::AlignVCenter);
+    const auto alignment =
+        given.isValid() ? Qt::Alignment::fromInt(given.toInt()) : Qt::Alignment(Qt::AlignLeft | Qt::AlignVCenter);
     const auto inner = box.adjusted(cellPadding, 0, -cellPadding, 0);
-    painter->drawText(inner, int(alignment), painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, int(inner.width()) + 1));
+    painter->drawText(inner, int(alignment),
+        painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, int(inner.width()) + 1));
     painter->restore();
 }
 
 QSize CellDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const
 {
-    return { option.fontMetrics.horizontalAdvance(index.data().toString()) + 2 * cellPadding + 2, option.fontMetrics.height() + 9 };
+    return { option.fontMetrics.horizontalAdvance(index.data().toString()) + 2 * cellPadding + 2,
+        option.fontMetrics.height() + 9 };
 }
 
 void BarDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const

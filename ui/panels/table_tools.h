@@ -35,7 +35,11 @@ class BarDelegate : public QStyledItemDelegate {
     Q_OBJECT
 
 public:
-    enum Role { Share = Qt::UserRole + 1, Mark, Branch }; ///< 0 to 1; a tick at 0 to 1, optional; a branch's name, optional
+    enum Role {
+        Share = Qt::UserRole + 1,
+        Mark,
+        Branch
+    }; ///< 0 to 1; a tick at 0 to 1, optional; a branch's name, optional
     using QStyledItemDelegate::QStyledItemDelegate;
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 };

@@ -80,7 +80,9 @@ void TokenPopup::showToken(int index, const GeneratedToken& token, const QRect& 
     } else {
         auto text = tr("token %1, probability %2").arg(formatCount(token.id), percent(token.probability));
         if (!token.prompt) text += tr(", as sampled %1").arg(percent(token.sampledProbability));
-        text += QLatin1Char('\n') + tr("surprise %1 nats, entropy %2 nats").arg(formatFixed(-std::log(std::max(token.probability, 1e-12)), 2), formatFixed(token.entropy, 2));
+        text += QLatin1Char('\n')
+            + tr("surprise %1 nats, entropy %2 nats")
+                  .arg(formatFixed(-std::log(std::max(token.probability, 1e-12)), 2), formatFixed(token.entropy, 2));
         figures_->setText(text);
     }
     const int rows = int(token.alternatives.size());
@@ -106,7 +108,8 @@ void TokenPopup::showToken(int index, const GeneratedToken& token, const QRect& 
     list_->setVisible(rows > 0);
     list_->setFixedHeight(rows * list_->verticalHeader()->defaultSectionSize() + 2);
     list_->clearSelection();
-    hint_->setText(pinned_ ? tr("Enter or click: write on from that token. Esc: close.") : tr("Click a row to write on from that token."));
+    hint_->setText(pinned_ ? tr("Enter or click: write on from that token. Esc: close.")
+                           : tr("Click a row to write on from that token."));
     hint_->setVisible(rows > 0);
     setFixedWidth(fontMetrics().averageCharWidth() * 46 + 40);
     adjustSize();
@@ -153,7 +156,8 @@ bool TokenPopup::eventFilter(QObject* watched, QEvent* event)
     const bool key = event->type() == QEvent::KeyPress || event->type() == QEvent::ShortcutOverride;
     if (watched == list_ && key) {
         const auto* press = static_cast<QKeyEvent*>(event);
-        const bool enter = (press->key() == Qt::Key_Return || press->key() == Qt::Key_Enter) && !(press->modifiers() & Qt::ControlModifier);
+        const bool enter = (press->key() == Qt::Key_Return || press->key() == Qt::Key_Enter)
+            && !(press->modifiers() & Qt::ControlModifier);
         if (enter || press->key() == Qt::Key_Escape) {
             event->accept();
             if (event->type() == QEvent::KeyPress) enter ? choose(list_->currentRow()) : dismiss();

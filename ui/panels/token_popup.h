@@ -10,8 +10,8 @@ class QTableWidget;
 
 namespace pha::ui {
 
-/// What the network thought at one token: its probability and the ten most probable alternatives. A child of the panel, not
-/// a window of its own, so it is where it should be on every desktop and a screen reader finds it.
+/// What the network thought at one token: its probability and the ten most probable alternatives. A child of the panel,
+/// not a window of its own, so it is where it should be on every desktop and a screen reader finds it.
 class TokenPopup : public QFrame {
     Q_OBJECT
 

@@ -42,7 +42,8 @@ void TokenTint::rebuild()
             const double away = std::abs(2 * x - 1);
             ramp_.push_back(readable(x < 0.5 ? c.error : c.accent, strength * std::pow(away, 1.15)));
         } else {
-            ramp_.push_back(readable(mode_ == TintMode::Surprise ? c.attention : c.marker, strength * 1.15 * std::pow(x, 0.8)));
+            ramp_.push_back(
+                readable(mode_ == TintMode::Surprise ? c.attention : c.marker, strength * 1.15 * std::pow(x, 0.8)));
         }
     }
 }
@@ -57,10 +58,14 @@ QColor TokenTint::colour(const GeneratedToken& token) const
 {
     if (ramp_.empty() || token.alternatives.empty()) return {}; // the first token of all was predicted by nothing
     switch (mode_) {
-    case TintMode::Probability: return at(token.probability);
-    case TintMode::Surprise: return at(-std::log(std::max(token.probability, 1e-12)) / surpriseEnd);
-    case TintMode::Entropy: return at(token.entropy / entropyEnd);
-    case TintMode::None: break;
+    case TintMode::Probability:
+        return at(token.probability);
+    case TintMode::Surprise:
+        return at(-std::log(std::max(token.probability, 1e-12)) / surpriseEnd);
+    case TintMode::Entropy:
+        return at(token.entropy / entropyEnd);
+    case TintMode::None:
+        break;
     }
     return {};
 }
@@ -76,10 +81,14 @@ TintLegend::TintLegend(const TokenTint* tint, QWidget* parent)
 QString TintLegend::low() const
 {
     switch (tint_->mode()) {
-    case TintMode::Probability: return tr("unlikely");
-    case TintMode::Surprise: return tr("expected");
-    case TintMode::Entropy: return tr("sure");
-    case TintMode::None: break;
+    case TintMode::Probability:
+        return tr("unlikely");
+    case TintMode::Surprise:
+        return tr("expected");
+    case TintMode::Entropy:
+        return tr("sure");
+    case TintMode::None:
+        break;
     }
     return {};
 }
@@ -87,10 +96,14 @@ QString TintLegend::low() const
 QString TintLegend::high() const
 {
     switch (tint_->mode()) {
-    case TintMode::Probability: return tr("certain");
-    case TintMode::Surprise: return tr("%1 nats").arg(TokenTint::surpriseEnd);
-    case TintMode::Entropy: return tr("%1 nats").arg(TokenTint::entropyEnd);
-    case TintMode::None: break;
+    case TintMode::Probability:
+        return tr("certain");
+    case TintMode::Surprise:
+        return tr("%1 nats").arg(TokenTint::surpriseEnd);
+    case TintMode::Entropy:
+        return tr("%1 nats").arg(TokenTint::entropyEnd);
+    case TintMode::None:
+        break;
     }
     return {};
 }
@@ -105,9 +118,11 @@ void TintLegend::refresh()
 {
     setVisible(tint_->mode() != TintMode::None);
     setAccessibleName(tr("Scale of the colours: from %1 to %2").arg(low(), high()));
-    setToolTip(tint_->mode() == TintMode::Probability ? tr("Probability of the token: 0 % on the left, 50 % in the middle, 100 % on the right.")
-            : tint_->mode() == TintMode::Surprise     ? tr("-ln of the token's probability.")
-                                                      : tr("Entropy of the distribution that the token was drawn from: how undecided the network was."));
+    setToolTip(tint_->mode() == TintMode::Probability
+            ? tr("Probability of the token: 0 % on the left, 50 % in the middle, 100 % on the right.")
+            : tint_->mode() == TintMode::Surprise
+            ? tr("-ln of the token's probability.")
+            : tr("Entropy of the distribution that the token was drawn from: how undecided the network was."));
     updateGeometry();
     update();
 }

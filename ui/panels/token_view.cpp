@@ -26,10 +26,14 @@ QString documentText(const std::string& bytes)
     auto text = QString::fromUtf8(bytes.data(), qsizetype(bytes.size()));
     for (auto& ch : text) {
         const auto u = ch.unicode();
-        if (u == 0x2028 || u == 0x2029) ch = QLatin1Char('\n');
-        else if (u == 0xFFFC || (u >= 0xFDD0 && u <= 0xFDD1)) ch = QChar(0xFFFD);
-        else if (u == 0x7F) ch = QChar(0x2421);
-        else if (u < 0x20 && u != '\n' && u != '\t') ch = QChar(0x2400 + u);
+        if (u == 0x2028 || u == 0x2029)
+            ch = QLatin1Char('\n');
+        else if (u == 0xFFFC || (u >= 0xFDD0 && u <= 0xFDD1))
+            ch = QChar(0xFFFD);
+        else if (u == 0x7F)
+            ch = QChar(0x2421);
+        else if (u < 0x20 && u != '\n' && u != '\t')
+            ch = QChar(0x2400 + u);
     }
     return text;
 }
@@ -98,8 +102,10 @@ void TokenView::append(const QVector<GeneratedToken>& batch)
     QString text;
     for (const auto& token : batch) {
         const auto piece = documentText(token.text);
-        if (const auto newline = piece.lastIndexOf(QLatin1Char('\n')); newline >= 0) paragraph_ = int(piece.size() - newline - 1);
-        else paragraph_ += int(piece.size());
+        if (const auto newline = piece.lastIndexOf(QLatin1Char('\n')); newline >= 0)
+            paragraph_ = int(piece.size() - newline - 1);
+        else
+            paragraph_ += int(piece.size());
         const bool wordBegins = piece.startsWith(QLatin1Char(' '));
         if (paragraph_ > longestParagraph && (wordBegins || paragraph_ > 2 * longestParagraph)) {
             breaks_.push_back(end++);
@@ -134,7 +140,8 @@ bool TokenView::atEnd() const { return verticalScrollBar()->value() >= verticalS
 
 int TokenView::tokenOf(int position) const
 {
-    const auto after = std::upper_bound(spans_.begin(), spans_.end(), position, [](int p, const Span& s) { return p < s.end; });
+    const auto after =
+        std::upper_bound(spans_.begin(), spans_.end(), position, [](int p, const Span& s) { return p < s.end; });
     return after != spans_.end() && after->start <= position ? int(after - spans_.begin()) : -1;
 }
 
@@ -142,7 +149,8 @@ QVector<QRectF> TokenView::rects(int index) const
 {
     QVector<QRectF> out;
     const auto span = spans_[std::size_t(index)];
-    for (auto block = document()->findBlock(span.start); block.isValid() && block.position() <= span.end; block = block.next()) {
+    for (auto block = document()->findBlock(span.start); block.isValid() && block.position() <= span.end;
+         block = block.next()) {
         const auto* layout = block.layout();
         if (!block.isVisible() || layout->lineCount() == 0) continue;
         const auto origin = blockBoundingGeometry(block).translated(contentOffset()).topLeft();
@@ -193,7 +201,8 @@ void TokenView::paintEvent(QPaintEvent* event)
     p.setPen(Qt::NoPen);
     const auto begin = firstVisibleBlock();
     if (begin.isValid() && !spans_.empty()) {
-        auto first = std::lower_bound(spans_.begin(), spans_.end(), begin.position(), [](const Span& s, int at) { return s.end < at; });
+        auto first = std::lower_bound(
+            spans_.begin(), spans_.end(), begin.position(), [](const Span& s, int at) { return s.end < at; });
         for (; first != spans_.end(); ++first) {
             const int index = int(first - spans_.begin());
             const auto boxes = rects(index);
@@ -267,7 +276,8 @@ bool TokenView::event(QEvent* event)
                 return true;
             }
             break;
-        default: break;
+        default:
+            break;
         }
     }
     return QPlainTextEdit::event(event);
@@ -281,17 +291,30 @@ void TokenView::keyPressEvent(QKeyEvent* event)
         return;
     }
     switch (event->key()) {
-    case Qt::Key_Left: setCurrent(current_ < 0 ? int(tokens_.size()) - 1 : std::max(0, current_ - 1)); break;
-    case Qt::Key_Right: setCurrent(current_ + 1); break;
-    case Qt::Key_Up: setCurrent(std::max(0, neighbour(-1))); break;
-    case Qt::Key_Down: setCurrent(neighbour(1)); break;
-    case Qt::Key_Home: setCurrent(0); break;
-    case Qt::Key_End: setCurrent(int(tokens_.size()) - 1); break;
+    case Qt::Key_Left:
+        setCurrent(current_ < 0 ? int(tokens_.size()) - 1 : std::max(0, current_ - 1));
+        break;
+    case Qt::Key_Right:
+        setCurrent(current_ + 1);
+        break;
+    case Qt::Key_Up:
+        setCurrent(std::max(0, neighbour(-1)));
+        break;
+    case Qt::Key_Down:
+        setCurrent(neighbour(1));
+        break;
+    case Qt::Key_Home:
+        setCurrent(0);
+        break;
+    case Qt::Key_End:
+        setCurrent(int(tokens_.size()) - 1);
+        break;
     case Qt::Key_Return:
     case Qt::Key_Enter:
         if (current_ >= 0) Q_EMIT chosen(current_, true);
         break;
-    default: QPlainTextEdit::keyPressEvent(event);
+    default:
+        QPlainTextEdit::keyPressEvent(event);
     }
 }
 

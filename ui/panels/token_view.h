@@ -11,8 +11,9 @@
 
 namespace pha::ui {
 
-/// Text whose tokens can be pointed at. Colours are painted behind the visible tokens only and the document holds nothing
-/// but plain text, so tens of thousands of tokens stay smooth and text from a network is never taken for markup.
+/// Text whose tokens can be pointed at. Colours are painted behind the visible tokens only and the document holds
+/// nothing but plain text, so tens of thousands of tokens stay smooth and text from a network is never taken for
+/// markup.
 class TokenView : public QPlainTextEdit {
     Q_OBJECT
 

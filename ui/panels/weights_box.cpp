@@ -24,7 +24,8 @@ WeightsBox::WeightsBox(QWidget* parent)
 {
     setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     setMinimumContentsLength(14);
-    setToolTip(tr("Which weights are used. Live weights are copied between two steps of the training, which goes on meanwhile."));
+    setToolTip(tr(
+        "Which weights are used. Live weights are copied between two steps of the training, which goes on meanwhile."));
     setAccessibleName(tr("Weights"));
     refresh();
 }
@@ -59,8 +60,10 @@ void WeightsBox::refresh()
         std::vector<std::string> names;
         try {
             names = run.list();
-            if (const auto best = run.pointer("best"); best && live) add(tr("Best: step %1").arg(formatCount(stepOf(fromUtf8(*best)))), fromUtf8(*best));
-            if (const auto latest = run.pointer("latest")) add(tr("Latest: step %1").arg(formatCount(stepOf(fromUtf8(*latest)))), fromUtf8(*latest));
+            if (const auto best = run.pointer("best"); best && live)
+                add(tr("Best: step %1").arg(formatCount(stepOf(fromUtf8(*best)))), fromUtf8(*best));
+            if (const auto latest = run.pointer("latest"))
+                add(tr("Latest: step %1").arg(formatCount(stepOf(fromUtf8(*latest)))), fromUtf8(*latest));
         } catch (const std::exception&) {
             // A folder that cannot be read: the engine says so when the weights are wanted.
         }
@@ -111,7 +114,8 @@ MixShape mixShape(const RunSession& session)
 QString describeWeights(const WeightsInfo& weights)
 {
     const auto step = formatCount(weights.step);
-    return weights.live ? WeightsBox::tr("live weights at step %1").arg(step) : WeightsBox::tr("checkpoint of step %1").arg(step);
+    return weights.live ? WeightsBox::tr("live weights at step %1").arg(step)
+                        : WeightsBox::tr("checkpoint of step %1").arg(step);
 }
 
 } // namespace pha::ui

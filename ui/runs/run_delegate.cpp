@@ -15,7 +15,7 @@ namespace pha::ui {
 
 namespace {
 
-constexpr int margin = 8, tickSide = 14, glyphSide = 12;
+constexpr int margin = 7, tickSide = 14, glyphSide = 12;
 
 QFont small(const QFont& font)
 {
@@ -45,12 +45,17 @@ QColor stateColour(RunState state, bool interrupted)
     const auto& c = Theme::instance().colours();
     switch (state) {
     case RunState::Preparing:
-    case RunState::Running: return c.accent;
-    case RunState::Paused: return c.warning;
-    case RunState::Finished: return c.good;
-    case RunState::Stopped: return interrupted ? c.warning : c.muted;
+    case RunState::Running:
+        return c.accent;
+    case RunState::Paused:
+        return c.warning;
+    case RunState::Finished:
+        return c.good;
+    case RunState::Stopped:
+        return interrupted ? c.warning : c.muted;
     case RunState::Diverged:
-    case RunState::Failed: return c.error;
+    case RunState::Failed:
+        return c.error;
     }
     return c.muted;
 }
@@ -68,7 +73,9 @@ void paintStateGlyph(QPainter* p, const QRectF& box, RunState state, bool interr
     case RunState::Preparing:
         for (int i = 0; i < 3; ++i) p->drawEllipse(QPointF(2 + 4 * i, 6), 1.4, 1.4);
         break;
-    case RunState::Running: p->drawPolygon(QPolygonF { QPointF(2.5, 1), QPointF(2.5, 11), QPointF(11, 6) }); break;
+    case RunState::Running:
+        p->drawPolygon(QPolygonF { QPointF(2.5, 1), QPointF(2.5, 11), QPointF(11, 6) });
+        break;
     case RunState::Paused:
         p->drawRect(QRectF(2.2, 1.5, 2.6, 9));
         p->drawRect(QRectF(7.2, 1.5, 2.6, 9));
@@ -111,8 +118,8 @@ RunDelegate::Places RunDelegate::places(const QStyleOptionViewItem& option)
     p.glyph = QRect(p.tick.right() + margin, top + (line - glyphSide) / 2, glyphSide, glyphSide);
     const int left = p.glyph.right() + margin;
     p.name = QRect(left, top, p.row.right() - margin - left, line);
-    p.figures = QRect(left, p.name.bottom() + 3, p.name.width(), line);
-    p.bar = QRect(left, p.row.bottom() - 4, p.name.width(), 3);
+    p.figures = QRect(p.glyph.left(), p.name.bottom() + 3, p.name.right() - p.glyph.left() + 1, line);
+    p.bar = QRect(p.figures.left(), p.row.bottom() - 4, p.figures.width(), 3);
     return p;
 }
 
@@ -158,7 +165,8 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     nameFont.setWeight(QFont::DemiBold);
     painter->setFont(nameFont);
     painter->setPen(c.text);
-    painter->drawText(nameBox, int(Qt::AlignLeft | Qt::AlignVCenter), painter->fontMetrics().elidedText(s.name, Qt::ElideMiddle, nameBox.width()));
+    painter->drawText(nameBox, int(Qt::AlignLeft | Qt::AlignVCenter),
+        painter->fontMetrics().elidedText(s.name, Qt::ElideMiddle, nameBox.width()));
 
     // Where the sign and the figures say it all, words would only push the figures out of sight.
     QStringList parts { s.text() };
@@ -167,7 +175,8 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     const auto figures = s.state == RunState::Preparing ? s.stateText : parts.join(QStringLiteral(" \u00b7 "));
     painter->setFont(small(option.font));
     painter->setPen(s.state == RunState::Failed || s.state == RunState::Diverged ? c.error : c.muted);
-    painter->drawText(at.figures, int(Qt::AlignLeft | Qt::AlignVCenter), painter->fontMetrics().elidedText(figures, Qt::ElideRight, at.figures.width()));
+    painter->drawText(at.figures, int(Qt::AlignLeft | Qt::AlignVCenter),
+        painter->fontMetrics().elidedText(figures, Qt::ElideRight, at.figures.width()));
 
     if (s.share >= 0) {
         painter->setPen(Qt::NoPen);
@@ -176,7 +185,8 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
         painter->setBrush(track);
         painter->drawRoundedRect(at.bar, 1.5, 1.5);
         painter->setBrush(stateColour(s.state, s.interrupted));
-        painter->drawRoundedRect(QRectF(at.bar.left(), at.bar.top(), at.bar.width() * s.share, at.bar.height()), 1.5, 1.5);
+        painter->drawRoundedRect(
+            QRectF(at.bar.left(), at.bar.top(), at.bar.width() * s.share, at.bar.height()), 1.5, 1.5);
     }
     painter->restore();
 }
@@ -203,16 +213,19 @@ void RunDelegate::updateEditorGeometry(QWidget* editor, const QStyleOptionViewIt
     editor->setGeometry(places(option).name.adjusted(-8, -5, 4, 5));
 }
 
-bool RunDelegate::editorEvent(QEvent* event, QAbstractItemModel* model, const QStyleOptionViewItem& option, const QModelIndex& index)
+bool RunDelegate::editorEvent(
+    QEvent* event, QAbstractItemModel* model, const QStyleOptionViewItem& option, const QModelIndex& index)
 {
     const auto flip = [&] {
         const bool ticked = index.data(Qt::CheckStateRole).toInt() == Qt::Checked;
         return model->setData(index, ticked ? Qt::Unchecked : Qt::Checked, Qt::CheckStateRole);
     };
-    if (event->type() == QEvent::MouseButtonRelease || event->type() == QEvent::MouseButtonPress || event->type() == QEvent::MouseButtonDblClick) {
+    if (event->type() == QEvent::MouseButtonRelease || event->type() == QEvent::MouseButtonPress
+        || event->type() == QEvent::MouseButtonDblClick) {
         const auto* mouse = static_cast<QMouseEvent*>(event);
         // A finger's width around the box counts as the box.
-        if (mouse->button() != Qt::LeftButton || !places(option).tick.adjusted(-6, -8, 4, 24).contains(mouse->pos())) return false;
+        if (mouse->button() != Qt::LeftButton || !places(option).tick.adjusted(-6, -8, 4, 24).contains(mouse->pos()))
+            return false;
         return event->type() == QEvent::MouseButtonRelease ? flip() : true;
     }
     if (event->type() == QEvent::KeyPress && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Space) return flip();

@@ -67,7 +67,8 @@ RunSession* RunListModel::adopt(RunSession* session)
         index_[directory] = row;
         endInsertRows();
     } else {
-        // The row stays as the scan left it until the session has read its file: no flicker from numbers to none and back.
+        // The row stays as the scan left it until the session has read its file: no flicker from numbers to none and
+        // back.
         rows_[std::size_t(row)].session = session;
     }
     connect(session, &RunSession::changed, this, [this, directory] { refresh(directory); });
@@ -117,7 +118,8 @@ void RunListModel::absorb(const std::vector<RunSummary>& changed)
     for (const auto& summary : changed) {
         const int row = rowOf(summary.directory);
         if (row < 0) {
-            if (summary.directory.parent_path() == folder_ || std::find(outside_.begin(), outside_.end(), summary.directory) != outside_.end())
+            if (summary.directory.parent_path() == folder_
+                || std::find(outside_.begin(), outside_.end(), summary.directory) != outside_.end())
                 fresh.push_back({ summary, nullptr });
         } else if (!rows_[std::size_t(row)].session) {
             rows_[std::size_t(row)].summary = summary;
@@ -184,7 +186,8 @@ int RunListModel::rowCount(const QModelIndex& parent) const { return parent.isVa
 Qt::ItemFlags RunListModel::flags(const QModelIndex& index) const
 {
     if (!index.isValid()) return {};
-    return Qt::ItemIsEnabled | Qt::ItemIsSelectable | Qt::ItemIsUserCheckable | Qt::ItemIsEditable | Qt::ItemNeverHasChildren;
+    return Qt::ItemIsEnabled | Qt::ItemIsSelectable | Qt::ItemIsUserCheckable | Qt::ItemIsEditable
+        | Qt::ItemNeverHasChildren;
 }
 
 QVariant RunListModel::data(const QModelIndex& index, int role) const
@@ -194,19 +197,29 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const
     const auto place = std::find(shown_.begin(), shown_.end(), s.directory);
     switch (role) {
     case Qt::DisplayRole:
-    case Qt::EditRole: return s.name;
-    case Qt::CheckStateRole: return place == shown_.end() ? Qt::Unchecked : Qt::Checked;
+    case Qt::EditRole:
+        return s.name;
+    case Qt::CheckStateRole:
+        return place == shown_.end() ? Qt::Unchecked : Qt::Checked;
     case Qt::ToolTipRole:
-        return plainToolTip(QStringList { s.name, s.stateText, s.text(), tr("%1 on %2").arg(s.preset.isEmpty() ? tr("own shape") : s.preset, s.data),
-            fromPath(s.directory) }.join(QLatin1Char('\n')));
-    case Qt::AccessibleTextRole: return QStringLiteral("%1, %2, %3").arg(s.name, s.stateText, s.text());
-    case DirectoryRole: return fromPath(s.directory);
-    case SummaryRole: return QVariant::fromValue(s);
-    case ColourRole: return place == shown_.end() ? -1 : int(place - shown_.begin());
+        return plainToolTip(QStringList { s.name, s.stateText, s.text(),
+            tr("%1 on %2").arg(s.preset.isEmpty() ? tr("own shape") : s.preset, s.data), fromPath(s.directory) }
+                                .join(QLatin1Char('\n')));
+    case Qt::AccessibleTextRole:
+        return QStringLiteral("%1, %2, %3").arg(s.name, s.stateText, s.text());
+    case DirectoryRole:
+        return fromPath(s.directory);
+    case SummaryRole:
+        return QVariant::fromValue(s);
+    case ColourRole:
+        return place == shown_.end() ? -1 : int(place - shown_.begin());
     // What is going on first, then the newest.
-    case SortRole: return (s.active() ? QStringLiteral("1") : QStringLiteral("0")) + s.created + s.name;
-    case SearchRole: return QStringList { s.name, s.preset, s.data, s.stateText }.join(QLatin1Char(' '));
-    default: return {};
+    case SortRole:
+        return (s.active() ? QStringLiteral("1") : QStringLiteral("0")) + s.created + s.name;
+    case SearchRole:
+        return QStringList { s.name, s.preset, s.data, s.stateText }.join(QLatin1Char(' '));
+    default:
+        return {};
     }
 }
 

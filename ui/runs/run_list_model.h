@@ -10,8 +10,8 @@
 
 namespace pha::ui {
 
-/// All runs that the window knows: those of the runs folder, found in the background, and those opened from elsewhere. A
-/// row costs some hundred bytes; its session, which holds the curves, is made when it is first selected or shown.
+/// All runs that the window knows: those of the runs folder, found in the background, and those opened from elsewhere.
+/// A row costs some hundred bytes; its session, which holds the curves, is made when it is first selected or shown.
 class RunListModel : public QAbstractListModel {
     Q_OBJECT
 
@@ -25,7 +25,8 @@ public:
     void rescan();
     bool scanned() const { return scanned_; } ///< the first look at the folder is over
 
-    RunSession* open(const fs::path& directory); ///< the session, made if need be; the row is added if it is not there yet
+    RunSession* open(
+        const fs::path& directory); ///< the session, made if need be; the row is added if it is not there yet
     RunSession* session(const fs::path& directory) const; ///< null if it has not been opened
     RunSession* plan(const fs::path& directory, const RunFile& file); ///< a run about to start
     void forget(const fs::path& directory); ///< removes the row and the session

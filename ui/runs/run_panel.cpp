@@ -37,7 +37,8 @@ protected:
     {
         if (words_.isEmpty()) return true;
         const auto text = sourceModel()->index(row, 0, parent).data(RunListModel::SearchRole).toString();
-        return std::all_of(words_.begin(), words_.end(), [&](const QString& w) { return text.contains(w, Qt::CaseInsensitive); });
+        return std::all_of(
+            words_.begin(), words_.end(), [&](const QString& w) { return text.contains(w, Qt::CaseInsensitive); });
     }
 
 private:
@@ -89,7 +90,7 @@ RunPanel::RunPanel(RunListModel* model, QWidget* parent)
     stack_->addWidget(runList_);
     stack_->addWidget(emptyLabel_);
     auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(8, 8, 8, 6);
+    layout->setContentsMargins(6, 8, 6, 6);
     layout->setSpacing(6);
     layout->addWidget(runSearch_);
     layout->addWidget(stack_, 1);
@@ -127,7 +128,8 @@ void RunPanel::select(const fs::path& directory)
 {
     wanted_ = directory;
     // A run that the search hides is still the one that was asked for.
-    if (const int row = model_->rowOf(directory); row >= 0 && !filter_->mapFromSource(model_->index(row)).isValid()) runSearch_->clear();
+    if (const int row = model_->rowOf(directory); row >= 0 && !filter_->mapFromSource(model_->index(row)).isValid())
+        runSearch_->clear();
     restoreSelection();
 }
 
@@ -157,13 +159,17 @@ void RunPanel::updateEmptyState()
 {
     const int all = model_->rowCount(), visible = filter_->rowCount();
     if (all == 0)
-        emptyLabel_->setText(model_->scanned() ? tr("No runs yet.\nSet one up on the right and press Start (Ctrl+R), or choose Run the demo.") : tr("Looking for runs\u2026"));
+        emptyLabel_->setText(model_->scanned()
+                ? tr("No runs yet.\nSet one up on the right and press Start (Ctrl+R), or choose Run the demo.")
+                : tr("Looking for runs\u2026"));
     else
-        emptyLabel_->setText(tr("No run matches \u201c%1\u201d.\nClear the search to see all %2.").arg(runSearch_->text().trimmed(), formatCount(all)));
+        emptyLabel_->setText(tr("No run matches \u201c%1\u201d.\nClear the search to see all %2.")
+                                 .arg(runSearch_->text().trimmed(), formatCount(all)));
     stack_->setCurrentWidget(visible == 0 ? static_cast<QWidget*>(emptyLabel_) : runList_);
     const auto shown = model_->shown().size();
     const auto count = all == 1 ? tr("1 run") : tr("%1 runs").arg(formatCount(all));
-    countLabel_->setText(shown > 0 ? tr("%1, %2 in the charts").arg(count, formatCount(shown)) : tr("%1; tick runs to compare them").arg(count));
+    countLabel_->setText(shown > 0 ? tr("%1, %2 in the charts").arg(count, formatCount(shown))
+                                   : tr("%1; tick runs to compare them").arg(count));
     countLabel_->setVisible(all > 0);
 }
 

@@ -5,7 +5,6 @@
 #include <QPointer>
 #include <QThreadPool>
 
-
 namespace pha::ui {
 
 namespace {
@@ -17,8 +16,8 @@ std::set<fs::path> runDirectories(const fs::path& folder, const std::vector<fs::
     std::set<fs::path> found;
     std::error_code error;
     if (!folder.empty()) {
-        for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end; !error && it != end;
-             it.increment(error)) {
+        for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end;
+             !error && it != end; it.increment(error)) {
             std::error_code ignored; // an entry that cannot be looked at is not a run
             if (it->is_directory(ignored) && fs::exists(it->path() / "run.json", ignored)) found.insert(it->path());
         }
@@ -41,34 +40,39 @@ void RunScanner::scan(const fs::path& folder, const std::vector<fs::path>& other
 {
     if (busy_) return;
     busy_ = true;
-    QThreadPool::globalInstance()->start([self = QPointer<RunScanner>(this), stamps = stamps_, cancel = cancel_, folder, others] {
-        // Only the GUI thread can tell whether the scanner is still there; the application outlives the pool.
-        const auto tell = [&](auto action) {
-            QMetaObject::invokeMethod(
-                qApp, [self, action] { if (self) action(self.data()); }, Qt::QueuedConnection);
-        };
-        auto present = runDirectories(folder, others);
-        std::vector<RunSummary> batch;
-        const auto send = [&] {
-            if (!batch.empty()) tell([batch](RunScanner* s) { Q_EMIT s->found(batch); });
-            batch.clear();
-        };
-        for (const auto& directory : present) {
-            if (*cancel) return;
-            const auto stamp = stampOf(directory);
-            auto& known = (*stamps)[directory];
-            if (known == stamp) continue;
-            known = stamp;
-            batch.push_back(readSummary(directory));
-            if (batch.size() >= batchSize) send();
-        }
-        send();
-        std::erase_if(*stamps, [&](const auto& entry) { return !present.contains(entry.first); });
-        tell([present](RunScanner* s) {
-            s->busy_ = false;
-            Q_EMIT s->finished(present);
+    QThreadPool::globalInstance()->start(
+        [self = QPointer<RunScanner>(this), stamps = stamps_, cancel = cancel_, folder, others] {
+            // Only the GUI thread can tell whether the scanner is still there; the application outlives the pool.
+            const auto tell = [&](auto action) {
+                QMetaObject::invokeMethod(
+                    qApp,
+                    [self, action] {
+                        if (self) action(self.data());
+                    },
+                    Qt::QueuedConnection);
+            };
+            auto present = runDirectories(folder, others);
+            std::vector<RunSummary> batch;
+            const auto send = [&] {
+                if (!batch.empty()) tell([batch](RunScanner* s) { Q_EMIT s->found(batch); });
+                batch.clear();
+            };
+            for (const auto& directory : present) {
+                if (*cancel) return;
+                const auto stamp = stampOf(directory);
+                auto& known = (*stamps)[directory];
+                if (known == stamp) continue;
+                known = stamp;
+                batch.push_back(readSummary(directory));
+                if (batch.size() >= batchSize) send();
+            }
+            send();
+            std::erase_if(*stamps, [&](const auto& entry) { return !present.contains(entry.first); });
+            tell([present](RunScanner* s) {
+                s->busy_ = false;
+                Q_EMIT s->finished(present);
+            });
         });
-    });
 }
 
 } // namespace pha::ui

@@ -13,8 +13,8 @@
 
 namespace pha::ui {
 
-/// Looks through the runs folder on the thread pool and reports what is new or has changed since the last look. Lives on
-/// the GUI thread; so do its signals.
+/// Looks through the runs folder on the thread pool and reports what is new or has changed since the last look. Lives
+/// on the GUI thread; so do its signals.
 class RunScanner : public QObject {
     Q_OBJECT
 

@@ -17,7 +17,10 @@ namespace {
 
 QString tr(const char* text) { return QCoreApplication::translate("pha::ui::RunSummary", text); }
 
-bool isActive(RunState state) { return state == RunState::Preparing || state == RunState::Running || state == RunState::Paused; }
+bool isActive(RunState state)
+{
+    return state == RunState::Preparing || state == RunState::Running || state == RunState::Paused;
+}
 
 /// The last events of a metrics file, newest first, from its last `limit` bytes.
 std::vector<Event> lastEvents(const fs::path& file, std::streamoff limit)
@@ -39,7 +42,8 @@ std::vector<Event> lastEvents(const fs::path& file, std::streamoff limit)
         const auto before = tail.rfind('\n', end - 1);
         if (before == std::string::npos && start > 0) break;
         const auto begin = before == std::string::npos ? 0 : before + 1;
-        const auto json = Json::parse(tail.begin() + std::ptrdiff_t(begin), tail.begin() + std::ptrdiff_t(end), nullptr, false);
+        const auto json =
+            Json::parse(tail.begin() + std::ptrdiff_t(begin), tail.begin() + std::ptrdiff_t(end), nullptr, false);
         try {
             if (json.is_object())
                 if (auto event = eventFromJson(json)) events.push_back(std::move(*event));
@@ -63,7 +67,8 @@ Latest latestOf(const std::vector<Event>& newestFirst)
     Latest found;
     for (const auto& event : newestFirst) {
         if (!found.step) found.step = std::get_if<StepEvent>(&event);
-        if (const auto* eval = std::get_if<EvalEvent>(&event); eval && !found.eval && eval->split == "valid") found.eval = eval;
+        if (const auto* eval = std::get_if<EvalEvent>(&event); eval && !found.eval && eval->split == "valid")
+            found.eval = eval;
         if (!found.status) found.status = std::get_if<StatusEvent>(&event);
     }
     return found;
@@ -90,7 +95,8 @@ QString RunSummary::text() const
     if (state == RunState::Running) parts << tr("%1/%2").arg(formatCount(step), formatCount(steps));
     if (std::isfinite(loss)) parts << tr("loss %1").arg(formatFixed(loss, 3));
     if (std::isfinite(perplexity)) parts << tr("ppl %1").arg(formatFixed(perplexity, perplexity < 100 ? 2 : 1));
-    if (state == RunState::Running && std::isfinite(tokensPerSecond)) parts << tr("%1 tok/s").arg(formatCompact(tokensPerSecond));
+    if (state == RunState::Running && std::isfinite(tokensPerSecond))
+        parts << tr("%1 tok/s").arg(formatCompact(tokensPerSecond));
     if (state == RunState::Finished) parts << tr("%1 steps").arg(formatCount(step));
     return parts.join(QStringLiteral(" \u00b7 "));
 }
@@ -102,7 +108,8 @@ RunSummary readSummary(const fs::path& directory)
     QString detail;
     try {
         fillFromFile(s, RunDirectory(directory).read());
-        // Far more than one evaluation interval of lines usually takes; a status older than that is found in a second look.
+        // Far more than one evaluation interval of lines usually takes; a status older than that is found in a second
+        // look.
         auto events = lastEvents(RunDirectory(directory).metricsFile(), 64 * 1024);
         auto latest = latestOf(events);
         if (!latest.eval || !latest.status) {

@@ -70,9 +70,12 @@ void CommandPalette::fill(const QString& text)
     for (auto* action : std::as_const(actions_)) {
         const auto name = plainActionText(action);
         if (!action->isEnabled() || action->isSeparator()) continue;
-        if (!std::all_of(words.begin(), words.end(), [&](const QString& w) { return name.contains(w, Qt::CaseInsensitive); })) continue;
+        if (!std::all_of(
+                words.begin(), words.end(), [&](const QString& w) { return name.contains(w, Qt::CaseInsensitive); }))
+            continue;
         const auto keys = action->shortcut().toString(QKeySequence::NativeText);
-        auto* item = new QListWidgetItem(action->icon().isNull() ? none : action->icon(), keys.isEmpty() ? name : tr("%1   (%2)").arg(name, keys));
+        auto* item = new QListWidgetItem(
+            action->icon().isNull() ? none : action->icon(), keys.isEmpty() ? name : tr("%1   (%2)").arg(name, keys));
         item->setSizeHint(QSize(0, fontMetrics().height() + 10));
         paletteList_->addItem(item);
         listed_ << action;

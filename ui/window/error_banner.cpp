@@ -36,8 +36,10 @@ ErrorBanner::ErrorBanner(QWidget* parent)
         setRole(b, "flat");
         return b;
     };
-    auto* copyButton = button(tr("Copy"), QStringLiteral("copyError"), tr("Copies the message"), QStringLiteral("copy"));
-    auto* closeButton = button(QString(), QStringLiteral("closeError"), tr("Closes the message"), QStringLiteral("close"));
+    auto* copyButton =
+        button(tr("Copy"), QStringLiteral("copyError"), tr("Copies the message"), QStringLiteral("copy"));
+    auto* closeButton =
+        button(QString(), QStringLiteral("closeError"), tr("Closes the message"), QStringLiteral("close"));
     auto* row = new QHBoxLayout(frame);
     row->setContentsMargins(12, 4, 6, 4);
     row->addWidget(text_, 1);
@@ -61,7 +63,12 @@ void ErrorBanner::showError(const QString& message)
 }
 
 /// As high as the wrapped text needs at this width: a tool bar would take the height of a narrow column.
-void ErrorBanner::fitHeight() { setFixedHeight(layout()->heightForWidth(std::max(width(), 300))); }
+void ErrorBanner::fitHeight()
+{
+    const int wanted = layout()->hasHeightForWidth() ? layout()->heightForWidth(std::max(width(), 300))
+                                                     : layout()->sizeHint().height();
+    setFixedHeight(std::max(wanted, layout()->minimumSize().height()));
+}
 
 void ErrorBanner::resizeEvent(QResizeEvent* event)
 {

@@ -24,7 +24,8 @@ struct Line {
 };
 
 /// Appends lines for the rows of `rows` from `from` on and moves `from` to the end.
-template <class Row, class Say> void gather(std::vector<Line>& lines, const std::vector<Row>& rows, std::size_t& from, Say&& say)
+template <class Row, class Say>
+void gather(std::vector<Line>& lines, const std::vector<Row>& rows, std::size_t& from, Say&& say)
 {
     for (; from < rows.size(); ++from) lines.push_back({ rows[from].step, singleLine(say(rows[from])) });
 }
@@ -83,12 +84,15 @@ void LogPanel::readNew()
             return RunSession::describe(e.state, RunSession::Place::Here, e.step, false, fromUtf8(e.detail));
         });
         gather(lines, h.commands, read_.commands, [](const CommandEvent& e) {
-            return tr("changed: %1 %2").arg(fromUtf8(e.name).replace(QLatin1Char('_'), QLatin1Char(' ')), fromUtf8(e.value));
+            return tr("changed: %1 %2")
+                .arg(fromUtf8(e.name).replace(QLatin1Char('_'), QLatin1Char(' ')), fromUtf8(e.value));
         });
         gather(lines, h.evals, read_.evals, [](const EvalEvent& e) {
-            return tr("%1 ppl %2, %3 bits/byte").arg(fromUtf8(e.split), formatFixed(e.perplexity, 2), formatFixed(e.bitsPerByte, 3));
+            return tr("%1 perplexity %2").arg(fromUtf8(e.split), formatFixed(e.perplexity, 2));
         });
-        gather(lines, h.samples, read_.samples, [](const SampleEvent& e) { return tr("sample: %1%2").arg(fromUtf8(e.prompt), fromUtf8(e.text)).left(300); });
+        gather(lines, h.samples, read_.samples, [](const SampleEvent& e) {
+            return tr("sample: %1%2").arg(fromUtf8(e.prompt), fromUtf8(e.text)).left(300);
+        });
         gather(lines, h.checkpoints, read_.checkpoints, [](const CheckpointEvent& e) {
             if (!e.problem.empty()) return tr("checkpoint not written: %1").arg(fromUtf8(e.problem));
             return e.best ? tr("checkpoint saved, the best so far") : tr("checkpoint saved");

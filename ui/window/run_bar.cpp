@@ -33,7 +33,8 @@ protected:
         QPainter painter(this);
         painter.setFont(font());
         painter.setPen(palette().color(QPalette::WindowText));
-        painter.drawText(contentsRect(), int(Qt::AlignLeft | Qt::AlignVCenter), fontMetrics().elidedText(text(), Qt::ElideRight, width()));
+        painter.drawText(contentsRect(), int(Qt::AlignLeft | Qt::AlignVCenter),
+            fontMetrics().elidedText(text(), Qt::ElideRight, width()));
     }
 };
 
@@ -100,8 +101,10 @@ RunBar::RunBar(const WindowActions& actions, QWidget* parent)
     , state_(new ElidedLabel("muted"))
     , steps_(new QLabel)
     , progress_(new QProgressBar)
-    , loss_(figure(tr("Loss"), QStringLiteral("lossFigure"), tr("Mean cross entropy of the last update, nats per token")))
-    , perplexity_(figure(tr("Perplexity"), QStringLiteral("perplexityFigure"), tr("On the validation split, last evaluation")))
+    , loss_(
+          figure(tr("Loss"), QStringLiteral("lossFigure"), tr("Mean cross entropy of the last update, nats per token")))
+    , perplexity_(
+          figure(tr("Perplexity"), QStringLiteral("perplexityFigure"), tr("On the validation split, last evaluation")))
     , speed_(figure(tr("Tokens/s"), QStringLiteral("speedFigure"), tr("Tokens a second in the last update")))
     , left_(figure(tr("Time left"), QStringLiteral("timeLeftFigure"), tr("At the speed of the last hundred updates")))
     , pause_(button(actions.pauseRun))
@@ -185,7 +188,9 @@ void RunBar::refresh()
     name_->setText(s.name);
     name_->setToolTip(plainToolTip(s.name));
     const auto& c = session_->file().config;
-    state_->setText(QStringLiteral("%1  \u00b7  %2 on %3").arg(s.stateText, s.preset.isEmpty() ? tr("own shape") : s.preset, fromUtf8(fs::path(c.data.data).filename().string())));
+    state_->setText(QStringLiteral("%1  \u00b7  %2 on %3")
+                        .arg(s.stateText, s.preset.isEmpty() ? tr("own shape") : s.preset,
+                            fromUtf8(fs::path(c.data.data).filename().string())));
     state_->setToolTip(plainToolTip(state_->text()));
     const bool preparing = s.state == RunState::Preparing;
     const double share = preparing ? s.share : s.steps > 0 ? double(s.step) / double(s.steps) : 0;

@@ -30,7 +30,8 @@ StatusMeters::StatusMeters(std::function<double()> longestTask, QWidget* parent)
         row->addWidget(label);
     };
     add(saved_, QStringLiteral("savedMeter"), tr("Update of the newest checkpoint of the selected run"));
-    add(points_, QStringLiteral("pointsMeter"), tr("Updates kept of those that the selected run reported: the charts leave nothing out"));
+    add(points_, QStringLiteral("pointsMeter"),
+        tr("Updates kept of those that the selected run reported: the charts leave nothing out"));
     add(frame_, QStringLiteral("frameMeter"), tr("Longest time in the last second that the window could not answer"));
     add(memory_, QStringLiteral("memoryMeter"), tr("Memory that this program takes, engine included"));
     connect(&timer_, &QTimer::timeout, this, &StatusMeters::refresh);
@@ -48,8 +49,10 @@ void StatusMeters::refresh()
 {
     if (session_) {
         const auto& h = session_->history();
-        points_->setText(tr("%1/%2 points kept").arg(formatCount(std::int64_t(h.step.size())), formatCount(session_->updatesReported())));
-        const auto last = std::find_if(h.checkpoints.rbegin(), h.checkpoints.rend(), [](const auto& c) { return c.problem.empty(); });
+        points_->setText(tr("%1/%2 points kept")
+                             .arg(formatCount(std::int64_t(h.step.size())), formatCount(session_->updatesReported())));
+        const auto last =
+            std::find_if(h.checkpoints.rbegin(), h.checkpoints.rend(), [](const auto& c) { return c.problem.empty(); });
         saved_->setText(last == h.checkpoints.rend() ? QString() : tr("saved at step %1").arg(formatCount(last->step)));
     }
     points_->setVisible(session_);

@@ -21,8 +21,10 @@ WelcomePage::WelcomePage(QAction* runDemo, QAction* newRun, QAction* openRun, QW
     auto* title = new QLabel(tr("Watch a hybrid language model learn"));
     title->setAlignment(Qt::AlignCenter);
     setRole(title, "hero");
-    auto* text = new QLabel(tr("Three branches - a gated state space, attention and a feed-forward network - work side by side, and every layer "
-                               "learns how much to trust each. The demo trains a small one on built-in stories: curves, mixing weights and text "
+    auto* text = new QLabel(tr("Three branches - a gated state space, attention and a feed-forward network - work side "
+                               "by side, and every layer "
+                               "learns how much to trust each. The demo trains a small one on built-in stories: "
+                               "curves, mixing weights and text "
                                "appear within seconds. Nothing is downloaded."));
     text->setAlignment(Qt::AlignCenter);
     text->setWordWrap(true);
@@ -42,7 +44,8 @@ WelcomePage::WelcomePage(QAction* runDemo, QAction* newRun, QAction* openRun, QW
         return button;
     };
     connect(demoButton, &QPushButton::clicked, runDemo, &QAction::trigger);
-    connect(runDemo, &QAction::changed, demoButton, [runDemo, demoButton] { demoButton->setEnabled(runDemo->isEnabled()); });
+    connect(runDemo, &QAction::changed, demoButton,
+        [runDemo, demoButton] { demoButton->setEnabled(runDemo->isEnabled()); });
 
     auto* links = new QHBoxLayout;
     links->addStretch(1);

@@ -18,7 +18,8 @@ QString tr(const char* text) { return QCoreApplication::translate("pha::ui::Wind
 
 } // namespace
 
-QAction* WindowActions::make(const char* id, const QString& text, const QString& tip, const QList<QKeySequence>& keys, const char* sign)
+QAction* WindowActions::make(
+    const char* id, const QString& text, const QString& tip, const QList<QKeySequence>& keys, const char* sign)
 {
     auto* action = new QAction(text, window_);
     action->setObjectName(QLatin1String(id));
@@ -37,50 +38,75 @@ WindowActions::WindowActions(QMainWindow* window)
 {
     using K = QKeySequence;
     newRun = make("newRun", tr("&New run"), tr("Sets up a new run in the form"), { K::New }, "plus");
-    openRun = make("openRun", tr("&Open run\u2026"), tr("Opens a run directory, also one that another process is writing"), { K::Open }, "folder");
+    openRun = make("openRun", tr("&Open run\u2026"),
+        tr("Opens a run directory, also one that another process is writing"), { K::Open }, "folder");
     chooseFolder = make("chooseFolder", tr("Choose runs &folder\u2026"), tr("Where runs are kept"));
-    exportImage = make("exportImage", tr("&Export chart\u2026"), tr("Saves the chart as a picture"), { K(QStringLiteral("Ctrl+Shift+S")) }, "image");
-    quit = make("quit", tr("&Quit"), tr("Saves a checkpoint of what trains, then leaves"), { K(QStringLiteral("Ctrl+Q")) });
+    exportImage = make("exportImage", tr("&Export chart\u2026"), tr("Saves the chart as a picture"),
+        { K(QStringLiteral("Ctrl+Shift+S")) }, "image");
+    quit = make(
+        "quit", tr("&Quit"), tr("Saves a checkpoint of what trains, then leaves"), { K(QStringLiteral("Ctrl+Q")) });
 
-    startRun = make("startRun", tr("&Start new run"), tr("Trains a new run with the settings of the form"), { K(QStringLiteral("Ctrl+R")) }, "play");
-    runDemo = make("runDemo", tr("Run the &demo"), tr("Trains a small network on built-in stories"), { K(QStringLiteral("Ctrl+Shift+D")) });
-    pauseRun = make("pauseRun", tr("&Pause"), tr("Pauses the training after this update, or goes on"), { K(Qt::Key_Space) }, "pause");
-    stopRun = make("stopRun", tr("S&top"), tr("Finishes this update, writes a checkpoint and stops"), { K(QStringLiteral("Ctrl+.")) }, "stop");
-    resumeRun = make("resumeRun", tr("&Resume"), tr("Continues the selected run from its latest checkpoint"), { K(QStringLiteral("Ctrl+Shift+P")) }, "play");
-    evaluateNow = make("evaluateNow", tr("&Evaluate now"), tr("Measures the perplexity between two updates"), { K(QStringLiteral("Ctrl+Shift+E")) }, "gauge");
-    sampleNow = make("sampleNow", tr("S&ample now"), tr("Writes a sample between two updates"), { K(QStringLiteral("Ctrl+Shift+T")) }, "sample");
+    startRun = make("startRun", tr("&Start new run"), tr("Trains a new run with the settings of the form"),
+        { K(QStringLiteral("Ctrl+R")) }, "play");
+    runDemo = make("runDemo", tr("Run the &demo"), tr("Trains a small network on built-in stories"),
+        { K(QStringLiteral("Ctrl+Shift+D")) });
+    pauseRun = make("pauseRun", tr("&Pause"), tr("Pauses the training after this update, or goes on"),
+        { K(Qt::Key_Space) }, "pause");
+    stopRun = make("stopRun", tr("S&top"), tr("Finishes this update, writes a checkpoint and stops"),
+        { K(QStringLiteral("Ctrl+.")) }, "stop");
+    resumeRun = make("resumeRun", tr("&Resume"), tr("Continues the selected run from its latest checkpoint"),
+        { K(QStringLiteral("Ctrl+Shift+P")) }, "play");
+    evaluateNow = make("evaluateNow", tr("&Evaluate now"), tr("Measures the perplexity between two updates"),
+        { K(QStringLiteral("Ctrl+Shift+E")) }, "gauge");
+    sampleNow = make("sampleNow", tr("S&ample now"), tr("Writes a sample between two updates"),
+        { K(QStringLiteral("Ctrl+Shift+T")) }, "sample");
     checkpointNow = make("checkpointNow", tr("&Checkpoint"), tr("Saves a checkpoint now"), { K::Save }, "save");
-    changeLearningRate = make("changeLearningRate", tr("Change &learning rate\u2026"), tr("Sets a new peak; recorded and marked on the charts"), { K(QStringLiteral("Ctrl+L")) }, "sliders");
-    cloneRun = make("cloneRun", tr("Cl&one"), tr("Copies the settings of the selected run into the form"), { K(QStringLiteral("Ctrl+Shift+R")) }, "clone");
-    renameRun = make("renameRun", tr("Re&name"), tr("Gives the selected run another name"), { K(QStringLiteral("Shift+F2")) }, "pen");
-    toggleShown = make("toggleShown", tr("S&how in charts"), tr("Draws the selected run beside the current one, or no longer"), { K(Qt::Key_H) }, "chart");
+    changeLearningRate = make("changeLearningRate", tr("Change &learning rate\u2026"),
+        tr("Sets a new peak; recorded and marked on the charts"), { K(QStringLiteral("Ctrl+L")) }, "sliders");
+    cloneRun = make("cloneRun", tr("Cl&one"), tr("Copies the settings of the selected run into the form"),
+        { K(QStringLiteral("Ctrl+Shift+R")) }, "clone");
+    renameRun = make("renameRun", tr("Re&name"), tr("Gives the selected run another name"),
+        { K(QStringLiteral("Shift+F2")) }, "pen");
+    toggleShown = make("toggleShown", tr("S&how in charts"),
+        tr("Draws the selected run beside the current one, or no longer"), { K(Qt::Key_H) }, "chart");
     toggleShown->setCheckable(true);
     copyPath = make("copyPath", tr("Copy pa&th"), tr("Copies the path of the run directory"), {}, "copy");
-    openFolder = make("openFolder", tr("Open fol&der"), tr("Shows the run directory in the file manager"), {}, "folder");
-    deleteRun = make("deleteRun", tr("Delete\u2026"), tr("Moves the run directory to the trash"), { K(QStringLiteral("Ctrl+Del")) }, "trash");
-    searchRuns = make("searchRuns", tr("Search runs"), tr("Goes to the search field of the run list"), { K::Find }, "search");
+    openFolder =
+        make("openFolder", tr("Open fol&der"), tr("Shows the run directory in the file manager"), {}, "folder");
+    deleteRun = make("deleteRun", tr("Delete\u2026"), tr("Moves the run directory to the trash"),
+        { K(QStringLiteral("Ctrl+Del")) }, "trash");
+    searchRuns =
+        make("searchRuns", tr("Search runs"), tr("Goes to the search field of the run list"), { K::Find }, "search");
 
     showMonitor = make("showMonitor", tr("&Monitor"), tr("Curves of the runs"), { K(Qt::Key_F1) });
     showEvaluate = make("showEvaluate", tr("&Evaluate"), tr("Perplexity with branches muted"), { K(Qt::Key_F2) });
     showPlayground = make("showPlayground", tr("&Playground"), tr("Text from the selected run"), { K(Qt::Key_F3) });
-    runPanelCommand = make("runPanelCommand", tr("&Generate or evaluate"), tr("Generates in the playground, evaluates in its panel"), { K(QStringLiteral("Ctrl+Return")), K(QStringLiteral("Ctrl+Enter")) });
-    stopPanelCommand = make("stopPanelCommand", tr("Stop generating"), tr("Ends the generation or evaluation that is going on"), { K(Qt::Key_Escape) });
-    logAxis = make("logAxis", tr("&Logarithmic axis"), tr("Switches the loss axis between linear and logarithmic"), { K(Qt::Key_L) });
+    runPanelCommand =
+        make("runPanelCommand", tr("&Generate or evaluate"), tr("Generates in the playground, evaluates in its panel"),
+            { K(QStringLiteral("Ctrl+Return")), K(QStringLiteral("Ctrl+Enter")) });
+    stopPanelCommand = make("stopPanelCommand", tr("Stop generating"),
+        tr("Ends the generation or evaluation that is going on"), { K(Qt::Key_Escape) });
+    logAxis = make("logAxis", tr("&Logarithmic axis"), tr("Switches the loss axis between linear and logarithmic"),
+        { K(Qt::Key_L) });
     cycleXAxis = make("cycleXAxis", tr("Next &x axis"), tr("Steps, tokens, or time"), { K(Qt::Key_X) });
     smoothMore = make("smoothMore", tr("Smooth m&ore"), tr("Smooths the curves more"), { K(Qt::Key_BracketRight) });
     smoothLess = make("smoothLess", tr("Smooth l&ess"), tr("Smooths the curves less"), { K(Qt::Key_BracketLeft) });
-    fitAndFollow = make("fitAndFollow", tr("&Fit and follow"), tr("Shows everything and keeps up with the run"), { K(Qt::Key_F) });
+    fitAndFollow =
+        make("fitAndFollow", tr("&Fit and follow"), tr("Shows everything and keeps up with the run"), { K(Qt::Key_F) });
     themeSystem = make("themeSystem", tr("&System"), tr("Light or dark as the desktop is"));
     themeLight = make("themeLight", tr("&Light"), tr("Dark text on light ground"));
     themeDark = make("themeDark", tr("&Dark"), tr("Light text on dark ground"), {}, "moon");
-    textLarger = make("textLarger", tr("Lar&ger text"), tr("Makes all text larger"), { K::ZoomIn, K(QStringLiteral("Ctrl+=")) });
+    textLarger =
+        make("textLarger", tr("Lar&ger text"), tr("Makes all text larger"), { K::ZoomIn, K(QStringLiteral("Ctrl+=")) });
     textSmaller = make("textSmaller", tr("S&maller text"), tr("Makes all text smaller"), { K::ZoomOut });
     presentation = make("presentation", tr("P&resentation"), tr("Full screen with large text"), { K(Qt::Key_F11) });
     presentation->setCheckable(true);
     resetLayout = make("resetLayout", tr("Reset la&yout"), tr("Puts all panels back where they were at first"));
 
-    palette = make("palette", tr("&Command palette"), tr("Finds any command by its name"), { K(QStringLiteral("Ctrl+K")) }, "search");
-    shortcuts = make("shortcuts", tr("&Keyboard shortcuts"), tr("All commands with their keys"), { K(QStringLiteral("Ctrl+/")) });
+    palette = make("palette", tr("&Command palette"), tr("Finds any command by its name"),
+        { K(QStringLiteral("Ctrl+K")) }, "search");
+    shortcuts = make(
+        "shortcuts", tr("&Keyboard shortcuts"), tr("All commands with their keys"), { K(QStringLiteral("Ctrl+/")) });
     systemInformation = make("systemInformation", tr("&System information"), tr("LibTorch, BLAS, devices and threads"));
     about = make("about", tr("&About PHA Studio"), tr("Version and licence"));
 
@@ -89,7 +115,10 @@ WindowActions::WindowActions(QMainWindow* window)
         action->setCheckable(true);
         themes->addAction(action);
     }
-    (Theme::instance().mode() == Theme::Mode::Dark ? themeDark : Theme::instance().mode() == Theme::Mode::Light ? themeLight : themeSystem)->setChecked(true);
+    (Theme::instance().mode() == Theme::Mode::Dark           ? themeDark
+            : Theme::instance().mode() == Theme::Mode::Light ? themeLight
+                                                             : themeSystem)
+        ->setChecked(true);
     quit->setMenuRole(QAction::QuitRole);
     about->setMenuRole(QAction::AboutRole);
 }

@@ -9,8 +9,8 @@ class QMenuBar;
 
 namespace pha::ui {
 
-/// Every command of the window as an action: menus, buttons, shortcuts and the command palette share them. Who does what is
-/// connected by MainWindow. Each action's objectName is its member name.
+/// Every command of the window as an action: menus, buttons, shortcuts and the command palette share them. Who does
+/// what is connected by MainWindow. Each action's objectName is its member name.
 struct WindowActions {
     explicit WindowActions(QMainWindow* window);
     void fillMenus(QMenuBar* bar, const QList<QAction*>& panels);
@@ -19,7 +19,8 @@ struct WindowActions {
     // File
     QAction *newRun, *openRun, *chooseFolder, *exportImage, *quit;
     // Run
-    QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow, *changeLearningRate;
+    QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
+        *changeLearningRate;
     QAction *cloneRun, *renameRun, *toggleShown, *copyPath, *openFolder, *deleteRun, *searchRuns;
     // View
     QAction *showMonitor, *showEvaluate, *showPlayground, *runPanelCommand, *stopPanelCommand;
@@ -29,7 +30,8 @@ struct WindowActions {
     QAction *palette, *shortcuts, *systemInformation, *about;
 
 private:
-    QAction* make(const char* id, const QString& text, const QString& tip, const QList<QKeySequence>& keys = {}, const char* sign = nullptr);
+    QAction* make(const char* id, const QString& text, const QString& tip, const QList<QKeySequence>& keys = {},
+        const char* sign = nullptr);
     QMainWindow* window_;
 };
 

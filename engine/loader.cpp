@@ -6,6 +6,8 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
+
 namespace pha {
 
 namespace {
@@ -16,6 +18,23 @@ fs::path libraryFolder()
     Dl_info here {};
     if (dladdr(reinterpret_cast<void*>(&openPart), &here) == 0 || !here.dli_fname) return {};
     return fs::path(here.dli_fname).parent_path();
+}
+
+/// Debian and Ubuntu build OpenBLAS twice: with threads of its own, which is the default, and with those of OpenMP,
+/// which LibTorch uses too. Two pools on the same cores spin against each other (tests/bench/README.md has the ratio).
+/// Where both are installed the OpenMP build is opened first, and LibTorch, which asks for libblas.so.3, gets what is
+/// open already.
+void preferSharedThreads()
+{
+    if (std::getenv("LD_LIBRARY_PATH") || std::getenv("LD_PRELOAD")) return; // the user has chosen
+    std::error_code none;
+    for (const auto& folder : fs::directory_iterator("/usr/lib", none)) {
+        const auto shared = folder.path() / "openblas-openmp" / "libblas.so.3";
+        if (!fs::exists(shared, none)) continue;
+        const auto chosen = fs::canonical(folder.path() / "libblas.so.3", none);
+        if (chosen.string().find("openblas-pthread") != std::string::npos)
+            dlopen(shared.c_str(), RTLD_NOW | RTLD_LOCAL);
+    }
 }
 
 } // namespace
@@ -42,7 +61,10 @@ void* openPart(const std::string& file, const char* factory, bool ownSymbolsFirs
 // A magic static opens each part once; a failure leaves it unopened, and the next call tries again.
 Engine& loadEngine()
 {
-    static auto* engine = static_cast<Engine*>(openPart("libpha_engine.so", "pha_create_engine", false));
+    static auto* engine = [] {
+        preferSharedThreads();
+        return static_cast<Engine*>(openPart("libpha_engine.so", "pha_create_engine", false));
+    }();
     return *engine;
 }
 

@@ -194,10 +194,10 @@ std::optional<Task> findTask(const DataConfig& config)
 {
     for (const auto& known : tasks) {
         if (config.data != known.name) continue;
-        const auto or_ = [](std::int64_t given, std::int64_t own) { return given > 0 ? given : own; };
-        Task task { known.kind, known.name, or_(config.taskLength, known.length), or_(config.taskPairs, known.pairs),
-            or_(config.taskSymbols, known.symbols), config.taskExamples, config.dataSeed, config.taskPower,
-            config.taskNoise };
+        const auto settle = [](std::int64_t given, std::int64_t own) { return given > 0 ? given : own; };
+        Task task { known.kind, known.name, settle(config.taskLength, known.length),
+            settle(config.taskPairs, known.pairs), settle(config.taskSymbols, known.symbols), config.taskExamples,
+            config.dataSeed, config.taskPower, config.taskNoise };
         check(task);
         return task;
     }

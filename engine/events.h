@@ -27,18 +27,20 @@ struct StepEvent {
     bool applied = true; ///< false: the loss or the gradient was not finite and the update was skipped
 };
 
-/// One branch of one layer as the mixing display shows it (models.md 5.5).
+/// One branch of one layer as the mixing display shows it (models.md 5.5). A layer that mixes nothing has no weights:
+/// there `outputRms` and `contribution` alone count, for each of its parts.
 struct BranchMix {
-    std::string branch; ///< "gss", "attention", "ffn"
+    std::string branch; ///< "gss", "attention", "ffn", ...: engine/config/parts.h
     double mean = 0; ///< mixing weight, mean over channels or tokens
     double deviation = 0, minimum = 0, maximum = 0; ///< spread over channels or tokens; 0 for scalar modes
     double normalised = 0; ///< mean divided by the layer's sum of means
     double outputRms = 0; ///< rms of the branch output before its norm
-    double contribution = 0; ///< ||w_k n_k|| / ||y||
+    double contribution = 0; ///< of a mix: ||w_k n_k|| / ||y||; of a plain part: what it writes, ||f|| / ||x + f||
 };
 struct LayerMix {
-    std::vector<BranchMix> branches; ///< in the order gss, attention, ffn
+    std::vector<BranchMix> branches; ///< of a mix in the order of parts.h, else in the order of the stages
     double entropy = 0; ///< of the normalised weights, divided by ln K: 1 is even, 0 is one branch
+    bool mixed = true; ///< false: the layer's family mixes nothing
 };
 /// The mixing weights of every layer. JSON type "mixing".
 struct MixingEvent {

@@ -80,8 +80,8 @@ Colours Theme::darkColours()
 
 QColor Colours::branch(const QString& name) const
 {
-    if (name == QLatin1String("gss")) return gss;
-    if (name == QLatin1String("attention")) return attention;
+    if (name == QLatin1String("gss") || name == QLatin1String("h3")) return gss; // state spaces
+    if (name == QLatin1String("attention") || name == QLatin1String("hedgehog")) return attention;
     if (name == QLatin1String("ffn")) return ffn;
     return reference;
 }

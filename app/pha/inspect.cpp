@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pha::cli {
 
 namespace {
@@ -17,12 +19,35 @@ struct Options : DeviceOptions {
     bool json = false;
 };
 
+/// "0, 2-6  gss": equal layers together, in the order in which their kinds first occur.
+std::vector<std::string> layerLines(const ModelConfig& model)
+{
+    std::vector<std::pair<std::string, std::string>> kinds; // words and numbers
+    for (std::int64_t layer = 0; layer < model.layers;) {
+        const auto words = layerWords(model, layer);
+        auto last = layer;
+        while (last + 1 < model.layers && layerWords(model, last + 1) == words) ++last;
+        auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == words; });
+        if (kind == kinds.end()) kind = kinds.insert(kind, { words, "" });
+        if (!kind->second.empty()) kind->second += ", ";
+        kind->second += last > layer ? fmt::format("{}-{}", layer, last) : std::to_string(layer);
+        layer = last + 1;
+    }
+    std::vector<std::string> lines;
+    for (const auto& [words, numbers] : kinds) lines.push_back(numbers + ": " + words);
+    return lines;
+}
+
 Json toJson(const ModelReport& report)
 {
+    auto layers = Json::array();
+    for (std::int64_t layer = 0; layer < report.config.model.layers; ++layer)
+        layers.push_back(layerWords(report.config.model, layer));
     Json parts = Json::object();
     for (const auto& part : report.parts) parts[part.part] = part.count;
     return { { "step", report.step }, { "parameters", report.parameters }, { "trainable", report.trainable },
-        { "parts", parts }, { "mixing", eventToJson(MixingEvent { report.step, report.mixing })["layers"] },
+        { "parts", parts }, { "layers", layers },
+        { "mixing", eventToJson(MixingEvent { report.step, report.mixing })["layers"] },
         { "forward_flops_per_token", report.forwardFlopsPerToken },
         { "cache_bytes_per_token", report.cacheBytesPerToken }, { "fixed_state_bytes", report.fixedStateBytes },
         { "device", report.device }, { "precision", report.precision }, { "config", report.config.toJson() } };
@@ -46,6 +71,8 @@ int inspect(const Options& options)
         printLine(fmt::format(
             "  {:<20} {}", field.name, oneLine(value.is_string() ? value.get<std::string>() : value.dump())));
     }
+    printLine("\nLayers");
+    for (const auto& line : layerLines(report.config.model)) printLine("  " + line);
     Table parts({ "part", "parameters", "share" });
     for (const auto& part : report.parts)
         parts.add({ part.part, withThousands(part.count),
@@ -54,7 +81,7 @@ int inspect(const Options& options)
     parts.add({ "total", withThousands(report.parameters), "" });
     print("\n" + parts.text());
     printLine(fmt::format("{} trainable", withThousands(report.trainable)));
-    if (const auto table = mixingTable(report.mixing); !table.empty()) print("\nMixing weights\n" + table);
+    if (const auto table = mixingTable(report.mixing); !table.empty()) print("\n" + table);
     printLine(fmt::format(
         "\n{:.3g} FLOPs per token forward at context {}", report.forwardFlopsPerToken, report.config.training.context));
     printLine(fmt::format("{} bytes of cache per token, {} bytes of fixed state",

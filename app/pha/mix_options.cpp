@@ -3,10 +3,9 @@
 
 #include "app/pha/command.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace pha::cli {
 
@@ -51,15 +50,26 @@ void checkLayer(const std::string& option, std::int64_t layer, const ModelConfig
             option + " layer", std::to_string(layer), fmt::format("all or a layer from 0 to {}", model.layers - 1));
 }
 
+/// What `all:` weights: the branches of the mix or, in a family without one, every part that some layer has.
+std::vector<std::string> allShown(const ModelConfig& model)
+{
+    const auto mixed = model.branchList();
+    return mixed.empty() ? modelParts(model) : mixed;
+}
+
 } // namespace
 
 void MixOptions::add(CLI::App& command)
 {
-    command.add_option("--mute", mutes_, "LAYER:BRANCH to silence (all:gss for every layer); may be repeated")
+    command
+        .add_option("--mute", mutes_,
+            "LAYER:BRANCH to silence (all:gss for every layer), a branch being any part of that layer; may be repeated")
         ->allow_extra_args(false);
     command
         .add_option("--mix", mixes_,
-            "LAYER:a,b,c mixing weights to use as given, in the order gss, attention, ffn; may be repeated")
+            "LAYER:a,b,c mixing weights to use as given, in the order in which pha inspect lists the layer's branches; "
+            "may be "
+            "repeated")
         ->allow_extra_args(false);
 }
 
@@ -71,22 +81,21 @@ void MixOptions::check() const
 
 std::vector<MixOverride> MixOptions::resolve(const ModelConfig& model) const
 {
-    const auto branches = model.branchList();
     std::vector<MixOverride> list;
     for (const auto& text : mixes_) {
         const auto [layer, rest] = splitMix(text);
         checkLayer("--mix", layer, model);
         const auto values = weights(rest);
+        const auto branches = layer < 0 ? allShown(model) : shownParts(model, layer);
         if (values.size() != branches.size())
-            throw ConfigError("--mix", text, fmt::format("{} weights, for {}", branches.size(), model.branches));
+            throw ConfigError("--mix", text, fmt::format("{} weights, for {}", branches.size(), joinList(branches)));
         for (std::size_t b = 0; b < branches.size(); ++b) list.push_back({ layer, branches[b], values[b] });
     }
     // After the weights: a branch that is both weighted and muted is muted.
     for (const auto& text : mutes_) {
         const auto [layer, branch] = splitMute(text);
         checkLayer("--mute", layer, model);
-        if (std::find(branches.begin(), branches.end(), branch) == branches.end())
-            throw ConfigError("--mute branch", branch, "one of " + model.branches);
+        checkPart(model, layer, branch);
         list.push_back({ layer, branch, 0 });
     }
     return list;

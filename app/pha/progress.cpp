@@ -199,30 +199,62 @@ std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references,
     return 100 * (references->uniform - eval.nll) / gap;
 }
 
+namespace {
+
+/// Branches over all layers, in the order in which they first occur: layers may differ.
+std::vector<std::string> columnsOf(const std::vector<LayerMix>& layers)
+{
+    std::vector<std::string> names;
+    for (const auto& layer : layers)
+        for (const auto& branch : layer.branches)
+            if (std::find(names.begin(), names.end(), branch.branch) == names.end()) names.push_back(branch.branch);
+    return names;
+}
+
+std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+
+/// Share that a branch has in a layer: of the weights or, without a mix, of the stream. Empty: the layer lacks it.
+std::optional<double> shareOf(const LayerMix& layer, const std::string& branch)
+{
+    for (const auto& b : layer.branches)
+        if (b.branch == branch) return layer.mixed ? b.normalised : b.contribution;
+    return {};
+}
+
+} // namespace
+
 std::string mixingTable(const std::vector<LayerMix>& layers)
 {
-    if (layers.empty() || layers.front().branches.empty()) return {};
-    std::vector<std::string> header { "layer" };
-    for (const auto& branch : layers.front().branches) header.push_back(branch.branch);
-    header.emplace_back("evenness");
+    const auto columns = columnsOf(layers);
+    if (columns.empty()) return {};
+    const bool mixed = layers.front().mixed;
+    std::vector<std::string> header { "layer" }, mean { "mean" };
+    header.insert(header.end(), columns.begin(), columns.end());
+    if (mixed) header.emplace_back("evenness");
     Table table(header);
-    std::vector<double> sums(layers.front().branches.size() + 1, 0);
+    double evenness = 0;
     for (std::size_t l = 0; l < layers.size(); ++l) {
         std::vector<std::string> row { std::to_string(l) };
-        for (std::size_t b = 0; b < layers[l].branches.size() && b + 1 < sums.size(); ++b) {
-            row.push_back(fmt::format("{:.1f} %", 100 * layers[l].branches[b].normalised));
-            sums[b] += layers[l].branches[b].normalised;
+        for (const auto& column : columns) {
+            const auto share = shareOf(layers[l], column);
+            row.push_back(share ? percent(*share) : "-");
         }
-        sums.back() += layers[l].entropy;
-        row.push_back(fmt::format("{:.3f}", layers[l].entropy));
+        if (mixed) row.push_back(fmt::format("{:.3f}", layers[l].entropy));
+        evenness += layers[l].entropy / double(layers.size());
         table.add(row);
     }
-    std::vector<std::string> mean { "mean" };
-    for (std::size_t b = 0; b + 1 < sums.size(); ++b)
-        mean.push_back(fmt::format("{:.1f} %", 100 * sums[b] / double(layers.size())));
-    mean.push_back(fmt::format("{:.3f}", sums.back() / double(layers.size())));
+    for (const auto& column : columns) { // over the layers that have it
+        double sum = 0, count = 0;
+        for (const auto& layer : layers)
+            if (const auto share = shareOf(layer, column)) sum += *share, ++count;
+        mean.push_back(percent(sum / count));
+    }
+    if (mixed) mean.push_back(fmt::format("{:.3f}", evenness));
     table.add(mean);
-    return table.text();
+    const auto* title = mixed ? "Mixing weights\n"
+                              : "What each part writes, as a share of the residual stream (this family has no mixing "
+                                "weights)\n";
+    return title + table.text();
 }
 
 } // namespace pha::cli

@@ -210,7 +210,7 @@ void printSummary(const ProgressView& view, const fs::path& directory)
     }
     if (view.lastMixing) {
         const auto table = mixingTable(view.lastMixing->layers);
-        if (!table.empty()) print("\nMixing weights\n" + table);
+        if (!table.empty()) print("\n" + table);
     }
     if (view.lastSample) printLine("\nSample\n" + harmless(view.lastSample->prompt + view.lastSample->text));
     printLine("\nRun directory " + directory.string());

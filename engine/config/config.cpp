@@ -3,9 +3,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/config/parts.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 #include <type_traits>
@@ -82,18 +82,16 @@ void take(
     config.setJson(key, value);
 }
 
-const std::array<std::string, 3> branchOrder { "gss", "attention", "ffn" };
-
 void checkBranches(const std::string& branches)
 {
-    const auto expectation = "some of " + joinList({ branchOrder.begin(), branchOrder.end() }) + ", each at most once";
+    const auto known = branchNames();
+    const auto expectation = "some of " + joinList(known) + ", each at most once";
     const auto parts = splitList(branches);
     if (parts.empty()) throw ConfigError("branches", "", expectation);
     std::set<std::string> seen;
-    for (const auto& part : parts) {
-        const bool known = std::count(branchOrder.begin(), branchOrder.end(), part) > 0;
-        if (!known || !seen.insert(part).second) throw ConfigError("branches", inQuotes(branches), expectation);
-    }
+    for (const auto& part : parts)
+        if (std::count(known.begin(), known.end(), part) == 0 || !seen.insert(part).second)
+            throw ConfigError("branches", inQuotes(branches), expectation);
 }
 
 void checkHeads(const ModelConfig& m)
@@ -101,13 +99,25 @@ void checkHeads(const ModelConfig& m)
     if (m.width % m.queryHeads != 0)
         throw ConfigError("query_heads", std::to_string(m.queryHeads),
             "a number that divides the width " + std::to_string(m.width) + " without remainder");
-    if (m.headWidth() % 2 != 0)
+    if (m.positions == "rope" && m.headWidth() % 2 != 0)
         throw ConfigError("query_heads", std::to_string(m.queryHeads),
             "heads of even width, which rotary positions need; " + std::to_string(m.width) + " / "
                 + std::to_string(m.queryHeads) + " is " + std::to_string(m.headWidth()));
     if (m.queryHeads % m.kvHeads != 0)
         throw ConfigError("kv_heads", std::to_string(m.kvHeads),
             "a number that divides the " + std::to_string(m.queryHeads) + " query heads without remainder");
+}
+
+void checkAttentionLayers(const ModelConfig& m)
+{
+    const auto expectation = "different layers from 0 to " + std::to_string(m.layers - 1) + ", separated by commas";
+    std::set<std::int64_t> seen;
+    for (const auto& part : splitList(m.attentionLayers)) {
+        const auto layer = parseInteger(part);
+        const bool plain = layer && *layer >= 0 && *layer < m.layers && part == std::to_string(*layer);
+        if (!plain || !seen.insert(*layer).second)
+            throw ConfigError("attention_layers", inQuotes(m.attentionLayers), expectation);
+    }
 }
 
 /// The prior's weights, each above 0 (a KL to 0 is infinite) and together 1.
@@ -129,21 +139,29 @@ std::vector<double> priorWeights(const std::string& prior)
 
 } // namespace
 
-std::vector<std::string> ModelConfig::branchList() const
+std::vector<std::string> ModelConfig::mixBranches() const
 {
     const auto given = splitList(branches);
     std::vector<std::string> ordered;
-    for (const auto& branch : branchOrder)
+    for (const auto& branch : branchNames())
         if (std::count(given.begin(), given.end(), branch) > 0) ordered.push_back(branch);
     return ordered;
+}
+
+std::vector<std::string> ModelConfig::branchList() const
+{
+    for (const auto& stage : layerStages(*this, 0))
+        if (stage.mixed) return stage.parts;
+    return {};
 }
 
 void ModelConfig::validate() const
 {
     checkFields(*this);
     checkBranches(branches);
-    const auto list = branchList();
-    const auto has = [&](const char* branch) { return std::count(list.begin(), list.end(), branch) > 0; };
+    checkAttentionLayers(*this);
+    const auto list = modelParts(*this);
+    const auto has = [&](const char* part) { return std::count(list.begin(), list.end(), part) > 0; };
     if (has("attention")) checkHeads(*this);
     if (has("gss") && gssKind == "mehta" && gssKernel == "s4d" && gssState % 2 != 0)
         throw ConfigError("gss_state", std::to_string(gssState), "an even number, since s4d keeps pairs of states");
@@ -166,19 +184,24 @@ void RunConfig::validate() const
     model.validate();
     data.validate();
     training.validate();
+    if (model.positions == "learned" && training.context > model.maxPositions)
+        throw ConfigError("context", std::to_string(training.context),
+            "at most the " + std::to_string(model.maxPositions) + " learned positions (max_positions)");
     const auto branches = model.branchList();
     const auto K = branches.size();
     if (training.priorWeight > 0 && priorWeights(training.prior).size() != K)
         throw ConfigError("prior", inQuotes(training.prior),
-            std::to_string(K) + " numbers, one for each branch of " + joinList(branches));
+            K == 0 ? "prior_weight 0, since the family mixes no branches"
+                   : std::to_string(K) + " numbers, one for each branch of " + joinList(branches));
     if (training.entropyBonus > 0 && K < 2)
-        throw ConfigError(
-            "entropy_bonus", formatNumber(training.entropyBonus), "0, since a single branch has no mixing entropy");
+        throw ConfigError("entropy_bonus", formatNumber(training.entropyBonus),
+            K == 0 ? "0, since the family mixes no branches" : "0, since a single branch has no mixing entropy");
     if (training.branchDropout > 0 && K < 2)
-        throw ConfigError(
-            "branch_dropout", formatNumber(training.branchDropout), "0, since a single branch cannot be dropped");
+        throw ConfigError("branch_dropout", formatNumber(training.branchDropout),
+            K == 0 ? "0, since the family mixes no branches" : "0, since a single branch cannot be dropped");
     if (training.attentionCost > 0 && std::count(branches.begin(), branches.end(), "attention") == 0)
-        throw ConfigError("attention_cost", formatNumber(training.attentionCost), "0, since no branch is attention");
+        throw ConfigError(
+            "attention_cost", formatNumber(training.attentionCost), "0, since no branch of a mix is attention");
 }
 
 void RunConfig::set(const std::string& key, const std::string& text)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/base/json.h"
+#include "engine/config/families.h"
 #include "engine/config/field.h"
 
 #include <cstdint>
@@ -14,15 +15,19 @@ namespace pha {
 /// The shape of a network. Plain data; copied into the run, never shared with it. models.md section numbers in
 /// brackets.
 struct ModelConfig {
-    std::string family = "pha"; ///< "pha", "pha-lean", ... the registry in engine/model knows them
+    std::string family = "pha"; ///< what a layer is made of: families.h
     std::int64_t vocabulary = 4096; ///< V; set from the tokenizer when a run starts
     std::int64_t layers = 4; ///< L
     std::int64_t width = 128; ///< D
-    std::string branches = "gss,attention,ffn"; ///< the set of branches in the mix, always in this order
+    std::string branches = "gss,attention,ffn"; ///< the set of branches in the mix of a family that has one
 
     std::int64_t queryHeads = 4, kvHeads = 1; ///< Hq, Hkv; head width is width / queryHeads
     std::string qkMode = "cosine"; ///< cosine | dot | qknorm [2.4]
     double ropeBase = 10000;
+    std::string positions = "rope"; ///< rope | learned | none: how attention knows positions
+    std::int64_t maxPositions = 1024; ///< learned: rows of the table, the longest text
+    std::int64_t attentionSpan = 0; ///< W: attention inside chunks of W tokens that do not overlap; 0 = all before [6]
+    std::string attentionLayers; ///< "1,8": layers of gss-hybrid and h3 with attention; empty = rule of [19.19]
 
     std::string gssKind = "mehta"; ///< mehta | gated_rec [1.7]
     std::string gssKernel = "s4d"; ///< dss | s4d [3.2, 3.3]
@@ -35,11 +40,18 @@ struct ModelConfig {
     std::int64_t gssHidden = 340; ///< Hs of gated_rec
     bool gssFilter = true; ///< gated_rec: the feature filter z
 
+    std::int64_t h3State = 64; ///< N of both state spaces of H3: length of the shift, real size of the diagonal one [8]
+    std::int64_t h3HeadWidth = 1; ///< d1, width of the heads of H3
+    std::string featureMap = "softmax"; ///< Hedgehog: softmax | exp [9]
+
     std::int64_t auxWidth = 96; ///< F of the auxiliary SwiGLU inside the mix
-    std::int64_t mainWidth = 256; ///< F of the main SwiGLU after the mix; 0 removes it and its norm
+    std::int64_t mainWidth = 256; ///< F of the main feed-forward network; 0 removes it and its norm
+    std::string ffnKind = "swiglu"; ///< swiglu | gelu | gelu_tanh | relu2: the main network [2.5]
 
     std::string mixMode = "softplus"; ///< [5.3]
     std::string residualMode = "prenorm"; ///< [5.2]
+    std::string normKind = "rmsnorm"; ///< rmsnorm | layernorm: the norms of the residual stream [2.1]
+    bool biases = false; ///< in the linear maps of attention, feed-forward and H3
     bool branchNormAffine = false; ///< learn the gains of the branch norms
     std::string embeddingScale = "sqrt_width"; ///< sqrt_width | one [19.2]
     bool zeroInit = false; ///< main FFN's output projection starts at zero [2.6]
@@ -49,7 +61,8 @@ struct ModelConfig {
     void validate() const;
 
     std::int64_t headWidth() const { return width / queryHeads; }
-    std::vector<std::string> branchList() const; ///< in the order gss, attention, ffn
+    std::vector<std::string> mixBranches() const; ///< the field `branches` in the order of engine/config/parts.h
+    std::vector<std::string> branchList() const; ///< what a layer mixes; empty for a family without a mix
 };
 
 /// Where the text comes from.
@@ -155,19 +168,17 @@ const Preset& findPreset(const std::string& name);
 
 // Counting without building: models.md section 11. --------------------------------------------------------------------
 struct ParameterPart {
-    std::string part; ///< "embedding", "attention", "gss", "ffn_aux", "ffn_main", "norms", "mixing"
+    std::string part; ///< "embedding", "positions", `PartInfo::countedAs`, "norms", "mixing"
     std::int64_t count = 0;
 };
 struct ModelCosts {
     std::int64_t parameters = 0, trainable = 0;
-    std::vector<ParameterPart> parts;
+    std::vector<ParameterPart> parts; ///< in the order of displays
     double forwardFlopsPerToken = 0; ///< multiply-add = 2, true causal average of attention at `context`
     double cacheElementsPerToken = 0; ///< K and V of all layers
-    double fixedStateReals = 0; ///< GSS state of all layers
-    double cacheBytes(std::int64_t position, int kvBytes) const
-    {
-        return cacheElementsPerToken * double(position) * kvBytes + fixedStateReals * 4;
-    }
+    std::int64_t cacheSpan = 0; ///< most tokens that the cache keeps; 0 = all
+    double fixedStateReals = 0; ///< states of fixed size of all layers
+    double cacheBytes(std::int64_t position, int kvBytes) const;
 };
 ModelCosts modelCosts(const ModelConfig& model, std::int64_t context);
 /// Bytes that training needs: weights, gradients, moments, activations (models.md 11.4), loss chunks.

@@ -6,17 +6,21 @@ namespace pha {
 
 template <class Self, class Visit> void ModelConfig::fields(Self& c, Visit&& visit)
 {
-    visit(Field::choice("family", "Shape", "Family", "The block that every layer repeats.", { "pha", "pha-lean" }), c.family);
+    visit(Field::choice("family", "Shape", "Family", "What the layers are made of.", familyNames()), c.family);
     visit(Field::integer("vocabulary", "Shape", "Vocabulary", "Rows of the embedding. Set from the tokenizer when a run starts.", 2, 1 << 20), c.vocabulary);
     visit(Field::integer("layers", "Shape", "Layers", "Number of blocks.", 1, 512), c.layers);
     visit(Field::integer("width", "Shape", "Width", "Model width D of the residual stream.", 2, 65536), c.width);
-    visit(Field::text("branches", "Mixing", "Branches", "Branches that run side by side and are mixed: any of gss, attention, ffn, separated by commas."), c.branches);
+    visit(Field::text("branches", "Mixing", "Branches", "Branches that run side by side and are mixed in the families pha and pha-lean: any of gss, attention, ffn, separated by commas."), c.branches);
     visit(Field::choice("mix_mode", "Mixing", "Mixing weights", "How the learned weights of the branches are formed. softplus is the paper's; token modes depend on the input.", { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" }), c.mixMode);
     visit(Field::boolean("branch_norm_affine", "Mixing", "Learned branch-norm gains", "Learn a gain per channel in each branch norm. Off by default: a gain is redundant with the mixing weight and blurs its display."), c.branchNormAffine);
     visit(Field::integer("query_heads", "Attention", "Query heads", "Heads of the queries; the width must divide by it.", 1, 1024), c.queryHeads);
     visit(Field::integer("kv_heads", "Attention", "Key/value heads", "Heads of keys and values, shared by groups of query heads. Fewer heads make a smaller cache.", 1, 1024), c.kvHeads);
     visit(Field::choice("qk_mode", "Attention", "Scores", "cosine: normalised queries and keys with a learned temperature per head (PHA). dot: scaled dot product. qknorm: RMS-normalised.", { "cosine", "dot", "qknorm" }), c.qkMode);
     visit(Field::number("rope_base", "Attention", "RoPE base", "Base of the rotary position angles.", 1.0001, 1e12), c.ropeBase);
+    visit(Field::choice("positions", "Attention", "Positions", "rope: rotated queries and keys. learned: a table added to the embedding, which bounds the length of a text. none: other parts tell positions.", { "rope", "learned", "none" }), c.positions);
+    visit(Field::integer("max_positions", "Attention", "Learned positions", "positions learned: rows of the table, the longest text.", 1, 1 << 20), c.maxPositions);
+    visit(Field::integer("attention_span", "Attention", "Span", "Attention stays inside chunks of so many tokens, which do not overlap; the cache holds one chunk. 0: everything before.", 0, 1 << 30), c.attentionSpan);
+    visit(Field::text("attention_layers", "Attention", "Attention layers", "Layers of gss-hybrid and h3 that hold attention, counted from 0 and separated by commas. Empty: the second layer and the one after the middle."), c.attentionLayers);
     visit(Field::choice("gss_kind", "Gated state space", "GSS form", "mehta: the public GSS layer, which the paper's counts fit. gated_rec: the paper's equation 2 read literally.", { "mehta", "gated_rec" }), c.gssKind);
     visit(Field::choice("gss_kernel", "Gated state space", "SSM kernel", "dss: one set of complex states shared by all channels (paper shape). s4d: states per channel, much smaller state (made for hardware).", { "dss", "s4d" }), c.gssKernel);
     visit(Field::integer("gss_expand", "Gated state space", "Expanded width", "Width E at which the GSS branch gates.", 1, 1 << 20), c.gssExpand);
@@ -27,9 +31,15 @@ template <class Self, class Visit> void ModelConfig::fields(Self& c, Visit&& vis
     visit(Field::choice("gss_convolution", "Gated state space", "Convolution", "chunked: matrix products inside chunks, states between them. fft: Fourier transform. Both give the same result; auto takes the faster.", { "auto", "chunked", "fft" }), c.gssConvolution);
     visit(Field::integer("gss_hidden", "Gated state space", "Recurrence width", "Hs: width of the gated recurrence (gss_kind gated_rec).", 1, 1 << 20), c.gssHidden);
     visit(Field::boolean("gss_filter", "Gated state space", "Feature filter", "gated_rec: multiply the state by SiLU of a projection of the input."), c.gssFilter);
+    visit(Field::integer("h3_state", "H3", "State size", "N: keys that the shift state space looks back at, and real size (N/2 conjugate pairs) of the diagonal one.", 2, 1 << 16), c.h3State);
+    visit(Field::integer("h3_head_width", "H3", "Head width", "Channels of a head; keys and values of a head are multiplied pair by pair. 1 is the published form.", 1, 1024), c.h3HeadWidth);
+    visit(Field::choice("feature_map", "Hedgehog", "Feature map", "Positive features that stand for the softmax: softmax of a learned map and of its negative, or their exponentials (the paper's form).", { "softmax", "exp" }), c.featureMap);
     visit(Field::integer("aux_width", "Feed-forward", "Auxiliary width", "Hidden width of the SwiGLU inside the mix (branch ffn).", 1, 1 << 20), c.auxWidth);
-    visit(Field::integer("main_width", "Feed-forward", "Main width", "Hidden width of the SwiGLU after the mix; 0 leaves it out.", 0, 1 << 20), c.mainWidth);
+    visit(Field::integer("main_width", "Feed-forward", "Main width", "Hidden width of the feed-forward network that ends a layer; 0 leaves it out.", 0, 1 << 20), c.mainWidth);
+    visit(Field::choice("ffn_kind", "Feed-forward", "Main form", "Form of the main feed-forward network; the branch ffn of a mix is always SwiGLU. gelu_tanh is GPT-2's approximation.", { "swiglu", "gelu", "gelu_tanh", "relu2" }), c.ffnKind);
     visit(Field::choice("residual_mode", "Block", "Residual form", "prenorm: x + f. prenorm_scaled: x + f/alpha. deepnorm_post: RMSNorm(alpha x + f). prenorm_alpha_literal: alpha x + f (for the record).", { "prenorm", "prenorm_scaled", "deepnorm_post", "prenorm_alpha_literal" }), c.residualMode);
+    visit(Field::choice("norm_kind", "Block", "Norms", "Norms of the residual stream. Those inside a mix and inside GSS are always RMSNorm.", { "rmsnorm", "layernorm" }), c.normKind);
+    visit(Field::boolean("biases", "Block", "Biases", "Add biases to the linear maps of attention, feed-forward networks and H3."), c.biases);
     visit(Field::choice("embedding_scale", "Block", "Embedding scale", "sqrt_width multiplies the embedding by the root of the width, as PHA does.", { "sqrt_width", "one" }), c.embeddingScale);
     visit(Field::boolean("zero_init", "Block", "Zero-initialised output", "Start the main feed-forward network's output projection at zero."), c.zeroInit);
 }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/config/config.h"
+#include "engine/config/preset_shapes.h"
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 
 namespace pha {
 
-namespace {
-
 // Recipes. ------------------------------------------------------------------------------------------------------------
 
-/// Minutes on a CPU.
 TrainingConfig tinyRecipe()
 {
     TrainingConfig t;
@@ -22,7 +19,6 @@ TrainingConfig tinyRecipe()
     return t;
 }
 
-/// An afternoon on a CPU, minutes on a GPU.
 TrainingConfig smallRecipe()
 {
     TrainingConfig t;
@@ -38,7 +34,6 @@ TrainingConfig smallRecipe()
     return t;
 }
 
-/// The paper's recipe for WikiText-103: 12 epochs of 4,798 updates. The warm-up is ours; the paper reports none.
 TrainingConfig paperRecipe(double learningRate)
 {
     TrainingConfig t;
@@ -63,7 +58,22 @@ TrainingConfig paperRecipe(double learningRate)
     return t;
 }
 
+Preset preset(
+    const std::string& name, const ModelConfig& model, const TrainingConfig& training, const std::string& summary)
+{
+    Preset p { name, summary, {} };
+    p.config.model = model;
+    p.config.training = training;
+    p.config.preset = name;
+    // The tiny ones learn the built-in stories, whose lexicon fills no more than a thousand pieces.
+    if (model.vocabulary > 4096) p.config.data.vocabSize = model.vocabulary;
+    if (model.branches == "gss,attention") p.config.training.prior = "0.6,0.4"; // the paper's means without the ffn
+    return p;
+}
+
 // Shapes. -------------------------------------------------------------------------------------------------------------
+
+namespace {
 
 struct Shape {
     std::int64_t vocabulary, width, layers, queryHeads, kvHeads, mainWidth, auxWidth;
@@ -110,26 +120,14 @@ ModelConfig leanShape(std::int64_t vocabulary, std::int64_t width, std::int64_t 
     return m;
 }
 
-Preset preset(const char* name, const ModelConfig& model, const TrainingConfig& training, const char* summary)
-{
-    Preset p { name, summary, {} };
-    p.config.model = model;
-    p.config.training = training;
-    p.config.preset = name;
-    // The tiny ones learn the built-in stories, whose lexicon fills no more than a thousand pieces.
-    if (model.vocabulary > 4096) p.config.data.vocabSize = model.vocabulary;
-    if (model.branches == "gss,attention") p.config.training.prior = "0.6,0.4"; // the paper's means without the ffn
-    return p;
-}
-
-constexpr std::int64_t gpt2 = 50257; // pieces of GPT-2's tokenizer, which the paper uses
+constexpr auto gpt2 = gpt2Vocabulary;
 
 std::vector<Preset> phaPresets()
 {
     const Shape shape90 { gpt2, 480, 14, 8, 2, 960, 321 };
     const Shape shape125 { gpt2, 608, 12, 8, 2, 1216, 407 };
     const Shape shape180 { gpt2, 768, 10, 12, 4, 1920, 960 };
-    const auto recipe90 = paperRecipe(5e-4), recipe125 = paperRecipe(4.5e-4), recipe180 = paperRecipe(4e-4);
+    const auto recipe90 = paperRecipe(rate90m), recipe125 = paperRecipe(rate125m), recipe180 = paperRecipe(rate180m);
     return {
         preset("pha-tiny", phaShape({ 4096, 128, 4, 4, 1, 256, 96 }, { 512, 32, 32, "s4d" }), tinyRecipe(),
             "PHA small enough to train on a laptop's processor in minutes."),
@@ -164,10 +162,10 @@ std::vector<Preset> leanPresets()
             "Our leaner PHA (GSS and attention, no auxiliary FFN, more layers) at the size of pha-tiny."),
         preset("pha-lean-small", leanShape(16384, 384, 9, 6, 2, 64), smallRecipe(),
             "Our leaner PHA (GSS and attention, no auxiliary FFN, more layers) at the size of pha-small."),
-        preset("pha-lean-125m", leanShape(gpt2, 640, 18, 10, 2, 64), paperRecipe(4.5e-4),
+        preset("pha-lean-125m", leanShape(gpt2, 640, 18, 10, 2, 64), paperRecipe(rate125m),
             "Our leaner PHA at 124 M parameters; ahead of the paper's shape in our small-scale tests, unproven at this "
             "size."),
-        preset("pha-lean-180m", leanShape(gpt2, 768, 19, 12, 4, 64), paperRecipe(4e-4),
+        preset("pha-lean-180m", leanShape(gpt2, 768, 19, 12, 4, 64), paperRecipe(rate180m),
             "Our leaner PHA at 181 M parameters; ahead of the paper's shape in our small-scale tests, unproven at this "
             "size."),
     };
@@ -180,6 +178,7 @@ const std::vector<Preset>& presets()
     static const auto all = [] {
         auto list = phaPresets();
         for (auto& lean : leanPresets()) list.push_back(std::move(lean));
+        for (auto& baseline : baselinePresets()) list.push_back(std::move(baseline));
         return list;
     }();
     return all;

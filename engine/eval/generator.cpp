@@ -41,6 +41,23 @@ void describe(GeneratedToken& token, const std::vector<float>& logits, const Tok
     }
 }
 
+/// A table of learned positions ends: of a long prompt its end is kept, and the text may grow to the last position.
+/// Returns how many tokens may be written.
+std::int64_t fitPositions(
+    const ModelConfig& model, std::vector<std::int64_t>& prompt, std::int64_t tokens, std::string& note)
+{
+    if (model.positions != "learned") return tokens;
+    const auto words = std::to_string(model.maxPositions) + " positions that this model has learned";
+    if (std::int64_t(prompt.size()) > model.maxPositions) {
+        prompt.erase(prompt.begin(), prompt.end() - std::ptrdiff_t(model.maxPositions));
+        note = "the prompt was cut to the " + words;
+    }
+    const auto room = model.maxPositions - std::int64_t(prompt.size()) + 1; // the last token is drawn, not read
+    if (room >= tokens) return tokens;
+    if (note.empty()) note = "the text ends at the " + words;
+    return room;
+}
+
 } // namespace
 
 Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
@@ -51,6 +68,7 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     const auto since = [](Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); };
     const torch::NoGradGuard guard;
     Generation result;
+    const auto wanted = fitPositions(model.config(), prompt, options.sampling.maxTokens, result.note);
     result.promptIds = prompt;
     Sampler sampler(options.sampling);
     const auto started = Clock::now();
@@ -83,18 +101,18 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     }
 
     TextDecoder decoder;
-    for (std::int64_t n = 0; n < options.sampling.maxTokens && !stop.stop_requested(); ++n) {
+    for (std::int64_t n = 0; n < wanted && !stop.stop_requested(); ++n) {
         GeneratedToken token;
         std::tie(token.id, token.sampledProbability) = sampler.draw(logits, prompt);
         token.text = decoder.push(tokenizer.piece(std::int32_t(token.id)));
-        if (n + 1 == options.sampling.maxTokens) token.text += decoder.flush();
+        if (n + 1 == wanted) token.text += decoder.flush();
         describe(token, logits, tokenizer);
         prompt.push_back(token.id);
         result.text += token.text;
         result.tokens.push_back(token);
         if (n == 0) result.firstTokenSeconds = since(started);
         onToken(token);
-        if (n + 1 == options.sampling.maxTokens) break;
+        if (n + 1 == wanted) break;
         const auto ids = torch::full({ 1, 1 }, token.id, torch::kLong).to(device);
         logits = rowOf(model.logits(model.forward(ids, pass, &state), pass));
     }

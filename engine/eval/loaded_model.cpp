@@ -54,13 +54,11 @@ std::shared_ptr<const Corpus> NetworkModel::corpusFor(
 
 void NetworkModel::checkMix(const std::vector<MixOverride>& mix) const
 {
-    const auto branches = config_.model.branchList();
     for (const auto& m : mix) {
         if (m.layer < -1 || m.layer >= config_.model.layers)
             throw ConfigError(
                 "layer", std::to_string(m.layer), "a layer between 0 and " + std::to_string(config_.model.layers - 1));
-        if (std::find(branches.begin(), branches.end(), m.branch) == branches.end())
-            throw ConfigError("branch", m.branch, "one of " + config_.model.branches);
+        checkPart(config_.model, m.layer, m.branch);
         if (!std::isfinite(m.weight)) throw ConfigError("mixing weight", "not finite", "a number");
     }
 }
@@ -133,7 +131,7 @@ Generation NetworkModel::generate(
     auto pass = pass_;
     pass.mix = &options.mix;
     auto result = generateText(*model_, *tokenizer_, pass, std::move(prompt), options, onToken, stop);
-    result.note = note;
+    if (!note.empty()) result.note = result.note.empty() ? note : note + "; " + result.note;
     return result;
 }
 

@@ -8,21 +8,33 @@ namespace pha {
 AttentionBranch::AttentionBranch(const ModelConfig& config)
     : config_(config)
 {
-    const auto D = config.width, dh = config.headWidth();
-    query_ = register_parameter("query", torch::empty({ config.queryHeads * dh, D }));
-    key_ = register_parameter("key", torch::empty({ config.kvHeads * dh, D }));
-    value_ = register_parameter("value", torch::empty({ config.kvHeads * dh, D }));
-    output_ = register_parameter("output", torch::empty({ D, config.queryHeads * dh }));
+    const auto D = config.width, q = config.queryHeads * config.headWidth(), kv = config.kvHeads * config.headWidth();
+    query_ = register_parameter("query", torch::empty({ q, D }));
+    key_ = register_parameter("key", torch::empty({ kv, D }));
+    value_ = register_parameter("value", torch::empty({ kv, D }));
+    output_ = register_parameter("output", torch::empty({ D, q }));
     if (config.qkMode == "cosine")
         temperature_ = register_parameter("temperature", torch::empty({ config.queryHeads }));
+    if (!config.biases) return;
+    queryBias_ = register_parameter("query_bias", torch::empty({ q }));
+    keyBias_ = register_parameter("key_bias", torch::empty({ kv }));
+    valueBias_ = register_parameter("value_bias", torch::empty({ kv }));
+    outputBias_ = register_parameter("output_bias", torch::empty({ D }));
 }
 
-Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)
+bool AttentionBranch::draw(const std::string& name, Tensor& p, Initialiser& random) const
+{
+    if (name != "temperature") return false;
+    random.fill(p, std::log(10.0));
+    return true;
+}
+
+AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass, std::int64_t position) const
 {
     const auto B = u.size(0), T = u.size(1), dh = config_.headWidth(), Hq = config_.queryHeads, Hkv = config_.kvHeads;
-    auto q = project(u, query_, pass.matrix).view({ B, T, Hq, dh });
-    auto k = project(u, key_, pass.matrix).view({ B, T, Hkv, dh });
-    auto v = project(u, value_, pass.matrix).view({ B, T, Hkv, dh });
+    auto q = project(u, query_, pass.matrix, queryBias_).view({ B, T, Hq, dh });
+    auto k = project(u, key_, pass.matrix, keyBias_).view({ B, T, Hkv, dh });
+    const auto v = project(u, value_, pass.matrix, valueBias_).view({ B, T, Hkv, dh });
     const auto type = q.scalar_type();
 
     // x / |x| = rms-normalised x / sqrt(dh): one fused norm serves both modes. The temperature and the scale of the
@@ -42,30 +54,70 @@ Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t 
             q = q * (1 / rootWidth);
         }
     }
+    if (config_.positions != "rope") return { q, k, v };
     const auto rope =
         ropeTables(position, T, dh, config_.ropeBase, u.device(), type == torch::kBFloat16 ? torch::kFloat : type);
-    q = applyRope(q, rope);
-    k = applyRope(k, rope);
+    return { applyRope(q, rope), applyRope(k, rope), v };
+}
 
-    if (state) {
-        const auto needed = position + T;
-        if (!state->keys.defined()
-            || state->keys.size(1) < needed) { // grow by doubling: appending stays O(1) on average
-            const auto room = std::max<std::int64_t>(needed, state->keys.defined() ? 2 * state->keys.size(1) : 64);
-            const auto grow = [&](const Tensor& old) {
-                auto larger = torch::zeros({ B, room, Hkv, dh }, k.options());
-                if (old.defined()) larger.narrow(1, 0, position).copy_(old.narrow(1, 0, position));
-                return larger;
-            };
-            state->keys = grow(state->keys);
-            state->values = grow(state->values);
-        }
-        state->keys.narrow(1, position, T).copy_(k);
-        state->values.narrow(1, position, T).copy_(v);
-        k = state->keys.narrow(1, 0, needed);
-        v = state->values.narrow(1, 0, needed);
+namespace {
+
+/// Appends keys and values and lets the queries see all that are kept.
+Tensor overCache(const Tensor& q, const Tensor& k, const Tensor& v, BlockState& state)
+{
+    const auto T = k.size(1), needed = state.filled + T;
+    if (!state.keys.defined() || state.keys.size(1) < needed) { // doubling: appending stays O(1) on average
+        const auto room = std::max<std::int64_t>(needed, state.keys.defined() ? 2 * state.keys.size(1) : 64);
+        const auto grow = [&](const Tensor& old) {
+            auto larger = torch::zeros({ k.size(0), room, k.size(2), k.size(3) }, k.options());
+            if (old.defined()) larger.narrow(1, 0, state.filled).copy_(old.narrow(1, 0, state.filled));
+            return larger;
+        };
+        state.keys = grow(state.keys);
+        state.values = grow(state.values);
     }
-    return project(causalAttention(q, k, v).reshape({ B, T, Hq * dh }), output_, pass.matrix);
+    state.keys.narrow(1, state.filled, T).copy_(k);
+    state.values.narrow(1, state.filled, T).copy_(v);
+    state.filled = needed;
+    return causalAttention(q, state.keys.narrow(1, 0, needed), state.values.narrow(1, 0, needed));
+}
+
+/// Token i sees j <= i of its own chunk of `span` tokens. Whole chunks are worked on at once, as sequences of a batch;
+/// the cache holds the chunk that has begun and is empty at its end (models.md 6).
+Tensor insideChunks(
+    const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t span, std::int64_t position, BlockState* state)
+{
+    const auto B = q.size(0), T = q.size(1);
+    std::vector<Tensor> pieces;
+    for (std::int64_t at = 0, n = 0; at < T; at += n) {
+        const auto begun = (position + at) % span, whole = begun == 0 ? (T - at) / span : 0;
+        n = whole > 0 ? whole * span : std::min(T - at, span - begun);
+        const auto part = [&](const Tensor& x) { return x.narrow(1, at, n); };
+        if (whole > 0) {
+            const auto split = [&](const Tensor& x) {
+                return part(x).reshape({ B * whole, span, x.size(2), x.size(3) });
+            };
+            pieces.push_back(causalAttention(split(q), split(k), split(v)).reshape({ B, n, q.size(2), q.size(3) }));
+        } else if (state) {
+            pieces.push_back(overCache(part(q), part(k), part(v), *state));
+            if (begun + n == span) state->filled = 0;
+        } else {
+            pieces.push_back(causalAttention(part(q), part(k), part(v)));
+        }
+    }
+    return pieces.size() == 1 ? pieces[0] : torch::cat(pieces, 1);
+}
+
+} // namespace
+
+Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)
+{
+    const auto [q, k, v] = heads(u, pass, position);
+    const auto span = config_.attentionSpan;
+    const auto mixed = span > 0 ? insideChunks(q, k, v, span, position, state)
+        : state                 ? overCache(q, k, v, *state)
+                                : causalAttention(q, k, v); // (B,T,Hq,dh)
+    return project(mixed.reshape({ u.size(0), u.size(1), -1 }), output_, pass.matrix, outputBias_);
 }
 
 } // namespace pha

@@ -5,46 +5,103 @@
 
 namespace pha {
 
+StreamNorm::StreamNorm(torch::nn::Module& owner, const std::string& name, const ModelConfig& config)
+    : gain(owner.register_parameter(name, torch::empty({ config.width })))
+{
+    if (config.normKind == "layernorm") bias = owner.register_parameter(name + "_bias", torch::empty({ config.width }));
+}
+
+Tensor StreamNorm::operator()(const Tensor& x, torch::Dtype out) const
+{
+    if (!gain.defined()) return x;
+    return bias.defined() ? layerNorm(x, gain, bias, out) : rmsNorm(x, gain, out);
+}
+
 Block::Block(const ModelConfig& config, std::int64_t layer)
     : residualMode_(config.residualMode)
     , alpha_(std::pow(2.0 * double(config.layers), 0.25))
     , layer_(layer)
 {
-    const auto gain = [&](const char* name) { return register_parameter(name, torch::empty({ config.width })); };
-    const bool post = residualMode_ == "deepnorm_post";
-    if (post)
-        postMix_ = gain("norm_post_mix");
-    else
-        normIn_ = gain("norm_in");
-    for (const auto& name : config.branchList()) branches_.push_back(register_module(name, makeBranch(name, config)));
-    mixer_ = register_module("mixing", std::make_shared<Mixer>(config));
-    if (config.mainWidth == 0) return;
-    if (post)
-        postMain_ = gain("norm_post_main");
-    else
-        normMid_ = gain("norm_mid");
-    main_ = register_module("main", std::make_shared<FeedForward>(config.width, config.mainWidth));
+    for (const auto& stage : layerStages(config, layer)) addStep(config, stage);
 }
 
-Tensor Block::join(const Tensor& x, const Tensor& update, const Tensor& postGain, const Pass& pass) const
+void Block::addStep(const ModelConfig& config, const Stage& stage)
+{
+    Step step;
+    step.names = stage.parts;
+    // Names of files: norm_in and norm_post_mix of a mix, norm_mid and norm_post_main of the main network, otherwise
+    // norm_PART and norm_post_PART.
+    const auto& first = stage.parts.front();
+    if (residualMode_ == "deepnorm_post")
+        step.after = StreamNorm(*this, "norm_post_" + (stage.mixed ? "mix" : first), config);
+    else
+        step.before = StreamNorm(*this, "norm_" + (stage.mixed ? "in" : first == "main" ? "mid" : first), config);
+    for (const auto& name : stage.parts) step.parts.push_back(register_module(name, makeBranch(name, config)));
+    if (stage.mixed) step.mixer = register_module("mixing", std::make_shared<Mixer>(config));
+    mixes_ |= stage.mixed;
+    steps_.push_back(std::move(step));
+}
+
+std::size_t Block::partCount() const
+{
+    std::size_t count = 0;
+    for (const auto& step : steps_) count += step.parts.size();
+    return count;
+}
+
+Tensor Block::join(const Tensor& x, const Tensor& update, const StreamNorm& after, const Pass& pass) const
 {
     const auto f = dropout(update.to(x.scalar_type()), pass.training ? pass.dropout : 0, pass.generator);
     if (residualMode_ == "prenorm") return x + f;
     if (residualMode_ == "prenorm_scaled") return x + f * (1 / alpha_);
-    if (residualMode_ == "deepnorm_post") return rmsNorm(x * alpha_ + f, postGain, x.scalar_type());
+    if (residualMode_ == "deepnorm_post") return after(x * alpha_ + f, x.scalar_type());
     return x * alpha_ + f; // prenorm_alpha_literal
 }
 
-Tensor Block::forward(const Tensor& x, const Pass& pass, std::int64_t position, BlockState* state)
+Tensor Block::plain(const Step& step, const Tensor& z, const Pass& pass) const
 {
-    const auto type = pass.matrix;
-    const auto u = normIn_.defined() ? rmsNorm(x, normIn_, type) : x; // (B,T,D), shared by the branches
-    std::vector<Tensor> z;
-    for (const auto& branch : branches_) z.push_back(branch->forward(u, pass, position, state)); // K x (B,T,D)
-    const auto x1 = join(x, mixer_->forward(u, z, pass, layer_), postMix_, pass);
-    if (!main_) return x1;
-    const auto m = normMid_.defined() ? rmsNorm(x1, normMid_, type) : x1;
-    return join(x1, main_->forward(m, pass, position, nullptr), postMain_, pass);
+    double weight = 1;
+    if (pass.mix)
+        for (const auto& change : *pass.mix)
+            if ((change.layer < 0 || change.layer == layer_) && change.branch == step.names[0]) weight = change.weight;
+    return weight == 1 ? z : z * weight;
+}
+
+namespace {
+
+double rms(const Tensor& x) { return std::sqrt(x.to(torch::kFloat).square().mean().item<double>()); }
+
+/// What a plain part writes beside the stream that it leaves behind; it has no weight to show.
+BranchMix describePlain(const std::string& name, const Tensor& z, const Tensor& update, const Tensor& stream)
+{
+    const torch::NoGradGuard guard;
+    BranchMix mix;
+    mix.branch = name;
+    mix.outputRms = rms(z);
+    const double whole = rms(stream);
+    mix.contribution = whole > 0 ? rms(update) / whole : 0;
+    return mix;
+}
+
+} // namespace
+
+Tensor Block::forward(const Tensor& input, const Pass& pass, std::int64_t position, std::vector<BlockState>* state)
+{
+    auto x = input;
+    std::size_t part = 0;
+    LayerMix shown;
+    shown.mixed = false;
+    for (const auto& step : steps_) {
+        const auto u = step.before(x, pass.matrix); // (B,T,D), shared by the branches of a mix
+        std::vector<Tensor> z; // K x (B,T,D)
+        for (const auto& branch : step.parts)
+            z.push_back(branch->forward(u, pass, position, state ? &state->at(part++) : nullptr));
+        const auto update = step.mixer ? step.mixer->forward(u, z, pass, layer_) : plain(step, z[0], pass);
+        if (pass.record && !mixes_) shown.branches.push_back(describePlain(step.names[0], z[0], update, x + update));
+        x = join(x, update, step.after, pass);
+    }
+    if (pass.record && !mixes_) pass.record->push_back(std::move(shown));
+    return x;
 }
 
 } // namespace pha

@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/model/context.h"
+#include "engine/model/initialiser.h"
 #include "engine/model/ops.h"
 
 #include <memory>
@@ -10,24 +11,34 @@
 
 namespace pha {
 
-/// One way of carrying information along a text. Reads the block's normalised input u (B,T,D) and returns (B,T,D).
-/// With a state it continues from what it has read before, for any T >= 1: the same function trains, reads a prompt in
-/// pieces and generates, so that the three cannot drift apart.
+/// One part of a layer: a way of carrying information along a text, or a network applied at each position. Reads the
+/// normalised input u (B,T,D) and returns (B,T,D). With a state it continues from what it has read before, for any
+/// T >= 1: the same function trains, reads a prompt in pieces and generates, so that the three cannot drift apart.
 class Branch : public torch::nn::Module {
 public:
     /// `position` = tokens read before u; `state` null while training.
     virtual Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) = 0;
+    /// Draws a parameter of its own that the common rules (initialiser.h) do not fit; false leaves it to them.
+    virtual bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const;
 };
 
-/// Grouped query attention with normalised, rotated keys (models.md 2.3, 2.4). O(T) cache.
+/// Grouped query attention with normalised, rotated keys (models.md 2.4), over the whole past or inside chunks (6).
+/// The cache is O(T) or O(chunk).
 class AttentionBranch final : public Branch {
 public:
     explicit AttentionBranch(const ModelConfig& config);
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
+    bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
 
 private:
+    struct Heads {
+        Tensor q, k, v; ///< (B,T,Hq,dh), (B,T,Hkv,dh) twice; scores are q k as they stand
+    };
+    Heads heads(const Tensor& u, const Pass& pass, std::int64_t position) const;
+
     ModelConfig config_;
     Tensor query_, key_, value_, output_, temperature_;
+    Tensor queryBias_, keyBias_, valueBias_, outputBias_;
 };
 
 /// Gated state space layer after Mehta et al. without its outer norm and residual (models.md 4). O(1) state.
@@ -35,6 +46,7 @@ class GssBranch final : public Branch {
 public:
     explicit GssBranch(const ModelConfig& config);
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
+    bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
     DiagonalSsm ssm() const; ///< discretised from the parameters
 
 private:
@@ -49,22 +61,24 @@ class GatedRecurrenceBranch final : public Branch {
 public:
     explicit GatedRecurrenceBranch(const ModelConfig& config);
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
+    bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
 
 private:
     Tensor gate_, gateBias_, input_, filter_, output_, rho_;
 };
 
-/// SwiGLU (models.md 2.5): as the auxiliary branch and as the main network after the mix. No state.
+/// Network of one hidden layer (models.md 2.5): swiglu, gelu, gelu_tanh or relu2. No state.
 class FeedForward final : public Branch {
 public:
-    FeedForward(std::int64_t width, std::int64_t hidden);
+    FeedForward(const std::string& kind, std::int64_t width, std::int64_t hidden, bool biases);
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
 
 private:
-    Tensor gate_, up_, down_;
+    std::string kind_;
+    Tensor gate_, up_, down_, gateBias_, upBias_, downBias_;
 };
 
-/// "gss" -> GssBranch or GatedRecurrenceBranch, and so on: the one list of branches.
+/// Builds a part by its name in engine/config/parts.h: the one list of what there is (parts.cpp).
 std::shared_ptr<Branch> makeBranch(const std::string& name, const ModelConfig& config);
 
 /// Linear recurrence h_t = a_t h_{t-1} + b_t over axis 1 of (B,T,C) from `start` (B,C), with its own backward

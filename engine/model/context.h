@@ -21,14 +21,20 @@ struct Pass {
     std::vector<Tensor>* meanWeights = nullptr; ///< (K) a layer, differentiable: for the regularisers
 };
 
-/// Memory of one block while generating. Undefined tensors mean an empty past.
+/// Memory of one part of one layer while generating; a part uses the members that it needs. Undefined tensors mean an
+/// empty past.
 struct BlockState {
-    Tensor keys, values; ///< (B,Tmax,Hkv,dh); the first `length` of ModelState are filled
-    SsmState ssm; ///< (B,h,P)
-    Tensor recurrent; ///< (B,Hs) of gated_rec
+    Tensor keys, values; ///< attention: (B,Tmax,Hkv,dh), of which the first `filled` tokens count
+    std::int64_t filled = 0;
+    SsmState ssm; ///< gss: (B,h,P)
+    Tensor recurrent; ///< gated_rec: (B,Hs)
+    Tensor shift; ///< h3: (B,N,D), the last N keys
+    Tensor featureSums; ///< hedgehog: (Hq*B,F,dh+1), sums of phi(k) [v, 1]^T
+    std::int64_t bytes() const; ///< of what is filled
+    BlockState clone() const;
 };
 struct ModelState {
-    std::vector<BlockState> blocks;
+    std::vector<std::vector<BlockState>> layers; ///< one for each part, in the order of the stages
     std::int64_t length = 0; ///< tokens read so far
     std::int64_t bytes() const; ///< of all tensors, as filled
     ModelState clone() const; ///< an independent copy, to fork a text

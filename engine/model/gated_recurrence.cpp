@@ -2,6 +2,8 @@
 #include "engine/model/branches.h"
 #include "engine/model/cpu_kernels.h"
 
+#include <cmath>
+
 namespace pha {
 
 using torch::autograd::AutogradContext;
@@ -66,6 +68,13 @@ GatedRecurrenceBranch::GatedRecurrenceBranch(const ModelConfig& config)
     if (config.gssFilter) filter_ = register_parameter("filter", torch::empty({ Hs, D }));
     output_ = register_parameter("output", torch::empty({ D, Hs }));
     rho_ = register_parameter("rho", torch::empty({ Hs }));
+}
+
+bool GatedRecurrenceBranch::draw(const std::string& name, Tensor& p, Initialiser& random) const
+{
+    if (name == "gate_bias") return random.uniform(p, 0.9, 0.999), p.logit_(), true; // keeps the past from the start
+    if (name == "rho") return random.uniform(p, -std::log(1000.0), 0), true; // -ln tau, tau log-uniform in [1, 1000]
+    return false;
 }
 
 Tensor GatedRecurrenceBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState* state)

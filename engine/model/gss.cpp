@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/branches.h"
 
+#include <cmath>
+#include <numbers>
+
 namespace pha {
 
 GssBranch::GssBranch(const ModelConfig& config)
@@ -25,6 +28,21 @@ GssBranch::GssBranch(const ModelConfig& config)
         logARe_ = register_parameter("log_a_re", torch::empty({ h, P }));
         aIm_ = register_parameter("a_im", torch::empty({ h, P }));
     }
+}
+
+bool GssBranch::draw(const std::string& name, Tensor& p, Initialiser& random) const
+{
+    const bool dss = config_.gssKernel == "dss";
+    if (name == "skip" || name == "a" || name == "b") return random.normal(p, 1), true;
+    if (name == "c_re" || name == "c_im") // kernels of norm 0.75 in both forms (models.md 19.7)
+        return random.normal(p, dss ? 1 / std::sqrt(double(config_.gssState)) : std::sqrt(0.5)), true;
+    if (name == "log_dt") return random.uniform(p, std::log(1e-3), std::log(1e-1)), true;
+    if (name == "log_a_re") return random.fill(p, std::log(0.5)), true;
+    if (name != "a_im") return false;
+    const auto N = double(config_.gssState), pi = std::numbers::pi;
+    const auto n = torch::arange(p.size(1), torch::dtype(torch::kDouble));
+    p.copy_((config_.gssInit == "inv" ? N / pi * (N / (2 * n + 1) - 1) : pi * n).unsqueeze(0).expand_as(p));
+    return true;
 }
 
 namespace {

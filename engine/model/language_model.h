@@ -6,35 +6,53 @@
 
 namespace pha {
 
-/// One block (models.md 5.1): the branches read the same normalised input, the mixer fuses them, a feed-forward network
-/// follows.
+/// A norm of the residual stream (models.md 2.1): RMSNorm, or LayerNorm if it has a bias. Without a gain: nothing.
+struct StreamNorm {
+    Tensor gain, bias;
+    StreamNorm() = default;
+    /// Registers `name` and, for LayerNorm, `name`_bias.
+    StreamNorm(torch::nn::Module& owner, const std::string& name, const ModelConfig& config);
+    Tensor operator()(const Tensor& x, torch::Dtype out) const;
+};
+
+/// One layer: the stages of its family (engine/config/families.h) one after the other, each with a norm and a residual.
 class Block : public torch::nn::Module {
 public:
     Block(const ModelConfig& config, std::int64_t layer);
-    Tensor forward(
-        const Tensor& x, const Pass& pass, std::int64_t position, BlockState* state); // (B,T,D) -> (B,T,D), fp32
+    /// (B,T,D) -> (B,T,D), fp32. `state` has one entry for each part, or is null.
+    Tensor forward(const Tensor& x, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
+    std::size_t partCount() const;
 
 private:
+    struct Step {
+        std::vector<std::string> names;
+        std::vector<std::shared_ptr<Branch>> parts;
+        std::shared_ptr<Mixer> mixer; ///< null: one plain part
+        StreamNorm before, after;
+    };
+    void addStep(const ModelConfig& config, const Stage& stage);
+    /// What a stage without a mix writes: its output, weighted as the user asks.
+    Tensor plain(const Step& step, const Tensor& z, const Pass& pass) const;
     Tensor join(
-        const Tensor& x, const Tensor& update, const Tensor& postGain, const Pass& pass) const; ///< models.md 5.2
+        const Tensor& x, const Tensor& update, const StreamNorm& after, const Pass& pass) const; ///< models.md 5.2
 
     std::string residualMode_;
     double alpha_;
     std::int64_t layer_;
-    std::vector<std::shared_ptr<Branch>> branches_;
-    std::shared_ptr<Mixer> mixer_;
-    std::shared_ptr<FeedForward> main_; ///< null: main_width = 0
-    Tensor normIn_, normMid_, postMix_, postMain_;
+    bool mixes_ = false;
+    std::vector<Step> steps_;
 };
 
-/// ids -> embedding -> blocks -> norm; the head is the embedding again (models.md 2.2).
+/// ids -> embedding (and positions, where a table holds them) -> blocks -> norm; the head is the embedding again
+/// (models.md 2.2).
 class LanguageModel : public torch::nn::Module {
 public:
     /// Weights drawn from `seed` with a generator of their own: building a model never disturbs another one's
     /// randomness. Without a seed the weights are left undrawn, for a model that is about to be filled.
     LanguageModel(const ModelConfig& config, std::optional<std::uint64_t> seed);
 
-    /// ids (B,T) int64 -> hidden (B,T,D) after the last norm. With a state it reads on from where the state is.
+    /// ids (B,T) int64 -> hidden (B,T,D) after the last norm. With a state it reads on from where the state is. Throws
+    /// ConfigError beyond the last learned position.
     Tensor forward(const Tensor& ids, const Pass& pass, ModelState* state = nullptr);
     Tensor logits(const Tensor& hidden, const Pass& pass) const; ///< (...,D) -> (...,V) fp32 (fp64 weights: fp64)
     /// Sum of cross entropies in nats over targets that are not -100.
@@ -47,15 +65,15 @@ public:
 private:
     void initialise(std::uint64_t seed);
     ModelConfig config_;
-    Tensor embedding_, normOut_;
+    Tensor embedding_, positions_; ///< (V,D); (max_positions,D) or undefined
+    StreamNorm normOut_;
     std::vector<std::shared_ptr<Block>> blocks_;
 };
 
 /// How the optimiser treats a parameter (models.md 3.3, 5.3, 14.1), told from its name.
 enum class ParameterKind { Matrix, Vector, Ssm, Mixing };
 ParameterKind parameterKind(const std::string& name, const Tensor& parameter);
-/// The part that a parameter is counted under: "embedding", "attention", "gss", "ffn_aux", "ffn_main", "norms",
-/// "mixing".
+/// The part that a parameter is counted under: "embedding", "positions", `PartInfo::countedAs`, "norms", "mixing".
 std::string parameterPart(const std::string& name);
 
 } // namespace pha

@@ -8,9 +8,10 @@ namespace pha {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-Tensor project(const Tensor& x, const Tensor& w, torch::Dtype matrix)
+Tensor project(const Tensor& x, const Tensor& w, torch::Dtype matrix, const Tensor& bias)
 {
     const auto dtype = w.scalar_type() == torch::kDouble ? torch::kDouble : matrix;
+    if (bias.defined()) return at::linear(x.to(dtype), w.to(dtype), bias.to(dtype));
     return at::linear(x.to(dtype), w.to(dtype));
 }
 
@@ -67,6 +68,13 @@ Tensor rmsNorm(const Tensor& x, const Tensor& gain, torch::Dtype out, double eps
     auto y = v * (v.square().mean(-1, true) + eps).rsqrt();
     if (gain.defined()) y = y * gain;
     return y.to(wide == torch::kDouble ? torch::kDouble : out);
+}
+
+Tensor layerNorm(const Tensor& x, const Tensor& gain, const Tensor& bias, torch::Dtype out)
+{
+    const auto type = gain.scalar_type();
+    return at::layer_norm(x.to(type), { x.size(-1) }, gain, bias, layerNormEps)
+        .to(type == torch::kDouble ? torch::kDouble : out);
 }
 
 Tensor swiglu(const Tensor& gate, const Tensor& up)

@@ -9,14 +9,19 @@ namespace pha {
 using torch::Tensor;
 
 /// y = x W^T with the product in `matrix` precision (fp32 or bf16). x (...,in), w (out,in) -> (...,out) in `matrix`
-/// precision. Weights in double keep everything in double (tests).
-Tensor project(const Tensor& x, const Tensor& w, torch::Dtype matrix);
+/// precision. Weights in double keep everything in double (tests). `bias` (out) may be undefined.
+Tensor project(const Tensor& x, const Tensor& w, torch::Dtype matrix, const Tensor& bias = {});
 
 inline constexpr double normEps = 1e-6;
 
 /// x / sqrt(mean(x^2) + eps) * gain over the last axis, statistics in fp32 (models.md 2.1). `gain` may be undefined (=
 /// 1). The result has dtype `out`.
 Tensor rmsNorm(const Tensor& x, const Tensor& gain, torch::Dtype out, double eps = normEps);
+
+inline constexpr double layerNormEps = 1e-5;
+
+/// (x - mean) / sqrt(variance + 1e-5) * gain + bias over the last axis, statistics in fp32. The result has dtype `out`.
+Tensor layerNorm(const Tensor& x, const Tensor& gain, const Tensor& bias, torch::Dtype out);
 
 /// SwiGLU (models.md 2.5): (SiLU(gate) * up); the product is formed in one pass.
 Tensor swiglu(const Tensor& gate, const Tensor& up);

@@ -39,6 +39,15 @@ private:
     bool nonfinite_ = false;
 };
 
+/// A layer without a mix: no weights, no entropy, but what each part writes.
+Json plainLayer(const LayerMix& layer, LineBuilder& line)
+{
+    auto details = Json::object();
+    for (const auto& b : layer.branches)
+        details[b.branch] = { { "rms", line.number(b.outputRms) }, { "contrib", line.number(b.contribution) } };
+    return { { "mixed", false }, { "branches", std::move(details) } };
+}
+
 struct ToJson {
     Json operator()(const StepEvent& e) const
     {
@@ -54,6 +63,10 @@ struct ToJson {
         LineBuilder line("mixing", e.step);
         auto layers = Json::array();
         for (const auto& layer : e.layers) {
+            if (!layer.mixed) {
+                layers.push_back(plainLayer(layer, line));
+                continue;
+            }
             auto means = Json::object(), details = Json::object();
             for (const auto& b : layer.branches) {
                 means[b.branch] = line.number(b.mean);

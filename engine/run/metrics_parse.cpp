@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/metrics_line.h"
 
+#include "engine/config/parts.h"
+
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -80,15 +81,31 @@ private:
     const J& json_;
 };
 
+/// A layer without a mix: its parts in the order in which they follow one another.
+template <class J> LayerMix readPlainLayer(const J& details)
+{
+    LayerMix layer;
+    layer.mixed = false;
+    for (auto it = details.begin(); it != details.end(); ++it) {
+        const Members<J> d(it.value());
+        BranchMix b;
+        b.branch = it.key();
+        b.outputRms = d.number("rms"), b.contribution = d.number("contrib");
+        layer.branches.push_back(b);
+    }
+    return layer;
+}
+
 template <class J> LayerMix readLayer(const J& json)
 {
     const Members<J> in(json);
-    LayerMix layer;
-    layer.entropy = in.number("entropy");
     static const J none = J::object();
     const auto* details = in.find("branches");
     if (details == nullptr) details = &none;
     if (!details->is_object()) throw WrongType();
+    if (!in.flag("mixed", true)) return readPlainLayer(*details);
+    LayerMix layer;
+    layer.entropy = in.number("entropy");
     const auto take = [&](const std::string& name, const J& mean) {
         BranchMix b;
         b.branch = name;
@@ -100,12 +117,12 @@ template <class J> LayerMix readLayer(const J& json)
         layer.branches.push_back(b);
     };
     // The file's order may be alphabetical; the display's never is.
-    static const std::array<std::string, 3> usual { "gss", "attention", "ffn" };
+    static const auto usual = branchNames();
     for (const auto& name : usual)
         if (const auto* mean = in.find(name.c_str())) take(name, *mean);
     for (auto it = json.begin(); it != json.end(); ++it)
         if (std::find(usual.begin(), usual.end(), it.key()) == usual.end() && it.key() != "entropy"
-            && it.key() != "branches")
+            && it.key() != "branches" && it.key() != "mixed")
             take(it.key(), it.value());
     return layer;
 }

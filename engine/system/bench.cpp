@@ -46,7 +46,7 @@ public:
             model_->lossSum(ids_, targets_, pass_).item<double>(); // with the head, as an evaluation does
             return ids_.numel();
         }
-        if (state_.blocks.empty()) { // decode: continue from a prompt of `context` tokens
+        if (state_.layers.empty()) { // decode: continue from a prompt of `context` tokens
             state_ = model_->freshState();
             model_->forward(ids_, pass_, &state_);
         }

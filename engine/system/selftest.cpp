@@ -27,6 +27,57 @@ ModelConfig smallModel()
     return c;
 }
 
+/// A small network of a family, with all that its preset says but the sizes.
+ModelConfig smallFamily(const std::string& family)
+{
+    const auto sizes = smallModel();
+    auto c = findPreset(family + "-tiny").config.model;
+    c.vocabulary = sizes.vocabulary;
+    c.layers = 3;
+    c.width = sizes.width;
+    c.kvHeads = c.kvHeads == c.queryHeads ? sizes.queryHeads : sizes.kvHeads;
+    c.queryHeads = sizes.queryHeads;
+    c.gssExpand = sizes.gssExpand;
+    c.gssWidth = sizes.gssWidth;
+    c.gssState = sizes.gssState;
+    c.auxWidth = sizes.auxWidth;
+    c.mainWidth = sizes.mainWidth;
+    c.h3State = 8;
+    return c;
+}
+
+using Variants = std::vector<std::pair<std::string, ModelConfig>>;
+
+/// Every family as its preset has it, every way to mix, and what else a field can change.
+Variants variants()
+{
+    Variants all;
+    const auto add = [&](const std::string& name, ModelConfig config, auto&& change) {
+        change(config);
+        all.emplace_back(name, config);
+    };
+    for (const auto& family : families()) add(family.name, smallFamily(family.name), [](auto&) {});
+    for (const char* mode :
+        { "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" })
+        add("pha " + std::string(mode), smallModel(), [&](auto& c) { c.mixMode = mode; });
+    add("pha dss", smallModel(), [](auto& c) { c.gssKernel = "dss"; });
+    add("pha gated_rec", smallModel(), [](auto& c) { c.gssKind = "gated_rec"; });
+    add("pha deepnorm_post", smallModel(), [](auto& c) { c.residualMode = "deepnorm_post"; });
+    add("pha without main network", smallModel(), [](auto& c) { c.mainWidth = 0; });
+    add("sequential deepnorm_post", smallFamily("sequential"), [](auto& c) { c.residualMode = "deepnorm_post"; });
+    add("gss-hybrid in chunks of 16", smallFamily("gss-hybrid"), [](auto& c) {
+        c.attentionSpan = 16;
+        c.positions = "none";
+    });
+    add("transformer as GPT-2", smallFamily("transformer"), [](auto& c) {
+        c.normKind = "layernorm";
+        c.biases = true;
+        c.positions = "learned";
+        c.ffnKind = "gelu_tanh";
+    });
+    return all;
+}
+
 class Checks {
 public:
     Checks(torch::Device device, const std::function<void(const CheckRow&)>& onRow)
@@ -145,25 +196,7 @@ std::vector<CheckRow> runSelftest(const torch::Device& device, const std::functi
     useThreads(0);
     const torch::NoGradGuard guard;
     Checks checks(device, onRow);
-    const auto variants = [] {
-        std::vector<std::pair<std::string, ModelConfig>> all;
-        for (const char* mode : { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid",
-                 "token", "token_sigmoid" }) {
-            all.emplace_back("pha s4d " + std::string(mode), smallModel());
-            all.back().second.mixMode = mode;
-        }
-        const auto add = [&](const char* name, auto&& change) {
-            all.emplace_back(name, smallModel());
-            change(all.back().second);
-        };
-        add("pha dss", [](auto& c) { c.gssKernel = "dss"; });
-        add("pha gated_rec", [](auto& c) { c.gssKind = "gated_rec"; });
-        add("pha deepnorm_post", [](auto& c) { c.residualMode = "deepnorm_post"; });
-        add("pha without main network", [](auto& c) { c.mainWidth = 0; });
-        add("pha-lean", [](auto& c) { c.branches = "gss,attention"; });
-        return all;
-    }();
-    for (const auto& [name, config] : variants) {
+    for (const auto& [name, config] : variants()) {
         checks.recurrence(name, config);
         checks.causality(name, config);
         checks.counts(name, config);

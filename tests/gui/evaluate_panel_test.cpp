@@ -275,6 +275,54 @@ private Q_SLOTS:
         QCOMPARE(mixer->changes().size(), std::size_t(2));
     }
 
+    void partsThatALayerLacksAreOff()
+    {
+        const std::vector<QStringList> present { { "gss" }, { "attention", "main" }, { "gss" } };
+        BranchMixer mixer;
+        mixer.setShape(3, { "gss", "attention", "main" }, present);
+        const auto cell = [&](const char* name) { return mixer.findChild<QAbstractButton*>(name); };
+        QVERIFY(cell("mix_1_gss")->isEnabled() && !cell("mix_1_attention")->isEnabled());
+        QVERIFY(cell("mix_all_attention")->isEnabled() && cell("mix_2_main")->isEnabled());
+        mixer.setMuted(0, "attention", true); // nothing there to mute
+        QVERIFY(mixer.changes().empty());
+        mixer.setMuted(-1, "attention", true);
+        QCOMPARE(mixer.changes().size(), std::size_t(1));
+        QCOMPARE(mixer.changes()[0].layer, std::int64_t(-1));
+        QVERIFY(cell("mix_all_attention")->isChecked() && !cell("mix_1_attention")->isChecked());
+        mixer.reset();
+        mixer.setWeight(2, "gss", 0.5); // one of the two layers that have it
+        QCOMPARE(mixer.changes().size(), std::size_t(1));
+        QCOMPARE(mixer.changes()[0].layer, std::int64_t(2));
+        std::vector<LayerMix> learned(3);
+        for (std::size_t l = 0; l < 3; ++l) {
+            learned[l].mixed = false;
+            for (const auto& name : present[l]) {
+                learned[l].branches.emplace_back();
+                learned[l].branches.back().branch = name.toStdString();
+            }
+        }
+        mixer.setLearned(learned);
+        QVERIFY(cell("mix_2_attention")->toolTip().contains("1.00")); // a part that is not mixed counts whole
+
+        AblationTable table;
+        table.setShape(3, { "gss", "attention", "main" }, present);
+        const auto plan = table.plan();
+        QCOMPARE(plan.size(), std::size_t(1 + 3 + 4));
+        QCOMPARE(plan[5][0].branch, std::string("attention"));
+        QCOMPARE(plan[5][0].layer, std::int64_t(1));
+        table.begin();
+        for (int i = 0; i < int(plan.size()); ++i) {
+            EvalEvent figures;
+            figures.nll = 2 + 0.01 * i;
+            figures.perplexity = std::exp(figures.nll);
+            table.set(i, figures);
+        }
+        QVERIFY(table.complete());
+        QCOMPARE(table.item(2, 2)->text(), QStringLiteral("+0.0500"));
+        QCOMPARE(table.item(1, 2)->text(), QString(QChar(0x2013)));
+        QVERIFY(table.csv().contains("\n2,attention,"));
+    }
+
     void everyControlHasANameAndATip()
     {
         panel_->setSession(session_.get());

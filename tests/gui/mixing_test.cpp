@@ -85,6 +85,7 @@ private Q_SLOTS:
     void panelShowsThePlaceUnderTheCursor();
     void panelStartsOver();
     void otherQuantities();
+    void aFamilyWithoutAMixIsSaidToHaveNone();
     void xAxisOfTheCourse();
     void emptyPanelSaysWhatToExpect();
 };
@@ -330,6 +331,47 @@ void MixingTest::otherQuantities()
     const auto cells = panel.bars()->segments(1);
     QCOMPARE(cells[0].rect.width(), cells[2].rect.width());
     QVERIFY(cells[0].text.startsWith(QStringLiteral("0.")));
+}
+
+void MixingTest::aFamilyWithoutAMixIsSaidToHaveNone()
+{
+    RunHistory h; // gss-hybrid: its layers differ
+    std::vector<LayerMix> layers(2);
+    const std::vector<std::string> names[] { { "gss" }, { "attention", "main" } };
+    for (std::size_t l = 0; l < 2; ++l) {
+        layers[l].mixed = false;
+        for (const auto& name : names[l]) {
+            BranchMix b;
+            b.branch = name;
+            b.contribution = 0.25 * double(1 + layers[l].branches.size());
+            b.outputRms = 0.5;
+            layers[l].branches.push_back(b);
+        }
+    }
+    h.append(MixingEvent { 10, layers });
+    MixingPanel panel;
+    panel.resize(500, 600);
+    panel.show();
+    panel.setHistory(&h);
+    const auto* note = panel.findChild<QLabel*>(QStringLiteral("mixingNote"));
+    const auto* box = panel.findChild<QComboBox*>(QStringLiteral("mixingQuantity"));
+    QVERIFY(note->isVisible() && note->text().contains(QStringLiteral("no mixing weights")));
+    QVERIFY(!box->isVisible());
+    QCOMPARE(panel.bars()->segments(2).size(), 2);
+    QVERIFY(panel.bars()->segments(2)[1].rect.width() > panel.bars()->segments(2)[0].rect.width() * 1.9);
+    const auto words = panel.bars()->describe(2);
+    QVERIFY2(words.contains(QStringLiteral("main: writes 0.5")) && !words.contains(QStringLiteral("weight"))
+            && !words.contains(QStringLiteral("Entropy")),
+        qPrintable(words));
+    const auto sheet = panel.bars()->sheet();
+    QVERIFY(!sheet.cell(1, 2).isValid() && !sheet.cell(1, 3).isValid() && !sheet.cell(1, 9).isValid());
+    QCOMPARE(sheet.cell(1, 7).toDouble(), 0.25);
+    QCOMPARE(panel.trajectories()->sheets().at(0).cell(0, 1).toDouble(), 0.25);
+
+    const auto mixed = history(3, 2); // and back to a run that mixes
+    panel.setHistory(&mixed);
+    QVERIFY(!note->isVisible() && box->isVisible());
+    QCOMPARE(panel.bars()->sheet().cell(0, 2).toDouble(), mixed.mixing.back().layers[0].branches[0].normalised);
 }
 
 void MixingTest::xAxisOfTheCourse()

@@ -345,6 +345,15 @@ void ConfigTest::crossFieldRules_data()
     row("entropy_bonus is 0.01; expected 0", { "branches=gss", "entropy_bonus=0.01" });
     row("branch_dropout is 0.1; expected 0", { "branches=attention", "branch_dropout=0.1" });
     row("attention_cost is 0.1; expected 0", { "branches=gss,ffn", "attention_cost=0.1" });
+    row("entropy_bonus is 0.01; expected 0, since the family mixes no branches",
+        { "family=attention", "entropy_bonus=0.01" });
+    row("prior is \"0.47,0.31,0.22\"; expected prior_weight 0, since the family mixes no branches",
+        { "family=gss", "prior_weight=0.1" });
+    row("attention_layers is \"1,9\"; expected different layers from 0 to 3", { "attention_layers=1,9" });
+    row("attention_layers is \"1,1\"; expected different layers", { "attention_layers=1,1" });
+    row("attention_layers is \"+1\"; expected different layers", { "attention_layers=+1" });
+    row("attention_layers is \"one\"; expected different layers", { "attention_layers=one" });
+    row("context is 256; expected at most the 128 learned positions", { "positions=learned", "max_positions=128" });
 }
 
 void ConfigTest::crossFieldRules()

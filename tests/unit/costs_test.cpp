@@ -32,6 +32,9 @@ private Q_SLOTS:
     void publishedWork();
     void otherRowsOfTheTable_data();
     void otherRowsOfTheTable();
+    void everySizeHasOneRecipe();
+    void everyFamilyHasEverySize();
+    void chunkedAttentionCostsLess();
     void leanSistersAreNear_data();
     void leanSistersAreNear();
     void everyPresetIsWhole();
@@ -62,6 +65,24 @@ void CostsTest::publishedCounts_data()
     QTest::newRow("pha-180m-r") << 179.74;
     QTest::newRow("pha-lean-125m") << 124.01;
     QTest::newRow("pha-lean-180m") << 181.09;
+    QTest::newRow("attention-180m") << 182.55;
+    QTest::newRow("transformer-tiny") << 1.31;
+    QTest::newRow("transformer-small") << 20.45;
+    QTest::newRow("transformer-125m") << 123.55;
+    QTest::newRow("transformer-125m-32k") << 123.69;
+    QTest::newRow("transformer-180m") << 179.93;
+    QTest::newRow("transformer-180m-32k") << 182.84;
+    QTest::newRow("transformer-125m-classic") << 124.44; // 19.24
+    QTest::newRow("gss-125m") << 128.09;
+    QTest::newRow("gss-hybrid-tiny") << 1.49;
+    QTest::newRow("gss-hybrid-small") << 20.85;
+    QTest::newRow("gss-hybrid-125m") << 124.35;
+    QTest::newRow("gss-hybrid-125m-4") << 126.58;
+    QTest::newRow("gss-hybrid-125m-32k") << 122.26;
+    QTest::newRow("gss-hybrid-180m") << 181.81;
+    QTest::newRow("gss-hybrid-180m-4") << 177.58;
+    QTest::newRow("gss-hybrid-180m-32k") << 181.12;
+    QTest::newRow("sequential-180m") << 185.71;
 }
 
 void CostsTest::publishedCounts()
@@ -76,20 +97,23 @@ void CostsTest::otherRowsOfTheTable_data()
     QTest::addColumn<int>("vocabulary");
     QTest::addColumn<double>("millions");
     QTest::newRow("pha-tiny") << 256 << 1.35;
+    QTest::newRow("transformer-tiny") << 256 << 0.82;
     QTest::newRow("small-PHA-GPT2vocab") << 50257 << 20.79;
+    QTest::newRow("small-Transformer-GPT2vocab") << 50257 << 17.59;
 }
 
 void CostsTest::otherRowsOfTheTable()
 {
     QFETCH(int, vocabulary);
     QFETCH(double, millions);
-    auto m = shape("pha-tiny");
+    const std::string row = QTest::currentDataTag();
+    auto m = shape(vocabulary == 256 ? row.c_str() : row == "small-PHA-GPT2vocab" ? "pha-small" : "transformer-small");
     if (vocabulary > 256) {
-        m = shape("pha-small");
         m.width = 256;
         m.queryHeads = 4;
-        m.kvHeads = 1;
-        m.mainWidth = 512;
+        m.layers = 6;
+        m.kvHeads = m.family == "pha" ? 1 : 4;
+        m.mainWidth = m.family == "pha" ? 512 : 1024;
         m.auxWidth = 192;
         m.gssExpand = 1024;
         m.gssWidth = 64;
@@ -108,6 +132,9 @@ void CostsTest::publishedWork_data()
     QTest::newRow("pha-125m-s4d") << 269.0 << 3072.0 << 98304.0;
     QTest::newRow("pha-180m") << 371.9 << 5120.0 << 2621440.0;
     QTest::newRow("pha-180m-s4d") << 371.5 << 5120.0 << 163840.0;
+    QTest::newRow("transformer-125m") << 265.9 << 18432.0 << 0.0;
+    QTest::newRow("transformer-180m") << 385.5 << 25088.0 << 0.0;
+    QTest::newRow("gss-hybrid-125m") << 246.4 << 3072.0 << 3145728.0;
 }
 
 void CostsTest::publishedWork()
@@ -120,6 +147,45 @@ void CostsTest::publishedWork()
     QVERIFY2(std::abs(mega - forwardMega) < 0.05, qPrintable(QString::number(mega, 'f', 3)));
     QCOMPARE(costs.cacheElementsPerToken, cache);
     QCOMPARE(costs.fixedStateReals, fixed);
+}
+
+void CostsTest::everySizeHasOneRecipe()
+{
+    // Runs of one size are compared, so that nothing but the network may differ.
+    for (const char* size : { "-tiny", "-small", "-125m", "-180m" }) {
+        for (const auto& preset : presets()) {
+            if (!preset.name.ends_with(size)) continue;
+            auto json = preset.config.toJson()["training"];
+            auto reference = findPreset("pha" + std::string(size)).config.toJson()["training"];
+            json.erase("prior"), reference.erase("prior"); // one number for each branch
+            QCOMPARE(json.dump(), reference.dump());
+        }
+    }
+}
+
+void CostsTest::everyFamilyHasEverySize()
+{
+    for (const auto& family : families())
+        for (const char* size : { "-tiny", "-small", "-125m", "-180m" }) {
+            const auto& preset = findPreset(family.name + size);
+            QCOMPARE(preset.config.model.family, family.name);
+            // Ours stay within 10 % of the nominal size, as the published rows do.
+            const double millions = double(modelCosts(preset.config.model, 1024).parameters) / 1e6;
+            if (size == std::string("-125m")) QVERIFY2(std::abs(millions / 125 - 1) < 0.03, preset.name.c_str());
+            if (size == std::string("-180m")) QVERIFY2(std::abs(millions / 180 - 1) < 0.04, preset.name.c_str());
+        }
+}
+
+void CostsTest::chunkedAttentionCostsLess()
+{
+    auto m = shape("gss-hybrid-125m-4");
+    const auto chunked = modelCosts(m, 4096);
+    // The cache holds no more than a chunk: models.md 11.3.
+    QCOMPARE(chunked.cacheBytes(100000, 2), 4 * 2 * 768 * 512.0 * 2 + chunked.fixedStateReals * 4);
+    QCOMPARE(chunked.cacheBytes(100, 2), 4 * 2 * 768 * 100.0 * 2 + chunked.fixedStateReals * 4);
+    m.attentionSpan = 0;
+    const auto full = modelCosts(m, 4096);
+    QCOMPARE(full.forwardFlopsPerToken - chunked.forwardFlopsPerToken, 4 * 2.0 * (4096 - 512) * 768);
 }
 
 void CostsTest::leanSistersAreNear_data()
@@ -157,9 +223,16 @@ void CostsTest::everyPresetIsWhole()
         QCOMPARE(sum, costs.parameters);
         QCOMPARE(preset.config.preset, preset.name);
         QVERIFY2(preset.summary.ends_with('.'), preset.name.c_str());
-        QCOMPARE(preset.config.model.family, std::string(preset.name.starts_with("pha-lean") ? "pha-lean" : "pha"));
-        // With the prior switched on it must still fit the branches.
+        QVERIFY2(preset.name.starts_with(preset.config.model.family + "-"), preset.name.c_str());
+        QCOMPARE(preset.config.model.embeddingScale,
+            std::string(preset.name.starts_with("pha") ? "sqrt_width" : "one")); // 19.2
+        // With the prior switched on it must still fit the branches; without a mix it is refused.
         auto withPrior = preset.config;
+        if (preset.config.model.branchList().empty()) {
+            withPrior.training.priorWeight = 0.1;
+            QVERIFY_THROWS_EXCEPTION(ConfigError, withPrior.validate());
+            continue;
+        }
         withPrior.training.priorWeight = 0.1;
         withPrior.validate();
     }

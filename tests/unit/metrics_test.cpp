@@ -62,6 +62,7 @@ class MetricsTest : public QObject {
 private Q_SLOTS:
     void roundTrip();
     void keysOfTheContract();
+    void layersWithoutAMixHaveNoWeights();
     void nonFinite();
     void fastLineEqualsFullParser();
     void damagedLines_data();
@@ -132,6 +133,34 @@ void MetricsTest::keysOfTheContract()
     QVERIFY(!eventToJson(events[4]).contains("floor_nll"));
     QCOMPARE(keys(eventToJson(events[6])), std::string("type step prompt text"));
     QVERIFY(eventToJson(events[9]).at("state") == Json("diverged"));
+}
+
+void MetricsTest::layersWithoutAMixHaveNoWeights()
+{
+    LayerMix layer;
+    layer.mixed = false;
+    for (const char* part : { "attention", "gss", "main" }) {
+        BranchMix b;
+        b.branch = part;
+        b.outputRms = 0.25;
+        b.contribution = 0.5 + double(layer.branches.size());
+        layer.branches.push_back(b);
+    }
+    const auto json = eventToJson(MixingEvent { 3, { layer } });
+    QCOMPARE(json.at("layers").at(0).dump(),
+        std::string(R"({"mixed":false,"branches":{"attention":{"rms":0.25,"contrib":0.5},)"
+                    R"("gss":{"rms":0.25,"contrib":1.5},"main":{"rms":0.25,"contrib":2.5}}})"));
+    const auto back = eventFromJson(json);
+    QVERIFY(back);
+    const auto& read = std::get<MixingEvent>(*back).layers.at(0);
+    QVERIFY(!read.mixed);
+    QCOMPARE(read.branches.size(), std::size_t(3));
+    QCOMPARE(read.branches[1].branch, std::string("gss"));
+    QCOMPARE(read.branches[1].contribution, 1.5);
+    QCOMPARE(read.branches[2].outputRms, 0.25);
+    QVERIFY(eventToJson(*back) == json);
+    QVERIFY(!eventFromJson(Json { { "type", "mixing" }, { "step", 1 },
+        { "layers", Json::array({ Json { { "mixed", false }, { "branches", { { "gss", 1 } } } } }) } }));
 }
 
 void MetricsTest::nonFinite()

@@ -229,6 +229,11 @@ QString MixingBars::describe(int row) const
     } else {
         lines << tr("Layer %1").arg(row - 1);
         for (const auto& b : layers_[std::size_t(row - 1)].branches) {
+            if (!mixed()) {
+                lines << tr("%1: writes %2 of the residual stream, output rms %3")
+                             .arg(fromUtf8(b.branch), formatNumber(b.contribution, 3), formatNumber(b.outputRms, 3));
+                continue;
+            }
             auto line =
                 tr("%1: share %2, weight %3")
                     .arg(fromUtf8(b.branch), mixText(b.normalised, MixQuantity::Share, 2), formatNumber(b.mean));
@@ -240,7 +245,7 @@ QString MixingBars::describe(int row) const
                           .arg(formatNumber(b.contribution, 3), formatNumber(b.outputRms, 3));
         }
     }
-    lines << tr("Entropy %1 (1: even, 0: one branch)").arg(formatFixed(entropyOf(row), 3));
+    if (mixed()) lines << tr("Entropy %1 (1: even, 0: one branch)").arg(formatFixed(entropyOf(row), 3));
     return lines.join(QLatin1Char('\n'));
 }
 
@@ -337,6 +342,7 @@ ChartSheet MixingBars::sheet() const
                 }
                 const auto& b = branches[std::size_t(row)];
                 if (column == 1) return fromUtf8(b.branch);
+                if (!layers_[l].mixed && ((column >= 2 && column <= 6) || column == 9)) return {};
                 const double values[] = { double(l), 0, b.normalised, b.mean, b.deviation, b.minimum, b.maximum,
                     b.contribution, b.outputRms, layers_[l].entropy };
                 return values[column];

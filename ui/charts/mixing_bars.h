@@ -13,7 +13,9 @@ namespace pha::ui {
 enum class MixQuantity {
     Share, ///< mixing weight as a share of its layer: what the model pays attention to
     Weight, ///< the weight itself; differs where weights need not add up to one
-    Contribution ///< ||w n|| / ||y||: what arrives in the layer's output, which a weight alone can hide
+    /// ||w n|| / ||y||: what arrives in the layer's output, which a weight alone can hide. Of parts that are not mixed:
+    /// what they write, as a share of the residual stream.
+    Contribution
 };
 double mixValue(const BranchMix& branch, MixQuantity quantity);
 QString mixText(double value, MixQuantity quantity, int decimals); ///< "46.9 %", "0.52"
@@ -48,6 +50,7 @@ public:
         int branch = 0;
     };
     QVector<Segment> segments(int row) const;
+    bool mixed() const { return layers_.empty() || layers_.front().mixed; } ///< false: parts without weights
     static QString rowName(int row); ///< "mean", "L0", ...
     QString describe(int row) const; ///< exact figures, for tool tip and screen reader
     ChartSheet sheet() const;

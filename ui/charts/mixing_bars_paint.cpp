@@ -72,11 +72,13 @@ void MixingBars::paintEvent(QPaintEvent*)
             painter.drawLine(QPointF(parts[i].rect.left(), bar.top()), QPointF(parts[i].rect.left(), bar.bottom()));
         painter.restore();
 
-        painter.setPen(c.muted);
-        const double entropy = entropyOf(row);
-        painter.drawText(QRectF(bar.right() + 6, rect.top(), rect.right() - 8 - bar.right() - 6, rect.height()),
-            Qt::AlignVCenter | Qt::AlignRight,
-            std::isfinite(entropy) ? QString::number(entropy, 'f', 2) : QStringLiteral("–"));
+        if (mixed()) {
+            painter.setPen(c.muted);
+            const double entropy = entropyOf(row);
+            painter.drawText(QRectF(bar.right() + 6, rect.top(), rect.right() - 8 - bar.right() - 6, rect.height()),
+                Qt::AlignVCenter | Qt::AlignRight,
+                std::isfinite(entropy) ? QString::number(entropy, 'f', 2) : QStringLiteral("–"));
+        }
         if (row == 0) {
             painter.setPen(QPen(c.grid, 1));
             painter.drawLine(QPointF(8, rect.bottom() + 0.5), QPointF(rect.right() - 8, rect.bottom() + 0.5));

@@ -65,6 +65,16 @@ MixingPanel::MixingPanel(QWidget* parent)
     layout->setSpacing(2);
     layout->addLayout(top);
     buildControls(card);
+    note_ =
+        new QLabel(tr("This family has no mixing weights. Shown is what each part writes, as a share of the norm of "
+                      "the residual stream after it."),
+            card);
+    note_->setObjectName(QStringLiteral("mixingNote"));
+    note_->setWordWrap(true);
+    note_->setContentsMargins(8, 0, 8, 2);
+    setRole(note_, "muted");
+    note_->hide();
+    layout->addWidget(note_);
     layout->addWidget(bars_, 1);
     layout->addWidget(empty_, 1);
 
@@ -178,6 +188,7 @@ void MixingPanel::restart()
     layerBox_->clear();
     layerBox_->hide(); // nothing to choose
     empty_->show();
+    note_->hide();
     header_->setHeadline({});
     header_->setLegend({});
     rebuildSeries();
@@ -220,7 +231,7 @@ void MixingPanel::advance()
     const auto& rows = history_->mixing;
     if (rows.empty()) return;
     const auto& last = rows.back();
-    if (branches_.isEmpty()) {
+    if (branches_.isEmpty() && !last.layers.empty()) {
         branches_ = summarise(last.layers, quantity_).branches;
         layers_ = int(last.layers.size());
         QVector<LegendEntry> legend;
@@ -235,7 +246,7 @@ void MixingPanel::advance()
         layerBox_->setVisible(layers_ > 1);
         empty_->hide();
         bars_->show();
-        rebuildSeries();
+        setMixed(last.layers.front().mixed); // draws anew and comes back here, where branches are known now
     }
     if (row_ == rows.size()) return;
     const int chosen = layer();
@@ -301,6 +312,16 @@ void MixingPanel::setQuantity(MixQuantity quantity)
     bars_->setQuantity(quantity);
     rebuildSeries();
     advance();
+}
+
+void MixingPanel::setMixed(bool mixed)
+{
+    note_->setVisible(!mixed);
+    quantityBox_->setVisible(mixed);
+    header_->setTitle(mixed ? tr("Branch mix") : tr("Parts of the layers"));
+    plot_->setTitle(mixed ? tr("Mix over training") : tr("What the parts write, over training"));
+    // Without weights there is one quantity; with them the one that was chosen.
+    setQuantity(mixed ? MixQuantity(quantityBox_->currentIndex()) : MixQuantity::Contribution);
 }
 
 void MixingPanel::chooseLayer(int layer)

@@ -46,6 +46,7 @@ private:
     void rebuildSeries();
     void showRow(int row);
     void setQuantity(MixQuantity quantity);
+    void setMixed(bool mixed); ///< false: a family without mixing weights, which is said
     void chooseLayer(int layer);
 
     const RunHistory* history_ = nullptr;
@@ -63,7 +64,7 @@ private:
     QVector<Band> series_;
 
     ChartHeader* header_ = nullptr;
-    QLabel* empty_ = nullptr;
+    QLabel *empty_ = nullptr, *note_ = nullptr;
     QToolButton *barsButton_ = nullptr, *heatButton_ = nullptr;
     QComboBox *quantityBox_ = nullptr, *layerBox_ = nullptr;
     QSplitter* splitter_ = nullptr;

@@ -44,11 +44,12 @@ void MonitorPanel::Private::describe()
     describeLoss();
     describeSmallCharts();
     mixing_->advance();
-    const bool one =
-        current_ && current_->file().config.model.branchList().size() < 2 && current_->history().mixing.empty();
     const auto every = current_ ? current_->file().config.training.mixEvery : 0;
+    const bool mixes = current_ && !current_->file().config.model.branchList().empty();
     mixing_->setEmptyText(!current_ ? tr("The mixing weights of the chosen run appear here.")
-            : one                   ? tr("This model has no branches to mix.")
+            : every > 0 && !mixes
+            ? tr("What each part writes is reported every %n step(s); the first report is on its way.", nullptr,
+                int(every))
             : every > 0
             ? tr("Mixing weights are reported every %n step(s); the first are on their way.", nullptr, int(every))
             : tr("This run does not report its mixing weights (mix_every is 0)."));

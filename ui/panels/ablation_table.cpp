@@ -24,12 +24,28 @@ AblationTable::AblationTable(QWidget* parent)
     connect(&Theme::instance(), &Theme::changed, this, [this] { paintCells(); });
 }
 
-void AblationTable::setShape(int layers, const QStringList& branches)
+void AblationTable::setShape(int layers, const QStringList& branches, const std::vector<QStringList>& present)
 {
-    if (layers == layers_ && branches == branches_) return;
+    if (layers == layers_ && branches == branches_ && present == present_) return;
     layers_ = branches.isEmpty() ? 0 : layers;
     branches_ = branches;
+    present_ = present;
     begin();
+}
+
+bool AblationTable::has(int layer, int branch) const
+{
+    return layer < 0 || std::size_t(layer) >= present_.size()
+        || present_[std::size_t(layer)].contains(branches_[branch]);
+}
+
+std::vector<AblationTable::Place> AblationTable::places() const
+{
+    std::vector<Place> out;
+    for (int layer = -1; layer < layers_; ++layer)
+        for (int b = 0; b < branches_.size(); ++b)
+            if (has(layer, b)) out.push_back({ layer, b });
+    return out;
 }
 
 std::vector<std::vector<MixOverride>> AblationTable::plan() const
@@ -37,8 +53,8 @@ std::vector<std::vector<MixOverride>> AblationTable::plan() const
     std::vector<std::vector<MixOverride>> out;
     if (layers_ == 0) return out;
     out.emplace_back();
-    for (int layer = -1; layer < layers_; ++layer)
-        for (const auto& branch : branches_) out.push_back({ MixOverride { layer, branch.toStdString(), 0 } });
+    for (const auto& [layer, branch] : places())
+        out.push_back({ MixOverride { layer, branches_[branch].toStdString(), 0 } });
     return out;
 }
 
@@ -57,7 +73,9 @@ void AblationTable::begin()
         head->setFlags(Qt::ItemIsEnabled);
         setItem(row, 0, head);
         for (int c = 0; c < branches_.size(); ++c) {
-            auto* cell = new QTableWidgetItem(QStringLiteral("\u00b7"));
+            const bool there = has(row - 1, c);
+            auto* cell = new QTableWidgetItem(there ? QStringLiteral("\u00b7") : QStringLiteral("\u2013"));
+            if (!there) cell->setToolTip(tr("Layer %1 has no %2.").arg(row).arg(branchLabel(branches_[c])));
             cell->setTextAlignment(Qt::AlignCenter);
             setItem(row, c + 1, cell);
         }
@@ -74,10 +92,7 @@ void AblationTable::set(int index, const EvalEvent& figures)
     if (index > 0) paintCells();
 }
 
-bool AblationTable::complete() const
-{
-    return layers_ > 0 && known_.size() == std::size_t(branches_.size()) * std::size_t(layers_ + 1) + 1;
-}
+bool AblationTable::complete() const { return layers_ > 0 && known_.size() == places().size() + 1; }
 
 void AblationTable::paintCells()
 {
@@ -86,14 +101,15 @@ void AblationTable::paintCells()
     for (int row = 0; row < rowCount(); ++row) item(row, 0)->setForeground(row == 0 ? c.text : c.muted);
     // The rows of single layers have a scale of their own: a branch muted everywhere costs far more.
     double widest[2] = { 1e-9, 1e-9 };
-    const auto branches = int(branches_.size());
+    const auto where = places();
+    const auto placeOf = [&](const Known& k) { return where[std::size_t(k.index - 1)]; };
     for (std::size_t i = 1; i < known_.size(); ++i) {
-        auto& w = widest[known_[i].index <= branches ? 0 : 1];
+        auto& w = widest[placeOf(known_[i]).layer < 0 ? 0 : 1];
         w = std::max(w, std::abs(known_[i].nats - known_[0].nats));
     }
     for (std::size_t i = 1; i < known_.size(); ++i) {
         const auto& k = known_[i];
-        const int row = (k.index - 1) / branches, column = (k.index - 1) % branches;
+        const int row = placeOf(k).layer + 1, column = placeOf(k).branch;
         auto* cell = item(row, column + 1);
         if (!cell) continue;
         const double delta = k.nats - known_[0].nats;
@@ -116,12 +132,13 @@ QString AblationTable::csv() const
 {
     auto out = csvLine({ QStringLiteral("layer"), QStringLiteral("branch"), QStringLiteral("nats_per_token"),
         QStringLiteral("delta_nats"), QStringLiteral("perplexity") });
-    const auto branches = int(branches_.size());
+    const auto where = places();
     for (const auto& k : known_) {
+        const auto place = k.index == 0 ? Place() : where[std::size_t(k.index - 1)];
         const auto layer = k.index == 0 ? QStringLiteral("none")
-            : k.index <= branches       ? QStringLiteral("all")
-                                        : QString::number((k.index - 1) / branches);
-        const auto branch = k.index == 0 ? QStringLiteral("none") : branches_[(k.index - 1) % branches];
+            : place.layer < 0           ? QStringLiteral("all")
+                                        : QString::number(place.layer + 1);
+        const auto branch = k.index == 0 ? QStringLiteral("none") : branches_[place.branch];
         out += csvLine({ layer, branch, QString::number(k.nats, 'g', 12),
             QString::number(k.nats - known_[0].nats, 'g', 12), QString::number(k.perplexity, 'g', 12) });
     }

@@ -23,7 +23,7 @@ BranchMixer::BranchMixer(QWidget* parent)
     : QWidget(parent)
     , badge_(new QLabel(this))
     , reset_(new QPushButton(tr("Reset"), this))
-    , nothing_(new QLabel(tr("The layers of this network have no branches that are mixed."), this))
+    , nothing_(new QLabel(tr("The parts of this network are not known yet."), this))
     , scroll_(new QScrollArea(this))
     , faders_(new MixFaders(this))
 {
@@ -62,9 +62,7 @@ BranchMixer::BranchMixer(QWidget* parent)
 
     connect(reset_, &QPushButton::clicked, this, &BranchMixer::reset);
     connect(faders_, &MixFaders::moved, this, [this](int branch, double weight) {
-        for (const int layer : selected())
-            cells_[std::size_t(layer)][std::size_t(branch)] = { false, weight,
-                cells_[std::size_t(layer)][std::size_t(branch)].learned };
+        for (const int layer : selected()) setCell(std::size_t(layer), std::size_t(branch), false, weight);
         edited();
     });
     build();
@@ -72,12 +70,28 @@ BranchMixer::BranchMixer(QWidget* parent)
 
 BranchMixer::~BranchMixer() = default;
 
-void BranchMixer::setShape(int layers, const QStringList& branches)
+void BranchMixer::setCell(std::size_t layer, std::size_t branch, bool muted, std::optional<double> weight)
+{
+    auto& cell = cells_[layer][branch];
+    if (!cell.present) return;
+    cell.muted = muted;
+    cell.weight = weight;
+}
+
+void BranchMixer::setShape(int layers, const QStringList& branches, const std::vector<QStringList>& present)
 {
     const int rows = branches.isEmpty() ? 0 : layers;
-    if (rows == int(cells_.size()) && branches == branches_) return;
+    const auto has = [&](int layer, int branch) {
+        return std::size_t(layer) >= present.size() || present[std::size_t(layer)].contains(branches[branch]);
+    };
+    bool same = rows == int(cells_.size()) && branches == branches_;
+    for (int l = 0; same && l < rows; ++l)
+        for (int b = 0; b < branches.size(); ++b) same &= cells_[std::size_t(l)][std::size_t(b)].present == has(l, b);
+    if (same) return;
     branches_ = branches;
     cells_.assign(std::size_t(rows), std::vector<Cell>(std::size_t(branches.size())));
+    for (int l = 0; l < rows; ++l)
+        for (int b = 0; b < branches.size(); ++b) cells_[std::size_t(l)][std::size_t(b)].present = has(l, b);
     row_ = 0;
     alsoSelected_.assign(std::size_t(rows), false);
     build();
@@ -92,7 +106,8 @@ void BranchMixer::setLearned(const std::vector<LayerMix>& layers)
             cell.learned = -1;
             if (l >= layers.size()) continue;
             for (const auto& mix : layers[l].branches)
-                if (mix.branch == branches_[int(b)].toStdString()) cell.learned = mix.mean;
+                if (mix.branch == branches_[int(b)].toStdString())
+                    cell.learned = layers[l].mixed ? mix.mean : 1; // a part that is not mixed has weight 1
         }
     }
     refresh();
@@ -104,9 +119,11 @@ std::vector<MixOverride> BranchMixer::changes() const
     for (int b = 0; b < branches_.size() && !cells_.empty(); ++b) {
         const auto column = std::size_t(b);
         const auto name = branches_[b].toStdString();
-        const auto first = cells_.front()[column].value();
-        const bool same =
-            std::all_of(cells_.begin(), cells_.end(), [&](const auto& row) { return row[column].value() == first; });
+        const auto one =
+            std::find_if(cells_.begin(), cells_.end(), [&](const auto& row) { return row[column].present; });
+        const auto first = one == cells_.end() ? std::nullopt : (*one)[column].value();
+        const bool same = std::all_of(cells_.begin(), cells_.end(),
+            [&](const auto& row) { return !row[column].present || row[column].value() == first; });
         if (same && first) out.push_back({ -1, name, *first });
         if (same) continue;
         for (std::size_t l = 0; l < cells_.size(); ++l)
@@ -117,16 +134,16 @@ std::vector<MixOverride> BranchMixer::changes() const
 
 void BranchMixer::setChanges(const std::vector<MixOverride>& changes)
 {
-    for (auto& row : cells_)
-        for (auto& cell : row) cell = { false, {}, cell.learned };
+    for (std::size_t l = 0; l < cells_.size(); ++l)
+        for (std::size_t b = 0; b < cells_[l].size(); ++b) setCell(l, b, false, {});
     for (const auto& change : changes) {
         const int column = int(branches_.indexOf(fromUtf8(change.branch)));
         if (column < 0) continue;
         for (std::size_t l = 0; l < cells_.size(); ++l) {
             if (change.layer >= 0 && std::size_t(change.layer) != l) continue;
-            auto& cell = cells_[l][std::size_t(column)];
-            cell.muted = change.weight == 0;
-            if (!cell.muted) cell.weight = change.weight;
+            const auto& cell = cells_[l][std::size_t(column)];
+            const bool muted = change.weight == 0;
+            setCell(l, std::size_t(column), muted, muted ? cell.weight : std::optional<double>(change.weight));
         }
     }
     edited();
@@ -143,15 +160,15 @@ void BranchMixer::setWeight(int layer, const QString& branch, double weight)
 {
     const auto column = branches_.indexOf(branch);
     for (std::size_t l = 0; column >= 0 && l < cells_.size(); ++l)
-        if (layer < 0 || int(l) == layer)
-            cells_[l][std::size_t(column)] = { false, weight, cells_[l][std::size_t(column)].learned };
+        if (layer < 0 || int(l) == layer) setCell(l, std::size_t(column), false, weight);
     edited();
 }
 
 void BranchMixer::toggle(int row, int column, bool muted)
 {
     for (std::size_t l = 0; l < cells_.size(); ++l)
-        if (row == 0 || int(l) + 1 == row) cells_[l][std::size_t(column)].muted = muted;
+        if (row == 0 || int(l) + 1 == row)
+            setCell(l, std::size_t(column), muted, cells_[l][std::size_t(column)].weight);
     edited();
 }
 
@@ -257,10 +274,11 @@ void BranchMixer::refresh()
         for (std::size_t row = 0; row < buttons_.size(); ++row) {
             double low = -1, high = -1;
             std::size_t muted = 0, all = 0;
-            std::optional<double> value = cells_[row == 0 ? 0 : row - 1][b].weight;
+            std::optional<double> value;
             for (std::size_t l = 0; l < cells_.size(); ++l) {
-                if (row > 0 && l + 1 != row) continue;
                 const auto& cell = cells_[l][b];
+                if ((row > 0 && l + 1 != row) || !cell.present) continue;
+                if (all == 0) value = cell.weight;
                 low = all == 0 ? cell.learned : std::min(low, cell.learned);
                 high = std::max(high, cell.learned);
                 muted += cell.muted ? 1 : 0;
@@ -268,7 +286,8 @@ void BranchMixer::refresh()
                 ++all;
             }
             auto* button = buttons_[row][b];
-            button->setChecked(muted == all);
+            button->setAbsent(all == 0);
+            button->setChecked(all > 0 && muted == all);
             button->setPartlyMuted(muted > 0 && muted < all);
             button->setWeights(low, high, value);
         }
@@ -276,6 +295,7 @@ void BranchMixer::refresh()
         bool first = true;
         for (const int l : chosen) {
             const auto& cell = cells_[std::size_t(l)][b];
+            if (!cell.present) continue;
             const auto value = cell.value();
             const auto inForce =
                 value ? value : (cell.learned < 0 ? std::nullopt : std::optional<double>(cell.learned));
@@ -288,6 +308,7 @@ void BranchMixer::refresh()
             v.changed = v.changed || value.has_value();
             first = false;
         }
+        v.present = !first;
         values.push_back(v);
     }
     for (std::size_t row = 0; row < heads_.size(); ++row)
@@ -322,12 +343,14 @@ bool BranchMixer::eventFilter(QObject* watched, QEvent* event)
         const int down = key == Qt::Key_Down ? 1 : key == Qt::Key_Up ? -1 : 0;
         const int right = key == Qt::Key_Right ? 1 : key == Qt::Key_Left ? -1 : 0;
         if (row >= 0 && (down != 0 || right != 0)) {
-            row = std::clamp(row + down, 0, int(heads_.size()) - 1);
-            column = std::clamp(column + right, 0, int(branches_.size()));
-            if (column == 0)
-                heads_[std::size_t(row)]->setFocus(Qt::OtherFocusReason);
-            else
-                buttons_[std::size_t(row)][std::size_t(column) - 1]->setFocus(Qt::OtherFocusReason);
+            QAbstractButton* target = button;
+            do { // past the cells of branches that a layer lacks
+                row += down, column += right;
+                if (row < 0 || row >= int(heads_.size()) || column < 0 || column > int(branches_.size())) return true;
+                target = column == 0 ? static_cast<QAbstractButton*>(heads_[std::size_t(row)])
+                                     : buttons_[std::size_t(row)][std::size_t(column) - 1];
+            } while (!target->isEnabled());
+            target->setFocus(Qt::OtherFocusReason);
             return true;
         }
     }

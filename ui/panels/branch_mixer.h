@@ -30,8 +30,9 @@ public:
     explicit BranchMixer(QWidget* parent = nullptr);
     ~BranchMixer() override;
 
-    /// Keeps the changes if the shape stays. No branches: the network has nothing to mix, which is then said.
-    void setShape(int layers, const QStringList& branches);
+    /// Keeps the changes if the shape stays. No branches: the network has nothing to mix, which is then said. `present`
+    /// says which branches each layer has; empty: all of them.
+    void setShape(int layers, const QStringList& branches, const std::vector<QStringList>& present = {});
     void setLearned(const std::vector<LayerMix>& layers); ///< shown beside what is changed; empty: not known
     int layers() const { return int(cells_.size()); }
     const QStringList& branches() const { return branches_; }
@@ -54,8 +55,10 @@ private:
         bool muted = false;
         std::optional<double> weight; ///< instead of the learned one
         double learned = -1; ///< negative: not known
+        bool present = true; ///< the layer has this branch
         std::optional<double> value() const { return muted ? std::optional<double>(0) : weight; }
     };
+    void setCell(std::size_t layer, std::size_t branch, bool muted, std::optional<double> weight);
     void build();
     void toggle(int row, int column, bool muted);
     void select(int row);

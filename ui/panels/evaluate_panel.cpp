@@ -68,8 +68,8 @@ public:
 
     void setShape(const MixShape& shape)
     {
-        v.mixer->setShape(shape.layers, shape.branches);
-        v.ablation->setShape(shape.layers, shape.branches);
+        v.mixer->setShape(shape.layers, shape.branches, shape.present);
+        v.ablation->setShape(shape.layers, shape.branches, shape.present);
     }
 
     void follow(RunSession* s)

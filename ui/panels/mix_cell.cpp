@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/mix_cell.h"
 
+#include "engine/config/parts.h"
 #include "ui/format.h"
 #include "ui/theme.h"
 
@@ -14,10 +15,8 @@ namespace pha::ui {
 
 QString branchLabel(const QString& branch)
 {
-    if (branch == QLatin1String("gss")) return QStringLiteral("GSS");
-    if (branch == QLatin1String("attention")) return MixCell::tr("Attention");
-    if (branch == QLatin1String("ffn")) return QStringLiteral("FFN");
-    return branch;
+    const auto* part = findPart(branch.toStdString());
+    return part ? fromUtf8(part->title) : branch;
 }
 
 MixCell::MixCell(QString branch, QString place, QWidget* parent)
@@ -49,6 +48,14 @@ void MixCell::setPartlyMuted(bool partly)
     update();
 }
 
+void MixCell::setAbsent(bool absent)
+{
+    absent_ = absent;
+    setEnabled(!absent);
+    describe();
+    update();
+}
+
 QSize MixCell::sizeHint() const
 {
     return { fontMetrics().horizontalAdvance(QStringLiteral("0.00-0.00")) + 16, fontMetrics().height() + 9 };
@@ -56,6 +63,7 @@ QSize MixCell::sizeHint() const
 
 QString MixCell::text() const
 {
+    if (absent_) return QString(QChar(0x2013));
     if (changed_) return formatFixed(*changed_, 2);
     if (low_ < 0) return QStringLiteral("on");
     const auto low = formatFixed(low_, 2), high = formatFixed(high_, 2);
@@ -65,11 +73,17 @@ QString MixCell::text() const
 void MixCell::describe()
 {
     const auto name = branchLabel(branch_);
+    if (absent_) {
+        setAccessibleName(tr("%1, %2: not there").arg(name, place_));
+        setAccessibleDescription({});
+        setToolTip(tr("There is no %1 in %2.").arg(name, place_));
+        return;
+    }
     QString weight;
     if (changed_)
         weight = tr("Its weight is set to %1.").arg(formatFixed(*changed_, 2));
     else if (low_ >= 0)
-        weight = tr("Its mixing weight is %1.").arg(text());
+        weight = tr("Its weight is %1.").arg(text());
     setAccessibleName(tr("Mute %1, %2").arg(name, place_));
     setAccessibleDescription(weight);
     QString tip = isChecked() ? tr("%1, %2: muted. Click or press Space to switch it on.")
@@ -103,7 +117,7 @@ void MixCell::paintEvent(QPaintEvent*)
     p.fillPath(shape, underMouse() && isEnabled() ? c.raised : c.surface);
 
     const bool muted = isChecked();
-    const double weight = changed_ ? *changed_ : (low_ < 0 ? 1 : (low_ + high_) / 2);
+    const double weight = absent_ ? 0 : changed_ ? *changed_ : (low_ < 0 ? 1 : (low_ + high_) / 2);
     p.save();
     p.setClipPath(shape);
     if (muted) {

@@ -18,6 +18,7 @@ public:
     /// `learned` and `high` differ where one cell stands for several layers; negative: not known.
     void setWeights(double learnedLow, double learnedHigh, std::optional<double> changed);
     void setPartlyMuted(bool partly); ///< some of the layers that it stands for
+    void setAbsent(bool absent); ///< the layer has no such branch
     QSize sizeHint() const override;
 
 protected:
@@ -32,7 +33,7 @@ private:
     QString branch_, place_;
     double low_ = -1, high_ = -1;
     std::optional<double> changed_;
-    bool partly_ = false;
+    bool partly_ = false, absent_ = false;
 };
 
 /// What a person calls a branch: "GSS", "Attention", "FFN".

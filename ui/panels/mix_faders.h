@@ -25,6 +25,7 @@ public:
         double low = -1, high = -1; ///< learned, over the selected layers; negative: not known
         std::optional<double> shown; ///< in force; empty: differs between the layers or is not known
         bool changed = false;
+        bool present = true; ///< some selected layer has the branch
     };
     void setBranches(const QStringList& branches);
     void setValues(const QString& place, const std::vector<Value>& values); ///< emits nothing

@@ -99,7 +99,7 @@ void PlaygroundPanel::Private::follow(RunSession* s)
     session = s;
     mixingSeen = std::size_t(-1);
     const auto shape = s ? mixShape(*s) : MixShape {};
-    v.mixer->setShape(shape.layers, shape.branches);
+    v.mixer->setShape(shape.layers, shape.branches, shape.present);
     v.mixer->setVisible(s);
     v.weights->setSession(s);
     if (s) {
@@ -118,7 +118,7 @@ void PlaygroundPanel::Private::update()
         mixingSeen = seen;
         if (v.mixer->branches().isEmpty()) {
             const auto shape = mixShape(*session);
-            v.mixer->setShape(shape.layers, shape.branches);
+            v.mixer->setShape(shape.layers, shape.branches, shape.present);
         }
         v.mixer->setLearned(v.weights->mixing());
     }

@@ -40,7 +40,7 @@ void PlaygroundPanel::Private::connectWorker()
     });
     connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
         const auto shape = mixShape(report.mixing);
-        v.mixer->setShape(shape.layers, shape.branches);
+        v.mixer->setShape(shape.layers, shape.branches, shape.present);
         v.mixer->setLearned(report.mixing);
     });
 }

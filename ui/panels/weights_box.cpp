@@ -17,6 +17,14 @@ std::int64_t stepOf(const QString& checkpoint)
     return fine ? step : -1;
 }
 
+void addLayer(MixShape& shape, const QStringList& names)
+{
+    ++shape.layers;
+    for (const auto& name : names)
+        if (!shape.branches.contains(name)) shape.branches << name;
+    shape.present.push_back(names);
+}
+
 } // namespace
 
 WeightsBox::WeightsBox(QWidget* parent)
@@ -94,10 +102,12 @@ std::vector<LayerMix> WeightsBox::mixing() const
 
 MixShape mixShape(const std::vector<LayerMix>& mixing)
 {
-    MixShape shape { int(mixing.size()), {} };
-    for (const auto& layer : mixing)
-        for (const auto& mix : layer.branches)
-            if (const auto name = fromUtf8(mix.branch); !shape.branches.contains(name)) shape.branches << name;
+    MixShape shape;
+    for (const auto& layer : mixing) {
+        QStringList names;
+        for (const auto& mix : layer.branches) names << fromUtf8(mix.branch);
+        addLayer(shape, names);
+    }
     return shape;
 }
 
@@ -105,9 +115,12 @@ MixShape mixShape(const RunSession& session)
 {
     if (!session.history().mixing.empty()) return mixShape(session.history().mixing.back().layers);
     const auto& model = session.file().config.model;
-    MixShape shape { int(model.layers), {} };
-    if (model.family.rfind("pha", 0) == 0)
-        for (const auto& branch : model.branchList()) shape.branches << fromUtf8(branch);
+    MixShape shape;
+    for (std::int64_t layer = 0; layer < model.layers; ++layer) {
+        QStringList names;
+        for (const auto& part : shownParts(model, layer)) names << fromUtf8(part);
+        addLayer(shape, names);
+    }
     return shape;
 }
 

@@ -27,10 +27,12 @@ private:
     QPointer<RunSession> session_;
 };
 
-/// Layers and branches of a run's network; no branches if it has nothing to mix, or if that is not known yet.
+/// Layers of a run's network and what can be muted or weighted in them: the branches of its mix or, in a family without
+/// one, its parts. No branches: not known yet.
 struct MixShape {
     int layers = 0;
-    QStringList branches;
+    QStringList branches; ///< of all layers together
+    std::vector<QStringList> present; ///< of each layer
 };
 MixShape mixShape(const RunSession& session);
 MixShape mixShape(const std::vector<LayerMix>& mixing);

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/config/families.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/config/config.h"
+#include "engine/config/parts.h"
+
+#include <algorithm>
+
+namespace pha {
+
+namespace {
+
+using Stages = std::vector<Stage>;
+
+Stages plain(std::vector<std::string> parts)
+{
+    Stages stages;
+    for (auto& part : parts) stages.push_back({ { std::move(part) }, false });
+    return stages;
+}
+
+/// The feed-forward network that ends a layer, unless main_width is 0.
+Stages withMain(Stages stages, const ModelConfig& m)
+{
+    if (m.mainWidth > 0) stages.push_back({ { "main" }, false });
+    return stages;
+}
+
+Stages phaStages(const ModelConfig& m, std::int64_t) { return withMain({ { m.mixBranches(), true } }, m); }
+Stages attentionStages(const ModelConfig& m, std::int64_t) { return withMain(plain({ "attention" }), m); }
+Stages sequentialStages(const ModelConfig& m, std::int64_t) { return withMain(plain({ "attention", "gss" }), m); }
+Stages gssStages(const ModelConfig&, std::int64_t) { return plain({ "gss" }); }
+Stages gssHybridStages(const ModelConfig& m, std::int64_t layer)
+{
+    return holdsAttention(m, layer) ? attentionStages(m, layer) : gssStages(m, layer);
+}
+
+} // namespace
+
+const std::vector<Family>& families()
+{
+    static const std::vector<Family> all {
+        { "pha", "Branches run side by side and learned weights mix them; a feed-forward network follows.", phaStages },
+        { "pha-lean", "Our leaner PHA: a narrow GSS beside attention, no auxiliary network, more layers.", phaStages },
+        { "attention", "The attention-only twin of PHA: same scores and networks, nothing to mix.", attentionStages },
+        { "transformer", "The decoder-only Transformer of GPT-2's class.", attentionStages },
+        { "gss", "Gated state space layers alone, which need no feed-forward network.", gssStages },
+        { "gss-hybrid", "Gated state space layers with a few Transformer layers among them.", gssHybridStages },
+        { "sequential", "Attention, GSS and a feed-forward network one after the other in every layer.",
+            sequentialStages },
+    };
+    return all;
+}
+
+std::vector<std::string> familyNames()
+{
+    std::vector<std::string> names;
+    for (const auto& family : families()) names.push_back(family.name);
+    return names;
+}
+
+std::vector<Stage> layerStages(const ModelConfig& model, std::int64_t layer)
+{
+    for (const auto& family : families())
+        if (family.name == model.family) return family.stages(model, layer);
+    throw ConfigError("family", inQuotes(model.family), "one of " + joinList(familyNames()));
+}
+
+std::vector<std::string> layerParts(const ModelConfig& model, std::int64_t layer)
+{
+    std::vector<std::string> all;
+    for (const auto& stage : layerStages(model, layer)) all.insert(all.end(), stage.parts.begin(), stage.parts.end());
+    return all;
+}
+
+std::vector<std::string> shownParts(const ModelConfig& model, std::int64_t layer)
+{
+    for (const auto& stage : layerStages(model, layer))
+        if (stage.mixed) return stage.parts;
+    return layerParts(model, layer);
+}
+
+std::vector<std::string> modelParts(const ModelConfig& model)
+{
+    std::vector<std::string> present;
+    for (std::int64_t layer = 0; layer < model.layers; ++layer)
+        for (auto& part : layerParts(model, layer)) present.push_back(std::move(part));
+    std::vector<std::string> ordered;
+    for (const auto& part : parts())
+        if (std::count(present.begin(), present.end(), part.name) > 0) ordered.push_back(part.name);
+    return ordered;
+}
+
+void checkPart(const ModelConfig& model, std::int64_t layer, const std::string& part)
+{
+    const auto known = layer < 0 ? modelParts(model) : layerParts(model, layer);
+    if (std::count(known.begin(), known.end(), part) > 0) return;
+    const auto where = layer < 0 ? "of family " + model.family : "in layer " + std::to_string(layer);
+    throw ConfigError("branch", inQuotes(part), "one of " + joinList(known) + ", the parts " + where);
+}
+
+std::string layerWords(const ModelConfig& model, std::int64_t layer)
+{
+    std::vector<std::string> stages;
+    for (const auto& stage : layerStages(model, layer)) stages.push_back(joinList(stage.parts, " + "));
+    return joinList(stages);
+}
+
+bool holdsAttention(const ModelConfig& model, std::int64_t layer)
+{
+    if (model.attentionLayers.empty()) return layer == 1 || layer == 1 + model.layers / 2;
+    const auto chosen = splitList(model.attentionLayers);
+    return std::count(chosen.begin(), chosen.end(), std::to_string(layer)) > 0;
+}
+
+} // namespace pha

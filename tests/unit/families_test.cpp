@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the layers of each family are made of: the network and the counts are both built from it.
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/config/config.h"
+#include "engine/config/parts.h"
+
+#include <QTest>
+
+using namespace pha;
+
+namespace {
+
+ModelConfig of(const char* family, std::int64_t layers = 4)
+{
+    ModelConfig m;
+    m.family = family;
+    m.layers = layers;
+    return m;
+}
+
+QString layersWithAttention(const ModelConfig& m)
+{
+    QStringList all;
+    for (std::int64_t layer = 0; layer < m.layers; ++layer)
+        if (holdsAttention(m, layer)) all << QString::number(layer);
+    return all.join(QLatin1Char(' '));
+}
+
+QString words(const ModelConfig& m, std::int64_t layer) { return QString::fromStdString(layerWords(m, layer)); }
+
+} // namespace
+
+class FamiliesTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void stages_data();
+    void stages();
+    void stagesFollowTheFields();
+    void attentionLayers();
+    void partsThatCanBeMuted();
+    void everyFamilyIsWhole();
+    void unknownFamily();
+};
+
+void FamiliesTest::stages_data()
+{
+    QTest::addColumn<QString>("first");
+    QTest::addColumn<QString>("second");
+    QTest::newRow("pha") << "gss + attention + ffn, main"
+                         << "gss + attention + ffn, main";
+    QTest::newRow("pha-lean") << "gss + attention + ffn, main"
+                              << "gss + attention + ffn, main";
+    QTest::newRow("attention") << "attention, main"
+                               << "attention, main";
+    QTest::newRow("transformer") << "attention, main"
+                                 << "attention, main";
+    QTest::newRow("gss") << "gss"
+                         << "gss";
+    QTest::newRow("gss-hybrid") << "gss"
+                                << "attention, main";
+    QTest::newRow("sequential") << "attention, gss, main"
+                                << "attention, gss, main";
+}
+
+void FamiliesTest::stages()
+{
+    QFETCH(QString, first);
+    QFETCH(QString, second);
+    const auto m = of(QTest::currentDataTag());
+    QCOMPARE(words(m, 0), first);
+    QCOMPARE(words(m, 1), second);
+}
+
+void FamiliesTest::stagesFollowTheFields()
+{
+    auto m = of("pha");
+    m.branches = "ffn,gss";
+    m.mainWidth = 0;
+    QCOMPARE(words(m, 0), QString("gss + ffn"));
+    m.branches = "attention"; // one branch is still a mix: its norm and its weight stay (models.md 19.9)
+    QVERIFY(layerStages(m, 0)[0].mixed);
+    m.family = "attention";
+    QVERIFY(!layerStages(m, 0)[0].mixed);
+    QVERIFY(m.branchList().empty());
+    m.family = "gss-hybrid";
+    QCOMPARE(words(m, 1), QString("attention"));
+}
+
+void FamiliesTest::attentionLayers()
+{
+    auto m = of("gss-hybrid", 14); // models.md 19.19
+    QCOMPARE(layersWithAttention(m), QString("1 8"));
+    m.layers = 17;
+    QCOMPARE(layersWithAttention(m), QString("1 9"));
+    m.layers = 1;
+    QCOMPARE(layersWithAttention(m), QString());
+    m.layers = 14;
+    m.attentionLayers = "13, 1";
+    m.validate();
+    QCOMPARE(layersWithAttention(m), QString("1 13"));
+    QCOMPARE(layersWithAttention(findPreset("gss-hybrid-125m-4").config.model), QString("1 5 9 13"));
+}
+
+void FamiliesTest::partsThatCanBeMuted()
+{
+    const auto m = of("gss-hybrid");
+    QCOMPARE(joinList(modelParts(m)), std::string("gss, attention, main"));
+    checkPart(m, -1, "attention");
+    checkPart(m, 1, "attention");
+    checkPart(m, 1, "main");
+    QVERIFY_THROWS_EXCEPTION(ConfigError, checkPart(m, 0, "attention"));
+    try {
+        checkPart(m, 0, "attention");
+    } catch (const ConfigError& e) {
+        QCOMPARE(e.what(), "branch is \"attention\"; expected one of gss, the parts in layer 0");
+    }
+    const auto mixed = of("pha");
+    checkPart(mixed, 2, "main"); // beside the branches of the mix
+    QCOMPARE(joinList(shownParts(mixed, 0)), std::string("gss, attention, ffn"));
+    QCOMPARE(joinList(shownParts(m, 1)), std::string("attention, main"));
+}
+
+void FamiliesTest::everyFamilyIsWhole()
+{
+    for (const auto& family : families()) {
+        QVERIFY2(family.summary.ends_with('.'), family.name.c_str());
+        const auto m = of(family.name.c_str());
+        m.validate();
+        for (std::int64_t layer = 0; layer < m.layers; ++layer)
+            for (const auto& stage : layerStages(m, layer)) {
+                QVERIFY(!stage.parts.empty() && (stage.mixed || stage.parts.size() == 1));
+                for (const auto& part : stage.parts) QVERIFY2(findPart(part), part.c_str());
+            }
+    }
+}
+
+void FamiliesTest::unknownFamily()
+{
+    QVERIFY_THROWS_EXCEPTION(ConfigError, layerStages(of("transfomer"), 0));
+    QVERIFY_THROWS_EXCEPTION(ConfigError, of("transfomer").validate());
+}
+
+QTEST_APPLESS_MAIN(FamiliesTest)
+#include "families_test.moc"

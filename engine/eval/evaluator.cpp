@@ -2,6 +2,8 @@
 #include "engine/eval/evaluator.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/data/documents.h"
 
 #include <chrono>
 #include <cmath>
@@ -28,54 +30,110 @@ std::vector<Window> windows(std::int64_t tokens, std::int64_t context, std::int6
     return all;
 }
 
-constexpr std::int64_t tokensAtOnce = 8192;
+/// Fills in protocol and stride (models.md 12.2).
+EvaluateOptions settled(EvaluateOptions o)
+{
+    if (o.context < 1) throw ConfigError("context", std::to_string(o.context), "at least 1");
+    if (o.protocol.empty()) o.protocol = o.stride > 0 && o.stride != o.context ? "strided" : "disjoint";
+    if (o.protocol != "disjoint" && o.protocol != "strided" && o.protocol != "stateful")
+        throw ConfigError("protocol", inQuotes(o.protocol), "one of disjoint, strided, stateful");
+    const bool strided = o.protocol == "strided";
+    if (o.stride == 0) o.stride = strided ? std::max<std::int64_t>(1, o.context / 2) : o.context;
+    if (o.stride < 1 || o.stride > o.context)
+        throw ConfigError("stride", std::to_string(o.stride), "between 1 and the context " + std::to_string(o.context));
+    if (!strided && o.stride != o.context)
+        throw ConfigError(
+            "stride", std::to_string(o.stride), "none, since the " + o.protocol + " protocol has no stride");
+    return o;
+}
 
 /// Per-token scores of the whole split; index i belongs to the prediction of token i (0 is never predicted).
 struct Scores {
     std::vector<float> nll;
     std::vector<bool> correct;
+    std::vector<std::int32_t> seen; ///< tokens that the prediction was made from
 };
 
-Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, const EvaluateOptions& options,
-    EventSink& progress, std::stop_token stop)
+/// `rows` windows of one length, read at once. With a state there is one row, and it continues the text before.
+void scoreTogether(LanguageModel& model, const Pass& pass, const Split& split, const Window* group, std::int64_t rows,
+    ModelState* state, Scores& scores)
+{
+    const auto length = group->end - group->begin, read = state ? state->length : 0;
+    const auto device = model.embedding().device();
+    auto ids = torch::empty({ rows, length }, torch::kLong), targets = torch::empty_like(ids);
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t t = 0; t < length; ++t) {
+            const auto at = std::size_t(group[r].begin + t);
+            ids.data_ptr<std::int64_t>()[r * length + t] = split.tokens[at];
+            targets.data_ptr<std::int64_t>()[r * length + t] = split.tokens[at + 1];
+        }
+    const auto h = model.forward(ids.to(device), pass, state);
+    const auto s =
+        scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (auto target = group[r].scoredUpTo + 1; target <= group[r].end; ++target) {
+            const auto at = target - group[r].begin;
+            scores.nll[std::size_t(target)] = s.nll.data_ptr<float>()[r * length + at - 1];
+            scores.correct[std::size_t(target)] = s.correct.data_ptr<bool>()[r * length + at - 1];
+            scores.seen[std::size_t(target)] = std::int32_t(read + at);
+        }
+}
+
+Scores scoreSplit(LanguageModel& model, const Pass& pass, const Split& split, std::int64_t count,
+    const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
 {
     const torch::NoGradGuard guard;
-    const auto device = model.embedding().device();
-    Pass pass;
-    if (model.embedding().scalar_type() == torch::kBFloat16) pass.matrix = torch::kBFloat16;
-    pass.mix = &options.mix;
-    Scores scores { std::vector<float>(std::size_t(count)), std::vector<bool>(std::size_t(count)) };
+    const auto size = std::size_t(count);
+    Scores scores { std::vector<float>(size), std::vector<bool>(size), std::vector<std::int32_t>(size) };
     const auto list = windows(count, options.context, options.stride);
+    auto state = model.freshState();
+    const bool stateful = options.protocol == "stateful";
     for (std::size_t first = 0; first < list.size();) {
         if (stop.stop_requested()) throw Error("the evaluation was stopped", "start it again to get its figures");
         const auto length = list[first].end - list[first].begin;
         std::size_t rows = 1; // as many windows of the same length as fit
-        while (first + rows < list.size() && std::int64_t(rows + 1) * length <= tokensAtOnce
+        while (!stateful && first + rows < list.size() && std::int64_t(rows + 1) * length <= options.batchTokens
             && list[first + rows].end - list[first + rows].begin == length)
             ++rows;
-        auto ids = torch::empty({ std::int64_t(rows), length }, torch::kLong), targets = torch::empty_like(ids);
-        for (std::size_t r = 0; r < rows; ++r)
-            for (std::int64_t t = 0; t < length; ++t) {
-                const auto at = std::size_t(list[first + r].begin + t);
-                ids.data_ptr<std::int64_t>()[std::int64_t(r) * length + t] = split.tokens[at];
-                targets.data_ptr<std::int64_t>()[std::int64_t(r) * length + t] = split.tokens[at + 1];
-            }
-        const auto h = model.forward(ids.to(device), pass);
-        const auto s =
-            scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
-        for (std::size_t r = 0; r < rows; ++r) {
-            const auto& window = list[first + r];
-            for (auto target = window.scoredUpTo + 1; target <= window.end; ++target) {
-                const auto row = std::int64_t(r) * length + target - window.begin - 1;
-                scores.nll[std::size_t(target)] = s.nll.data_ptr<float>()[row];
-                scores.correct[std::size_t(target)] = s.correct.data_ptr<bool>()[row];
-            }
-        }
+        scoreTogether(model, pass, split, list.data() + first, std::int64_t(rows), stateful ? &state : nullptr, scores);
         first += rows;
         progress.publish(
             ProgressEvent { "evaluating " + split.name, double(list[first - 1].end), double(count - 1), "tokens" });
     }
     return scores;
+}
+
+std::vector<PositionBin> byPosition(const Scores& scores)
+{
+    std::vector<PositionBin> bins;
+    for (std::size_t i = 1; i < scores.nll.size(); ++i) {
+        std::size_t bin = 0; // [1,2), [2,4), [4,8), ...
+        while (scores.seen[i] >= (std::int64_t(2) << bin)) ++bin;
+        while (bins.size() <= bin) {
+            const auto from = std::int64_t(1) << bins.size();
+            bins.push_back({ from, 2 * from, 0, 0 });
+        }
+        ++bins[bin].tokens;
+        bins[bin].nll += double(scores.nll[i]);
+    }
+    for (auto& bin : bins) bin.nll = bin.tokens > 0 ? bin.nll / double(bin.tokens) : 0;
+    return bins;
+}
+
+std::vector<DocumentFigures> byDocument(const Split& split, const Scores& scores, const TextForm& form)
+{
+    std::vector<DocumentFigures> all;
+    const auto count = scores.nll.size();
+    for (std::size_t d = 0; d < form.documents.size(); ++d) {
+        const auto begin = std::max<std::size_t>(1, std::size_t(form.documents[d].begin));
+        const auto end = d + 1 < form.documents.size() ? std::size_t(form.documents[d + 1].begin) : count;
+        if (begin >= end) continue;
+        DocumentFigures figures { form.documents[d].title, std::int64_t(end - begin),
+            split.words[end - 1] - split.words[begin - 1], split.bytes[end - 1] - split.bytes[begin - 1], 0 };
+        for (auto i = begin; i < end; ++i) figures.totalNll += double(scores.nll[i]);
+        all.push_back(std::move(figures));
+    }
+    return all;
 }
 
 RecallEvent scoreRecall(const Split& split, const Scores& scores, std::int64_t count)
@@ -122,23 +180,24 @@ std::string describe(const std::vector<MixOverride>& mix)
 
 } // namespace
 
-Evaluation evaluateSplit(
-    LanguageModel& model, const Split& split, const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
+Evaluation evaluateSplit(LanguageModel& model, const Pass& given, const Split& split, const EvaluateOptions& asked,
+    EventSink& progress, std::stop_token stop, const Tokenizer* tokenizer)
 {
-    if (options.stride < 1 || options.stride > options.context)
-        throw ConfigError(
-            "stride", std::to_string(options.stride), "between 1 and the context " + std::to_string(options.context));
+    const auto options = settled(asked);
     const auto all = std::int64_t(split.tokens.size());
     const auto count = options.maxTokens > 0 ? std::min(all, options.maxTokens + 1) : all;
     if (count < 2) throw DataError(split.name, "the split has fewer than two tokens", "give more text");
     const auto started = std::chrono::steady_clock::now();
-    const auto scores = scoreSplit(model, split, count, options, progress, stop);
+    auto pass = given;
+    pass.mix = &options.mix;
+    const auto scores = scoreSplit(model, pass, split, count, options, progress, stop);
 
     Evaluation result;
     auto& e = result.figures;
     e.split = split.name;
     e.context = options.context;
     e.stride = options.stride;
+    e.protocol = options.protocol;
     e.note = describe(options.mix);
     e.tokens = count - 1;
     double floor = 0;
@@ -154,19 +213,24 @@ Evaluation evaluateSplit(
     e.bitsPerByte = e.bytes > 0 ? e.totalNll / (std::numbers::ln2 * double(e.bytes)) : 0;
     if (!split.nats.empty()) e.floorNll = floor / double(e.tokens);
     if (options.recall && !split.probes.empty()) result.recall = scoreRecall(split, scores, count);
+    if (options.byPosition) result.positions = byPosition(scores);
+    if (tokenizer) {
+        const auto form = readTextForm(split, count, *tokenizer);
+        result.text = form.name;
+        if (options.byDocument) result.documents = byDocument(split, scores, form);
+    }
     e.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return result;
 }
 
-std::vector<LayerMix> measureMixing(LanguageModel& model, const Split& probe, std::int64_t context)
+std::vector<LayerMix> measureMixing(LanguageModel& model, const Pass& given, const Split& probe, std::int64_t context)
 {
     const torch::NoGradGuard guard;
     const auto count = std::min<std::int64_t>(context, std::int64_t(probe.tokens.size()));
     auto ids = torch::empty({ 1, count }, torch::kLong);
     for (std::int64_t i = 0; i < count; ++i) ids.data_ptr<std::int64_t>()[i] = probe.tokens[std::size_t(i)];
     std::vector<LayerMix> layers;
-    Pass pass;
-    if (model.embedding().scalar_type() == torch::kBFloat16) pass.matrix = torch::kBFloat16;
+    auto pass = given;
     pass.record = &layers;
     model.forward(ids.to(model.embedding().device()), pass);
     return layers;

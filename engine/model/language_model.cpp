@@ -46,7 +46,7 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& pass, ModelState* s
     auto x = at::embedding(embedding_, ids);
     if (x.scalar_type() != torch::kDouble) x = x.to(torch::kFloat);
     if (config_.embeddingScale == "sqrt_width") x = x * std::sqrt(double(config_.width));
-    x = dropout(x, pass.training ? pass.dropout : 0, pass.generator);
+    x = dropout(x, pass.training ? pass.embeddingDropout : 0, pass.generator);
     const auto position = state ? state->length : 0;
     for (std::size_t i = 0; i < blocks_.size(); ++i)
         x = blocks_[i]->forward(x, pass, position, state ? &state->blocks[i] : nullptr);

@@ -47,17 +47,48 @@ struct MixOverride {
 struct EvaluateOptions {
     std::string data; ///< empty: the run's own corpus
     std::string split = "valid";
+    /// disjoint: blocks of `context` tokens. strided: windows at `stride`, each scores what is new in it. stateful: the
+    /// state goes from block to block, so that every token sees the whole text before it; time and memory of attention
+    /// grow with it. Empty: strided if a stride is given, else disjoint (models.md 12.2).
+    std::string protocol;
     std::int64_t context = 0; ///< 0: the run's context
-    std::int64_t stride = 0; ///< 0: disjoint windows (= context)
+    std::int64_t stride = 0; ///< strided: 0 is half of the context
     std::int64_t maxTokens = 0; ///< 0: the whole split
+    std::int64_t batchTokens = 8192; ///< tokens that the network reads at once: memory, not figures
     bool recall = true; ///< also score recall where the corpus has it
+    bool byPosition = false, byDocument = false; ///< also fill `positions`, `documents`
     std::vector<MixOverride> mix;
     std::vector<std::pair<std::string, std::string>> dataFields; ///< changes of data fields: { "task_length", "256" }
+};
+/// Tokens that were predicted from `from` ... `to` - 1 tokens before them.
+struct PositionBin {
+    std::int64_t from = 0, to = 0, tokens = 0;
+    double nll = 0; ///< mean, nats per token
+};
+struct DocumentFigures {
+    std::string title; ///< its heading or the beginning of its first line
+    std::int64_t tokens = 0, words = 0, bytes = 0;
+    double totalNll = 0; ///< nats
 };
 struct Evaluation {
     EvalEvent figures;
     RecallEvent recall; ///< empty bins: the corpus has no such questions
     std::string data, tokenizer; ///< what was scored, with which tokenizer
+    std::string text; ///< form of the text: "as in the file", "WikiText, raw words", "WikiText with <unk>"
+    std::string precision; ///< of the matrix products
+    std::vector<PositionBin> positions; ///< by powers of two
+    std::vector<DocumentFigures> documents; ///< in the order of the text
+};
+
+/// What muting one branch does. `layer` -1: in every layer at once.
+struct AblationCell {
+    std::int64_t layer = -1;
+    std::string branch;
+    double nll = 0, change = 0; ///< nats per token; `change` is against the whole model
+};
+struct Ablation {
+    Evaluation plain; ///< the whole model on the same tokens
+    std::vector<AblationCell> cells; ///< every branch in all layers, then layer by layer
 };
 
 /// One generated token, or one of the prompt.
@@ -112,6 +143,10 @@ public:
     virtual const RunConfig& config() const = 0;
     virtual ModelReport inspect() = 0;
     virtual Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) = 0;
+    /// Evaluates once for the whole model and once for each cell; `onCell` is called on this thread for each as it is
+    /// known. Progress counts evaluations. Throws Error when stopped.
+    virtual Ablation ablate(const EvaluateOptions& options, const std::function<void(const AblationCell&)>& onCell,
+        EventSink& progress, std::stop_token stop) = 0;
     /// `onToken` is called on this thread for each token as it is drawn.
     virtual Generation generate(const GenerateOptions& options,
         const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop) = 0;
@@ -151,6 +186,7 @@ struct TrainingRequest {
     bool resume = false; ///< continue exactly from the latest complete checkpoint
     fs::path checkpoint; ///< resume from this one instead of the latest
     std::vector<std::string> overrides; ///< resume: keys that the user set ("steps"), taken from `config`
+    fs::path initFrom = {}; ///< new run: weights of a checkpoint or safetensors file to start from, matched by name
 };
 
 struct CheckRow {
@@ -187,9 +223,12 @@ public:
     /// ProgressEvents.
     virtual std::unique_ptr<TrainingJob> openTraining(
         const TrainingRequest& request, EventSink& progress, std::stop_token stop) = 0;
-    /// Loads a checkpoint folder, or the best (else the latest) one of a run directory.
+    /// Loads a checkpoint folder, the best (else the latest) one of a run directory, or a file that `average` wrote.
     virtual std::shared_ptr<LoadedModel> load(
         const fs::path& runOrCheckpoint, const std::string& device = "auto", const std::string& precision = "fp32") = 0;
+    /// Writes the mean of the weights of checkpoints of one shape, with the configuration and the tokenizer of the
+    /// first, as one safetensors file that `load` takes. Throws CheckpointError if shapes or tokenizers differ.
+    virtual void average(const std::vector<fs::path>& checkpoints, const fs::path& out) = 0;
     virtual std::vector<CheckRow> selftest(
         const std::string& device, const std::function<void(const CheckRow&)>& onRow) = 0;
     virtual std::vector<BenchRow> bench(

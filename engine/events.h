@@ -60,7 +60,8 @@ struct EvalEvent {
     std::int64_t context = 0, stride = 0;
     std::optional<double> floorNll; ///< exact entropy floor of the same tokens, nats per token
     double seconds = 0;
-    std::string note; ///< mutes and other changes, empty for the plain model
+    std::string note; ///< mutes, averages and other changes; empty for the plain model
+    std::string protocol = "disjoint"; ///< disjoint | strided | stateful (models.md 12.2)
 };
 
 /// Recall of facts by distance. JSON type "recall".

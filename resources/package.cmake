@@ -6,6 +6,7 @@ if(PHA_GUI)
   install(FILES resources/${appId}.metainfo.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/metainfo)
   install(FILES resources/${appId}.svg DESTINATION ${CMAKE_INSTALL_DATADIR}/icons/hicolor/scalable/apps)
 endif()
+install(DIRECTORY resources/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/pha-studio)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pha-studio)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pha-studio RENAME copyright)
 

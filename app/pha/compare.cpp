@@ -37,7 +37,7 @@ Run readRun(const std::string& folder)
     run.config = file.config;
     run.costs = modelCosts(run.config.model, run.config.training.context);
     std::vector<double> rates;
-    for (const auto& event : MetricsReader(directory.metricsFile()).poll()) {
+    for (const auto& event : readMetrics(directory.metricsFile())) {
         if (const auto* step = std::get_if<StepEvent>(&event)) {
             run.last = *step;
             rates.push_back(step->tokensPerSecond);

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <limits>
@@ -20,12 +21,14 @@ namespace pha::cli {
 
 namespace {
 
+constexpr std::int64_t ablationTokens = 32768;
+
 struct Options : DeviceOptions {
     std::string target;
     EvaluateOptions evaluate;
     MixOptions mix;
     std::vector<std::string> sets;
-    bool json = false;
+    bool json = false, ablation = false;
 };
 
 Json toJson(const Evaluation& result, std::int64_t step)
@@ -34,22 +37,53 @@ Json toJson(const Evaluation& result, std::int64_t step)
     json["step"] = step;
     json["data"] = result.data;
     json["tokenizer"] = result.tokenizer;
+    json["text"] = result.text;
+    json["precision"] = result.precision;
+    for (const auto& bin : result.positions)
+        json["positions"].push_back(
+            { { "from", bin.from }, { "to", bin.to }, { "tokens", bin.tokens }, { "nll", bin.nll } });
+    for (const auto& d : result.documents)
+        json["documents"].push_back({ { "title", d.title }, { "tokens", d.tokens }, { "words", d.words },
+            { "bytes", d.bytes }, { "total_nll", d.totalNll }, { "nll", d.totalNll / double(d.tokens) } });
     if (!result.recall.bins.empty()) json["recall"] = eventToJson(result.recall);
     return json;
 }
 
 std::string protocol(const EvalEvent& figures)
 {
-    if (figures.stride <= 0 || figures.stride == figures.context)
-        return fmt::format("disjoint windows of {} tokens", figures.context);
+    if (figures.protocol == "stateful")
+        return fmt::format("stateful: blocks of {} tokens, each continues the text before it", figures.context);
+    if (figures.protocol == "disjoint") return fmt::format("disjoint windows of {} tokens", figures.context);
     return fmt::format("sliding windows of {} tokens, stride {}", figures.context, figures.stride);
+}
+
+void printPositions(const Evaluation& result)
+{
+    if (result.positions.empty()) return;
+    Table table({ "tokens before", "count", "nats each", "perplexity" });
+    for (const auto& bin : result.positions)
+        if (bin.tokens > 0)
+            table.add({ fmt::format("{} to {}", bin.from, bin.to - 1), withThousands(bin.tokens),
+                fmt::format("{:.4f}", bin.nll), figure(std::exp(bin.nll)) });
+    print("\n" + table.text());
+}
+
+void printDocuments(const Evaluation& result)
+{
+    if (result.documents.empty()) return;
+    Table table({ "document", "tokens", "words", "nats each", "perplexity" });
+    for (const auto& d : result.documents)
+        table.add({ oneLine(d.title), withThousands(d.tokens), withThousands(d.words),
+            fmt::format("{:.4f}", d.totalNll / double(d.tokens)), figure(std::exp(d.totalNll / double(d.tokens))) });
+    print("\n" + table.text());
 }
 
 void printReport(const Evaluation& result, std::int64_t step)
 {
     const auto& figures = result.figures;
     printLine(fmt::format("{}, split {}, checkpoint of step {}", oneLine(result.data), figures.split, step));
-    printLine(fmt::format("protocol   {}", protocol(figures)));
+    printLine(fmt::format("protocol   {}; every token but the first is scored once", protocol(figures)));
+    printLine(fmt::format("text       {}, products in {}", result.text, result.precision));
     printLine(fmt::format("tokenizer  {}\n", oneLine(result.tokenizer)));
     const auto per = [&](std::int64_t count) {
         return count > 0 ? figures.totalNll / double(count) : std::numeric_limits<double>::quiet_NaN();
@@ -69,6 +103,8 @@ void printReport(const Evaluation& result, std::int64_t step)
             *figures.floorNll, figure(std::exp(*figures.floorNll)), figures.nll - *figures.floorNll));
     if (!figures.note.empty()) printLine("with " + oneLine(figures.note));
     printLine(fmt::format("{:.1f} s", figures.seconds));
+    printPositions(result);
+    printDocuments(result);
     if (result.recall.bins.empty()) return;
     Table recall({ "words since the fact", "questions", "right", "a guess" });
     for (const auto& bin : result.recall.bins)
@@ -104,14 +140,63 @@ void check(const Options& options, const CLI::App& command)
     if (command.count("--data") > 0 && evaluate.data.empty())
         throw ConfigError("--data", "", "a built-in corpus or a text file");
     options.mix.check();
+    if (options.ablation && (command.count("--mute") > 0 || command.count("--mix") > 0))
+        throw Error("--ablation mutes every branch by itself", "leave --mute and --mix out", ExitCode::Usage);
+}
+
+Json toJson(const Ablation& result, std::int64_t step)
+{
+    auto json = toJson(result.plain, step);
+    for (const auto& cell : result.cells)
+        json["ablation"].push_back({ { "layer", cell.layer < 0 ? Json("all") : Json(cell.layer) },
+            { "branch", cell.branch }, { "nll", cell.nll }, { "change", cell.change } });
+    return json;
+}
+
+/// Rows are layers, columns branches, in the order of the cells.
+void printAblation(const Ablation& result)
+{
+    std::vector<std::string> header { "muted in" };
+    for (const auto& cell : result.cells)
+        if (std::find(header.begin(), header.end(), cell.branch) == header.end()) header.push_back(cell.branch);
+    Table table(header);
+    for (std::size_t i = 0; i < result.cells.size();) {
+        const auto layer = result.cells[i].layer;
+        std::vector<std::string> row(header.size());
+        row[0] = layer < 0 ? "all layers" : fmt::format("layer {}", layer);
+        for (; i < result.cells.size() && result.cells[i].layer == layer; ++i)
+            row[std::size_t(std::find(header.begin(), header.end(), result.cells[i].branch) - header.begin())] =
+                fmt::format("{:+.4f}", result.cells[i].change);
+        table.add(row);
+    }
+    print("\nChange of the loss by muting one branch, nats per token\n" + table.text());
+}
+
+int ablation(const Options& options, LoadedModel& model)
+{
+    StopOnSignal stop;
+    ProgressView view(false);
+    auto evaluate = options.evaluate;
+    if (evaluate.maxTokens == 0) evaluate.maxTokens = ablationTokens; // one evaluation for each cell
+    const auto result = model.ablate(
+        evaluate, [](const AblationCell&) {}, view, stop.token());
+    view.clearBar();
+    if (options.json) {
+        printJson(toJson(result, model.step()));
+        return 0;
+    }
+    printReport(result.plain, model.step());
+    printAblation(result);
+    return 0;
 }
 
 int eval(const Options& options, const CLI::App& command)
 {
     check(options, command);
+    const auto model = loadEngine().load(options.target, options.device, options.precision);
+    if (options.ablation) return ablation(options, *model);
     StopOnSignal stop;
     ProgressView view(false);
-    const auto model = loadEngine().load(options.target, options.device, options.precision);
     auto evaluate = options.evaluate;
     for (const auto& text : options.sets) evaluate.dataFields.push_back(parseSetting(text));
     const auto context = evaluate.context > 0 ? evaluate.context : model->config().training.context;
@@ -152,10 +237,21 @@ void addEval(CLI::App& root, Program& program)
         ->check(CLI::IsMember({ "train", "valid", "test" }))
         ->capture_default_str();
     addInteger(*command, "--context", options->evaluate.context, "Tokens per window; the run's context if left out");
-    addInteger(*command, "--stride", options->evaluate.stride, "Tokens between windows; disjoint windows if left out");
+    command
+        ->add_option("--protocol", options->evaluate.protocol,
+            "disjoint: blocks. strided: windows that overlap. stateful: state and cache go from block to block")
+        ->check(CLI::IsMember({ "disjoint", "strided", "stateful" }));
+    addInteger(*command, "--stride", options->evaluate.stride,
+        "strided: tokens between windows; half the context if left out");
     addInteger(*command, "--max-tokens", options->evaluate.maxTokens, "Score only so many tokens; all if left out");
     command->add_option("--set", options->sets, "Change a field of the data, as in --set task_length=128")
         ->type_name("KEY=VALUE");
+    command->add_flag("--by-position", options->evaluate.byPosition, "Loss by the number of tokens before");
+    command->add_flag("--by-document", options->evaluate.byDocument, "Loss of each document");
+    command->add_flag("--ablation", options->ablation,
+        fmt::format(
+            "Mute each branch, in all layers and in each; scores {} tokens a time unless --max-tokens says more",
+            ablationTokens));
     options->mix.add(*command);
     options->addDevice(*command);
     options->addPrecision(*command);

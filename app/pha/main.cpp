@@ -53,6 +53,8 @@ void addCommands(CLI::App& root, Program& program)
     addGenerate(root, program);
     addInspect(root, program);
     addCompare(root, program);
+    addAverage(root, program);
+    addExport(root, program);
     addBench(root, program);
     addData(root, program);
     addTokenizer(root, program);

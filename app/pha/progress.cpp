@@ -124,7 +124,9 @@ void ProgressView::show(const EvalEvent& event)
         fmt::format("eval at {}: {} loss {}  perplexity {}  per word {}  bits per byte {}", event.step, event.split,
             figure(event.nll), figure(event.perplexity), figure(event.wordPerplexity), figure(event.bitsPerByte));
     if (event.floorNll) text += fmt::format("  (floor {})", figure(std::exp(*event.floorNll)));
-    if (event.split == "valid") {
+    if (!event.note.empty()) text += "  (" + oneLine(event.note) + ")";
+    if (event.split == "valid" && !event.note.empty()) averages.push_back(event);
+    if (event.split == "valid" && event.note.empty()) {
         lastEval = event;
         if (const auto gap = gapClosed(references, event)) text += fmt::format("  {:.1f} % of the gap closed", *gap);
     }
@@ -159,7 +161,7 @@ void ProgressView::show(const CheckpointEvent& event)
 void ProgressView::show(const StatusEvent& event)
 {
     lastStatus = event;
-    if (event.state == RunState::Preparing || event.state == RunState::Running) return;
+    if ((event.state == RunState::Preparing || event.state == RunState::Running) && event.detail.empty()) return;
     line(fmt::format("{} at step {}{}", stateName(event.state), event.step,
         event.detail.empty() ? "" : ": " + oneLine(event.detail)));
 }

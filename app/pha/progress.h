@@ -7,6 +7,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pha::cli {
 
@@ -26,6 +27,7 @@ public:
 
     std::optional<StepEvent> lastStep;
     std::optional<EvalEvent> lastEval; ///< of the validation split
+    std::vector<EvalEvent> averages; ///< validation of averaged weights
     std::optional<MixingEvent> lastMixing;
     std::optional<SampleEvent> lastSample;
     std::optional<ReferenceEvent> references;

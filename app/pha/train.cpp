@@ -22,7 +22,7 @@ namespace pha::cli {
 namespace {
 
 struct Options {
-    std::string preset, data, run, resume, name, configFile;
+    std::string preset, data, run, resume, name, configFile, initFrom;
     std::string steps, device, precision, threads, seed; ///< as typed; the list of fields checks them
     std::vector<std::string> sets;
     bool json = false, dryRun = false, helpFields = false;
@@ -93,6 +93,9 @@ TrainingRequest newRequest(const Options& options, const CLI::App& command)
     if (command.count("--run") > 0 && options.run.empty()) throw ConfigError("--run", "", "a folder for the new run");
     request.directory = options.run.empty() ? freshRunDirectory(defaultRunsFolder(), name) : fs::path(options.run);
     request.name = options.name;
+    if (command.count("--init-from") > 0 && options.initFrom.empty())
+        throw ConfigError("--init-from", "", "a run, a checkpoint or a safetensors file");
+    request.initFrom = options.initFrom;
     return request;
 }
 
@@ -124,7 +127,7 @@ void refuseIfDone(const TrainingRequest& request)
 
 TrainingRequest resumeRequest(const Options& options, const CLI::App& command)
 {
-    for (const auto* other : { "--preset", "--run", "--data", "--name" })
+    for (const auto* other : { "--preset", "--run", "--data", "--name", "--init-from" })
         if (command.count(other) > 0)
             throw Error(std::string(other) + " does not go with --resume", "leave it out: the run keeps its own",
                 ExitCode::Usage);
@@ -188,9 +191,7 @@ int dryRun(const TrainingRequest& request, bool json)
     printLine(fmt::format(
         "run directory  {}\nparameters     {} ({} trainable)\nmemory         about {}\ntokens         {} in {} updates",
         request.directory.string(), withThousands(counts.parameters), withThousands(counts.trainable), inBytes(bytes),
-        withThousands(
-            config.training.steps * config.training.batchSize * config.training.context * config.training.accumulate),
-        withThousands(config.training.steps)));
+        withThousands(std::int64_t(config.training.totalTokens())), withThousands(config.training.steps)));
     return 0;
 }
 
@@ -208,6 +209,10 @@ void printSummary(const ProgressView& view, const fs::path& directory)
                 "{:.1f} % of the learnable gap closed: uniform {:.3f}, now {:.3f}, exact floor {:.3f} nats per token",
                 *gap, view.references->uniform, eval.nll, *view.references->floor));
     }
+    for (const auto& average : view.averages)
+        printLine(fmt::format("Perplexity {} per token with the {}", figure(average.perplexity), average.note));
+    if (!view.averages.empty())
+        printLine("Averaged weights are in " + (directory / "averages").string() + ", for pha eval and pha generate");
     if (view.lastMixing) {
         const auto table = mixingTable(view.lastMixing->layers);
         if (!table.empty()) print("\n" + table);
@@ -270,6 +275,8 @@ void addTrain(CLI::App& root, Program& program)
         "Folder of the new run; one with a fresh name under the default runs folder if left out");
     command->add_option("--resume", options->resume, "Run directory (or one of its checkpoints) to continue");
     command->add_option("--config", options->configFile, "JSON file with keys and values; a run.json is fine");
+    command->add_option("--init-from", options->initFrom,
+        "Run, checkpoint or safetensors file whose tensors replace the random initial weights, matched by name");
     command->add_option("--set", options->sets, "KEY=VALUE for any field (--help-fields lists them); may be repeated");
     command->add_option("--steps", options->steps, "Optimiser updates; with --resume it extends a run");
     command->add_option("--device", options->device, "auto, cpu or cuda");

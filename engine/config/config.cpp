@@ -177,6 +177,27 @@ void TrainingConfig::validate() const
 {
     checkFields(*this);
     (void)priorWeights(prior);
+    if (embeddingDropout < 0 && embeddingDropout != -1)
+        throw ConfigError("embedding_dropout", formatNumber(embeddingDropout), "-1, or a number from 0 to 0.95");
+    if (batchRamp > 0 && accumulate == 1)
+        throw ConfigError(
+            "batch_ramp", std::to_string(batchRamp), "0, since accumulate is 1 and the batch has nothing to grow to");
+    if (averageKeep > 0 && averageTake > averageKeep)
+        throw ConfigError("average_take", std::to_string(averageTake),
+            "at most average_keep, which is " + std::to_string(averageKeep));
+}
+
+std::int64_t TrainingConfig::microBatches(std::int64_t step) const
+{
+    return step >= batchRamp ? accumulate : 1 + (accumulate - 1) * step / batchRamp;
+}
+
+double TrainingConfig::totalTokens() const
+{
+    const auto ramp = std::min(batchRamp, steps);
+    double micro = double(accumulate) * double(steps - ramp);
+    for (std::int64_t step = 0; step < ramp; ++step) micro += double(microBatches(step));
+    return micro * double(batchSize) * double(context);
 }
 
 void RunConfig::validate() const

@@ -91,7 +91,7 @@ struct TrainingConfig {
     std::int64_t accumulate = 1; ///< micro-batches per update
     std::int64_t seed = 1;
 
-    std::string optimizer = "adamw";
+    std::string optimizer = "adamw"; ///< adamw | muon [14.5]
     double learningRate = 3e-3; ///< peak
     double minLearningRate = 0.1; ///< floor as a share of the peak
     std::int64_t warmupSteps = 50;
@@ -103,14 +103,21 @@ struct TrainingConfig {
     double weightDecay = 0.1; ///< matrices only
     double ssmLearningRate = 1e-3; ///< cap for a, b, A, log_dt
     double mixLearningRate = 1; ///< multiplier for mixing parameters
+    double muonLearningRate = 0.02, muonMomentum = 0.95, muonWeightDecay = 0.01; ///< of the hidden matrices
     double clip = 1; ///< largest allowed gradient norm, 0 = off
+    std::int64_t batchRamp = 0; ///< updates over which the micro-batches grow from 1 to `accumulate`; 0 = off
     double dropout = 0;
+    double embeddingDropout = -1; ///< -1: as `dropout`
 
     double entropyBonus = 0; ///< lambda_H [5.4]
     double priorWeight = 0; ///< lambda of KL(w || prior)
     std::string prior = "0.47,0.31,0.22";
     double branchDropout = 0;
     double attentionCost = 0; ///< lambda_c
+
+    std::int64_t averageKeep = 0, averageTake = 3; ///< best checkpoints kept, and how many of them are averaged [14.4]
+    double emaDecay = 0, emaStart = 0.2; ///< 0 = off; share of the steps before it begins
+    std::int64_t lawaCount = 0, lawaEvery = 100; ///< mean of the last `lawaCount` weights, so many updates apart
 
     std::string precision = "auto"; ///< auto | fp32 | bf16
     std::string device = "auto"; ///< auto | cpu | cuda
@@ -124,6 +131,9 @@ struct TrainingConfig {
     std::int64_t mixEvery = 25; ///< mixing weights are logged every so many updates
     std::string samplePrompt; ///< empty: the corpus has its own
     std::int64_t stopAfter = 0; ///< leave with a checkpoint after this many updates in this process; 0 = off
+
+    std::int64_t microBatches(std::int64_t step) const; ///< of update `step` (0-based)
+    double totalTokens() const; ///< of all updates
 
     template <class Self, class Visit> static void fields(Self& c, Visit&& visit);
     void validate() const;

@@ -2,6 +2,8 @@
 #include "engine/eval/evaluator.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/data/documents.h"
 
 #include <algorithm>
 #include <chrono>
@@ -37,53 +39,78 @@ std::vector<Window> exampleWindows(std::int64_t tokens, std::int64_t length)
     return all;
 }
 
-constexpr std::int64_t tokensAtOnce = 8192;
+/// Fills in protocol and stride (models.md 12.2).
+EvaluateOptions settled(EvaluateOptions o)
+{
+    if (o.context < 1) throw ConfigError("context", std::to_string(o.context), "at least 1");
+    if (o.protocol.empty()) o.protocol = o.stride > 0 && o.stride != o.context ? "strided" : "disjoint";
+    if (o.protocol != "disjoint" && o.protocol != "strided" && o.protocol != "stateful")
+        throw ConfigError("protocol", inQuotes(o.protocol), "one of disjoint, strided, stateful");
+    const bool strided = o.protocol == "strided";
+    if (o.stride == 0) o.stride = strided ? std::max<std::int64_t>(1, o.context / 2) : o.context;
+    if (o.stride < 1 || o.stride > o.context)
+        throw ConfigError("stride", std::to_string(o.stride), "between 1 and the context " + std::to_string(o.context));
+    if (!strided && o.stride != o.context)
+        throw ConfigError(
+            "stride", std::to_string(o.stride), "none, since the " + o.protocol + " protocol has no stride");
+    return o;
+}
 
 /// Scores of the whole split by the index of the target: of running text the token that was predicted (the first one
 /// never is), of tasks the place of the question.
 struct Scores {
     std::vector<float> nll;
     std::vector<bool> correct;
+    std::vector<std::int32_t> seen; ///< tokens that the prediction was made from
 };
 
-Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, const EvaluateOptions& options,
-    EventSink& progress, std::stop_token stop)
+/// `rows` windows of one length, read at once. With a state there is one row, and it continues the text before.
+void scoreTogether(LanguageModel& model, const Pass& pass, const Split& split, const Window* group, std::int64_t rows,
+    ModelState* state, Scores& scores)
 {
-    const torch::NoGradGuard guard;
-    const auto device = model.embedding().device();
-    Pass pass;
-    if (model.embedding().scalar_type() == torch::kBFloat16) pass.matrix = torch::kBFloat16;
-    pass.mix = &options.mix;
-    Scores scores { std::vector<float>(std::size_t(count)), std::vector<bool>(std::size_t(count)) };
+    const auto length = group->end - group->begin, read = state ? state->length : 0;
     const bool task = split.example > 0;
     const auto& all = task ? split.targets : split.tokens;
     const std::int64_t ahead = task ? 0 : 1; // from an input to its target
-    const auto list = task ? exampleWindows(count, split.example) : windows(count, options.context, options.stride);
+    const auto device = model.embedding().device();
+    auto ids = torch::empty({ rows, length }, torch::kLong), targets = torch::empty_like(ids);
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t t = 0; t < length; ++t) {
+            const auto at = std::size_t(group[r].begin + t);
+            ids.data_ptr<std::int64_t>()[r * length + t] = split.tokens[at];
+            targets.data_ptr<std::int64_t>()[r * length + t] = all[at + std::size_t(ahead)];
+        }
+    const auto h = model.forward(ids.to(device), pass, state);
+    const auto s =
+        scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (auto input = group[r].scored; input < group[r].end; ++input) {
+            const auto row = r * length + input - group[r].begin, target = input + ahead;
+            if (all[std::size_t(target)] < 0) continue; // no question here
+            scores.nll[std::size_t(target)] = s.nll.data_ptr<float>()[row];
+            scores.correct[std::size_t(target)] = s.correct.data_ptr<bool>()[row];
+            scores.seen[std::size_t(target)] = std::int32_t(read + input - group[r].begin + 1);
+        }
+}
+
+Scores scoreSplit(LanguageModel& model, const Pass& pass, const Split& split, std::int64_t count,
+    const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
+{
+    const torch::NoGradGuard guard;
+    const auto size = std::size_t(count);
+    Scores scores { std::vector<float>(size), std::vector<bool>(size), std::vector<std::int32_t>(size) };
+    const auto list =
+        split.example > 0 ? exampleWindows(count, split.example) : windows(count, options.context, options.stride);
+    auto state = model.freshState();
+    const bool stateful = options.protocol == "stateful";
     for (std::size_t first = 0; first < list.size();) {
         if (stop.stop_requested()) throw Error("the evaluation was stopped", "start it again to get its figures");
         const auto length = list[first].end - list[first].begin;
         std::size_t rows = 1; // as many windows of the same length as fit
-        while (first + rows < list.size() && std::int64_t(rows + 1) * length <= tokensAtOnce
+        while (!stateful && first + rows < list.size() && std::int64_t(rows + 1) * length <= options.batchTokens
             && list[first + rows].end - list[first + rows].begin == length)
             ++rows;
-        auto ids = torch::empty({ std::int64_t(rows), length }, torch::kLong), targets = torch::empty_like(ids);
-        for (std::size_t r = 0; r < rows; ++r)
-            for (std::int64_t t = 0; t < length; ++t) {
-                const auto at = std::size_t(list[first + r].begin + t);
-                ids.data_ptr<std::int64_t>()[std::int64_t(r) * length + t] = split.tokens[at];
-                targets.data_ptr<std::int64_t>()[std::int64_t(r) * length + t] = all[at + std::size_t(ahead)];
-            }
-        const auto h = model.forward(ids.to(device), pass);
-        const auto s =
-            scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
-        for (std::size_t r = 0; r < rows; ++r) {
-            const auto& window = list[first + r];
-            for (auto input = window.scored; input < window.end; ++input) {
-                const auto row = std::int64_t(r) * length + input - window.begin;
-                scores.nll[std::size_t(input + ahead)] = s.nll.data_ptr<float>()[row];
-                scores.correct[std::size_t(input + ahead)] = s.correct.data_ptr<bool>()[row];
-            }
-        }
+        scoreTogether(model, pass, split, list.data() + first, std::int64_t(rows), stateful ? &state : nullptr, scores);
         first += rows;
         progress.publish(
             ProgressEvent { "evaluating " + split.name, double(list[first - 1].end), double(count - 1), "tokens" });
@@ -99,6 +126,40 @@ double exactShare(const Split& split, const Scores& scores, std::int64_t count)
         if (probe.index < count && !scores.correct[std::size_t(probe.index)])
             right[std::size_t(probe.index / split.example)] = false;
     return double(std::count(right.begin(), right.end(), true)) / double(right.size());
+}
+
+std::vector<PositionBin> byPosition(const Scores& scores)
+{
+    std::vector<PositionBin> bins;
+    for (std::size_t i = 0; i < scores.nll.size(); ++i) {
+        if (scores.seen[i] == 0) continue; // not scored
+        std::size_t bin = 0; // [1,2), [2,4), [4,8), ...
+        while (scores.seen[i] >= (std::int64_t(2) << bin)) ++bin;
+        while (bins.size() <= bin) {
+            const auto from = std::int64_t(1) << bins.size();
+            bins.push_back({ from, 2 * from, 0, 0 });
+        }
+        ++bins[bin].tokens;
+        bins[bin].nll += double(scores.nll[i]);
+    }
+    for (auto& bin : bins) bin.nll = bin.tokens > 0 ? bin.nll / double(bin.tokens) : 0;
+    return bins;
+}
+
+std::vector<DocumentFigures> byDocument(const Split& split, const Scores& scores, const TextForm& form)
+{
+    std::vector<DocumentFigures> all;
+    const auto count = scores.nll.size();
+    for (std::size_t d = 0; d < form.documents.size(); ++d) {
+        const auto begin = std::max<std::size_t>(1, std::size_t(form.documents[d].begin));
+        const auto end = d + 1 < form.documents.size() ? std::size_t(form.documents[d + 1].begin) : count;
+        if (begin >= end) continue;
+        DocumentFigures figures { form.documents[d].title, std::int64_t(end - begin),
+            split.words[end - 1] - split.words[begin - 1], split.bytes[end - 1] - split.bytes[begin - 1], 0 };
+        for (auto i = begin; i < end; ++i) figures.totalNll += double(scores.nll[i]);
+        all.push_back(std::move(figures));
+    }
+    return all;
 }
 
 RecallEvent scoreRecall(const Split& split, const Scores& scores, std::int64_t count)
@@ -154,25 +215,26 @@ std::string describe(const std::vector<MixOverride>& mix)
 
 } // namespace
 
-Evaluation evaluateSplit(
-    LanguageModel& model, const Split& split, const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
+Evaluation evaluateSplit(LanguageModel& model, const Pass& given, const Split& split, const EvaluateOptions& asked,
+    EventSink& progress, std::stop_token stop, const Tokenizer* tokenizer)
 {
-    if (options.stride < 1 || options.stride > options.context)
-        throw ConfigError(
-            "stride", std::to_string(options.stride), "between 1 and the context " + std::to_string(options.context));
-    if (split.example > 0 && options.context != split.example)
-        throw ConfigError("context", std::to_string(options.context),
-            std::to_string(split.example) + ", the length of an example of this task");
+    const auto options = settled(asked);
+    if (split.example > 0 && (options.context != split.example || options.protocol != "disjoint"))
+        throw ConfigError("context", std::to_string(options.context) + ", " + options.protocol,
+            std::to_string(split.example) + " and disjoint: an example of this task is a window");
     const auto count = tokensToScore(split, options.maxTokens);
     if (count < 2) throw DataError(split.name, "the split has fewer than two tokens", "give more text");
     const auto started = std::chrono::steady_clock::now();
-    const auto scores = scoreSplit(model, split, count, options, progress, stop);
+    auto pass = given;
+    pass.mix = &options.mix;
+    const auto scores = scoreSplit(model, pass, split, count, options, progress, stop);
 
     Evaluation result;
     auto& e = result.figures;
     e.split = split.name;
     e.context = options.context;
     e.stride = options.stride;
+    e.protocol = options.protocol;
     e.note = describe(options.mix);
     const bool task = split.example > 0;
     e.tokens = task ? std::count_if(split.targets.begin(), split.targets.begin() + count, [](auto t) { return t >= 0; })
@@ -190,19 +252,24 @@ Evaluation evaluateSplit(
     e.bitsPerByte = e.bytes > 0 ? e.totalNll / (std::numbers::ln2 * double(e.bytes)) : 0;
     if (!split.nats.empty()) e.floorNll = floor / double(e.tokens);
     if (options.recall && !split.probes.empty()) result.recall = scoreRecall(split, scores, count);
+    if (options.byPosition) result.positions = byPosition(scores);
+    if (tokenizer && !task) {
+        const auto form = readTextForm(split, count, *tokenizer);
+        result.text = form.name;
+        if (options.byDocument) result.documents = byDocument(split, scores, form);
+    }
     e.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return result;
 }
 
-std::vector<LayerMix> measureMixing(LanguageModel& model, const Split& probe, std::int64_t context)
+std::vector<LayerMix> measureMixing(LanguageModel& model, const Pass& given, const Split& probe, std::int64_t context)
 {
     const torch::NoGradGuard guard;
     const auto count = std::min<std::int64_t>(context, std::int64_t(probe.tokens.size()));
     auto ids = torch::empty({ 1, count }, torch::kLong);
     for (std::int64_t i = 0; i < count; ++i) ids.data_ptr<std::int64_t>()[i] = probe.tokens[std::size_t(i)];
     std::vector<LayerMix> layers;
-    Pass pass;
-    if (model.embedding().scalar_type() == torch::kBFloat16) pass.matrix = torch::kBFloat16;
+    auto pass = given;
     pass.record = &layers;
     model.forward(ids.to(model.embedding().device()), pass);
     return layers;

@@ -7,12 +7,13 @@
 
 namespace pha {
 
-/// Scores a split as models.md 12 says: sums in double, every token once, incomplete last window kept.
-/// `options.context` and `.stride` must be set. Throws ConfigError for a stride above the context, Error when stopped.
-Evaluation evaluateSplit(LanguageModel& model, const Split& split, const EvaluateOptions& options, EventSink& progress,
-    std::stop_token stop);
+/// Scores a split as models.md 12 says: sums in double, every token but the first once, incomplete last window kept.
+/// `pass` gives the precision; `options.context` must be set. Documents need a `tokenizer`. Throws ConfigError for a
+/// protocol, stride or context that cannot be, Error when stopped.
+Evaluation evaluateSplit(LanguageModel& model, const Pass& pass, const Split& split, const EvaluateOptions& options,
+    EventSink& progress, std::stop_token stop, const Tokenizer* tokenizer = nullptr);
 
 /// Weights, output sizes and shares of every branch on the first tokens of a split (models.md 5.5).
-std::vector<LayerMix> measureMixing(LanguageModel& model, const Split& probe, std::int64_t context);
+std::vector<LayerMix> measureMixing(LanguageModel& model, const Pass& pass, const Split& probe, std::int64_t context);
 
 } // namespace pha

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/eval/evaluator.h"
+#include "engine/eval/model_file.h"
 #include "engine/model/weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
@@ -78,7 +79,7 @@ ModelReport NetworkModel::inspect()
         at->count += tensor.numel();
     }
     SilentSink silent;
-    report.mixing = measureMixing(*model_, corpusFor({}, silent, {})->split("valid"), config_.training.context);
+    report.mixing = measureMixing(*model_, pass_, corpusFor({}, silent, {})->split("valid"), config_.training.context);
     const auto costs = modelCosts(config_.model, config_.training.context);
     report.forwardFlopsPerToken = costs.forwardFlopsPerToken;
     report.cacheBytesPerToken = std::int64_t(costs.cacheElementsPerToken) * (pass_.matrix == torch::kBFloat16 ? 2 : 4);
@@ -96,12 +97,36 @@ Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progr
     const auto corpus = corpusFor(options, progress, stop);
     const auto& split = corpus->split(options.split);
     if (options.context == 0) options.context = split.example > 0 ? split.example : config_.training.context;
-    if (options.context < 1) throw ConfigError("context", std::to_string(options.context), "at least 1");
-    if (options.stride == 0) options.stride = options.context;
-    auto result = evaluateSplit(*model_, split, options, progress, stop);
+    auto result = evaluateSplit(*model_, pass_, split, options, progress, stop, tokenizer_.get());
     result.figures.step = result.recall.step = step_;
+    result.precision = precisionName(pass_.matrix);
     result.data = corpus->description();
     result.tokenizer = tokenizer_->description() + ", " + tokenizer_->fingerprint().substr(0, 12);
+    return result;
+}
+
+Ablation NetworkModel::ablate(const EvaluateOptions& given, const std::function<void(const AblationCell&)>& onCell,
+    EventSink& progress, std::stop_token stop)
+{
+    auto options = given;
+    options.mix.clear();
+    options.recall = options.byPosition = options.byDocument = false;
+    const auto& m = config_.model;
+    const auto partsOf = [&](std::int64_t layer) { return layer < 0 ? modelParts(m) : layerParts(m, layer); };
+    double total = 1;
+    for (std::int64_t layer = -1; layer < m.layers; ++layer) total += double(partsOf(layer).size());
+    SilentSink silent; // of one evaluation; the progress of all of them is what counts
+    Ablation result;
+    result.plain = evaluate(options, silent, stop);
+    for (std::int64_t layer = -1; layer < m.layers; ++layer)
+        for (const auto& branch : partsOf(layer)) {
+            progress.publish(
+                ProgressEvent { "muting branches", double(result.cells.size() + 1), total, "evaluations" });
+            options.mix = { { layer, branch, 0 } };
+            const auto nll = evaluate(options, silent, stop).figures.nll;
+            result.cells.push_back({ layer, branch, nll, nll - result.plain.figures.nll });
+            onCell(result.cells.back());
+        }
     return result;
 }
 
@@ -173,21 +198,42 @@ void NetworkModel::writeLogits(const std::vector<std::int64_t>& tokens, bool rec
     writeTensors(out, { { "logits", logits.squeeze(0) } }, {});
 }
 
+namespace {
+
+/// Files up to this size are hashed before they are believed; larger ones only have their size checked.
+constexpr std::int64_t hashedBytes = 256 << 20;
+
+ModelFile readCheckpoint(const fs::path& given)
+{
+    const bool inside = given.extension() == ".safetensors" && fs::is_regular_file(given);
+    const auto folder = resolveCheckpoint(inside ? given.parent_path() : given);
+    if (const auto problem = checkpointProblem(folder, true, hashedBytes); !problem.empty())
+        throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
+    const RunDirectory run(runOfCheckpoint(folder));
+    ModelFile content;
+    content.config = run.read().config;
+    content.model = readModel(folder / "model.safetensors");
+    content.tokenizer = Tokenizer::load(run.tokenizerFile());
+    if (content.tokenizer->size() != content.model->config().vocabulary)
+        throw CheckpointError(run.tokenizerFile().string(),
+            "the tokenizer has " + std::to_string(content.tokenizer->size()) + " pieces, the model "
+                + std::to_string(content.model->config().vocabulary),
+            "restore the run's own tokenizer.model");
+    content.config.model = content.model->config();
+    const auto state = Json::parse(readFile(folder / "state.json"), nullptr, false);
+    if (state.is_object() && state.contains("step") && state["step"].is_number_integer())
+        content.step = state["step"].get<std::int64_t>();
+    return content;
+}
+
+} // namespace
+
 std::shared_ptr<LoadedModel> loadNetwork(
     const fs::path& runOrCheckpoint, const std::string& deviceName, const std::string& precision)
 {
     const auto device = chooseDevice(deviceName);
-    const auto folder = resolveCheckpoint(runOrCheckpoint);
-    const RunDirectory run(runOfCheckpoint(folder));
-    auto config = run.read().config;
-    auto model = readModel(folder / "model.safetensors");
-    std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(run.tokenizerFile());
-    if (tokenizer->size() != model->config().vocabulary)
-        throw CheckpointError(run.tokenizerFile().string(),
-            "the tokenizer has " + std::to_string(tokenizer->size()) + " pieces, the model "
-                + std::to_string(model->config().vocabulary),
-            "restore the run's own tokenizer.model");
-    config.model = model->config();
+    auto [model, config, step, tokenizer, note] =
+        isModelFile(runOrCheckpoint) ? readModelFile(runOrCheckpoint) : readCheckpoint(runOrCheckpoint);
     const auto matrix = choosePrecision(precision, device, config.model, 1);
     model->to(device);
     if (matrix == torch::kBFloat16) {
@@ -197,10 +243,6 @@ std::shared_ptr<LoadedModel> loadNetwork(
                 weight.set_data(weight.to(torch::kBFloat16));
     }
     model->eval();
-    const auto state = Json::parse(readFile(folder / "state.json"), nullptr, false);
-    const auto step = state.is_object() && state.contains("step") && state["step"].is_number_integer()
-        ? state["step"].get<std::int64_t>()
-        : 0;
     return std::make_shared<NetworkModel>(std::move(model), config, step, std::move(tokenizer), nullptr, matrix);
 }
 

@@ -19,6 +19,8 @@ public:
     const RunConfig& config() const override { return config_; }
     ModelReport inspect() override;
     Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) override;
+    Ablation ablate(const EvaluateOptions& options, const std::function<void(const AblationCell&)>& onCell,
+        EventSink& progress, std::stop_token stop) override;
     Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken,
         std::stop_token stop) override;
     std::vector<GeneratedToken> tokenize(const std::string& text) override;
@@ -42,7 +44,7 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     std::vector<std::int64_t> prompt, const GenerateOptions& options,
     const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop);
 
-/// Loads a checkpoint folder, or a run's best or latest one.
+/// Loads a checkpoint folder, a run's best or latest one, or a model in one file (model_file.h).
 std::shared_ptr<LoadedModel> loadNetwork(
     const fs::path& runOrCheckpoint, const std::string& device, const std::string& precision);
 

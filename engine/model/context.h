@@ -14,7 +14,7 @@ namespace pha {
 struct Pass {
     torch::Dtype matrix = torch::kFloat; ///< precision of matrix products; everything else is fp32
     bool training = false; ///< dropout and branch dropout are on
-    double dropout = 0, branchDropout = 0;
+    double dropout = 0, embeddingDropout = 0, branchDropout = 0;
     c10::optional<at::Generator> generator; ///< of the dropout masks
     const std::vector<MixOverride>* mix = nullptr; ///< weights set by the user, applied as given
     std::vector<LayerMix>* record = nullptr; ///< filled with one entry a layer

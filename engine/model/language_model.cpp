@@ -69,7 +69,7 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& pass, ModelState* s
                 "at most the model's " + std::to_string(config_.maxPositions) + " learned positions");
         x = x + positions_.narrow(0, position, T).to(x.scalar_type());
     }
-    x = dropout(x, pass.training ? pass.dropout : 0, pass.generator);
+    x = dropout(x, pass.training ? pass.embeddingDropout : 0, pass.generator);
     for (std::size_t i = 0; i < blocks_.size(); ++i)
         x = blocks_[i]->forward(x, pass, position, state ? &state->layers[i] : nullptr);
     if (state) state->length += T;

@@ -161,7 +161,7 @@ void publishCheckpoint(
     }
 }
 
-std::string checkpointProblem(const fs::path& folder, bool hash)
+std::string checkpointProblem(const fs::path& folder, bool hash, std::int64_t largest)
 {
     if (!realFolder(folder)) return "it is not a folder";
     std::error_code error;
@@ -180,7 +180,7 @@ std::string checkpointProblem(const fs::path& folder, bool hash)
             const auto bytes = item.at("bytes").get<std::int64_t>();
             if (!S_ISREG(status.st_mode)) return name + " is not a regular file";
             if (status.st_size != bytes) return fmt::format("{} has {} bytes of {}", name, status.st_size, bytes);
-            if (hash && hashOf(file) != item.at("sha256").get<std::string>())
+            if (hash && bytes <= largest && hashOf(file) != item.at("sha256").get<std::string>())
                 return name + " is damaged: its SHA-256 differs";
         }
         return {};
@@ -250,6 +250,21 @@ void pruneCheckpoints(const RunDirectory& run, std::int64_t keep)
         renamePath(path, old);
         removeTree(old);
     }
+}
+
+void setAsideLaterCheckpoints(const RunDirectory& run, std::int64_t step)
+{
+    auto all = run.list();
+    std::erase_if(all, [&](const std::string& name) { return checkpointStep(name).value_or(0) <= step; });
+    if (all.empty()) return;
+    const auto best = run.pointer("best");
+    run.setPointer("latest", checkpointName(step));
+    if (best && checkpointStep(*best).value_or(0) > step) removeTree(run.checkpoints() / "best");
+    for (auto name = all.rbegin(); name != all.rend(); ++name)
+        for (int n = 1;
+             !renameToNew(run.checkpoints() / *name, run.checkpoints() / fmt::format("{}.rewound-{}", *name, n)); ++n) {
+        }
+    syncPath(run.checkpoints());
 }
 
 } // namespace pha

@@ -91,7 +91,7 @@ struct ToJson {
             .add("bits_per_byte", e.bitsPerByte);
         line.add("context", e.context).add("stride", e.stride).add("floor_nll", e.floorNll);
         if (e.seconds != 0) line.add("seconds", e.seconds);
-        return line.addUnlessEmpty("note", e.note).line();
+        return line.add("protocol", e.protocol).addUnlessEmpty("note", e.note).line();
     }
     Json operator()(const RecallEvent& e) const
     {

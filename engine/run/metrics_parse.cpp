@@ -151,10 +151,15 @@ template <class J> std::optional<Event> readEvent(const J& json)
     }
     if (type == "eval") {
         require(in.find("step") && in.find("nll"));
+        const auto protocol = in.text("protocol"); // older lines have none
+        const bool strided = in.integer("stride") < in.integer("context");
         return EvalEvent { step, in.text("split"), in.number("nll"), in.number("total_nll"), in.integer("tokens"),
             in.integer("words"), in.integer("bytes"), in.number("perplexity"), in.number("word_perplexity"),
             in.number("bits_per_byte"), in.integer("context"), in.integer("stride"), in.optionalNumber("floor_nll"),
-            in.number("seconds"), in.text("note") };
+            in.number("seconds"), in.text("note"),
+            !protocol.empty() ? protocol
+                : strided     ? "strided"
+                              : "disjoint" };
     }
     if (type == "recall") {
         RecallEvent e { step, in.text("split"), {}, in.number("accuracy"), in.number("chance"),

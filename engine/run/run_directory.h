@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -94,10 +95,16 @@ void publishCheckpoint(
     const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write);
 /// True if the folder has a manifest and every file has its size (and hash, if `hash`).
 bool checkpointComplete(const fs::path& folder, bool hash);
-/// Why a folder is no complete checkpoint, e.g. "model.safetensors has 12 bytes of 4096"; empty if it is one.
-std::string checkpointProblem(const fs::path& folder, bool hash);
+/// Why a folder is no complete checkpoint, e.g. "model.safetensors has 12 bytes of 4096"; empty if it is one. With
+/// `hash` files of up to `largest` bytes are read whole, some 1.5 GB a second.
+std::string checkpointProblem(
+    const fs::path& folder, bool hash, std::int64_t largest = std::numeric_limits<std::int64_t>::max());
 /// Removes leftovers of interrupted saves and old checkpoints beyond `keep`, never `best`, never `latest`.
 void pruneCheckpoints(const RunDirectory& run, std::int64_t keep);
+/// For a run that goes on from the checkpoint of `step`: later ones belong to a course that no longer is and become
+/// "step-00002000.rewound-1", whole but listed no more; `latest` names that step, a later `best` is forgotten. Killed
+/// in the middle, the newest that is left is still one that the metrics reach.
+void setAsideLaterCheckpoints(const RunDirectory& run, std::int64_t step);
 /// Removes leftovers in a checkpoints/ folder. Only for the holder of the run's lock, between two saves.
 void sweepCheckpoints(const fs::path& folder) noexcept;
 std::string checkpointName(std::int64_t step); ///< "step-00001000"

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/eval/loaded_model.h"
+#include "engine/eval/model_file.h"
 #include "engine/system/bench.h"
 #include "engine/system/cpu_allocator.h"
 #include "engine/system/device.h"
@@ -67,6 +68,10 @@ public:
         const fs::path& path, const std::string& device, const std::string& precision) override
     {
         return withPlainErrors([&] { return loadNetwork(path, device, precision); });
+    }
+    void average(const std::vector<fs::path>& checkpoints, const fs::path& out) override
+    {
+        withPlainErrors([&] { averageCheckpoints(checkpoints, out); });
     }
     std::vector<CheckRow> selftest(
         const std::string& device, const std::function<void(const CheckRow&)>& onRow) override

@@ -41,8 +41,8 @@ double number(const Json& json)
 
 } // namespace
 
-void writeTrainingState(
-    const std::filesystem::path& folder, const LanguageModel& model, const AdamW& optimizer, const TrainingState& state)
+void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const Optimizer& optimizer,
+    const TrainingState& state)
 {
     writeModel(folder / "model.safetensors", model, state.step);
     writeTensors(folder / "optimizer.safetensors", optimizer.state(), { { "format", "pha-studio" } });
@@ -59,6 +59,8 @@ void writeTrainingState(
         { "updates", state.updates },
         { "learning_rate", state.learningRate },
         { "data", state.data },
+        { "averages", state.averages },
+        { "loss_watch", state.watch },
         { "rng", toHex(state.generator->get_state()) },
         { "precision", state.precision },
         { "threads", state.threads },
@@ -70,7 +72,7 @@ void writeTrainingState(
 }
 
 void readTrainingState(
-    const std::filesystem::path& folder, LanguageModel& model, AdamW& optimizer, TrainingState& state)
+    const std::filesystem::path& folder, LanguageModel& model, Optimizer& optimizer, TrainingState& state)
 {
     const auto file = folder / "state.json";
     const auto advice = "resume from an earlier checkpoint";
@@ -88,6 +90,8 @@ void readTrainingState(
         state.updates = json.at("updates").get<std::int64_t>();
         state.learningRate = json.at("learning_rate").get<double>();
         state.data = json.at("data");
+        state.averages = json.value("averages", Json::object());
+        state.watch = json.value("loss_watch", Json::object());
         state.precision = json.at("precision").get<std::string>();
         state.threads = json.at("threads").get<int>();
         state.device = json.at("device").get<std::string>();

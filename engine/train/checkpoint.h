@@ -21,14 +21,15 @@ struct TrainingState {
     int threads = 1;
     std::string device, corpus; ///< corpus: fingerprint
     double learningRate = 0; ///< peak, as a user may have changed it while the run went on
+    Json averages = Json::object(), watch = Json::object(); ///< of WeightAverages and LossWatch
 };
 
 /// Writes model.safetensors, optimizer.safetensors and state.json into an empty folder.
-void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const AdamW& optimizer,
+void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const Optimizer& optimizer,
     const TrainingState& state);
 /// Reads them back into a model and an optimiser of the same shapes. `state.generator` must be set; it is given the
 /// saved state. Throws CheckpointError.
 void readTrainingState(
-    const std::filesystem::path& folder, LanguageModel& model, AdamW& optimizer, TrainingState& state);
+    const std::filesystem::path& folder, LanguageModel& model, Optimizer& optimizer, TrainingState& state);
 
 } // namespace pha

@@ -8,11 +8,27 @@
 
 namespace pha {
 
+double sumOfSquares(const std::vector<Tensor>& gradients)
+{
+    double sum = 0;
+    Tensor onDevice;
+    for (const auto& g : gradients) {
+        if (!g.defined()) continue;
+        if (g.is_cpu() && g.scalar_type() == torch::kFloat && g.is_contiguous()) {
+            sum += sumSquaresCpu(g);
+        } else { // one wait for the device at the end
+            const auto part = g.square().sum(torch::kDouble);
+            onDevice = onDevice.defined() ? onDevice + part : part;
+        }
+    }
+    return sum + (onDevice.defined() ? onDevice.item<double>() : 0.0);
+}
+
 AdamW::AdamW(const LanguageModel& model, const TrainingConfig& config)
     : config_(config)
 {
     for (const auto& [name, weight] : namedWeights(model))
-        if (weight.requires_grad())
+        if (weight.requires_grad() && !(config.optimizer == "muon" && takenByMuon(name, weight)))
             slots_.push_back({ name, weight, torch::zeros_like(weight.detach()), torch::zeros_like(weight.detach()),
                 parameterKind(name, weight) });
 }
@@ -24,19 +40,9 @@ void AdamW::zeroGrad()
 
 double AdamW::gradNorm() const
 {
-    double sum = 0;
-    Tensor onDevice;
-    for (const auto& slot : slots_) {
-        const auto& g = slot.weight.grad();
-        if (!g.defined()) continue;
-        if (g.is_cpu() && g.scalar_type() == torch::kFloat && g.is_contiguous()) {
-            sum += sumSquaresCpu(g);
-        } else { // one wait for the device at the end
-            const auto part = g.square().sum(torch::kDouble);
-            onDevice = onDevice.defined() ? onDevice + part : part;
-        }
-    }
-    return std::sqrt(sum + (onDevice.defined() ? onDevice.item<double>() : 0.0));
+    std::vector<Tensor> gradients;
+    for (const auto& slot : slots_) gradients.push_back(slot.weight.grad());
+    return std::sqrt(sumOfSquares(gradients));
 }
 
 void AdamW::step(double rate, double scale)
@@ -94,7 +100,8 @@ double scheduleShare(const TrainingConfig& c, std::int64_t step)
 
 void Plateau::observe(double nll, const TrainingConfig& config)
 {
-    if (nll < best) {
+    constexpr double threshold = 1e-4;
+    if (nll < best * (1 - threshold)) {
         best = nll;
         bad = 0;
     } else if (++bad > config.plateauPatience) {

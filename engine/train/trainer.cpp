@@ -7,6 +7,8 @@
 #include "engine/system/device.h"
 #include "engine/train/checkpoint.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 namespace pha {
@@ -58,12 +60,13 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
 bool Trainer::update()
 {
     const auto started = std::chrono::steady_clock::now();
-    const double rate = config_.learningRate * scheduleShare(config_, step_) * plateau_.factor;
+    const double share = scheduleShare(config_, step_) * plateau_.factor, rate = config_.learningRate * share;
     optimizer_->zeroGrad();
     Pass pass;
     pass.matrix = matrix_;
     pass.training = true;
     pass.dropout = config_.dropout;
+    pass.embeddingDropout = config_.embeddingDropout < 0 ? config_.dropout : config_.embeddingDropout;
     pass.branchDropout = config_.branchDropout;
     pass.generator = generator_;
     const bool regularised = config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0;
@@ -71,7 +74,8 @@ bool Trainer::update()
     double loss = 0;
     std::int64_t scored = 0;
     std::vector<Batch> micro;
-    for (std::int64_t i = 0; i < config_.accumulate; ++i) {
+    const auto count = config_.microBatches(step_);
+    for (std::int64_t i = 0; i < count; ++i) {
         micro.push_back(batches_->next());
         for (const auto target : micro.back().targets) scored += target >= 0;
     }
@@ -83,7 +87,7 @@ bool Trainer::update()
         if (regularised) pass.meanWeights = &means;
         auto part = model_->lossSum(ids, targets, pass) / double(scored);
         loss += part.item<double>();
-        if (regularised) part = part + regulariser(means) / double(config_.accumulate);
+        if (regularised) part = part + regulariser(means) / double(count);
         part.backward();
     }
     if (step_ >= failFrom_ && step_ < failTo_) loss = std::numeric_limits<double>::quiet_NaN();
@@ -92,7 +96,7 @@ bool Trainer::update()
     const double norm = optimizer_->gradNorm();
     const bool finite = std::isfinite(loss) && std::isfinite(norm);
     nonFinite_ = finite ? 0 : nonFinite_ + 1;
-    if (finite) optimizer_->step(rate, config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1.0);
+    if (finite) optimizer_->step(rate, share, config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1.0);
     synchronize(device_);
 
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -102,6 +106,9 @@ bool Trainer::update()
     emit(StepEvent { step_, tokens_, seconds_, loss, rate, norm, double(scored) / took, processBytes(),
         peakBytes(device_), finite });
     resetPeakBytes(device_);
+    if (const auto z = finite ? watch_.observe(loss) : std::nullopt)
+        emit(StatusEvent { step_, RunState::Running,
+            fmt::format("a spike: loss {:.3f} stands {:.0f} deviations above the updates before", loss, *z) });
     return nonFinite_ < patienceForNonFinite;
 }
 
@@ -134,9 +141,18 @@ void Trainer::intervals()
 {
     const bool last = step_ == config_.steps; // the final weights are always evaluated, sampled and saved
     const auto due = [&](std::int64_t every) { return last || (every > 0 && step_ % every == 0); };
+    Pass pass;
+    pass.matrix = matrix_;
     if (due(config_.mixEvery) || step_ == 1)
-        emit(MixingEvent { step_, measureMixing(*model_, corpus_->split("valid"), config_.context) });
-    if (due(config_.evalEvery)) evaluate();
+        emit(MixingEvent { step_, measureMixing(*model_, pass, corpus_->split("valid"), config_.context) });
+    keepForAverages([&] { averages_->afterUpdate(*model_, step_); });
+    if (due(config_.evalEvery)) {
+        evaluate();
+        // An evaluation that a user asks for changes neither the rate nor an average.
+        if (config_.schedule == "plateau") plateau_.observe(lastNll_, config_);
+        keepForAverages([&] { averages_->afterEvaluation(*model_, step_, lastNll_); });
+    }
+    if (last) keepForAverages([&] { finishAverages(); });
     if (due(config_.sampleEvery)) sample({});
     if (due(config_.saveEvery)) save();
 }
@@ -154,21 +170,28 @@ void Trainer::emit(const Event& event)
     sink_->publish(event);
 }
 
-void Trainer::evaluate()
+Evaluation Trainer::score(LanguageModel& model) const
 {
     EvaluateOptions options;
-    options.context = options.stride = config_.context;
+    options.context = config_.context;
     options.maxTokens = config_.evalTokens;
+    Pass pass;
+    pass.matrix = matrix_;
     struct Quiet final : EventSink {
         void publish(const Event&) override { }
     } quiet;
-    auto result = evaluateSplit(*model_, corpus_->split("valid"), options, quiet, {});
+    auto result = evaluateSplit(model, pass, corpus_->split("valid"), options, quiet, {});
     result.figures.step = result.recall.step = step_;
+    return result;
+}
+
+void Trainer::evaluate()
+{
+    const auto result = score(*model_);
     emit(result.figures);
     if (!result.recall.bins.empty()) emit(result.recall);
     lastEval_ = step_;
     lastNll_ = result.figures.nll;
-    if (config_.schedule == "plateau") plateau_.observe(lastNll_, config_);
 }
 
 void Trainer::sample(const std::string& given)
@@ -184,6 +207,7 @@ void Trainer::sample(const std::string& given)
     options.sampling.maxTokens = corpus_->sampleTokens();
     options.sampling.seed = std::uint64_t(config_.seed);
     Pass pass;
+    pass.matrix = matrix_;
     const auto result =
         generateText(*model_, *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, {});
     emit(SampleEvent { step_, prompt, result.text });
@@ -201,12 +225,14 @@ void Trainer::save()
             writeTrainingState(to, *model_, *optimizer_,
                 { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer_->updates(),
                     batches_->state(), generator_, precisionName(matrix_), at::get_num_threads(), device_.str(),
-                    corpus_->fingerprint(), config_.learningRate });
+                    corpus_->fingerprint(), config_.learningRate, averages_->state(), watch_.state() });
+            averages_->write(to);
         });
         run_.setPointer("latest", folder);
         if (best) run_.setPointer("best", folder);
         event.best = best;
         lastSave_ = step_;
+        averages_->saved();
         pruneCheckpoints(run_, config_.keepCheckpoints);
     } catch (
         const Error& error) { // the previous checkpoint stands; training goes on and tries again at the next interval

@@ -6,6 +6,8 @@
 #include "engine/model/language_model.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
+#include "engine/train/averages.h"
+#include "engine/train/loss_watch.h"
 #include "engine/train/optimizer.h"
 
 #include <condition_variable>
@@ -39,8 +41,9 @@ private:
     // Start
     RunFile readOrPlan(const TrainingRequest& request);
     void checkMemory() const;
-    void build(const TrainingRequest& request);
+    void build(const TrainingRequest& request, EventSink& progress);
     void restore(const fs::path& checkpoint, bool keepRate);
+    void start(const fs::path& weights, EventSink& progress); ///< from other weights than random ones
 
     // One step, and what happens between steps
     bool update();
@@ -50,7 +53,10 @@ private:
     void serveSnapshots();
     void intervals();
     void emit(const Event& event);
+    Evaluation score(LanguageModel& model) const; ///< on the validation split
     void evaluate();
+    void keepForAverages(const std::function<void()>& work);
+    void finishAverages();
     void sample(const std::string& prompt);
     void save();
     RunState finish(RunState state, const std::string& detail);
@@ -64,7 +70,8 @@ private:
     torch::Device device_ = torch::kCPU;
     torch::Dtype matrix_ = torch::kFloat;
     std::shared_ptr<LanguageModel> model_;
-    std::unique_ptr<AdamW> optimizer_;
+    std::unique_ptr<Optimizer> optimizer_;
+    std::unique_ptr<WeightAverages> averages_;
     std::unique_ptr<BatchSource> batches_;
     c10::optional<at::Generator> generator_; ///< dropout masks
 
@@ -73,6 +80,7 @@ private:
            lastNll_ = std::numeric_limits<double>::quiet_NaN();
     std::int64_t lastEval_ = -1, lastSave_ = -1, nonFinite_ = 0, failFrom_ = -1, failTo_ = -1;
     Plateau plateau_;
+    LossWatch watch_;
     EventSink* sink_ = nullptr;
     bool paused_ = false, metricsProblem_ = false;
 

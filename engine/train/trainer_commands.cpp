@@ -29,7 +29,7 @@ std::shared_ptr<LoadedModel> Trainer::snapshot(std::chrono::milliseconds patienc
     try {
         auto taken = copy.get();
         return std::make_shared<NetworkModel>(
-            std::move(taken.model), file_.config, taken.step, corpus_->tokenizer(), corpus_, torch::kFloat);
+            std::move(taken.model), file_.config, taken.step, corpus_->tokenizer(), corpus_, matrix_);
     } catch (const std::future_error&) { // the run ended first
         return nullptr;
     }

@@ -2,6 +2,7 @@
 // How a run begins or goes on: configuration, data, directory, weights. Everything that can be wrong is found out
 // first.
 #include "engine/base/error.h"
+#include "engine/model/import_weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/system/device.h"
 #include "engine/train/checkpoint.h"
@@ -89,7 +90,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     corpus_->split("valid");
     checkMemory();
     if (stop.stop_requested()) throw Error("the run was stopped before its first step", "start it again");
-    build(request);
+    build(request, progress);
 }
 
 void Trainer::checkMemory() const
@@ -104,11 +105,13 @@ void Trainer::checkMemory() const
     }
 }
 
-void Trainer::build(const TrainingRequest& request)
+void Trainer::build(const TrainingRequest& request, EventSink& progress)
 {
     model_ = std::make_shared<LanguageModel>(file_.config.model, std::uint64_t(config_.seed));
     model_->to(device_);
-    optimizer_ = std::make_unique<AdamW>(*model_, config_);
+    if (!request.initFrom.empty()) start(request.initFrom, progress);
+    optimizer_ = std::make_unique<Optimizer>(*model_, config_);
+    averages_ = std::make_unique<WeightAverages>(run_, config_);
     generator_ = device_.is_cuda() ? at::globalContext().defaultGenerator(device_)
                                    : at::detail::createCPUGenerator(std::uint64_t(config_.seed) + 0x9e3779b9);
     if (device_.is_cuda()) generator_->set_current_seed(std::uint64_t(config_.seed));
@@ -134,8 +137,6 @@ void Trainer::build(const TrainingRequest& request)
         file_.environment["tokenizer"] = corpus_->tokenizer()->fingerprint();
         run_.create(file_);
         lock_ = std::make_unique<RunLock>(run_.root());
-    } else {
-        run_.write(file_);
     }
     // A process that died between creating the run and this line left no tokenizer: writing it again is harmless.
     if (!fs::exists(run_.tokenizerFile())) writeFileAtomically(run_.tokenizerFile(), corpus_->tokenizer()->model());
@@ -145,7 +146,20 @@ void Trainer::build(const TrainingRequest& request)
         restore(*from, std::find(given.begin(), given.end(), "learning_rate") == given.end());
     else if (request.resume)
         metrics_->rewind(0); // it ended before its first checkpoint: from the beginning
+    if (request.resume) run_.write(file_); // a resume that is refused has changed nothing
     if (step_ == 0) metrics_->append(corpus_->references());
+}
+
+void Trainer::start(const fs::path& weights, EventSink& progress)
+{
+    // A run or a checkpoint stands for its model.safetensors.
+    const auto file = fs::is_regular_file(weights) && weights.extension() == ".safetensors"
+        ? weights
+        : resolveCheckpoint(weights) / "model.safetensors";
+    const auto report = importWeights(*model_, file);
+    file_.environment["init_from"] = { { "file", file.string() }, { "tensors", report.text() } };
+    progress.publish(
+        StatusEvent { 0, RunState::Preparing, "initial weights from " + file.string() + ": " + report.text() });
 }
 
 void Trainer::restore(const fs::path& folder, bool keepRate)
@@ -158,11 +172,15 @@ void Trainer::restore(const fs::path& folder, bool keepRate)
     if (state.corpus != corpus_->fingerprint())
         throw DataError(file_.config.data.data, "the text has changed since this run was trained on it",
             "restore the text, or start a new run");
+    if (state.step >= config_.steps)
+        throw ConfigError("steps", std::to_string(config_.steps),
+            "more than the " + std::to_string(state.step) + " steps that this run has done; give --steps");
     step_ = state.step;
     tokens_ = state.tokens;
     seconds_ = state.seconds;
     bestNll_ = state.bestNll;
     plateau_ = state.plateau;
+    watch_.restore(state.watch);
     if (keepRate) config_.learningRate = state.learningRate; // as a user may have changed it while the run went on
     lastSave_ = lastEval_ = step_;
     lastNll_ = bestNll_;
@@ -171,10 +189,9 @@ void Trainer::restore(const fs::path& folder, bool keepRate)
     matrix_ = config_.precision != "auto" ? choosePrecision(config_.precision, device_, file_.config.model, 1)
         : state.precision == "bf16"       ? torch::kBFloat16
                                           : torch::kFloat;
+    averages_->restore(folder, state.averages, *model_);
+    setAsideLaterCheckpoints(run_, step_);
     metrics_->rewind(state.metricsOffset);
-    if (step_ >= config_.steps)
-        throw ConfigError("steps", std::to_string(config_.steps),
-            "more than the " + std::to_string(step_) + " steps that this run has done; give --steps");
 }
 
 } // namespace pha

@@ -120,6 +120,23 @@ inline RecallEvent fakeRecall(std::int64_t step, const std::string& split = "val
     return e;
 }
 
+/// Every branch muted, in all layers and in each, as the network itself would answer.
+inline Ablation fakeAblation(LoadedModel& model, EvaluateOptions options,
+    const std::function<void(const AblationCell&)>& onCell, EventSink& progress, std::stop_token stop)
+{
+    options.mix.clear();
+    Ablation result;
+    result.plain = model.evaluate(options, progress, stop);
+    for (std::int64_t layer = -1; layer < model.config().model.layers; ++layer)
+        for (const auto& branch : model.config().model.branchList()) {
+            options.mix = { { layer, branch, 0 } };
+            const auto nll = model.evaluate(options, progress, stop).figures.nll;
+            result.cells.push_back({ layer, branch, nll, nll - result.plain.figures.nll });
+            onCell(result.cells.back());
+        }
+    return result;
+}
+
 /// A network that speaks a fixed story, word by word.
 class FakeModel : public LoadedModel {
 public:
@@ -147,6 +164,11 @@ public:
         r.device = "cpu";
         r.precision = "fp32";
         return r;
+    }
+    Ablation ablate(const EvaluateOptions& asked, const std::function<void(const AblationCell&)>& onCell,
+        EventSink& progress, std::stop_token stop) override
+    {
+        return fakeAblation(*this, asked, onCell, progress, stop);
     }
     Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) override
     {
@@ -404,6 +426,7 @@ public:
         i.devices = { { "cpu", "Fake processor", 8'000'000'000 } };
         return i;
     }
+    void average(const std::vector<fs::path>&, const fs::path&) override { }
     std::unique_ptr<TrainingJob> openTraining(
         const TrainingRequest& request, EventSink& progress, std::stop_token stop) override
     {

@@ -88,6 +88,11 @@ public:
         e.tokenizer = "1,024 pieces 5f3c9a";
         return e;
     }
+    Ablation ablate(const EvaluateOptions& asked, const std::function<void(const AblationCell&)>& onCell,
+        EventSink& progress, std::stop_token stop) override
+    {
+        return fakeAblation(*this, asked, onCell, progress, stop);
+    }
     /// Loss of muting, nats per token; some branches are better without.
     static double worth(const MixOverride& m)
     {

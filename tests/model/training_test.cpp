@@ -295,7 +295,7 @@ private Q_SLOTS:
             EvaluateOptions options;
             options.context = context;
             options.stride = stride;
-            return evaluateSplit(model, split, options, silent, {}).figures;
+            return evaluateSplit(model, {}, split, options, silent, {}).figures;
         };
         const auto disjoint = score(64, 64), strided = score(64, 16), whole = score(1000, 1000);
         for (const auto& e : { disjoint, strided, whole }) {

@@ -43,7 +43,7 @@ std::vector<Event> oneOfEach()
                 { { { "gss", 1, 0, 1, 1, 1, 1, 1 } }, 0 } } },
         EvalEvent {
             10, "valid", 1.5, 1500, 1000, 700, 4000, std::exp(1.5), 9.1, 0.54, 256, 128, 1.25, 0.5, "muted 3:gss" },
-        EvalEvent { 11, "test", 1.5, 1500, 1000, 700, 4000, 4.48, 9.1, 0.54, 256, 256, {}, 0, {} },
+        EvalEvent { 11, "test", 1.5, 1500, 1000, 700, 4000, 4.48, 9.1, 0.54, 256, 256, {}, 0, {}, "stateful" },
         RecallEvent { 12, "valid", { { 0, 8, 100, 90, 0.125 }, { 8, 16, 0, 0, 0.25 } }, 0.9, 0.125 },
         RecallEvent { 12, "test", {}, 0.5, 0.25, 0.375 },
         SampleEvent { 13, "Once \"upon\"\n", "a \\ time \xe2\x82\xac {\"type\":\"step\"}" },

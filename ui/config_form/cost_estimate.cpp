@@ -64,7 +64,7 @@ CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInf
             std::find_if(engine->devices.begin(), engine->devices.end(), [](const auto& d) { return d.name != "cpu"; });
         if (card != engine->devices.end()) e.availableBytes = double(card->memoryBytes);
     }
-    e.tokens = double(t.steps) * double(t.batchSize) * double(t.context) * double(t.accumulate);
+    e.tokens = t.totalTokens();
     if (flopsPerSecond > 0) e.seconds = e.tokens * trainingShare * costs.forwardFlopsPerToken / flopsPerSecond;
     return e;
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/command.h"
+#include "app/pha/terminal.h"
+
+#include "engine/base/error.h"
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+namespace pha::cli {
+
+namespace {
+
+struct Options {
+    std::vector<std::string> checkpoints;
+    std::string out;
+    bool json = false;
+};
+
+int average(const Options& options)
+{
+    if (options.out.empty()) throw ConfigError("--out", "", "the file to write");
+    const auto out = fs::path(options.out).extension() == ".safetensors" ? fs::path(options.out)
+                                                                         : fs::path(options.out + ".safetensors");
+    std::error_code error;
+    if (fs::exists(out, error))
+        throw Error(quoted(out.string()) + " exists", "choose another name, or remove it first", ExitCode::Usage);
+    loadEngine().average({ options.checkpoints.begin(), options.checkpoints.end() }, out);
+    if (options.json) {
+        printJson({ { "file", out.string() }, { "checkpoints", options.checkpoints.size() } });
+        return 0;
+    }
+    printLine(fmt::format("mean of {} checkpoints in {}", options.checkpoints.size(), out.string()));
+    printLine("Score it      pha eval " + quoted(out.string()));
+    return 0;
+}
+
+} // namespace
+
+void addAverage(CLI::App& root, Program& program)
+{
+    auto* command = root.add_subcommand("average", "The mean of the weights of several checkpoints, as one file");
+    auto options = std::make_shared<Options>();
+    command->add_option("checkpoints", options->checkpoints, "Checkpoints or runs (their best one) of one shape")
+        ->required();
+    command->add_option("--out", options->out, "File to write; eval, generate, inspect and average take it")
+        ->required();
+    command->add_flag("--json", options->json, "One JSON document");
+    command->footer("The file holds weights, configuration and tokenizer, so it needs no run directory.\n"
+                    "Example: pha average RUN/checkpoints/step-00000500 RUN/checkpoints/step-00001000 "
+                    "--out mean.safetensors");
+    command->callback([options, &program] { program.action = [options] { return average(*options); }; });
+}
+
+} // namespace pha::cli

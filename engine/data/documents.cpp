@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/documents.h"
+
+#include "engine/base/text.h"
+
+namespace pha {
+
+namespace {
+
+constexpr std::size_t titleBytes = 60;
+
+/// " = Robert Boulter = ", but not the heading of a section, " = = Career = = ".
+bool isTitle(std::string_view line)
+{
+    return line.size() > 4 && line.starts_with("= ") && line.ends_with(" =") && !line.starts_with("= = ");
+}
+
+std::string shortened(std::string_view line)
+{
+    std::string title(line.substr(0, titleBytes));
+    while (!title.empty() && !validUtf8(title)) title.pop_back();
+    return title;
+}
+
+/// Collects both kinds of documents line by line; which kind counts is known at the end.
+class FormReader {
+public:
+    /// `begin` is the first token that lies wholly behind the line before.
+    void takeLine(std::string_view whole, std::int64_t begin)
+    {
+        const auto line = trim(whole);
+        for (const char* mark : { " @-@ ", " @,@ ", " @.@ " }) wikiText_ |= whole.find(mark) != std::string_view::npos;
+        unknown_ |= whole.find("<unk>") != std::string_view::npos;
+        if (line.empty()) {
+            blankBefore_ = true;
+            return;
+        }
+        if (isTitle(line)) {
+            titled_.push_back({ begin, shortened(trim(line.substr(1, line.size() - 2))) });
+        } else if (titled_.empty()) {
+            titled_.push_back({ begin, shortened(line) }); // text before the first title
+            untitledStart_ = true;
+        }
+        if (blankBefore_) separated_.push_back({ begin, shortened(line) });
+        blankBefore_ = false;
+    }
+
+    TextForm finish()
+    {
+        TextForm form;
+        const bool titles = titled_.size() > (untitledStart_ ? 1u : 0u);
+        wikiText_ |= titles;
+        form.name = !wikiText_ ? "plain text" : unknown_ ? "WikiText with <unk>" : "WikiText, raw words";
+        form.documents = titles ? std::move(titled_) : std::move(separated_);
+        if (form.documents.empty()) form.documents.emplace_back();
+        form.documents.front().begin = 0; // blank lines before it are its own
+        return form;
+    }
+
+private:
+    std::vector<TextDocument> titled_, separated_;
+    bool wikiText_ = false, unknown_ = false, blankBefore_ = true, untitledStart_ = false;
+};
+
+} // namespace
+
+TextForm readTextForm(const Split& split, std::int64_t count, const Tokenizer& tokenizer)
+{
+    FormReader reader;
+    std::string line;
+    std::int64_t begin = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        for (const char c : tokenizer.piece(split.tokens[std::size_t(i)])) {
+            if (c != '\n') {
+                line += c;
+                continue;
+            }
+            reader.takeLine(line, begin);
+            line.clear();
+            begin = i + 1;
+        }
+    }
+    if (!line.empty()) reader.takeLine(line, begin);
+    return reader.finish();
+}
+
+} // namespace pha

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/eval/model_file.h"
+
+#include "engine/base/base64.h"
+#include "engine/base/error.h"
+#include "engine/base/json_text.h"
+#include "engine/model/weights.h"
+#include "engine/run/atomic_file.h"
+#include "engine/run/run_directory.h"
+#include "engine/run/safetensors.h"
+
+#include <fmt/format.h>
+
+namespace pha {
+
+namespace {
+
+constexpr auto takeAnother = "take another file, or a checkpoint folder of the run";
+
+std::string metadataOf(const SafetensorsReader& reader, const std::string& key)
+{
+    const auto found = reader.metadata().find(key);
+    return found == reader.metadata().end() ? std::string() : found->second;
+}
+
+/// One of the things that `pha average` takes, as far as it needs to know it.
+struct Source {
+    fs::path weights; ///< a model file or model.safetensors
+    RunConfig config;
+    std::int64_t step = 0;
+    std::string tokenizer; ///< its model
+};
+
+Source openSource(const fs::path& path)
+{
+    Source source;
+    if (isModelFile(path)) {
+        auto file = readModelFile(path);
+        return { path, std::move(file.config), file.step, file.tokenizer->model() };
+    }
+    const auto folder =
+        resolveCheckpoint(path.extension() == ".safetensors" && fs::exists(path) ? path.parent_path() : path);
+    const RunDirectory run(runOfCheckpoint(folder));
+    source.weights = folder / "model.safetensors";
+    source.config = run.read().config;
+    source.step = checkpointStep(folder.filename().string()).value_or(0);
+    source.tokenizer = readFile(run.tokenizerFile());
+    return source;
+}
+
+} // namespace
+
+bool isModelFile(const fs::path& path)
+{
+    return path.extension() == ".safetensors" && fs::is_regular_file(path)
+        && !fs::exists(path.parent_path() / "manifest.json");
+}
+
+void writeModelFile(const fs::path& file, const ModelFile& content)
+{
+    auto config = content.config;
+    config.model = content.model->config();
+    writeTensors(file, namedWeights(*content.model),
+        { { "format", "pha-studio" }, { "config", config.toJson()["model"].dump() }, { "run", config.toJson().dump() },
+            { "step", std::to_string(content.step) }, { "note", content.note },
+            { "tokenizer", toBase64(content.tokenizer->model()) } });
+}
+
+ModelFile readModelFile(const fs::path& file)
+{
+    ModelFile content;
+    const auto where = file.string();
+    std::string run, tokenizer;
+    {
+        const SafetensorsReader reader(file);
+        run = metadataOf(reader, "run");
+        tokenizer = metadataOf(reader, "tokenizer");
+        content.note = metadataOf(reader, "note");
+        content.step = checkpointStep("step-" + metadataOf(reader, "step")).value_or(0);
+    }
+    if (run.empty() || tokenizer.empty())
+        throw CheckpointError(where, "a safetensors file without a run's configuration and tokenizer",
+            "give a run directory, a checkpoint folder or a file that 'pha average' wrote");
+    content.model = readModel(file);
+    try {
+        content.config = RunConfig::fromJson(parseJsonStrict(run, where), content.config);
+    } catch (const Error& error) {
+        throw CheckpointError(where, error.problem(), takeAnother);
+    }
+    content.config.model = content.model->config();
+    const auto bytes = fromBase64(tokenizer);
+    if (!bytes) throw CheckpointError(where, "the tokenizer in it is not base64", takeAnother);
+    content.tokenizer = Tokenizer::fromModel(*bytes, where);
+    if (content.tokenizer->size() != content.model->config().vocabulary)
+        throw CheckpointError(where,
+            fmt::format("its tokenizer has {} pieces, its model {}", content.tokenizer->size(),
+                content.model->config().vocabulary),
+            takeAnother);
+    return content;
+}
+
+void averageWeights(LanguageModel& model, const std::vector<fs::path>& files)
+{
+    const torch::NoGradGuard guard;
+    std::vector<SafetensorsReader> readers;
+    for (const auto& file : files) readers.emplace_back(file);
+    const auto weights = namedWeights(model);
+    for (const auto& [name, weight] : weights) {
+        auto sum = torch::zeros(weight.sizes(), torch::kDouble), values = torch::empty(weight.sizes(), torch::kFloat);
+        for (std::size_t i = 0; i < readers.size(); ++i) {
+            const auto found = readers[i].tensors().find(name);
+            if (readers[i].tensors().size() != weights.size() || found == readers[i].tensors().end()
+                || found->second.shape != weight.sizes().vec() || found->second.dtype != "F32")
+                throw CheckpointError(files[i].string(), "another network than the first one's (at " + name + ")",
+                    "average checkpoints of one shape");
+            readers[i].read(found->second, values.data_ptr());
+            sum.add_(values);
+        }
+        weight.detach().copy_(sum.div_(double(readers.size())));
+    }
+}
+
+void averageCheckpoints(const std::vector<fs::path>& checkpoints, const fs::path& out)
+{
+    if (checkpoints.empty()) throw ConfigError("checkpoints", "", "at least one to average");
+    std::vector<Source> sources;
+    std::vector<fs::path> files;
+    for (const auto& path : checkpoints) {
+        sources.push_back(openSource(path));
+        files.push_back(sources.back().weights);
+        if (sources.back().tokenizer != sources.front().tokenizer)
+            throw CheckpointError(path.string(), "was trained with another tokenizer than the first",
+                "average checkpoints of one run, or of runs with the same tokenizer");
+    }
+    ModelFile mean;
+    mean.model = readModel(files.front());
+    averageWeights(*mean.model, files);
+    mean.config = sources.front().config;
+    for (const auto& source : sources) mean.step = std::max(mean.step, source.step);
+    mean.tokenizer = Tokenizer::fromModel(sources.front().tokenizer, checkpoints.front().string());
+    mean.note = fmt::format("mean of {} checkpoint{}", files.size(), files.size() == 1 ? "" : "s");
+    writeModelFile(out, mean);
+}
+
+} // namespace pha

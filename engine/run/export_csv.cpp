@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/run_export.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/run/atomic_file.h"
+#include "engine/run/metrics.h"
+#include "engine/run/run_directory.h"
+
+#include <cmath>
+
+namespace pha {
+
+namespace {
+
+/// One file in the making.
+class Csv {
+public:
+    Csv(const char* name, std::vector<std::string> header)
+        : name_(name)
+    {
+        row(header);
+        empty_ = true;
+    }
+    void row(const std::vector<std::string>& cells)
+    {
+        for (std::size_t i = 0; i < cells.size(); ++i) text_ += (i > 0 ? "," : "") + cell(cells[i]);
+        text_ += "\r\n";
+        empty_ = false;
+    }
+    void write(const fs::path& folder, std::vector<fs::path>& files) const
+    {
+        if (empty_) return;
+        writeFileAtomically(folder / name_, text_);
+        files.push_back(folder / name_);
+    }
+
+private:
+    static std::string cell(const std::string& text)
+    {
+        if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+        std::string quoted = "\"";
+        for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+        return quoted + '"';
+    }
+    std::string name_, text_;
+    bool empty_ = true;
+};
+
+std::string cell(double value) { return std::isfinite(value) ? formatNumber(value) : std::string(); }
+std::string cell(std::int64_t value) { return std::to_string(value); }
+std::string cell(const std::optional<double>& value) { return value ? cell(*value) : std::string(); }
+
+class CsvExport {
+public:
+    void operator()(const StepEvent& e)
+    {
+        steps_.row(
+            { cell(e.step), cell(e.tokens), cell(e.seconds), cell(e.loss), cell(e.learningRate), cell(e.gradNorm),
+                cell(e.tokensPerSecond), cell(e.processBytes), cell(e.deviceBytes), e.applied ? "1" : "0" });
+    }
+    void operator()(const EvalEvent& e)
+    {
+        evals_.row({ cell(e.step), e.split, cell(e.nll), cell(e.totalNll), cell(e.tokens), cell(e.words), cell(e.bytes),
+            cell(e.perplexity), cell(e.wordPerplexity), cell(e.bitsPerByte), cell(e.context), cell(e.stride),
+            e.protocol, cell(e.floorNll), e.note });
+    }
+    void operator()(const MixingEvent& e)
+    {
+        for (std::size_t layer = 0; layer < e.layers.size(); ++layer)
+            for (const auto& b : e.layers[layer].branches)
+                mixing_.row({ cell(e.step), std::to_string(layer), b.branch, cell(b.mean), cell(b.deviation),
+                    cell(b.minimum), cell(b.maximum), cell(b.normalised), cell(b.outputRms), cell(b.contribution),
+                    cell(e.layers[layer].entropy) });
+    }
+    void operator()(const RecallEvent& e)
+    {
+        for (const auto& bin : e.bins)
+            recall_.row({ cell(e.step), e.split, cell(bin.distanceFrom), cell(bin.distanceTo), cell(bin.count),
+                cell(bin.correct), cell(bin.chance) });
+    }
+    void operator()(const SampleEvent& e) { samples_.row({ cell(e.step), e.prompt, e.text }); }
+    template <class Other> void operator()(const Other&) { }
+
+    std::vector<fs::path> write(const fs::path& folder) const
+    {
+        std::vector<fs::path> files;
+        for (const auto* csv : { &steps_, &evals_, &mixing_, &recall_, &samples_ }) csv->write(folder, files);
+        return files;
+    }
+
+private:
+    Csv steps_ { "steps.csv",
+        { "step", "tokens", "seconds", "loss", "lr", "grad_norm", "tokens_per_second", "process_bytes", "device_bytes",
+            "applied" } };
+    Csv evals_ { "evaluations.csv",
+        { "step", "split", "nll", "total_nll", "tokens", "words", "bytes", "perplexity", "word_perplexity",
+            "bits_per_byte", "context", "stride", "protocol", "floor_nll", "note" } };
+    Csv mixing_ { "mixing.csv",
+        { "step", "layer", "branch", "mean", "std", "min", "max", "eff", "rms", "contrib", "entropy" } };
+    Csv recall_ { "recall.csv", { "step", "split", "from", "to", "count", "correct", "chance" } };
+    Csv samples_ { "samples.csv", { "step", "prompt", "text" } };
+};
+
+} // namespace
+
+std::vector<fs::path> exportCsv(const fs::path& run, const fs::path& folder)
+{
+    const RunDirectory directory(run);
+    (void)directory.read(); // what is no run is refused before a folder is made
+    CsvExport csv;
+    for (const auto& event : readMetrics(directory.metricsFile())) std::visit(csv, event);
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) throw IoError(folder.string(), error.message());
+    return csv.write(folder);
+}
+
+} // namespace pha

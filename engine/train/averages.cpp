@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/train/averages.h"
+
+#include "engine/base/error.h"
+#include "engine/eval/model_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace pha {
+
+namespace {
+constexpr auto emaFile = "ema.safetensors";
+}
+
+WeightAverages::WeightAverages(const RunDirectory& run, const TrainingConfig& config)
+    : run_(run)
+    , config_(config)
+{
+}
+
+fs::path WeightAverages::part(std::int64_t step) const
+{
+    return run_.root() / "averages" / "parts" / (checkpointName(step) + ".safetensors");
+}
+
+void WeightAverages::keep(const LanguageModel& model, std::int64_t step) const
+{
+    std::error_code error;
+    fs::create_directories(part(step).parent_path(), error);
+    if (error) throw IoError(part(step).parent_path().string(), error.message());
+    writeModel(part(step), model, step);
+}
+
+/// A checkpoint must find its weights again, so those of the newest one stay until the next one stands.
+void WeightAverages::removeUnused() const
+{
+    std::set<std::int64_t> used(last_.begin(), last_.end());
+    used.insert(saved_.begin(), saved_.end());
+    for (const auto& kept : best_) used.insert(kept.step);
+    std::error_code error;
+    for (fs::directory_iterator it(part(0).parent_path(), error), end; !error && it != end; it.increment(error)) {
+        const auto step = checkpointStep(it->path().stem().string());
+        std::error_code ignored;
+        if (step && !used.count(*step)) fs::remove(it->path(), ignored);
+    }
+}
+
+void WeightAverages::updateEma(const LanguageModel& model)
+{
+    const torch::NoGradGuard guard;
+    const auto weights = namedWeights(model);
+    if (ema_.empty()) {
+        for (const auto& [name, weight] : weights) ema_.emplace_back(name, weight.detach().clone());
+        return;
+    }
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        ema_[i].second.lerp_(weights[i].second.detach(), 1 - config_.emaDecay);
+}
+
+void WeightAverages::afterUpdate(const LanguageModel& model, std::int64_t step)
+{
+    if (config_.emaDecay > 0 && double(step) >= config_.emaStart * double(config_.steps)) updateEma(model);
+    if (config_.lawaCount == 0 || step % config_.lawaEvery != 0) return;
+    keep(model, step);
+    last_.push_back(step);
+    if (std::ssize(last_) > config_.lawaCount) last_.erase(last_.begin());
+    removeUnused();
+}
+
+void WeightAverages::afterEvaluation(const LanguageModel& model, std::int64_t step, double nll)
+{
+    if (config_.averageKeep == 0 || !std::isfinite(nll)) return;
+    const bool full = std::ssize(best_) >= config_.averageKeep;
+    if (full && nll >= best_.back().nll) return;
+    keep(model, step);
+    if (full) best_.pop_back();
+    best_.insert(std::upper_bound(best_.begin(), best_.end(), nll, [](double a, const Kept& b) { return a < b.nll; }),
+        { nll, step });
+    removeUnused();
+}
+
+void WeightAverages::write(const fs::path& checkpoint) const
+{
+    if (!ema_.empty()) writeTensors(checkpoint / emaFile, ema_, { { "format", "pha-studio" } });
+}
+
+Json WeightAverages::state() const
+{
+    auto best = Json::array();
+    for (const auto& kept : best_) best.push_back({ { "step", kept.step }, { "nll", kept.nll } });
+    return { { "best", best }, { "last", last_ } };
+}
+
+void WeightAverages::saved()
+{
+    saved_ = last_;
+    for (const auto& kept : best_) saved_.push_back(kept.step);
+    removeUnused();
+}
+
+void WeightAverages::restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model)
+{
+    const auto there = [&](std::int64_t step) { return fs::exists(part(step)); };
+    try {
+        for (const auto& item : state.value("best", Json::array()))
+            if (const Kept kept { item.at("nll").get<double>(), item.at("step").get<std::int64_t>() }; there(kept.step))
+                best_.push_back(kept);
+        for (const auto& item : state.value("last", Json::array()))
+            if (const auto step = item.get<std::int64_t>(); there(step)) last_.push_back(step);
+    } catch (const Json::exception& error) {
+        throw CheckpointError((checkpoint / "state.json").string(), error.what(), "resume from an earlier checkpoint");
+    }
+    saved();
+    if (config_.emaDecay == 0 || !fs::exists(checkpoint / emaFile)) return;
+    const torch::NoGradGuard guard;
+    for (const auto& [name, weight] : namedWeights(model)) ema_.emplace_back(name, torch::empty_like(weight.detach()));
+    readTensors(checkpoint / emaFile, ema_);
+}
+
+void WeightAverages::each(
+    LanguageModel& scratch, const std::function<void(const std::string& name, const std::string& note)>& evaluate) const
+{
+    std::vector<fs::path> files;
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(config_.averageTake, std::ssize(best_)); ++i)
+        files.push_back(part(best_[std::size_t(i)].step));
+    if (!files.empty()) {
+        averageWeights(scratch, files);
+        evaluate("best", fmt::format("mean of the best {} of {} weights", files.size(), best_.size()));
+    }
+    if (!ema_.empty()) {
+        const torch::NoGradGuard guard;
+        const auto weights = namedWeights(scratch);
+        for (std::size_t i = 0; i < weights.size(); ++i) weights[i].second.detach().copy_(ema_[i].second);
+        evaluate("ema", fmt::format("moving average of the weights, decay {}", config_.emaDecay));
+    }
+    files.clear();
+    for (const auto step : last_) files.push_back(part(step));
+    if (!files.empty()) {
+        averageWeights(scratch, files);
+        evaluate("lawa", fmt::format("mean of the last {} weights, {} updates apart", files.size(), config_.lawaEvery));
+    }
+}
+
+} // namespace pha

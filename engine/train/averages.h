@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/base/json.h"
+#include "engine/model/language_model.h"
+#include "engine/model/weights.h"
+#include "engine/run/run_directory.h"
+
+#include <functional>
+
+namespace pha {
+
+/// The three weight averages of models.md 14.4, as far as the configuration asks for them: the best weights by
+/// validation loss, an exponential moving average, and the last few at even distances (LAWA). The weights of single
+/// steps wait as files in RUN/averages/parts; the moving average lives beside the network and in the checkpoints.
+class WeightAverages {
+public:
+    WeightAverages(const RunDirectory& run, const TrainingConfig& config);
+
+    /// After update number `step` (1-based). Throws IoError.
+    void afterUpdate(const LanguageModel& model, std::int64_t step);
+    /// After a scheduled evaluation of the weights of `step`. Throws IoError.
+    void afterEvaluation(const LanguageModel& model, std::int64_t step, double nll);
+
+    /// What a checkpoint keeps beside its state: ema.safetensors, once the moving average has begun.
+    void write(const fs::path& checkpoint) const;
+    Json state() const;
+    void saved(); ///< the checkpoint with that state stands: weights that no state needs can go
+    /// Goes on from a checkpoint; `model` gives the shapes. Kept weights whose file is gone are left out.
+    void restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model);
+
+    /// "best", "ema", "lawa": what there is, one after the other put into `scratch` (of the network's shape).
+    void each(LanguageModel& scratch,
+        const std::function<void(const std::string& name, const std::string& note)>& evaluate) const;
+
+private:
+    struct Kept {
+        double nll = 0;
+        std::int64_t step = 0;
+    };
+    fs::path part(std::int64_t step) const;
+    void keep(const LanguageModel& model, std::int64_t step) const;
+    void removeUnused() const;
+    void updateEma(const LanguageModel& model);
+
+    RunDirectory run_;
+    TrainingConfig config_;
+    std::vector<Kept> best_; ///< lowest loss first
+    std::vector<std::int64_t> last_; ///< oldest first
+    std::vector<std::int64_t> saved_; ///< steps that the newest checkpoint refers to
+    NamedTensors ema_; ///< empty until it begins
+};
+
+} // namespace pha

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/weights.h"
+
+namespace pha {
+
+/// True for the matrices that Muon updates: those of the layers. Embeddings, norms, biases, state-space, mixing and
+/// temperature parameters are AdamW's (models.md 14.5).
+bool takenByMuon(const std::string& name, const Tensor& weight);
+
+/// The orthogonal factor of a matrix (R,C), roughly: five Newton-Schulz steps, which bring its singular values into
+/// [0.7, 1.2] whatever they were. In bf16 on a GPU, in fp32 on the CPU. -> (R,C) fp32.
+Tensor orthogonalise(const Tensor& matrix);
+
+/// Momentum orthogonalised by Newton-Schulz (models.md 14.5), each logical matrix by itself. Holds nothing unless the
+/// configuration chooses it.
+class Muon {
+public:
+    Muon(const LanguageModel& model, const TrainingConfig& config);
+
+    void zeroGrad();
+    double gradNorm() const; ///< as of AdamW
+    /// One update at `rate`; gradients are multiplied by `scale` first.
+    void step(double rate, double scale);
+    NamedTensors state() const; ///< "muon.<parameter>"
+
+private:
+    struct Slot {
+        std::string name;
+        Tensor weight, momentum;
+    };
+    TrainingConfig config_;
+    std::vector<Slot> slots_;
+};
+
+} // namespace pha

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a Trainer does with averages of its weights (models.md 14.4).
+#include "engine/base/error.h"
+#include "engine/eval/model_file.h"
+#include "engine/train/trainer.h"
+
+namespace pha {
+
+/// Averages must not end a run: a full disk or a file that is gone costs the average, and is said.
+void Trainer::keepForAverages(const std::function<void()>& work)
+{
+    try {
+        work();
+    } catch (const Error& error) {
+        emit(
+            StatusEvent { step_, RunState::Running, std::string("an average of the weights failed: ") + error.what() });
+    }
+}
+
+/// Evaluates every average on the validation split and writes it to RUN/averages.
+void Trainer::finishAverages()
+{
+    const auto scratch = emptyModel(model_->config());
+    scratch->to(device_);
+    averages_->each(*scratch, [&](const std::string& name, const std::string& note) {
+        auto figures = score(*scratch).figures;
+        figures.note = note;
+        emit(figures);
+        keepForAverages([&] {
+            writeModelFile(run_.root() / "averages" / (name + ".safetensors"),
+                { scratch, file_.config, step_, corpus_->tokenizer(), note });
+        });
+    });
+}
+
+} // namespace pha

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Averages, protocols, ablation, exports and initial weights as a user asks for them.
+#include "tests/e2e/pha_process.h"
+
+#include <QRegularExpression>
+
+using namespace pha::e2e;
+
+class InteropTest : public QObject {
+    Q_OBJECT
+
+    Home home_;
+    QString run_;
+    Result trained_;
+
+    QString checkpoint(int step) const { return run_ + QString("/checkpoints/step-%1").arg(step, 8, 10, QChar('0')); }
+    QJsonObject eval(const QStringList& more) const
+    {
+        const auto result = home_.run(QStringList { "eval", run_, "--max-tokens", "300", "--json" } + more);
+        if (result.code != 0) qWarning("%s", result.err.constData());
+        return result.json();
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        run_ = home_.path("run");
+        trained_ = home_.run(
+            smallRun({ "--run", run_, "--steps", "6", "--set", "save_every=2", "--set", "eval_every=2", "--set",
+                "average_keep=2", "--set", "average_take=2", "--set", "ema_decay=0.5", "--set", "optimizer=muon" }));
+        QVERIFY2(trained_.code == 0, trained_.err.constData());
+    }
+
+    void theSummaryNamesTheAverages()
+    {
+        for (const char* text :
+            { "mean of the best 2 of 2 weights", "moving average of the weights, decay 0.5", "averages" })
+            QVERIFY2(trained_.out.contains(text), trained_.out.constData());
+        QCOMPARE(metrics(run_, "eval").size(), 3 + 2);
+        for (const char* name : { "best", "ema" }) {
+            const auto file = run_ + "/averages/" + name + ".safetensors";
+            QCOMPARE(home_.run({ "eval", file, "--max-tokens", "100" }).code, 0);
+            QCOMPARE(home_.run({ "generate", file, "--prompt", "There", "--max-tokens", "3" }).code, 0);
+        }
+    }
+
+    void checkpointsAreAveraged()
+    {
+        const auto out = home_.path("mean.safetensors");
+        const auto result = home_.run({ "average", checkpoint(4), checkpoint(6), "--out", out, "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QCOMPARE(result.json()["file"].toString(), out);
+        QCOMPARE(home_.run({ "inspect", out, "--json" }).json()["step"].toInt(), 6);
+        const auto again = home_.run({ "average", checkpoint(4), "--out", out });
+        QCOMPARE(again.code, 2);
+        QVERIFY2(isOneErrorLine(again.err) && again.err.contains("exists"), again.err.constData());
+        const auto absent = home_.run({ "average", home_.path("absent"), "--out", home_.path("x") });
+        QCOMPARE(absent.code, 2);
+        QVERIFY2(isOneErrorLine(absent.err), absent.err.constData());
+    }
+
+    void protocolsAreNamed()
+    {
+        QCOMPARE(eval({})["protocol"].toString(), "disjoint");
+        const auto strided = eval({ "--protocol", "strided" });
+        QCOMPARE(strided["stride"].toInt(), 16);
+        QCOMPARE(strided["protocol"].toString(), "strided");
+        const auto stateful = eval({ "--protocol", "stateful", "--by-position", "--by-document" });
+        QCOMPARE(stateful["protocol"].toString(), "stateful");
+        QCOMPARE(stateful["text"].toString(), "plain text");
+        QCOMPARE(stateful["precision"].toString(), "fp32");
+        int tokens = 0;
+        for (const auto& bin : stateful["positions"].toArray()) tokens += bin.toObject()["tokens"].toInt();
+        QCOMPARE(tokens, 300);
+        tokens = 0;
+        for (const auto& document : stateful["documents"].toArray()) tokens += document.toObject()["tokens"].toInt();
+        QCOMPARE(tokens, 300);
+        const auto report =
+            home_.run({ "eval", run_, "--max-tokens", "300", "--protocol", "stateful", "--by-position" }).out;
+        for (const char* text : { "stateful", "tokens before", "plain text, products in fp32" })
+            QVERIFY2(report.contains(text), report.constData());
+        const auto wrong = home_.run({ "eval", run_, "--protocol", "stateful", "--stride", "8" });
+        QCOMPARE(wrong.code, 2);
+        QVERIFY2(isOneErrorLine(wrong.err), wrong.err.constData());
+    }
+
+    void ablationIsATable()
+    {
+        const auto cells = eval({ "--ablation" })["ablation"].toArray();
+        QCOMPARE(cells.size(), 6); // one layer and all layers, three branches
+        QCOMPARE(cells[0].toObject()["layer"].toString(), "all");
+        const auto muted = eval({ "--mute", "0:ffn" });
+        QCOMPARE(cells[5].toObject()["nll"].toDouble(), muted["nll"].toDouble());
+        const auto table = home_.run({ "eval", run_, "--max-tokens", "100", "--ablation" }).out;
+        QVERIFY2(table.contains("all layers") && table.contains("layer 0"), table.constData());
+        QCOMPARE(home_.run({ "eval", run_, "--ablation", "--mute", "0:ffn" }).code, 2);
+    }
+
+    void metricsAreExported()
+    {
+        const auto csv = home_.run({ "export", run_, "--to", "csv", "--json" });
+        QVERIFY2(csv.code == 0, csv.err.constData());
+        const auto lines = content(run_ + "/exports/csv/steps.csv").split('\n');
+        QCOMPARE(lines.size(), 6 + 2); // a header, and the end of the last line
+        const auto header = lines[0].trimmed().split(','), first = lines[1].trimmed().split(',');
+        QCOMPARE(header.size(), first.size());
+        QCOMPARE(first[header.indexOf("loss")].toDouble(), metrics(run_, "step").first()["loss"].toDouble());
+        const auto board = home_.run({ "export", run_, "--to", "tensorboard", "--out", home_.path("board"), "--json" });
+        QVERIFY2(board.code == 0, board.err.constData());
+        QVERIFY(QFile::exists(board.json()["files"].toArray().first().toString()));
+        const auto wrong = home_.run({ "export", home_.path(), "--to", "csv" });
+        QCOMPARE(wrong.code, 2);
+        QVERIFY2(isOneErrorLine(wrong.err), wrong.err.constData());
+    }
+
+    void trainingStartsFromGivenWeights()
+    {
+        const auto started = home_.path("started");
+        const auto result =
+            home_.run(smallRun({ "--run", started, "--steps", "1", "--init-from", run_, "--set", "learning_rate=0" }));
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY2(result.err.contains("initial weights from") && result.err.contains("tensors"), result.err.constData());
+        const auto environment =
+            QJsonDocument::fromJson(content(started + "/run.json")).object()["environment"].toObject();
+        static const QRegularExpression all("^(\\d+) of \\1 tensors$");
+        QVERIFY(all.match(environment["init_from"].toObject()["tensors"].toString()).hasMatch());
+        const auto absent = home_.run(smallRun({ "--run", home_.path("never"), "--init-from", home_.path("absent") }));
+        QCOMPARE(absent.code, 2);
+        QVERIFY2(isOneErrorLine(absent.err), absent.err.constData());
+        QVERIFY(!QFile::exists(home_.path("never")));
+    }
+};
+
+QTEST_GUILESS_MAIN(InteropTest)
+#include "interop_test.moc"

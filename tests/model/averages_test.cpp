@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Averages of weights, resumes that keep them exact, initial weights from a file, runs that go back.
+#include "engine/base/error.h"
+#include "engine/eval/evaluator.h"
+#include "engine/eval/loaded_model.h"
+#include "engine/eval/model_file.h"
+#include "tests/model/small_run.h"
+
+#include <QtTest>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+using namespace pha;
+using namespace pha::test;
+
+namespace {
+
+RunConfig averagedRun()
+{
+    auto config = smallRun();
+    config.training.optimizer = "muon";
+    config.training.saveEvery = 1;
+    config.training.keepCheckpoints = 100;
+    config.training.averageKeep = 3;
+    config.training.averageTake = 2;
+    config.training.emaDecay = 0.8;
+    config.training.emaStart = 0.25; // from update 3
+    config.training.lawaCount = 3;
+    config.training.lawaEvery = 2;
+    return config;
+}
+
+std::map<std::string, Tensor> weightsIn(const fs::path& file)
+{
+    std::map<std::string, Tensor> all;
+    const auto model = readModel(file);
+    for (const auto& [name, weight] : namedWeights(*model)) all[name] = weight.detach().clone();
+    return all;
+}
+
+double distance(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b)
+{
+    double largest = 0;
+    for (const auto& [name, weight] : a) largest = std::max(largest, (weight - b.at(name)).abs().max().item<double>());
+    return largest;
+}
+
+} // namespace
+
+class AveragesTest : public QObject {
+    Q_OBJECT
+
+    SmallRuns runs_;
+    Recorder recorder_;
+    fs::path run_;
+
+    fs::path checkpoint(std::int64_t step) const { return run_ / "checkpoints" / checkpointName(step); }
+    std::map<std::string, Tensor> at(std::int64_t step) const
+    {
+        return weightsIn(checkpoint(step) / "model.safetensors");
+    }
+    std::map<std::string, Tensor> meanOf(const std::vector<std::int64_t>& steps) const
+    {
+        auto mean = at(steps[0]);
+        for (std::size_t i = 1; i < steps.size(); ++i)
+            for (auto& [name, weight] : mean) weight += at(steps[i]).at(name);
+        for (auto& [name, weight] : mean) weight /= double(steps.size());
+        return mean;
+    }
+
+private Q_SLOTS:
+    void initTestCase() { run_ = runs_.train("whole", averagedRun(), &recorder_); }
+
+    void theMovingAverageFollowsItsFormula()
+    {
+        auto mean = at(3);
+        for (std::int64_t step = 4; step <= 12; ++step) {
+            const auto next = at(step);
+            for (auto& [name, weight] : mean) weight = 0.8 * weight + 0.2 * next.at(name);
+        }
+        QVERIFY(distance(mean, weightsIn(run_ / "averages" / "ema.safetensors")) < 1e-6);
+        QVERIFY(distance(at(12), mean) > 1e-4);
+        QVERIFY(!fs::exists(checkpoint(2) / "ema.safetensors"));
+        QVERIFY(fs::exists(checkpoint(3) / "ema.safetensors"));
+    }
+
+    void lawaIsTheMeanOfTheLastOnes()
+    {
+        QVERIFY(distance(meanOf({ 8, 10, 12 }), weightsIn(run_ / "averages" / "lawa.safetensors")) < 1e-6);
+    }
+
+    void theBestOnesAreAveraged()
+    {
+        std::vector<std::pair<double, std::int64_t>> plain;
+        for (const auto& e : recorder_.all<EvalEvent>())
+            if (e.note.empty()) plain.emplace_back(e.nll, e.step);
+        QCOMPARE(plain.size(), std::size_t(6));
+        std::sort(plain.begin(), plain.end());
+        QVERIFY(
+            distance(meanOf({ plain[0].second, plain[1].second }), weightsIn(run_ / "averages" / "best.safetensors"))
+            < 1e-6);
+    }
+
+    void eachIsEvaluatedAtTheEnd()
+    {
+        std::map<std::string, double> notes;
+        for (const auto& e : recorder_.all<EvalEvent>())
+            if (!e.note.empty()) {
+                QCOMPARE(e.step, std::int64_t(12));
+                QCOMPARE(e.split, std::string("valid"));
+                notes[e.note] = e.nll;
+            }
+        QCOMPARE(notes.size(), std::size_t(3));
+        QVERIFY(notes.count("mean of the best 2 of 3 weights"));
+        QVERIFY(notes.count("moving average of the weights, decay 0.8"));
+        EvaluateOptions options;
+        options.maxTokens = 300;
+        Recorder silent;
+        const auto again = loadNetwork(run_ / "averages" / "lawa.safetensors", "cpu", "fp32");
+        QCOMPARE(again->step(), std::int64_t(12));
+        QCOMPARE(
+            again->evaluate(options, silent, {}).figures.nll, notes["mean of the last 3 weights, 2 updates apart"]);
+    }
+
+    void onlyNeededWeightsWait()
+    {
+        std::set<std::string> parts;
+        for (const auto& entry : fs::directory_iterator(run_ / "averages" / "parts"))
+            parts.insert(entry.path().stem().string());
+        for (const std::int64_t step : { 8, 10, 12 }) QVERIFY(parts.count(checkpointName(step)));
+        QVERIFY(parts.size() <= 6);
+    }
+
+    void resumeKeepsThemExact_data()
+    {
+        QTest::addColumn<int>("stopAfter");
+        for (const int n : { 2, 7 }) QTest::newRow(QByteArray::number(n).constData()) << n;
+    }
+    void resumeKeepsThemExact()
+    {
+        QFETCH(int, stopAfter);
+        auto config = averagedRun();
+        config.training.saveEvery = 5;
+        config.training.stopAfter = stopAfter;
+        const auto name = "parts" + std::to_string(stopAfter);
+        const auto parts = runs_.train(name, config);
+        config.training.stopAfter = 0;
+        runs_.resume(name, config, { "stop_after" });
+        for (const char* file : { "best", "ema", "lawa" })
+            QCOMPARE(distance(weightsIn(parts / "averages" / (std::string(file) + ".safetensors")),
+                         weightsIn(run_ / "averages" / (std::string(file) + ".safetensors"))),
+                0.0);
+        const auto end = parts / "checkpoints" / checkpointName(12);
+        QCOMPARE(readFile(end / "model.safetensors"), readFile(checkpoint(12) / "model.safetensors"));
+        QCOMPARE(readFile(end / "optimizer.safetensors"), readFile(checkpoint(12) / "optimizer.safetensors"));
+        QCOMPARE(readFile(end / "ema.safetensors"), readFile(checkpoint(12) / "ema.safetensors"));
+    }
+
+    void averagingIdenticalCheckpointsIsTheIdentity()
+    {
+        const auto out = runs_.folder("same.safetensors");
+        averageCheckpoints({ checkpoint(6), checkpoint(6), checkpoint(6) / "model.safetensors" }, out);
+        QCOMPARE(distance(weightsIn(out), at(6)), 0.0);
+        averageCheckpoints({ out, checkpoint(6) }, out); // model files are averaged like checkpoints
+        QCOMPARE(distance(weightsIn(out), at(6)), 0.0);
+        averageCheckpoints({ checkpoint(4), checkpoint(8) }, out);
+        QVERIFY(distance(weightsIn(out), meanOf({ 4, 8 })) < 1e-6);
+        const auto file = readModelFile(out);
+        QCOMPARE(file.step, std::int64_t(8));
+        QCOMPARE(file.note, std::string("mean of 2 checkpoints"));
+        QCOMPARE(file.config.training.emaDecay, 0.8);
+    }
+
+    void whatCannotBeAveragedIsRefused()
+    {
+        auto config = smallRun();
+        config.model.mainWidth = 48;
+        config.training.steps = 1;
+        const auto other = runs_.train("other", config);
+        const auto out = runs_.folder("refused.safetensors");
+        QVERIFY_EXCEPTION_THROWN(averageCheckpoints({ checkpoint(6), other }, out), CheckpointError);
+        writeTensors(out, { { "embedding", torch::zeros({ 2, 2 }) } }, {});
+        QVERIFY_EXCEPTION_THROWN(loadNetwork(out, "cpu", "fp32"), CheckpointError);
+        fs::remove(out);
+        QVERIFY_EXCEPTION_THROWN(averageCheckpoints({ out }, out), CheckpointError);
+        QVERIFY(!fs::exists(out));
+    }
+
+    void damagedWeightsAreNotLoaded()
+    {
+        const auto copy = runs_.folder("damaged");
+        fs::copy(run_, copy, fs::copy_options::recursive);
+        const auto file = copy / "checkpoints" / checkpointName(12) / "model.safetensors";
+        auto content = readFile(file);
+        content[content.size() - 5] = char(content[content.size() - 5] ^ 1); // one bit of one weight
+        writeFileAtomically(file, content);
+        QVERIFY_EXCEPTION_THROWN(loadNetwork(file.parent_path(), "cpu", "fp32"), CheckpointError);
+        QVERIFY(loadNetwork(copy / "checkpoints" / checkpointName(11), "cpu", "fp32"));
+    }
+
+    void initialWeightsComeFromAFile()
+    {
+        auto config = smallRun();
+        config.training.steps = 1;
+        config.training.learningRate = 0;
+        config.model.mainWidth = 48; // these matrices have another shape
+        TrainingRequest request;
+        request.config = config;
+        request.directory = runs_.folder("started");
+        request.initFrom = checkpoint(12);
+        Recorder recorder;
+        runs_.run(request, &recorder);
+        const auto fresh = weightsIn(request.directory / "checkpoints" / checkpointName(1) / "model.safetensors");
+        const auto source = at(12);
+        QCOMPARE((fresh.at("embedding") - source.at("embedding")).abs().max().item<double>(), 0.0);
+        QVERIFY(fresh.at("layers.0.main.up").size(0) == 48);
+        const auto said = recorder.all<StatusEvent>().front();
+        QCOMPARE(said.state, RunState::Preparing);
+        QVERIFY2(said.detail.find("another shape or type: layers.0.main.") != std::string::npos, said.detail.c_str());
+        QVERIFY(RunDirectory(request.directory).read().environment.contains("init_from"));
+
+        request.directory = runs_.folder("not started");
+        request.initFrom = runs_.folder("foreign.safetensors");
+        writeTensors(request.initFrom, { { "wte.weight", torch::zeros({ 4, 4 }) } }, {});
+        QVERIFY_EXCEPTION_THROWN(runs_.run(request), CheckpointError);
+        QVERIFY(!fs::exists(request.directory));
+    }
+
+    void aRefusedResumeChangesNothing()
+    {
+        const auto metrics = readFile(run_ / "metrics.jsonl"), file = readFile(run_ / "run.json");
+        auto config = averagedRun();
+        config.training.steps = 10;
+        QVERIFY_EXCEPTION_THROWN(runs_.resume("whole", config, { "steps" }), ConfigError);
+        QCOMPARE(readFile(run_ / "metrics.jsonl"), metrics);
+        QCOMPARE(readFile(run_ / "run.json"), file);
+        QVERIFY(fs::exists(checkpoint(12)));
+    }
+
+    void goingBackSetsLaterCheckpointsAside()
+    {
+        const auto copy = runs_.folder("back");
+        fs::copy(run_, copy, fs::copy_options::recursive);
+        auto config = averagedRun();
+        config.training.stopAfter = 1;
+        runs_.resume("back", config, { "stop_after" }, nullptr, checkpointName(6));
+        const RunDirectory run(copy);
+        QCOMPARE(run.pointer("latest").value_or(""), checkpointName(7));
+        QCOMPARE(run.list().back(), checkpointName(7));
+        QVERIFY(checkpointStep(run.pointer("best").value_or(checkpointName(0))).value() <= 7);
+        QVERIFY(fs::exists(run.checkpoints() / (checkpointName(12) + ".rewound-1") / "model.safetensors"));
+        std::int64_t last = 0;
+        for (const auto& event : readMetrics(run.metricsFile()))
+            if (const auto* step = std::get_if<StepEvent>(&event)) last = step->step;
+        QCOMPARE(last, std::int64_t(7));
+    }
+};
+
+QTEST_GUILESS_MAIN(AveragesTest)
+#include "averages_test.moc"

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/train/loss_watch.h"
+
+#include <QtTest>
+
+#include <cmath>
+
+using namespace pha;
+
+namespace {
+/// A falling curve with the noise of batches.
+double lossAt(int step)
+{
+    return 4 + 4 * std::exp(-step / 60.0) + 0.1 * std::sin(step * 12.9898) * std::cos(step * 78.233);
+}
+} // namespace
+
+class LossWatchTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void anOrdinaryCurveIsQuiet()
+    {
+        LossWatch watch;
+        for (int step = 0; step < 2000; ++step) QVERIFY2(!watch.observe(lossAt(step)), std::to_string(step).c_str());
+    }
+
+    void aSpikeIsReportedOnce()
+    {
+        LossWatch watch;
+        int reports = 0;
+        for (int step = 0; step < 800; ++step) {
+            const bool spike = step >= 600 && step < 605;
+            const auto z = watch.observe(lossAt(step) + (spike ? 2 : 0));
+            if (!z) continue;
+            ++reports;
+            QCOMPARE(step, 600);
+            QVERIFY(*z > 6);
+        }
+        QCOMPARE(reports, 1);
+        QVERIFY(watch.observe(6.5)); // the next one counts again
+    }
+
+    void aResumeGoesOnExactly()
+    {
+        LossWatch whole, first, second;
+        for (int step = 0; step < 200; ++step) {
+            whole.observe(lossAt(step));
+            first.observe(lossAt(step));
+        }
+        second.restore(Json::parse(first.state().dump()));
+        QVERIFY(second.observe(7) == whole.observe(7));
+        QVERIFY(second.state() == whole.state());
+        LossWatch fresh;
+        fresh.restore(Json::object());
+        QVERIFY(fresh.state() == LossWatch().state());
+    }
+};
+
+QTEST_GUILESS_MAIN(LossWatchTest)
+#include "loss_watch_test.moc"

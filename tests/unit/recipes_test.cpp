@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The experiments in resources/recipes: each is a whole, valid configuration.
+#include "engine/base/json_text.h"
+#include "engine/config/config.h"
+#include "run_tools.h"
+
+#include <QtTest>
+
+using namespace pha;
+using namespace pha::test;
+
+class RecipesTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void everyRecipeIsWhole_data()
+    {
+        QTest::addColumn<QString>("file");
+        for (const auto& entry : fs::directory_iterator(PHA_SOURCE_DIR "/resources/recipes"))
+            QTest::newRow(entry.path().stem().c_str()) << QString::fromStdString(entry.path().string());
+    }
+    void everyRecipeIsWhole()
+    {
+        QFETCH(QString, file);
+        const auto json = parseJsonStrict(readRaw(file.toStdString()), file.toStdString());
+        for (const auto& [group, field] : allFields())
+            QVERIFY2(json.contains(group) && json[group].contains(field.name), field.name.c_str());
+        const auto config = RunConfig::fromJson(json, {});
+        config.validate();
+        const auto& preset = findPreset(config.preset).config;
+        QCOMPARE(config.toJson()["model"], preset.toJson()["model"]); // the shape is the preset's
+        QCOMPARE(config.data.vocabSize, config.model.vocabulary);
+    }
+
+    void theyAreThePapersProtocols()
+    {
+        const auto read = [](const std::string& name) {
+            const auto path = std::string(PHA_SOURCE_DIR "/resources/recipes/") + name + ".json";
+            return RunConfig::fromJson(parseJsonStrict(readRaw(path), path), {});
+        };
+        const std::pair<const char*, double> wikitext[] = { { "wikitext103-pha-90m", 5e-4 },
+            { "wikitext103-pha-125m", 4.5e-4 }, { "wikitext103-pha-180m", 4e-4 } };
+        for (const auto& [name, rate] : wikitext) {
+            const auto t = read(name).training;
+            QCOMPARE(t.learningRate, rate);
+            QCOMPARE(t.steps * t.batchSize * t.context / 117'920'140, std::int64_t(11)); // just short of 12 epochs
+            QCOMPARE(t.evalEvery, t.steps / 12);
+            QCOMPARE(t.schedule, std::string("plateau"));
+            QCOMPARE(t.plateauFactor, 0.75);
+            QCOMPARE(t.averageKeep, std::int64_t(5));
+            QCOMPARE(t.averageTake, std::int64_t(3));
+            QCOMPARE(t.dropout, 0.1);
+            QCOMPARE(t.clip, 1.0);
+        }
+        const auto web = read("openwebtext-pha-125m").training;
+        QCOMPARE(web.warmupSteps, std::int64_t(2000));
+        QCOMPARE(web.schedule, std::string("cosine"));
+        QCOMPARE(web.steps * web.batchSize * web.context / 9'035'582'198, std::int64_t(0)); // one epoch
+    }
+};
+
+QTEST_GUILESS_MAIN(RecipesTest)
+#include "recipes_test.moc"

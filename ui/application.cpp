@@ -103,7 +103,7 @@ int Application::run(const StudioOptions& options)
     const int code = exec();
     // A run that is still there had its time while the window waited for it.
     using namespace std::chrono_literals;
-    if (!window->controller().shutDown(window->controller().busy() ? 0ms : 5000ms)) {
+    if (!window->shutDown(window->controller().busy() ? 0ms : 5000ms)) {
         // The engine is still at work: nothing of it may be torn down under its hands.
         std::fputs("pha-studio: the engine did not stop in time; leaving without it\n", stderr);
         std::fflush(nullptr);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/main_window.h"
 
+#include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"
+#include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
+#include "ui/data/data_panel.h"
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/panels/evaluate_panel.h"
@@ -35,7 +38,7 @@ namespace pha::ui {
 
 namespace {
 
-constexpr int layoutVersion = 1; ///< raise it when docks come or go: old layouts are then left alone
+constexpr int layoutVersion = 2; ///< raise it when docks come or go: old layouts are then left alone
 constexpr int closePatience = 5000; ///< milliseconds that a stopping run may take before the window goes anyway
 
 } // namespace
@@ -56,9 +59,9 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     setContextMenuPolicy(Qt::NoContextMenu); // Qt's own would offer to hide the run bar
     makePanels();
     makeStatusBar();
-    actions_->fillMenus(menuBar(),
-        { runsDock_->toggleViewAction(), configDock_->toggleViewAction(), monitorDock_->toggleViewAction(),
-            evaluateDock_->toggleViewAction(), playgroundDock_->toggleViewAction(), logDock_->toggleViewAction() });
+    QList<QAction*> toggles { runsDock_->toggleViewAction(), configDock_->toggleViewAction() };
+    for (auto* dock : centre()) toggles << dock->toggleViewAction();
+    actions_->fillMenus(menuBar(), toggles << logDock_->toggleViewAction());
     QList<QAction*> commands;
     for (auto* action : actions())
         if (action != actions_->palette) commands << action;
@@ -86,7 +89,8 @@ MainWindow::~MainWindow()
     controller_->disconnect(this);
     runs_->disconnect(this);
     controller_->shutDown();
-    for (auto* dock : { monitorDock_, evaluateDock_, playgroundDock_, configDock_, logDock_, runsDock_ }) delete dock;
+    qDeleteAll(centre());
+    qDeleteAll(QList { configDock_, logDock_, runsDock_ });
 }
 
 QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidget* body, bool inCentre)
@@ -133,25 +137,43 @@ void MainWindow::makePanels()
     if (auto* header = monitor_->findChild<QWidget*>(QStringLiteral("runHeader"))) header->hide();
     evaluate_ = new EvaluatePanel(nullptr, parts_.engine);
     playground_ = new PlaygroundPanel(nullptr, parts_.engine);
+    playground_->setRuns(runs_);
+    compare_ = new ComparePanel;
+    data_ = new DataPanel(&parts_.dialogs);
+    // Beside the runs' usual place, wherever those of this window are: figures of the machine, not of a folder.
+    bench_ = new BenchPanel(defaultRunsFolder().parent_path() / "benchmarks.json", parts_.engine);
     monitorStack_ = new QStackedWidget;
     monitorStack_->setObjectName(QStringLiteral("monitorStack"));
     monitorStack_->addWidget(new WelcomePage(actions_->runDemo, actions_->newRun, actions_->openRun));
     monitorStack_->addWidget(monitor_);
     monitorStack_->setCurrentWidget(monitor_);
+    makeDocks();
+}
 
+void MainWindow::makeDocks()
+{
     runsDock_ = addDock(QStringLiteral("runsDock"), tr("Runs"), runPanel_, false);
     logDock_ = addDock(QStringLiteral("logDock"), tr("Log"), logPanel_, false);
     configDock_ = addDock(QStringLiteral("configDock"), tr("Configuration"), configPanel_, false);
     monitorDock_ = addDock(QStringLiteral("monitorDock"), tr("Monitor"), monitorStack_, true);
-    evaluateDock_ = addDock(QStringLiteral("evaluateDock"), tr("Evaluate"), evaluate_, true);
+    compareDock_ = addDock(QStringLiteral("compareDock"), tr("Compare"), compare_, true);
     playgroundDock_ = addDock(QStringLiteral("playgroundDock"), tr("Playground"), playground_, true);
+    evaluateDock_ = addDock(QStringLiteral("evaluateDock"), tr("Evaluate"), evaluate_, true);
+    dataDock_ = addDock(QStringLiteral("dataDock"), tr("Data"), data_, true);
+    benchDock_ = addDock(QStringLiteral("benchDock"), tr("Benchmark"), bench_, true);
     runsDock_->setMinimumWidth(fontMetrics().averageCharWidth() * 32);
     configDock_->setMinimumWidth(290);
 }
 
+QList<QDockWidget*> MainWindow::centre() const
+{
+    return { monitorDock_, compareDock_, playgroundDock_, evaluateDock_, dataDock_, benchDock_ };
+}
+
 void MainWindow::arrange()
 {
-    for (auto* dock : { runsDock_, monitorDock_, configDock_, logDock_, evaluateDock_, playgroundDock_ }) {
+    const auto all = centre() + QList { runsDock_, configDock_, logDock_ };
+    for (auto* dock : all) {
         removeDockWidget(dock);
         dock->setFloating(false);
     }
@@ -159,9 +181,9 @@ void MainWindow::arrange()
     splitDockWidget(runsDock_, monitorDock_, Qt::Horizontal);
     splitDockWidget(monitorDock_, configDock_, Qt::Horizontal);
     splitDockWidget(runsDock_, logDock_, Qt::Vertical);
-    tabifyDockWidget(monitorDock_, evaluateDock_);
-    tabifyDockWidget(evaluateDock_, playgroundDock_);
-    for (auto* dock : { runsDock_, monitorDock_, configDock_, logDock_, evaluateDock_, playgroundDock_ }) dock->show();
+    const auto tabs = centre();
+    for (int i = 1; i < tabs.size(); ++i) tabifyDockWidget(tabs[i - 1], tabs[i]);
+    for (auto* dock : all) dock->show();
     monitorDock_->raise();
     const int side = fontMetrics().averageCharWidth() * 34;
     resizeDocks({ runsDock_, monitorDock_, configDock_ }, { side, std::max(400, width() - 2 * side - 60), side + 40 },
@@ -237,6 +259,13 @@ void MainWindow::showError(const QString& message)
     statusBar()->clearMessage();
 }
 
+bool MainWindow::shutDown(std::chrono::milliseconds patience)
+{
+    bool clean = controller_->shutDown(patience);
+    clean = bench_->shutDown(patience) && clean;
+    return data_->shutDown(patience) && clean;
+}
+
 void MainWindow::present(bool on)
 {
     Theme::instance().setTextScale(on ? 1.35 : 1);
@@ -251,24 +280,33 @@ void MainWindow::present(bool on)
 void MainWindow::connectView()
 {
     const auto& a = *actions_;
-    const auto panel = [this](QDockWidget* dock) { return [this, dock] { showPanel(dock->objectName()); }; };
-    connect(a.showMonitor, &QAction::triggered, this, panel(monitorDock_));
-    connect(a.showEvaluate, &QAction::triggered, this, panel(evaluateDock_));
-    connect(a.showPlayground, &QAction::triggered, this, panel(playgroundDock_));
+    const std::pair<QAction*, QDockWidget*> panels[] = { { a.showMonitor, monitorDock_ },
+        { a.showCompare, compareDock_ }, { a.showPlayground, playgroundDock_ }, { a.showEvaluate, evaluateDock_ },
+        { a.showData, dataDock_ }, { a.showBench, benchDock_ } };
+    for (const auto& [action, dock] : panels)
+        connect(action, &QAction::triggered, this, [this, dock = dock] { showPanel(dock->objectName()); });
     connect(a.searchRuns, &QAction::triggered, this, [this] {
         showPanel(runsDock_->objectName());
         runPanel_->focusSearch();
     });
     connect(a.runPanelCommand, &QAction::triggered, this, [this] {
         if (evaluate_->isVisible()) return evaluate_->run();
+        if (bench_->isVisible()) return bench_->run();
+        if (data_->isVisible()) return data_->train();
         showPanel(playgroundDock_->objectName());
         playground_->generate();
     });
     connect(a.stopPanelCommand, &QAction::triggered, this, [this] {
         evaluate_->stop();
         playground_->stop();
+        bench_->stop();
+        data_->stop();
     });
-    connect(a.exportImage, &QAction::triggered, monitor_, &MonitorPanel::exportImage);
+    connect(a.exportImage, &QAction::triggered, this, [this] {
+        if (compare_->isVisible()) return compare_->exportImage();
+        if (bench_->isVisible()) return bench_->exportImage();
+        monitor_->exportImage();
+    });
     connect(a.logAxis, &QAction::triggered, monitor_, &MonitorPanel::toggleLogAxis);
     connect(a.cycleXAxis, &QAction::triggered, monitor_, &MonitorPanel::cycleXAxis);
     connect(a.smoothMore, &QAction::triggered, monitor_, [this] { monitor_->changeSmoothing(0.1); });

@@ -17,8 +17,11 @@ class QToolBar;
 
 namespace pha::ui {
 
+class BenchPanel;
 class CommandPalette;
+class ComparePanel;
 class ConfigPanel;
+class DataPanel;
 class ErrorBanner;
 class EvaluatePanel;
 class LogPanel;
@@ -54,6 +57,8 @@ public:
     /// Closes without a question: stops what trains, waits at most five seconds in the event loop, then goes.
     void quitNow();
     void showPanel(const QString& dock); ///< "monitorDock", "evaluateDock", "playgroundDock", "logDock", ...
+    /// Ends all workers; as RunController::shutDown().
+    bool shutDown(std::chrono::milliseconds patience);
 
 Q_SIGNALS:
     void closed();
@@ -68,6 +73,8 @@ private:
     // main_window.cpp: layout
     QDockWidget* addDock(const QString& id, const QString& title, QWidget* body, bool inCentre);
     void makePanels();
+    void makeDocks();
+    QList<QDockWidget*> centre() const; ///< the docks that share the middle, in the order of their tabs
     void arrange(); ///< puts all panels where they are at first
     void restoreLayout();
     void makeStatusBar();
@@ -80,6 +87,7 @@ private:
     void start(const RunConfig& config, const QString& name);
     void resume();
     void deleteCurrent();
+    void useData(const QString& text, int vocabulary);
     void changeLearningRate();
     void chooseFolder();
     void selectCurrent();
@@ -107,12 +115,16 @@ private:
     ConfigPanel* configPanel_ = nullptr;
     QStackedWidget* monitorStack_ = nullptr; ///< welcome page or charts
     MonitorPanel* monitor_ = nullptr;
+    ComparePanel* compare_ = nullptr;
     EvaluatePanel* evaluate_ = nullptr;
     PlaygroundPanel* playground_ = nullptr;
+    DataPanel* data_ = nullptr;
+    BenchPanel* bench_ = nullptr;
     StatusMeters* meters_ = nullptr;
     CommandPalette* palette_ = nullptr;
     QDockWidget *runsDock_ = nullptr, *logDock_ = nullptr, *configDock_ = nullptr;
-    QDockWidget *monitorDock_ = nullptr, *evaluateDock_ = nullptr, *playgroundDock_ = nullptr;
+    QDockWidget *monitorDock_ = nullptr, *compareDock_ = nullptr, *playgroundDock_ = nullptr, *evaluateDock_ = nullptr,
+                *dataDock_ = nullptr, *benchDock_ = nullptr;
     bool arranged_ = false, painted_ = false, closing_ = false;
 };
 

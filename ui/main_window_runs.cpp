@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the commands of the window do with runs.
+#include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"
+#include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/cost_estimate.h"
+#include "ui/data/data_panel.h"
 #include "ui/format.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
@@ -48,8 +51,10 @@ void MainWindow::connectAll()
     connect(runs_, &RunListModel::scanFinished, this, &MainWindow::updateWelcome);
     connect(runs_, &QAbstractItemModel::rowsInserted, this, &MainWindow::updateWelcome);
     connect(runs_, &QAbstractItemModel::rowsRemoved, this, &MainWindow::updateWelcome);
-    connect(monitor_, &MonitorPanel::runClicked, this,
-        [this](RunSession* session) { runPanel_->select(session->directory()); });
+    const auto goTo = [this](RunSession* session) { runPanel_->select(session->directory()); };
+    connect(monitor_, &MonitorPanel::runClicked, this, goTo);
+    connect(compare_, &ComparePanel::runClicked, this, goTo);
+    connect(data_, &DataPanel::useRequested, this, &MainWindow::useData);
     connect(controller_, &RunController::failed, this, &MainWindow::showError);
     connect(controller_, &RunController::engineReady, this, [this] {
         const auto& info = *controller_->engineInfo();
@@ -106,6 +111,11 @@ void MainWindow::connectRun()
     connect(a.cloneRun, &QAction::triggered, this, [this] {
         showPanel(configDock_->objectName());
         configPanel_->cloneSession();
+    });
+    connect(a.setBaseline, &QAction::triggered, this, [this] {
+        if (!current_) return;
+        compare_->setBaseline(current_->directory());
+        statusBar()->showMessage(tr("%1 is the baseline").arg(current_->name()), messageTime);
     });
     connect(a.renameRun, &QAction::triggered, runPanel_, &RunPanel::renameCurrent);
     connect(a.toggleShown, &QAction::triggered, this, [this](bool on) {
@@ -210,6 +220,18 @@ void MainWindow::deleteCurrent()
     selectCurrent();
 }
 
+void MainWindow::useData(const QString& text, int vocabulary)
+{
+    auto* draft = configPanel_->draft();
+    draft->endOfTyping();
+    draft->setText("data", text);
+    draft->setText("vocab_size", QString::number(vocabulary));
+    draft->endOfTyping();
+    showPanel(configDock_->objectName());
+    configPanel_->showForm();
+    statusBar()->showMessage(tr("The form has the text and the vocabulary; Ctrl+R starts the run"), messageTime);
+}
+
 void MainWindow::changeLearningRate()
 {
     const QPointer<RunSession> session = controller_->session();
@@ -250,6 +272,7 @@ void MainWindow::selectCurrent()
 void MainWindow::updateSessions()
 {
     monitor_->setSessions(runs_->shown(), current_);
+    compare_->setSessions(runs_->shown(), current_);
     updateActions();
 }
 
@@ -283,6 +306,7 @@ void MainWindow::updateActions()
     a.resumeRun->setText(resumeText());
     a.cloneRun->setEnabled(readable);
     a.renameRun->setEnabled(readable);
+    a.setBaseline->setEnabled(readable);
     a.toggleShown->setEnabled(readable);
     a.toggleShown->setChecked(readable && runs_->shown().contains(current_.data()));
     a.copyPath->setEnabled(current_);
@@ -291,6 +315,8 @@ void MainWindow::updateActions()
     configPanel_->form()->setBlocked(!busy ? QString()
             : training ? tr("%1 is training. Stop it, or wait until it has finished.").arg(training->name())
                        : tr("The last run is still being stopped."));
+    bench_->setDisturbed(
+        busy ? tr("A run is training: figures measured now come out too low. Pause or stop it first.") : QString());
     setWindowTitle(current_ ? tr("%1 - PHA Studio").arg(current_->name()) : QStringLiteral("PHA Studio"));
 }
 

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/screenshots.h"
 
+#include "ui/bench/bench_panel.h"
 #include "ui/config_form/config_panel.h"
+#include "ui/data/data_panel.h"
 #include "ui/format.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
-#include "ui/theme.h"
+#include "ui/window/command_palette.h"
 
 #include <QAbstractButton>
 #include <QCoreApplication>
 #include <QDir>
+#include <QLineEdit>
 #include <QPixmap>
 #include <QProcess>
 #include <QProcessEnvironment>
+#include <QSpinBox>
 #include <QStackedWidget>
 
 #include <cstdio>
@@ -50,42 +54,122 @@ Screenshots::Screenshots(
 
 void Screenshots::plan()
 {
+    for (const auto mode : { Theme::Mode::Light, Theme::Mode::Dark }) {
+        const auto suffix = mode == Theme::Mode::Light ? QStringLiteral("-light") : QStringLiteral("-dark");
+        const bool first = mode == Theme::Mode::Light; // work is done once; the second pass only draws it
+        planRuns(mode, suffix);
+        planModels(first && !runs_.empty(), suffix);
+        planMachine(first, suffix);
+        planWindow(suffix);
+    }
+}
+
+void Screenshots::add(const QString& name, std::function<void()> prepare, std::function<bool()> ready)
+{
+    shots_.push_back({ std::move(prepare), std::move(ready), name });
+}
+
+void Screenshots::planRuns(Theme::Mode mode, const QString& suffix)
+{
+    auto* config = window_.findChild<ConfigPanel*>();
+    const auto read = [this] { return !window_.currentSession() || !window_.currentSession()->loading(); };
+    add(
+        QStringLiteral("monitor") + suffix,
+        [this, mode, config] {
+            Theme::instance().setMode(mode);
+            config->showForm();
+            window_.showPanel(QStringLiteral("monitorDock"));
+        },
+        read);
+    add(
+        QStringLiteral("configuration") + suffix, [config] { config->showRun(); }, read);
+    add(
+        QStringLiteral("compare") + suffix, [this] { window_.showPanel(QStringLiteral("compareDock")); }, read);
+}
+
+void Screenshots::planModels(bool work, const QString& suffix)
+{
     auto* evaluate = window_.findChild<EvaluatePanel*>();
     auto* playground = window_.findChild<PlaygroundPanel*>();
-    auto* config = window_.findChild<ConfigPanel*>();
+    add(
+        QStringLiteral("evaluate") + suffix,
+        [this, work, evaluate] {
+            window_.showPanel(QStringLiteral("evaluateDock"));
+            if (work) evaluate->run();
+        },
+        [evaluate] { return !busy(evaluate, "evaluateStop"); });
+    add(
+        QStringLiteral("ablation") + suffix,
+        [work, evaluate] {
+            if (work) evaluate->runAblation();
+        },
+        [evaluate] { return !busy(evaluate, "evaluateStop"); });
+    add(
+        QStringLiteral("playground") + suffix,
+        [this, work, playground] {
+            window_.showPanel(QStringLiteral("playgroundDock"));
+            if (work) playground->generate();
+        },
+        [playground] { return !busy(playground, "playgroundStop"); });
+    auto* both = playground->findChild<QAbstractButton*>(QStringLiteral("playgroundCompare"));
+    add(
+        QStringLiteral("duel") + suffix,
+        [work, playground, both] {
+            both->setChecked(true);
+            if (work) playground->generate();
+        },
+        [playground] { return !busy(playground, "playgroundStop"); });
+    add(
+        QString(), [both] { both->setChecked(false); }, [] { return true; });
+}
+
+void Screenshots::planMachine(bool work, const QString& suffix)
+{
+    auto* data = window_.findChild<DataPanel*>();
+    auto* bench = window_.findChild<BenchPanel*>();
+    add(
+        QStringLiteral("data") + suffix,
+        [this, work, data] {
+            window_.showPanel(QStringLiteral("dataDock"));
+            if (work) data->train();
+        },
+        [data] { return !busy(data, "dataStop"); });
+    add(
+        QStringLiteral("benchmark") + suffix,
+        [this, work, bench] {
+            window_.showPanel(QStringLiteral("benchDock"));
+            if (!work) return;
+            bench->findChild<QLineEdit*>(QStringLiteral("benchContexts"))->setText(QStringLiteral("64, 128, 256"));
+            bench->findChild<QSpinBox*>(QStringLiteral("benchBatchTokens"))->setValue(512);
+            bench->findChild<QSpinBox*>(QStringLiteral("benchRepeats"))->setValue(3);
+            bench->run();
+        },
+        [bench] { return !bench->busy(); });
+}
+
+void Screenshots::planWindow(const QString& suffix)
+{
     auto* stack = window_.findChild<QStackedWidget*>(QStringLiteral("monitorStack"));
-    const bool any = !runs_.empty();
-    const auto panel = [this](const char* id) { return [this, id] { window_.showPanel(QLatin1String(id)); }; };
-    const auto read = [this] { return !window_.currentSession() || !window_.currentSession()->loading(); };
-    bool first = true;
-    for (const auto mode : { Theme::Mode::Light, Theme::Mode::Dark }) {
-        const auto suffix = mode == Theme::Mode::Light ? QStringLiteral("light") : QStringLiteral("dark");
-        shots_.push_back({ [mode, config, show = panel("monitorDock")] {
-                              Theme::instance().setMode(mode);
-                              config->showForm();
-                              show();
-                          },
-            read, QStringLiteral("monitor-") + suffix });
-        shots_.push_back({ [config] { config->showRun(); }, read, QStringLiteral("configuration-") + suffix });
-        shots_.push_back({ [=, show = panel("evaluateDock")] {
-                              show();
-                              if (any && first) evaluate->run();
-                          },
-            [evaluate] { return !busy(evaluate, "evaluateStop"); }, QStringLiteral("evaluate-") + suffix });
-        shots_.push_back({ [=, show = panel("playgroundDock")] {
-                              show();
-                              if (any && first) playground->generate();
-                          },
-            [playground] { return !busy(playground, "playgroundStop"); }, QStringLiteral("playground-") + suffix });
-        shots_.push_back({ [stack, config, show = panel("monitorDock")] {
-                              config->showForm();
-                              show();
-                              stack->setCurrentIndex(0);
-                          },
-            [] { return true; }, QStringLiteral("welcome-") + suffix });
-        shots_.push_back({ [stack, any] { stack->setCurrentIndex(any ? 1 : 0); }, [] { return true; }, QString() });
-        first = false;
-    }
+    auto* config = window_.findChild<ConfigPanel*>();
+    auto* palette = window_.findChild<CommandPalette*>();
+    const auto always = [] { return true; };
+    add(
+        QStringLiteral("welcome") + suffix,
+        [this, stack, config] {
+            config->showForm();
+            window_.showPanel(QStringLiteral("monitorDock"));
+            stack->setCurrentIndex(0);
+        },
+        always);
+    add(
+        QStringLiteral("palette") + suffix,
+        [this, stack, palette] {
+            stack->setCurrentIndex(runs_.empty() ? 0 : 1);
+            palette->open();
+        },
+        always);
+    add(
+        QString(), [palette] { palette->hide(); }, always);
 }
 
 void Screenshots::next()

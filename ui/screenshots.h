@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/theme.h"
+
 #include <QObject>
 #include <QTimer>
 
@@ -31,6 +33,11 @@ private:
         QString name;
     };
     void plan();
+    void planRuns(Theme::Mode mode, const QString& suffix);
+    void planModels(bool work, const QString& suffix); ///< what is written and evaluated with a network
+    void planMachine(bool work, const QString& suffix);
+    void planWindow(const QString& suffix);
+    void add(const QString& name, std::function<void()> prepare, std::function<bool()> ready);
     void next();
     void save();
     void atTwiceTheScale();

@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/engine.h"
+#include "engine/run/bench_rows.h"
 
 #include <fmt/format.h>
 
@@ -19,14 +20,6 @@ struct Options {
     std::int64_t repeats = BenchRequest().repeats, threads = 0;
     bool json = false;
 };
-
-Json toJson(const BenchRow& row)
-{
-    return { { "preset", row.preset }, { "mode", row.mode }, { "device", row.device }, { "precision", row.precision },
-        { "context", row.context }, { "batch", row.batch }, { "parameters", row.parameters },
-        { "tokens_per_second", row.tokensPerSecond }, { "spread", row.spread }, { "peak_bytes", row.peakBytes },
-        { "flops_per_second", row.flopsPerSecond }, { "gemm_share", row.gemmShare } };
-}
 
 /// The small sisters, which any machine measures in a minute.
 std::vector<std::string> tinyPresets()
@@ -95,7 +88,7 @@ int bench(const Options& options, const CLI::App& command)
     if (options.json) {
         Json json { { "libtorch", info.libtorch }, { "blas", info.blas }, { "cpu", info.cpuCapability },
             { "rows", Json::array() } };
-        for (const auto& row : rows) json["rows"].push_back(toJson(row));
+        for (const auto& row : rows) json["rows"].push_back(benchRowToJson(row));
         printJson(json);
     }
     return 0;

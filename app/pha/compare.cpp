@@ -2,93 +2,53 @@
 #include "app/pha/command.h"
 #include "app/pha/terminal.h"
 
-#include "engine/base/error.h"
 #include "engine/run/metrics.h"
-#include "engine/run/run_directory.h"
+#include "engine/run/run_figures.h"
 
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <optional>
 
 namespace pha::cli {
 
 namespace {
 
-struct Run {
-    std::string name, folder;
-    RunConfig config;
-    ModelCosts costs;
-    std::optional<StepEvent> last;
-    std::optional<EvalEvent> eval; ///< the best one of the validation split
-    double tokensPerSecond = 0; ///< median over the updates
-    std::int64_t processBytes = 0, deviceBytes = 0; ///< largest seen
-};
-
-Run readRun(const std::string& folder)
+Json toJson(const RunFigures& run, const std::string& folder)
 {
-    const RunDirectory directory { fs::path(folder) };
-    if (!directory.exists())
-        throw CheckpointError(folder, "no run.json in it", "name run directories, as 'pha train' prints them");
-    const auto file = directory.read();
-    Run run;
-    run.folder = folder;
-    run.name = file.name.empty() ? fs::path(folder).filename().string() : file.name;
-    run.config = file.config;
-    run.costs = modelCosts(run.config.model, run.config.training.context);
-    std::vector<double> rates;
-    for (const auto& event : readMetrics(directory.metricsFile())) {
-        if (const auto* step = std::get_if<StepEvent>(&event)) {
-            run.last = *step;
-            rates.push_back(step->tokensPerSecond);
-            run.processBytes = std::max(run.processBytes, step->processBytes);
-            run.deviceBytes = std::max(run.deviceBytes, step->deviceBytes);
-        }
-        const auto* eval = std::get_if<EvalEvent>(&event);
-        if (eval && eval->split == "valid" && eval->note.empty() && (!run.eval || eval->nll < run.eval->nll))
-            run.eval = *eval;
-    }
-    if (!rates.empty()) {
-        const auto middle = rates.begin() + std::ptrdiff_t(rates.size() / 2);
-        std::nth_element(rates.begin(), middle, rates.end());
-        run.tokensPerSecond = *middle;
-    }
-    return run;
-}
-
-std::string text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
-
-/// Keys whose values are not the same in all runs.
-std::vector<std::string> differences(const std::vector<Run>& runs)
-{
-    std::vector<std::string> keys;
-    for (const auto& [group, field] : allFields())
-        if (std::any_of(runs.begin(), runs.end(), [&, &name = field.name](const Run& run) {
-                return run.config.get(name) != runs.front().config.get(name);
-            }))
-            keys.push_back(field.name);
-    return keys;
-}
-
-Json toJson(const Run& run)
-{
-    Json json { { "run", run.folder }, { "name", run.name }, { "parameters", run.costs.parameters },
+    Json json { { "run", folder }, { "name", run.name }, { "parameters", run.costs.parameters },
         { "trainable", run.costs.trainable }, { "step", run.last ? run.last->step : 0 },
         { "tokens", run.last ? run.last->tokens : 0 }, { "loss", run.last ? Json(run.last->loss) : Json() },
-        { "tokens_per_second", run.tokensPerSecond }, { "process_bytes", run.processBytes },
+        { "tokens_per_second", run.tokensPerSecond() }, { "process_bytes", run.processBytes },
         { "device_bytes", run.deviceBytes } };
-    json["eval"] = run.eval ? eventToJson(*run.eval) : Json();
+    json["eval"] = run.best ? eventToJson(*run.best) : Json();
     return json;
+}
+
+std::string cell(const ComparedFigure& row, const RunFigures& run)
+{
+    const auto value = row.value(run);
+    if (!value) return "-";
+    switch (row.kind) {
+    case ComparedFigure::Kind::Count:
+        return withThousands(std::int64_t(*value));
+    case ComparedFigure::Kind::Number:
+        return figure(*value);
+    case ComparedFigure::Kind::Rate:
+        return fmt::format("{:.0f}", *value);
+    case ComparedFigure::Kind::Bytes:
+        return inBytes(*value);
+    }
+    return {};
 }
 
 int compare(const std::vector<std::string>& folders, bool json)
 {
-    std::vector<Run> runs;
-    for (const auto& folder : folders) runs.push_back(readRun(folder));
-    const auto keys = differences(runs);
+    std::vector<RunFigures> runs;
+    for (const auto& folder : folders) runs.push_back(RunFigures::read(folder));
+    std::vector<const RunFigures*> all;
+    for (const auto& run : runs) all.push_back(&run);
+    const auto keys = differingKeys(all);
     if (json) {
         Json document { { "runs", Json::array() }, { "differences", Json::object() } };
-        for (const auto& run : runs) document["runs"].push_back(toJson(run));
+        for (std::size_t i = 0; i < runs.size(); ++i) document["runs"].push_back(toJson(runs[i], folders[i]));
         for (const auto& key : keys)
             for (const auto& run : runs) document["differences"][key].push_back(run.config.get(key));
         printJson(document);
@@ -98,27 +58,13 @@ int compare(const std::vector<std::string>& folders, bool json)
     std::vector<std::string> header { "" };
     for (const auto& run : runs) header.push_back(oneLine(run.name));
     Table table(header);
-    const auto row = [&](const std::string& name, const auto& cell) {
+    const auto add = [&](const std::string& name, const auto& text) {
         std::vector<std::string> cells { name };
-        for (const auto& run : runs) cells.push_back(cell(run));
+        for (const auto& run : runs) cells.push_back(text(run));
         table.add(cells);
     };
-    const auto eval = [](double EvalEvent::*value) {
-        return [value](const Run& run) { return run.eval ? figure((*run.eval).*value) : "-"; };
-    };
-    row("parameters", [](const Run& run) { return withThousands(run.costs.parameters); });
-    row("steps", [](const Run& run) { return run.last ? withThousands(run.last->step) : "-"; });
-    row("tokens", [](const Run& run) { return run.last ? withThousands(run.last->tokens) : "-"; });
-    row("last loss", [](const Run& run) { return run.last ? figure(run.last->loss) : "-"; });
-    row("best perplexity", eval(&EvalEvent::perplexity));
-    row("per word", eval(&EvalEvent::wordPerplexity));
-    row("bits per byte", eval(&EvalEvent::bitsPerByte));
-    row("at step", [](const Run& run) { return run.eval ? withThousands(run.eval->step) : "-"; });
-    row("tokens/s (median)",
-        [](const Run& run) { return run.last ? fmt::format("{:.0f}", run.tokensPerSecond) : "-"; });
-    row("process memory", [](const Run& run) { return run.last ? inBytes(double(run.processBytes)) : "-"; });
-    row("tensor memory", [](const Run& run) { return run.last ? inBytes(double(run.deviceBytes)) : "-"; });
-    for (const auto& key : keys) row(key, [&](const Run& run) { return oneLine(text(run.config.get(key))); });
+    for (const auto& row : comparedFigures()) add(row.name, [&](const RunFigures& run) { return cell(row, run); });
+    for (const auto& key : keys) add(key, [&](const RunFigures& run) { return oneLine(configText(run, key)); });
     print(table.text());
     return 0;
 }

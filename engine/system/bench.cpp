@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace pha {
 
@@ -67,8 +68,9 @@ private:
     std::int64_t batch_;
 };
 
-BenchRow measure(
-    const BenchRequest& request, const Preset& preset, std::int64_t context, torch::Device device, double& gemm)
+/// Nothing if `stop` was requested meanwhile: looked at between two repeats.
+std::optional<BenchRow> measure(const BenchRequest& request, const Preset& preset, std::int64_t context,
+    torch::Device device, double& gemm, const std::stop_token& stop)
 {
     auto config = preset.config;
     config.training.context = context;
@@ -94,6 +96,7 @@ BenchRow measure(
         synchronize(device);
         resetPeakBytes(device);
         for (int i = 0; i < request.repeats; ++i) {
+            if (stop.stop_requested()) return std::nullopt;
             const auto start = std::chrono::steady_clock::now();
             const auto tokens = work();
             synchronize(device);
@@ -134,7 +137,9 @@ std::vector<BenchRow> runBench(
         if (context < 2) throw ConfigError("contexts", std::to_string(context), "at least 2");
         for (const auto* preset : chosen) {
             if (stop.stop_requested()) return rows;
-            rows.push_back(measure(request, *preset, context, device, gemm));
+            const auto row = measure(request, *preset, context, device, gemm, stop);
+            if (!row) return rows;
+            rows.push_back(*row);
             onRow(rows.back());
         }
     }

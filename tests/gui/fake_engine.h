@@ -26,6 +26,8 @@ struct FakeOptions {
     std::chrono::milliseconds prepareTime { 0 }; ///< between two of them
     std::string openError; ///< openTraining() throws this
     std::int64_t failAt = 0, divergeAt = 0; ///< step at which the run throws, or diverges
+    int benchRows = 1 << 20; ///< so many are measured; the next one waits for a stop
+    std::string benchError; ///< bench() throws this after its first row
     bool ignoreStop = false; ///< a worker that hangs: never looks at its stop token (until `release`)
 };
 
@@ -135,6 +137,24 @@ inline Ablation fakeAblation(LoadedModel& model, EvaluateOptions options,
             onCell(result.cells.back());
         }
     return result;
+}
+
+inline BenchRow fakeBenchRow(const BenchRequest& request, const std::string& preset, std::int64_t context)
+{
+    BenchRow row;
+    row.preset = preset;
+    row.mode = request.mode;
+    row.device = "cpu";
+    row.precision = "fp32";
+    row.context = context;
+    row.batch = std::max<std::int64_t>(1, request.batchTokens / context);
+    row.parameters = modelCosts(findPreset(preset).config.model, context).parameters;
+    row.tokensPerSecond = 1e10 / double(row.parameters) / (1 + double(context) / 2048);
+    row.spread = 0.03;
+    row.peakBytes = row.parameters * 16 + context * 40'000;
+    row.flopsPerSecond = 4e10;
+    row.gemmShare = 0.3;
+    return row;
 }
 
 /// A network that speaks a fixed story, word by word.
@@ -456,9 +476,21 @@ public:
         return { row };
     }
     std::vector<BenchRow> bench(
-        const BenchRequest&, const std::function<void(const BenchRow&)>&, std::stop_token) override
+        const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop) override
     {
-        return {};
+        std::vector<BenchRow> rows;
+        for (const auto context : request.contexts)
+            for (const auto& preset : request.presets) {
+                std::mutex mutex;
+                std::unique_lock lock(mutex);
+                if (int(rows.size()) >= options.benchRows)
+                    std::condition_variable_any().wait(lock, stop, [] { return false; });
+                if (stop.stop_requested()) return rows;
+                if (!rows.empty() && !options.benchError.empty()) throw Error(options.benchError, "try again");
+                rows.push_back(fakeBenchRow(request, preset, context));
+                onRow(rows.back());
+            }
+        return rows;
     }
 };
 

@@ -283,6 +283,34 @@ private Q_SLOTS:
         QCOMPARE(shown.textCursor().position(), int(shown.toPlainText().size() / 2));
     }
 
+    void endlessParagraphsAreBrokenForDisplayOnly()
+    {
+        TokenView shown;
+        shown.resize(600, 400);
+        shown.show();
+        QVector<GeneratedToken> batch;
+        for (int i = 0; i < 20000; ++i) {
+            GeneratedToken t;
+            t.text = " word";
+            t.probability = 0.5;
+            t.alternatives = { { 1, " word", 0.5 } };
+            batch << t;
+        }
+        shown.append(batch);
+        QVERIFY(shown.document()->blockCount() > 5);
+        QVERIFY(!shown.text().contains('\n'));
+        shown.selectAll();
+        shown.copy();
+        QCOMPARE(QGuiApplication::clipboard()->text(), shown.text());
+        QVERIFY(shown.atEnd()); // it followed
+        QCOMPARE(shown.tokenAt(shown.tokenRect(19999).center()), 19999);
+        for (const int index : { 19999, 10000, 0, 15123 }) {
+            shown.setCurrent(index);
+            QCOMPARE(shown.tokenAt(shown.tokenRect(index).center()), index);
+        }
+        QVERIFY(!shown.grab().isNull());
+    }
+
     void tintsStayReadable()
     {
         for (const auto mode : { Theme::Mode::Light, Theme::Mode::Dark }) {
@@ -320,7 +348,7 @@ private:
     }
     QPushButton* button(const char* name) { return panel_->findChild<QPushButton*>(name); }
     QPlainTextEdit* prompt() { return panel_->findChild<QPlainTextEdit*>("playgroundPrompt"); }
-    TokenView* view() { return panel_->findChild<TokenView*>(); }
+    TokenView* view() { return panel_->findChild<TokenView*>("playgroundText"); }
     std::vector<GenerateOptions> asked()
     {
         return script_->read([](const Script& s) { return s.generations; });

@@ -69,7 +69,7 @@ void AblationTable::begin()
     for (const auto& branch : branches_) heads << branchLabel(branch);
     setHorizontalHeaderLabels(heads);
     for (int row = 0; row <= layers_; ++row) {
-        auto* head = new QTableWidgetItem(row == 0 ? tr("All layers") : tr("Layer %1").arg(row));
+        auto* head = new QTableWidgetItem(row == 0 ? tr("All layers") : tr("Layer %1").arg(row - 1));
         head->setFlags(Qt::ItemIsEnabled);
         setItem(row, 0, head);
         for (int c = 0; c < branches_.size(); ++c) {
@@ -123,7 +123,7 @@ void AblationTable::paintCells()
         cell->setText((delta >= 0 ? QStringLiteral("+") : QString()) + formatFixed(delta, 4));
         cell->setToolTip(
             tr("%1 muted in %2: %3 nats/token, perplexity %4 instead of %5")
-                .arg(branchLabel(branches_[column]), row == 0 ? tr("all layers") : tr("layer %1").arg(row),
+                .arg(branchLabel(branches_[column]), row == 0 ? tr("all layers") : tr("layer %1").arg(row - 1),
                     formatFixed(k.nats, 4), formatNumber(k.perplexity), formatNumber(known_[0].perplexity)));
     }
 }

@@ -218,9 +218,9 @@ void BranchMixer::build()
         grid->setColumnStretch(b + 1, 1);
     }
     for (int row = 0; row <= int(cells_.size()) && !cells_.empty(); ++row) {
-        const auto place = row == 0 ? tr("all layers") : tr("layer %1").arg(row);
+        const auto place = row == 0 ? tr("all layers") : tr("layer %1").arg(row - 1);
         auto* head = new QToolButton(body_);
-        head->setText(row == 0 ? tr("All") : QStringLiteral("L%1").arg(row));
+        head->setText(row == 0 ? tr("All") : QStringLiteral("L%1").arg(row - 1));
         head->setObjectName(row == 0 ? QStringLiteral("mixRow_all") : QStringLiteral("mixRow_%1").arg(row));
         head->setCheckable(true);
         head->setMinimumWidth(38);
@@ -315,7 +315,7 @@ void BranchMixer::refresh()
         heads_[row]->setChecked(
             row == 0 ? row_ == 0 : row_ > 0 && std::find(chosen.begin(), chosen.end(), int(row) - 1) != chosen.end());
     QStringList names;
-    for (const int l : chosen) names << QString::number(l + 1);
+    for (const int l : chosen) names << QString::number(l);
     faders_->setValues(row_ == 0 ? tr("all layers")
             : chosen.size() == 1 ? tr("layer %1").arg(names.front())
                                  : tr("layers %1").arg(names.join(QStringLiteral(", "))),
@@ -361,8 +361,7 @@ QString describeMix(const std::vector<MixOverride>& mix)
 {
     QStringList out;
     for (const auto& m : mix) {
-        const auto place =
-            m.layer < 0 ? BranchMixer::tr("in all layers") : BranchMixer::tr("in layer %1").arg(m.layer + 1);
+        const auto place = m.layer < 0 ? BranchMixer::tr("in all layers") : BranchMixer::tr("in layer %1").arg(m.layer);
         const auto what = m.weight == 0 ? BranchMixer::tr("muted") : formatFixed(m.weight, 2);
         out << QStringLiteral("%1 %2 %3").arg(branchLabel(fromUtf8(m.branch)), what, place);
     }

@@ -23,6 +23,7 @@
 #include <QSaveFile>
 #include <QSortFilterProxyModel>
 #include <QStackedWidget>
+#include <QTabWidget>
 #include <QTableView>
 
 namespace pha::ui {
@@ -272,6 +273,7 @@ void EvaluatePanel::runAblation()
     }
     if (jobs.empty()) return;
     d_->v.ablation->begin();
+    d_->v.analysis->setCurrentIndex(0);
     d_->start(std::move(jobs), true);
 }
 

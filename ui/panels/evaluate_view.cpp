@@ -5,6 +5,7 @@
 #include "ui/icons.h"
 #include "ui/panels/ablation_table.h"
 #include "ui/panels/branch_mixer.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/evaluate_form.h"
 #include "ui/panels/evaluations_model.h"
 #include "ui/panels/figure_tile.h"
@@ -20,40 +21,13 @@
 #include <QSortFilterProxyModel>
 #include <QSplitter>
 #include <QStackedWidget>
+#include <QTabWidget>
 #include <QTableView>
 #include <QVBoxLayout>
 
 namespace pha::ui {
 
 namespace {
-
-QPushButton* button(
-    QWidget* parent, const char* name, const QString& text, const QString& tip, const char* role = nullptr)
-{
-    auto* b = new QPushButton(text, parent);
-    b->setObjectName(QLatin1String(name));
-    b->setToolTip(tip);
-    b->setAccessibleName(text.isEmpty() ? tip : QString(text).remove(QLatin1Char('&')));
-    if (role) setRole(b, role);
-    return b;
-}
-
-QLabel* label(QWidget* parent, const QString& text, const char* role)
-{
-    auto* l = new QLabel(text, parent);
-    l->setTextFormat(Qt::PlainText);
-    setRole(l, role);
-    return l;
-}
-
-QVBoxLayout* card(QFrame* frame)
-{
-    setRole(frame, "card");
-    auto* layout = new QVBoxLayout(frame);
-    layout->setContentsMargins(12, 10, 12, 10);
-    layout->setSpacing(8);
-    return layout;
-}
 
 QString signedDelta(double value, int decimals)
 {
@@ -109,11 +83,12 @@ QWidget* EvaluateView::buildControls(QWidget* panel)
     form = new EvaluateForm(frame);
     mixer = new BranchMixer(frame);
     mixer->setObjectName(QStringLiteral("evaluateMixer"));
-    run = button(frame, "evaluateRun", tr("&Run"),
+    run = pushButton(frame, "evaluateRun", tr("&Run"),
         tr("Evaluate with these settings (Ctrl+Enter). With muted branches the unchanged network is evaluated too."),
         "primary");
     run->setIcon(iconOnAccent(QStringLiteral("play")));
-    stop = button(frame, "evaluateStop", tr("&Stop"), tr("Stop the evaluation (Esc). Results that are complete stay."));
+    stop = pushButton(
+        frame, "evaluateStop", tr("&Stop"), tr("Stop the evaluation (Esc). Results that are complete stay."));
     stop->setIcon(icon(QStringLiteral("stop")));
     auto* buttons = new QHBoxLayout;
     buttons->addWidget(run, 1);
@@ -150,8 +125,6 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
     auto* layout = new QVBoxLayout(box);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(8);
-    auto* tiles = new QHBoxLayout;
-    tiles->setSpacing(8);
     perplexity =
         new FigureTile(tr("Perplexity per token"), tr("exp of the mean cross entropy. Depends on the tokenizer."), box);
     words = new FigureTile(tr("Perplexity per word"),
@@ -160,8 +133,7 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
         tr("Comparable between tokenizers: total cross entropy over the bytes of the original text."), box);
     nats = new FigureTile(tr("Nats per token"),
         tr("Mean cross entropy, and how far it is above the exact entropy of the text where that is known."), box);
-    for (auto* tile : { perplexity, words, bits, nats }) tiles->addWidget(tile, 1);
-    layout->addLayout(tiles);
+    layout->addWidget(new TileRow({ perplexity, words, bits, nats }, box));
 
     auto* frame = new QFrame(box);
     auto* inner = card(frame);
@@ -169,11 +141,12 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
     source = label(frame, {}, "small");
     source->setObjectName(QStringLiteral("evaluateSource"));
     source->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    copy = button(
+    copy = pushButton(
         frame, "evaluateCopy", tr("&Copy"), tr("Copy the selected rows, or all of them, as a table (Ctrl+C)."), "flat");
-    csv = button(
+    csv = pushButton(
         frame, "evaluateCsv", tr("&Export CSV..."), tr("Save all results of this run with full precision."), "flat");
-    forget = button(frame, "evaluateClear", tr("C&lear"), tr("Remove the results of this run from the table."), "flat");
+    forget =
+        pushButton(frame, "evaluateClear", tr("C&lear"), tr("Remove the results of this run from the table."), "flat");
     head->addWidget(label(frame, tr("Results"), "heading"));
     head->addSpacing(8);
     head->addWidget(source, 1);
@@ -210,47 +183,48 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
 
 QWidget* EvaluateView::buildAnalysis(QWidget* panel)
 {
-    auto* split = new QSplitter(Qt::Horizontal, panel);
-    split->setObjectName(QStringLiteral("evaluateAnalysisSplitter"));
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(10);
-
-    auto* left = new QFrame(split);
-    auto* layout = card(left);
+    auto* frame = new QFrame(panel);
+    auto* outer = card(frame);
+    outer->setContentsMargins(12, 4, 12, 10);
+    analysis = new QTabWidget(frame);
+    analysis->setObjectName(QStringLiteral("evaluateAnalysis"));
+    analysis->setAccessibleName(tr("Analysis"));
+    analysis->setDocumentMode(true);
+    const auto page = [this](const QString& name, const QString& tip) {
+        auto* body = new QWidget(analysis);
+        auto* layout = new QVBoxLayout(body);
+        layout->setContentsMargins(0, 8, 0, 0);
+        analysis->setTabToolTip(analysis->addTab(body, name), tip);
+        return layout;
+    };
+    auto* worth = page(tr("What each branch is worth"), tr("Nats per token that are lost when a branch is muted"));
     auto* head = new QHBoxLayout;
-    ablate = button(left, "evaluateAblation", tr("&Ablation table"),
+    ablate = pushButton(frame, "evaluateAblation", tr("&Ablation table"),
         tr("Evaluate with every branch muted in all layers and in each single layer, with the settings on the left. "
            "Changes in the mixer do not count."));
-    ablationCsv = button(
-        left, "evaluateAblationCsv", tr("E&xport CSV..."), tr("Save the ablation table with full precision."), "flat");
-    head->addWidget(label(left, tr("What each branch is worth"), "heading"));
+    ablationCsv = pushButton(
+        frame, "evaluateAblationCsv", tr("E&xport CSV..."), tr("Save the ablation table with full precision."), "flat");
+    head->addWidget(ablate);
     head->addStretch();
     head->addWidget(ablationCsv);
-    head->addWidget(ablate);
-    ablation = new AblationTable(left);
+    ablation = new AblationTable(frame);
     ablation->setObjectName(QStringLiteral("evaluateAblationTable"));
-    ablationNote = label(left, tr("Nats per token lost when a branch is muted, in all layers or in one."), "small");
+    ablationNote = label(frame, tr("Nats per token lost when a branch is muted, in all layers or in one."), "small");
     ablationNote->setObjectName(QStringLiteral("evaluateAblationNote"));
     ablationNote->setWordWrap(true);
-    layout->addLayout(head);
-    layout->addWidget(ablationNote);
-    layout->addWidget(ablation, 1);
+    worth->addLayout(head);
+    worth->addWidget(ablationNote);
+    worth->addWidget(ablation, 1);
 
-    auto* right = new QFrame(split);
-    layout = card(right);
-    recall = new RecallTable(right);
+    auto* memory = page(tr("Recall by distance"), tr("Facts that are recalled, by how long ago they were stated"));
+    recall = new RecallTable(frame);
     recall->setObjectName(QStringLiteral("evaluateRecall"));
-    recallNote = label(right, {}, "small");
+    recallNote = label(frame, {}, "small");
     recallNote->setWordWrap(true);
-    layout->addWidget(label(right, tr("Recall by distance"), "heading"));
-    layout->addWidget(recallNote);
-    layout->addWidget(recall, 1);
-    split->addWidget(left);
-    split->addWidget(right);
-    split->setStretchFactor(0, 3);
-    split->setStretchFactor(1, 2);
-    split->setSizes({ 560, 400 });
-    return split;
+    memory->addWidget(recallNote);
+    memory->addWidget(recall, 1);
+    outer->addWidget(analysis);
+    return frame;
 }
 
 void EvaluateView::showRow(const EvaluationRow* row)

@@ -9,6 +9,7 @@ class QProgressBar;
 class QPushButton;
 class QSortFilterProxyModel;
 class QStackedWidget;
+class QTabWidget;
 class QTableView;
 
 namespace pha::ui {
@@ -40,6 +41,7 @@ public:
     QTableView* table;
     AblationTable* ablation;
     RecallTable* recall;
+    QTabWidget* analysis; ///< 0: ablation, 1: recall
     QStackedWidget* pages; ///< 0: why there is nothing, 1: results
     QStackedWidget* tablePages; ///< 0: no results yet, 1: the table
 

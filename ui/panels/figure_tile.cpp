@@ -3,6 +3,7 @@
 
 #include "ui/theme.h"
 
+#include <QGridLayout>
 #include <QLabel>
 #include <QVBoxLayout>
 
@@ -42,5 +43,31 @@ void FigureTile::set(const QString& value, const QString& detail, const char* de
 }
 
 QString FigureTile::value() const { return value_->text(); }
+
+TileRow::TileRow(const QVector<FigureTile*>& tiles, QWidget* parent)
+    : QWidget(parent)
+    , tiles_(tiles)
+    , grid_(new QGridLayout(this))
+{
+    grid_->setContentsMargins(0, 0, 0, 0);
+    grid_->setSpacing(8);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    arrange(2);
+}
+
+void TileRow::arrange(int columns)
+{
+    if (columns == columns_) return;
+    columns_ = columns;
+    for (int i = 0; i < tiles_.size(); ++i) grid_->addWidget(tiles_[i], i / columns, i % columns);
+    for (int i = 0; i < tiles_.size(); ++i) grid_->setColumnStretch(i, i < columns);
+}
+
+void TileRow::resizeEvent(QResizeEvent* event)
+{
+    QWidget::resizeEvent(event);
+    const int comfortable = fontMetrics().averageCharWidth() * 22 + 24; // a title of 22 characters
+    arrange(width() >= int(tiles_.size()) * comfortable ? int(tiles_.size()) : 2);
+}
 
 } // namespace pha::ui

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <QFrame>
+#include <QVector>
 
+class QGridLayout;
 class QLabel;
 
 namespace pha::ui {
@@ -19,6 +21,24 @@ public:
 private:
     QLabel *value_, *detail_;
     QString title_;
+};
+
+/// Tiles side by side, or two by two where the panel is narrow: no figure is ever cut off.
+class TileRow : public QWidget {
+    Q_OBJECT
+
+public:
+    TileRow(const QVector<FigureTile*>& tiles, QWidget* parent);
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    void arrange(int columns);
+
+    QVector<FigureTile*> tiles_;
+    QGridLayout* grid_;
+    int columns_ = 0;
 };
 
 } // namespace pha::ui

@@ -32,12 +32,14 @@ constexpr int promptsKept = 20;
 PlaygroundPanel::Private::Private(PlaygroundPanel* panel, std::function<Engine&()> engine)
     : q(panel)
     , v(panel)
+    , rival(new RivalView(engine, panel))
     , worker(nullptr, std::move(engine))
 {
     hidePopup.setSingleShot(true);
     hidePopup.setInterval(250); // time to move the pointer from the token to the list
     connectControls();
     connectWorker();
+    connectDuel();
     for (auto* w : { static_cast<QWidget*>(v.prompt), static_cast<QWidget*>(v.text) }) w->installEventFilter(q);
 }
 
@@ -102,6 +104,7 @@ void PlaygroundPanel::Private::follow(RunSession* s)
     v.mixer->setShape(shape.layers, shape.branches, shape.present);
     v.mixer->setVisible(s);
     v.weights->setSession(s);
+    rival->setOpponent(s);
     if (s) {
         connect(s, &RunSession::changed, &guard, [this] { update(); });
         connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
@@ -202,7 +205,7 @@ void PlaygroundPanel::Private::showState()
 {
     const bool can = canGenerate(), text = !v.text->tokens().isEmpty();
     v.generate->setEnabled(can);
-    v.stop->setEnabled(writing);
+    v.stop->setEnabled(writing || rival->writing());
     v.carryOn->setEnabled(can && text && !writing);
     v.copy->setEnabled(text);
     v.undo->setEnabled(history.canUndo());
@@ -271,9 +274,12 @@ void PlaygroundPanel::generate()
     d_->begin(options, {}, -1, {});
 }
 
+void PlaygroundPanel::setRuns(RunListModel* runs) { d_->rival->setRuns(runs); }
+
 void PlaygroundPanel::stop()
 {
-    if (!d_->writing) return;
+    if (!d_->writing && !d_->rival->writing()) return;
+    d_->rival->stop();
     d_->worker.stop();
     d_->finish();
     d_->v.showMessage(tr("Stopped."), "small");
@@ -327,7 +333,9 @@ void PlaygroundPanel::showEvent(QShowEvent* event)
 void PlaygroundPanel::resizeEvent(QResizeEvent* event)
 {
     QWidget::resizeEvent(event);
-    if (d_) d_->v.popup->dismiss();
+    if (!d_) return;
+    d_->v.popup->dismiss();
+    d_->makeRoom();
 }
 
 } // namespace pha::ui

@@ -10,6 +10,8 @@
 
 namespace pha::ui {
 
+class RunListModel;
+
 /// Writes with a run's network and shows how sure it was of every token. Works on a copy of the weights, so it can be
 /// used while the run trains.
 class PlaygroundPanel : public QWidget {
@@ -20,6 +22,7 @@ public:
     ~PlaygroundPanel() override;
 
     void setSession(RunSession* session); ///< null: no run is selected. Stops what was going on for the old run
+    void setRuns(RunListModel* runs); ///< among which the second network is chosen
     void generate(); ///< continues the prompt
     void stop(); ///< keeps what was written so far
 

@@ -5,6 +5,7 @@
 #include "ui/panels/generation_history.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/panels/playground_view.h"
+#include "ui/panels/rival_view.h"
 #include "ui/panels/weights_box.h"
 
 #include <QElapsedTimer>
@@ -15,7 +16,8 @@ class QListWidgetItem;
 
 namespace pha::ui {
 
-/// What the playground does, apart from where its widgets are. Writing is in playground_writing.cpp.
+/// What the playground does, apart from where its widgets are. Writing is in playground_writing.cpp, the second network
+/// in playground_duel.cpp.
 class PlaygroundPanel::Private {
 public:
     Private(PlaygroundPanel* panel, std::function<Engine&()> engine);
@@ -37,6 +39,12 @@ public:
     void step(void (GenerationHistory::*way)());
     void open(QListWidgetItem* item);
 
+    void connectDuel();
+    void makeRoom();
+    void beginDuel(const GenerateOptions& options, const QVector<GeneratedToken>& kept);
+    void showParting();
+    int duelGiven(const Writing& w) const; ///< tokens that both networks were given
+
     void showPopup(int index);
     void describe(int index);
     void showFigures();
@@ -53,9 +61,11 @@ public:
     QString proposed; ///< the prompt as the program put it there
     GenerationHistory history;
     bool writing = false;
+    int inherited = 0; ///< tokens of an earlier text that the present one goes on from
     int next = 0; ///< index of the next token that the engine reports
     QElapsedTimer clock; ///< since the first new token
     QTimer hidePopup;
+    RivalView* rival; ///< a widget of the panel; hidden until two networks are compared
     ModelWorker worker; ///< last: stops before the rest goes
 };
 

@@ -4,6 +4,7 @@
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/panels/branch_mixer.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/sampling_form.h"
 #include "ui/panels/token_popup.h"
 #include "ui/panels/token_view.h"
@@ -21,6 +22,7 @@
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QTabWidget>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 namespace pha::ui {
@@ -30,31 +32,10 @@ namespace {
 QPushButton* button(QWidget* parent, const char* name, const QString& text, const QString& iconName, const QString& tip,
     const char* role = nullptr)
 {
-    auto* b = new QPushButton(text, parent);
-    b->setObjectName(QLatin1String(name));
+    auto* b = pushButton(parent, name, text, tip, role);
     if (!iconName.isEmpty()) b->setIcon(icon(iconName));
-    b->setToolTip(tip);
-    b->setAccessibleName(
-        text.isEmpty() ? tip.section(QStringLiteral(" ("), 0, 0) : QString(text).remove(QLatin1Char('&')));
-    if (role) setRole(b, role);
+    if (text.isEmpty()) b->setAccessibleName(tip.section(QStringLiteral(" ("), 0, 0));
     return b;
-}
-
-QLabel* label(QWidget* parent, const QString& text, const char* role)
-{
-    auto* l = new QLabel(text, parent);
-    l->setTextFormat(Qt::PlainText);
-    setRole(l, role);
-    return l;
-}
-
-QVBoxLayout* card(QFrame* frame)
-{
-    setRole(frame, "card");
-    auto* layout = new QVBoxLayout(frame);
-    layout->setContentsMargins(12, 10, 12, 10);
-    layout->setSpacing(8);
-    return layout;
 }
 
 } // namespace
@@ -72,11 +53,17 @@ PlaygroundView::PlaygroundView(QWidget* panel)
     left->setChildrenCollapsible(false);
     left->setHandleWidth(10);
     left->addWidget(buildPrompt(panel));
-    left->addWidget(buildText(panel));
+    texts = new QSplitter(Qt::Horizontal, panel);
+    texts->setObjectName(QStringLiteral("playgroundTexts"));
+    texts->setChildrenCollapsible(false);
+    texts->setHandleWidth(8);
+    texts->addWidget(buildText(panel));
+    left->addWidget(texts);
     left->setStretchFactor(1, 1);
     left->setSizes({ 170, 600 });
     split->addWidget(left);
-    split->addWidget(buildSide(panel));
+    side = buildSide(panel);
+    split->addWidget(side);
     split->setStretchFactor(0, 1);
     split->setSizes({ 900, 336 });
     layout->addWidget(split);
@@ -98,6 +85,8 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
     weights = new WeightsBox(frame);
     weights->setObjectName(QStringLiteral("playgroundWeights"));
     head->addWidget(label(frame, tr("Prompt"), "heading"));
+    head->addSpacing(8);
+    head->addWidget(weights);
     head->addStretch();
     head->addWidget(prompts);
     layout->addLayout(head);
@@ -127,7 +116,6 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
     row->addWidget(carryOn);
     row->addSpacing(6);
     row->addWidget(message, 1);
-    row->addWidget(weights);
     layout->addLayout(row);
     return frame;
 }
@@ -140,6 +128,8 @@ QWidget* PlaygroundView::buildText(QWidget* panel)
     tint = new QComboBox(frame);
     tint->setObjectName(QStringLiteral("playgroundTint"));
     for (const auto& name : { tr("Probability"), tr("Surprise"), tr("Entropy"), tr("No colours") }) tint->addItem(name);
+    tint->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    tint->setMinimumContentsLength(7);
     tint->setToolTip(tr("What the colour behind each token shows. Point at a token, or walk to it with the arrow keys "
                         "and press Enter, for its alternatives."));
     tint->setAccessibleName(tr("Colours of the tokens"));
@@ -155,11 +145,14 @@ QWidget* PlaygroundView::buildText(QWidget* panel)
     head->addWidget(label(frame, tr("Text"), "heading"));
     head->addSpacing(8);
     head->addWidget(tint);
-    head->addSpacing(4);
-    head->addWidget(legend);
+    compare = toolButton(frame, "playgroundCompare", tr("A | B"),
+        tr("Write with a second network beside this one, from one prompt with one seed, and mark where they part"),
+        true);
     head->addStretch();
+    head->addWidget(compare);
     for (auto* b : { undo, redo, copy }) head->addWidget(b);
     layout->addLayout(head);
+    layout->addWidget(legend);
 
     pages = new QStackedWidget(frame);
     auto* empty = new QWidget(frame);
@@ -180,6 +173,11 @@ QWidget* PlaygroundView::buildText(QWidget* panel)
     figures->setObjectName(QStringLiteral("playgroundFigures"));
     figures->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed); // however long, never widens the window
     figures->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    parting = label(frame, {}, "small");
+    parting->setObjectName(QStringLiteral("playgroundParting"));
+    parting->setWordWrap(true);
+    parting->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    layout->addWidget(parting);
     layout->addWidget(figures);
 
     auto font = text->font();

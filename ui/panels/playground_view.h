@@ -10,8 +10,10 @@ class QListWidget;
 class QMenu;
 class QPlainTextEdit;
 class QPushButton;
+class QSplitter;
 class QStackedWidget;
 class QTabWidget;
+class QToolButton;
 
 namespace pha::ui {
 
@@ -36,7 +38,10 @@ public:
     QComboBox* tint;
     TintLegend* legend;
     TokenView* text;
-    QLabel *figures, *message, *emptyTitle, *emptyText;
+    QToolButton* compare; ///< a second network beside the first
+    QWidget* side; ///< settings and earlier texts
+    QSplitter* texts; ///< where the second one's text goes
+    QLabel *figures, *message, *parting, *emptyTitle, *emptyText;
     QStackedWidget* pages; ///< 0: what to do, 1: text
     QTabWidget* tabs;
     SamplingForm* sampling;

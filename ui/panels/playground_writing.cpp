@@ -57,11 +57,13 @@ void PlaygroundPanel::Private::begin(
     w->mix = options.mix;
     w->origin = origin;
     v.text->setTokens(kept);
+    inherited = int(kept.size());
     writing = true;
     next = 0;
     clock.invalidate();
     v.showMessage(tr("Getting the weights..."), "small");
     worker.generate(v.weights->source(), options);
+    beginDuel(options, kept);
     showHistory();
     showState();
 }
@@ -122,6 +124,7 @@ void PlaygroundPanel::Private::receive(const QVector<GeneratedToken>& batch)
     }
     v.text->append(fresh);
     if (v.popup->isVisible() && !v.popup->pinned()) v.popup->dismiss();
+    if (rival->isVisible()) showParting();
     showFigures();
 }
 
@@ -136,6 +139,7 @@ void PlaygroundPanel::Private::finish()
         if (history.current()) v.text->setTokens(history.current()->tokens);
     }
     history.prune();
+    showParting();
     showHistory();
     showFigures();
     showState();
@@ -145,6 +149,9 @@ void PlaygroundPanel::Private::show(const WritingPtr& w)
 {
     v.popup->dismiss();
     v.text->setTokens(w->tokens);
+    rival->stop();
+    rival->text()->clearTokens(); // it was written beside another text
+    showParting();
     v.sampling->setSampling(w->sampling);
     v.mixer->setChanges(w->mix);
     if (!w->prompt.isEmpty()) v.prompt->setPlainText(w->prompt);

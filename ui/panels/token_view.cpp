@@ -78,7 +78,7 @@ void TokenView::setTint(TintMode mode)
 void TokenView::clearTokens()
 {
     hover(-1);
-    current_ = -1;
+    current_ = mark_ = -1;
     tokens_.clear();
     spans_.clear();
     breaks_.clear();
@@ -219,6 +219,13 @@ void TokenView::paintEvent(QPaintEvent* event)
                     p.setBrush(c.reference);
                     p.drawRect(QRectF(inner.left(), inner.bottom() - 0.5, inner.width(), 1));
                 }
+                if (index == mark_) {
+                    p.setBrush(Qt::NoBrush);
+                    p.setPen(QPen(c.warning, 2));
+                    p.drawRoundedRect(inner, 2.5, 2.5);
+                    p.fillRect(QRectF(box.left() - 1.5, box.top() - 1, 3, box.height() + 2), c.warning);
+                    p.setPen(Qt::NoPen);
+                }
                 if (index == hovered_ || index == current_) {
                     p.setBrush(Qt::NoBrush);
                     p.setPen(QPen(index == current_ ? c.accent : c.text, index == current_ ? 2 : 1));
@@ -244,6 +251,13 @@ void TokenView::setCurrent(int index)
     }
     viewport()->update();
     Q_EMIT currentChanged(index);
+}
+
+void TokenView::setMark(int index)
+{
+    if (index == mark_) return;
+    mark_ = index;
+    viewport()->update();
 }
 
 int TokenView::neighbour(int lines) const

@@ -31,6 +31,8 @@ public:
     void setTint(TintMode mode);
     int current() const { return current_; } ///< -1: none
     void setCurrent(int index); ///< and scrolls there
+    void setMark(int index); ///< a token set off from all before it; -1: none
+    int mark() const { return mark_; }
     int tokenAt(const QPoint& point) const; ///< in the viewport; -1: none
     QRect tokenRect(int index) const; ///< its first line, in the viewport; empty if out of sight
     bool atEnd() const;
@@ -63,7 +65,7 @@ private:
     std::vector<Span> spans_;
     std::vector<int> breaks_; ///< positions of line breaks that are not in the text
     int paragraph_ = 0; ///< characters since the last break
-    int current_ = -1, hovered_ = -1;
+    int current_ = -1, hovered_ = -1, mark_ = -1;
     QPoint pressed_;
     TokenTint tint_;
 };

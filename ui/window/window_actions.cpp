@@ -70,6 +70,8 @@ WindowActions::WindowActions(QMainWindow* window)
     toggleShown = make("toggleShown", tr("S&how in charts"),
         tr("Draws the selected run beside the current one, or no longer"), { K(Qt::Key_H) }, "chart");
     toggleShown->setCheckable(true);
+    setBaseline = make("setBaseline", tr("Set as &baseline"),
+        tr("Measures the other runs of the comparison against the selected one"), { K(Qt::Key_B) });
     copyPath = make("copyPath", tr("Copy pa&th"), tr("Copies the path of the run directory"), {}, "copy");
     openFolder =
         make("openFolder", tr("Open fol&der"), tr("Shows the run directory in the file manager"), {}, "folder");
@@ -79,13 +81,17 @@ WindowActions::WindowActions(QMainWindow* window)
         make("searchRuns", tr("Search runs"), tr("Goes to the search field of the run list"), { K::Find }, "search");
 
     showMonitor = make("showMonitor", tr("&Monitor"), tr("Curves of the runs"), { K(Qt::Key_F1) });
-    showEvaluate = make("showEvaluate", tr("&Evaluate"), tr("Perplexity with branches muted"), { K(Qt::Key_F2) });
+    showCompare =
+        make("showCompare", tr("Co&mpare"), tr("Curves, figures and settings of runs side by side"), { K(Qt::Key_F2) });
     showPlayground = make("showPlayground", tr("&Playground"), tr("Text from the selected run"), { K(Qt::Key_F3) });
+    showEvaluate = make("showEvaluate", tr("&Evaluate"), tr("Perplexity with branches muted"), { K(Qt::Key_F5) });
+    showData = make("showData", tr("&Data"), tr("Texts and their tokenizers"), { K(Qt::Key_F6) });
+    showBench = make("showBench", tr("&Benchmark"), tr("Speed and memory of this machine"), { K(Qt::Key_F7) });
     runPanelCommand =
-        make("runPanelCommand", tr("&Generate or evaluate"), tr("Generates in the playground, evaluates in its panel"),
+        make("runPanelCommand", tr("&Generate, evaluate or measure"), tr("Does what the panel in front is for"),
             { K(QStringLiteral("Ctrl+Return")), K(QStringLiteral("Ctrl+Enter")) });
     stopPanelCommand = make("stopPanelCommand", tr("Stop generating"),
-        tr("Ends the generation or evaluation that is going on"), { K(Qt::Key_Escape) });
+        tr("Ends the generation, evaluation or measurement that is going on"), { K(Qt::Key_Escape) });
     logAxis = make("logAxis", tr("&Logarithmic axis"), tr("Switches the loss axis between linear and logarithmic"),
         { K(Qt::Key_L) });
     cycleXAxis = make("cycleXAxis", tr("Next &x axis"), tr("Steps, tokens, or time"), { K(Qt::Key_X) });
@@ -133,7 +139,7 @@ QList<QAction*> WindowActions::ofRun() const
     };
     list << resumeRun << pauseRun << stopRun;
     separator();
-    list << toggleShown << cloneRun << renameRun;
+    list << toggleShown << setBaseline << cloneRun << renameRun;
     separator();
     list << copyPath << openFolder;
     separator();
@@ -163,10 +169,10 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addSeparator();
     run->addActions({ evaluateNow, sampleNow, checkpointNow, changeLearningRate });
     run->addSeparator();
-    run->addActions({ toggleShown, cloneRun, renameRun, copyPath, openFolder, deleteRun });
+    run->addActions({ toggleShown, setBaseline, cloneRun, renameRun, copyPath, openFolder, deleteRun });
 
     auto* view = menu("viewMenu", tr("&View"));
-    view->addActions({ showMonitor, showEvaluate, showPlayground, searchRuns });
+    view->addActions({ showMonitor, showCompare, showPlayground, showEvaluate, showData, showBench, searchRuns });
     view->addSeparator();
     view->addActions({ logAxis, cycleXAxis, smoothMore, smoothLess, fitAndFollow });
     view->addSeparator();

@@ -21,9 +21,10 @@ struct WindowActions {
     // Run
     QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
         *changeLearningRate;
-    QAction *cloneRun, *renameRun, *toggleShown, *copyPath, *openFolder, *deleteRun, *searchRuns;
+    QAction *cloneRun, *renameRun, *toggleShown, *setBaseline, *copyPath, *openFolder, *deleteRun, *searchRuns;
     // View
-    QAction *showMonitor, *showEvaluate, *showPlayground, *runPanelCommand, *stopPanelCommand;
+    QAction *showMonitor, *showCompare, *showPlayground, *showEvaluate, *showData, *showBench, *runPanelCommand,
+        *stopPanelCommand;
     QAction *logAxis, *cycleXAxis, *smoothMore, *smoothLess, *fitAndFollow;
     QAction *themeSystem, *themeLight, *themeDark, *textLarger, *textSmaller, *presentation, *resetLayout;
     // Help

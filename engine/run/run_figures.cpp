@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/run_figures.h"
+
+#include "engine/base/error.h"
+#include "engine/run/metrics.h"
+#include "engine/run/run_directory.h"
+
+#include <algorithm>
+
+namespace pha {
+
+namespace {
+
+using Value = std::optional<double>;
+
+template <auto member> Value ofLast(const RunFigures& run)
+{
+    return run.last ? Value(double((*run.last).*member)) : Value();
+}
+
+template <auto member> Value ofBest(const RunFigures& run)
+{
+    return run.best ? Value(double((*run.best).*member)) : Value();
+}
+
+template <auto member> Value largest(const RunFigures& run) { return run.last ? Value(double(run.*member)) : Value(); }
+
+} // namespace
+
+RunFigures::RunFigures(std::string runName, const RunConfig& runConfig)
+    : name(std::move(runName))
+    , config(runConfig)
+    , costs(modelCosts(runConfig.model, runConfig.training.context))
+{
+}
+
+RunFigures RunFigures::read(const std::filesystem::path& folder)
+{
+    const RunDirectory directory { folder };
+    if (!directory.exists())
+        throw CheckpointError(folder.string(), "no run.json in it", "name run directories, as 'pha train' prints them");
+    const auto file = directory.read();
+    RunFigures run(file.name.empty() ? folder.filename().string() : file.name, file.config);
+    for (const auto& event : readMetrics(directory.metricsFile())) {
+        if (const auto* step = std::get_if<StepEvent>(&event)) run.take(*step);
+        if (const auto* eval = std::get_if<EvalEvent>(&event)) run.take(*eval);
+    }
+    return run;
+}
+
+void RunFigures::take(const StepEvent& event)
+{
+    last = event;
+    rates_.push_back(event.tokensPerSecond);
+    processBytes = std::max(processBytes, event.processBytes);
+    deviceBytes = std::max(deviceBytes, event.deviceBytes);
+}
+
+void RunFigures::take(const EvalEvent& event)
+{
+    if (event.split == "valid" && event.note.empty() && (!best || event.nll < best->nll)) best = event;
+}
+
+double RunFigures::tokensPerSecond() const
+{
+    if (rates_.empty()) return 0;
+    const auto middle = rates_.begin() + std::ptrdiff_t(rates_.size() / 2);
+    std::nth_element(rates_.begin(), middle, rates_.end());
+    return *middle;
+}
+
+const std::vector<ComparedFigure>& comparedFigures()
+{
+    using Kind = ComparedFigure::Kind;
+    static const std::vector<ComparedFigure> all {
+        { "parameters", Kind::Count, 0, [](const RunFigures& run) { return Value(double(run.costs.parameters)); } },
+        { "steps", Kind::Count, 0, ofLast<&StepEvent::step> },
+        { "tokens", Kind::Count, 0, ofLast<&StepEvent::tokens> },
+        { "last loss", Kind::Number, -1, ofLast<&StepEvent::loss> },
+        { "best perplexity", Kind::Number, -1, ofBest<&EvalEvent::perplexity> },
+        { "per word", Kind::Number, -1, ofBest<&EvalEvent::wordPerplexity> },
+        { "bits per byte", Kind::Number, -1, ofBest<&EvalEvent::bitsPerByte> },
+        { "at step", Kind::Count, 0, ofBest<&EvalEvent::step> },
+        { "tokens/s (median)", Kind::Rate, 1,
+            [](const RunFigures& run) { return run.last ? Value(run.tokensPerSecond()) : Value(); } },
+        { "process memory", Kind::Bytes, -1, largest<&RunFigures::processBytes> },
+        { "tensor memory", Kind::Bytes, -1, largest<&RunFigures::deviceBytes> },
+    };
+    return all;
+}
+
+std::vector<std::string> differingKeys(const std::vector<const RunFigures*>& runs)
+{
+    std::vector<std::string> keys;
+    for (const auto& [group, field] : allFields())
+        if (std::any_of(runs.begin(), runs.end(), [&, &name = field.name](const RunFigures* run) {
+                return run->config.get(name) != runs.front()->config.get(name);
+            }))
+            keys.push_back(field.name);
+    return keys;
+}
+
+std::string configText(const RunFigures& run, const std::string& key)
+{
+    const auto value = run.config.get(key);
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+} // namespace pha

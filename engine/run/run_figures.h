@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/config/config.h"
+#include "engine/events.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pha {
+
+/// What is said of a run when it stands beside others: `pha compare` and the window's table count with the same code.
+/// Takes in events as they come, so that a table of runs that still train costs only their new rows.
+class RunFigures {
+public:
+    RunFigures() = default;
+    RunFigures(std::string runName, const RunConfig& runConfig);
+    /// Reads run.json and the whole of metrics.jsonl. Throws CheckpointError if there is no run.
+    static RunFigures read(const std::filesystem::path& folder);
+
+    void take(const StepEvent& event);
+    void take(const EvalEvent& event); ///< only plain evaluations of the validation split count
+    double tokensPerSecond() const; ///< median over the updates, 0 without any
+
+    std::string name;
+    RunConfig config;
+    ModelCosts costs;
+    std::optional<StepEvent> last; ///< the last update
+    std::optional<EvalEvent> best; ///< the evaluation with the lowest cross entropy
+    std::int64_t processBytes = 0, deviceBytes = 0; ///< largest seen
+
+private:
+    mutable std::vector<double> rates_; ///< in any order: the median sorts it in part
+};
+
+/// One row of a comparison.
+struct ComparedFigure {
+    enum class Kind { Count, Number, Rate, Bytes };
+    std::string name; ///< "best perplexity"
+    Kind kind = Kind::Number;
+    int better = 0; ///< -1: less is better, +1: more is better, 0: neither
+    std::optional<double> (*value)(const RunFigures& run) = nullptr; ///< nothing where it is not known
+};
+const std::vector<ComparedFigure>& comparedFigures();
+
+/// Keys of the configuration whose values are not the same in all runs, in display order.
+std::vector<std::string> differingKeys(const std::vector<const RunFigures*>& runs);
+/// A configuration value as a cell: texts without quotes.
+std::string configText(const RunFigures& run, const std::string& key);
+
+} // namespace pha

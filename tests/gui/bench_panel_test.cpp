@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/bench_rows.h"
+#include "test_home.h"
+#include "ui/bench/bench_chart.h"
+#include "ui/bench/bench_panel.h"
+#include "ui/bench/bench_store.h"
+#include "ui/bench/bench_worker.h"
+#include "ui/theme.h"
+
+#include <QComboBox>
+#include <QFile>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTableWidget>
+#include <QTest>
+#include <QToolButton>
+
+#include <fstream>
+
+using namespace pha;
+using namespace pha::ui;
+using pha::test::FakeEngine;
+using pha::test::FakeOptions;
+
+class BenchPanelTest : public QObject {
+    Q_OBJECT
+
+private:
+    struct Fixture {
+        test::TestHome home;
+        FakeEngine engine;
+        std::unique_ptr<BenchPanel> panel;
+
+        explicit Fixture(FakeOptions options = {})
+            : engine(options)
+        {
+            open();
+        }
+        fs::path file() const { return home.path() / "benchmarks.json"; }
+        void open()
+        {
+            panel.reset();
+            panel = std::make_unique<BenchPanel>(file(), [this]() -> Engine& { return engine; });
+            panel->resize(960, 640);
+            panel->show();
+        }
+        template <class T> T* find(const char* name) const { return panel->findChild<T*>(QLatin1String(name)); }
+        int rows() const { return find<QTableWidget>("benchTable")->rowCount(); }
+        QString message() const { return find<QLabel>("benchMessage")->text(); }
+    };
+
+private Q_SLOTS:
+    void initTestCase() { Theme::instance().apply(); }
+
+    void rowsSurviveAsJson()
+    {
+        const auto row = test::fakeBenchRow({ { "pha-tiny" }, { 64 }, "decode" }, "pha-tiny", 64);
+        const auto json = benchRowToJson(row);
+        const auto back = benchRowFromJson(json);
+        QVERIFY(back);
+        QCOMPARE(benchRowToJson(*back), json);
+        for (const auto& [key, value] : json.items()) {
+            auto broken = json;
+            broken[key] = Json::array();
+            QVERIFY2(!benchRowFromJson(broken), key.c_str());
+            broken.erase(key);
+            QVERIFY2(!benchRowFromJson(broken), key.c_str());
+        }
+        QVERIFY(!benchRowFromJson(Json(3)));
+    }
+
+    void measuresDrawsAndKeeps()
+    {
+        Fixture f;
+        f.find<QLineEdit>("benchContexts")->setText("256, 64,64");
+        f.find<QPushButton>("benchRun")->click();
+        QTRY_COMPARE(f.rows(), 4); // two presets, two different contexts
+        QTRY_COMPARE(f.message(), "Done.");
+        const auto sheets = f.find<BenchChart>("benchSpeedChart")->sheets();
+        QCOMPARE(sheets.size(), 2);
+        QCOMPARE(sheets[0].name, "pha-tiny");
+        QCOMPARE(sheets[0].cell(0, 0).toDouble(), 64.0);
+        const auto wanted = test::fakeBenchRow({ { "pha-tiny" }, { 256 }, "train" }, "pha-tiny", 256);
+        QCOMPARE(sheets[0].cell(1, 1).toDouble(), wanted.tokensPerSecond);
+        QCOMPARE(f.find<BenchChart>("benchMemoryChart")->sheets()[0].cell(1, 1).toDouble(), double(wanted.peakBytes));
+        QVERIFY(f.find<QLabel>("benchMachine")->text().contains("AVX2"));
+        f.open(); // another session
+        QCOMPARE(f.rows(), 4);
+        QVERIFY(!f.panel->grab().isNull());
+    }
+
+    void stopKeepsWholeRows()
+    {
+        FakeOptions options;
+        options.benchRows = 3;
+        Fixture f(options);
+        f.panel->run();
+        QTRY_COMPARE(f.rows(), 3);
+        QVERIFY(f.panel->busy());
+        QVERIFY(!f.find<QPushButton>("benchRun")->isEnabled());
+        QTest::keyClick(f.panel.get(), Qt::Key_Escape);
+        QTRY_VERIFY(!f.panel->busy());
+        QCOMPARE(f.message(), "Stopped. 3 rows are kept.");
+        QCOMPARE(f.rows(), 3);
+        QVERIFY(f.find<QPushButton>("benchRun")->isEnabled());
+    }
+
+    void closingInTheMiddleIsSafe()
+    {
+        FakeOptions options;
+        options.benchRows = 1;
+        Fixture f(options);
+        f.panel->run();
+        QTRY_COMPARE(f.rows(), 1);
+        f.panel.reset();
+        QVERIFY(!fs::exists(f.file())); // nobody was there to keep it
+    }
+
+    void errorsAreOneLine()
+    {
+        FakeOptions options;
+        options.benchError = "the device ran out of memory";
+        Fixture f(options);
+        f.panel->run();
+        QTRY_VERIFY(!f.panel->busy());
+        QCOMPARE(f.message(), QString::fromStdString(Error("the device ran out of memory", "try again").what()));
+        QCOMPARE(f.rows(), 1); // what was measured before is kept
+    }
+
+    void nonsenseIsRefusedWithAReason_data()
+    {
+        QTest::addColumn<QString>("contexts");
+        QTest::newRow("words") << "64, many";
+        QTest::newRow("nothing") << " ";
+        QTest::newRow("too short") << "1";
+        QTest::newRow("too long") << "99999999";
+    }
+    void nonsenseIsRefusedWithAReason()
+    {
+        QFETCH(QString, contexts);
+        Fixture f;
+        f.find<QLineEdit>("benchContexts")->setText(contexts);
+        f.panel->run();
+        QVERIFY(!f.panel->busy());
+        QVERIFY(!f.message().isEmpty());
+        QCOMPARE(f.find<QLabel>("benchMessage")->property("role").toString(), "error");
+    }
+
+    void withoutPresetsNothingStarts()
+    {
+        Fixture f;
+        auto* list = f.find<QListWidget>("benchPresets");
+        for (int i = 0; i < list->count(); ++i) list->item(i)->setCheckState(Qt::Unchecked);
+        f.panel->run();
+        QVERIFY(!f.panel->busy());
+        QVERIFY(f.message().contains("tick at least one"));
+    }
+
+    void saysThatTrainingDisturbs()
+    {
+        Fixture f;
+        f.panel->setDisturbed("A run is training.");
+        QVERIFY(f.find<QLabel>("benchWarning")->isVisible());
+        f.panel->run();
+        QTRY_COMPARE(f.message(), "Done.");
+        QVERIFY(f.find<QLabel>("benchMachine")->text().contains("something trained meanwhile"));
+        f.panel->setDisturbed({});
+        QVERIFY(!f.find<QLabel>("benchWarning")->isVisible());
+    }
+
+    void damagedFileIsMovedAside()
+    {
+        Fixture f;
+        std::ofstream(f.file()) << "{\"schema\":1,\"measurements\":[{\"when\":3}]}";
+        f.open();
+        QVERIFY(f.message().contains("moved to"));
+        QVERIFY(fs::exists(f.file().string() + ".damaged"));
+        QCOMPARE(f.rows(), 0);
+    }
+
+    void rowsAreExportedAndRemoved()
+    {
+        Fixture f;
+        f.panel->run();
+        QTRY_COMPARE(f.message(), "Done.");
+        const auto path = QString::fromStdString((f.home.path() / "bench.csv").string());
+        f.panel->askForFile = [&](QWidget*) { return path; };
+        f.find<QToolButton>("benchCsv")->click();
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        const auto lines = QString::fromUtf8(file.readAll()).split('\n', Qt::SkipEmptyParts);
+        QCOMPARE(lines.size(), f.rows() + 1);
+        QVERIFY(lines[0].startsWith("preset,mode,device,precision,context"));
+        f.find<QToolButton>("benchForget")->click();
+        QCOMPARE(f.rows(), 0);
+        BenchStore store(f.file());
+        QCOMPARE(store.load(), QString());
+        QVERIFY(store.all().empty());
+    }
+
+    void keyboardReadsTheChart()
+    {
+        Fixture f;
+        f.panel->run();
+        QTRY_COMPARE(f.message(), "Done.");
+        auto* chart = f.find<BenchChart>("benchSpeedChart");
+        QTest::keyClick(chart, Qt::Key_Right);
+        QVERIFY(chart->headline().startsWith("context 128: pha-tiny"));
+        QTest::keyClick(chart, Qt::Key_Right);
+        QVERIFY(chart->headline().startsWith("context 256:"));
+    }
+};
+
+QTEST_MAIN(BenchPanelTest)
+#include "bench_panel_test.moc"

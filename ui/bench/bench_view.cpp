@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/bench/bench_view.h"
+
+#include "ui/bench/bench_chart.h"
+#include "ui/bench/bench_store.h"
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/panels/controls.h"
+#include "ui/panels/table_tools.h"
+#include "ui/theme.h"
+
+#include <QComboBox>
+#include <QFormLayout>
+#include <QFrame>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QSplitter>
+#include <QTableWidget>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+QSpinBox* spinBox(QWidget* parent, const char* name, const QString& title, const QString& tip, int low, int high)
+{
+    auto* box = new QSpinBox(parent);
+    box->setObjectName(QLatin1String(name));
+    box->setAccessibleName(title);
+    box->setToolTip(plainToolTip(tip));
+    box->setRange(low, high);
+    box->setGroupSeparatorShown(true);
+    return box;
+}
+
+} // namespace
+
+BenchView::BenchView(QWidget* panel)
+{
+    auto* layout = new QHBoxLayout(panel);
+    layout->setContentsMargins(10, 10, 10, 10);
+    auto* split = new QSplitter(Qt::Horizontal, panel);
+    split->setObjectName(QStringLiteral("benchSplitter"));
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(10);
+    split->addWidget(buildControls(split));
+    split->addWidget(buildResults(split));
+    split->setStretchFactor(1, 1);
+    split->setSizes({ 280, 700 });
+    layout->addWidget(split);
+}
+
+QWidget* BenchView::buildPresets(QWidget* panel)
+{
+    auto* box = new QWidget(panel);
+    auto* layout = new QVBoxLayout(box);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(6);
+    filter = new QLineEdit(box);
+    filter->setObjectName(QStringLiteral("benchFilter"));
+    filter->setAccessibleName(tr("Find a preset"));
+    filter->setPlaceholderText(tr("Find a preset"));
+    filter->setToolTip(tr("Words of a preset's name"));
+    filter->setClearButtonEnabled(true);
+    filter->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    presets = new QListWidget(box);
+    presets->setObjectName(QStringLiteral("benchPresets"));
+    presets->setAccessibleName(tr("Presets to measure"));
+    presets->setToolTip(tr("Space ticks a preset. Large ones need minutes and gigabytes."));
+    presets->setMinimumHeight(120);
+    for (const auto& preset : pha::presets()) {
+        const auto count = modelCosts(preset.config.model, preset.config.training.context).parameters;
+        auto* item = new QListWidgetItem(
+            QStringLiteral("%1   %2").arg(fromUtf8(preset.name), formatCompact(double(count))), presets);
+        item->setData(Qt::UserRole, fromUtf8(preset.name));
+        item->setToolTip(plainToolTip(fromUtf8(preset.summary)));
+        item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsSelectable | Qt::ItemIsUserCheckable);
+        item->setCheckState(preset.name == "pha-tiny" || preset.name == "pha-lean-tiny" ? Qt::Checked : Qt::Unchecked);
+    }
+    presets->setCurrentRow(0);
+    layout->addWidget(filter);
+    layout->addWidget(presets, 1);
+    return box;
+}
+
+QWidget* BenchView::buildControls(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    auto* form = new QFormLayout;
+    form->setContentsMargins(0, 0, 0, 0);
+    form->setVerticalSpacing(6);
+    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    contexts = new QLineEdit(QStringLiteral("128, 256, 512, 1024"), frame);
+    contexts->setObjectName(QStringLiteral("benchContexts"));
+    contexts->setAccessibleName(tr("Context lengths"));
+    contexts->setToolTip(tr("Tokens per sequence, separated by commas"));
+    mode = new QComboBox(frame);
+    mode->setObjectName(QStringLiteral("benchMode"));
+    mode->setAccessibleName(tr("What is measured"));
+    mode->setToolTip(tr("train: a whole update. forward: an evaluation. decode: writing token by token."));
+    for (const char* name : { "train", "forward", "decode" }) mode->addItem(QLatin1String(name));
+    batchTokens = spinBox(frame, "benchBatchTokens", tr("Tokens a step"),
+        tr("Tokens of one measured step; the batch is this number divided by the context length, at least 1"), 16,
+        1 << 20);
+    batchTokens->setValue(int(BenchRequest().batchTokens));
+    repeats = spinBox(frame, "benchRepeats", tr("Repeats"), tr("The median of so many measurements counts"), 1, 99);
+    repeats->setValue(BenchRequest().repeats);
+    form->addRow(caption(frame, tr("Con&texts"), contexts), contexts);
+    form->addRow(caption(frame, tr("&What"), mode), mode);
+    form->addRow(caption(frame, tr("Tokens a st&ep"), batchTokens), batchTokens);
+    form->addRow(caption(frame, tr("Re&peats"), repeats), repeats);
+    run = pushButton(frame, "benchRun", tr("&Measure"), tr("Measure the ticked presets (Ctrl+Enter)"), "primary");
+    run->setIcon(iconOnAccent(QStringLiteral("gauge")));
+    stop = pushButton(frame, "benchStop", tr("&Stop"), tr("Stop after this repeat (Esc). Complete rows are kept."));
+    stop->setIcon(icon(QStringLiteral("stop")));
+    auto* buttons = new QHBoxLayout;
+    buttons->addWidget(run, 1);
+    buttons->addWidget(stop, 1);
+    bar = new QProgressBar(frame);
+    bar->setObjectName(QStringLiteral("benchProgress"));
+    bar->setAccessibleName(tr("Progress of the measurement"));
+    bar->setTextVisible(false);
+    auto policy = bar->sizePolicy();
+    policy.setRetainSizeWhenHidden(true); // nothing jumps
+    bar->setSizePolicy(policy);
+    warning = label(frame, {}, "warning");
+    warning->setObjectName(QStringLiteral("benchWarning"));
+    warning->setWordWrap(true);
+    warning->hide();
+    message = label(frame, {}, "small");
+    message->setObjectName(QStringLiteral("benchMessage"));
+    message->setWordWrap(true);
+    message->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    message->setMinimumHeight(2 * message->fontMetrics().height());
+    message->setAlignment(Qt::AlignTop | Qt::AlignLeft);
+    layout->addWidget(label(frame, tr("Presets"), "heading"));
+    layout->addWidget(buildPresets(frame), 1);
+    layout->addLayout(form);
+    layout->addWidget(warning);
+    layout->addLayout(buttons);
+    layout->addWidget(bar);
+    layout->addWidget(message);
+    frame->setMinimumWidth(250);
+    return frame;
+}
+
+QWidget* BenchView::buildCharts(QWidget* panel)
+{
+    auto* charts = new QSplitter(Qt::Horizontal, panel);
+    charts->setObjectName(QStringLiteral("benchCharts"));
+    charts->setChildrenCollapsible(false);
+    charts->setHandleWidth(6);
+    speed = new BenchChart(
+        QStringLiteral("benchSpeedChart"), tr("Tokens/s over context"), ValueKind::Rate,
+        [](const BenchRow& row) { return row.tokensPerSecond; }, charts);
+    memory = new BenchChart(
+        QStringLiteral("benchMemoryChart"), tr("Peak memory over context"), ValueKind::Bytes,
+        [](const BenchRow& row) { return double(row.peakBytes); }, charts);
+    for (auto* chart : { speed, memory }) {
+        chart->setMinimumSize(180, 150);
+        chart->setToolTip(tr("Left and Right read the values; the menu exports PNG, SVG, PDF and CSV."));
+        charts->addWidget(chart);
+    }
+    charts->setSizes({ 500, 500 });
+    return charts;
+}
+
+QWidget* BenchView::buildResults(QWidget* panel)
+{
+    auto* box = new QWidget(panel);
+    auto* layout = new QVBoxLayout(box);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    auto* head = new QHBoxLayout;
+    past = new QComboBox(box);
+    past->setObjectName(QStringLiteral("benchPast"));
+    past->setAccessibleName(tr("Measurement shown"));
+    past->setToolTip(tr("Measurements of this machine, newest first"));
+    past->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    past->setMinimumContentsLength(24);
+    machine = label(box, {}, "small");
+    machine->setObjectName(QStringLiteral("benchMachine"));
+    machine->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    csv = toolButton(box, "benchCsv", tr("Export CSV\u2026"), tr("Save the rows shown with full precision"));
+    forget = toolButton(box, "benchForget", tr("Remove"), tr("Remove the measurement shown from the list"));
+    head->addWidget(caption(box, tr("S&hown"), past));
+    head->addWidget(past);
+    head->addWidget(machine, 1);
+    head->addWidget(csv);
+    head->addWidget(forget);
+    table = new QTableWidget(box);
+    table->setObjectName(QStringLiteral("benchTable"));
+    table->setAccessibleName(tr("Measured rows"));
+    table->setToolTip(
+        tr("Spread: largest minus smallest repeat, as a share of the median. Of GEMM: arithmetic rate as a "
+           "share of this machine's own matrix product."));
+    styleTable(table);
+    makeCopyable(table);
+    auto* rows = new QSplitter(Qt::Vertical, box);
+    rows->setObjectName(QStringLiteral("benchRows"));
+    rows->setChildrenCollapsible(false);
+    rows->setHandleWidth(10);
+    rows->addWidget(buildCharts(rows));
+    auto* frame = new QFrame(rows);
+    card(frame)->addWidget(table);
+    rows->addWidget(frame);
+    rows->setStretchFactor(0, 3);
+    rows->setStretchFactor(1, 2);
+    layout->addLayout(head);
+    layout->addWidget(rows, 1);
+    return box;
+}
+
+void BenchView::showMessage(const QString& text, const char* role)
+{
+    setRole(message, role);
+    message->setText(text);
+    message->setToolTip(plainToolTip(text));
+}
+
+void BenchView::showMeasurement(const Measurement& m)
+{
+    speed->setRows(m.rows);
+    memory->setRows(m.rows);
+    machine->setText(m.disturbed ? tr("%1; something trained meanwhile").arg(m.machine) : m.machine);
+    machine->setToolTip(plainToolTip(machine->text()));
+    const QStringList heads { tr("Preset"), tr("What"), tr("Context"), tr("Batch"), tr("Parameters"), tr("Tokens/s"),
+        tr("Spread"), tr("Peak memory"), tr("GFLOP/s"), tr("Of GEMM"), tr("Precision"), tr("Device") };
+    table->setColumnCount(int(heads.size()));
+    table->setHorizontalHeaderLabels(heads);
+    table->setRowCount(int(m.rows.size()));
+    for (int r = 0; r < table->rowCount(); ++r) {
+        const auto& row = m.rows[std::size_t(r)];
+        const QStringList cells { fromUtf8(row.preset), fromUtf8(row.mode), formatCount(row.context),
+            formatCount(row.batch), formatCount(row.parameters), formatCount(std::int64_t(row.tokensPerSecond)),
+            QString::number(100 * row.spread, 'f', 1) + QStringLiteral(" %"), formatBytes(double(row.peakBytes)),
+            formatFixed(row.flopsPerSecond / 1e9, 1), formatPercent(row.gemmShare), fromUtf8(row.precision),
+            fromUtf8(row.device) };
+        for (int column = 0; column < cells.size(); ++column) {
+            auto* item = new QTableWidgetItem(cells[column]);
+            const bool number = column >= 2 && column <= 9;
+            const Qt::Alignment side = (number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter;
+            item->setTextAlignment(side);
+            table->setItem(r, column, item);
+            table->horizontalHeaderItem(column)->setTextAlignment(side);
+        }
+    }
+    table->resizeColumnsToContents();
+}
+
+} // namespace pha::ui

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QCoreApplication>
+#include <QWidget>
+
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QListWidget;
+class QProgressBar;
+class QPushButton;
+class QSpinBox;
+class QTableWidget;
+class QToolButton;
+
+namespace pha::ui {
+
+class BenchChart;
+struct Measurement;
+
+/// The widgets of the benchmark and where they are. What they do is the panel's business.
+struct BenchView {
+    Q_DECLARE_TR_FUNCTIONS(BenchView)
+public:
+    explicit BenchView(QWidget* panel);
+    void showMessage(const QString& text, const char* role);
+    void showMeasurement(const Measurement& measurement);
+
+    QLineEdit *filter, *contexts;
+    QListWidget* presets;
+    QComboBox* mode;
+    QSpinBox *batchTokens, *repeats;
+    QPushButton *run, *stop;
+    QProgressBar* bar;
+    QLabel *warning, *message, *machine;
+    QComboBox* past;
+    QToolButton *csv, *forget;
+    BenchChart *speed, *memory;
+    QTableWidget* table;
+
+private:
+    QWidget* buildControls(QWidget* panel);
+    QWidget* buildPresets(QWidget* panel);
+    QWidget* buildResults(QWidget* panel);
+    QWidget* buildCharts(QWidget* panel);
+};
+
+} // namespace pha::ui

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/bench/bench_worker.h"
+
+#include "ui/format.h"
+
+#include <new>
+
+namespace pha::ui {
+
+BenchWorker::BenchWorker(OpenEngine engine, QObject* parent)
+    : QObject(parent)
+    , engine_(std::move(engine))
+{
+}
+
+BenchWorker::~BenchWorker() { shutDown(); }
+
+bool BenchWorker::start(const BenchRequest& request)
+{
+    if (busy_ || down_) return false;
+    busy_ = true;
+    stop_ = {};
+    Q_EMIT busyChanged();
+    // `this` is only touched inside mailbox calls, which the mailbox drops once the bridge, and so this object, is
+    // gone.
+    worker_.post([open = engine_, mailbox = bridge_.mailbox(), stop = stop_.get_token(), request, this] {
+        QString error;
+        EngineInfo machine;
+        try {
+            auto& engine = open();
+            machine = engine.info();
+            engine.bench(
+                request,
+                [&](const BenchRow& row) {
+                    mailbox->call([this, row, stop] {
+                        if (!stop.stop_requested()) Q_EMIT measured(row);
+                    });
+                },
+                stop);
+        } catch (const std::bad_alloc&) {
+            error = tr("there is not enough memory for this network; choose a smaller preset or a shorter context");
+        } catch (const std::exception& e) { // LibTorch appends a stack trace after the first line
+            error = singleLine(fromUtf8(e.what()).section(QLatin1Char('\n'), 0, 0)).left(500);
+        } catch (...) {
+            error = tr("the engine failed without saying why; try again or restart the program");
+        }
+        mailbox->call([this, error, machine, stop] {
+            ended();
+            if (error.isEmpty() || stop.stop_requested())
+                Q_EMIT finished(stop.stop_requested(), machine);
+            else
+                Q_EMIT failed(error);
+        });
+    });
+    return true;
+}
+
+void BenchWorker::ended()
+{
+    busy_ = false;
+    Q_EMIT busyChanged();
+}
+
+void BenchWorker::stop()
+{
+    if (!busy_ || stop_.stop_requested()) return;
+    stop_.request_stop();
+    Q_EMIT busyChanged();
+}
+
+bool BenchWorker::shutDown(std::chrono::milliseconds patience)
+{
+    if (down_) return cleanEnd_;
+    down_ = true;
+    stop_.request_stop();
+    cleanEnd_ = worker_.end(patience);
+    return cleanEnd_;
+}
+
+} // namespace pha::ui

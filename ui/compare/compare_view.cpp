@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/compare/compare_view.h"
+
+#include "ui/charts/readout_strip.h"
+#include "ui/charts/time_plot.h"
+#include "ui/compare/compare_model.h"
+#include "ui/icons.h"
+#include "ui/panels/controls.h"
+#include "ui/panels/table_tools.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QTableView>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+CompareView::CompareView(QWidget* panel)
+{
+    pages = new QStackedWidget(panel);
+    pages->addWidget(emptyPage(panel, tr("Nothing to compare yet"),
+        tr("Tick runs in the list at the left (or select one and press H): their curves, figures and settings stand "
+           "here side by side.")));
+    auto* full = new QWidget(panel);
+    auto* layout = new QVBoxLayout(full);
+    layout->setContentsMargins(8, 6, 8, 8);
+    layout->setSpacing(5);
+    layout->addWidget(buildTools(full));
+    readout = new ReadoutStrip(full);
+    readout->setObjectName(QStringLiteral("compareReadout"));
+    layout->addWidget(readout);
+    auto* rows = new QSplitter(Qt::Vertical, full);
+    rows->setObjectName(QStringLiteral("compareRows"));
+    rows->setChildrenCollapsible(false);
+    rows->setHandleWidth(6);
+    rows->addWidget(buildCharts(full));
+    rows->addWidget(buildTable(full));
+    rows->setStretchFactor(0, 5);
+    rows->setStretchFactor(1, 6);
+    rows->setSizes({ 260, 330 });
+    layout->addWidget(rows, 1);
+    pages->addWidget(full);
+    auto* outer = new QVBoxLayout(panel);
+    outer->setContentsMargins(0, 0, 0, 0);
+    outer->addWidget(pages);
+}
+
+QWidget* CompareView::buildTools(QWidget* panel)
+{
+    auto* box = new QWidget(panel);
+    auto* layout = new QHBoxLayout(box);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(6);
+    axis = new QComboBox(box);
+    axis->setObjectName(QStringLiteral("compareAxis"));
+    axis->setAccessibleName(tr("X axis"));
+    axis->setToolTip(tr("What the curves are drawn over. Active time leaves out pauses and evaluations."));
+    for (const auto x : { XAxis::Step, XAxis::Tokens, XAxis::Seconds }) axis->addItem(axisName(x));
+    logarithmic = toolButton(box, "compareLog", tr("Log"), tr("Logarithmic axes of both charts"), true);
+    logarithmic->setChecked(true);
+    fit = toolButton(box, "compareFit", tr("Fit"), tr("Show everything and keep up with the runs"));
+    baseline = new QComboBox(box);
+    baseline->setObjectName(QStringLiteral("compareBaseline"));
+    baseline->setAccessibleName(tr("Baseline"));
+    baseline->setToolTip(tr("The run that the others are measured against (B makes the selected run the baseline)"));
+    baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    baseline->setMinimumContentsLength(12);
+    hint = label(box, {}, "small");
+    hint->setObjectName(QStringLiteral("compareHint"));
+    hint->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    layout->addWidget(caption(box, tr("&over"), axis));
+    layout->addWidget(axis);
+    layout->addWidget(logarithmic);
+    layout->addWidget(fit);
+    layout->addSpacing(8);
+    layout->addWidget(hint, 1);
+    layout->addWidget(caption(box, tr("&Baseline"), baseline));
+    layout->addWidget(baseline);
+    return box;
+}
+
+QWidget* CompareView::buildCharts(QWidget* panel)
+{
+    auto* columns = new QSplitter(Qt::Horizontal, panel);
+    columns->setObjectName(QStringLiteral("compareCharts"));
+    columns->setChildrenCollapsible(false);
+    columns->setHandleWidth(6);
+    perplexity = new TimePlot(
+        QStringLiteral("comparePerplexityChart"), tr("Validation perplexity"), ValueKind::Perplexity, columns);
+    loss = new TimePlot(QStringLiteral("compareLossChart"), tr("Training loss, smoothed"), ValueKind::Loss, columns);
+    for (auto* chart : { perplexity, loss }) {
+        chart->setMinimumSize(200, 130);
+        chart->setLogarithmic(true);
+        columns->addWidget(chart);
+    }
+    columns->setSizes({ 500, 500 });
+    return columns;
+}
+
+QWidget* CompareView::buildTable(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    auto* head = new QHBoxLayout;
+    equal = toolButton(
+        frame, "compareEqual", tr("Equal settings"), tr("Also list the settings that are the same in all runs"), true);
+    copy = toolButton(
+        frame, "compareCopy", tr("Copy"), tr("Copy the selected rows, or the whole table, with tabs (Ctrl+C)"));
+    csv = toolButton(frame, "compareCsv", tr("Export CSV\u2026"), tr("Save the table with full precision"));
+    head->addWidget(label(frame, tr("Side by side"), "heading"));
+    head->addStretch(1);
+    for (auto* b : { equal, copy, csv }) head->addWidget(b);
+    model = new CompareModel(panel);
+    table = new QTableView(frame);
+    table->setObjectName(QStringLiteral("compareTable"));
+    table->setAccessibleName(tr("Figures and settings of the runs"));
+    table->setToolTip(tr("Green: better than the baseline. Red: worse."));
+    styleTable(table);
+    makeCopyable(table);
+    table->setModel(model);
+    table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+    table->setMinimumHeight(120);
+    layout->addLayout(head);
+    layout->addWidget(table, 1);
+    return frame;
+}
+
+} // namespace pha::ui

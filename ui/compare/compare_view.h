@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QCoreApplication>
+#include <QWidget>
+
+class QComboBox;
+class QLabel;
+class QStackedWidget;
+class QTableView;
+class QToolButton;
+
+namespace pha::ui {
+
+class CompareModel;
+class ReadoutStrip;
+class TimePlot;
+
+/// The widgets of the comparison and where they are. What they do is the panel's business.
+struct CompareView {
+    Q_DECLARE_TR_FUNCTIONS(CompareView)
+public:
+    explicit CompareView(QWidget* panel);
+
+    QStackedWidget* pages; ///< 0: what to do, 1: the comparison
+    QComboBox *axis, *baseline;
+    QToolButton *logarithmic, *fit, *equal, *copy, *csv;
+    QLabel* hint; ///< what is still missing, or what was saved
+    ReadoutStrip* readout;
+    TimePlot *perplexity, *loss;
+    CompareModel* model;
+    QTableView* table;
+
+private:
+    QWidget* buildTools(QWidget* panel);
+    QWidget* buildCharts(QWidget* panel);
+    QWidget* buildTable(QWidget* panel);
+};
+
+} // namespace pha::ui

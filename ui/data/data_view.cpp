@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/data/data_view.h"
+
+#include "ui/data/piece_editor.h"
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/panels/controls.h"
+#include "ui/panels/figure_tile.h"
+#include "ui/panels/table_tools.h"
+#include "ui/theme.h"
+
+#include <QFrame>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QListWidget>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QSplitter>
+#include <QTableWidget>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+DataView::DataView(QWidget* panel)
+{
+    auto* layout = new QHBoxLayout(panel);
+    layout->setContentsMargins(10, 10, 10, 10);
+    auto* split = new QSplitter(Qt::Horizontal, panel);
+    split->setObjectName(QStringLiteral("dataSplitter"));
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(10);
+    split->addWidget(buildCorpora(split));
+    auto* rows = new QSplitter(Qt::Vertical, split);
+    rows->setObjectName(QStringLiteral("dataRows"));
+    rows->setChildrenCollapsible(false);
+    rows->setHandleWidth(10);
+    rows->addWidget(buildText(rows));
+    rows->addWidget(buildCut(rows));
+    rows->setStretchFactor(0, 5);
+    rows->setStretchFactor(1, 4);
+    split->addWidget(rows);
+    split->setStretchFactor(1, 1);
+    split->setSizes({ 220, 760 });
+    layout->addWidget(split);
+}
+
+QWidget* DataView::buildCorpora(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    corpora = new QListWidget(frame);
+    corpora->setObjectName(QStringLiteral("dataCorpora"));
+    corpora->setAccessibleName(tr("Corpora"));
+    corpora->setToolTip(tr("Built-in corpora and your own texts"));
+    corpora->setTextElideMode(Qt::ElideMiddle);
+    corpora->setMinimumHeight(90);
+    addFile = toolButton(frame, "dataAddFile", tr("Add file\u2026"), tr("Add a text file to the list"));
+    addFolder =
+        toolButton(frame, "dataAddFolder", tr("Add folder\u2026"), tr("Add a folder with text files to the list"));
+    remove = toolButton(frame, "dataRemove", tr("Remove"), tr("Take the text off the list; the file stays"));
+    for (auto* b : { addFile, addFolder, remove }) {
+        setRole(b, "button");
+        b->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    }
+    auto* drop = label(frame, tr("Or drop a text file or a folder anywhere here."), "small");
+    drop->setWordWrap(true);
+    layout->addWidget(label(frame, tr("Texts"), "heading"));
+    layout->addWidget(corpora, 1);
+    layout->addWidget(drop);
+    for (auto* b : { addFile, addFolder, remove }) layout->addWidget(b);
+    frame->setMinimumWidth(180);
+    return frame;
+}
+
+QWidget* DataView::buildText(QWidget* panel)
+{
+    auto* box = new QWidget(panel);
+    auto* layout = new QVBoxLayout(box);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    size = new FigureTile(tr("Size"), tr("Bytes of the text, and lines"), box);
+    words = new FigureTile(tr("Words"), tr("Stretches between spaces, and how many bytes they have on average"), box);
+    tokens = new FigureTile(tr("Tokens"), tr("Pieces of the training split, once the tokenizer is trained"), box);
+    ratio = new FigureTile(
+        tr("Bytes per token"), tr("On the validation split. More means shorter sequences for the same text."), box);
+
+    auto* frame = new QFrame(box);
+    auto* inner = card(frame);
+    title = label(frame, {}, "heading");
+    title->setObjectName(QStringLiteral("dataTitle"));
+    title->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    about = label(frame, {}, "small");
+    about->setObjectName(QStringLiteral("dataAbout"));
+    about->setWordWrap(true);
+    beginning = new QPlainTextEdit(frame);
+    beginning->setObjectName(QStringLiteral("dataBeginning"));
+    beginning->setAccessibleName(tr("Beginning of the text"));
+    beginning->setToolTip(tr("The first lines, as training reads them"));
+    beginning->setReadOnly(true);
+    beginning->setTabChangesFocus(true);
+    beginning->setMinimumHeight(60);
+    inner->addWidget(title);
+    inner->addWidget(about);
+    inner->addWidget(beginning, 1);
+    layout->addWidget(new TileRow({ size, words, tokens, ratio }, box));
+    layout->addWidget(frame, 1);
+    layout->addWidget(buildTokenizer(box));
+    return box;
+}
+
+QWidget* DataView::buildTokenizer(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    vocabulary = new QSpinBox(frame);
+    vocabulary->setObjectName(QStringLiteral("dataVocabulary"));
+    vocabulary->setAccessibleName(tr("Pieces of the tokenizer"));
+    vocabulary->setToolTip(tr("How many pieces the tokenizer has: the vocabulary of the network"));
+    vocabulary->setRange(512, 1 << 17);
+    vocabulary->setSingleStep(1024);
+    vocabulary->setGroupSeparatorShown(true);
+    train = pushButton(frame, "dataTrain", tr("&Train tokenizer"),
+        tr("Trains a tokenizer on this text and cuts the text with it (Ctrl+Enter). Both are kept for the run."),
+        "primary");
+    train->setIcon(iconOnAccent(QStringLiteral("play")));
+    stop = pushButton(frame, "dataStop", tr("&Stop"), tr("Stop reading or training (Esc)"));
+    stop->setIcon(icon(QStringLiteral("stop")));
+    use = pushButton(
+        frame, "dataUse", tr("&Use in new run"), tr("Puts this text and the size of the tokenizer into the form"));
+    use->setIcon(icon(QStringLiteral("plus")));
+    bar = new QProgressBar(frame);
+    bar->setObjectName(QStringLiteral("dataProgress"));
+    bar->setAccessibleName(tr("Progress"));
+    bar->setTextVisible(false);
+    auto policy = bar->sizePolicy();
+    policy.setRetainSizeWhenHidden(true); // nothing jumps
+    bar->setSizePolicy(policy);
+    message = label(frame, {}, "small");
+    message->setObjectName(QStringLiteral("dataMessage"));
+    message->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    message->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    auto* line = new QHBoxLayout;
+    line->addWidget(caption(frame, tr("&Vocabulary"), vocabulary));
+    line->addWidget(vocabulary);
+    line->addWidget(train);
+    line->addWidget(stop);
+    line->addStretch(1);
+    line->addWidget(use);
+    layout->addLayout(line);
+    layout->addWidget(bar);
+    layout->addWidget(message);
+    return frame;
+}
+
+QWidget* DataView::buildCut(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    auto* head = new QHBoxLayout;
+    cutFigures = label(frame, {}, "small");
+    cutFigures->setObjectName(QStringLiteral("dataCutFigures"));
+    cutFigures->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    cutFigures->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    head->addWidget(label(frame, tr("How a text is cut"), "heading"));
+    head->addWidget(cutFigures, 1);
+    auto* split = new QSplitter(Qt::Horizontal, frame);
+    split->setObjectName(QStringLiteral("dataCutSplitter"));
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(8);
+    editor = new PieceEditor(split);
+    editor->setObjectName(QStringLiteral("dataEditor"));
+    editor->setAccessibleName(tr("Text to cut"));
+    editor->setToolTip(tr("Type: each piece of the tokenizer stands on a ground of its own"));
+    editor->setMinimumSize(160, 70);
+    table = new QTableWidget(0, 4, split);
+    table->setObjectName(QStringLiteral("dataPieces"));
+    table->setAccessibleName(tr("Pieces of the text"));
+    table->setToolTip(tr("The pieces in order, with their numbers and bytes"));
+    styleTable(table);
+    makeCopyable(table);
+    table->setHorizontalHeaderLabels({ tr("#"), tr("Piece"), tr("Id"), tr("Bytes") });
+    for (const int column : { 0, 2, 3 })
+        table->horizontalHeaderItem(column)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    table->horizontalHeaderItem(1)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    table->horizontalHeader()->setSectionResizeMode(1, QHeaderView::Stretch);
+    for (const int column : { 0, 2, 3 })
+        table->setColumnWidth(column, table->fontMetrics().averageCharWidth() * (column == 3 ? 8 : 6));
+    table->setMinimumWidth(table->fontMetrics().averageCharWidth() * 36);
+    split->addWidget(editor);
+    split->addWidget(table);
+    split->setStretchFactor(0, 3);
+    split->setStretchFactor(1, 2);
+    layout->addLayout(head);
+    layout->addWidget(split, 1);
+    piece = label(frame, {}, "small");
+    piece->setObjectName(QStringLiteral("dataPiece"));
+    layout->addWidget(piece);
+    return frame;
+}
+
+void DataView::showMessage(const QString& text, const char* role)
+{
+    setRole(message, role);
+    message->setText(text);
+    message->setToolTip(plainToolTip(text));
+}
+
+} // namespace pha::ui

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/data/data_worker.h"
+
+#include "engine/data/corpus.h"
+#include "engine/data/text_source.h"
+#include "ui/format.h"
+
+#include <algorithm>
+#include <new>
+
+namespace pha::ui {
+
+namespace {
+
+constexpr std::size_t beginningBytes = 6000;
+
+void count(const std::string& text, TextLook& look)
+{
+    bool inWord = false;
+    for (const char c : text) {
+        const bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+        look.lines += c == '\n';
+        look.words += !space && !inWord;
+        inWord = !space;
+    }
+}
+
+/// Whole lines, and whole characters if the first line has no end.
+QString wholeLines(const std::string& text, std::size_t most)
+{
+    auto part = text.substr(0, most);
+    if (part.size() < text.size())
+        if (const auto end = part.rfind('\n'); end != std::string::npos) part.resize(end);
+    TextDecoder decoder;
+    return fromUtf8(decoder.push(part)); // holds an unfinished character back
+}
+
+TextLook lookAt(const std::filesystem::path& path, EventSink& progress, const std::stop_token& stop)
+{
+    TextSource source(path);
+    source.scan(progress, stop);
+    TextLook look;
+    look.files = std::int64_t(source.files());
+    look.bytes = source.bytes();
+    std::string first;
+    std::int64_t read = 0;
+    for (const auto& block : source.blocks()) {
+        if (stop.stop_requested()) break;
+        const auto text = source.clean(block, source.raw(block), look.repairs);
+        if (first.size() < beginningBytes) first += text.substr(0, beginningBytes);
+        count(text, look);
+        read += std::int64_t(text.size());
+        progress.publish(ProgressEvent { "counting words", double(read), double(look.bytes), "bytes" });
+    }
+    look.beginning = wholeLines(first, beginningBytes);
+    return look;
+}
+
+PreparedData prepareCorpus(const DataConfig& config, EventSink& progress, const std::stop_token& stop)
+{
+    const auto corpus = Corpus::open(config, nullptr, progress, stop);
+    PreparedData data;
+    data.tokenizer = corpus->tokenizer();
+    data.description = fromUtf8(corpus->description());
+    const auto size = [&](const char* name) { return std::int64_t(corpus->split(name).tokens.size()); };
+    data.train = size("train");
+    data.test = size("test");
+    const auto& valid = corpus->split("valid");
+    data.valid = std::int64_t(valid.tokens.size());
+    const auto last = [](const std::vector<std::int32_t>& sums) { return sums.empty() ? 0.0 : double(sums.back()); };
+    if (data.valid > 0) data.bytesPerToken = last(valid.bytes) / double(data.valid);
+    if (last(valid.words) > 0) data.tokensPerWord = double(data.valid) / last(valid.words);
+    const auto head = std::min<std::size_t>(valid.tokens.size(), 600);
+    data.sample = wholeLines(
+        data.tokenizer->decode({ valid.tokens.begin(), valid.tokens.begin() + std::ptrdiff_t(head) }), beginningBytes);
+    return data;
+}
+
+CutText cutText(const Tokenizer& tokenizer, const QString& text)
+{
+    CutText cut { text, {} };
+    qsizetype bytes = 0;
+    for (const auto id : tokenizer.encode(text.toStdString())) {
+        cut.pieces.append({ id, QByteArray::fromStdString(tokenizer.piece(id)) });
+        bytes += cut.pieces.last().bytes.size();
+    }
+    // Inside a text a word's piece brings its space along; at the very beginning there is none.
+    if (!cut.pieces.isEmpty() && bytes == text.toUtf8().size() + 1) cut.pieces.first().bytes.remove(0, 1);
+    return cut;
+}
+
+} // namespace
+
+DataWorker::DataWorker(QObject* parent)
+    : QObject(parent)
+{
+    connect(&bridge_, &EventBridge::batchReady, this, [this](const std::vector<Event>& batch) {
+        const auto* last = std::get_if<ProgressEvent>(&batch.back());
+        if (busy_ && last) Q_EMIT progress(*last);
+    });
+}
+
+DataWorker::~DataWorker() { shutDown(); }
+
+void DataWorker::begin(Work work)
+{
+    if (down_) return;
+    stop_.request_stop();
+    stop_ = {};
+    const bool was = std::exchange(busy_, true);
+    // `this` is only touched inside mailbox calls, which the mailbox drops once the bridge, and so this object, is
+    // gone.
+    long_.post([work = std::move(work), mailbox = bridge_.mailbox(), stop = stop_.get_token(), this] {
+        std::function<void()> answer;
+        QString error;
+        try {
+            if (!stop.stop_requested()) answer = work(*mailbox, stop);
+        } catch (const std::bad_alloc&) {
+            error = tr("there is not enough memory for this text; use a part of it");
+        } catch (const std::exception& e) {
+            error = singleLine(fromUtf8(e.what())).left(500);
+        }
+        mailbox->call([this, stop, answer, error] {
+            if (stop.stop_requested()) return; // stopped or replaced: whoever did that has said so
+            busy_ = false;
+            Q_EMIT busyChanged();
+            if (!error.isEmpty())
+                Q_EMIT failed(error);
+            else if (answer)
+                answer();
+        });
+    });
+    if (!was) Q_EMIT busyChanged();
+}
+
+void DataWorker::look(const std::filesystem::path& text)
+{
+    begin([this, text](EventSink& sink, const std::stop_token& stop) -> std::function<void()> {
+        return [this, found = lookAt(text, sink, stop)] { Q_EMIT looked(found); };
+    });
+}
+
+void DataWorker::prepare(const DataConfig& data)
+{
+    begin([this, data](EventSink& sink, const std::stop_token& stop) -> std::function<void()> {
+        return [this, made = prepareCorpus(data, sink, stop)] { Q_EMIT prepared(made); };
+    });
+}
+
+void DataWorker::stop()
+{
+    if (!busy_) return;
+    stop_.request_stop();
+    busy_ = false;
+    Q_EMIT busyChanged();
+}
+
+void DataWorker::cut(std::shared_ptr<const Tokenizer> tokenizer, const QString& text)
+{
+    cutStop_.request_stop();
+    cutStop_ = {};
+    if (down_ || !tokenizer) return;
+    short_.post(
+        [tokenizer = std::move(tokenizer), text, mailbox = bridge_.mailbox(), stop = cutStop_.get_token(), this] {
+            if (stop.stop_requested()) return; // typed on
+            CutText cut;
+            try {
+                cut = cutText(*tokenizer, text);
+            } catch (const std::exception&) {
+                return; // nothing a user could do: the text is valid UTF-8 and the tokenizer has cut others
+            }
+            mailbox->call([this, stop, cut = std::move(cut)] {
+                if (!stop.stop_requested()) Q_EMIT cutDone(cut);
+            });
+        });
+}
+
+bool DataWorker::shutDown(std::chrono::milliseconds patience)
+{
+    if (down_) return cleanEnd_;
+    down_ = true;
+    stop_.request_stop();
+    cutStop_.request_stop();
+    cleanEnd_ = short_.end(patience);
+    cleanEnd_ = long_.end(patience) && cleanEnd_;
+    return cleanEnd_;
+}
+
+} // namespace pha::ui

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/controls.h"
+
+#include "ui/format.h"
+#include "ui/theme.h"
+
+#include <QFrame>
+#include <QLabel>
+#include <QPushButton>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+template <class Button> Button* made(QWidget* parent, const char* name, const QString& text, const QString& tip)
+{
+    auto* button = new Button(parent);
+    button->setText(text);
+    button->setObjectName(QLatin1String(name));
+    button->setToolTip(plainToolTip(tip));
+    button->setAccessibleName(text.isEmpty() ? tip : QString(text).remove(QLatin1Char('&')));
+    button->setAccessibleDescription(tip);
+    return button;
+}
+
+} // namespace
+
+QPushButton* pushButton(QWidget* parent, const char* name, const QString& text, const QString& tip, const char* role)
+{
+    auto* button = made<QPushButton>(parent, name, text, tip);
+    if (role) setRole(button, role);
+    return button;
+}
+
+QToolButton* toolButton(QWidget* parent, const char* name, const QString& text, const QString& tip, bool checkable)
+{
+    auto* button = made<QToolButton>(parent, name, text, tip);
+    button->setCheckable(checkable);
+    button->setFocusPolicy(Qt::StrongFocus);
+    return button;
+}
+
+QLabel* label(QWidget* parent, const QString& text, const char* role)
+{
+    auto* made = new QLabel(text, parent);
+    made->setTextFormat(Qt::PlainText);
+    setRole(made, role);
+    return made;
+}
+
+QLabel* caption(QWidget* parent, const QString& text, QWidget* control)
+{
+    auto* made = new QLabel(text, parent);
+    made->setBuddy(control);
+    setRole(made, "muted");
+    return made;
+}
+
+QVBoxLayout* card(QFrame* frame)
+{
+    setRole(frame, "card");
+    auto* layout = new QVBoxLayout(frame);
+    layout->setContentsMargins(12, 10, 12, 10);
+    layout->setSpacing(8);
+    return layout;
+}
+
+QWidget* emptyPage(QWidget* parent, const QString& title, const QString& text)
+{
+    auto* page = new QWidget(parent);
+    auto* layout = new QVBoxLayout(page);
+    layout->addStretch();
+    for (auto* part : { label(page, title, "title"), label(page, text, "muted") }) {
+        part->setAlignment(Qt::AlignCenter);
+        part->setWordWrap(true);
+        layout->addWidget(part);
+    }
+    layout->addStretch();
+    return page;
+}
+
+} // namespace pha::ui

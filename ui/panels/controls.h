@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+
+class QFrame;
+class QLabel;
+class QPushButton;
+class QStackedWidget;
+class QToolButton;
+class QVBoxLayout;
+class QWidget;
+
+namespace pha::ui {
+
+/// The controls of the panels, made alike: each has an object name, a tool tip and a name for screen readers.
+QPushButton* pushButton(
+    QWidget* parent, const char* name, const QString& text, const QString& tip, const char* role = nullptr);
+QToolButton* toolButton(
+    QWidget* parent, const char* name, const QString& text, const QString& tip, bool checkable = false);
+/// Plain text: what comes from files is never taken for markup.
+QLabel* label(QWidget* parent, const QString& text, const char* role);
+/// The name before a control; its mnemonic goes there.
+QLabel* caption(QWidget* parent, const QString& text, QWidget* control);
+QVBoxLayout* card(QFrame* frame); ///< rounded, with a border and room inside
+/// A page in the middle of a panel: a title and what to do next.
+QWidget* emptyPage(QWidget* parent, const QString& title, const QString& text);
+
+} // namespace pha::ui

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The playground with a second network beside the first.
+#include "ui/format.h"
+#include "ui/panels/playground_private.h"
+#include "ui/panels/rival_view.h"
+#include "ui/panels/token_view.h"
+
+#include <QComboBox>
+#include <QLabel>
+#include <QSplitter>
+#include <QToolButton>
+
+namespace pha::ui {
+
+void PlaygroundPanel::Private::connectDuel()
+{
+    connect(v.compare, &QToolButton::toggled, &guard, [this](bool on) {
+        rival->setVisible(on);
+        makeRoom();
+        if (on) {
+            rival->setOpponent(session);
+            rival->propose();
+        } else {
+            rival->stop();
+        }
+        showParting();
+    });
+    connect(v.tint, &QComboBox::currentIndexChanged, &guard,
+        [this](int index) { rival->text()->setTint(TintMode(index)); });
+    connect(rival, &RivalView::grown, &guard, [this] {
+        showParting();
+        showState();
+    });
+    v.texts->addWidget(rival);
+    rival->hide();
+    v.parting->hide();
+}
+
+/// Two texts need the room of the settings where the panel is narrow.
+void PlaygroundPanel::Private::makeRoom() { v.side->setVisible(!v.compare->isChecked() || q->width() >= 1000); }
+
+void PlaygroundPanel::Private::beginDuel(const GenerateOptions& options, const QVector<GeneratedToken>& kept)
+{
+    if (!v.compare->isChecked()) return;
+    auto prompt = options.prompt;
+    if (!options.promptIds.empty()) {
+        prompt.clear();
+        for (const auto& token : kept) prompt += token.text;
+    }
+    rival->write(options, prompt);
+    showParting();
+}
+
+/// Marks in both texts where they part, as soon as they do.
+void PlaygroundPanel::Private::showParting()
+{
+    const bool on = v.compare->isChecked();
+    const auto w = history.current();
+    std::optional<Divergence> at;
+    // Tokens that were kept from an earlier text are the prompt of the second network.
+    const int given = w ? duelGiven(*w) : 0;
+    const auto &a = v.text->tokens(), &b = rival->text()->tokens();
+    if (on && w && !b.isEmpty()) at = firstDivergence(a, given, b, rival->given());
+    v.text->setMark(at ? at->a : -1);
+    rival->text()->setMark(at ? at->b : -1);
+    v.parting->setVisible(on);
+    if (!on) return;
+    const bool over = !writing && !rival->writing();
+    const auto text = at ? describeDivergence(*at, a, given, b)
+        : b.isEmpty()    ? tr("Generate (Ctrl+Enter) writes with both networks from one prompt, with one seed.")
+        : over           ? tr("Both wrote the same.")
+                         : tr("The same so far.");
+    v.parting->setText(text);
+    v.parting->setToolTip(plainToolTip(text));
+}
+
+int PlaygroundPanel::Private::duelGiven(const Writing& w) const
+{
+    const int all = int(v.text->tokens().size());
+    return std::min(all, inherited > 0 ? inherited : w.given < 0 ? all : w.given);
+}
+
+} // namespace pha::ui

@@ -90,7 +90,7 @@ std::uint32_t State::lineWeight(Kind kind) const
     case Kind::Morning:
         return time_ > 0;
     case Kind::Quiz:
-        return words_ < 100 || afterQuiz_ ? 0 : quizzes_ == 0 ? 6 : words_ > 350 ? 3 : 2;
+        return words_ < 70 || afterQuiz_ ? 0 : quizzes_ == 0 ? 6 : words_ > 350 ? 3 : 2;
     default: // End: the longer the story, and once its facts have been asked for
         if (words_ < shortest || lines_ < 2) return 0;
         return (words_ < 200 ? 2u : 3u) + (quizzes_ > 0 ? 2 : 0) + std::uint32_t(words_) / 300;

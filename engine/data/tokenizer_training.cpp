@@ -285,7 +285,7 @@ std::string trainTokenizerModel(
     if (blank) throw DataError("tokenizer", "the text has no characters to learn from", "give it a longer text");
     repeatWords(sentences);
     throwIfStopped(stop);
-    TrainingLog log(recipe.size, progress);
+    TrainingLog log(recipe.size - reserved, progress);
     auto model = trainStoppably(libraryOptions(recipe), sentences, log, stop);
     throwIfStopped(stop);
     progress.publish(ProgressEvent { "training the tokenizer", 1, 1, "" });

@@ -221,7 +221,7 @@ private Q_SLOTS:
     {
         const auto names = Tokenizer::symbols(findTask(configOf("mqar", 16, 2, 32))->symbolNames());
         const auto e = writeExample(*findTask(configOf("mqar", 16, 2, 32)), "train", 7);
-        QCOMPARE(names->decode(e.ids), std::string(EXPECTED_MQAR));
+        QCOMPARE(names->decode(e.ids), std::string("k2 v18 k7 v25 k2 · · · · · · · k7 · · ·"));
         auto other = configOf("mqar", 16, 2, 32);
         other.dataSeed = 2;
         QVERIFY(writeExample(*findTask(other), "train", 7).ids != e.ids);

@@ -297,10 +297,11 @@ private Q_SLOTS:
         for (const char* kind : { "unigram", "bpe" }) {
             Recorder recorder;
             Tokenizer::train(storyText(300), { 600, kind }, recorder, {});
-            QVERIFY2(recorder.shares.size() > 3, kind);
-            QVERIFY(std::is_sorted(recorder.shares.begin(), recorder.shares.end()));
-            QVERIFY(recorder.shares.front() < 0.5 && recorder.shares[recorder.shares.size() / 2] < 1);
-            QCOMPARE(recorder.shares.back(), 1.0);
+            const auto& shares = recorder.shares;
+            QVERIFY2(shares.size() > (kind == std::string("bpe") ? 10 : 2), kind);
+            QVERIFY(std::is_sorted(shares.begin(), shares.end()));
+            QVERIFY(shares.front() < 0.2);
+            QCOMPARE(shares.back(), 1.0);
         }
     }
 

@@ -187,6 +187,8 @@ struct TrainingRequest {
     fs::path checkpoint; ///< resume from this one instead of the latest
     std::vector<std::string> overrides; ///< resume: keys that the user set ("steps"), taken from `config`
     fs::path initFrom = {}; ///< new run: weights of a checkpoint or safetensors file to start from, matched by name
+    /// New run of a Hedgehog: the run or checkpoint of a softmax Transformer whose weights and tokenizer it takes over.
+    fs::path convertFrom = {};
 };
 
 struct CheckRow {

@@ -25,6 +25,9 @@ struct StepEvent {
     std::int64_t processBytes = 0; ///< resident set of the process
     std::int64_t deviceBytes = 0; ///< live tensor bytes on the training device
     bool applied = true; ///< false: the loss or the gradient was not finite and the update was skipped
+    /// Conversion, while the feature maps alone learn: mean cross entropy of their attention weights under the
+    /// softmax's, and the entropy of those, below which it cannot fall; nats. `loss` is then the softmax model's.
+    std::optional<double> distillation = {}, distillationFloor = {};
 };
 
 /// One branch of one layer as the mixing display shows it (models.md 5.5). A layer that mixes nothing has no weights:

@@ -95,6 +95,11 @@ std::string ProgressView::stepLine(const StepEvent& event) const
 {
     const auto total = std::max(steps_, event.step);
     const auto elapsed = std::chrono::duration<double>(Clock::now() - started_).count();
+    if (event.distillation)
+        return fmt::format("step {}/{}  distilling attention: cross entropy {}  floor {}  {} tok/s  {}<{}", event.step,
+            total, figure(*event.distillation), figure(*event.distillationFloor),
+            withThousands(std::llround(event.tokensPerSecond)), duration(elapsed),
+            duration(secondsPerStep_ * double(total - event.step)));
     return fmt::format("step {}/{}  loss {}  ppl {}  lr {:.2e}  {} tok/s  {}<{}", event.step, total, figure(event.loss),
         figure(std::exp(event.loss)), event.learningRate, withThousands(std::llround(event.tokensPerSecond)),
         duration(elapsed), duration(secondsPerStep_ * double(total - event.step)));

@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
+#include "engine/config/conversion.h"
 #include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
 #include "engine/engine.h"
@@ -22,7 +23,7 @@ namespace pha::cli {
 namespace {
 
 struct Options {
-    std::string preset, data, run, resume, name, configFile, initFrom;
+    std::string preset, data, run, resume, name, configFile, initFrom, convertFrom;
     std::string steps, device, precision, threads, seed; ///< as typed; the list of fields checks them
     std::vector<std::string> sets;
     bool json = false, dryRun = false, helpFields = false;
@@ -65,9 +66,30 @@ RunConfig readConfigFile(const std::string& path, const RunConfig& base)
     return RunConfig::fromJson(parseJsonStrict(readFile(path, 16 << 20), path), base);
 }
 
+/// The model to be converted gives shape and recipe, unless a preset does, and the text in any case.
+void convertInto(RunConfig& config, const Options& options)
+{
+    if (options.convertFrom.empty()) throw ConfigError("--convert-from", "", "a run or a checkpoint of one");
+    const auto teacher = RunDirectory(runOfCheckpoint(resolveCheckpoint(options.convertFrom))).read().config;
+    if (options.preset.empty()) {
+        config.model = convertedModel(teacher.model);
+        config.training = teacher.training;
+        config.training.stopAfter = 0;
+    }
+    config.data = teacher.data;
+}
+
+/// Long enough for the feature maps to settle, but at most half of a short run.
+std::int64_t usualDistillation(const RunConfig& config)
+{
+    constexpr std::int64_t enough = 200;
+    return std::min(enough, config.training.steps / 2);
+}
+
 RunConfig newConfig(const Options& options, const CLI::App& command)
 {
-    if (options.preset.empty() && options.configFile.empty())
+    const bool converts = command.count("--convert-from") > 0;
+    if (options.preset.empty() && options.configFile.empty() && !converts)
         throw Error(
             "no model chosen", "add --preset NAME ('pha presets' lists them) or --config FILE", ExitCode::Usage);
     RunConfig config;
@@ -75,8 +97,12 @@ RunConfig newConfig(const Options& options, const CLI::App& command)
         config = findPreset(options.preset).config;
         config.preset = options.preset;
     }
+    if (converts) convertInto(config, options);
     if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
-    for (const auto& [key, value] : settings(options, command)) config.set(key, value);
+    const auto given = settings(options, command);
+    for (const auto& [key, value] : given) config.set(key, value);
+    if (converts && std::none_of(given.begin(), given.end(), [](const auto& s) { return s.key == "distill_steps"; }))
+        config.training.distillSteps = usualDistillation(config);
     settleData(config);
     config.validate();
     return config;
@@ -88,14 +114,17 @@ TrainingRequest newRequest(const Options& options, const CLI::App& command)
     request.config = newConfig(options, command);
     const auto data = builtin(request.config.data.data) ? request.config.data.data
                                                         : fs::path(request.config.data.data).stem().string();
-    const auto name =
-        (request.config.preset.empty() ? "run" : request.config.preset) + "-" + (data.empty() ? "data" : data);
+    const auto name = (!request.config.preset.empty()       ? request.config.preset
+                              : options.convertFrom.empty() ? "run"
+                                                            : "hedgehog")
+        + "-" + (data.empty() ? "data" : data);
     if (command.count("--run") > 0 && options.run.empty()) throw ConfigError("--run", "", "a folder for the new run");
     request.directory = options.run.empty() ? freshRunDirectory(defaultRunsFolder(), name) : fs::path(options.run);
     request.name = options.name;
     if (command.count("--init-from") > 0 && options.initFrom.empty())
         throw ConfigError("--init-from", "", "a run, a checkpoint or a safetensors file");
     request.initFrom = options.initFrom;
+    request.convertFrom = options.convertFrom;
     return request;
 }
 
@@ -127,7 +156,7 @@ void refuseIfDone(const TrainingRequest& request)
 
 TrainingRequest resumeRequest(const Options& options, const CLI::App& command)
 {
-    for (const auto* other : { "--preset", "--run", "--data", "--name", "--init-from" })
+    for (const auto* other : { "--preset", "--run", "--data", "--name", "--init-from", "--convert-from" })
         if (command.count(other) > 0)
             throw Error(std::string(other) + " does not go with --resume", "leave it out: the run keeps its own",
                 ExitCode::Usage);
@@ -277,6 +306,8 @@ void addTrain(CLI::App& root, Program& program)
     command->add_option("--config", options->configFile, "JSON file with keys and values; a run.json is fine");
     command->add_option("--init-from", options->initFrom,
         "Run, checkpoint or safetensors file whose tensors replace the random initial weights, matched by name");
+    command->add_option("--convert-from", options->convertFrom,
+        "Run or checkpoint of a softmax Transformer to turn into a Hedgehog: distils its attention, then trains all");
     command->add_option("--set", options->sets, "KEY=VALUE for any field (--help-fields lists them); may be repeated");
     command->add_option("--steps", options->steps, "Optimiser updates; with --resume it extends a run");
     command->add_option("--device", options->device, "auto, cpu or cuda");

@@ -162,7 +162,14 @@ void ModelConfig::validate() const
     checkAttentionLayers(*this);
     const auto list = modelParts(*this);
     const auto has = [&](const char* part) { return std::count(list.begin(), list.end(), part) > 0; };
-    if (has("attention")) checkHeads(*this);
+    if (has("attention") || has("hedgehog")) checkHeads(*this);
+    if (has("hedgehog") && qkMode == "cosine")
+        throw ConfigError("qk_mode", inQuotes(qkMode), "dot or qknorm, since linear attention has no scores to bound");
+    if (has("h3") && width % h3HeadWidth != 0)
+        throw ConfigError("h3_head_width", std::to_string(h3HeadWidth),
+            "a number that divides the width " + std::to_string(width) + " without remainder");
+    if (has("h3") && h3State % 2 != 0)
+        throw ConfigError("h3_state", std::to_string(h3State), "an even number, since it counts pairs of states twice");
     if (has("gss") && gssKind == "mehta" && gssKernel == "s4d" && gssState % 2 != 0)
         throw ConfigError("gss_state", std::to_string(gssState), "an even number, since s4d keeps pairs of states");
 }
@@ -208,6 +215,12 @@ void RunConfig::validate() const
     if (model.positions == "learned" && training.context > model.maxPositions)
         throw ConfigError("context", std::to_string(training.context),
             "at most the " + std::to_string(model.maxPositions) + " learned positions (max_positions)");
+    if (training.distillSteps > 0 && model.family != "hedgehog")
+        throw ConfigError("distill_steps", std::to_string(training.distillSteps),
+            "0, since only the family hedgehog has feature maps that learn from softmax attention");
+    if (training.distillSteps > training.steps)
+        throw ConfigError("distill_steps", std::to_string(training.distillSteps),
+            "at most steps, which is " + std::to_string(training.steps));
     const auto branches = model.branchList();
     const auto K = branches.size();
     if (training.priorWeight > 0 && priorWeights(training.prior).size() != K)

@@ -118,6 +118,8 @@ struct TrainingConfig {
     std::int64_t averageKeep = 0, averageTake = 3; ///< best checkpoints kept, and how many of them are averaged [14.4]
     double emaDecay = 0, emaStart = 0.2; ///< 0 = off; share of the steps before it begins
     std::int64_t lawaCount = 0, lawaEvery = 100; ///< mean of the last `lawaCount` weights, so many updates apart
+    std::int64_t distillSteps = 0; ///< conversion: first updates, which train the feature maps alone [9]
+    double distillLearningRate = 1e-2;
 
     std::string precision = "auto"; ///< auto | fp32 | bf16
     std::string device = "auto"; ///< auto | cpu | cuda

@@ -106,7 +106,11 @@ double trainingBytes(const RunConfig& config)
     // fp32.
     const auto rows = std::clamp<std::int64_t>(logitsAtOnce / m.vocabulary, 64, 8192);
     const double logits = 8 * std::min(double(rows), tokens) * double(m.vocabulary);
-    return states + activations + logits + 4 * double(m.vocabulary) * double(m.width);
+    // Distillation holds the attention matrices of one layer: scores, both weights, their logarithm and gradients,
+    // fp32.
+    const double T = std::min(double(t.context), 1024.0);
+    const double matrices = t.distillSteps > 0 ? 7 * 4 * double(t.batchSize * m.queryHeads) * T * T : 0;
+    return states + activations + logits + matrices + 4 * double(m.vocabulary) * double(m.width);
 }
 
 } // namespace pha

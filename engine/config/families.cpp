@@ -32,6 +32,11 @@ Stages phaStages(const ModelConfig& m, std::int64_t) { return withMain({ { m.mix
 Stages attentionStages(const ModelConfig& m, std::int64_t) { return withMain(plain({ "attention" }), m); }
 Stages sequentialStages(const ModelConfig& m, std::int64_t) { return withMain(plain({ "attention", "gss" }), m); }
 Stages gssStages(const ModelConfig&, std::int64_t) { return plain({ "gss" }); }
+Stages h3Stages(const ModelConfig& m, std::int64_t layer)
+{
+    return withMain(plain({ holdsAttention(m, layer) ? "attention" : "h3" }), m);
+}
+Stages hedgehogStages(const ModelConfig& m, std::int64_t) { return withMain(plain({ "hedgehog" }), m); }
 Stages gssHybridStages(const ModelConfig& m, std::int64_t layer)
 {
     return holdsAttention(m, layer) ? attentionStages(m, layer) : gssStages(m, layer);
@@ -48,6 +53,9 @@ const std::vector<Family>& families()
         { "transformer", "The decoder-only Transformer of GPT-2's class.", attentionStages },
         { "gss", "Gated state space layers alone, which need no feed-forward network.", gssStages },
         { "gss-hybrid", "Gated state space layers with a few Transformer layers among them.", gssHybridStages },
+        { "h3", "Shift and diagonal state spaces with multiplicative gates, and a few attention layers.", h3Stages },
+        { "hedgehog", "Linear attention with learned features, from scratch or converted from softmax attention.",
+            hedgehogStages },
         { "sequential", "Attention, GSS and a feed-forward network one after the other in every layer.",
             sequentialStages },
     };

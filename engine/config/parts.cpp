@@ -76,6 +76,35 @@ PartCosts gssCosts(const ModelConfig& m, const CostBasis& basis)
     return c;
 }
 
+// H3 [8] and Hedgehog [9]. --------------------------------------------------------------------------------------------
+
+PartCosts h3Costs(const ModelConfig& m, const CostBasis& basis)
+{
+    const double D = double(m.width), N = double(m.h3State), d = double(m.h3HeadWidth), heads = D / d;
+    const double pairs = D * d; // sequences that the diagonal state space reads: d x d a head
+    PartCosts c;
+    c.parameters = std::int64_t(4 * D * D + bias(m) * 4 * D); // projections
+    c.parameters += std::int64_t(2 * D * N + D); // B, C and skip of the shift
+    c.parameters += std::int64_t(heads * (3 * N + 2)); // A, B, C, step and skip
+    c.flops = 8 * D * D + 10 * (D + pairs) * stages(basis);
+    c.stateReals = D * N + pairs * N;
+    c.activationBytes = basis.wide * 6 * D + 4 * D + 24 * pairs; // filtered keys, products and their spectra in fp32
+    return c;
+}
+
+PartCosts hedgehogCosts(const ModelConfig& m, const CostBasis& basis)
+{
+    const Heads h(m);
+    constexpr double chunk = 64; // of the FLOP counts [19.6]
+    const double F = 2 * h.dh;
+    PartCosts c;
+    c.parameters = std::int64_t(h.projections() + bias(m) * h.biases() + 2 * h.q * h.dh * h.dh);
+    c.flops = 2 * h.projections() + h.q * (chunk * (F + h.dh) + 4 * F * h.dh + 4 * h.dh * h.dh);
+    c.stateReals = h.q * (F * h.dh + F);
+    c.activationBytes = basis.wide * h.activations() + 20 * h.q * h.dh; // features in fp32; scores are formed again
+    return c;
+}
+
 // Feed-forward [2.5]. -------------------------------------------------------------------------------------------------
 
 PartCosts feedForward(const ModelConfig& m, double F, bool gated, const CostBasis& basis)
@@ -104,6 +133,8 @@ const std::vector<PartInfo>& parts()
     static const std::vector<PartInfo> all {
         { "gss", "gss", "GSS", true, gssCosts },
         { "attention", "attention", "Attention", true, attentionCosts },
+        { "h3", "h3", "H3", true, h3Costs },
+        { "hedgehog", "hedgehog", "Hedgehog", true, hedgehogCosts },
         { "ffn", "ffn_aux", "FFN", true, auxiliaryCosts },
         { "main", "ffn_main", "Main FFN", false, mainCosts },
     };

@@ -155,13 +155,53 @@ Presets sequentialPresets()
     };
 }
 
+Presets h3Presets()
+{
+    const std::string what = "H3: shift and diagonal state spaces with gates, and ";
+    const std::string two = what + "two layers of attention";
+    const auto shape = [](const Stack& stack, std::int64_t state) {
+        auto m = classic(plainShape("h3", stack));
+        m.positions = "none";
+        m.h3State = state;
+        return m;
+    };
+    auto tiny = shape({ 4096, 128, 4, 4 }, 32);
+    tiny.attentionLayers = "1";
+    auto published = shape({ gpt2, 768, 12, 12 }, 64);
+    published.attentionLayers = "1,8";
+    return {
+        preset("h3-tiny", tiny, tinyRecipe(), what + "one layer of attention."),
+        preset("h3-small", shape({ 16384, 384, 8, 6 }, 64), smallRecipe(), two + "."),
+        preset("h3-125m", published, paperRecipe(rate125m), two + " where the released configuration has them."),
+        preset("h3-180m", shape({ gpt2, 896, 14, 14 }, 64), paperRecipe(rate180m), two + "."),
+        preset("h3-125m-32k", shape({ 32000, 768, 14, 12 }, 64), paperRecipe(rate125m), two + ", for 32,000 pieces."),
+        preset("h3-180m-32k", shape({ 32000, 896, 16, 14 }, 64), paperRecipe(rate180m), two + ", for 32,000 pieces."),
+    };
+}
+
+Presets hedgehogPresets()
+{
+    const std::string what = "The Transformer with linear attention and learned features in place of the softmax";
+    const auto make = [&](const char* name, const Stack& stack, const TrainingConfig& recipe, const char* more = ".") {
+        return preset(name, plainShape("hedgehog", stack), recipe, what + more);
+    };
+    return {
+        make("hedgehog-tiny", { 4096, 128, 4, 4 }, tinyRecipe()),
+        make("hedgehog-small", { 16384, 384, 8, 6 }, smallRecipe()),
+        make("hedgehog-125m", { gpt2, 768, 12, 12 }, paperRecipe(rate125m)),
+        make("hedgehog-180m", { gpt2, 896, 14, 14 }, paperRecipe(rate180m)),
+        make("hedgehog-125m-32k", { 32000, 768, 14, 12 }, paperRecipe(rate125m), ", for 32,000 pieces."),
+        make("hedgehog-180m-32k", { 32000, 896, 16, 14 }, paperRecipe(rate180m), ", for 32,000 pieces."),
+    };
+}
+
 } // namespace
 
 std::vector<Preset> baselinePresets()
 {
     Presets all;
-    for (const auto& family :
-        { attentionPresets(), transformerPresets(), gssPresets(), gssHybridPresets(), sequentialPresets() })
+    for (const auto& family : { attentionPresets(), transformerPresets(), gssPresets(), gssHybridPresets(),
+             sequentialPresets(), h3Presets(), hedgehogPresets() })
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }

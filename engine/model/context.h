@@ -6,6 +6,7 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <vector>
 
 namespace pha {
@@ -18,6 +19,9 @@ struct Pass {
     c10::optional<at::Generator> generator; ///< of the dropout masks
     const std::vector<MixOverride>* mix = nullptr; ///< weights set by the user, applied as given
     std::vector<LayerMix>* record = nullptr; ///< filled with one entry a layer
+    /// Conversion: Hedgehog layers act as softmax attention and report the cross entropy of their weights, which trains
+    /// their features, and the entropy of the softmax's, which it cannot fall below.
+    const std::function<void(const Tensor& crossEntropy, const Tensor& entropy)>* distil = nullptr;
     std::vector<Tensor>* meanWeights = nullptr; ///< (K) a layer, differentiable: for the regularisers
 };
 

@@ -114,10 +114,14 @@ void LanguageModel::initialise(std::uint64_t seed)
 ParameterKind parameterKind(const std::string& name, const Tensor& parameter)
 {
     if (name.find(".mixing.") != std::string::npos) return ParameterKind::Mixing;
-    for (const char* end : { ".gss.a", ".gss.b", ".log_dt", ".log_a_re", ".a_im", ".rho" })
-        if (name.ends_with(end)) return ParameterKind::Ssm;
-    if (parameter.dim() < 2 || name.ends_with(".c_re") || name.ends_with(".c_im")) return ParameterKind::Vector;
-    return ParameterKind::Matrix;
+    const auto endsWithOneOf = [&](std::initializer_list<const char*> ends) {
+        return std::any_of(ends.begin(), ends.end(), [&](const char* end) { return name.ends_with(end); });
+    };
+    if (endsWithOneOf(
+            { ".gss.a", ".gss.b", ".log_dt", ".log_a_re", ".a_im", ".b_re", ".b_im", ".shift_b", ".rho" }))
+        return ParameterKind::Ssm;
+    const bool plain = endsWithOneOf({ ".c_re", ".c_im", ".shift_c", ".feature_query", ".feature_key" });
+    return plain || parameter.dim() < 2 ? ParameterKind::Vector : ParameterKind::Matrix;
 }
 
 std::string parameterPart(const std::string& name)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/branches.h"
+#include "engine/model/h3.h"
+#include "engine/model/hedgehog.h"
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -31,6 +32,8 @@ std::shared_ptr<Branch> makeMain(const ModelConfig& c)
 const std::pair<const char*, Make> makers[] {
     { "gss", makeGss },
     { "attention", make<AttentionBranch> },
+    { "h3", make<H3Branch> },
+    { "hedgehog", make<HedgehogBranch> },
     { "ffn", makeAuxiliary },
     { "main", makeMain },
 };

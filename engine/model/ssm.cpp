@@ -159,4 +159,27 @@ Tensor ssmStep(const DiagonalSsm& ssm, const Tensor& u, SsmState& state)
     return (ssm.c.re * state.re - ssm.c.im * state.im).sum(-1);
 }
 
+Tensor ssmContinue(const DiagonalSsm& ssm, const Tensor& u, SsmState* state, std::int64_t chunk)
+{
+    if (!state || u.size(1) > 1 || !state->re.defined()) return ssmChunked(ssm, u, state, chunk);
+    return ssmStep(ssm, u.squeeze(1), *state).unsqueeze(1);
+}
+
+Tensor causalFir(const Tensor& kernel, const Tensor& u, Tensor* past)
+{
+    const auto B = u.size(0), T = u.size(1), h = u.size(2), N = kernel.size(1), J = (T + N - 1) / N;
+    const auto before = past && past->defined() ? *past : torch::zeros({ B, N, h }, u.options().requires_grad(false));
+    const auto all = torch::cat({ before, u }, 1); // (B,N+T,h)
+    if (past) *past = all.narrow(1, T, N).clone(); // a view would keep the whole prompt
+    if (T == 1) return (all.narrow(1, 1, N) * kernel.flip(1).t()).sum(1, true);
+
+    const auto padded = torch::constant_pad_nd(all, { 0, 0, 0, J * N - T });
+    const auto chunks = reversedChunks(padded, N); // (h,N,B*(J+1))
+    // Toeplitz rows 0 ... N-1: what a chunk does to itself; rows N ... 2N-1: to the chunk after it.
+    const auto rows = torch::constant_pad_nd(kernel, { N - 1, N }).unfold(1, N, 1); // (h,2N,N)
+    const auto both = torch::bmm(rows, chunks).view({ h, 2, N, B, J + 1 });
+    const auto y = both.select(1, 0).narrow(3, 1, J) + both.select(1, 1).narrow(3, 0, J); // (h,N,B,J)
+    return y.permute({ 2, 3, 1, 0 }).reshape({ B, J * N, h }).narrow(1, 0, T);
+}
+
 } // namespace pha

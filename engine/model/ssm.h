@@ -33,7 +33,14 @@ Tensor ssmFft(const DiagonalSsm& ssm, const Tensor& u);
 /// One step: u (B,h) -> y (B,h), state updated in place. O(1) in the position.
 Tensor ssmStep(const DiagonalSsm& ssm, const Tensor& u, SsmState& state);
 
+/// Reads on: a step if u is one token and `state` has a past, chunks otherwise.
+Tensor ssmContinue(const DiagonalSsm& ssm, const Tensor& u, SsmState* state, std::int64_t chunk = 0);
+
 /// K[c,l] = Re sum_n c_n lambda_n^l, l < length: (h,length). Two-level, so that no (h,P,length) tensor exists.
 Tensor ssmKernel(const DiagonalSsm& ssm, std::int64_t length);
+
+/// y_t = sum_{i<N} K[c,i] u_{t-i}, a causal filter a channel by matrix products over chunks of N: kernel (h,N),
+/// u (B,T,h) -> (B,T,h). `past` holds the N inputs before u (B,N,h), undefined at the start of a text, and moves on.
+Tensor causalFir(const Tensor& kernel, const Tensor& u, Tensor* past);
 
 } // namespace pha

@@ -56,6 +56,7 @@ struct ToJson {
         line.add("grad_norm", e.gradNorm).add("tokens_per_second", e.tokensPerSecond);
         line.add("process_bytes", e.processBytes).add("device_bytes", e.deviceBytes);
         if (!e.applied) line.add("applied", false);
+        line.add("distillation", e.distillation).add("distillation_floor", e.distillationFloor);
         return line.line();
     }
     Json operator()(const MixingEvent& e) const

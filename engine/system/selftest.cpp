@@ -69,6 +69,11 @@ Variants variants()
         c.attentionSpan = 16;
         c.positions = "none";
     });
+    add("h3 with heads of 4", smallFamily("h3"), [](auto& c) { c.h3HeadWidth = 4; });
+    add("hedgehog exp, shared keys", smallFamily("hedgehog"), [](auto& c) {
+        c.featureMap = "exp";
+        c.kvHeads = 1;
+    });
     add("transformer as GPT-2", smallFamily("transformer"), [](auto& c) {
         c.normKind = "layernorm";
         c.biases = true;

@@ -38,6 +38,15 @@ void AdamW::zeroGrad()
     for (auto& slot : slots_) slot.weight.mutable_grad() = Tensor();
 }
 
+void AdamW::reset()
+{
+    updates_ = 0;
+    for (auto& slot : slots_) {
+        slot.m.zero_();
+        slot.v.zero_();
+    }
+}
+
 double AdamW::gradNorm() const
 {
     std::vector<Tensor> gradients;
@@ -83,8 +92,11 @@ NamedTensors AdamW::state() const
     return all;
 }
 
-double scheduleShare(const TrainingConfig& c, std::int64_t step)
+double scheduleShare(const TrainingConfig& config, std::int64_t step)
 {
+    auto c = config; // the course begins when all weights learn
+    c.steps -= c.distillSteps;
+    step -= c.distillSteps;
     if (step < c.warmupSteps) return double(step + 1) / double(c.warmupSteps);
     if (c.schedule == "cosine") {
         const auto span = double(std::max<std::int64_t>(1, c.steps - c.warmupSteps));

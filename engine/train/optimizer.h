@@ -23,6 +23,7 @@ public:
     /// One update at `rate`; gradients are multiplied by `scale` first. Counts the update.
     void step(double rate, double scale);
 
+    void reset(); ///< forgets all moments: another objective begins
     std::int64_t updates() const { return updates_; }
     void setUpdates(std::int64_t updates) { updates_ = updates; }
     NamedTensors state() const; ///< "m.<parameter>", "v.<parameter>"
@@ -63,6 +64,8 @@ public:
         muon_.step(config_.muonLearningRate * share, scale);
     }
 
+    /// Forgets the moments of AdamW: another objective begins. Muon has seen none yet, as features are not its matter.
+    void reset() { adamw_.reset(); }
     std::int64_t updates() const { return adamw_.updates(); }
     void setUpdates(std::int64_t updates) { adamw_.setUpdates(updates); }
     NamedTensors state() const
@@ -78,8 +81,8 @@ private:
     Muon muon_;
 };
 
-/// Learning rate at update `step` (0-based) as a share of the peak; the plateau schedule multiplies on top (models.md
-/// 14).
+/// Learning rate at update `step` (0-based, after the distillation) as a share of the peak; the plateau schedule
+/// multiplies on top (models.md 14).
 double scheduleShare(const TrainingConfig& config, std::int64_t step);
 
 /// Lowers the rate when the validation loss has not improved, by more than one part in 10^4, for `patience`

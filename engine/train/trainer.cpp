@@ -6,6 +6,7 @@
 #include "engine/eval/loaded_model.h"
 #include "engine/system/device.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/conversion.h"
 
 #include <fmt/format.h>
 
@@ -32,6 +33,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     emit(StatusEvent { step_, RunState::Running, {} });
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
     try {
+        if (step_ == 0 && lastSave_ < 0 && beginsWithGivenWeights()) save(); // a resume cannot draw them again
         while (step_ < config_.steps) {
             serve(stop);
             if (stop.stop_requested()) return finish(RunState::Stopped, "stopped by the user");
@@ -60,7 +62,11 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
 bool Trainer::update()
 {
     const auto started = std::chrono::steady_clock::now();
-    const double share = scheduleShare(config_, step_) * plateau_.factor, rate = config_.learningRate * share;
+    const bool distilling = step_ < config_.distillSteps;
+    if (config_.distillSteps > 0 && step_ == config_.distillSteps)
+        optimizer_->reset(); // from here on all weights learn
+    const double share = scheduleShare(config_, step_) * plateau_.factor;
+    const double rate = distilling ? config_.distillLearningRate : config_.learningRate * share;
     optimizer_->zeroGrad();
     Pass pass;
     pass.matrix = matrix_;
@@ -72,6 +78,7 @@ bool Trainer::update()
     const bool regularised = config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0;
 
     double loss = 0;
+    Distillation distilled;
     std::int64_t scored = 0;
     std::vector<Batch> micro;
     const auto count = config_.microBatches(step_);
@@ -83,6 +90,11 @@ bool Trainer::update()
         const auto shape = std::vector<std::int64_t> { batch.rows, batch.context };
         const auto ids = torch::from_blob(batch.ids.data(), shape, torch::kLong).to(device_);
         const auto targets = torch::from_blob(batch.targets.data(), shape, torch::kLong).to(device_);
+        if (distilling) {
+            distil(*model_, ids, targets, pass, 1 / double(micro.size()), distilled);
+            loss = distilled.loss;
+            continue;
+        }
         std::vector<Tensor> means;
         if (regularised) pass.meanWeights = &means;
         auto part = model_->lossSum(ids, targets, pass) / double(scored);
@@ -104,9 +116,9 @@ bool Trainer::update()
     tokens_ += scored;
     seconds_ += took;
     emit(StepEvent { step_, tokens_, seconds_, loss, rate, norm, double(scored) / took, processBytes(),
-        peakBytes(device_), finite });
+        peakBytes(device_), finite, distilled.crossEntropy, distilled.entropy });
     resetPeakBytes(device_);
-    if (const auto z = finite ? watch_.observe(loss) : std::nullopt)
+    if (const auto z = finite && !distilling ? watch_.observe(loss) : std::nullopt)
         emit(StatusEvent { step_, RunState::Running,
             fmt::format("a spike: loss {:.3f} stands {:.0f} deviations above the updates before", loss, *z) });
     return nonFinite_ < patienceForNonFinite;

@@ -41,7 +41,9 @@ private:
     // Start
     RunFile readOrPlan(const TrainingRequest& request);
     void checkMemory() const;
-    void build(const TrainingRequest& request, EventSink& progress);
+    std::shared_ptr<LanguageModel> readTeacher(const TrainingRequest& request); ///< null: nothing is converted
+    void build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress);
+    bool beginsWithGivenWeights() const; ///< of another run or file, not drawn from the seed
     void restore(const fs::path& checkpoint, bool keepRate);
     void start(const fs::path& weights, EventSink& progress); ///< from other weights than random ones
 

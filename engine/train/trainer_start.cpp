@@ -2,10 +2,12 @@
 // How a run begins or goes on: configuration, data, directory, weights. Everything that can be wrong is found out
 // first.
 #include "engine/base/error.h"
+#include "engine/config/conversion.h"
 #include "engine/model/import_weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/system/device.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/conversion.h"
 #include "engine/train/trainer.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -56,9 +58,26 @@ RunFile Trainer::readOrPlan(const TrainingRequest& request)
         if (!file.config.toJson()["training"].contains(key))
             throw ConfigError(
                 key, "given with --resume", "only training fields; start a new run to change the model or the data");
+        if (key == "distill_steps")
+            throw ConfigError(key, "given with --resume", "the run's own, on which its course depends");
         file.config.setJson(key, request.config.get(key));
     }
     return file;
+}
+
+std::shared_ptr<LanguageModel> Trainer::readTeacher(const TrainingRequest& request)
+{
+    if (request.resume) return nullptr; // what was taken over is in the run's own weights
+    const auto& path = request.convertFrom;
+    if (path.empty() && config_.distillSteps > 0)
+        throw ConfigError("distill_steps", std::to_string(config_.distillSteps),
+            "0 in a run that converts no softmax model (--convert-from)");
+    if (path.empty()) return nullptr;
+    const auto folder = resolveCheckpoint(path);
+    auto teacher = readModel(folder / "model.safetensors");
+    checkConversion(teacher->config(), file_.config.model);
+    file_.environment["converted_from"] = fs::absolute(folder).string();
+    return teacher;
 }
 
 Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_token stop)
@@ -75,8 +94,12 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     if (request.resume)
         lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
 
+    const auto teacher = readTeacher(request);
     std::shared_ptr<const Tokenizer> tokenizer;
     if (request.resume && fs::exists(run_.tokenizerFile())) tokenizer = Tokenizer::load(run_.tokenizerFile());
+    if (teacher) // its embedding means nothing with another one
+        tokenizer =
+            Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(request.convertFrom))).tokenizerFile());
     corpus_ = Corpus::open(file_.config.data, tokenizer, progress, stop);
     if (request.resume
         && file_.environment.value("tokenizer", corpus_->tokenizer()->fingerprint())
@@ -90,7 +113,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     corpus_->split("valid");
     checkMemory();
     if (stop.stop_requested()) throw Error("the run was stopped before its first step", "start it again");
-    build(request, progress);
+    build(request, teacher.get(), progress);
 }
 
 void Trainer::checkMemory() const
@@ -105,9 +128,10 @@ void Trainer::checkMemory() const
     }
 }
 
-void Trainer::build(const TrainingRequest& request, EventSink& progress)
+void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress)
 {
     model_ = std::make_shared<LanguageModel>(file_.config.model, std::uint64_t(config_.seed));
+    if (teacher) takeOverWeights(*teacher, *model_);
     model_->to(device_);
     if (!request.initFrom.empty()) start(request.initFrom, progress);
     optimizer_ = std::make_unique<Optimizer>(*model_, config_);
@@ -144,10 +168,18 @@ void Trainer::build(const TrainingRequest& request, EventSink& progress)
     const auto& given = request.overrides;
     if (from)
         restore(*from, std::find(given.begin(), given.end(), "learning_rate") == given.end());
+    else if (request.resume && beginsWithGivenWeights())
+        throw CheckpointError(run_.root().string(), "the run ended before it saved the weights that it began with",
+            "start it again in another folder");
     else if (request.resume)
         metrics_->rewind(0); // it ended before its first checkpoint: from the beginning
     if (request.resume) run_.write(file_); // a resume that is refused has changed nothing
     if (step_ == 0) metrics_->append(corpus_->references());
+}
+
+bool Trainer::beginsWithGivenWeights() const
+{
+    return file_.environment.contains("init_from") || file_.environment.contains("converted_from");
 }
 
 void Trainer::start(const fs::path& weights, EventSink& progress)

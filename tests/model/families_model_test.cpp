@@ -67,6 +67,8 @@ std::vector<std::pair<std::string, ModelConfig>> variants()
         { { "norm_kind", "layernorm" }, { "biases", "true" }, { "positions", "learned" },
             { "ffn_kind", "gelu_tanh" } });
     add("transformer", { { "ffn_kind", "relu2" }, { "qk_mode", "qknorm" }, { "kv_heads", "2" } });
+    add("h3", { { "h3_head_width", "4" }, { "attention_layers", "0" } });
+    add("hedgehog", { { "feature_map", "exp" }, { "kv_heads", "2" }, { "qk_mode", "qknorm" } });
     add("sequential", { { "biases", "true" }, { "norm_kind", "layernorm" }, { "residual_mode", "deepnorm_post" } });
     return all;
 }

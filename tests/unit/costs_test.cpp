@@ -83,6 +83,18 @@ void CostsTest::publishedCounts_data()
     QTest::newRow("gss-hybrid-180m-4") << 177.58;
     QTest::newRow("gss-hybrid-180m-32k") << 181.12;
     QTest::newRow("sequential-180m") << 185.71;
+    QTest::newRow("h3-tiny") << 1.38;
+    QTest::newRow("h3-small") << 21.23;
+    QTest::newRow("h3-125m") << 126.13;
+    QTest::newRow("h3-125m-32k") << 126.78;
+    QTest::newRow("h3-180m") << 183.54;
+    QTest::newRow("h3-180m-32k") << 187.05;
+    QTest::newRow("hedgehog-tiny") << 1.34;
+    QTest::newRow("hedgehog-small") << 20.85;
+    QTest::newRow("hedgehog-125m") << 124.73;
+    QTest::newRow("hedgehog-125m-32k") << 125.06;
+    QTest::newRow("hedgehog-180m") << 181.53;
+    QTest::newRow("hedgehog-180m-32k") << 184.68;
 }
 
 void CostsTest::publishedCounts()
@@ -133,6 +145,8 @@ void CostsTest::publishedWork_data()
     QTest::newRow("pha-180m") << 371.9 << 5120.0 << 2621440.0;
     QTest::newRow("pha-180m-s4d") << 371.5 << 5120.0 << 163840.0;
     QTest::newRow("transformer-125m") << 265.9 << 18432.0 << 0.0;
+    QTest::newRow("h3-125m") << 251.9 << 3072.0 << 983040.0; // 19.6
+    QTest::newRow("hedgehog-125m") << 255.9 << 0.0 << 1198080.0;
     QTest::newRow("transformer-180m") << 385.5 << 25088.0 << 0.0;
     QTest::newRow("gss-hybrid-125m") << 246.4 << 3072.0 << 3145728.0;
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/train/conversion.h"
+
+#include "engine/model/weights.h"
+
+namespace pha {
+
+void takeOverWeights(const LanguageModel& teacher, LanguageModel& student)
+{
+    const torch::NoGradGuard guard;
+    std::map<std::string, Tensor> given;
+    for (auto [name, weight] : namedWeights(teacher)) {
+        if (const auto at = name.find(".attention."); at != std::string::npos) name.replace(at, 11, ".hedgehog.");
+        given.emplace(name, weight);
+    }
+    for (const auto& [name, weight] : namedWeights(student))
+        if (const auto found = given.find(name); found != given.end()) weight.detach().copy_(found->second);
+}
+
+void distil(
+    LanguageModel& model, const Tensor& ids, const Tensor& targets, Pass pass, double share, Distillation& means)
+{
+    constexpr std::int64_t longest = 1024;
+    const auto T = std::min(ids.size(1), longest);
+    const double layerShare = share / double(model.config().layers);
+    const std::function<void(const Tensor&, const Tensor&)> learn = [&](const Tensor& crossEntropy,
+                                                                        const Tensor& entropy) {
+        (crossEntropy * layerShare).backward(); // at once: a layer's matrices are gone before the next one's
+        means.crossEntropy = means.crossEntropy.value_or(0) + layerShare * crossEntropy.item<double>();
+        means.entropy = means.entropy.value_or(0) + layerShare * entropy.item<double>();
+    };
+    pass.distil = &learn;
+    pass.training = false;
+    const torch::NoGradGuard guard; // the layers switch gradients on for their features
+    const auto scored = targets.narrow(1, 0, T);
+    const auto lossSum = model.lossSum(ids.narrow(1, 0, T), scored, pass).item<double>();
+    means.loss += share * lossSum / double((scored >= 0).sum().item<std::int64_t>());
+}
+
+} // namespace pha

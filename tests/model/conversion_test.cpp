@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// From a trained softmax Transformer to Hedgehog attention: what is taken over, what learns, and that a run can stop
+// anywhere.
+#include "engine/base/error.h"
+#include "engine/config/conversion.h"
+#include "engine/model/weights.h"
+#include "engine/run/atomic_file.h"
+#include "engine/train/conversion.h"
+#include "engine/train/trainer.h"
+
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include <cmath>
+
+using namespace pha;
+
+namespace {
+
+struct Recorder final : EventSink {
+    std::vector<Event> events;
+    void publish(const Event& event) override { events.push_back(event); }
+    template <class T> std::vector<T> all() const
+    {
+        std::vector<T> found;
+        for (const auto& event : events)
+            if (const auto* e = std::get_if<T>(&event)) found.push_back(*e);
+        return found;
+    }
+};
+
+ModelConfig teacherShape()
+{
+    ModelConfig c;
+    c.family = "transformer";
+    c.vocabulary = 61;
+    c.layers = 2;
+    c.width = 32;
+    c.queryHeads = 4;
+    c.kvHeads = 2;
+    c.qkMode = "dot";
+    c.ffnKind = "gelu";
+    c.mainWidth = 64;
+    c.embeddingScale = "one";
+    return c;
+}
+
+RunConfig teacherRun()
+{
+    RunConfig c;
+    c.model = teacherShape();
+    c.training.steps = 250;
+    c.training.batchSize = 4;
+    c.training.context = 64;
+    c.training.learningRate = 1e-2;
+    c.training.warmupSteps = 10;
+    c.training.evalEvery = 0;
+    c.training.evalTokens = 4000;
+    c.training.saveEvery = 0;
+    c.training.sampleEvery = 0;
+    c.training.mixEvery = 1000;
+    c.training.precision = "fp32";
+    c.training.threads = 1;
+    return c;
+}
+
+RunConfig studentRun()
+{
+    auto c = teacherRun();
+    c.model = convertedModel(c.model);
+    c.training.steps = 90;
+    c.training.distillSteps = 50;
+    c.training.learningRate = 3e-3;
+    return c;
+}
+
+Tensor ids(std::int64_t shift)
+{
+    return torch::arange(2 * 40, torch::kLong).mul(17).add(shift).remainder(61).view({ 2, 40 });
+}
+
+double largest(const Tensor& x) { return x.abs().max().item<double>(); }
+
+} // namespace
+
+class ConversionTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir home_;
+    fs::path folder(const std::string& name) const { return fs::path(home_.path().toStdString()) / name; }
+
+    RunState train(const std::string& name, const RunConfig& config, Recorder& recorder, const fs::path& from = {},
+        bool resume = false)
+    {
+        TrainingRequest request;
+        request.config = config;
+        request.directory = folder(name);
+        request.resume = resume;
+        request.convertFrom = from;
+        if (resume) request.overrides = { "stop_after" };
+        Trainer trainer(request, recorder, {});
+        return trainer.run(recorder, {});
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QVERIFY(home_.isValid());
+        qputenv("XDG_CACHE_HOME", (home_.path() + "/cache").toUtf8());
+        Recorder recorder;
+        QCOMPARE(train("teacher", teacherRun(), recorder), RunState::Finished);
+    }
+
+    void whatCannotBeConvertedIsNamed()
+    {
+        const auto refuses = [](const char* key, auto&& change) {
+            auto teacher = teacherShape();
+            change(teacher);
+            try {
+                convertedModel(teacher);
+            } catch (const ConfigError& error) {
+                return QString::fromStdString(error.field()).startsWith(QLatin1String(key));
+            }
+            return false;
+        };
+        QVERIFY(refuses("family", [](auto& c) { c.family = "pha"; }));
+        QVERIFY(refuses("family", [](auto& c) { c.family = "h3"; }));
+        QVERIFY(refuses("qk_mode", [](auto& c) { c.qkMode = "cosine"; }));
+        QVERIFY(refuses("attention_span", [](auto& c) { c.attentionSpan = 16; }));
+        auto other = convertedModel(teacherShape());
+        other.featureMap = "exp";
+        checkConversion(teacherShape(), other);
+        other.layers = 3;
+        QVERIFY_EXCEPTION_THROWN(checkConversion(teacherShape(), other), ConfigError);
+    }
+
+    void theStudentActsAsItsTeacherAndOnlyItsFeaturesLearn()
+    {
+        LanguageModel teacher(teacherShape(), 3), student(convertedModel(teacherShape()), 4);
+        takeOverWeights(teacher, student);
+        Distillation means;
+        distil(student, ids(0), ids(1), {}, 1, means);
+        QVERIFY(std::abs(means.loss - teacher.lossSum(ids(0), ids(1), {}).item<double>() / 80) < 1e-5);
+        QVERIFY(*means.crossEntropy > *means.entropy && *means.entropy > 0);
+        for (const auto& [name, weight] : namedWeights(student)) {
+            const bool feature = name.find(".feature_") != std::string::npos;
+            QVERIFY2(weight.grad().defined() == feature, name.c_str());
+            if (feature) QVERIFY2(largest(weight.grad()) > 0, name.c_str());
+        }
+    }
+
+    void gradientsOfTheDistillation()
+    {
+        for (const char* map : { "softmax", "exp" }) {
+            auto shape = convertedModel(teacherShape());
+            shape.featureMap = map;
+            LanguageModel student(shape, 4);
+            student.to(torch::kDouble);
+            const auto value = [&] {
+                Distillation means;
+                distil(student, ids(0), ids(1), {}, 1, means);
+                return *means.crossEntropy;
+            };
+            {
+                const torch::NoGradGuard guard; // attention weights that are worth learning
+                for (const auto& [name, weight] : namedWeights(student))
+                    if (name.ends_with(".query") || name.ends_with(".key")) weight.detach().mul_(20);
+            }
+            value();
+            for (const auto& [name, weight] : namedWeights(student)) {
+                if (name.find(".feature_") == std::string::npos) continue;
+                const auto gradient = weight.grad().detach().clone().view(-1);
+                auto flat = weight.detach().view(-1);
+                const auto j = gradient.abs().argmax().item<std::int64_t>();
+                const double h = 1e-6, x = flat[j].item<double>();
+                flat[j] = x + h;
+                const double up = value();
+                flat[j] = x - h;
+                const double down = value();
+                flat[j] = x;
+                const double expected = (up - down) / (2 * h), got = gradient[j].item<double>();
+                QVERIFY2(std::abs(expected - got) <= 1e-6 * std::max(1e-2, std::abs(expected)), name.c_str());
+            }
+        }
+    }
+
+    void aConvertedModelComesCloseToItsTeacher()
+    {
+        Recorder teacher, student;
+        for (MetricsReader reader(folder("teacher") / "metrics.jsonl"); auto event : reader.poll())
+            teacher.events.push_back(event);
+        QCOMPARE(train("student", studentRun(), student, folder("teacher")), RunState::Finished);
+        const auto steps = student.all<StepEvent>();
+        QCOMPARE(steps.size(), std::size_t(90));
+        QVERIFY(steps[49].distillation.has_value() && !steps[50].distillation.has_value());
+        const auto gap = [&](std::size_t i) { return *steps[i].distillation - *steps[i].distillationFloor; };
+        QVERIFY2(gap(49) < 0.6 * gap(0), qPrintable(QString("%1 -> %2").arg(gap(0)).arg(gap(49))));
+        QVERIFY(gap(49) > 0);
+        const double before = teacher.all<EvalEvent>().back().nll, after = student.all<EvalEvent>().back().nll;
+        QVERIFY2(after < before + 0.1, qPrintable(QString("%1 -> %2").arg(before).arg(after)));
+        QVERIFY(before < std::log(1024.0) - 1.5); // the teacher had something to teach
+        const auto file = RunDirectory(folder("student")).read();
+        QCOMPARE(file.config.model.family, std::string("hedgehog"));
+        QVERIFY(file.environment.value("converted_from", "").find("teacher") != std::string::npos);
+    }
+
+    void resumeIsExactInBothPhases_data()
+    {
+        QTest::addColumn<int>("stopAfter");
+        for (const int n : { 20, 50, 70 }) QTest::addRow("after %d", n) << n;
+    }
+    void resumeIsExactInBothPhases()
+    {
+        QFETCH(int, stopAfter);
+        const auto name = "parts" + std::to_string(stopAfter);
+        Recorder recorder;
+        auto config = studentRun();
+        config.training.stopAfter = stopAfter;
+        QCOMPARE(train(name, config, recorder, folder("teacher")), RunState::Stopped);
+        config.training.stopAfter = 0;
+        QCOMPARE(train(name, config, recorder, {}, true), RunState::Finished);
+        const auto weights = [&](const std::string& run) {
+            return readFile(folder(run) / "checkpoints" / "step-00000090" / "model.safetensors");
+        };
+        QCOMPARE(weights(name), weights("student"));
+    }
+
+    void wrongInputLeavesNothingBehind()
+    {
+        Recorder recorder;
+        auto config = studentRun();
+        config.model.width = 48;
+        QVERIFY_EXCEPTION_THROWN(train("wide", config, recorder, folder("teacher")), ConfigError);
+        QVERIFY_EXCEPTION_THROWN(train("none", studentRun(), recorder, folder("nothing")), CheckpointError);
+        QVERIFY_EXCEPTION_THROWN(train("scratch", studentRun(), recorder), ConfigError); // nothing to distil from
+        config = studentRun();
+        config.training.distillSteps = 91;
+        QVERIFY_EXCEPTION_THROWN(train("long", config, recorder, folder("teacher")), ConfigError);
+        for (const char* name : { "wide", "none", "scratch", "long" }) QVERIFY(!fs::exists(folder(name)));
+    }
+};
+
+QTEST_GUILESS_MAIN(ConversionTest)
+#include "conversion_test.moc"

@@ -7,6 +7,7 @@ if(PHA_GUI)
   install(FILES resources/${appId}.svg DESTINATION ${CMAKE_INSTALL_DATADIR}/icons/hicolor/scalable/apps)
 endif()
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pha-studio)
+install(FILES datasets/catalog.json DESTINATION ${CMAKE_INSTALL_DATADIR}/pha-studio)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pha-studio RENAME copyright)
 
 set(CPACK_PACKAGE_NAME pha-studio)

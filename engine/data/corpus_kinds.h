@@ -9,7 +9,7 @@ namespace pha {
 
 std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
     EventSink& progress, const std::stop_token& stop);
-/// A text file, or a folder with text files. Throws DataError.
+/// Text files, packed or not, or folders with them; a prepared corpus; a file of tokens. Throws DataError.
 std::unique_ptr<Corpus> openText(const std::filesystem::path& path, const DataConfig& config,
     std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, const std::stop_token& stop);
 

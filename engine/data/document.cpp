@@ -54,11 +54,12 @@ std::string clean(std::string text, bool first, TextRepairs& repairs)
 }
 
 /// The value of "text" in a line of JSON, cleaned; empty if there is none. Blank lines are none, and no mistake.
-std::string textOfRecord(std::string line, bool first, TextRepairs& repairs)
+std::string textOfRecord(std::string_view line, bool first, TextRepairs& repairs)
 {
-    if (first && line.starts_with(byteOrderMark)) line.erase(0, byteOrderMark.size());
+    if (first && line.starts_with(byteOrderMark)) line.remove_prefix(byteOrderMark.size());
     if (line.find_first_not_of(" \t\r\n") == line.npos) return {};
-    if (!validUtf8(line)) line = repairUtf8(line, repairs.invalidUtf8);
+    std::string repaired;
+    if (!validUtf8(line)) line = repaired = repairUtf8(line, repairs.invalidUtf8);
     const auto record = Json::parse(line, nullptr, false);
     const auto found = record.is_object() ? record.find("text") : record.end();
     if (!record.is_object() || found == record.end() || !found->is_string()) {
@@ -94,7 +95,7 @@ Document makeDocument(TextRecord record)
     document.repairs.cutLines = record.cut;
     document.repairs.badRecords = record.skipped;
     if (record.kind == TextKind::Lines) {
-        document.text = textOfRecord(std::move(record.bytes), record.first, document.repairs);
+        document.text = textOfRecord(record.bytes, record.first, document.repairs);
     } else {
         document.text = clean(std::move(record.bytes), record.first, document.repairs);
         if (record.last && !document.text.empty() && document.text.back() != '\n') document.text += '\n';

@@ -10,6 +10,7 @@
 #include <exception>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #ifdef PHA_HAS_CURL
 #include <curl/curl.h>
@@ -57,11 +58,13 @@ std::optional<std::uint64_t> parseCount(std::string_view text)
 class Transfer {
 public:
     Transfer(const HttpRequest& request, const TransferLimits& limits,
-        const std::function<void(const HttpHead&)>& onHead, const std::function<void(const char*, std::size_t)>& onBody)
+        const std::function<void(const HttpHead&)>& onHead, const std::function<void(const char*, std::size_t)>& onBody,
+        const std::function<bool()>& goOn)
         : request_(request)
         , limits_(limits)
         , onHead_(onHead)
         , onBody_(onBody)
+        , goOn_(goOn)
         , guard_(limits.minimumRate, limits.minimumSeconds)
     {
         static const auto started = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -72,14 +75,14 @@ public:
     }
     ~Transfer() { curl_multi_remove_handle(multi_.get(), easy_.get()); }
 
-    HttpHead run(const std::function<bool()>& goOn)
+    HttpHead run()
     {
         const auto end = Clock::now() + std::chrono::duration<double>(limits_.deadlineSeconds);
         curl_multi_add_handle(multi_.get(), easy_.get());
         for (int running = 1; running > 0;) {
             curl_multi_perform(multi_.get(), &running);
             if (failure_) std::rethrow_exception(failure_);
-            if (!goOn()) throw Error("the download was stopped", "start it again: it goes on from here");
+            throwIfStopped();
             if (running > 0 && guard_.tooSlow())
                 throw TransferError(
                     "the server sends less than " + formatBytes(limits_.minimumRate) + " a second", true);
@@ -100,6 +103,11 @@ private:
     struct CloseMulti {
         void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
     };
+
+    void throwIfStopped() const
+    {
+        if (!goOn_()) throw Error("the download was stopped", "start it again: it goes on from here");
+    }
 
     template <class Value> void set(CURLoption option, Value value)
     {
@@ -164,6 +172,7 @@ private:
             if (transfer.head_.status != 200 && transfer.head_.status != 206) return; // a page about the error
             if (!std::exchange(transfer.begun_, true)) transfer.onHead_(transfer.head_);
             transfer.onBody_(data, size);
+            transfer.throwIfStopped();
         });
     }
 
@@ -202,6 +211,7 @@ private:
         long proxy = 0;
         curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &proxy);
         if (proxy == 407) throw TransferError("the proxy asks for a password (407)", false);
+        if (reason.find("HTTP/0.9") != std::string::npos) throw TransferError("the server does not speak HTTP", false);
         switch (result) {
         case CURLE_UNSUPPORTED_PROTOCOL:
             throw TransferError("the address, or where it leads, is not https (" + reason + ")", false);
@@ -223,6 +233,7 @@ private:
     TransferLimits limits_;
     const std::function<void(const HttpHead&)>& onHead_;
     const std::function<void(const char*, std::size_t)>& onBody_;
+    const std::function<bool()>& goOn_;
     RateGuard guard_;
     HttpHead head_;
     bool begun_ = false;
@@ -242,7 +253,7 @@ HttpHead httpGet(const HttpRequest& request, const TransferLimits& limits,
     const bool local = limits.allowLocalHttp && request.address.starts_with("http://127.0.0.1:");
     if (!local && !request.address.starts_with("https://"))
         throw TransferError("the address " + inQuotes(request.address) + " is not https", false);
-    return Transfer(request, limits, onHead, onBody).run(goOn);
+    return Transfer(request, limits, onHead, onBody, goOn).run();
 }
 
 #else

@@ -211,12 +211,9 @@ bool TextWalker::seek(std::size_t file, std::size_t text)
     entries_.clear();
     entry_ = 0;
     opened_ = file;
-    // Members of zip files can be left out without reading them, those of tar archives cannot.
+    // What is passed over is not unpacked, but for what lies in tar archives.
     bool there = next();
-    while (there && file_ == file && text_ != text) {
-        if (text_ == 0 && text <= entries_.size() && archives_.empty()) entry_ = text, text_ = text - 1;
-        there = next();
-    }
+    while (there && file_ == file && text_ != text) there = next();
     return there && file_ == file;
 }
 

@@ -32,6 +32,8 @@ private Q_SLOTS:
             QTest::newRow(name) << QStringList { name };
         QTest::newRow("data list") << QStringList { "data", "list" };
         QTest::newRow("data info") << QStringList { "data", "info" };
+        QTest::newRow("data prepare") << QStringList { "data", "prepare" };
+        QTest::newRow("data download") << QStringList { "data", "download" };
     }
 
     void helpOfEveryCommandHasAnExample()

@@ -127,15 +127,14 @@ public:
 private:
     std::unique_ptr<Corpus> encodeInto(const fs::path& folder, const std::shared_ptr<const Tokenizer>& tokenizer)
     {
-        // Another process may publish the same corpus first, and what is there may turn out damaged: once each.
+        bool damaged = false;
         for (int attempt = 0;; ++attempt) {
             if (isPreparedCorpus(folder)) {
                 try {
                     return openPrepared(folder, shown_, tokenizer);
                 } catch (const DataError&) {
                     if (attempt > 1) throw;
-                    std::error_code problem;
-                    fs::remove_all(folder, problem);
+                    damaged = true;
                 }
             }
             auto partial = folder;
@@ -143,10 +142,15 @@ private:
             const Json identity { { "text", survey_.chain }, { "fingerprint", survey_.fingerprint },
                 { "tokenizer", tokenizer->fingerprint() }, { "files", files_.size() } };
             WorkFolder work(partial, identity, true, stop_);
-            if (isPreparedCorpus(folder)) {
+            // Another process may have published it while this one waited. Only the holder of the lock removes
+            // anything.
+            if (isPreparedCorpus(folder) && !damaged) {
                 work.discard();
                 continue;
             }
+            std::error_code problem;
+            fs::remove_all(folder, problem);
+            damaged = false;
             CorpusCard card;
             card.name = shown_;
             card.sources = { path_.string() };

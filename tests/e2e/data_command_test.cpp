@@ -47,12 +47,9 @@ private Q_SLOTS:
         const QStringList command { "data", "prepare", "docs.jsonl", "--out", "docs", "--tokenizer",
             "small/tokenizer.model", "--threads", "1" };
         const auto process = home_.start(command);
-        QByteArray said;
-        while (!said.contains("encoding text") && process->waitForReadyRead(60'000))
-            said += process->readAllStandardError();
         process->setReadChannel(QProcess::StandardError);
-        while (!said.contains("encoding text") && process->waitForReadyRead(60'000))
-            said += process->readAllStandardError();
+        QByteArray said;
+        while (!said.contains("encoding text") && process->waitForReadyRead(60'000)) said += process->readAll();
         process->terminate();
         const auto stopped = Home::finish(*process);
         if (stopped.code == 0) QSKIP("this machine was done before the signal came");

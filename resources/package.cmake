@@ -8,6 +8,7 @@ if(PHA_GUI)
 endif()
 install(DIRECTORY resources/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/pha-studio)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pha-studio)
+install(FILES datasets/catalog.json DESTINATION ${CMAKE_INSTALL_DATADIR}/pha-studio)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pha-studio RENAME copyright)
 
 set(CPACK_PACKAGE_NAME pha-studio)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/data_work.h"
 #include "app/pha/progress.h"
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/data/catalogue.h"
 #include "engine/data/corpus.h"
 
 #include <fmt/format.h>
@@ -13,15 +15,33 @@ namespace pha::cli {
 
 namespace {
 
-constexpr const char* splitNames[] = { "train", "valid", "test" };
+std::string stateName(DownloadState state)
+{
+    return state == DownloadState::Present ? "downloaded" : state == DownloadState::Partial ? "partly" : "not here";
+}
 
 int list(bool json)
 {
     auto documents = Json::array();
-    Table table({ "name", "summary" });
+    Table table({ "name", "kind", "size", "state", "licence", "summary" });
     for (const auto& corpus : builtinCorpora()) {
-        documents.push_back({ { "name", corpus.name }, { "summary", corpus.summary } });
-        table.add({ corpus.name, corpus.summary });
+        documents.push_back({ { "name", corpus.name }, { "kind", "built-in" }, { "summary", corpus.summary } });
+        table.add({ corpus.name, "built-in", "", "ready", "", corpus.summary });
+    }
+    for (const auto& corpus : preparedCorpora()) {
+        documents.push_back({ { "name", corpus.name }, { "kind", "prepared" }, { "bytes", corpus.card.bytes() },
+            { "tokens", corpus.card.tokens() }, { "path", corpus.folder.string() } });
+        table.add({ corpus.name, "prepared", inBytes(double(corpus.card.bytes())), "ready", "",
+            fmt::format("{} tokens from {}", withThousands(corpus.card.tokens()),
+                oneLine(corpus.card.sources.empty() ? "" : corpus.card.sources.front())) });
+    }
+    for (const auto& entry : catalogue()) {
+        const auto state = stateName(downloadState(entry));
+        documents.push_back({ { "name", entry.name }, { "kind", "download" }, { "bytes", entry.bytes },
+            { "state", state }, { "licence", entry.licence }, { "summary", entry.about },
+            { "sha256", entry.sha256.empty() ? "unverified" : entry.sha256 }, { "addresses", entry.addresses },
+            { "homepage", entry.homepage }, { "path", catalogueFile(entry).string() } });
+        table.add({ entry.name, "download", inBytes(double(entry.bytes)), state, entry.licence, entry.about });
     }
     if (json)
         printJson(documents);
@@ -30,10 +50,60 @@ int list(bool json)
     return 0;
 }
 
-Json splitJson(const Split& split)
+Json splitJson(const Corpus& corpus, std::size_t index)
 {
+    const auto* card = corpus.card();
+    if (card) {
+        const auto& split = card->splits[index];
+        return { { "documents", split.documents }, { "tokens", split.tokens }, { "words", split.words },
+            { "bytes", split.bytes } };
+    }
+    const auto& split = corpus.split(splitNames[index]);
     return { { "tokens", split.tokens.size() }, { "words", split.words.empty() ? 0 : split.words.back() },
         { "bytes", split.bytes.empty() ? 0 : split.bytes.back() }, { "questions", split.probes.size() } };
+}
+
+Json infoJson(const Corpus& corpus)
+{
+    Json splits = Json::object();
+    for (std::size_t i = 0; i < splitNames.size(); ++i) splits[splitNames[i]] = splitJson(corpus, i);
+    const auto& references = corpus.references();
+    Json lines { { "uniform", references.uniform }, { "unigram", references.unigram },
+        { "bigram", references.bigram } };
+    if (references.floor) lines["floor"] = *references.floor;
+    Json document { { "description", corpus.description() }, { "tokenizer_size", corpus.tokenizer()->size() },
+        { "splits", splits }, { "references", lines }, { "fingerprint", corpus.fingerprint() } };
+    if (const auto* card = corpus.card()) {
+        document["documents"] = card->documents();
+        document["bytes"] = card->bytes();
+        document["bytes_per_token"] = card->bytesPerToken();
+        document["repairs"] = card->repairs.toJson();
+        document["sources"] = card->sources;
+        document["tokenizer"] = card->tokenizer;
+    }
+    return document;
+}
+
+void printInfo(const Corpus& corpus, const Json& document)
+{
+    printLine(fmt::format("{}, tokenizer of {} pieces\n", oneLine(corpus.description()), corpus.tokenizer()->size()));
+    const auto* card = corpus.card();
+    Table table({ "split", card ? "documents" : "recall questions", "tokens", "words", "bytes" });
+    for (const auto* name : splitNames) {
+        const auto& split = document["splits"][name];
+        const auto count = [&](const char* key) { return withThousands(split[key].get<std::int64_t>()); };
+        table.add({ name, count(card ? "documents" : "questions"), count("tokens"), count("words"), count("bytes") });
+    }
+    print(table.text());
+    if (card) {
+        printLine(fmt::format("\n{:.3f} bytes a token; {}", card->bytesPerToken(),
+            card->repairs.any() ? card->repairs.text() : "nothing had to be repaired"));
+        if (!card->note.empty()) printLine(card->note);
+    }
+    const auto& references = corpus.references();
+    printLine(fmt::format("\nnats per token of the validation split: uniform {:.3f}, unigram {:.3f}, bigram {:.3f}{}",
+        references.uniform, references.unigram, references.bigram,
+        references.floor ? fmt::format(", exact floor {:.3f}", *references.floor) : ""));
 }
 
 int info(const DataConfig& config, bool json)
@@ -43,27 +113,11 @@ int info(const DataConfig& config, bool json)
     ProgressView view(false);
     const auto corpus = Corpus::open(config, nullptr, view, stop.token());
     view.clearBar();
-    Json splits = Json::object();
-    for (const auto* name : splitNames) splits[name] = splitJson(corpus->split(name));
-    const auto& references = corpus->references();
-    if (json) {
-        Json lines { { "uniform", references.uniform }, { "unigram", references.unigram },
-            { "bigram", references.bigram } };
-        if (references.floor) lines["floor"] = *references.floor;
-        printJson({ { "description", corpus->description() }, { "tokenizer_size", corpus->tokenizer()->size() },
-            { "splits", splits }, { "references", lines }, { "fingerprint", corpus->fingerprint() } });
-        return 0;
-    }
-    printLine(fmt::format("{}, tokenizer of {} pieces\n", oneLine(corpus->description()), corpus->tokenizer()->size()));
-    Table table({ "split", "tokens", "words", "bytes", "recall questions" });
-    for (const auto& [name, split] : splits.items())
-        table.add({ name, withThousands(split["tokens"].get<std::int64_t>()),
-            withThousands(split["words"].get<std::int64_t>()), withThousands(split["bytes"].get<std::int64_t>()),
-            withThousands(split["questions"].get<std::int64_t>()) });
-    print(table.text());
-    printLine(fmt::format("\nnats per token of the validation split: uniform {:.3f}, unigram {:.3f}, bigram {:.3f}{}",
-        references.uniform, references.unigram, references.bigram,
-        references.floor ? fmt::format(", exact floor {:.3f}", *references.floor) : ""));
+    const auto document = infoJson(*corpus);
+    if (json)
+        printJson(document);
+    else
+        printInfo(*corpus, document);
     return 0;
 }
 
@@ -71,21 +125,24 @@ int info(const DataConfig& config, bool json)
 
 void addData(CLI::App& root, Program& program)
 {
-    auto* command = root.add_subcommand("data", "Corpora: list the built-in ones, measure one");
+    auto* command = root.add_subcommand("data", "Corpora: list, measure, prepare, download");
     command->require_subcommand(1);
     auto json = std::make_shared<bool>(false);
     auto config = std::make_shared<DataConfig>();
-    auto* listing = command->add_subcommand("list", "Names of the built-in corpora");
+    auto* listing = command->add_subcommand("list", "Built-in, prepared and downloadable corpora");
     listing->add_flag("--json", *json, "One JSON document");
     listing->footer("Example: pha data list");
     listing->callback([json, &program] { program.action = [json] { return list(*json); }; });
-    auto* details = command->add_subcommand("info", "Sizes of the splits, reference lines, tokenizer");
-    details->add_option("name", config->data, "Built-in corpus or text file")->required();
+    auto* details = command->add_subcommand("info", "Sizes of the splits, repairs, reference lines, tokenizer");
+    details->add_option("name", config->data, "Name of a corpus, or path of a text, a folder or a prepared corpus")
+        ->required();
     addInteger(*details, "--vocab-size", config->vocabSize, "Pieces of the tokenizer");
     addInteger(*details, "--data-seed", config->dataSeed, "Seed of procedural corpora");
     details->add_flag("--json", *json, "One JSON document");
     details->footer("Example: pha data info stories");
     details->callback([json, config, &program] { program.action = [json, config] { return info(*config, *json); }; });
+    addDataPrepare(*command, program);
+    addDataDownload(*command, program);
 }
 
 } // namespace pha::cli

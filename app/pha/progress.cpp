@@ -186,6 +186,7 @@ void ProgressView::show(const ProgressEvent& event)
 {
     const bool fresh = event.what != activity_;
     activity_ = event.what;
+    if (fresh) activityStart_ = Clock::now(), activityFrom_ = event.done;
     if (!errorIsTerminal()) {
         if (fresh) line(event.what);
         return;
@@ -194,8 +195,18 @@ void ProgressView::show(const ProgressEvent& event)
     if (event.total <= 0)
         bar(event.what);
     else
-        bar(withGauge(event.done / event.total, fmt::format("{} {:.0f} %", event.what, 100 * event.done / event.total),
-            errorWidth()));
+        bar(withGauge(event.done / event.total,
+            fmt::format("{} {:.0f} %{}", event.what, 100 * event.done / event.total, rate(event)), errorWidth()));
+}
+
+/// ", 12.3 MiB/s, 1:02 left" for work that is measured in bytes, once there is something to measure.
+std::string ProgressView::rate(const ProgressEvent& event) const
+{
+    const double seconds = std::chrono::duration<double>(Clock::now() - activityStart_).count();
+    const double done = event.done - activityFrom_;
+    if (event.unit != "bytes" || seconds < 1 || done <= 0) return {};
+    return fmt::format(
+        ", {}/s, {} left", inBytes(done / seconds), duration((event.total - event.done) * seconds / done));
 }
 
 std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references, const EvalEvent& eval)

@@ -48,6 +48,7 @@ private:
     void show(const ProgressEvent& event);
 
     std::string stepLine(const StepEvent& event) const;
+    std::string rate(const ProgressEvent& event) const;
     void line(const std::string& text);
     void bar(const std::string& text);
     bool due(Clock::duration interval); ///< true at most once an interval
@@ -56,6 +57,8 @@ private:
     std::int64_t steps_ = 0;
     Clock::time_point started_ = Clock::now(), shown_ {};
     std::string activity_; ///< what the last ProgressEvent was about
+    Clock::time_point activityStart_ {};
+    double activityFrom_ = 0; ///< what was done when it began
     double secondsPerStep_ = 0, stepSeconds_ = 0; ///< smoothed; active time at the last step
 };
 

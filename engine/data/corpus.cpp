@@ -3,13 +3,12 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/data/catalogue.h"
 #include "engine/data/corpus_kinds.h"
 
 #include <algorithm>
 
 namespace pha {
-
-namespace fs = std::filesystem;
 
 const std::vector<BuiltinCorpus>& builtinCorpora()
 {
@@ -33,16 +32,18 @@ std::unique_ptr<Corpus> Corpus::open(
         throw DataError(inQuotes(config.data), "this model knows the symbols of a task, not text",
             "evaluate it on the task that it was trained on");
     if (config.data == "stories") return openStories(config, std::move(tokenizer), progress, stop);
-    std::error_code problem;
-    const auto status = fs::status(config.data, problem);
-    if (fs::exists(status)) return openText(config.data, config, std::move(tokenizer), progress, stop);
+    if (const auto path = resolveCorpus(config.data); !path.empty())
+        return openText(path, config, std::move(tokenizer), progress, stop);
     const auto where = config.data.empty() ? std::string("data") : inQuotes(config.data);
     if (config.data.find_first_of("/.") != std::string::npos)
         throw DataError(where, "no such file or folder", "check the path, or use the built-in corpus stories");
     std::vector<std::string> names;
     for (const auto& corpus : builtinCorpora()) names.push_back(corpus.name);
+    const auto builtin = joinList(names);
+    for (const auto& entry : catalogue()) names.push_back(entry.name);
+    for (const auto& corpus : preparedCorpora()) names.push_back(corpus.name);
     throw DataError(where, "neither a built-in corpus nor a file",
-        "did you mean " + nearestName(config.data, names) + "? Built-in: " + joinList(names)
+        "did you mean " + nearestName(config.data, names) + "? Built-in: " + builtin
             + "; or give the path of a text file");
 }
 

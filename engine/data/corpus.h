@@ -15,6 +15,8 @@
 
 namespace pha {
 
+struct CorpusCard;
+
 /// One micro-batch. Row-major (B,T); a target of -100 is not scored.
 struct Batch {
     std::int64_t rows = 0, context = 0;
@@ -69,6 +71,7 @@ public:
     virtual std::int64_t exampleLength() const { return 0; } ///< tasks: the context that batches must have; 0: any
     virtual std::string description() const = 0; ///< "stories 1, seed 1"
     virtual std::string fingerprint() const = 0; ///< changes when the text changes
+    virtual const CorpusCard* card() const { return nullptr; } ///< counts and repairs, of texts
 };
 
 /// Names and one-line descriptions of the built-in corpora.

@@ -12,7 +12,7 @@ std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<co
     EventSink& progress, const std::stop_token& stop);
 /// A synthetic task. Throws DataError if `tokenizer` is given and not the task's own.
 std::unique_ptr<Corpus> openTask(const Task& task, const std::shared_ptr<const Tokenizer>& tokenizer);
-/// A text file, or a folder with text files. Throws DataError.
+/// Text files, packed or not, or folders with them; a prepared corpus; a file of tokens. Throws DataError.
 std::unique_ptr<Corpus> openText(const std::filesystem::path& path, const DataConfig& config,
     std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, const std::stop_token& stop);
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -17,170 +18,203 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uint64_t maxTokens = std::uint64_t(1) << 36;
+static_assert(std::endian::native == std::endian::little, "token files are little endian, as they lie in memory");
+static_assert(sizeof(CountedToken) == 12);
 
-/// The last bytes of a token file. Arrays of int32 come before it: training tokens; words and bytes of the training
-/// sample; tokens, words and bytes of valid and of test.
-struct Trailer {
-    std::array<char, 8> magic { 'P', 'H', 'A', 'T', 'O', 'K', '0', '1' };
-    std::uint64_t train = 0, sample = 0, valid = 0, test = 0;
-    std::int64_t repairs = 0;
+constexpr std::uint64_t keptPages = std::uint64_t(64) << 20; ///< bytes of the mapping that may stay resident
+
+struct Header {
+    std::array<char, 8> magic { 'P', 'H', 'A', 'T', 'O', 'K', '0', '2' };
+    std::uint32_t rowBytes = 0, reserved = 0;
+    std::uint64_t rows = 0;
     std::array<char, 64> text {}, tokenizer {}; ///< fingerprints
-    std::array<char, 64> digest {}; ///< SHA-256 of everything before
+    std::array<char, 64> digest {}; ///< SHA-256 of the header before and of all rows
+    std::array<char, 40> rest {};
 };
-static_assert(sizeof(Trailer) == 240, "the trailer is written as it lies in memory");
+static_assert(sizeof(Header) == 256, "the header is written as it lies in memory");
 
 void copyDigest(std::array<char, 64>& out, const std::string& hex)
 {
     std::memcpy(out.data(), hex.data(), std::min<std::size_t>(hex.size(), 64));
 }
 
-class Mapping {
-public:
-    explicit Mapping(const fs::path& path)
-    {
-        const PosixFile file(path, O_RDONLY);
-        const auto status = file.status();
-        if (!S_ISREG(status.st_mode) || std::uint64_t(status.st_size) < sizeof(Trailer)) return;
-        void* data = mmap(nullptr, std::size_t(status.st_size), PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
-        if (data == MAP_FAILED) return;
-        data_ = static_cast<const char*>(data);
-        size_ = std::size_t(status.st_size);
-    }
-    ~Mapping()
-    {
-        if (data_) munmap(const_cast<char*>(data_), size_);
-    }
-    Mapping(const Mapping&) = delete;
-    Mapping& operator=(const Mapping&) = delete;
-    const char* data() const { return data_; }
-    std::size_t size() const { return size_; }
-
-private:
-    const char* data_ = nullptr;
-    std::size_t size_ = 0;
-};
-
-/// SHA-256 of the first bytes of a file. Reads rather than maps them, so that a large file is not in memory afterwards.
-std::array<char, 64> digestOf(const fs::path& path, std::uint64_t size)
+[[noreturn]] void refuse(const fs::path& file, const std::string& reason)
 {
-    std::array<char, 64> digest {};
-    try {
-        const PosixFile file(path, O_RDONLY);
-        std::vector<char> part(std::size_t(1) << 20);
-        Sha256 hash;
-        for (std::uint64_t at = 0; at < size;) {
-            const auto read = file.readAt(
-                part.data(), std::size_t(std::min<std::uint64_t>(part.size(), size - at)), std::int64_t(at));
-            if (read == 0) return digest;
-            hash.update(part.data(), read);
-            at += read;
-        }
-        copyDigest(digest, hash.hex());
-    } catch (const IoError&) {
-        // No digest matches, and the tokens are made anew.
+    throw DataError(file.string(), reason, "prepare the corpus again");
+}
+
+/// Reads rather than maps, so that a large file is not resident afterwards.
+std::array<char, 64> digestOf(const PosixFile& file, const Header& header)
+{
+    Sha256 hash;
+    hash.update(&header, offsetof(Header, digest));
+    std::vector<char> part(std::size_t(1) << 20);
+    auto left = header.rows * header.rowBytes;
+    for (auto at = std::int64_t(sizeof header); left > 0;) {
+        const auto got = file.readAt(part.data(), std::size_t(std::min<std::uint64_t>(part.size(), left)), at);
+        if (got == 0) break;
+        hash.update(part.data(), got);
+        at += std::int64_t(got);
+        left -= got;
     }
+    std::array<char, 64> digest {};
+    copyDigest(digest, hash.hex());
     return digest;
 }
 
 } // namespace
 
-std::unique_ptr<TokenStore> readTokenFile(
-    const fs::path& file, const std::string& text, const std::string& tokenizer, bool check)
+void TokenFile::map(const fs::path& path)
 {
-    std::error_code problem;
-    if (!fs::exists(file, problem)) return nullptr;
-    std::shared_ptr<const Mapping> mapping;
     try {
-        mapping = std::make_shared<const Mapping>(file);
-    } catch (const IoError&) {
-        return nullptr;
+        file_ = PosixFile(path, O_RDONLY);
+        file_.requireRegular();
+    } catch (const IoError& error) {
+        throw DataError(path.string(), "cannot be read", error.advice());
     }
-    if (!mapping->data()) return nullptr;
-    Trailer trailer, wanted;
-    const auto payload = mapping->size() - sizeof trailer;
-    std::memcpy(&trailer, mapping->data() + payload, sizeof trailer);
-    copyDigest(wanted.text, text);
-    copyDigest(wanted.tokenizer, tokenizer);
-    if (trailer.magic != wanted.magic || trailer.text != wanted.text || trailer.tokenizer != wanted.tokenizer)
-        return nullptr;
-    for (const auto count : { trailer.train, trailer.sample, trailer.valid, trailer.test })
-        if (count > maxTokens) return nullptr;
-    if (trailer.sample > trailer.train) return nullptr;
-    if (payload != 4 * (trailer.train + 2 * trailer.sample + 3 * trailer.valid + 3 * trailer.test)) return nullptr;
-    if (check && trailer.digest != digestOf(file, mapping->size() - sizeof trailer.digest)) return nullptr;
+    mapped_ = std::uint64_t(std::max<off_t>(file_.status().st_size, 0));
+    if (mapped_ == 0) refuse(path, "is empty");
+    void* data = mmap(nullptr, std::size_t(mapped_), PROT_READ, MAP_SHARED, file_.descriptor(), 0);
+    if (data == MAP_FAILED) refuse(path, std::string("cannot be mapped: ") + std::strerror(errno));
+    data_ = static_cast<const char*>(data);
+    // Windows are read at random: reading ahead would fetch what nobody asked for.
+    madvise(data, std::size_t(mapped_), MADV_RANDOM);
+}
 
-    auto store = std::make_unique<TokenStore>();
-    const auto* at = reinterpret_cast<const std::int32_t*>(mapping->data());
-    const auto take = [&](std::uint64_t count) {
-        at += count;
-        return std::vector<std::int32_t>(at - count, at);
-    };
-    store->train = { at, std::size_t(trailer.train) };
-    store->trainSample.tokens.assign(at, at + trailer.sample);
-    at += trailer.train;
-    store->trainSample.words = take(trailer.sample);
-    store->trainSample.bytes = take(trailer.sample);
-    for (auto [split, count] : { std::pair(&store->valid, trailer.valid), std::pair(&store->test, trailer.test) }) {
-        split->tokens = take(count);
-        split->words = take(count);
-        split->bytes = take(count);
+TokenFile::~TokenFile()
+{
+    if (data_) munmap(const_cast<char*>(data_), std::size_t(mapped_));
+}
+
+std::shared_ptr<const TokenFile> TokenFile::open(const fs::path& path, const TokenFileKey& key, bool check)
+{
+    std::shared_ptr<TokenFile> file(new TokenFile);
+    file->map(path);
+    Header header, wanted;
+    if (file->mapped_ < sizeof header) refuse(path, "is no token file");
+    std::memcpy(&header, file->data_, sizeof header);
+    copyDigest(wanted.text, key.text);
+    copyDigest(wanted.tokenizer, key.tokenizer);
+    if (header.magic != wanted.magic) refuse(path, "is no token file of this version");
+    if (header.text != wanted.text) refuse(path, "belongs to another text");
+    if (header.tokenizer != wanted.tokenizer) refuse(path, "was made with another tokenizer");
+    file->row_ = TokenRow(header.rowBytes);
+    if (file->row_ != TokenRow::Short && file->row_ != TokenRow::Long && file->row_ != TokenRow::Counted)
+        refuse(path, "has an unknown kind of rows");
+    const auto rowBytes = file->mapped_ - sizeof header;
+    if (header.rows != rowBytes / header.rowBytes || rowBytes % header.rowBytes != 0) refuse(path, "is cut short");
+    if (check && header.digest != digestOf(file->file_, header)) refuse(path, "is damaged: its checksum is wrong");
+    file->first_ = file->data_ + sizeof header;
+    file->rows_ = header.rows;
+    return file;
+}
+
+std::shared_ptr<const TokenFile> TokenFile::openForeign(
+    const fs::path& path, TokenRow row, std::uint64_t offset, std::uint64_t rows)
+{
+    std::shared_ptr<TokenFile> file(new TokenFile);
+    file->map(path);
+    file->row_ = row;
+    const auto room = offset <= file->mapped_ ? (file->mapped_ - offset) / std::uint64_t(row) : 0;
+    if (rows > room) throw DataError(path.string(), "is cut short", "copy or make the file again");
+    file->first_ = file->data_ + offset;
+    file->rows_ = rows > 0 ? rows : room;
+    return file;
+}
+
+void TokenFile::checkStillThere() const
+{
+    // Touching a mapping behind the end of its file kills the process.
+    if (std::uint64_t(file_.status().st_size) < mapped_)
+        throw DataError(file_.path().string(), "was cut while it was in use", "prepare the corpus again");
+}
+
+void TokenFile::releaseNowAndThen(std::uint64_t bytes) const
+{
+    const std::lock_guard lock(mutex_);
+    touched_ += std::max<std::uint64_t>(bytes, 4096) + 4096; // whole pages
+    if (touched_ < keptPages) return;
+    touched_ = 0;
+    madvise(const_cast<char*>(data_), std::size_t(mapped_), MADV_DONTNEED); // the page cache keeps them
+}
+
+template <class Id> void TokenFile::copy(std::uint64_t begin, std::span<Id> out) const
+{
+    checkStillThere();
+    const auto width = std::size_t(row_);
+    const char* at = first_ + begin * width;
+    for (auto& id : out) {
+        if (row_ == TokenRow::Short) {
+            std::uint16_t value = 0;
+            std::memcpy(&value, at, sizeof value);
+            id = Id(value);
+        } else {
+            std::int32_t value = 0;
+            std::memcpy(&value, at, sizeof value);
+            id = Id(value);
+        }
+        at += width;
     }
-    store->repairs = trailer.repairs;
-    store->mapping = mapping;
-    return store;
+    releaseNowAndThen(out.size() * width);
 }
 
-TokenWriter::TokenWriter(const fs::path& file)
-    : file_(file)
-    , hash_(std::make_unique<Sha256>())
+template void TokenFile::copy(std::uint64_t, std::span<std::int32_t>) const;
+template void TokenFile::copy(std::uint64_t, std::span<std::int64_t>) const;
+
+std::span<const CountedToken> TokenFile::counted() const
 {
-    if (!file.empty()) out_.emplace(file);
+    checkStillThere();
+    return { reinterpret_cast<const CountedToken*>(first_), std::size_t(rows_) };
 }
 
-TokenWriter::~TokenWriter() = default;
-
-void TokenWriter::put(const void* data, std::size_t size)
+TokenFileWriter::TokenFileWriter(const fs::path& path, TokenRow row, std::uint64_t rows)
+    : row_(row)
+    , file_(path, rows > 0 ? O_WRONLY | O_APPEND | O_NOFOLLOW : O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW)
+    , rows_(rows)
 {
-    out_->write(data, size);
-    hash_->update(data, size);
-}
-
-void TokenWriter::add(const std::vector<std::int32_t>& tokens)
-{
-    count_ += tokens.size();
-    if (out_)
-        put(tokens.data(), tokens.size() * 4);
-    else
-        memory_.insert(memory_.end(), tokens.begin(), tokens.end());
-}
-
-std::unique_ptr<TokenStore> TokenWriter::finish(TokenStore store, const std::string& text, const std::string& tokenizer)
-{
-    if (!out_) {
-        auto kept = std::make_unique<TokenStore>(std::move(store));
-        kept->memory = std::move(memory_);
-        kept->train = kept->memory;
-        return kept;
+    const auto size = std::uint64_t(sizeof(Header)) + rows * std::uint64_t(row);
+    if (rows == 0) {
+        const Header empty;
+        file_.write(&empty, sizeof empty);
+    } else if (std::uint64_t(file_.status().st_size) < size) {
+        throw IoError(path.string(), "is shorter than it was");
+    } else {
+        file_.truncate(std::int64_t(size));
     }
-    for (const auto* array : { &store.trainSample.words, &store.trainSample.bytes, &store.valid.tokens,
-             &store.valid.words, &store.valid.bytes, &store.test.tokens, &store.test.words, &store.test.bytes })
-        put(array->data(), array->size() * 4);
-    Trailer trailer;
-    trailer.train = count_;
-    trailer.sample = store.trainSample.tokens.size();
-    trailer.valid = store.valid.tokens.size();
-    trailer.test = store.test.tokens.size();
-    trailer.repairs = store.repairs;
-    copyDigest(trailer.text, text);
-    copyDigest(trailer.tokenizer, tokenizer);
-    hash_->update(&trailer, sizeof trailer - sizeof trailer.digest);
-    copyDigest(trailer.digest, hash_->hex());
-    out_->write(&trailer, sizeof trailer);
-    out_->commit();
-    auto kept = readTokenFile(file_, text, tokenizer, false);
-    if (!kept) throw IoError(file_.string(), "does not read back as it was written");
-    return kept;
+}
+
+void TokenFileWriter::add(const std::vector<std::int32_t>& tokens)
+{
+    rows_ += tokens.size();
+    if (row_ == TokenRow::Long) {
+        file_.write(tokens.data(), tokens.size() * 4);
+    } else {
+        const std::vector<std::uint16_t> narrow(tokens.begin(), tokens.end());
+        file_.write(narrow.data(), narrow.size() * 2);
+    }
+}
+
+void TokenFileWriter::add(const std::vector<CountedToken>& tokens)
+{
+    rows_ += tokens.size();
+    file_.write(tokens.data(), tokens.size() * sizeof(CountedToken));
+}
+
+void TokenFileWriter::sync() { file_.syncData(); }
+
+void TokenFileWriter::finish(const TokenFileKey& key)
+{
+    file_.close();
+    Header header;
+    header.rowBytes = std::uint32_t(row_);
+    header.rows = rows_;
+    copyDigest(header.text, key.text);
+    copyDigest(header.tokenizer, key.tokenizer);
+    header.digest = digestOf(PosixFile(file_.path(), O_RDONLY), header);
+    PosixFile out(file_.path(), O_WRONLY | O_NOFOLLOW);
+    out.write(&header, sizeof header);
+    out.sync();
+    out.close();
 }
 
 } // namespace pha

@@ -1,51 +1,79 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/data/corpus.h"
-#include "engine/run/atomic_file.h"
+#include "engine/run/posix_file.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace pha {
 
-class Sha256;
-
-/// The tokens of a text corpus: training tokens as they lie in a mapped file (or in memory where no file can be
-/// written), the evaluation splits whole.
-struct TokenStore {
-    std::span<const std::int32_t> train;
-    Split trainSample, valid, test; ///< the sample is the beginning of the training tokens
-    std::int64_t repairs = 0; ///< invalid characters that were replaced
-    std::vector<std::int32_t> memory; ///< what `train` points to if there is no file
-    std::shared_ptr<const void> mapping; ///< keeps the mapped file
+/// What a row of a token file is: a token of 2 or 4 bytes, or a token with the words and bytes up to its end.
+enum class TokenRow : std::uint32_t { Short = 2, Long = 4, Counted = 12 };
+struct CountedToken {
+    std::int32_t token = 0, words = 0, bytes = 0; ///< words and bytes: cumulative over the split
 };
 
-/// The store in `file` if it belongs to this text and this tokenizer and its checksum holds; else null, whatever is
-/// wrong. `check` false: the file has just been written.
-std::unique_ptr<TokenStore> readTokenFile(
-    const std::filesystem::path& file, const std::string& text, const std::string& tokenizer, bool check = true);
+/// The identity in a token file's header: which text, encoded with which tokenizer. SHA-256 in hex.
+struct TokenFileKey {
+    std::string text, tokenizer;
+};
 
-/// Takes training tokens as they are made. The file appears whole, with its checksum, when `finish` returns.
-class TokenWriter {
+/// Tokens as they lie in a mapped file, of any size: reading them takes address space, not memory. Safe from several
+/// threads.
+class TokenFile {
 public:
-    explicit TokenWriter(const std::filesystem::path& file); ///< empty: keeps the tokens in memory; throws IoError
-    ~TokenWriter();
-    void add(const std::vector<std::int32_t>& tokens);
-    std::unique_ptr<TokenStore> finish(TokenStore store, const std::string& text, const std::string& tokenizer);
+    /// One of ours: 256 bytes of header (magic, width, count, both fingerprints, SHA-256 of the rest), then rows,
+    /// little endian. `check`: also read everything and compare the checksum. Throws DataError.
+    static std::shared_ptr<const TokenFile> open(
+        const std::filesystem::path& file, const TokenFileKey& key, bool check);
+    /// Rows of a file of another program: from byte `offset` to the end (`rows` of them if not 0). Throws DataError.
+    static std::shared_ptr<const TokenFile> openForeign(
+        const std::filesystem::path& file, TokenRow row, std::uint64_t offset, std::uint64_t rows);
+    ~TokenFile();
+
+    std::uint64_t size() const { return rows_; }
+    TokenRow row() const { return row_; }
+    /// Tokens [begin, begin + out.size()), which must exist. Throws DataError if the file was cut meanwhile. Gives
+    /// pages back to the system now and then, so that hours of random reading do not fill the process's resident set.
+    template <class Id> void copy(std::uint64_t begin, std::span<Id> out) const;
+    std::span<const CountedToken> counted() const; ///< of a file with counted rows
 
 private:
-    void put(const void* data, std::size_t size);
+    TokenFile() = default;
+    void map(const std::filesystem::path& file);
+    void checkStillThere() const;
+    void releaseNowAndThen(std::uint64_t bytes) const;
 
-    std::filesystem::path file_;
-    std::optional<AtomicFile> out_;
-    std::unique_ptr<Sha256> hash_;
-    std::vector<std::int32_t> memory_;
-    std::uint64_t count_ = 0;
+    PosixFile file_;
+    const char* data_ = nullptr; ///< of the mapping
+    const char* first_ = nullptr; ///< row
+    std::uint64_t mapped_ = 0, rows_ = 0;
+    TokenRow row_ = TokenRow::Long;
+    mutable std::mutex mutex_;
+    mutable std::uint64_t touched_ = 0;
+};
+
+/// Appends rows to a token file that is not complete until `finish`. Everything throws IoError.
+class TokenFileWriter {
+public:
+    /// `rows`: how many an earlier process is known to have written; more are cut off. 0: a new file.
+    TokenFileWriter(const std::filesystem::path& file, TokenRow row, std::uint64_t rows);
+    void add(const std::vector<std::int32_t>& tokens);
+    void add(const std::vector<CountedToken>& tokens);
+    void sync(); ///< all rows so far reach the disk
+    std::uint64_t rows() const { return rows_; }
+    void finish(const TokenFileKey& key); ///< writes the header with the checksum
+
+private:
+    TokenRow row_;
+    PosixFile file_;
+    std::uint64_t rows_ = 0;
 };
 
 } // namespace pha

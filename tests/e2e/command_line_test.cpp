@@ -34,6 +34,8 @@ private Q_SLOTS:
         QTest::newRow("data info") << QStringList { "data", "info" };
         for (const auto* verb : { "train", "encode", "decode", "info" })
             QTest::newRow(QByteArray("tokenizer ").append(verb)) << QStringList { "tokenizer", verb };
+        QTest::newRow("data prepare") << QStringList { "data", "prepare" };
+        QTest::newRow("data download") << QStringList { "data", "download" };
     }
 
     void helpOfEveryCommandHasAnExample()

@@ -338,7 +338,8 @@ private Q_SLOTS:
         for (std::size_t at = 100; at < broken.size(); at += broken.size() / 5) broken[at] = '\xFF';
         broken[150] = '\0';
         const auto c = open(write("broken.txt", broken));
-        QVERIFY2(c->description().find("6 invalid characters replaced") != std::string::npos, c->description().c_str());
+        QVERIFY2(c->description().find("5 invalid characters replaced, 1 NUL bytes replaced") != std::string::npos,
+            c->description().c_str());
         for (const char* name : { "train", "valid", "test" }) QVERIFY(validUtf8(decode(*c, c->split(name).tokens)));
     }
 
@@ -413,7 +414,7 @@ private Q_SLOTS:
         QTest::newRow("empty name") << ""
                                     << "neither a built-in corpus";
         fs::create_directories(home_.filePath("nothing").toStdString());
-        QTest::newRow("folder without text") << home_.filePath("nothing") << "holds no .txt files";
+        QTest::newRow("folder without text") << home_.filePath("nothing") << "holds no texts";
         const auto fifo = home_.filePath("fifo.txt");
         mkfifo(fifo.toUtf8().constData(), 0600);
         QTest::newRow("FIFO") << fifo << "not a regular file";
@@ -444,31 +445,36 @@ private Q_SLOTS:
         QVERIFY2(!quiet.seen.contains("encoding text"), "it was encoded again");
         fs::path cached;
         for (const auto& entry : fs::directory_iterator(cacheFolder()))
-            if (entry.path().filename().string().starts_with("tokens-" + key)) cached = entry.path();
+            if (entry.path().filename().string().starts_with("corpus-" + key)) cached = entry.path();
         QVERIFY(!cached.empty());
-        const auto size = fs::file_size(cached);
-        const auto damage = [&](const std::function<void()>& how) {
-            how();
-            Recorder seen;
-            const auto corpus = Corpus::open(config, nullptr, seen, {});
-            QVERIFY(seen.seen.contains("encoding text"));
-            QCOMPARE(decode(*corpus, corpus->split("valid").tokens), reference);
-            QCOMPARE(fs::file_size(cached), size);
-        };
-        const auto flip = [&](std::uintmax_t at) {
-            std::fstream file(cached, std::ios::in | std::ios::out | std::ios::binary);
-            file.seekg(std::streamoff(at));
-            const auto byte = char(file.get() ^ 0x10);
-            file.seekp(std::streamoff(at));
-            file.put(byte);
-        };
-        damage([&] { flip(10); });
-        damage([&] { flip(size / 2); });
-        damage([&] { flip(size - 10); });
-        damage([&] { flip(size - 240 + 9); }); // a count
-        damage([&] { fs::resize_file(cached, size / 2); });
-        damage([&] { fs::resize_file(cached, 0); });
-        damage([&] { fs::resize_file(cached, size + 4); });
+        for (const char* name : { "train.bin", "valid.bin", "sample.bin", "corpus.json" }) {
+            const auto file = cached / name;
+            const auto size = fs::file_size(file);
+            const auto damage = [&](const std::function<void()>& how) {
+                how();
+                Recorder seen;
+                const auto corpus = Corpus::open(config, nullptr, seen, {});
+                QVERIFY2(seen.seen.contains("encoding text"), name);
+                QCOMPARE(decode(*corpus, corpus->split("valid").tokens), reference);
+                QCOMPARE(fs::file_size(file), size);
+            };
+            const auto flip = [&](std::uintmax_t at) {
+                std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+                bytes.seekg(std::streamoff(at));
+                const auto byte = char(bytes.get() ^ 0x10);
+                bytes.seekp(std::streamoff(at));
+                bytes.put(byte);
+            };
+            damage([&] { fs::resize_file(file, size / 2); });
+            damage([&] { fs::resize_file(file, 0); });
+            damage([&] { fs::remove(file); });
+            if (fs::path(name).extension() != ".bin") continue;
+            damage([&] { flip(3); }); // magic
+            damage([&] { flip(16); }); // count
+            damage([&] { flip(90); }); // a fingerprint
+            damage([&] { flip(size - 10); });
+            damage([&] { fs::resize_file(file, size + 4); });
+        }
         // Another text under the same name is another corpus.
         write("cached.txt", numberedLines(501));
         Recorder seen;

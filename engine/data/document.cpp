@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/document.h"
+
+#include "engine/base/sha256.h"
+#include "engine/data/tokenizer.h"
+#include "engine/data/utf8.h"
+
+#include <charconv>
+#include <cstring>
+
+namespace pha {
+
+namespace {
+
+constexpr std::string_view byteOrderMark = "\xEF\xBB\xBF";
+
+bool isBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/// True if nothing has to be looked at closely: ASCII without NUL and "\r". Eight bytes at a time.
+bool isPlainAscii(std::string_view text)
+{
+    std::uint64_t high = 0;
+    std::size_t i = 0;
+    for (; i + 8 <= text.size(); i += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, text.data() + i, 8);
+        high |= word;
+    }
+    for (; i < text.size(); ++i) high |= static_cast<unsigned char>(text[i]);
+    return (high & 0x8080808080808080u) == 0 && text.find('\0') == text.npos && text.find('\r') == text.npos;
+}
+
+std::string clean(std::string text, bool first, TextRepairs& repairs)
+{
+    if (isPlainAscii(text)) return text;
+    std::string_view rest = text;
+    if (first && rest.starts_with(byteOrderMark)) rest.remove_prefix(byteOrderMark.size());
+    if (rest.find('\0') == rest.npos && rest.find('\r') == rest.npos && validUtf8(rest))
+        return rest.size() == text.size() ? text : std::string(rest);
+    std::string lines;
+    lines.reserve(rest.size() + 1);
+    for (std::size_t i = 0; i < rest.size(); ++i) {
+        if (rest[i] == '\r') {
+            ++repairs.lineEnds;
+            if (i + 1 == rest.size() || rest[i + 1] != '\n') lines += '\n';
+        } else if (rest[i] == '\0') {
+            ++repairs.nulBytes;
+            lines += replacementCharacter;
+        } else {
+            lines += rest[i];
+        }
+    }
+    return validUtf8(lines) ? lines : repairUtf8(lines, repairs.invalidUtf8);
+}
+
+/// The value of "text" in a line of JSON, cleaned; empty if there is none. Blank lines are none, and no mistake.
+std::string textOfRecord(std::string_view line, bool first, TextRepairs& repairs)
+{
+    if (first && line.starts_with(byteOrderMark)) line.remove_prefix(byteOrderMark.size());
+    if (line.find_first_not_of(" \t\r\n") == line.npos) return {};
+    std::string repaired;
+    if (!validUtf8(line)) line = repaired = repairUtf8(line, repairs.invalidUtf8);
+    const auto record = Json::parse(line, nullptr, false);
+    const auto found = record.is_object() ? record.find("text") : record.end();
+    if (!record.is_object() || found == record.end() || !found->is_string()) {
+        ++repairs.badRecords;
+        return {};
+    }
+    auto text = clean(found->get<std::string>(), true, repairs);
+    if (text.empty()) return text;
+    if (text.back() != '\n') text += '\n';
+    return text += '\n';
+}
+
+} // namespace
+
+std::int64_t countWords(std::string_view text, bool open)
+{
+    std::int64_t words = 0;
+    bool blank = true;
+    for (const char c : text) {
+        const bool now = isBlank(c);
+        words += (now && !blank) + (c == '\n');
+        blank = now;
+    }
+    if (text.empty() || text.back() == '\n') return words;
+    return words + !blank + !open;
+}
+
+Document makeDocument(TextRecord record)
+{
+    Document document;
+    document.given = record.given;
+    document.whole = record.kind != TextKind::Plain || (record.first && record.last);
+    document.repairs.cutLines = record.cut;
+    document.repairs.badRecords = record.skipped;
+    if (record.kind == TextKind::Lines) {
+        document.text = textOfRecord(record.bytes, record.first, document.repairs);
+    } else {
+        document.text = clean(std::move(record.bytes), record.first, document.repairs);
+        if (record.last && !document.text.empty() && document.text.back() != '\n') document.text += '\n';
+    }
+    document.open = !document.text.empty() && document.text.back() != '\n';
+    document.words = countWords(document.text, document.open);
+    for (const char c : document.text) document.control += c >= 0 && c < ' ' && !isBlank(c);
+    document.control += document.repairs.nulBytes;
+    document.digest = sha256Hex(document.text);
+    std::from_chars(document.digest.data(), document.digest.data() + 16, document.key, 16);
+    return document;
+}
+
+} // namespace pha

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/encoding.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/data/document_line.h"
+#include "engine/data/key_set.h"
+#include "engine/data/split_text.h"
+#include "engine/data/token_file.h"
+#include "engine/data/tokenizer_model.h"
+#include "engine/run/atomic_file.h"
+
+#include <atomic>
+
+namespace pha {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t sampleTokens = std::uint64_t(1) << 18; ///< of training text that can be evaluated
+constexpr std::int64_t journalBytes = std::int64_t(64) << 20; ///< of text that a killed process may have to repeat
+constexpr std::int64_t maxEvaluated = std::int64_t(256) << 20; ///< bytes of a split that is held in memory
+
+struct Encoded {
+    Document document; ///< its text only while the sample of training text grows
+    TextSplit split = TextSplit::Train;
+    std::int64_t bytes = 0;
+    std::vector<std::int32_t> tokens;
+    std::vector<CountedToken> counted; ///< of an evaluation split; counts begin at 0
+};
+
+std::vector<CountedToken> countTokens(const std::string& text, const Tokenizer& tokenizer, bool open)
+{
+    Split split;
+    appendText(split, text, tokenizer, !open);
+    std::vector<CountedToken> rows;
+    rows.reserve(split.tokens.size());
+    for (std::size_t i = 0; i < split.tokens.size(); ++i)
+        rows.push_back({ split.tokens[i], split.words[i], split.bytes[i] });
+    return rows;
+}
+
+/// Everything that decides what is still to be done; the journal's "state".
+struct State {
+    TextPosition position;
+    std::string chain;
+    std::array<SplitCard, 3> splits;
+    SplitCard sample;
+    TextRepairs repairs;
+    std::int64_t keys = 0;
+
+    Json toJson() const
+    {
+        CorpusCard card;
+        card.splits = splits;
+        card.repairs = repairs;
+        return { { "file", position.file }, { "text", position.text }, { "offset", position.offset },
+            { "chain", chain }, { "card", card.toJson() }, { "keys", keys },
+            { "sample", { sample.tokens, sample.words, sample.bytes } } };
+    }
+    static State fromJson(const Json& json)
+    {
+        State state;
+        state.position = { json.at("file").get<std::size_t>(), json.at("text").get<std::size_t>(),
+            json.at("offset").get<std::uint64_t>() };
+        state.chain = json.at("chain").get<std::string>();
+        const auto card = CorpusCard::fromJson(json.at("card"), "work.json");
+        state.splits = card.splits;
+        state.repairs = card.repairs;
+        state.keys = json.at("keys").get<std::int64_t>();
+        const auto& sample = json.at("sample");
+        state.sample.tokens = sample.at(0).get<std::int64_t>();
+        state.sample.words = sample.at(1).get<std::int64_t>();
+        state.sample.bytes = sample.at(2).get<std::int64_t>();
+        return state;
+    }
+    std::int64_t bytes() const { return splits[0].bytes + splits[1].bytes + splits[2].bytes; }
+};
+
+class Encoder {
+public:
+    Encoder(WorkFolder& work, EncodingTask task, EventSink& progress)
+        : work_(work)
+        , task_(std::move(task))
+        , progress_(progress)
+        , state_(savedState(work))
+        , row_(task_.tokenizer->size() <= 65536 ? TokenRow::Short : TokenRow::Long)
+        , train_(work.path() / "train.bin", row_, std::uint64_t(state_.splits[0].tokens))
+        , valid_(work.path() / "valid.bin", TokenRow::Counted, std::uint64_t(state_.splits[1].tokens))
+        , test_(work.path() / "test.bin", TokenRow::Counted, std::uint64_t(state_.splits[2].tokens))
+        , sample_(work.path() / "sample.bin", TokenRow::Counted, std::uint64_t(state_.sample.tokens))
+        , keys_(work.path() / "keys.bin", state_.keys)
+        , sampleOpen_(std::uint64_t(state_.sample.tokens) < sampleTokens)
+    {
+        // A tokenizer has one fast lane; each thread gets its own. The model has been tried when it was loaded.
+        trustTokenizer(task_.tokenizer->fingerprint());
+        tokenizers_.push_back(task_.tokenizer);
+        while (int(tokenizers_.size()) < task_.threads)
+            tokenizers_.push_back(Tokenizer::fromModel(task_.tokenizer->model(), "the tokenizer"));
+    }
+
+    CorpusCard run(const std::stop_token& stop)
+    {
+        RecordReader reader(task_.files, blockBytesFor(task_.files), nullptr);
+        const auto& position = state_.position;
+        if (position.file + position.text + position.offset > 0) reader.seek(position);
+        const auto make = [this](int thread, TextRecord record) { return encode(thread, std::move(record)); };
+        const auto consume = [this](std::vector<Encoded> documents, const TextPosition& after) {
+            for (auto& document : documents) write(std::move(document));
+            state_.position = after;
+            if (state_.bytes() - journalled_ >= journalBytes) save();
+            progress_.publish(
+                ProgressEvent { "encoding text", double(state_.bytes()), double(task_.survey.bytes), "bytes" });
+        };
+        if (!readDocuments<Encoded>(reader, task_.threads, make, consume, stop)) {
+            save();
+            throw Error("preparing " + task_.card.name + " was stopped", "the same command goes on from here");
+        }
+        return finish();
+    }
+
+private:
+    static State savedState(const WorkFolder& work)
+    {
+        const auto json = work.part("state");
+        if (json.is_null()) return {};
+        try {
+            return State::fromJson(json);
+        } catch (const Json::exception&) {
+            throw DataError(work.path().string(), "its work.json is damaged", "remove the folder and start again");
+        }
+    }
+
+    Encoded encode(int thread, TextRecord record) const
+    {
+        const auto& tokenizer = *tokenizers_[std::size_t(thread)];
+        Encoded made { makeDocument(std::move(record)), {}, 0, {}, {} };
+        auto& document = made.document;
+        made.split = task_.survey.rule.of(document);
+        made.bytes = std::int64_t(document.text.size());
+        if (made.split == TextSplit::Train)
+            made.tokens = tokenizer.encode(document.text);
+        else
+            made.counted = countTokens(document.text, tokenizer, document.open);
+        if (made.split != TextSplit::Train || !sampleOpen_) document.text = {};
+        return made;
+    }
+
+    void write(Encoded made)
+    {
+        auto& document = made.document;
+        state_.repairs.add(document.repairs);
+        if (made.bytes == 0) return;
+        state_.chain = chainDigest(state_.chain, document);
+        const bool evaluated = document.given && *document.given != TextSplit::Train;
+        if (document.whole && !keys_.insert(document.key) && !evaluated) {
+            ++state_.repairs.duplicates;
+            return;
+        }
+        auto& split = state_.splits[std::size_t(made.split)];
+        if (made.split == TextSplit::Train) {
+            train_.add(made.tokens);
+            if (sampleOpen_) growSample(document);
+            split.tokens += std::int64_t(made.tokens.size());
+        } else {
+            if (split.bytes + made.bytes > maxEvaluated)
+                throw DataError(task_.card.name,
+                    std::string("its ") + splitNames[std::size_t(made.split)] + " text is larger than 256 MiB",
+                    "shorten the validation and test texts");
+            shift(made.counted, split);
+            (made.split == TextSplit::Valid ? valid_ : test_).add(made.counted);
+            split.tokens += std::int64_t(made.counted.size());
+        }
+        ++split.documents;
+        split.words += document.words;
+        split.bytes += made.bytes;
+    }
+
+    static void shift(std::vector<CountedToken>& rows, const SplitCard& before)
+    {
+        for (auto& row : rows) row.words += std::int32_t(before.words), row.bytes += std::int32_t(before.bytes);
+    }
+
+    /// The beginning of the training text, counted, so that it can be evaluated.
+    void growSample(const Document& document)
+    {
+        auto rows = countTokens(document.text, *task_.tokenizer, document.open);
+        shift(rows, state_.sample);
+        sample_.add(rows);
+        state_.sample.tokens += std::int64_t(rows.size());
+        state_.sample.words += document.words;
+        state_.sample.bytes += std::int64_t(document.text.size());
+        sampleOpen_ = std::uint64_t(state_.sample.tokens) < sampleTokens;
+    }
+
+    void save()
+    {
+        for (auto* file : { &train_, &valid_, &test_, &sample_ }) file->sync();
+        state_.keys = keys_.sync();
+        work_.setPart("state", state_.toJson());
+        journalled_ = state_.bytes();
+    }
+
+    CorpusCard finish()
+    {
+        if (state_.chain != task_.survey.chain)
+            throw DataError(task_.card.sources.front(), "changed while it was read",
+                "wait until it is complete, remove " + work_.path().string() + " and try again");
+        save();
+        progress_.publish(ProgressEvent { "checking the token files", 0, 0, "" });
+        const TokenFileKey key { task_.survey.fingerprint, task_.tokenizer->fingerprint() };
+        for (auto* file : { &train_, &valid_, &test_, &sample_ }) file->finish(key);
+        auto& card = task_.card;
+        card.fingerprint = key.text;
+        card.tokenizer = key.tokenizer;
+        card.pieces = task_.tokenizer->size();
+        card.splits = state_.splits;
+        card.repairs = state_.repairs;
+        if (keys_.full()) card.note = "duplicates were looked for among the first 4 million documents only";
+        writeFileAtomically(work_.path() / "tokenizer.model", task_.tokenizer->model());
+        writeFileAtomically(
+            work_.path() / "corpus.json", card.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+        return card;
+    }
+
+    WorkFolder& work_;
+    EncodingTask task_;
+    EventSink& progress_;
+    State state_;
+    TokenRow row_;
+    TokenFileWriter train_, valid_, test_, sample_;
+    KeySet keys_;
+    std::atomic<bool> sampleOpen_;
+    std::int64_t journalled_ = 0;
+    std::vector<std::shared_ptr<const Tokenizer>> tokenizers_;
+};
+
+} // namespace
+
+CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress, const std::stop_token& stop)
+{
+    return Encoder(work, std::move(task), progress).run(stop);
+}
+
+} // namespace pha

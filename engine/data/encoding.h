@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/data/corpus_card.h"
+#include "engine/data/survey.h"
+#include "engine/data/tokenizer.h"
+#include "engine/run/posix_file.h"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace pha {
+
+/// The folder in which a corpus grows until it is published, and what is known when it is left in the middle. One
+/// process at a time has it.
+class WorkFolder {
+public:
+    /// Creates and locks `folder`; what another request (`identity`) left there is removed. With `wait` it waits for
+    /// another process to end, else throws DataError. Throws IoError; Error when stopped.
+    WorkFolder(std::filesystem::path folder, const Json& identity, bool wait, const std::stop_token& stop);
+
+    const std::filesystem::path& path() const { return path_; }
+    /// A part of the journal, null if it is not there.
+    Json part(const char* name) const;
+    void setPart(const char* name, Json value); ///< written at once, atomically
+    /// Gives the folder its final name. False if something else has that name by now.
+    bool publish(const std::filesystem::path& name);
+    void discard() noexcept;
+
+private:
+    std::filesystem::path path_;
+    PosixFile lock_;
+    Json journal_;
+};
+
+/// What has to be encoded.
+struct EncodingTask {
+    const std::vector<TextFile>& files;
+    const Survey& survey;
+    std::shared_ptr<const Tokenizer> tokenizer;
+    CorpusCard card; ///< name, sources and the like
+    int threads = 1;
+};
+
+/// Encodes all documents on `threads` threads and completes the folder: token files, tokenizer.model, corpus.json. Goes
+/// on where the journal says. Throws DataError, IoError; Error when stopped, with the journal written.
+CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress, const std::stop_token& stop);
+
+} // namespace pha

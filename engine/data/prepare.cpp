@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/prepare.h"
+
+#include "engine/base/error.h"
+#include "engine/base/json_text.h"
+#include "engine/data/cache.h"
+#include "engine/data/encoding.h"
+#include "engine/run/atomic_file.h"
+
+#include <algorithm>
+
+namespace pha {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int cutting = 1; ///< raised when texts are cut or cleaned in another way
+constexpr std::int64_t maxCard = std::int64_t(16) << 20;
+
+/// Everything that decides the result, so that only the same work is continued.
+Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& request)
+{
+    auto list = Json::array();
+    for (const auto& file : files)
+        list.push_back({ file.path.string(), file.size, file.modified, file.given ? int(*file.given) : -1 });
+    Json data;
+    DataConfig::fields(request.config, [&](const auto& field, const auto& value) { data[field.name] = value; });
+    return { { "cutting", cutting }, { "files", list }, { "valid_share", request.shares.valid },
+        { "test_share", request.shares.test }, { "config", data },
+        { "tokenizer", request.tokenizer ? request.tokenizer->fingerprint() : "" } };
+}
+
+void checkRequest(const PrepareRequest& request)
+{
+    const auto out = request.out.string();
+    if (out.empty()) throw DataError("--out", "no folder was named", "give the folder for the prepared corpus");
+    std::error_code problem;
+    const bool there = fs::exists(fs::symlink_status(request.out, problem));
+    if (there && !(fs::is_directory(request.out, problem) && fs::is_empty(request.out, problem)))
+        throw DataError(out, "exists already", "choose another folder, or remove this one");
+    for (const auto share : { request.shares.valid, request.shares.test })
+        if (share > 0.5)
+            throw DataError("the share of a split", "is more than a half", "leave most of the text for training");
+}
+
+/// The survey and the tokenizer, from the journal if an earlier process came so far.
+std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, const std::vector<TextFile>& files,
+    const PrepareRequest& request, int threads, EventSink& progress, const std::stop_token& stop)
+{
+    const auto model = work.path() / "tokenizer.model";
+    if (const auto known = work.part("survey"); !known.is_null() && fs::exists(model)) {
+        try {
+            return { Survey::fromJson(known), request.tokenizer ? request.tokenizer : Tokenizer::load(model) };
+        } catch (const Json::exception&) {
+            // Read again.
+        }
+    }
+    auto survey = surveyTexts(files, request.shares, threads, progress, stop);
+    auto tokenizer = request.tokenizer ? request.tokenizer : Tokenizer::given(request.config);
+    if (!tokenizer)
+        tokenizer = cachedTokenizer(
+            "text-" + survey.fingerprint.substr(0, 32), request.config,
+            [&] { return std::move(survey.sample); }, progress, stop);
+    writeFileAtomically(model, tokenizer->model());
+    work.setPart("survey", survey.toJson());
+    return { std::move(survey), std::move(tokenizer) };
+}
+
+} // namespace
+
+CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, const std::stop_token& stop)
+{
+    checkRequest(request);
+    const auto files = findTexts(request.sources);
+    auto partial = request.out;
+    if (!partial.has_filename()) partial = partial.parent_path(); // "DIR/"
+    const auto out = partial;
+    partial += ".partial";
+    WorkFolder work(partial, identityOf(files, request), false, stop);
+    const int threads = request.threads > 0 ? std::min(request.threads, 256) : defaultThreads();
+    CorpusCard card;
+    card.name = out.filename().string();
+    for (const auto& source : request.sources) card.sources.push_back(source.string());
+    card.files = std::int64_t(files.size());
+    try {
+        const auto [survey, tokenizer] = begin(work, files, request, threads, progress, stop);
+        card = encodeTexts(work, { files, survey, tokenizer, card, threads }, progress, stop);
+    } catch (const DataError&) {
+        work.discard(); // nothing can go on from here
+        throw;
+    }
+    if (!work.publish(out))
+        throw DataError(out.string(), "exists already", "choose another folder, or remove this one");
+    return card;
+}
+
+bool isPreparedCorpus(const fs::path& folder)
+{
+    std::error_code problem;
+    return fs::is_regular_file(folder / "corpus.json", problem);
+}
+
+CorpusCard readCorpusCard(const fs::path& folder)
+{
+    const auto file = folder / "corpus.json";
+    return CorpusCard::fromJson(parseJsonStrict(readFile(file, maxCard), file.string()), file.string());
+}
+
+TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines)
+{
+    constexpr std::size_t longest = 300;
+    const auto files = findTexts(sources);
+    TextPreview preview;
+    preview.files = std::int64_t(files.size());
+    for (const auto& file : files) {
+        preview.fileBytes += std::int64_t(file.size);
+        const auto name = file.given ? std::string(splitNames[std::size_t(*file.given)]) : std::string();
+        if (!name.empty() && std::find(preview.splits.begin(), preview.splits.end(), name) == preview.splits.end())
+            preview.splits.push_back(name);
+    }
+    RecordReader reader(files, blockBytesFor(files), nullptr);
+    TextRecord record;
+    for (std::size_t read = 0; read < 64 && preview.lines.size() < lines && reader.next(record); ++read) {
+        const auto kind = record.kind;
+        preview.format = kind == TextKind::Plain ? "plain text" : kind == TextKind::Lines ? "JSON lines" : "WikiText";
+        const auto document = makeDocument(std::move(record));
+        preview.repairs.add(document.repairs);
+        for (std::size_t at = 0; at < document.text.size() && preview.lines.size() < lines;) {
+            const auto end = std::min(document.text.find('\n', at), document.text.size());
+            auto cut = std::min(end, at + longest);
+            while (cut < end && (document.text[cut] & 0xC0) == 0x80) --cut; // whole characters
+            preview.lines.push_back(document.text.substr(at, cut - at));
+            at = end + 1;
+        }
+    }
+    return preview;
+}
+
+} // namespace pha

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/data/document.h"
+#include "engine/events.h"
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace pha {
+
+/// Shares of the text that validate and test. Negative: 5 % each, at most 4 MB.
+struct SplitShares {
+    double valid = -1, test = -1;
+};
+
+/// Which split a document belongs to. Decided by its own content, so that equal documents are in the same split
+/// wherever they stand, and so that nothing has to be remembered.
+struct SplitRule {
+    std::uint64_t validBelow = 0, testBelow = 0; ///< keys under the first validate, those under the second test
+    bool validGiven = false, testGiven = false; ///< whole files belong to that split
+
+    TextSplit of(const Document& document) const
+    {
+        if (document.given && (*document.given != TextSplit::Train)) return *document.given;
+        return document.key < validBelow ? TextSplit::Valid
+            : document.key < testBelow   ? TextSplit::Test
+                                         : TextSplit::Train;
+    }
+};
+
+/// What one reading of the texts tells.
+struct Survey {
+    std::string fingerprint; ///< SHA-256 over the digests of all documents and the rule
+    std::string chain; ///< the part of it that reading the same documents again must reproduce
+    std::int64_t bytes = 0, documents = 0; ///< as text, duplicates counted
+    TextRepairs repairs;
+    SplitRule rule;
+    std::string sample; ///< some megabytes of training documents, spread evenly, for the tokenizer
+
+    Json toJson() const; ///< without the sample
+    static Survey fromJson(const Json& json); ///< throws Json::exception
+};
+
+/// Reads all texts once, on all cores, in bounded memory. Throws DataError (not text, too short to divide); Error when
+/// stopped.
+Survey surveyTexts(const std::vector<TextFile>& files, const SplitShares& shares, int threads, EventSink& progress,
+    const std::stop_token& stop);
+
+/// The digest of everything up to and including a document.
+std::string chainDigest(const std::string& before, const Document& document);
+
+/// Threads to use if the user names none: one a core, at most 64.
+int defaultThreads();
+
+} // namespace pha

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/text_input.h"
+
+#include "engine/base/error.h"
+#include "engine/data/record_reader.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <sys/stat.h>
+
+namespace pha {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t maxFiles = 100'000, maxArchives = 4; ///< archives inside archives
+constexpr int maxDepth = 16;
+
+std::string lower(std::string text)
+{
+    std::transform(text.begin(), text.end(), text.begin(),
+        [](unsigned char c) { return char(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+    return text;
+}
+
+std::string baseName(const std::string& name) { return name.substr(name.rfind('/') + 1); }
+
+/// The name without ".gz", ".zst" or ".xz", in small letters.
+std::string unpackedName(const std::string& name)
+{
+    auto base = lower(baseName(name));
+    for (const char* ending : { ".gz", ".zst", ".xz" })
+        if (base.ends_with(ending)) return base.substr(0, base.size() - std::strlen(ending));
+    return base;
+}
+
+/// What folders and archives are searched for.
+bool isTextName(const std::string& name)
+{
+    const auto base = lower(baseName(name)), inner = unpackedName(name);
+    if (base.starts_with('.') || name.find("__MACOSX") != name.npos) return false;
+    for (const char* ending : { ".txt", ".text", ".raw", ".tokens", ".jsonl", ".ndjson", ".tar", ".tgz", ".zip" })
+        if (inner.ends_with(ending)) return true;
+    return inner != base && inner.find('.') == inner.npos; // "part_00.xz"
+}
+
+/// Name with the word for its split replaced by "*", and that split.
+std::pair<std::string, std::optional<TextSplit>> family(const std::string& name)
+{
+    auto base = unpackedName(name);
+    for (std::size_t begin = 0; begin <= base.size();) {
+        const auto end = std::min(base.find_first_of("._-", begin), base.size());
+        const auto word = base.substr(begin, end - begin);
+        std::optional<TextSplit> split;
+        if (word == "train") split = TextSplit::Train;
+        if (word == "valid" || word == "validation" || word == "val" || word == "dev") split = TextSplit::Valid;
+        if (word == "test") split = TextSplit::Test;
+        if (split) return { base.replace(begin, end - begin, "*"), split };
+        begin = end + 1;
+    }
+    return { base, {} };
+}
+
+bool isWikiTextName(const std::string& name)
+{
+    const auto pattern = family(name).first;
+    return pattern == "wiki.*.raw" || pattern == "wiki.*.tokens" || pattern == "wiki.*.txt";
+}
+
+/// Lets names give splits only where they mean it: WikiText's own names, or a train file with its like beside it.
+class Families {
+public:
+    void add(const std::string& name)
+    {
+        const auto [pattern, split] = family(name);
+        if (split) seen_.insert({ folder(name) + pattern, *split });
+    }
+    std::optional<TextSplit> given(const std::string& name) const
+    {
+        const auto [pattern, split] = family(name);
+        if (!split) return {};
+        const auto key = folder(name) + pattern;
+        const auto has = [&](TextSplit other) { return seen_.contains({ key, other }); };
+        const bool several = int(has(TextSplit::Train)) + has(TextSplit::Valid) + has(TextSplit::Test) > 1;
+        return several && (has(TextSplit::Train) || isWikiTextName(name)) ? split : std::nullopt;
+    }
+
+private:
+    static std::string folder(const std::string& name)
+    {
+        const auto slash = name.rfind('/');
+        return slash == name.npos ? std::string() : name.substr(0, slash + 1);
+    }
+    std::set<std::pair<std::string, TextSplit>> seen_;
+};
+
+int rank(std::optional<TextSplit> given) { return given == TextSplit::Valid ? 0 : given == TextSplit::Test ? 1 : 2; }
+
+TextFile statFile(const fs::path& path)
+{
+    struct stat status { };
+    if (::stat(path.c_str(), &status) != 0)
+        throw DataError(path.string(),
+            errno == ENOENT ? "no such file or folder" : std::string("cannot be read: ") + std::strerror(errno),
+            "check the path and its permissions");
+    if (!S_ISREG(status.st_mode))
+        throw DataError(path.string(), "is not a regular file", "give a text file or a folder with text files");
+    return { path, std::uint64_t(std::max<off_t>(status.st_size, 0)),
+        std::int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, {} };
+}
+
+void addFolder(const fs::path& folder, std::vector<fs::path>& found)
+{
+    const auto before = found.size();
+    std::error_code problem;
+    fs::recursive_directory_iterator entries(folder, fs::directory_options::skip_permission_denied, problem);
+    for (; !problem && entries != fs::recursive_directory_iterator(); entries.increment(problem)) {
+        std::error_code unreadable;
+        if (entries.depth() >= maxDepth) entries.disable_recursion_pending();
+        // A link is followed only where it stands for one of a set of splits; folders full of links are not walked.
+        const auto& path = entries->path();
+        const bool link = entries->is_symlink(unreadable) && !isWikiTextName(path.string());
+        if (link || !isTextName(path.string()) || !entries->is_regular_file(unreadable)) continue;
+        if (found.size() == maxFiles)
+            throw DataError(folder.string(), "holds more than 100000 text files", "join them into fewer files");
+        found.push_back(path);
+    }
+    if (problem)
+        throw DataError(folder.string(), "cannot be read: " + problem.message(), "check the permissions of the folder");
+    if (found.size() == before)
+        throw DataError(
+            folder.string(), "holds no texts", "give a text file or a folder with .txt or .jsonl files, packed or not");
+    std::sort(found.begin() + std::ptrdiff_t(before), found.end());
+}
+
+/// The other splits of one of WikiText's files (or of a train file of any name) beside it.
+void addSisters(const fs::path& file, std::vector<fs::path>& found)
+{
+    const auto own = family(file.string());
+    found.push_back(file);
+    if (own.second != TextSplit::Train && !isWikiTextName(file.string())) return;
+    std::error_code problem;
+    const auto folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    for (const auto& entry : fs::directory_iterator(folder, problem)) {
+        std::error_code unreadable;
+        if (entry.path().filename() == file.filename() || !entry.is_regular_file(unreadable)) continue;
+        const auto other = family(entry.path().string());
+        if (other.first == own.first && other.second && other.second != own.second)
+            found.push_back(file.parent_path() / entry.path().filename());
+    }
+}
+
+} // namespace
+
+std::optional<TextSplit> splitOfName(const std::string& name) { return family(name).second; }
+
+std::vector<TextFile> findTexts(const std::vector<fs::path>& paths)
+{
+    std::vector<fs::path> found;
+    for (const auto& path : paths) {
+        std::error_code problem;
+        if (fs::is_directory(path, problem))
+            addFolder(path, found);
+        else
+            addSisters(path, found);
+    }
+    Families families;
+    for (const auto& path : found) families.add(path.string());
+    std::vector<TextFile> files;
+    std::set<fs::path> seen; // a sister may also have been named
+    for (const auto& path : found) {
+        if (!seen.insert(path).second) continue;
+        files.push_back(statFile(path));
+        files.back().given = families.given(path.string());
+    }
+    std::stable_sort(
+        files.begin(), files.end(), [](const TextFile& a, const TextFile& b) { return rank(a.given) < rank(b.given); });
+    std::uint64_t bytes = 0;
+    for (const auto& file : files) bytes += file.size;
+    if (bytes == 0)
+        throw DataError(paths.empty() ? "data" : paths.front().string(), "is empty",
+            "give a longer text, at least a few kilobytes");
+    return files;
+}
+
+TextWalker::TextWalker(const std::vector<TextFile>& files, std::atomic<std::uint64_t>* taken)
+    : files_(files)
+    , taken_(taken)
+{
+}
+
+bool TextWalker::next()
+{
+    bytes_.reset();
+    for (;;) {
+        if (opened_ > 0 && nextMember()) return ++text_, true;
+        if (opened_ == files_.size()) return false;
+        file_ = opened_++;
+        text_ = 0;
+        if (openFile()) return true;
+        text_ = std::size_t(-1); // the first member becomes 0
+    }
+}
+
+bool TextWalker::seek(std::size_t file, std::size_t text)
+{
+    archives_.clear();
+    entries_.clear();
+    entry_ = 0;
+    opened_ = file;
+    // What is passed over is not unpacked, but for what lies in tar archives.
+    bool there = next();
+    while (there && file_ == file && text_ != text) there = next();
+    return there && file_ == file;
+}
+
+/// Opens the file `file_`. True if it is a text itself.
+bool TextWalker::openFile()
+{
+    const auto& file = files_[file_];
+    entries_.clear();
+    entry_ = 0;
+    auto raw = std::make_unique<PeekedSource>(openFileBytes(file.path, taken_));
+    if (looksLikeZip(raw->head())) return openZip(file), false;
+    auto bytes = unpack(std::move(raw));
+    given_ = file.given;
+    if (looksLikeTar(bytes->head())) {
+        archives_.push_back(readTar(std::move(bytes)));
+        return false;
+    }
+    open(std::move(bytes), file.path.string());
+    return true;
+}
+
+void TextWalker::openZip(const TextFile& file)
+{
+    Families families;
+    for (auto& entry : readZipDirectory(file.path)) {
+        if (!isTextName(entry.name)) continue;
+        families.add(entry.name);
+        entries_.emplace_back(std::move(entry), std::nullopt);
+    }
+    if (entries_.empty())
+        throw DataError(file.path.string(), "holds no texts", "give an archive with .txt or .jsonl files");
+    for (auto& [entry, given] : entries_) given = file.given ? file.given : families.given(entry.name);
+    std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+        return std::pair(rank(a.second), std::string_view(a.first.name))
+            < std::pair(rank(b.second), std::string_view(b.first.name));
+    });
+}
+
+bool TextWalker::nextMember()
+{
+    for (;;) {
+        std::unique_ptr<ByteSource> member;
+        std::string name;
+        if (!archives_.empty()) {
+            member = archives_.back()->next();
+            if (!member) {
+                archives_.pop_back();
+                continue;
+            }
+            name = archives_.back()->name();
+            if (!isTextName(name)) continue;
+        } else {
+            if (entry_ == entries_.size()) return false;
+            const auto& [entry, given] = entries_[entry_++];
+            name = entry.name;
+            given_ = given;
+            member = openZipEntry(files_[file_].path, entry, taken_);
+        }
+        auto bytes = unpack(std::move(member));
+        if (looksLikeTar(bytes->head())) {
+            if (archives_.size() == maxArchives)
+                throw DataError(bytes->where(), "is an archive in too many archives", "unpack it first");
+            archives_.push_back(readTar(std::move(bytes)));
+            continue;
+        }
+        if (looksLikeZip(bytes->head())) continue; // cannot be read from front to back
+        open(std::move(bytes), name);
+        return true;
+    }
+}
+
+void TextWalker::open(std::unique_ptr<PeekedSource> bytes, const std::string& name)
+{
+    const auto head = bytes->head();
+    const auto inner = unpackedName(name);
+    if (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF"))
+        throw DataError(bytes->where(), "is UTF-16", "convert it to UTF-8: iconv -f UTF-16 -t UTF-8 FILE");
+    const bool lines = inner.ends_with(".jsonl") || inner.ends_with(".ndjson");
+    kind_ = lines ? TextKind::Lines : beginsWithTitle(head) ? TextKind::WikiText : TextKind::Plain;
+    bytes_ = std::move(bytes);
+}
+
+} // namespace pha

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/data/archive.h"
+#include "engine/data/byte_source.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pha {
+
+enum class TextSplit : std::uint8_t { Train, Valid, Test };
+enum class TextKind : std::uint8_t { Plain, Lines, WikiText }; ///< Lines: JSON objects, one a line, with "text"
+
+/// A file that the corpus is read from. `given`: it belongs to that split as a whole.
+struct TextFile {
+    std::filesystem::path path;
+    std::uint64_t size = 0;
+    std::int64_t modified = 0; ///< nanoseconds
+    std::optional<TextSplit> given;
+};
+
+/// The files behind some paths: regular files of any name; of folders (at any depth, links not followed) those with
+/// texts or packed texts, in the order of their names. Files named alike but for train, valid (validation, val, dev)
+/// and test are the splits of one corpus; the sisters of one of WikiText's files belong to it. Validation and test
+/// files come first. Throws DataError if there is nothing to read.
+std::vector<TextFile> findTexts(const std::vector<std::filesystem::path>& paths);
+
+/// "wiki.train.raw" -> train. Told by the name alone; null for names without a split.
+std::optional<TextSplit> splitOfName(const std::string& name);
+
+/// The texts in files and in the archives among them, one after the other.
+class TextWalker {
+public:
+    /// `taken` counts the bytes read from files. Both outlive the walker.
+    TextWalker(const std::vector<TextFile>& files, std::atomic<std::uint64_t>* taken);
+
+    bool next(); ///< goes to the next text; false at the end
+    bool seek(std::size_t file, std::size_t text); ///< goes there; false if there is no such text
+
+    PeekedSource& bytes() { return *bytes_; }
+    TextKind kind() const { return kind_; }
+    std::optional<TextSplit> given() const { return given_; }
+    std::size_t file() const { return file_; } ///< index into the files
+    std::size_t text() const { return text_; } ///< index of the text in that file
+
+private:
+    bool openFile();
+    void openZip(const TextFile& file);
+    bool nextMember();
+    void open(std::unique_ptr<PeekedSource> bytes, const std::string& name);
+
+    const std::vector<TextFile>& files_;
+    std::atomic<std::uint64_t>* taken_;
+    std::size_t file_ = 0, text_ = 0, opened_ = 0; ///< opened_: files that were opened
+    std::vector<std::pair<ZipEntry, std::optional<TextSplit>>> entries_; ///< of the current file if it is a zip file
+    std::size_t entry_ = 0;
+    std::vector<std::unique_ptr<Archive>> archives_; ///< tar archives around the current text, outermost first
+    std::unique_ptr<PeekedSource> bytes_;
+    TextKind kind_ = TextKind::Plain;
+    std::optional<TextSplit> given_;
+};
+
+} // namespace pha

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/token_corpus.h"
+
+#include "engine/base/error.h"
+#include "engine/base/sha256.h"
+#include "engine/base/text.h"
+#include "engine/data/corpus_kinds.h"
+#include "engine/data/ngrams.h"
+#include "engine/data/prepare.h"
+#include "engine/data/random.h"
+#include "engine/data/window_order.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+namespace pha {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t countedTokens = std::uint64_t(1) << 22; ///< for the reference lines
+constexpr std::uint64_t maxChecked = std::uint64_t(1) << 30; ///< bytes of a file that is read whole to be checked
+constexpr std::size_t promptWords = 12;
+
+/// Windows of the training tokens in an order that is drawn anew for each epoch, as is where the first window begins.
+/// Memory does not grow with the corpus.
+class TokenBatches final : public BatchSource {
+public:
+    TokenBatches(std::shared_ptr<const TokenFile> tokens, std::int64_t vocabulary, const std::string& fingerprint,
+        std::int64_t rows, std::int64_t context, std::int64_t seed)
+        : tokens_(std::move(tokens))
+        , vocabulary_(vocabulary)
+        , context_(std::uint64_t(context))
+        , rows_(std::size_t(rows))
+        , seed_(std::uint64_t(seed))
+        , identity_ { { "kind", "tokens" }, { "rows", rows }, { "context", context }, { "seed", seed },
+            { "data", fingerprint } }
+    {
+        shuffle();
+    }
+
+    Batch next() override
+    {
+        const auto context = std::size_t(context_);
+        Batch batch { std::int64_t(rows_), std::int64_t(context_), {}, {} };
+        batch.ids.resize(rows_ * context);
+        batch.targets.resize(rows_ * context);
+        std::vector<std::int64_t> window(context + 1);
+        for (std::size_t r = 0; r < rows_; ++r) {
+            if (at_ == order_.size()) {
+                ++epoch_;
+                at_ = 0;
+                shuffle();
+            }
+            tokens_->copy(first_ + order_[at_++] * context_, std::span(window));
+            // A wrong id ends the process on a GPU.
+            for (const auto id : window)
+                if (id < 0 || id >= vocabulary_)
+                    throw DataError("the training tokens",
+                        "hold the id " + std::to_string(id) + " of a vocabulary of " + std::to_string(vocabulary_),
+                        "give the tokenizer that the tokens were made with");
+            std::copy(window.begin(), window.end() - 1, batch.ids.begin() + std::ptrdiff_t(r * context));
+            std::copy(window.begin() + 1, window.end(), batch.targets.begin() + std::ptrdiff_t(r * context));
+        }
+        return batch;
+    }
+
+    Json state() const override
+    {
+        Json state = identity_;
+        state["epoch"] = epoch_;
+        state["window"] = at_;
+        return state;
+    }
+
+    void restore(const Json& state) override
+    {
+        checkState(state, identity_);
+        const auto epoch = stateInteger(state, "epoch", std::int64_t(1) << 40);
+        const auto window = stateInteger(state, "window", std::int64_t(tokens_->size() / context_));
+        epoch_ = epoch;
+        shuffle();
+        at_ = std::min(std::uint64_t(window), order_.size());
+    }
+
+private:
+    void shuffle()
+    {
+        Random random(mixBits(seed_) ^ mixBits(std::uint64_t(epoch_) + 1));
+        const auto room = tokens_->size() - context_; // positions where a window and its last target fit
+        first_ = random.below(std::min(room, context_));
+        order_ = WindowOrder((tokens_->size() - 1 - first_) / context_, random.next());
+    }
+
+    std::shared_ptr<const TokenFile> tokens_;
+    std::int64_t vocabulary_;
+    std::uint64_t context_;
+    std::size_t rows_;
+    std::uint64_t seed_;
+    Json identity_;
+    std::int64_t epoch_ = 0;
+    std::uint64_t at_ = 0, first_ = 0;
+    WindowOrder order_;
+};
+
+class TokenCorpus final : public Corpus {
+public:
+    explicit TokenCorpus(TokenCorpusParts parts)
+        : parts_(std::move(parts))
+    {
+        for (std::size_t i = 0; i < splitNames.size(); ++i) parts_.splits[i].name = splitNames[i];
+    }
+
+    std::shared_ptr<const Tokenizer> tokenizer() const override { return parts_.tokenizer; }
+
+    std::unique_ptr<BatchSource> batches(std::int64_t rows, std::int64_t context, std::int64_t seed) const override
+    {
+        if (rows < 1 || context < 1)
+            throw DataError(parts_.name, "batches need rows and a context", "set batch_size and context to at least 1");
+        const auto tokens = std::int64_t(parts_.train ? parts_.train->size() : 0);
+        if (tokens == 0)
+            throw DataError(
+                parts_.name, "has no training text", "add a text to train on; this one can be evaluated only");
+        if (context >= tokens)
+            throw DataError(parts_.name,
+                "has " + std::to_string(tokens) + " training tokens, and a context of " + std::to_string(context)
+                    + " needs at least " + std::to_string(context + 1),
+                "give a longer text or a smaller context");
+        return std::make_unique<TokenBatches>(parts_.train, parts_.tokenizer->size(),
+            sha256Hex(parts_.fingerprint + parts_.tokenizer->fingerprint()), rows, context, seed);
+    }
+
+    const Split& split(const std::string& name) const override
+    {
+        for (const auto& split : parts_.splits) {
+            if (split.name != name) continue;
+            if (split.tokens.size() < 2)
+                throw DataError(parts_.name, "has no text for the split '" + name + "'",
+                    "use another split, or prepare the corpus with a share for this one");
+            return split;
+        }
+        throw DataError(parts_.name, "no split '" + name + "'", "use train, valid or test");
+    }
+
+    const ReferenceEvent& references() const override
+    {
+        std::call_once(counted_, [this] {
+            references_.uniform = references_.unigram = references_.bigram = std::log(double(parts_.tokenizer->size()));
+            const auto& valid = parts_.splits[1].tokens;
+            const auto count = parts_.train ? std::min(parts_.train->size(), countedTokens) : 0;
+            if (count < 3 || valid.size() < 2) return;
+            std::vector<std::int32_t> train(std::size_t(count), 0);
+            parts_.train->copy(0, std::span(train));
+            references_ = countReferences(train, valid, parts_.tokenizer->size());
+        });
+        return references_;
+    }
+
+    /// The first words of the validation text's first line that has some.
+    std::string samplePrompt() const override
+    {
+        const auto& tokens = parts_.splits[parts_.splits[1].tokens.empty() ? 2 : 1].tokens;
+        const auto text = parts_.tokenizer->decode(
+            { tokens.begin(), tokens.begin() + std::ptrdiff_t(std::min<std::size_t>(tokens.size(), 400)) });
+        for (std::size_t begin = 0; begin < text.size();) {
+            const auto end = std::min(text.find('\n', begin), text.size());
+            std::size_t words = 0, at = begin;
+            while (at < end && words < promptWords) {
+                at = std::min(text.find(' ', at + 1), end);
+                ++words;
+            }
+            if (words >= 3) return text.substr(begin, at - begin);
+            begin = end + 1;
+        }
+        return "The";
+    }
+    std::string description() const override { return parts_.description; }
+    std::string fingerprint() const override { return parts_.fingerprint; }
+    const CorpusCard* card() const override { return parts_.card ? &*parts_.card : nullptr; }
+
+private:
+    TokenCorpusParts parts_;
+    mutable std::once_flag counted_;
+    mutable ReferenceEvent references_;
+};
+
+Split splitFromFile(const TokenFile& file)
+{
+    Split split;
+    const auto rows = file.counted();
+    split.tokens.reserve(rows.size());
+    split.words.reserve(rows.size());
+    split.bytes.reserve(rows.size());
+    for (const auto& row : rows) {
+        split.tokens.push_back(row.token);
+        split.words.push_back(row.words);
+        split.bytes.push_back(row.bytes);
+    }
+    return split;
+}
+
+std::string describe(const CorpusCard& card, const std::string& shown)
+{
+    auto text = shown + ", " + formatBytes(double(card.bytes()));
+    if (card.files > 1) text += ", " + std::to_string(card.files) + " files";
+    if (card.repairs.any()) text += ", " + card.repairs.text();
+    return text;
+}
+
+} // namespace
+
+std::unique_ptr<Corpus> makeTokenCorpus(TokenCorpusParts parts)
+{
+    return std::make_unique<TokenCorpus>(std::move(parts));
+}
+
+std::unique_ptr<Corpus> openPrepared(
+    const fs::path& folder, const std::string& shown, std::shared_ptr<const Tokenizer> tokenizer, bool check)
+{
+    TokenCorpusParts parts;
+    parts.card = readCorpusCard(folder);
+    if (!tokenizer) tokenizer = Tokenizer::load(folder / "tokenizer.model");
+    if (tokenizer->fingerprint() != parts.card->tokenizer)
+        throw DataError(folder.string(), "was prepared with another tokenizer",
+            "prepare the text again with --tokenizer RUN/tokenizer.model");
+    const TokenFileKey key { parts.card->fingerprint, parts.card->tokenizer };
+    const auto open = [&](const char* name) {
+        std::error_code problem;
+        const auto size = fs::file_size(folder / name, problem);
+        return TokenFile::open(folder / name, key, check && !problem && size <= maxChecked);
+    };
+    parts.train = open("train.bin");
+    if (parts.train->size() != std::uint64_t(parts.card->splits[0].tokens))
+        throw DataError(
+            folder.string(), "its corpus.json does not belong to its train.bin", "prepare the corpus again");
+    const char* files[] = { "sample.bin", "valid.bin", "test.bin" };
+    for (std::size_t i = 0; i < parts.splits.size(); ++i) {
+        const auto file = open(files[i]);
+        if (file->row() != TokenRow::Counted)
+            throw DataError((folder / files[i]).string(), "has the wrong kind of rows", "prepare the corpus again");
+        parts.splits[i] = splitFromFile(*file);
+    }
+    parts.name = shown;
+    parts.description = describe(*parts.card, shown);
+    parts.fingerprint = parts.card->fingerprint;
+    parts.tokenizer = std::move(tokenizer);
+    return makeTokenCorpus(std::move(parts));
+}
+
+} // namespace pha

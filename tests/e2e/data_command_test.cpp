@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `pha data` as a user meets it: preparing, interrupting, measuring, and what it says when something is not there.
+#include "tests/e2e/pha_process.h"
+
+using namespace pha::e2e;
+
+class DataCommandTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QByteArray text;
+        for (int i = 0; text.size() < 16'000'000; ++i) {
+            text += "{\"text\": \"Record " + QByteArray::number(i) + " tells of";
+            for (int k = 0; k < 60; ++k) text += " thing" + QByteArray::number((i * 7 + k * k) % 3000);
+            text += "\"}\n";
+        }
+        home_.write("docs.jsonl", text);
+        home_.write("small.jsonl", text.left(text.lastIndexOf('\n', 1'000'000) + 1));
+    }
+
+    void preparesAndMeasures()
+    {
+        const auto prepared =
+            home_.run({ "data", "prepare", "small.jsonl", "--out", "small", "--vocab-size", "600", "--json" });
+        QVERIFY2(prepared.code == 0, prepared.err);
+        const auto splits = prepared.json()["splits"].toObject();
+        QVERIFY(splits["train"].toObject()["documents"].toInt() > 1000);
+        QVERIFY(splits["valid"].toObject()["tokens"].toInt() > 1000);
+
+        const auto info = home_.run({ "data", "info", "small", "--json" });
+        QVERIFY2(info.code == 0, info.err);
+        QCOMPARE(info.json()["splits"].toObject(), splits);
+        QCOMPARE(info.json()["fingerprint"], prepared.json()["fingerprint"]);
+        QVERIFY(info.json()["bytes_per_token"].toDouble() > 1);
+        QVERIFY(home_.run({ "data", "info", "small" }).out.contains("nothing had to be repaired"));
+
+        const auto again = home_.run({ "data", "prepare", "small.jsonl", "--out", "small" });
+        QCOMPARE(again.code, 2);
+        QVERIFY2(isOneErrorLine(again.err) && again.err.contains("exists already"), again.err);
+    }
+
+    /// A signal ends the work in order, and the same command goes on.
+    void stopsAndGoesOn()
+    {
+        const QStringList command { "data", "prepare", "docs.jsonl", "--out", "docs", "--tokenizer",
+            "small/tokenizer.model", "--threads", "1" };
+        const auto process = home_.start(command);
+        process->setReadChannel(QProcess::StandardError);
+        QByteArray said;
+        while (!said.contains("encoding text") && process->waitForReadyRead(60'000)) said += process->readAll();
+        process->terminate();
+        const auto stopped = Home::finish(*process);
+        if (stopped.code == 0) QSKIP("this machine was done before the signal came");
+        QCOMPARE(stopped.code, 143);
+        QVERIFY(QDir(home_.path("docs.partial")).exists() && !QDir(home_.path("docs")).exists());
+        const auto finished = home_.run(command);
+        QVERIFY2(finished.code == 0, finished.err);
+        QVERIFY2(!finished.err.contains("reading text"), "what was known was read again");
+        QVERIFY(!QDir(home_.path("docs.partial")).exists());
+    }
+
+    void whatIsNotThere()
+    {
+        const auto list = home_.run({ "data", "list", "--json" }).jsonArray();
+        QStringList names;
+        for (const auto& each : list) names << each.toObject()["name"].toString();
+        for (const auto* name : { "wikitext-2-raw", "wikitext-103-raw", "openwebtext" }) QVERIFY(names.contains(name));
+        const auto absent = home_.run({ "data", "info", "wikitext-2-raw" });
+        QCOMPARE(absent.code, 2);
+        QVERIFY2(isOneErrorLine(absent.err) && absent.err.contains("pha data download wikitext-2-raw"), absent.err);
+        const auto unknown = home_.run({ "data", "download", "wikitext-2" });
+        QCOMPARE(unknown.code, 2);
+        QVERIFY2(isOneErrorLine(unknown.err) && unknown.err.contains("did you mean wikitext-2-raw"), unknown.err);
+        const auto missing = home_.run({ "data", "prepare", "missing.txt", "--out", "x" });
+        QCOMPARE(missing.code, 2);
+        QVERIFY2(isOneErrorLine(missing.err) && missing.err.contains("missing.txt"), missing.err);
+        QVERIFY(!QDir(home_.path("x.partial")).exists());
+    }
+
+    /// A file that is not the catalogue's is not taken for it.
+    void aFilePlacedByHand()
+    {
+        QDir(home_.path()).mkpath("share/pha-studio/data/wikitext-2-raw");
+        home_.write("share/pha-studio/data/wikitext-2-raw/wikitext-2-raw-v1.zip", "PK not really");
+        const auto result = home_.run({ "data", "download", "wikitext-2-raw" });
+        QCOMPARE(result.code, 2);
+        QVERIFY2(result.err.contains("is not the file of the catalogue"), result.err);
+    }
+
+private:
+    Home home_;
+};
+
+QTEST_GUILESS_MAIN(DataCommandTest)
+#include "data_command_test.moc"

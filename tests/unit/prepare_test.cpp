@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Prepared corpora: any number of threads and any interruption give the same files; no document is in two splits.
+#include "engine/base/error.h"
+#include "engine/data/child_process.h"
+#include "engine/data/corpus.h"
+#include "engine/data/key_set.h"
+#include "engine/data/prepare.h"
+#include "engine/data/token_corpus.h"
+#include "engine/run/atomic_file.h"
+
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <csignal>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace pha;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Asks for a stop after so many reports of one kind.
+class Stopper : public EventSink {
+public:
+    Stopper(std::string what, int after)
+        : what_(std::move(what))
+        , after_(after)
+    {
+    }
+    void publish(const Event& event) override
+    {
+        const auto* progress = std::get_if<ProgressEvent>(&event);
+        if (progress && progress->what == what_ && ++seen == after_) source.request_stop();
+    }
+    int seen = 0;
+    std::stop_source source;
+
+private:
+    std::string what_;
+    int after_;
+};
+
+std::string record(int i)
+{
+    std::string text = "Document " + std::to_string(i) + " has";
+    for (int k = 0; k < 40; ++k) text += " word" + std::to_string((i * 31 + k * 17) % 500);
+    return text + ".";
+}
+
+} // namespace
+
+class PrepareTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QVERIFY(home_.isValid());
+        qputenv("XDG_CACHE_HOME", home_.filePath("cache").toUtf8());
+        std::string text;
+        for (int i = 0; i < 12'000; ++i) text += R"({"text": ")" + record(i % 10'000) + "\"}\n";
+        write("docs.jsonl", text);
+        request_.sources = { path("docs.jsonl") };
+        request_.config.vocabSize = 600;
+        request_.threads = 2;
+        request_.out = path("whole");
+        whole_ = prepareCorpus(request_, silent_, {});
+    }
+
+    void countsAndRepairs()
+    {
+        QCOMPARE(whole_.documents(), 10'000);
+        QCOMPARE(whole_.repairs.duplicates, 2000);
+        QVERIFY(whole_.splits[1].documents > 300 && whole_.splits[2].documents > 300);
+        QCOMPARE(readCorpusCard(path("whole")).toJson().dump(), whole_.toJson().dump());
+        std::set<std::string> names;
+        for (const auto& entry : fs::directory_iterator(path("whole"))) names.insert(entry.path().filename().string());
+        QCOMPARE(names,
+            (std::set<std::string> {
+                "corpus.json", "sample.bin", "test.bin", "tokenizer.model", "train.bin", "valid.bin" }));
+    }
+
+    void noDocumentIsInTwoSplits()
+    {
+        const auto corpus = open("whole");
+        std::set<std::string> seen;
+        std::size_t found = 0;
+        for (const char* name : { "valid", "test" }) {
+            const auto& split = corpus->split(name);
+            std::istringstream text(corpus->tokenizer()->decode(split.tokens));
+            for (std::string line; std::getline(text, line);)
+                if (!line.empty()) QVERIFY(seen.insert(line).second), ++found;
+        }
+        QCOMPARE(std::int64_t(found), whole_.splits[1].documents + whole_.splits[2].documents);
+        // The training text, all windows of an epoch: none of them holds such a line.
+        const auto train = TokenFile::open(path("whole/train.bin"), { whole_.fingerprint, whole_.tokenizer }, true);
+        std::vector<std::int32_t> tokens(std::size_t(train->size()), 0);
+        train->copy(0, std::span(tokens));
+        std::istringstream text(corpus->tokenizer()->decode(tokens));
+        for (std::string line; std::getline(text, line);)
+            if (!line.empty()) QVERIFY(seen.insert(line).second), ++found;
+        QCOMPARE(found, std::size_t(10'000));
+    }
+
+    void threadsDoNotMatter()
+    {
+        for (const int threads : { 1, 5 }) {
+            auto request = request_;
+            request.threads = threads;
+            request.out = path("threads" + std::to_string(threads));
+            prepareCorpus(request, silent_, {});
+            same(request.out);
+        }
+    }
+
+    void stoppedAndContinued()
+    {
+        auto request = request_;
+        request.out = path("stopped");
+        int stops = 0;
+        for (const auto& [what, after] : { std::pair("reading text", 2), std::pair("encoding text", 1),
+                 std::pair("encoding text", 3), std::pair("encoding text", 2) }) {
+            Stopper stopper(what, after);
+            try {
+                prepareCorpus(request, stopper, stopper.source.get_token());
+            } catch (const Error& error) {
+                QVERIFY(QString(error.what()).contains("stopped"));
+                ++stops;
+                QVERIFY(!fs::exists(request.out));
+                QVERIFY(fs::exists(path("stopped.partial")));
+            }
+        }
+        QVERIFY2(stops >= 3, qPrintable(QString::number(stops)));
+        Stopper counter("reading text", -1);
+        prepareCorpus(request, counter, {});
+        QCOMPARE(counter.seen, 0); // what was surveyed is not surveyed again
+        QVERIFY(!fs::exists(path("stopped.partial")));
+        same(request.out);
+    }
+
+    /// Killed without any warning, after the journal was written and before.
+    void killedAndContinued()
+    {
+        auto request = request_;
+        request.out = path("killed");
+        request.tokenizer = open("whole")->tokenizer();
+        request.threads = 1;
+        if (!canForkWithThreads) QSKIP("the thread sanitizer forbids it");
+        // In the journal at the third report; what comes after it has to be done again.
+        Stopper stopper("encoding text", 3);
+        QVERIFY_THROWS_EXCEPTION(Error, prepareCorpus(request, stopper, stopper.source.get_token()));
+        for (const int after : { 1, 2, 4 }) {
+            const auto child = fork();
+            if (child == 0) {
+                class Killer : public Stopper {
+                public:
+                    using Stopper::Stopper;
+                    void publish(const Event& event) override
+                    {
+                        Stopper::publish(event);
+                        if (source.stop_requested()) ::raise(SIGKILL);
+                    }
+                } killer("encoding text", after);
+                try {
+                    prepareCorpus(request, killer, {});
+                } catch (...) {
+                }
+                ::_exit(0);
+            }
+            int status = 0;
+            QCOMPARE(::waitpid(child, &status, 0), child);
+            QVERIFY(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        }
+        prepareCorpus(request, silent_, {});
+        same(request.out);
+    }
+
+    void anotherRequestStartsAnew()
+    {
+        auto request = request_;
+        request.out = path("other");
+        Stopper stopper("encoding text", 2);
+        QVERIFY_THROWS_EXCEPTION(Error, prepareCorpus(request, stopper, stopper.source.get_token()));
+        request.shares = { 0.2, 0.1 };
+        const auto card = prepareCorpus(request, silent_, {});
+        QVERIFY(std::abs(double(card.splits[1].bytes) / double(card.bytes()) - 0.2) < 0.01);
+        QVERIFY(card.fingerprint != whole_.fingerprint);
+    }
+
+    void whatIsThereIsNotReplaced()
+    {
+        auto request = request_;
+        QVERIFY_THROWS_EXCEPTION(DataError, prepareCorpus(request, silent_, {}));
+        request.out = path("docs.jsonl");
+        QVERIFY_THROWS_EXCEPTION(DataError, prepareCorpus(request, silent_, {}));
+        QVERIFY(fs::is_regular_file(path("docs.jsonl")));
+        fs::create_directory(path("empty"));
+        request.out = path("empty/"); // an empty folder may be filled
+        prepareCorpus(request, silent_, {});
+        same(path("empty"));
+    }
+
+    void onlyOneAtATime()
+    {
+        auto request = request_;
+        request.out = path("locked");
+        class Second : public EventSink {
+        public:
+            explicit Second(PrepareRequest request)
+                : request_(std::move(request))
+            {
+            }
+            void publish(const Event&) override
+            {
+                if (refused) return;
+                class None : public EventSink {
+                    void publish(const Event&) override { }
+                } none;
+                try {
+                    prepareCorpus(request_, none, {});
+                } catch (const DataError& error) {
+                    refused = std::string(error.what()).find("another process") != std::string::npos;
+                }
+            }
+            bool refused = false;
+
+        private:
+            PrepareRequest request_;
+        } second(request);
+        prepareCorpus(request, second, {});
+        QVERIFY(second.refused);
+        same(request.out);
+    }
+
+    void openingAsksForItsTokenizer()
+    {
+        DataConfig config;
+        config.data = path("whole");
+        const std::shared_ptr<const Tokenizer> foreign =
+            Tokenizer::train(readFile(path("docs.jsonl")).substr(0, 200'000), 320, silent_, {});
+        try {
+            Corpus::open(config, foreign, silent_, {});
+            QFAIL("accepted");
+        } catch (const DataError& error) {
+            QVERIFY(QString(error.what()).contains("another tokenizer"));
+        }
+        QCOMPARE(open("whole")->fingerprint(), whole_.fingerprint);
+        QVERIFY(open("whole")->batches(2, 30, 1)->next().ids == open("stopped")->batches(2, 30, 1)->next().ids);
+    }
+
+    void givenFilesKeepTheirDocuments()
+    {
+        fs::create_directories(path("given"));
+        std::string train, valid;
+        for (int i = 0; i < 300; ++i) train += R"({"text": ")" + record(i) + "\"}\n";
+        for (int i = 290; i < 310; ++i) valid += R"({"text": ")" + record(i) + "\"}\n";
+        write("given/x.train.jsonl", train);
+        write("given/x.val.jsonl", valid);
+        PrepareRequest request;
+        request.sources = { path("given") };
+        request.out = path("given-out");
+        request.tokenizer = open("whole")->tokenizer();
+        const auto card = prepareCorpus(request, silent_, {});
+        QCOMPARE(card.splits[1].documents, 20);
+        QCOMPARE(card.repairs.duplicates, 10); // those of train that validate
+        QVERIFY(card.splits[2].documents >= 10);
+    }
+
+    void tokensOfOtherPrograms()
+    {
+        const auto tokenizer = open("whole")->tokenizer();
+        const auto ids = tokenizer->encode(record(1) + "\n" + record(2) + "\n" + record(3) + "\n");
+        const std::vector<std::uint16_t> narrow(ids.begin(), ids.end());
+        const std::string bytes(reinterpret_cast<const char*>(narrow.data()), narrow.size() * 2);
+        fs::create_directories(path("bins"));
+        write("bins/train.bin", bytes);
+        write("bins/val.bin", bytes);
+        std::vector<std::int32_t> header(256);
+        header[0] = 20240520, header[1] = 1, header[2] = std::int32_t(ids.size());
+        write("bins/tiny_train.bin", std::string(reinterpret_cast<const char*>(header.data()), 1024) + bytes);
+        DataConfig config;
+        for (const char* name : { "bins/train.bin", "bins/val.bin", "bins/tiny_train.bin" }) {
+            config.data = path(name);
+            QVERIFY_THROWS_EXCEPTION(DataError, Corpus::open(config, nullptr, silent_, {}));
+            const auto corpus = Corpus::open(config, tokenizer, silent_, {});
+            const auto& split = corpus->split("train");
+            QVERIFY(split.tokens == ids);
+            QCOMPARE(split.bytes.back(), std::int32_t(tokenizer->decode(ids).size()));
+            QCOMPARE(split.words.back(), 3 * (3 + 40 + 1));
+            const auto batch = corpus->batches(1, std::int64_t(ids.size()) - 1, 1)->next();
+            QVERIFY(std::equal(ids.begin(), ids.end() - 1, batch.ids.begin()));
+        }
+        header[2] *= 2;
+        write("bins/cut_train.bin", std::string(reinterpret_cast<const char*>(header.data()), 1024) + bytes);
+        write("bins/odd.bin", "abc");
+        write("bins/wrong.bin", std::string("\xFF\xFF\x01\0\x02\0", 6));
+        for (const char* name : { "bins/cut_train.bin", "bins/odd.bin", "bins/wrong.bin" }) {
+            config.data = path(name);
+            QVERIFY_THROWS_EXCEPTION(DataError, Corpus::open(config, tokenizer, silent_, {}));
+        }
+    }
+
+    void cutTokenFilesEndNoProcess()
+    {
+        fs::copy(path("whole"), path("cut"));
+        const auto corpus = open("cut");
+        const auto source = corpus->batches(4, 64, 1);
+        source->next();
+        fs::resize_file(path("cut/train.bin"), 5000);
+        QVERIFY_THROWS_EXCEPTION(DataError, source->next());
+        QVERIFY_THROWS_EXCEPTION(DataError, open("cut"));
+    }
+
+    void keysAreRemembered()
+    {
+        const auto file = path("keys.bin");
+        {
+            KeySet keys(file, 0);
+            for (std::uint64_t key = 2; key < 5002; ++key) QVERIFY(keys.insert(key * key));
+            QVERIFY(!keys.insert(49));
+            QCOMPARE(keys.sync(), 5000);
+            QVERIFY(keys.insert(3)); // not on the disk yet
+        }
+        KeySet again(file, 5000);
+        QVERIFY(!again.insert(49) && again.insert(3) && !again.insert(3));
+    }
+
+    /// Published counts of WikiText: one word for each line end.
+    void wikiTextWords()
+    {
+        const fs::path data = PHA_SOURCE_DIR "/../shared/data/wikitext";
+        if (!fs::exists(data)) QSKIP("WikiText's validation and test texts are not on this machine");
+        PrepareRequest request;
+        request.sources = { data / "wiki.valid.raw" }; // the test split stands beside it
+        request.out = path("wikitext");
+        request.tokenizer = open("whole")->tokenizer();
+        const auto card = prepareCorpus(request, silent_, {});
+        QCOMPARE(card.splits[1].words, 217'646);
+        QCOMPARE(card.splits[2].words, 245'569);
+        QVERIFY(!card.repairs.any());
+    }
+
+private:
+    std::string path(const std::string& name) const
+    {
+        return home_.filePath(QString::fromStdString(name)).toStdString();
+    }
+    void write(const std::string& name, const std::string& content) const
+    {
+        std::ofstream(path(name), std::ios::binary) << content;
+    }
+    std::unique_ptr<Corpus> open(const std::string& name)
+    {
+        DataConfig config;
+        config.data = path(name);
+        return Corpus::open(config, nullptr, silent_, {});
+    }
+    void same(const fs::path& folder) const
+    {
+        for (const char* name : { "train.bin", "valid.bin", "test.bin", "sample.bin", "tokenizer.model" })
+            QVERIFY2(readFile(folder / name) == readFile(fs::path(path("whole")) / name), name);
+    }
+
+    QTemporaryDir home_;
+    Stopper silent_ { "", -1 };
+    PrepareRequest request_;
+    CorpusCard whole_;
+};
+
+QTEST_APPLESS_MAIN(PrepareTest)
+#include "prepare_test.moc"

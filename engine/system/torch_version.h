@@ -6,6 +6,8 @@
 #include <torch/torch.h>
 #include <torch/version.h>
 
+#include <atomic>
+
 #define PHA_TORCH_AT_LEAST(major, minor)                                                                               \
     (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
@@ -17,17 +19,50 @@ namespace pha {
 /// True if this build has fused attention kernels for `device`.
 inline bool hasFusedAttention(const torch::Device& device) { return PHA_TORCH_AT_LEAST(2, 1) && device.is_cuda(); }
 
-/// Causal attention of (B,H,T,dh) with equal numbers of heads through the library's fused kernels. Scale 1.
+/// Causal attention of q (B,Hq,T,dh), k and v (B,Hkv,T,dh) through the library's fused kernels. Scale 1.
 inline torch::Tensor fusedCausalAttention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v)
 {
+    TORCH_CHECK(PHA_TORCH_AT_LEAST(2, 1), "this LibTorch has no fused attention");
+#if PHA_TORCH_AT_LEAST(2, 6)
+    // cuDNN's kernels are 1.5 times as fast as the flash kernels that the general function prefers.
+    static std::atomic<bool> cudnn { true };
+    if (cudnn && q.scalar_type() == torch::kBFloat16 && q.size(-1) % 8 == 0 && q.size(-1) <= 128) {
+        const bool gradient = torch::GradMode::is_enabled();
+        try {
+            return std::get<0>(
+                at::_scaled_dot_product_cudnn_attention(q, k, v, {}, gradient, 0.0, true, false, 1.0));
+        } catch (const c10::Error&) { // a card or a cuDNN without them
+            cudnn = false;
+        }
+    }
+#endif
 #if PHA_TORCH_AT_LEAST(2, 1)
-    return at::scaled_dot_product_attention(q, k, v, {}, 0.0, true, 1.0);
+    const auto repeat = q.size(1) / k.size(1);
+    const auto heads = [&](const torch::Tensor& x) { return repeat == 1 ? x : x.repeat_interleave(repeat, 1); };
+    return at::scaled_dot_product_attention(q, heads(k), heads(v), {}, 0.0, true, 1.0);
 #else
-    (void)k;
-    (void)v;
-    TORCH_CHECK(false, "this LibTorch has no fused attention");
     return q;
 #endif
+}
+
+/// a (M,K) times b (K,N) of bf16 with an fp32 result, summed and stored in fp32.
+inline torch::Tensor multiplyToFloat(const torch::Tensor& a, const torch::Tensor& b)
+{
+#if PHA_TORCH_AT_LEAST(2, 8)
+    if (a.is_cuda() && a.scalar_type() != torch::kFloat) return at::mm(a, b, torch::kFloat);
+#endif
+    return at::mm(a, b).to(torch::kFloat);
+}
+/// sum (M,N) fp32 += a b.
+inline void addProduct(torch::Tensor& sum, const torch::Tensor& a, const torch::Tensor& b)
+{
+#if PHA_TORCH_AT_LEAST(2, 8)
+    if (a.is_cuda() && a.scalar_type() != torch::kFloat) {
+        at::addmm_out(sum, sum, a, b, torch::kFloat);
+        return;
+    }
+#endif
+    sum.add_(at::mm(a, b));
 }
 
 // CUDA memory figures without CUDA headers: through the allocator's generic interface where a build has one.

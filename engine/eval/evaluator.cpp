@@ -62,7 +62,8 @@ Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, 
             }
         const auto h = model.forward(ids.to(device), pass);
         const auto s =
-            scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
+            scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix,
+            &model.cache());
         for (std::size_t r = 0; r < rows; ++r) {
             const auto& window = list[first + r];
             for (auto target = window.scoredUpTo + 1; target <= window.end; ++target) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/branches.h"
+#include "engine/model/device_cache.h"
+#include "engine/model/fused_ops.h"
 
 #include <cmath>
 
@@ -32,6 +34,7 @@ bool AttentionBranch::draw(const std::string& name, Tensor& p, Initialiser& rand
 AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass, std::int64_t position) const
 {
     const auto B = u.size(0), T = u.size(1), dh = config_.headWidth(), Hq = config_.queryHeads, Hkv = config_.kvHeads;
+    if (fusedPass(u, pass) && !queryBias_.defined() && queryKeysFit(dh)) return fusedHeads(u, pass, position);
     auto q = project(u, query_, pass.matrix, queryBias_).view({ B, T, Hq, dh });
     auto k = project(u, key_, pass.matrix, keyBias_).view({ B, T, Hkv, dh });
     const auto v = project(u, value_, pass.matrix, valueBias_).view({ B, T, Hkv, dh });
@@ -58,6 +61,20 @@ AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass,
     const auto rope =
         ropeTables(position, T, dh, config_.ropeBase, u.device(), type == torch::kBFloat16 ? torch::kFloat : type);
     return { applyRope(q, rope), applyRope(k, rope), v };
+}
+
+AttentionBranch::Heads AttentionBranch::fusedHeads(const Tensor& u, const Pass& pass, std::int64_t position) const
+{
+    const auto dh = config_.headWidth();
+    const bool cosine = config_.qkMode == "cosine";
+    const HeadOptions options { config_.queryHeads, config_.kvHeads, dh, config_.qkMode != "dot",
+        cosine ? 1e-12 / double(dh) : normEps, cosine ? 1 / double(dh) : 1 / std::sqrt(double(dh)) };
+    const auto tau = cosine ? torch::exp(temperature_.clamp_max(std::log(100.0))) : Tensor();
+    const auto rope = config_.positions == "rope"
+        ? pass.cache->rope(position, u.size(1), dh, config_.ropeBase, u.device())
+        : Rope {};
+    const auto [q, k, v] = fusedQueryKeyValue(u, query_, key_, value_, tau, rope, options, pass);
+    return { q, k, v };
 }
 
 namespace {
@@ -117,7 +134,9 @@ Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t 
     const auto mixed = span > 0 ? insideChunks(q, k, v, span, position, state)
         : state                 ? overCache(q, k, v, *state)
                                 : causalAttention(q, k, v); // (B,T,Hq,dh)
-    return project(mixed.reshape({ u.size(0), u.size(1), -1 }), output_, pass.matrix, outputBias_);
+    const auto joined = mixed.reshape({ u.size(0), u.size(1), -1 });
+    if (fusedPass(u, pass)) return fusedProject(joined, output_, outputBias_, pass);
+    return project(joined, output_, pass.matrix, outputBias_);
 }
 
 } // namespace pha

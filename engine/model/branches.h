@@ -35,6 +35,7 @@ private:
         Tensor q, k, v; ///< (B,T,Hq,dh), (B,T,Hkv,dh) twice; scores are q k as they stand
     };
     Heads heads(const Tensor& u, const Pass& pass, std::int64_t position) const;
+    Heads fusedHeads(const Tensor& u, const Pass& pass, std::int64_t position) const; ///< the same by fused_ops.h
 
     ModelConfig config_;
     Tensor query_, key_, value_, output_, temperature_;

@@ -10,12 +10,12 @@
 
 namespace pha {
 
-class MatrixCache;
+class DeviceCache;
 
 /// What a forward pass needs to know beside its input.
 struct Pass {
     torch::Dtype matrix = torch::kFloat; ///< precision of matrix products; everything else is fp32
-    MatrixCache* cache = nullptr; ///< bf16 copies of the model's matrices; set by the model itself
+    DeviceCache* cache = nullptr; ///< bf16 copies of the model's matrices; set by the model itself
     bool training = false; ///< dropout and branch dropout are on
     double dropout = 0, branchDropout = 0;
     c10::optional<at::Generator> generator; ///< of the dropout masks

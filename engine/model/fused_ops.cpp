@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/fused_ops.h"
 
-#include "engine/model/matrix_cache.h"
+#include "engine/model/device_cache.h"
 #include "engine/system/torch_version.h"
 
 #include <atomic>
@@ -46,7 +46,7 @@ Tensor partials(const Tensor& like, std::int64_t width)
 /// dW = dy^T x with an fp32 result. dy (R,out), x (R,in).
 Tensor weightGradient(const Tensor& dy, const Tensor& x) { return multiplyToFloat(dy.t(), x); }
 
-bool fusable(const Tensor& x, torch::Dtype matrix, const MatrixCache* cache)
+bool fusable(const Tensor& x, torch::Dtype matrix, const DeviceCache* cache)
 {
     return wanted && cache && x.is_cuda() && matrix == torch::kBFloat16 && x.scalar_type() != torch::kDouble;
 }
@@ -373,9 +373,9 @@ Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass
     return out.back();
 }
 
-bool fusedHeadsFit(const HeadOptions& o) { return kernels::queryKeyFits(o.headWidth); }
+bool queryKeysFit(std::int64_t headWidth) { return kernels::queryKeyFits(headWidth); }
 
-QueryKeyValue fusedHeads(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
+QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
     const Tensor& headScale, const Rope& rope, const HeadOptions& options, const Pass& pass)
 {
     const auto out = HeadsFunction::apply(u, query, key, value, orEmpty(headScale, u),
@@ -390,10 +390,9 @@ Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& 
     return FeedForwardFunction::apply(u, orEmpty(gate, u), up, down, in, pass.cache->stacked({ down }), kind);
 }
 
-bool fusedGssFits(const GssWeights& w, const DiagonalSsm& ssm)
+bool fusedGssFits(const ModelConfig& config)
 {
-    return ssm.lambda.re.size(0) == w.input.size(0) && w.input.size(0) <= 512
-        && kernels::scanFits(w.input.size(0), ssm.lambda.re.size(1));
+    return config.gssKernel == "s4d" && kernels::scanFits(config.gssWidth, config.gssState / 2);
 }
 
 Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, SsmState* state, const Pass& pass)
@@ -413,7 +412,7 @@ Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, Ss
         start.re, start.im, end.re, end.im, gradient);
 }
 
-bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const MatrixCache* cache)
+bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache)
 {
     return fusable(h, matrix, cache) && vocabulary <= kernels::mostColumns;
 }
@@ -442,12 +441,12 @@ bool hasFusedKernels() { return false; }
 void useFusedKernels(bool) { }
 bool fusedPass(const Tensor&, const Pass&) { return false; }
 bool fusedUpdateFits(std::int64_t, std::size_t) { return false; }
-bool fusedHeadsFit(const HeadOptions&) { return false; }
-bool fusedGssFits(const GssWeights&, const DiagonalSsm&) { return false; }
-bool fusedLossFits(const Tensor&, std::int64_t, torch::Dtype, const MatrixCache*) { return false; }
+bool queryKeysFit(std::int64_t) { return false; }
+bool fusedGssFits(const ModelConfig&) { return false; }
+bool fusedLossFits(const Tensor&, std::int64_t, torch::Dtype, const DeviceCache*) { return false; }
 Tensor fusedProject(const Tensor&, const Tensor&, const Tensor&, const Pass&) { absent(); }
 Tensor fusedNorm(Tensor&, Update&, const Tensor&, const Pass&) { absent(); }
-QueryKeyValue fusedHeads(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Rope&,
+QueryKeyValue fusedQueryKeyValue(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Rope&,
     const HeadOptions&, const Pass&)
 {
     absent();

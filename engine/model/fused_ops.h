@@ -41,9 +41,9 @@ struct HeadOptions {
     bool normed; ///< over the head's width, with `eps`
     double eps, queryScale;
 };
-bool fusedHeadsFit(const HeadOptions& options);
+bool queryKeysFit(std::int64_t headWidth);
 /// `headScale` (Hq) multiplies queries on top of queryScale, may be undefined; `rope` undefined tensors: no rotation.
-QueryKeyValue fusedHeads(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
+QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
     const Tensor& headScale, const Rope& rope, const HeadOptions& options, const Pass& pass);
 
 /// down(activation(u)), kind swiglu | gelu | gelu_tanh | relu2; `gate` is undefined unless swiglu.
@@ -54,10 +54,10 @@ Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& 
 struct GssWeights {
     Tensor value, input, expand, output, normGain, skip;
 };
-bool fusedGssFits(const GssWeights& w, const DiagonalSsm& ssm);
+bool fusedGssFits(const ModelConfig& config);
 Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, SsmState* state, const Pass& pass);
 
-bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const MatrixCache* cache);
+bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache);
 /// The rows' -ln p and, if `gradient`, softmax - onehot in place of the logits (R, padded V) bf16.
 Tensor fusedRowLosses(
     Tensor& logits, const Tensor& targets, std::int64_t vocabulary, bool gradient, const Tensor& correct);

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/config/parts.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -57,9 +58,9 @@ LanguageModel::LanguageModel(const ModelConfig& config, std::optional<std::uint6
     if (seed) initialise(*seed);
 }
 
-Tensor LanguageModel::forward(const Tensor& ids, const Pass& pass, ModelState* state)
+Tensor LanguageModel::embed(const Tensor& ids, const Pass& pass, std::int64_t position) const
 {
-    const auto position = state ? state->length : 0, T = ids.size(1);
+    const auto T = ids.size(1);
     auto x = at::embedding(embedding_, ids);
     if (x.scalar_type() != torch::kDouble) x = x.to(torch::kFloat);
     if (config_.embeddingScale == "sqrt_width") x = x * std::sqrt(double(config_.width));
@@ -69,15 +70,39 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& pass, ModelState* s
                 "at most the model's " + std::to_string(config_.maxPositions) + " learned positions");
         x = x + positions_.narrow(0, position, T).to(x.scalar_type());
     }
-    x = dropout(x, pass.training ? pass.dropout : 0, pass.generator);
-    for (std::size_t i = 0; i < blocks_.size(); ++i)
-        x = blocks_[i]->forward(x, pass, position, state ? &state->layers[i] : nullptr);
-    if (state) state->length += T;
+    return dropout(x, pass.training ? pass.dropout : 0, pass.generator);
+}
+
+bool LanguageModel::takesFused(const Tensor& x, const Pass& pass) const
+{
+    return fusedPass(x, pass) && !pass.record
+        && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->fusable(); });
+}
+
+Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* state)
+{
+    auto pass = given;
+    pass.cache = &cache_;
+    const auto position = state ? state->length : 0;
+    auto x = embed(ids, pass, position);
+    if (state) state->length += ids.size(1);
+    const auto stateOf = [&](std::size_t i) { return state ? &state->layers[i] : nullptr; };
+    if (takesFused(x, pass)) {
+        Update pending;
+        for (std::size_t i = 0; i < blocks_.size(); ++i)
+            blocks_[i]->forwardFused(x, pending, pass, position, stateOf(i));
+        return fusedNorm(x, pending, normOut_.gain, pass);
+    }
+    for (std::size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->forward(x, pass, position, stateOf(i));
     return normOut_(x, x.scalar_type());
 }
 
 Tensor LanguageModel::logits(const Tensor& hidden, const Pass& pass) const
 {
+    if (hidden.is_cuda() && pass.matrix == torch::kBFloat16 && !torch::GradMode::is_enabled())
+        return at::linear(hidden.to(torch::kBFloat16), cache_.stacked({ embedding_ }, vocabularyTile))
+            .narrow(-1, 0, config_.vocabulary)
+            .to(torch::kFloat);
     const auto z = project(hidden, embedding_, pass.matrix);
     return z.scalar_type() == torch::kDouble ? z : z.to(torch::kFloat);
 }
@@ -85,7 +110,7 @@ Tensor LanguageModel::logits(const Tensor& hidden, const Pass& pass) const
 Tensor LanguageModel::lossSum(const Tensor& ids, const Tensor& targets, const Pass& pass)
 {
     const auto h = forward(ids, pass);
-    return crossEntropySum(h.reshape({ -1, h.size(-1) }), embedding_, targets.reshape(-1), pass.matrix);
+    return crossEntropySum(h.reshape({ -1, h.size(-1) }), embedding_, targets.reshape(-1), pass.matrix, &cache_);
 }
 
 ModelState LanguageModel::freshState() const

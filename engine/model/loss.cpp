@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/cpu_kernels.h"
 #include "engine/model/fused_ops.h"
-#include "engine/model/matrix_cache.h"
+#include "engine/model/device_cache.h"
 #include "engine/model/ops.h"
 #include "engine/system/torch_version.h"
 
@@ -69,9 +69,6 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     }
 };
 
-/// The vocabulary is padded to a multiple of this many rows: tensor cores work on whole tiles (at V = 50257 the product is
-/// otherwise five times slower).
-constexpr std::int64_t vocabularyTile = 64;
 constexpr std::int64_t fusedRows = 8192; ///< rows of logits that exist at the same time on a card
 
 /// The same on a card: logits are read once and become their gradient in place; the gradient of W is summed in fp32.
@@ -114,7 +111,7 @@ torch::Dtype matrixType(const Tensor& w, torch::Dtype matrix)
 } // namespace
 
 Tensor crossEntropySum(
-    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, MatrixCache* cache)
+    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache)
 {
     const bool gradient = torch::GradMode::is_enabled() && (h.requires_grad() || w.requires_grad());
     if (fusedLossFits(h, w.size(0), matrix, cache))
@@ -123,7 +120,7 @@ Tensor crossEntropySum(
 }
 
 TokenScores scoreTokens(
-    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, MatrixCache* cache)
+    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache)
 {
     const torch::NoGradGuard guard;
     const bool fused = fusedLossFits(h, w.size(0), matrix, cache);

@@ -6,7 +6,7 @@
 /// The small vocabulary that every branch is written in. Letters: B batch, T time, D width; last axis = features.
 namespace pha {
 
-class MatrixCache;
+class DeviceCache;
 
 using torch::Tensor;
 
@@ -49,13 +49,13 @@ Tensor causalAttention(const Tensor& q, const Tensor& k, const Tensor& v);
 /// Works in row chunks: never a whole (R,V). Gradients are formed in the same pass. `matrix` as in project().
 /// `cache` of the model that W belongs to: with it, a card uses the fused kernels.
 Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix,
-    MatrixCache* cache = nullptr);
+    DeviceCache* cache = nullptr);
 
 /// Per-row -ln p of the targets, fp32 (R); and whether the target was the most probable token. No gradients.
 struct TokenScores {
     Tensor nll, correct;
 };
 TokenScores scoreTokens(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix,
-    MatrixCache* cache = nullptr);
+    DeviceCache* cache = nullptr);
 
 } // namespace pha

@@ -109,7 +109,8 @@ BenchRow measure(
     if (gemm == 0) { // the machine's own best: a large square product in the faster precision
         for (const auto dtype : { torch::kFloat, torch::kBFloat16 }) {
             useBlasThreads(dtype);
-            gemm = std::max(gemm, measureGemm(device, dtype, 2048, 2048, 2048));
+            const std::int64_t n = device.is_cuda() ? 8192 : 2048;
+            gemm = std::max(gemm, measureGemm(device, dtype, n, n, n));
         }
     }
     row.gemmShare = row.flopsPerSecond / gemm;

@@ -65,6 +65,36 @@ inline void addProduct(torch::Tensor& sum, const torch::Tensor& a, const torch::
     sum.add_(at::mm(a, b));
 }
 
+inline constexpr bool hasFusedAdamW = PHA_TORCH_AT_LEAST(2, 4);
+
+/// AdamW on many fp32 parameters of a card in a few launches.
+class FusedAdamW {
+public:
+    void add(const torch::Tensor& w, const torch::Tensor& g, const torch::Tensor& m, const torch::Tensor& v)
+    {
+        w_.push_back(w);
+        g_.push_back(g.contiguous());
+        m_.push_back(m);
+        v_.push_back(v);
+    }
+    /// `update` is 1 for the first one; gradients are multiplied by `scale` first.
+    void step(std::int64_t update, double rate, double beta1, double beta2, double epsilon, double decay, double scale)
+    {
+#if PHA_TORCH_AT_LEAST(2, 4)
+        const auto number = [&](double x) { return torch::full({}, x, w_[0].options().requires_grad(false)); };
+        const std::vector<torch::Tensor> steps(w_.size(), number(double(update)));
+        at::_fused_adamw_(w_, g_, m_, v_, {}, steps, rate, beta1, beta2, decay, epsilon, false, false,
+            scale == 1 ? c10::optional<torch::Tensor>() : number(1 / scale));
+        for (const auto& w : w_) w.unsafeGetTensorImpl()->bump_version(); // the operator does not, the cache needs it
+#else
+        (void)update, (void)rate, (void)beta1, (void)beta2, (void)epsilon, (void)decay, (void)scale;
+#endif
+    }
+
+private:
+    std::vector<torch::Tensor> w_, g_, m_, v_;
+};
+
 // CUDA memory figures without CUDA headers: through the allocator's generic interface where a build has one.
 // ------------
 #if PHA_HAS_CUDA

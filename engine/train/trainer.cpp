@@ -69,7 +69,7 @@ bool Trainer::update()
     pass.generator = generator_;
     const bool regularised = config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0;
 
-    double loss = 0;
+    Tensor lossSum; // read once at the end: each reading waits for the device
     std::int64_t scored = 0;
     std::vector<Batch> micro;
     for (std::int64_t i = 0; i < config_.accumulate; ++i) {
@@ -83,10 +83,11 @@ bool Trainer::update()
         std::vector<Tensor> means;
         if (regularised) pass.meanWeights = &means;
         auto part = model_->lossSum(ids, targets, pass) / double(scored);
-        loss += part.item<double>();
+        lossSum = lossSum.defined() ? lossSum + part.detach() : part.detach();
         if (regularised) part = part + regulariser(means) / double(config_.accumulate);
         part.backward();
     }
+    double loss = lossSum.item<double>();
     if (step_ >= failFrom_ && step_ < failTo_) loss = std::numeric_limits<double>::quiet_NaN();
 
     // One non-finite gradient makes the norm non-finite: the update is left out before anything is touched.

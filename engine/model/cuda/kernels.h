@@ -103,7 +103,8 @@ struct Scan {
     float* dskip = nullptr; ///< (B,h)
 };
 inline constexpr std::int64_t scanSpan = 128;
-bool scanFits(std::int64_t channels, std::int64_t states);
+bool scanFits( // h <= 512 is gssInputForward's limit
+    std::int64_t channels, std::int64_t states);
 void scanForward(const Scan& p, Stream stream);
 void scanBackward(const Scan& p, Stream stream);
 

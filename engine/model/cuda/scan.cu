@@ -214,7 +214,7 @@ template <int S> __global__ void __launch_bounds__(lanes* warp) backward(Scan p)
 
 } // namespace
 
-bool scanFits(std::int64_t channels, std::int64_t states) { return channels >= 1 && states <= 2 * warp; }
+bool scanFits(std::int64_t channels, std::int64_t states) { return channels <= 512 && states <= 2 * warp; }
 
 void scanForward(const Scan& p, Stream stream)
 {

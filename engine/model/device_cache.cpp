@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/matrix_cache.h"
+#include "engine/model/device_cache.h"
 
 #include <algorithm>
 
@@ -39,7 +39,7 @@ Tensor stack(const std::vector<Tensor>& weights, std::int64_t rows, std::int64_t
 
 } // namespace
 
-Tensor MatrixCache::stacked(const std::vector<Tensor>& weights, std::int64_t multiple)
+Tensor DeviceCache::stacked(const std::vector<Tensor>& weights, std::int64_t multiple)
 {
     std::int64_t rows = 0;
     for (const auto& w : weights) rows += w.size(0);
@@ -59,6 +59,20 @@ Tensor MatrixCache::stacked(const std::vector<Tensor>& weights, std::int64_t mul
         found->state = now;
     }
     return found->copy;
+}
+
+Rope DeviceCache::rope(
+    std::int64_t first, std::int64_t count, std::int64_t headWidth, double base, const torch::Device& device)
+{
+    const torch::NoGradGuard guard;
+    const std::lock_guard lock(mutex_);
+    const auto of = std::pair(headWidth, base);
+    if (!rope_.cosine.defined() || ropeOf_ != of || rope_.cosine.size(0) < first + count) {
+        constexpr std::int64_t step = 1024; // generation asks for one more position at a time
+        rope_ = ropeTables(0, (first + count + step - 1) / step * step, headWidth, base, device, torch::kFloat);
+        ropeOf_ = of;
+    }
+    return { rope_.cosine.narrow(0, first, count), rope_.sine.narrow(0, first, count) };
 }
 
 } // namespace pha

@@ -111,12 +111,13 @@ void addBench(CLI::App& root, Program& program)
     options->device.precision = request.precision;
     command->add_option("--presets", options->presets, "Presets separated by commas; all of size tiny if left out");
     command->add_option("--contexts", options->contexts, "Context lengths separated by commas")->capture_default_str();
-    command->add_option("--mode", request.mode, "train, forward or decode")
-        ->check(CLI::IsMember({ "train", "forward", "decode" }))
+    command->add_option("--mode", request.mode, "train, forward, prompt (read with caches kept) or decode")
+        ->check(CLI::IsMember({ "train", "forward", "prompt", "decode" }))
         ->capture_default_str();
     addInteger(*command, "--batch-tokens", request.batchTokens, "Tokens a step");
     addInteger(*command, "--repeats", options->repeats, "Measurements; the median counts");
     addInteger(*command, "--threads", options->threads, "CPU threads; 0 lets the program choose");
+    command->add_flag("--recompute", request.recompute, "train: recompute layers in the backward pass");
     options->device.addDevice(*command);
     options->device.addPrecision(*command);
     command->add_flag("--json", options->json, "One JSON document");

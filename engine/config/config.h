@@ -104,6 +104,7 @@ struct TrainingConfig {
     double branchDropout = 0;
     double attentionCost = 0; ///< lambda_c
 
+    bool recompute = false; ///< keep what enters each layer and form the rest again in the backward pass
     std::string precision = "auto"; ///< auto | fp32 | bf16
     std::string device = "auto"; ///< auto | cpu | cuda
     std::int64_t threads = 0; ///< 0 = chosen by the program

@@ -79,6 +79,7 @@ template <class Self, class Visit> void TrainingConfig::fields(Self& c, Visit&& 
     visit(Field::text("prior", "Regularisation", "Prior", "Target mixing weights of the branches, separated by commas."), c.prior);
     visit(Field::number("branch_dropout", "Regularisation", "Branch dropout", "Chance per layer and sequence to drop one branch and renormalise the others.", 0, 0.5), c.branchDropout);
     visit(Field::number("attention_cost", "Regularisation", "Attention cost", "Penalty on the mean mixing weight of attention: pushes towards the linear branch.", 0, 10), c.attentionCost);
+    visit(Field::boolean("recompute", "Machine", "Recompute layers", "Keep only what enters each layer, and attention's results, and form the rest again in the backward pass: far less memory, about a quarter more time."), c.recompute);
     visit(Field::choice("precision", "Machine", "Precision", "Matrix precision; master weights are always fp32. auto measures at the start.", { "auto", "fp32", "bf16" }), c.precision);
     visit(Field::choice("device", "Machine", "Device", "Where tensors live.", { "auto", "cpu", "cuda" }), c.device);
     visit(Field::integer("threads", "Machine", "Threads", "CPU threads; 0 lets the program choose.", 0, 1024), c.threads);

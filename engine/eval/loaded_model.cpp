@@ -184,12 +184,7 @@ std::shared_ptr<LoadedModel> loadNetwork(
     config.model = model->config();
     const auto matrix = choosePrecision(precision, device, config.model, 1);
     model->to(device);
-    if (matrix == torch::kBFloat16) {
-        const torch::NoGradGuard guard;
-        for (auto& [name, weight] : namedWeights(*model)) // only what project() multiplies; states and norms stay fp32
-            if (parameterKind(name, weight) == ParameterKind::Matrix && weight.dim() == 2)
-                weight.set_data(weight.to(torch::kBFloat16));
-    }
+    if (matrix == torch::kBFloat16) storeMatrices(*model, matrix);
     model->eval();
     const auto state = Json::parse(readFile(folder / "state.json"), nullptr, false);
     const auto step = state.is_object() && state.contains("step") && state["step"].is_number_integer()

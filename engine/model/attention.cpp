@@ -2,6 +2,7 @@
 #include "engine/model/branches.h"
 #include "engine/model/device_cache.h"
 #include "engine/model/fused_ops.h"
+#include "engine/model/recompute.h"
 
 #include <cmath>
 
@@ -133,6 +134,7 @@ Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t 
     const auto span = config_.attentionSpan;
     const auto mixed = span > 0 ? insideChunks(q, k, v, span, position, state)
         : state                 ? overCache(q, k, v, *state)
+        : pass.kept             ? (*pass.kept)(q, k, v)
                                 : causalAttention(q, k, v); // (B,T,Hq,dh)
     const auto joined = mixed.reshape({ u.size(0), u.size(1), -1 });
     if (fusedPass(u, pass)) return fusedProject(joined, output_, outputBias_, pass);

@@ -82,7 +82,7 @@ std::pair<std::uint64_t, std::uint64_t> drawSeed(const c10::optional<at::Generat
     return own->philox_engine_inputs(4);
 }
 
-/// (stream x, K branches, weights, gain) -> (x1, y) or, without branches, y.
+/// (stream x, K branches, weights, gain) -> x1 unless there are no branches, y unless there is no gain.
 struct NormFunction : torch::autograd::Function<NormFunction> {
     static kernels::ResidualNorm shape(AutogradContext* ctx)
     {
@@ -121,19 +121,22 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
         const auto in = x.contiguous();
         const auto fp32 = x.options().dtype(torch::kFloat);
         const auto x1 = K ? torch::empty_like(in) : in;
-        const auto y = torch::empty(x.sizes(), x.options().dtype(torch::kBFloat16));
-        const auto inverse = torch::empty({ rows }, fp32),
+        const bool normal = gain.numel() > 0;
+        const auto y = normal ? torch::empty(x.sizes(), x.options().dtype(torch::kBFloat16)) : Tensor();
+        const auto inverse = torch::empty({ normal ? rows : 0 }, fp32),
                    branchInverse = torch::empty({ normed ? rows * K : 0 }, fp32);
         const auto scales = weights.contiguous();
         p.x = floats(in), p.x1 = floats(x1), p.y = raw(y), p.gain = floats(gain), p.weights = floats(scales);
         p.inverse = floats(inverse), p.branchInverse = floats(branchInverse);
         for (std::size_t k = 0; k < z.size(); ++k) p.z[k] = raw(z[k]);
         kernels::residualNormForward(p, stream());
-        variable_list saved { x1, gain, inverse, branchInverse, scales };
+        variable_list saved { normal ? x1 : orEmpty({}, x), gain, inverse, branchInverse, scales };
         const bool needed = normed || (weights.numel() && weights.requires_grad());
         for (const auto& t : z) saved.push_back(needed ? t : orEmpty({}, x));
         d["dweights"] = weights.numel() > 0 && weights.requires_grad();
         ctx->save_for_backward(saved);
+        d["sizes"] = x.sizes().vec();
+        if (!normal) return { x1 };
         return K ? variable_list { x1, y } : variable_list { y };
     }
 
@@ -144,16 +147,18 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
         auto p = shape(ctx);
         const auto K = std::size_t(p.branches);
         const auto dx1 = K && gradients[0].defined() ? gradients[0].contiguous() : Tensor();
-        const auto& dyGiven = gradients[K ? 1 : 0];
+        const auto dyGiven = gain.numel() ? gradients.back() : Tensor();
         const auto dy = dyGiven.defined() ? dyGiven.contiguous() : Tensor();
-        const auto dx = torch::empty_like(x1);
-        const auto dgain = dy.defined() ? partials(x1, p.width) : Tensor();
+        const auto fp32 = gain.options().dtype(torch::kFloat).requires_grad(false);
+        const auto sizes = ctx->saved_data["sizes"].toIntVector();
+        const auto dx = torch::empty(sizes, fp32);
+        const auto dgain = dy.defined() ? partials(gain, p.width) : Tensor();
         const bool wantsWeights = ctx->saved_data["dweights"].toBool();
         const auto dweights =
-            wantsWeights ? torch::empty({ p.rows, p.branches }, x1.options()) : Tensor();
+            wantsWeights ? torch::empty({ p.rows, p.branches }, fp32) : Tensor();
         std::vector<Tensor> dz;
         for (std::size_t k = 0; k < K; ++k) {
-            dz.push_back(torch::empty(x1.sizes(), x1.options().dtype(torch::kBFloat16)));
+            dz.push_back(torch::empty(sizes, fp32.dtype(torch::kBFloat16)));
             p.z[k] = raw(saved[5 + k]);
             p.dz[k] = raw(dz[k]);
         }
@@ -270,6 +275,43 @@ struct FeedForwardFunction : torch::autograd::Function<FeedForwardFunction> {
     }
 };
 
+struct SpectrumFunction : torch::autograd::Function<SpectrumFunction> {
+    static kernels::Spectrum shape(const variable_list& in)
+    {
+        kernels::Spectrum p;
+        p.channels = int(in[1].size(0)), p.states = int(in[1].size(1));
+        p.logDt = floats(in[0]), p.logARe = floats(in[1]), p.aIm = floats(in[2]), p.cRe = floats(in[3]);
+        p.cIm = floats(in[4]);
+        return p;
+    }
+    static variable_list forward(AutogradContext* ctx, const Tensor& logDt, const Tensor& logARe, const Tensor& aIm,
+        const Tensor& cRe, const Tensor& cIm)
+    {
+        const variable_list in { logDt, logARe, aIm, cRe, cIm };
+        auto p = shape(in);
+        variable_list out;
+        for (auto& to : p.out) to = floats(out.emplace_back(torch::empty_like(logARe)));
+        kernels::spectrumForward(p, stream());
+        ctx->save_for_backward(in);
+        return out;
+    }
+    static variable_list backward(AutogradContext* ctx, variable_list gradients)
+    {
+        const auto in = ctx->get_saved_variables();
+        auto p = shape(in);
+        for (std::size_t i = 0; i < 4; ++i) {
+            gradients[i] = gradients[i].contiguous();
+            p.dout[i] = floats(gradients[i]);
+        }
+        variable_list out;
+        for (const auto& x : in) out.push_back(torch::empty_like(x));
+        p.dlogDt = floats(out[0]), p.dlogARe = floats(out[1]), p.daIm = floats(out[2]), p.dcRe = floats(out[3]);
+        p.dcIm = floats(out[4]);
+        kernels::spectrumBackward(p, stream());
+        return out;
+    }
+};
+
 /// Keeps its input, the input projection and the state space's output; what is wide and cheap is formed again.
 struct GssFunction : torch::autograd::Function<GssFunction> {
     static kernels::Scan scan(const Tensor& x, const variable_list& space, const Tensor& skip)
@@ -366,11 +408,11 @@ Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass
 {
     const auto none = orEmpty({}, x);
     const auto z = [&](std::size_t k) { return k < update.z.size() ? update.z[k] : none; };
-    const auto out = NormFunction::apply(x, z(0), z(1), z(2), orEmpty(update.weights, x), gain, update.normed,
+    const auto out = NormFunction::apply(x, z(0), z(1), z(2), orEmpty(update.weights, x), orEmpty(gain, x), update.normed,
         update.alpha, update.beta, pass.training && !update.z.empty() ? pass.dropout : 0.0, pass.generator);
-    if (out.size() > 1) x = out[0];
+    if (!update.z.empty()) x = out[0];
     update = {};
-    return out.back();
+    return gain.defined() ? out.back() : Tensor();
 }
 
 bool queryKeysFit(std::int64_t headWidth) { return kernels::queryKeyFits(headWidth); }
@@ -393,6 +435,13 @@ Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& 
 bool fusedGssFits(const ModelConfig& config)
 {
     return config.gssKernel == "s4d" && kernels::scanFits(config.gssWidth, config.gssState / 2);
+}
+
+DiagonalSsm fusedSpectrum(
+    const Tensor& logDt, const Tensor& logARe, const Tensor& aIm, const Tensor& cRe, const Tensor& cIm)
+{
+    const auto out = SpectrumFunction::apply(logDt, logARe, aIm, cRe, cIm);
+    return { { out[0], out[1] }, { out[2], out[3] } };
 }
 
 Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, SsmState* state, const Pass& pass)
@@ -456,6 +505,7 @@ Tensor fusedFeedForward(
 {
     absent();
 }
+DiagonalSsm fusedSpectrum(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&) { absent(); }
 Tensor fusedGss(const Tensor&, const GssWeights&, const DiagonalSsm&, SsmState*, const Pass&) { absent(); }
 Tensor fusedRowLosses(Tensor&, const Tensor&, std::int64_t, bool, const Tensor&) { absent(); }
 

@@ -30,6 +30,7 @@ struct Update {
 };
 bool fusedUpdateFits(std::int64_t width, std::size_t branches);
 /// Adds `update` to the stream x (B,T,D) fp32 and returns the norm of the result, bf16; the update is empty afterwards.
+/// Without a gain the norm is left out and nothing returned.
 Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass);
 
 /// Queries, keys and values (B,T,H,dh) from one product; q and k normalised, scaled and rotated.
@@ -55,6 +56,9 @@ struct GssWeights {
     Tensor value, input, expand, output, normGain, skip;
 };
 bool fusedGssFits(const ModelConfig& config);
+/// The s4d discretisation (models.md 3.3): log_dt (h), the others (h,P). lambda comes in fp32.
+DiagonalSsm fusedSpectrum(
+    const Tensor& logDt, const Tensor& logARe, const Tensor& aIm, const Tensor& cRe, const Tensor& cIm);
 Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, SsmState* state, const Pass& pass);
 
 bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache);

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/config/parts.h"
+#include "engine/model/recompute.h"
 
 #include <algorithm>
 #include <cmath>
@@ -73,6 +74,23 @@ Tensor LanguageModel::embed(const Tensor& ids, const Pass& pass, std::int64_t po
     return dropout(x, pass.training ? pass.dropout : 0, pass.generator);
 }
 
+Tensor LanguageModel::recomputedLayer(Block& block, const Tensor& x, const Pass& pass, bool fused) const
+{
+    const auto kept = std::make_shared<KeptAttention>();
+    const auto layer = [&block, pass, fused, kept](const Tensor& in) {
+        auto own = pass;
+        own.kept = kept.get();
+        kept->rewind();
+        if (!fused) return block.forward(in, own, 0, nullptr);
+        auto out = in;
+        Update pending;
+        block.forwardFused(out, pending, own, 0, nullptr);
+        fusedNorm(out, pending, {}, own);
+        return out;
+    };
+    return recomputed(layer, x, pass.generator);
+}
+
 bool LanguageModel::takesFused(const Tensor& x, const Pass& pass) const
 {
     return fusedPass(x, pass) && !pass.record
@@ -87,14 +105,19 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* 
     auto x = embed(ids, pass, position);
     if (state) state->length += ids.size(1);
     const auto stateOf = [&](std::size_t i) { return state ? &state->layers[i] : nullptr; };
-    if (takesFused(x, pass)) {
-        Update pending;
-        for (std::size_t i = 0; i < blocks_.size(); ++i)
+    const bool fused = takesFused(x, pass);
+    // The regularisers read weights that a recomputed layer would not give gradients to.
+    const bool again = pass.recompute && !state && !pass.meanWeights && torch::GradMode::is_enabled();
+    Update pending;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+        if (again)
+            x = recomputedLayer(*blocks_[i], x, pass, fused);
+        else if (fused)
             blocks_[i]->forwardFused(x, pending, pass, position, stateOf(i));
-        return fusedNorm(x, pending, normOut_.gain, pass);
+        else
+            x = blocks_[i]->forward(x, pass, position, stateOf(i));
     }
-    for (std::size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->forward(x, pass, position, stateOf(i));
-    return normOut_(x, x.scalar_type());
+    return fused ? fusedNorm(x, pending, normOut_.gain, pass) : normOut_(x, x.scalar_type());
 }
 
 Tensor LanguageModel::logits(const Tensor& hidden, const Pass& pass) const

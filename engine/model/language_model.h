@@ -72,6 +72,7 @@ public:
 private:
     void initialise(std::uint64_t seed);
     Tensor embed(const Tensor& ids, const Pass& pass, std::int64_t position) const;
+    Tensor recomputedLayer(Block& block, const Tensor& x, const Pass& pass, bool fused) const;
     bool takesFused(const Tensor& x, const Pass& pass) const;
     ModelConfig config_;
     Tensor embedding_, positions_; ///< (V,D); (max_positions,D) or undefined

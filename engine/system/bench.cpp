@@ -2,6 +2,7 @@
 #include "engine/system/bench.h"
 
 #include "engine/base/error.h"
+#include "engine/model/weights.h"
 #include "engine/system/device.h"
 #include "engine/train/optimizer.h"
 
@@ -20,11 +21,13 @@ public:
     Workload(const BenchRequest& request, const RunConfig& config, torch::Device device, torch::Dtype matrix,
         std::int64_t context, std::int64_t batch)
         : mode_(request.mode)
+        , recompute_(request.recompute)
         , model_(std::make_shared<LanguageModel>(config.model, 1))
         , batch_(batch)
     {
         pass_.matrix = matrix;
         model_->to(device);
+        if (mode_ != "train" && matrix == torch::kBFloat16) storeMatrices(*model_, matrix);
         if (mode_ == "train") optimizer_ = std::make_unique<AdamW>(*model_, config.training);
         ids_ = torch::randint(config.model.vocabulary, { batch, context }, torch::kLong).to(device);
         targets_ = torch::randint(config.model.vocabulary, { batch, context }, torch::kLong).to(device);
@@ -35,6 +38,7 @@ public:
         if (mode_ == "train") {
             Pass pass = pass_;
             pass.training = true;
+            pass.recompute = recompute_;
             optimizer_->zeroGrad();
             (model_->lossSum(ids_, targets_, pass) / double(ids_.numel())).backward();
             const double norm = optimizer_->gradNorm();
@@ -44,6 +48,17 @@ public:
         const torch::NoGradGuard guard;
         if (mode_ == "forward") {
             model_->lossSum(ids_, targets_, pass_).item<double>(); // with the head, as an evaluation does
+            return ids_.numel();
+        }
+        if (mode_ == "prompt") { // each text by itself, all caches kept, as a server does
+            std::vector<ModelState> states;
+            Tensor last;
+            for (std::int64_t row = 0; row < batch_; ++row) {
+                states.push_back(model_->freshState());
+                const auto h = model_->forward(ids_.narrow(0, row, 1), pass_, &states.back());
+                last = model_->logits(h.narrow(1, h.size(1) - 1, 1), pass_).argmax(-1);
+            }
+            last.sum().item<std::int64_t>();
             return ids_.numel();
         }
         if (state_.layers.empty()) { // decode: continue from a prompt of `context` tokens
@@ -59,6 +74,7 @@ public:
 
 private:
     std::string mode_;
+    bool recompute_;
     std::shared_ptr<LanguageModel> model_;
     std::unique_ptr<AdamW> optimizer_;
     Pass pass_;
@@ -73,7 +89,7 @@ BenchRow measure(
     auto config = preset.config;
     config.training.context = context;
     const auto batch = request.mode == "decode" ? 1 : std::max<std::int64_t>(1, request.batchTokens / context);
-    const auto matrix = request.mode == "decode" && request.precision == "auto"
+    const auto matrix = request.mode == "decode" && request.precision == "auto" && device.is_cpu()
         ? torch::kFloat
         : choosePrecision(request.precision, device, config.model, batch * context);
     useBlasThreads(matrix);
@@ -122,8 +138,9 @@ BenchRow measure(
 std::vector<BenchRow> runBench(
     const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop)
 {
-    if (request.mode != "train" && request.mode != "forward" && request.mode != "decode")
-        throw ConfigError("mode", request.mode, "train, forward or decode");
+    if (request.mode != "train" && request.mode != "forward" && request.mode != "prompt"
+        && request.mode != "decode")
+        throw ConfigError("mode", request.mode, "train, forward, prompt or decode");
     if (request.repeats < 1) throw ConfigError("repeats", std::to_string(request.repeats), "at least 1");
     std::vector<const Preset*> chosen;
     for (const auto& name : request.presets) chosen.push_back(&findPreset(name));

@@ -19,20 +19,26 @@ namespace pha {
 /// True if this build has fused attention kernels for `device`.
 inline bool hasFusedAttention(const torch::Device& device) { return PHA_TORCH_AT_LEAST(2, 1) && device.is_cuda(); }
 
+/// cuDNN's attention kernels are 1.5 times as fast as the flash kernels that the general function prefers.
+inline std::atomic<bool> cudnnAttentionWorks { PHA_TORCH_AT_LEAST(2, 6) }; ///< until one has failed on this card
+inline bool cudnnAttentionFits(const torch::Tensor& q)
+{
+    return cudnnAttentionWorks && q.is_cuda() && q.scalar_type() == torch::kBFloat16 && q.size(-1) % 8 == 0
+        && q.size(-1) <= 128;
+}
+
 /// Causal attention of q (B,Hq,T,dh), k and v (B,Hkv,T,dh) through the library's fused kernels. Scale 1.
 inline torch::Tensor fusedCausalAttention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v)
 {
     TORCH_CHECK(PHA_TORCH_AT_LEAST(2, 1), "this LibTorch has no fused attention");
 #if PHA_TORCH_AT_LEAST(2, 6)
-    // cuDNN's kernels are 1.5 times as fast as the flash kernels that the general function prefers.
-    static std::atomic<bool> cudnn { true };
-    if (cudnn && q.scalar_type() == torch::kBFloat16 && q.size(-1) % 8 == 0 && q.size(-1) <= 128) {
+    if (cudnnAttentionFits(q)) {
         const bool gradient = torch::GradMode::is_enabled();
         try {
             return std::get<0>(
                 at::_scaled_dot_product_cudnn_attention(q, k, v, {}, gradient, 0.0, true, false, 1.0));
         } catch (const c10::Error&) { // a card or a cuDNN without them
-            cudnn = false;
+            cudnnAttentionWorks = false;
         }
     }
 #endif

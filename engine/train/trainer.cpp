@@ -64,6 +64,7 @@ bool Trainer::update()
     Pass pass;
     pass.matrix = matrix_;
     pass.training = true;
+    pass.recompute = config_.recompute;
     pass.dropout = config_.dropout;
     pass.branchDropout = config_.branchDropout;
     pass.generator = generator_;

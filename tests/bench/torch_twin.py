@@ -5,7 +5,7 @@
 Same shapes, same operations, same recipe (bf16 matrix products, fp32 residual stream and optimiser, AdamW, clip 1);
 written the way a PyTorch user would, then handed to torch.compile. Prints one JSON line for each measurement.
 
-    python3 tests/bench/torch_twin.py --models transformer-125m --contexts 1024 --batch-tokens 32768 --compile
+    python3 tests/bench/torch_twin.py --models transformer-125m --contexts 1024 --batch-tokens 32768 --compile model
 """
 import argparse
 import json
@@ -199,7 +199,10 @@ def measure(name, mode, context, tokens, compiled, backend, repeats):
     torch.compiler.reset()
     batch = max(1, tokens // context)
     model = Model(SHAPES[name]).cuda()
-    step_model = torch.compile(model) if compiled else model
+    if compiled == "layers":  # one layer compiled, used by all: quick, and what the gated models need to compile at all
+        for block in model.blocks:
+            block.compile()
+    step_model = torch.compile(model) if compiled == "model" else model
     ids, targets = (torch.randint(VOCABULARY, (batch, context), device="cuda") for _ in range(2))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
@@ -231,7 +234,7 @@ def measure(name, mode, context, tokens, compiled, backend, repeats):
     return dict(model=name, mode=mode, context=context, batch=batch, compiled=compiled, attention=backend.name,
                 tokens_per_second=batch * context / times[len(times) // 2],
                 spread=(times[-1] - times[0]) / times[len(times) // 2],
-                peak_bytes=torch.cuda.max_memory_allocated(), loss=float(loss))
+                peak_bytes=torch.cuda.max_memory_allocated(), loss=loss.item())
 
 
 def main():
@@ -240,7 +243,7 @@ def main():
     p.add_argument("--contexts", default="1024")
     p.add_argument("--mode", default="train", choices=("train", "forward"))
     p.add_argument("--batch-tokens", type=int, default=32768)
-    p.add_argument("--compile", action="store_true")
+    p.add_argument("--compile", choices=("model", "layers"))
     p.add_argument("--attention", default="flash,cudnn", help="which attention kernels to try")
     p.add_argument("--repeats", type=int, default=10)
     a = p.parse_args()

@@ -83,6 +83,17 @@ void gssInputForward(const void* projected, const float* gain, float* x, float* 
 void gssInputBackward(const float* dx, const void* projected, const float* gain, const float* inverse,
     void* dprojected, float* dgain, std::int64_t rows, std::int64_t expand, std::int64_t channels, Stream stream);
 
+/// s4d parameters to lambda and c (h,P) of models.md 3.3 in one launch, fp64 inside; backward adds nothing, it writes.
+struct Spectrum {
+    int channels = 0, states = 0;
+    const float *logDt = nullptr, *logARe = nullptr, *aIm = nullptr, *cRe = nullptr, *cIm = nullptr; ///< (h), (h,P)
+    float* out[4] = {}; ///< lambda re, im, c re, im (h,P)
+    const float* dout[4] = {}; ///< their gradients
+    float *dlogDt = nullptr, *dlogARe = nullptr, *daIm = nullptr, *dcRe = nullptr, *dcIm = nullptr;
+};
+void spectrumForward(const Spectrum& p, Stream stream);
+void spectrumBackward(const Spectrum& p, Stream stream);
+
 /// Diagonal state space as a recurrence (models.md 3.1, 3.5): one warp a channel, one lane a complex state.
 struct Scan {
     std::int64_t batch = 0, length = 0;

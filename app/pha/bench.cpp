@@ -47,6 +47,7 @@ BenchRequest request(const Options& options, const CLI::App& command)
         checkRange("--contexts", request.contexts.back(), 2, 1 << 20);
     }
     checkRange("--batch-tokens", request.batchTokens, 1, 1 << 30);
+    checkRange("--decode-batch", request.decodeBatch, 1, 4096);
     checkRange("--repeats", options.repeats, 1, 1000);
     checkRange("--threads", options.threads, 0, 1024);
     request.repeats = int(options.repeats);
@@ -117,6 +118,7 @@ void addBench(CLI::App& root, Program& program)
     addInteger(*command, "--batch-tokens", request.batchTokens, "Tokens a step");
     addInteger(*command, "--repeats", options->repeats, "Measurements; the median counts");
     addInteger(*command, "--threads", options->threads, "CPU threads; 0 lets the program choose");
+    addInteger(*command, "--decode-batch", request.decodeBatch, "decode: texts at the same time");
     command->add_flag("--recompute", request.recompute, "train: recompute layers in the backward pass");
     options->device.addDevice(*command);
     options->device.addPrecision(*command);

@@ -71,9 +71,9 @@ AttentionBranch::Heads AttentionBranch::fusedHeads(const Tensor& u, const Pass& 
     const HeadOptions options { config_.queryHeads, config_.kvHeads, dh, config_.qkMode != "dot",
         cosine ? 1e-12 / double(dh) : normEps, cosine ? 1 / double(dh) : 1 / std::sqrt(double(dh)) };
     const auto tau = cosine ? torch::exp(temperature_.clamp_max(std::log(100.0))) : Tensor();
-    const auto rope = config_.positions == "rope"
-        ? pass.cache->rope(position, u.size(1), dh, config_.ropeBase, u.device())
-        : Rope {};
+    const auto rope = config_.positions != "rope" ? Rope {}
+        : pass.step                               ? pass.step->rope
+                                                  : pass.cache->rope(position, u.size(1), dh, config_.ropeBase, u.device());
     const auto [q, k, v] = fusedQueryKeyValue(u, query_, key_, value_, tau, rope, options, pass);
     return { q, k, v };
 }
@@ -128,9 +128,19 @@ Tensor insideChunks(
 
 } // namespace
 
+bool AttentionBranch::stepsOnCard() const
+{
+    return config_.attentionSpan == 0 && !queryBias_.defined() && config_.queryHeads / config_.kvHeads <= 8
+        && queryKeysFit(config_.headWidth());
+}
+
 Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)
 {
     const auto [q, k, v] = heads(u, pass, position);
+    if (pass.step) {
+        const auto out = fusedDecodeAttention(q, config_.queryHeads, state->keys, state->values, *pass.step);
+        return fusedProject(out.reshape({ u.size(0), 1, -1 }), output_, outputBias_, pass);
+    }
     const auto span = config_.attentionSpan;
     const auto mixed = span > 0 ? insideChunks(q, k, v, span, position, state)
         : state                 ? overCache(q, k, v, *state)

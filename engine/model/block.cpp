@@ -100,6 +100,13 @@ bool Block::fusable() const
     });
 }
 
+bool Block::stepsOnCard() const
+{
+    return std::all_of(steps_.begin(), steps_.end(), [](const Step& step) {
+        return std::all_of(step.parts.begin(), step.parts.end(), [](const auto& part) { return part->stepsOnCard(); });
+    });
+}
+
 void Block::forwardFused(
     Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state)
 {

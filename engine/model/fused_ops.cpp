@@ -425,6 +425,21 @@ QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Ten
     return { out[0], out[1], out[2] };
 }
 
+Tensor fusedDecodeAttention(
+    const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const CardStep& step)
+{
+    kernels::DecodeAttention p;
+    p.batch = keys.size(0), p.room = keys.size(1), p.kvHeads = int(keys.size(2)), p.headWidth = int(keys.size(3));
+    p.queryHeads = int(queryHeads);
+    const auto out = torch::empty({ p.batch, 1, queryHeads, keys.size(3) }, keys.options());
+    const auto partial = torch::empty({ p.batch * queryHeads * kernels::decodeSplits * (keys.size(3) + 2) },
+        keys.options().dtype(torch::kFloat));
+    p.position = step.position.data_ptr<std::int64_t>();
+    p.qkv = raw(qkv), p.keys = raw(keys), p.values = raw(values), p.out = raw(out), p.partial = floats(partial);
+    kernels::decodeAttention(p, stream());
+    return out;
+}
+
 Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& gate, const Tensor& up,
     const Tensor& down, const Pass& pass)
 {
@@ -452,7 +467,7 @@ Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, Ss
     if (state) {
         const auto fresh = [&] { return torch::empty({ u.size(0), w.input.size(0), ssm.c.re.size(1) }, none.options()); };
         if (state->re.defined()) start = { state->re.contiguous(), state->im.contiguous() };
-        end = { fresh(), fresh() };
+        end = pass.step ? start : SsmState { fresh(), fresh() }; // a captured step works in place
         *state = end;
     }
     return GssFunction::apply(u, w.value, w.input, w.expand, w.output, w.normGain, w.skip,
@@ -500,6 +515,7 @@ QueryKeyValue fusedQueryKeyValue(const Tensor&, const Tensor&, const Tensor&, co
 {
     absent();
 }
+Tensor fusedDecodeAttention(const Tensor&, std::int64_t, Tensor&, Tensor&, const CardStep&) { absent(); }
 Tensor fusedFeedForward(
     const std::string&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Pass&)
 {

@@ -35,7 +35,7 @@ Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass
 
 /// Queries, keys and values (B,T,H,dh) from one product; q and k normalised, scaled and rotated.
 struct QueryKeyValue {
-    Tensor q, k, v;
+    Tensor q, k, v; ///< parts of one memory (B, T, Hq + 2 Hkv, dh), in this order
 };
 struct HeadOptions {
     std::int64_t queryHeads, kvHeads, headWidth;
@@ -46,6 +46,14 @@ bool queryKeysFit(std::int64_t headWidth);
 /// `headScale` (Hq) multiplies queries on top of queryScale, may be undefined; `rope` undefined tensors: no rotation.
 QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
     const Tensor& headScale, const Rope& rope, const HeadOptions& options, const Pass& pass);
+
+/// One new token a text, whose position is read on the card, so that the launches can be captured and replayed.
+struct CardStep {
+    Tensor position; ///< (1) int64: tokens read before this one, the same for all texts
+    Rope rope; ///< (1, dh/2) at that position
+};
+/// Attention of the projection `qkv` (B, Hq + 2 Hkv, dh) over caches (B,Tmax,Hkv,dh), which it appends to. -> (B,1,Hq,dh).
+Tensor fusedDecodeAttention(const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const CardStep& step);
 
 /// down(activation(u)), kind swiglu | gelu | gelu_tanh | relu2; `gate` is undefined unless swiglu.
 Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& gate, const Tensor& up,

@@ -136,6 +136,12 @@ Tensor LanguageModel::lossSum(const Tensor& ids, const Tensor& targets, const Pa
     return crossEntropySum(h.reshape({ -1, h.size(-1) }), embedding_, targets.reshape(-1), pass.matrix, &cache_);
 }
 
+bool LanguageModel::stepsOnCard(const Pass& pass) const
+{
+    return takesFused(embedding_, pass) && !positions_.defined()
+        && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->stepsOnCard(); });
+}
+
 ModelState LanguageModel::freshState() const
 {
     ModelState state;

@@ -26,6 +26,7 @@ public:
     /// The same by fused_ops.h: `pending` is what x has still to be given, before and after this layer.
     void forwardFused(Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
     bool fusable() const;
+    bool stepsOnCard() const;
     std::size_t partCount() const;
 
 private:
@@ -68,6 +69,7 @@ public:
     const Tensor& embedding() const { return embedding_; }
     DeviceCache& cache() const { return cache_; }
     ModelState freshState() const;
+    bool stepsOnCard(const Pass& pass) const; ///< every part can read a token under Pass::step
 
 private:
     void initialise(std::uint64_t seed);

@@ -2,6 +2,7 @@
 #include "engine/system/bench.h"
 
 #include "engine/base/error.h"
+#include "engine/model/token_reader.h"
 #include "engine/model/weights.h"
 #include "engine/system/device.h"
 #include "engine/train/optimizer.h"
@@ -64,10 +65,11 @@ public:
         if (state_.layers.empty()) { // decode: continue from a prompt of `context` tokens
             state_ = model_->freshState();
             model_->forward(ids_, pass_, &state_);
+            reader_ = std::make_unique<TokenReader>(*model_, pass_, state_);
         }
         auto next = ids_.narrow(1, 0, 1);
         for (std::int64_t i = 0; i < decodedTokens; ++i)
-            next = model_->logits(model_->forward(next, pass_, &state_), pass_).argmax(-1);
+            next = (*reader_)(next).argmax(-1);
         next.sum().item<std::int64_t>();
         return decodedTokens * batch_;
     }
@@ -80,6 +82,7 @@ private:
     Pass pass_;
     Tensor ids_, targets_;
     ModelState state_;
+    std::unique_ptr<TokenReader> reader_;
     std::int64_t batch_;
 };
 
@@ -88,7 +91,7 @@ BenchRow measure(
 {
     auto config = preset.config;
     config.training.context = context;
-    const auto batch = request.mode == "decode" ? 1 : std::max<std::int64_t>(1, request.batchTokens / context);
+    const auto batch = request.mode == "decode" ? request.decodeBatch : std::max<std::int64_t>(1, request.batchTokens / context);
     const auto matrix = request.mode == "decode" && request.precision == "auto" && device.is_cpu()
         ? torch::kFloat
         : choosePrecision(request.precision, device, config.model, batch * context);

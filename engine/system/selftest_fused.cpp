@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/fused_ops.h"
+#include "engine/model/token_reader.h"
 #include "engine/model/weights.h"
 #include "engine/system/selftest.h"
 
@@ -80,6 +81,38 @@ CheckRow compare(const std::string& name, const ModelConfig& config, const torch
     return row;
 }
 
+/// Logits of 40 single tokens after a prompt of 260: all at once in fp32, one by one in bf16, and by captured steps.
+CheckRow captured(const std::string& name, const ModelConfig& config, const torch::Device& device)
+{
+    constexpr std::int64_t prompt = 260, tokens = 40;
+    LanguageModel model(config, 7);
+    model.to(device);
+    const auto ids =
+        torch::arange(2 * (prompt + tokens), torch::kLong).mul(31).remainder(config.vocabulary).view({ 2, -1 }).to(device);
+    Pass exact, rounded;
+    rounded.matrix = torch::kBFloat16;
+    const auto whole = model.logits(model.forward(ids, exact), exact).narrow(1, prompt, tokens).to(torch::kDouble);
+    const auto oneByOne = [&](auto&& makeReader) {
+        auto state = model.freshState();
+        model.forward(ids.narrow(1, 0, prompt), rounded, &state);
+        auto read = makeReader(state);
+        std::vector<Tensor> rows;
+        for (std::int64_t t = prompt; t < prompt + tokens; ++t) rows.push_back(read(ids.narrow(1, t, 1)).clone());
+        return torch::cat(rows, 1).to(torch::kDouble);
+    };
+    const auto plain = oneByOne([&](ModelState& state) {
+        return [&](const Tensor& token) { return model.logits(model.forward(token, rounded, &state), rounded); };
+    });
+    const auto steps = oneByOne([&](ModelState& state) {
+        auto reader = std::make_shared<TokenReader>(model, rounded, state);
+        return [reader](const Tensor& token) { return (*reader)(token); };
+    });
+    CheckRow row { "captured steps = forward, " + name, distance(steps, whole) / std::max(1e-2, distance(plain, whole)),
+        1.5, false, {} };
+    row.passed = row.difference <= row.tolerance;
+    return row;
+}
+
 } // namespace
 
 std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow)
@@ -94,6 +127,12 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
     };
     check("pha", [](auto&) {});
     check("pha, layers recomputed", [](auto&) {}, true);
+    for (const bool lean : { false, true }) {
+        auto config = wideModel();
+        if (lean) config.branches = "gss,attention";
+        rows.push_back(captured(lean ? "pha-lean" : "pha", config, device));
+        onRow(rows.back());
+    }
     check("pha token", [](auto& c) { c.mixMode = "token"; });
     check("pha sigmoid, scaled residual", [](auto& c) {
         c.mixMode = "sigmoid";

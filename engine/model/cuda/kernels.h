@@ -63,6 +63,20 @@ bool queryKeyFits(std::int64_t headWidth);
 void queryKeyForward(const QueryKey& p, Stream stream);
 void queryKeyBackward(const QueryKey& p, Stream stream);
 
+/// Attention of one new token a text over its cache, whose length is read on the card: a captured graph of launches
+/// serves every position. Appends the new key and value. Heads of at most 128 channels, at most 8 queries a key head.
+struct DecodeAttention {
+    std::int64_t batch = 0, room = 0; ///< room: Tmax of the caches
+    int queryHeads = 0, kvHeads = 0, headWidth = 0;
+    const std::int64_t* position = nullptr; ///< tokens in the cache before this one, < room
+    const void* qkv = nullptr; ///< bf16 (B, Hq + 2 Hkv, dh)
+    void *keys = nullptr, *values = nullptr; ///< bf16 (B,Tmax,Hkv,dh)
+    void* out = nullptr; ///< bf16 (B,Hq,dh)
+    float* partial = nullptr; ///< (B, Hq, decodeSplits, dh + 2)
+};
+inline constexpr int decodeSplits = 16, mostGroup = 8;
+void decodeAttention(const DecodeAttention& p, Stream stream);
+
 /// Hidden layers of feed-forward networks: bf16. SwiGLU reads (R,2F), gate then up; GELU (erf form) and the others (R,F).
 enum class Activation { SwiGlu, Gelu, GeluTanh, Relu2 };
 void activationForward(Activation kind, const void* in, void* out, std::int64_t rows, std::int64_t hidden, Stream stream);

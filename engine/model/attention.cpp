@@ -73,7 +73,7 @@ AttentionBranch::Heads AttentionBranch::fusedHeads(const Tensor& u, const Pass& 
     const auto tau = cosine ? torch::exp(temperature_.clamp_max(std::log(100.0))) : Tensor();
     const auto rope = config_.positions != "rope" ? Rope {}
         : pass.step                               ? pass.step->rope
-                                                  : pass.cache->rope(position, u.size(1), dh, config_.ropeBase, u.device());
+                    : pass.cache->rope(position, u.size(1), dh, config_.ropeBase, u.device());
     const auto [q, k, v] = fusedQueryKeyValue(u, query_, key_, value_, tau, rope, options, pass);
     return { q, k, v };
 }

@@ -20,14 +20,15 @@ std::vector<std::int64_t> stateOf(const std::vector<Tensor>& weights)
 
 bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b)
 {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) { return x.is_same(y); });
+    return std::equal(
+        a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) { return x.is_same(y); });
 }
 
 /// A new tensor each time, not the old one overwritten: a backward pass may still hold that.
 Tensor stack(const std::vector<Tensor>& weights, std::int64_t rows, std::int64_t padded)
 {
-    auto copy = torch::empty(
-        { padded, weights[0].size(1) }, weights[0].options().dtype(torch::kBFloat16).requires_grad(false));
+    auto copy =
+        torch::empty({ padded, weights[0].size(1) }, weights[0].options().dtype(torch::kBFloat16).requires_grad(false));
     std::int64_t at = 0;
     for (const auto& w : weights) {
         copy.narrow(0, at, w.size(0)).copy_(w);
@@ -50,8 +51,8 @@ Tensor DeviceCache::stacked(const std::vector<Tensor>& weights, std::int64_t mul
     const torch::NoGradGuard guard;
     const std::lock_guard lock(mutex_);
     auto& candidates = entries_[weights[0].unsafeGetTensorImpl()];
-    auto found = std::find_if(
-        candidates.begin(), candidates.end(), [&](const Entry& e) { return same(e.weights, weights); });
+    auto found =
+        std::find_if(candidates.begin(), candidates.end(), [&](const Entry& e) { return same(e.weights, weights); });
     if (found == candidates.end()) found = candidates.insert(candidates.end(), Entry { weights, {}, {} });
     const auto now = stateOf(weights);
     if (now != found->state || found->copy.size(0) != padded) {

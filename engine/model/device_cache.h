@@ -9,13 +9,13 @@
 
 namespace pha {
 
-/// On a card the vocabulary is padded to a multiple of this many rows: tensor cores work on whole tiles (at V = 50257 the
-/// product is otherwise five times slower).
+/// On a card the vocabulary is padded to a multiple of this many rows: tensor cores work on whole tiles (at V = 50257
+/// the product is otherwise five times slower).
 inline constexpr std::int64_t vocabularyTile = 64;
 
-/// What a model keeps beside its weights to be fast on a card. bf16 copies of its fp32 matrices are made once after each
-/// change of a weight instead of at each use; matrices that read the same input are stacked, so that one product serves
-/// them all. Rotary tables are kept for all layers and steps.
+/// What a model keeps beside its weights to be fast on a card. bf16 copies of its fp32 matrices are made once after
+/// each change of a weight instead of at each use; matrices that read the same input are stacked, so that one product
+/// serves them all. Rotary tables are kept for all layers and steps.
 class DeviceCache {
 public:
     /// The matrices (out_i,in) as one (sum of out_i, in) in bf16, padded with zero rows to a multiple of `rows`.

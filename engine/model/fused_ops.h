@@ -20,8 +20,8 @@ void useFusedKernels(bool on); ///< tests: false makes every pass take the plain
 /// y = x W^T (+ bias) with the cached copy of W.
 Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass);
 
-/// What the residual stream has still to be given: x <- alpha x + beta dropout(sum_k w_k n_k(z_k)). Held back so that it
-/// is added in the same pass over memory that takes the next norm.
+/// What the residual stream has still to be given: x <- alpha x + beta dropout(sum_k w_k n_k(z_k)). Held back so that
+/// it is added in the same pass over memory that takes the next norm.
 struct Update {
     std::vector<Tensor> z; ///< (B,T,D) bf16 each; empty: nothing to add
     Tensor weights; ///< (K) or (B,T,K) fp32; undefined: 1
@@ -52,8 +52,10 @@ struct CardStep {
     Tensor position; ///< (1) int64: tokens read before this one, the same for all texts
     Rope rope; ///< (1, dh/2) at that position
 };
-/// Attention of the projection `qkv` (B, Hq + 2 Hkv, dh) over caches (B,Tmax,Hkv,dh), which it appends to. -> (B,1,Hq,dh).
-Tensor fusedDecodeAttention(const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const CardStep& step);
+/// Attention of the projection `qkv` (B, Hq + 2 Hkv, dh) over caches (B,Tmax,Hkv,dh), which it appends to. ->
+/// (B,1,Hq,dh).
+Tensor fusedDecodeAttention(
+    const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const CardStep& step);
 
 /// down(activation(u)), kind swiglu | gelu | gelu_tanh | relu2; `gate` is undefined unless swiglu.
 Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& gate, const Tensor& up,

@@ -76,16 +76,16 @@ Tensor LanguageModel::embed(const Tensor& ids, const Pass& pass, std::int64_t po
 
 Tensor LanguageModel::recomputedLayer(Block& block, const Tensor& x, const Pass& pass, bool fused) const
 {
+    const auto own = std::make_shared<Pass>(pass);
     const auto kept = std::make_shared<KeptAttention>();
-    const auto layer = [&block, pass, fused, kept](const Tensor& in) {
-        auto own = pass;
-        own.kept = kept.get();
+    own->kept = kept.get();
+    const auto layer = [&block, own, fused, kept](const Tensor& in) {
         kept->rewind();
-        if (!fused) return block.forward(in, own, 0, nullptr);
+        if (!fused) return block.forward(in, *own, 0, nullptr);
         auto out = in;
         Update pending;
-        block.forwardFused(out, pending, own, 0, nullptr);
-        fusedNorm(out, pending, {}, own);
+        block.forwardFused(out, pending, *own, 0, nullptr);
+        fusedNorm(out, pending, {}, *own);
         return out;
     };
     return recomputed(layer, x, pass.generator);

@@ -24,7 +24,8 @@ public:
     /// (B,T,D) -> (B,T,D), fp32. `state` has one entry for each part, or is null.
     Tensor forward(const Tensor& x, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
     /// The same by fused_ops.h: `pending` is what x has still to be given, before and after this layer.
-    void forwardFused(Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
+    void forwardFused(
+        Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
     bool fusable() const;
     bool stepsOnCard() const;
     std::size_t partCount() const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/cpu_kernels.h"
-#include "engine/model/fused_ops.h"
 #include "engine/model/device_cache.h"
+#include "engine/model/fused_ops.h"
 #include "engine/model/ops.h"
 #include "engine/system/torch_version.h"
 
@@ -110,8 +110,7 @@ torch::Dtype matrixType(const Tensor& w, torch::Dtype matrix)
 
 } // namespace
 
-Tensor crossEntropySum(
-    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache)
+Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache)
 {
     const bool gradient = torch::GradMode::is_enabled() && (h.requires_grad() || w.requires_grad());
     if (fusedLossFits(h, w.size(0), matrix, cache))

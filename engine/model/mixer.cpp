@@ -74,7 +74,8 @@ std::vector<Tensor> Mixer::passWeights(const Tensor& u, const Pass& pass, std::i
         for (const auto& change : *pass.mix)
             for (std::size_t k = 0; k < names_.size(); ++k)
                 if ((change.layer < 0 || change.layer == layer) && change.branch == names_[k])
-                    w[k] = torch::full({}, change.weight, u.options().dtype(gains_[0].scalar_type()).requires_grad(false));
+                    w[k] =
+                        torch::full({}, change.weight, u.options().dtype(gains_[0].scalar_type()).requires_grad(false));
     return w;
 }
 

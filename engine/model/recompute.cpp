@@ -49,8 +49,8 @@ struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
 
 } // namespace
 
-Tensor recomputed(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
-    const c10::optional<at::Generator>& generator)
+Tensor recomputed(
+    const std::function<Tensor(const Tensor&)>& f, const Tensor& x, const c10::optional<at::Generator>& generator)
 {
     auto work = c10::make_intrusive<Work>();
     work->f = f;
@@ -75,8 +75,8 @@ struct KnownAttention : torch::autograd::Function<KnownAttention> {
     {
         const auto s = ctx->get_saved_variables();
         const auto numbers = ctx->saved_data["numbers"].toIntVector();
-        const auto [dq, dk, dv] = at::_scaled_dot_product_cudnn_attention_backward(gradients[0], s[0], s[1], s[2], s[3],
-            s[4], s[5], s[6], {}, {}, {}, numbers[0], numbers[1], 0.0, true, 1.0);
+        const auto [dq, dk, dv] = at::_scaled_dot_product_cudnn_attention_backward(
+            gradients[0], s[0], s[1], s[2], s[3], s[4], s[5], s[6], {}, {}, {}, numbers[0], numbers[1], 0.0, true, 1.0);
         return { dq, dk, dv, Tensor(), Tensor() };
     }
 };

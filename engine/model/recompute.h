@@ -25,7 +25,7 @@ private:
 
 /// y = f(x) of which only x is kept: the backward pass calls f again, with the random numbers of the first call. f must
 /// give the same result each time; gradients of what else it uses are added to those tensors' grad.
-Tensor recomputed(const std::function<Tensor(const Tensor&)>& f, const Tensor& x,
-    const c10::optional<at::Generator>& generator);
+Tensor recomputed(
+    const std::function<Tensor(const Tensor&)>& f, const Tensor& x, const c10::optional<at::Generator>& generator);
 
 } // namespace pha

@@ -72,7 +72,8 @@ Tensor TokenReader::step(const Tensor& given)
     auto& g = *graph_;
     g.ids.copy_(given);
     const auto run = [&] {
-        g.step.rope = { g.table.cosine.index_select(0, g.step.position), g.table.sine.index_select(0, g.step.position) };
+        g.step.rope = { g.table.cosine.index_select(0, g.step.position),
+            g.table.sine.index_select(0, g.step.position) };
         auto pass = pass_;
         pass.step = &g.step;
         const auto length = state_.length;

@@ -68,8 +68,7 @@ public:
             reader_ = std::make_unique<TokenReader>(*model_, pass_, state_);
         }
         auto next = ids_.narrow(1, 0, 1);
-        for (std::int64_t i = 0; i < decodedTokens; ++i)
-            next = (*reader_)(next).argmax(-1);
+        for (std::int64_t i = 0; i < decodedTokens; ++i) next = (*reader_)(next).argmax(-1);
         next.sum().item<std::int64_t>();
         return decodedTokens * batch_;
     }
@@ -91,7 +90,8 @@ BenchRow measure(
 {
     auto config = preset.config;
     config.training.context = context;
-    const auto batch = request.mode == "decode" ? request.decodeBatch : std::max<std::int64_t>(1, request.batchTokens / context);
+    const auto batch =
+        request.mode == "decode" ? request.decodeBatch : std::max<std::int64_t>(1, request.batchTokens / context);
     const auto matrix = request.mode == "decode" && request.precision == "auto" && device.is_cpu()
         ? torch::kFloat
         : choosePrecision(request.precision, device, config.model, batch * context);
@@ -141,8 +141,7 @@ BenchRow measure(
 std::vector<BenchRow> runBench(
     const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop)
 {
-    if (request.mode != "train" && request.mode != "forward" && request.mode != "prompt"
-        && request.mode != "decode")
+    if (request.mode != "train" && request.mode != "forward" && request.mode != "prompt" && request.mode != "decode")
         throw ConfigError("mode", request.mode, "train, forward, prompt or decode");
     if (request.repeats < 1) throw ConfigError("repeats", std::to_string(request.repeats), "at least 1");
     std::vector<const Preset*> chosen;

@@ -33,12 +33,14 @@ struct Outcome {
     std::vector<std::pair<std::string, Tensor>> gradients;
 };
 
-Outcome train(const ModelConfig& config, const torch::Device& device, torch::Dtype matrix, bool fused, bool recompute = false)
+Outcome train(
+    const ModelConfig& config, const torch::Device& device, torch::Dtype matrix, bool fused, bool recompute = false)
 {
     useFusedKernels(fused);
     LanguageModel model(config, 7);
     model.to(device);
-    const auto ids = torch::arange(2 * 300, torch::kLong).mul(31).remainder(config.vocabulary).view({ 2, 300 }).to(device);
+    const auto ids =
+        torch::arange(2 * 300, torch::kLong).mul(31).remainder(config.vocabulary).view({ 2, 300 }).to(device);
     Pass pass;
     pass.matrix = matrix;
     pass.recompute = recompute;
@@ -87,8 +89,11 @@ CheckRow captured(const std::string& name, const ModelConfig& config, const torc
     constexpr std::int64_t prompt = 260, tokens = 40;
     LanguageModel model(config, 7);
     model.to(device);
-    const auto ids =
-        torch::arange(2 * (prompt + tokens), torch::kLong).mul(31).remainder(config.vocabulary).view({ 2, -1 }).to(device);
+    const auto ids = torch::arange(2 * (prompt + tokens), torch::kLong)
+                         .mul(31)
+                         .remainder(config.vocabulary)
+                         .view({ 2, -1 })
+                         .to(device);
     Pass exact, rounded;
     rounded.matrix = torch::kBFloat16;
     const auto whole = model.logits(model.forward(ids, exact), exact).narrow(1, prompt, tokens).to(torch::kDouble);
@@ -126,7 +131,8 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
         onRow(rows.back());
     };
     check("pha", [](auto&) {});
-    check("pha, layers recomputed", [](auto&) {}, true);
+    check(
+        "pha, layers recomputed", [](auto&) {}, true);
     for (const bool lean : { false, true }) {
         auto config = wideModel();
         if (lean) config.branches = "gss,attention";

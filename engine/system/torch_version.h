@@ -35,8 +35,7 @@ inline torch::Tensor fusedCausalAttention(const torch::Tensor& q, const torch::T
     if (cudnnAttentionFits(q)) {
         const bool gradient = torch::GradMode::is_enabled();
         try {
-            return std::get<0>(
-                at::_scaled_dot_product_cudnn_attention(q, k, v, {}, gradient, 0.0, true, false, 1.0));
+            return std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, {}, gradient, 0.0, true, false, 1.0));
         } catch (const c10::Error&) { // a card or a cuDNN without them
             cudnnAttentionWorks = false;
         }

@@ -58,16 +58,16 @@ __global__ void __launch_bounds__(threads)
 }
 
 template <Activation Kind, bool Back>
-void launchKind(const void* dout, const void* in, void* din, void* out, std::int64_t rows, std::int64_t hidden,
-    Stream stream)
+void launchKind(
+    const void* dout, const void* in, void* din, void* out, std::int64_t rows, std::int64_t hidden, Stream stream)
 {
     if (rows == 0) return;
     if (hidden % 8 == 0)
-        activate<Kind, 8, Back><<<blocksFor(rows * hidden / 8, threads), threads, 0, on(stream)>>>(
-            dout, in, din, out, rows, hidden);
+        activate<Kind, 8, Back>
+            <<<blocksFor(rows * hidden / 8, threads), threads, 0, on(stream)>>>(dout, in, din, out, rows, hidden);
     else
-        activate<Kind, 1, Back><<<blocksFor(rows * hidden, threads), threads, 0, on(stream)>>>(
-            dout, in, din, out, rows, hidden);
+        activate<Kind, 1, Back>
+            <<<blocksFor(rows * hidden, threads), threads, 0, on(stream)>>>(dout, in, din, out, rows, hidden);
     checkLaunch("activation");
 }
 
@@ -76,10 +76,14 @@ void launch(Activation kind, const void* dout, const void* in, void* din, void* 
     std::int64_t hidden, Stream stream)
 {
     switch (kind) {
-    case Activation::SwiGlu: return launchKind<Activation::SwiGlu, Back>(dout, in, din, out, rows, hidden, stream);
-    case Activation::Gelu: return launchKind<Activation::Gelu, Back>(dout, in, din, out, rows, hidden, stream);
-    case Activation::GeluTanh: return launchKind<Activation::GeluTanh, Back>(dout, in, din, out, rows, hidden, stream);
-    case Activation::Relu2: return launchKind<Activation::Relu2, Back>(dout, in, din, out, rows, hidden, stream);
+    case Activation::SwiGlu:
+        return launchKind<Activation::SwiGlu, Back>(dout, in, din, out, rows, hidden, stream);
+    case Activation::Gelu:
+        return launchKind<Activation::Gelu, Back>(dout, in, din, out, rows, hidden, stream);
+    case Activation::GeluTanh:
+        return launchKind<Activation::GeluTanh, Back>(dout, in, din, out, rows, hidden, stream);
+    case Activation::Relu2:
+        return launchKind<Activation::Relu2, Back>(dout, in, din, out, rows, hidden, stream);
     }
 }
 
@@ -145,9 +149,9 @@ __global__ void __launch_bounds__(inputWarps* warp) inputForward(const bf16* pro
         if (const int c = i * warp + lane; c < channels) x[row * channels + c] = a[i] * scale * gain[c];
 }
 
-__global__ void __launch_bounds__(inputWarps* warp) inputBackward(const float* dx, const bf16* projected,
-    const float* gain, const float* inverse, bf16* dprojected, float* dgain, std::int64_t rows, std::int64_t expand,
-    int channels)
+__global__ void __launch_bounds__(inputWarps* warp)
+    inputBackward(const float* dx, const bf16* projected, const float* gain, const float* inverse, bf16* dprojected,
+        float* dgain, std::int64_t rows, std::int64_t expand, int channels)
 {
     const int lane = threadIdx.x % warp;
     float sums[columnsEach] = {};
@@ -190,7 +194,8 @@ __global__ void __launch_bounds__(inputWarps* warp) inputBackward(const float* d
 
 } // namespace
 
-void activationForward(Activation kind, const void* in, void* out, std::int64_t rows, std::int64_t hidden, Stream stream)
+void activationForward(
+    Activation kind, const void* in, void* out, std::int64_t rows, std::int64_t hidden, Stream stream)
 {
     launch<false>(kind, nullptr, in, nullptr, out, rows, hidden, stream);
 }

@@ -43,7 +43,8 @@ template <int Width = warp> __device__ float sumLanes(float x)
 __device__ inline void geluBoth(float x, float& value, float& slope)
 {
     const float z = fabsf(x) * 0.70710678f, t = __fdividef(1.0f, 1.0f + 0.3275911f * z), e = __expf(-0.5f * x * x);
-    const float poly = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+    const float poly =
+        t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
     const float cdf = 0.5f + copysignf(0.5f - 0.5f * poly * e, x);
     value = x * cdf;
     slope = cdf + x * 0.39894228f * e;

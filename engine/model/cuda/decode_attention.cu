@@ -102,15 +102,32 @@ template <int G> void launch(const DecodeAttention& p, Stream stream)
 void decodeAttention(const DecodeAttention& p, Stream stream)
 {
     switch (p.queryHeads / p.kvHeads) {
-    case 1: launch<1>(p, stream); break;
-    case 2: launch<2>(p, stream); break;
-    case 3: launch<3>(p, stream); break;
-    case 4: launch<4>(p, stream); break;
-    case 5: launch<5>(p, stream); break;
-    case 6: launch<6>(p, stream); break;
-    case 7: launch<7>(p, stream); break;
-    case 8: launch<8>(p, stream); break;
-    default: throw std::runtime_error("decode attention: more than 8 queries a key head");
+    case 1:
+        launch<1>(p, stream);
+        break;
+    case 2:
+        launch<2>(p, stream);
+        break;
+    case 3:
+        launch<3>(p, stream);
+        break;
+    case 4:
+        launch<4>(p, stream);
+        break;
+    case 5:
+        launch<5>(p, stream);
+        break;
+    case 6:
+        launch<6>(p, stream);
+        break;
+    case 7:
+        launch<7>(p, stream);
+        break;
+    case 8:
+        launch<8>(p, stream);
+        break;
+    default:
+        throw std::runtime_error("decode attention: more than 8 queries a key head");
     }
     finish<<<unsigned(p.batch * p.queryHeads), warp, 0, on(stream)>>>(p);
     checkLaunch("decode attention");

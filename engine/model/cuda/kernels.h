@@ -13,8 +13,8 @@ using Stream = void*;
 /// Up to three branch outputs are added to the residual stream in one pass.
 inline constexpr int mostBranches = 3;
 
-/// x1 = alpha x + beta drop(sum_k w_k n_k(z_k)), y = x1 / rms(x1) gain (models.md 2.1, 5.1, 5.2). n_k is the branch norm
-/// if `normed`, else z_k itself. branches = 0: x1 is x. Rows R of width D, D a multiple of 4 and at most 1024.
+/// x1 = alpha x + beta drop(sum_k w_k n_k(z_k)), y = x1 / rms(x1) gain (models.md 2.1, 5.1, 5.2). n_k is the branch
+/// norm if `normed`, else z_k itself. branches = 0: x1 is x. Rows R of width D, D a multiple of 4 and at most 1024.
 struct ResidualNorm {
     std::int64_t rows = 0;
     int width = 0, branches = 0;
@@ -77,9 +77,11 @@ struct DecodeAttention {
 inline constexpr int decodeSplits = 16, mostGroup = 8;
 void decodeAttention(const DecodeAttention& p, Stream stream);
 
-/// Hidden layers of feed-forward networks: bf16. SwiGLU reads (R,2F), gate then up; GELU (erf form) and the others (R,F).
+/// Hidden layers of feed-forward networks: bf16. SwiGLU reads (R,2F), gate then up; GELU (erf form) and the others
+/// (R,F).
 enum class Activation { SwiGlu, Gelu, GeluTanh, Relu2 };
-void activationForward(Activation kind, const void* in, void* out, std::int64_t rows, std::int64_t hidden, Stream stream);
+void activationForward(
+    Activation kind, const void* in, void* out, std::int64_t rows, std::int64_t hidden, Stream stream);
 /// Also writes the activation itself again, which the weight's gradient needs and nobody had to keep.
 void activationBackward(Activation kind, const void* dout, const void* in, void* din, void* out, std::int64_t rows,
     std::int64_t hidden, Stream stream);
@@ -94,8 +96,8 @@ void gateBackward(const void* dout, void* expanded, const void* projected, void*
 void gssInputForward(const void* projected, const float* gain, float* x, float* inverse, std::int64_t rows,
     std::int64_t expand, std::int64_t channels, float eps, Stream stream);
 /// dx (R,h) fp32 -> the last h columns of dprojected, and partial sums (residualNormBlocks(), h) of the gain's.
-void gssInputBackward(const float* dx, const void* projected, const float* gain, const float* inverse,
-    void* dprojected, float* dgain, std::int64_t rows, std::int64_t expand, std::int64_t channels, Stream stream);
+void gssInputBackward(const float* dx, const void* projected, const float* gain, const float* inverse, void* dprojected,
+    float* dgain, std::int64_t rows, std::int64_t expand, std::int64_t channels, Stream stream);
 
 /// s4d parameters to lambda and c (h,P) of models.md 3.3 in one launch, fp64 inside; backward adds nothing, it writes.
 struct Spectrum {
@@ -134,8 +136,9 @@ void scanForward(const Scan& p, Stream stream);
 void scanBackward(const Scan& p, Stream stream);
 
 inline constexpr std::int64_t mostColumns = 7 * 8 * 1024; ///< of softmaxLoss
-/// Cross entropy of rows of bf16 logits (R, stride), V of them real: nll (R) fp32, 0 for targets of -100. With `gradient` the
-/// logits become scale (softmax - onehot) in place, 0 in padded columns and unscored rows. `correct` may be null.
+/// Cross entropy of rows of bf16 logits (R, stride), V of them real: nll (R) fp32, 0 for targets of -100. With
+/// `gradient` the logits become scale (softmax - onehot) in place, 0 in padded columns and unscored rows. `correct` may
+/// be null.
 void softmaxLoss(void* logits, const std::int64_t* targets, float* nll, bool* correct, std::int64_t rows,
     std::int64_t vocabulary, std::int64_t stride, bool gradient, Stream stream);
 

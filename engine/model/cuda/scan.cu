@@ -41,7 +41,8 @@ __device__ void advance(State& x, const State& l, float u)
 template <int S> struct Lane {
     State lambda[S], c[S], x[S];
 };
-template <int S> __device__ void load(State (&to)[S], const float* re, const float* im, std::int64_t base, int states, int lane)
+template <int S>
+__device__ void load(State (&to)[S], const float* re, const float* im, std::int64_t base, int states, int lane)
 {
 #pragma unroll
     for (int s = 0; s < S; ++s) {
@@ -49,7 +50,8 @@ template <int S> __device__ void load(State (&to)[S], const float* re, const flo
         to[s] = re && n < states ? State { re[base + n], im[base + n] } : State { 0, 0 };
     }
 }
-template <int S> __device__ void store(const State (&x)[S], float* re, float* im, std::int64_t base, int states, int lane)
+template <int S>
+__device__ void store(const State (&x)[S], float* re, float* im, std::int64_t base, int states, int lane)
 {
 #pragma unroll
     for (int s = 0; s < S; ++s)
@@ -98,7 +100,8 @@ template <int S> __global__ void __launch_bounds__(lanes* warp) forward(Scan p)
         __syncthreads();
         next = fetch(t0 + tile);
         if (p.savedRe && t0 % scanSpan == 0 && channel < p.channels)
-            store<S>(s.x, p.savedRe, p.savedIm, ((b * spans + t0 / scanSpan) * p.channels + c) * p.states, p.states, lane);
+            store<S>(
+                s.x, p.savedRe, p.savedIm, ((b * spans + t0 / scanSpan) * p.channels + c) * p.states, p.states, lane);
         const int steps = int(min(std::int64_t(tile), p.length - t0));
         float r[tile];
 #pragma unroll

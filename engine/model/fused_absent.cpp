@@ -18,6 +18,7 @@ bool queryKeysFit(std::int64_t) { return false; }
 bool fusedGssFits(const ModelConfig&) { return false; }
 bool fusedLossFits(const Tensor&, std::int64_t, torch::Dtype, const DeviceCache*) { return false; }
 Tensor fusedProject(const Tensor&, const Tensor&, const Tensor&, const Pass&) { absent(); }
+Tensor fusedLogits(const Tensor&, const Tensor&, const Pass&) { absent(); }
 Tensor fusedNorm(Tensor&, Update&, const Tensor&, const Pass&) { absent(); }
 QueryKeyValue fusedQueryKeyValue(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Rope&,
     const HeadOptions&, const Pass&)

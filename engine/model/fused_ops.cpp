@@ -30,7 +30,7 @@ struct ProjectFunction : torch::autograd::Function<ProjectFunction> {
         ctx->save_for_backward({ rows, copy });
         ctx->saved_data["bias"] = bias.numel() > 0;
         ctx->saved_data["wide"] = x.scalar_type() == torch::kFloat;
-        auto y = bias.numel() ? torch::addmm(bias.to(torch::kBFloat16), rows, copy.t()) : torch::mm(rows, copy.t());
+        auto y = bias.numel() ? torch::addmm(bias.to(torch::kBFloat16), rows, copy.t()) : multiply(rows, copy);
         return y.view(withLast(x, w.size(0)));
     }
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
@@ -154,6 +154,12 @@ bool fusedPass(const Tensor& x, const Pass& pass) { return fusable(x, pass.matri
 Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass)
 {
     return ProjectFunction::apply(x, w, orEmpty(bias, x), pass.cache->stacked({ w }));
+}
+
+Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass)
+{
+    const auto z = multiply(bf16Rows(hidden), pass.cache->stacked({ embedding }, vocabularyTile));
+    return z.narrow(1, 0, embedding.size(0)).to(torch::kFloat).view(withLast(hidden, embedding.size(0)));
 }
 
 bool fusedUpdateFits(std::int64_t width, std::size_t branches)

@@ -20,6 +20,9 @@ void useFusedKernels(bool on); ///< tests: false makes every pass take the plain
 /// y = x W^T (+ bias) with the cached copy of W.
 Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass);
 
+/// logits (...,V) fp32 of hidden (...,D) without gradients.
+Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass);
+
 /// What the residual stream has still to be given: x <- alpha x + beta dropout(sum_k w_k n_k(z_k)). Held back so that
 /// it is added in the same pass over memory that takes the next norm.
 struct Update {

@@ -122,10 +122,11 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* 
 
 Tensor LanguageModel::logits(const Tensor& hidden, const Pass& pass) const
 {
-    if (hidden.is_cuda() && pass.matrix == torch::kBFloat16 && !torch::GradMode::is_enabled())
-        return at::linear(hidden.to(torch::kBFloat16), cache_.stacked({ embedding_ }, vocabularyTile))
-            .narrow(-1, 0, config_.vocabulary)
-            .to(torch::kFloat);
+    if (!torch::GradMode::is_enabled()) {
+        auto own = pass;
+        own.cache = &cache_;
+        if (fusedPass(hidden, own)) return fusedLogits(hidden, embedding_, own);
+    }
     const auto z = project(hidden, embedding_, pass.matrix);
     return z.scalar_type() == torch::kDouble ? z : z.to(torch::kFloat);
 }

@@ -77,6 +77,11 @@ struct DecodeAttention {
 inline constexpr int decodeSplits = 16, mostGroup = 8;
 void decodeAttention(const DecodeAttention& p, Stream stream);
 
+/// y (R,N) = x (R,K) w (N,K)^T for at most mostFewRows rows, bf16: bound by reading w once. K a multiple of 8.
+inline constexpr std::int64_t mostFewRows = 4;
+void fewRows(
+    const void* x, const void* w, void* y, std::int64_t rows, std::int64_t inner, std::int64_t outer, Stream stream);
+
 /// Hidden layers of feed-forward networks: bf16. SwiGLU reads (R,2F), gate then up; GELU (erf form) and the others
 /// (R,F).
 enum class Activation { SwiGlu, Gelu, GeluTanh, Relu2 };

@@ -2,6 +2,8 @@
 // The state space as what it is, a recurrence: time is linear in the length and nothing but the result is stored.
 #include "engine/model/cuda/common.cuh"
 
+#include <type_traits>
+
 namespace pha::kernels {
 
 namespace {
@@ -104,10 +106,11 @@ template <int S> __global__ void __launch_bounds__(lanes* warp) forward(Scan p)
                 s.x, p.savedRe, p.savedIm, ((b * spans + t0 / scanSpan) * p.channels + c) * p.states, p.states, lane);
         const int steps = int(min(std::int64_t(tile), p.length - t0));
         float r[tile];
+        const auto run = [&](auto whole) { // a whole tile has no test between its steps
 #pragma unroll
-        for (int t = 0; t < tile; ++t) {
-            r[t] = 0;
-            if (t < steps) { // the same for all lanes
+            for (int t = 0; t < tile; ++t) {
+                r[t] = 0;
+                if (!decltype(whole)::value && t >= steps) continue;
                 const float u = in[w][t];
 #pragma unroll
                 for (int i = 0; i < S; ++i) {
@@ -115,7 +118,11 @@ template <int S> __global__ void __launch_bounds__(lanes* warp) forward(Scan p)
                     r[t] = fmaf(s.c[i].re, s.x[i].re, fmaf(-s.c[i].im, s.x[i].im, r[t]));
                 }
             }
-        }
+        };
+        if (steps == tile)
+            run(std::true_type());
+        else
+            run(std::false_type());
         out[w][lane] = fmaf(skip, in[w][lane], transposedSum(r, lane));
         __syncthreads();
         if (q.inside && t0 + q.step < p.length) {

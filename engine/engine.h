@@ -201,9 +201,11 @@ struct CheckRow {
 struct BenchRequest {
     std::vector<std::string> presets;
     std::vector<std::int64_t> contexts;
-    std::string mode = "train"; ///< train | forward | decode
+    std::string mode = "train"; ///< train | forward | prompt | decode
     std::string device = "auto", precision = "auto";
     std::int64_t batchTokens = 4096; ///< tokens a step; batch = batchTokens / context, at least 1
+    std::int64_t decodeBatch = 1; ///< decode: texts at the same time
+    bool recompute = false; ///< train: as the field of that name
     int repeats = 5; ///< the median is reported
     int threads = 0;
 };

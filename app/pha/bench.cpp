@@ -40,6 +40,7 @@ BenchRequest request(const Options& options, const CLI::App& command)
         checkRange("--contexts", request.contexts.back(), 2, 1 << 20);
     }
     checkRange("--batch-tokens", request.batchTokens, 1, 1 << 30);
+    checkRange("--decode-batch", request.decodeBatch, 1, 4096);
     checkRange("--repeats", options.repeats, 1, 1000);
     checkRange("--threads", options.threads, 0, 1024);
     request.repeats = int(options.repeats);
@@ -104,12 +105,14 @@ void addBench(CLI::App& root, Program& program)
     options->device.precision = request.precision;
     command->add_option("--presets", options->presets, "Presets separated by commas; all of size tiny if left out");
     command->add_option("--contexts", options->contexts, "Context lengths separated by commas")->capture_default_str();
-    command->add_option("--mode", request.mode, "train, forward or decode")
-        ->check(CLI::IsMember({ "train", "forward", "decode" }))
+    command->add_option("--mode", request.mode, "train, forward, prompt (read with caches kept) or decode")
+        ->check(CLI::IsMember({ "train", "forward", "prompt", "decode" }))
         ->capture_default_str();
     addInteger(*command, "--batch-tokens", request.batchTokens, "Tokens a step");
     addInteger(*command, "--repeats", options->repeats, "Measurements; the median counts");
     addInteger(*command, "--threads", options->threads, "CPU threads; 0 lets the program choose");
+    addInteger(*command, "--decode-batch", request.decodeBatch, "decode: texts at the same time");
+    command->add_flag("--recompute", request.recompute, "train: recompute layers in the backward pass");
     options->device.addDevice(*command);
     options->device.addPrecision(*command);
     command->add_flag("--json", options->json, "One JSON document");

@@ -121,6 +121,7 @@ struct TrainingConfig {
     std::int64_t distillSteps = 0; ///< conversion: first updates, which train the feature maps alone [9]
     double distillLearningRate = 1e-2;
 
+    bool recompute = false; ///< keep what enters each layer and form the rest again in the backward pass
     std::string precision = "auto"; ///< auto | fp32 | bf16
     std::string device = "auto"; ///< auto | cpu | cuda
     std::int64_t threads = 0; ///< 0 = chosen by the program

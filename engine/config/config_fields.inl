@@ -100,6 +100,7 @@ template <class Self, class Visit> void TrainingConfig::fields(Self& c, Visit&& 
     visit(Field::integer("lawa_every", "Averaging", "LAWA spacing", "Updates between the weights that LAWA averages.", 1), c.lawaEvery);
     visit(Field::integer("distill_steps", "Conversion", "Distillation steps", "Conversion of a softmax model: so many of the first updates train the feature maps alone to give its attention weights.", 0), c.distillSteps);
     visit(Field::number("distill_learning_rate", "Conversion", "Distillation rate", "Learning rate of the feature maps while they alone learn.", 0, 10), c.distillLearningRate);
+    visit(Field::boolean("recompute", "Machine", "Recompute layers", "Keep only what enters each layer, and attention's results, and form the rest again in the backward pass: far less memory, about a quarter more time."), c.recompute);
     visit(Field::choice("precision", "Machine", "Precision", "Matrix precision; master weights are always fp32. auto measures at the start.", { "auto", "fp32", "bf16" }), c.precision);
     visit(Field::choice("device", "Machine", "Device", "Where tensors live.", { "auto", "cpu", "cuda" }), c.device);
     visit(Field::integer("threads", "Machine", "Threads", "CPU threads; 0 lets the program choose.", 0, 1024), c.threads);

@@ -11,10 +11,15 @@ namespace pha {
 TrainingConfig tinyRecipe()
 {
     TrainingConfig t;
-    t.steps = 1000;
+    t.steps = 500;
     t.batchSize = 4;
     t.context = 256;
+    t.optimizer = "muon"; // recall begins in half the updates that AdamW alone takes
+    t.muonLearningRate = 0.01;
+    t.muonMomentum = 0.9;
     t.learningRate = 8e-3;
+    t.weightDecay = 0;
+    t.beta2 = 0.99;
     t.warmupSteps = 50;
     return t;
 }

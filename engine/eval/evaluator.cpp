@@ -81,8 +81,8 @@ void scoreTogether(LanguageModel& model, const Pass& pass, const Split& split, c
             targets.data_ptr<std::int64_t>()[r * length + t] = all[at + std::size_t(ahead)];
         }
     const auto h = model.forward(ids.to(device), pass, state);
-    const auto s =
-        scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
+    const auto s = scoreTokens(
+        h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix, &model.cache());
     for (std::int64_t r = 0; r < rows; ++r)
         for (auto input = group[r].scored; input < group[r].end; ++input) {
             const auto row = r * length + input - group[r].begin, target = input + ahead;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/eval/loaded_model.h"
 #include "engine/eval/sampler.h"
+#include "engine/model/token_reader.h"
 
 #include <algorithm>
 #include <chrono>
@@ -100,6 +101,7 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
         }
     }
 
+    TokenReader read(model, pass, state);
     TextDecoder decoder;
     for (std::int64_t n = 0; n < wanted && !stop.stop_requested(); ++n) {
         GeneratedToken token;
@@ -114,7 +116,7 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
         onToken(token);
         if (n + 1 == wanted) break;
         const auto ids = torch::full({ 1, 1 }, token.id, torch::kLong).to(device);
-        logits = rowOf(model.logits(model.forward(ids, pass, &state), pass));
+        logits = rowOf(read(ids));
     }
     if (stop.stop_requested()) result.text += decoder.flush();
     result.seconds = since(started);

@@ -236,12 +236,7 @@ std::shared_ptr<LoadedModel> loadNetwork(
         isModelFile(runOrCheckpoint) ? readModelFile(runOrCheckpoint) : readCheckpoint(runOrCheckpoint);
     const auto matrix = choosePrecision(precision, device, config.model, 1);
     model->to(device);
-    if (matrix == torch::kBFloat16) {
-        const torch::NoGradGuard guard;
-        for (auto& [name, weight] : namedWeights(*model)) // only what project() multiplies; states and norms stay fp32
-            if (parameterKind(name, weight) == ParameterKind::Matrix && weight.dim() == 2)
-                weight.set_data(weight.to(torch::kBFloat16));
-    }
+    if (matrix == torch::kBFloat16) storeMatrices(*model, matrix);
     model->eval();
     return std::make_shared<NetworkModel>(std::move(model), config, step, std::move(tokenizer), nullptr, matrix);
 }

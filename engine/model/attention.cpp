@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/branches.h"
+#include "engine/model/device_cache.h"
+#include "engine/model/fused_ops.h"
+#include "engine/model/recompute.h"
 
 #include <cmath>
 
@@ -32,6 +35,7 @@ bool AttentionBranch::draw(const std::string& name, Tensor& p, Initialiser& rand
 AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass, std::int64_t position) const
 {
     const auto B = u.size(0), T = u.size(1), dh = config_.headWidth(), Hq = config_.queryHeads, Hkv = config_.kvHeads;
+    if (fusedPass(u, pass) && !queryBias_.defined() && queryKeysFit(dh)) return fusedHeads(u, pass, position);
     auto q = project(u, query_, pass.matrix, queryBias_).view({ B, T, Hq, dh });
     auto k = project(u, key_, pass.matrix, keyBias_).view({ B, T, Hkv, dh });
     const auto v = project(u, value_, pass.matrix, valueBias_).view({ B, T, Hkv, dh });
@@ -58,6 +62,20 @@ AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass,
     const auto rope =
         ropeTables(position, T, dh, config_.ropeBase, u.device(), type == torch::kBFloat16 ? torch::kFloat : type);
     return { applyRope(q, rope), applyRope(k, rope), v };
+}
+
+AttentionBranch::Heads AttentionBranch::fusedHeads(const Tensor& u, const Pass& pass, std::int64_t position) const
+{
+    const auto dh = config_.headWidth();
+    const bool cosine = config_.qkMode == "cosine";
+    const HeadOptions options { config_.queryHeads, config_.kvHeads, dh, config_.qkMode != "dot",
+        cosine ? 1e-12 / double(dh) : normEps, cosine ? 1 / double(dh) : 1 / std::sqrt(double(dh)) };
+    const auto tau = cosine ? torch::exp(temperature_.clamp_max(std::log(100.0))) : Tensor();
+    const auto rope = config_.positions != "rope" ? Rope {}
+        : pass.step                               ? pass.step->rope
+                    : pass.cache->rope(position, u.size(1), dh, config_.ropeBase, u.device());
+    const auto [q, k, v] = fusedQueryKeyValue(u, query_, key_, value_, tau, rope, options, pass);
+    return { q, k, v };
 }
 
 namespace {
@@ -110,14 +128,27 @@ Tensor insideChunks(
 
 } // namespace
 
+bool AttentionBranch::stepsOnCard() const
+{
+    return config_.attentionSpan == 0 && !queryBias_.defined() && config_.queryHeads / config_.kvHeads <= 8
+        && queryKeysFit(config_.headWidth());
+}
+
 Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)
 {
     const auto [q, k, v] = heads(u, pass, position);
+    if (pass.step) {
+        const auto out = fusedDecodeAttention(q, config_.queryHeads, state->keys, state->values, *pass.step);
+        return fusedProject(out.reshape({ u.size(0), 1, -1 }), output_, outputBias_, pass);
+    }
     const auto span = config_.attentionSpan;
     const auto mixed = span > 0 ? insideChunks(q, k, v, span, position, state)
         : state                 ? overCache(q, k, v, *state)
+        : pass.kept             ? (*pass.kept)(q, k, v)
                                 : causalAttention(q, k, v); // (B,T,Hq,dh)
-    return project(mixed.reshape({ u.size(0), u.size(1), -1 }), output_, pass.matrix, outputBias_);
+    const auto joined = mixed.reshape({ u.size(0), u.size(1), -1 });
+    if (fusedPass(u, pass)) return fusedProject(joined, output_, outputBias_, pass);
+    return project(joined, output_, pass.matrix, outputBias_);
 }
 
 } // namespace pha

@@ -120,11 +120,8 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
 Tensor causalAttention(const Tensor& q, const Tensor& k, const Tensor& v)
 {
     if (hasFusedAttention(q.device()) && q.size(1) == k.size(1) && q.scalar_type() != torch::kDouble) {
-        const auto repeat = q.size(2) / k.size(2);
-        const auto heads = [&](const Tensor& x) {
-            return (repeat == 1 ? x : x.repeat_interleave(repeat, 2)).transpose(1, 2);
-        };
-        return fusedCausalAttention(q.transpose(1, 2), heads(k), heads(v)).transpose(1, 2);
+        const auto heads = [](const Tensor& x) { return x.transpose(1, 2); };
+        return heads(fusedCausalAttention(heads(q), heads(k), heads(v)));
     }
     return AttentionFunction::apply(q, k, v);
 }

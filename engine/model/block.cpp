@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/language_model.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace pha {
@@ -58,12 +59,18 @@ Tensor Block::join(const Tensor& x, const Tensor& update, const StreamNorm& afte
     return x * alpha_ + f; // prenorm_alpha_literal
 }
 
-Tensor Block::plain(const Step& step, const Tensor& z, const Pass& pass) const
+double Block::plainWeight(const Step& step, const Pass& pass) const
 {
     double weight = 1;
     if (pass.mix)
         for (const auto& change : *pass.mix)
             if ((change.layer < 0 || change.layer == layer_) && change.branch == step.names[0]) weight = change.weight;
+    return weight;
+}
+
+Tensor Block::plain(const Step& step, const Tensor& z, const Pass& pass) const
+{
+    const double weight = plainWeight(step, pass);
     return weight == 1 ? z : z * weight;
 }
 
@@ -84,6 +91,41 @@ BranchMix describePlain(const std::string& name, const Tensor& z, const Tensor& 
 }
 
 } // namespace
+
+bool Block::fusable() const
+{
+    return residualMode_ != "deepnorm_post" && std::all_of(steps_.begin(), steps_.end(), [](const Step& step) {
+        return !step.before.bias.defined() && (!step.mixer || step.mixer->fusable())
+            && fusedUpdateFits(step.before.gain.size(0), step.parts.size());
+    });
+}
+
+bool Block::stepsOnCard() const
+{
+    return std::all_of(steps_.begin(), steps_.end(), [](const Step& step) {
+        return std::all_of(step.parts.begin(), step.parts.end(), [](const auto& part) { return part->stepsOnCard(); });
+    });
+}
+
+void Block::forwardFused(
+    Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state)
+{
+    std::size_t part = 0;
+    for (const auto& step : steps_) {
+        const auto u = fusedNorm(x, pending, step.before.gain, pass);
+        std::vector<Tensor> z;
+        for (const auto& branch : step.parts)
+            z.push_back(branch->forward(u, pass, position, state ? &state->at(part++) : nullptr));
+        if (step.mixer) {
+            pending = step.mixer->update(u, std::move(z), pass, layer_);
+        } else {
+            const double weight = plainWeight(step, pass);
+            pending = { std::move(z), weight == 1 ? Tensor() : torch::full({ 1 }, weight, x.options()) };
+        }
+        if (residualMode_ == "prenorm_scaled") pending.beta = 1 / alpha_;
+        if (residualMode_ == "prenorm_alpha_literal") pending.alpha = alpha_;
+    }
+}
 
 Tensor Block::forward(const Tensor& input, const Pass& pass, std::int64_t position, std::vector<BlockState>* state)
 {

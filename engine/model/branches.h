@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/model/context.h"
+#include "engine/model/fused_ops.h"
 #include "engine/model/initialiser.h"
 #include "engine/model/ops.h"
 
@@ -18,6 +19,8 @@ class Branch : public torch::nn::Module {
 public:
     /// `position` = tokens read before u; `state` null while training.
     virtual Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) = 0;
+    /// With a state that has been filled, this part can read one token whose position only the card knows (Pass::step).
+    virtual bool stepsOnCard() const { return false; }
     /// Draws a parameter of its own that the common rules (initialiser.h) do not fit; false leaves it to them.
     virtual bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const;
 };
@@ -27,6 +30,7 @@ public:
 class AttentionBranch final : public Branch {
 public:
     explicit AttentionBranch(const ModelConfig& config);
+    bool stepsOnCard() const override;
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
 
@@ -35,6 +39,7 @@ private:
         Tensor q, k, v; ///< (B,T,Hq,dh), (B,T,Hkv,dh) twice; scores are q k as they stand
     };
     Heads heads(const Tensor& u, const Pass& pass, std::int64_t position) const;
+    Heads fusedHeads(const Tensor& u, const Pass& pass, std::int64_t position) const; ///< the same by fused_ops.h
 
     ModelConfig config_;
     Tensor query_, key_, value_, output_, temperature_;
@@ -45,6 +50,7 @@ private:
 class GssBranch final : public Branch {
 public:
     explicit GssBranch(const ModelConfig& config);
+    bool stepsOnCard() const override { return fusedGssFits(config_); }
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
     DiagonalSsm ssm() const; ///< discretised from the parameters
@@ -71,6 +77,7 @@ private:
 class FeedForward final : public Branch {
 public:
     FeedForward(const std::string& kind, std::int64_t width, std::int64_t hidden, bool biases);
+    bool stepsOnCard() const override { return !upBias_.defined(); }
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
 
 private:

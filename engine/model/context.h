@@ -11,9 +11,17 @@
 
 namespace pha {
 
+class DeviceCache;
+class KeptAttention;
+struct CardStep;
+
 /// What a forward pass needs to know beside its input.
 struct Pass {
     torch::Dtype matrix = torch::kFloat; ///< precision of matrix products; everything else is fp32
+    DeviceCache* cache = nullptr; ///< bf16 copies of the model's matrices; set by the model itself
+    bool recompute = false; ///< training keeps what enters each layer and forms the rest again (recompute.h)
+    KeptAttention* kept = nullptr; ///< inside a recomputed layer
+    const CardStep* step = nullptr; ///< one token, its position known to the card only (token_reader.h)
     bool training = false; ///< dropout and branch dropout are on
     double dropout = 0, embeddingDropout = 0, branchDropout = 0;
     c10::optional<at::Generator> generator; ///< of the dropout masks

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/branches.h"
+#include "engine/model/fused_ops.h"
 
 namespace pha {
 
@@ -17,6 +18,7 @@ FeedForward::FeedForward(const std::string& kind, std::int64_t width, std::int64
 
 Tensor FeedForward::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState*)
 {
+    if (fusedPass(u, pass) && !upBias_.defined()) return fusedFeedForward(kind_, u, gate_, up_, down_, pass);
     const auto up = project(u, up_, pass.matrix, upBias_); // (B,T,F)
     const auto hidden = [&] {
         if (kind_ == "swiglu") return swiglu(project(u, gate_, pass.matrix, gateBias_), up);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/branches.h"
+#include "engine/model/fused_ops.h"
 
 #include <cmath>
 #include <numbers>
@@ -87,6 +88,10 @@ DiagonalSsm GssBranch::ssm() const
 
 Tensor GssBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState* state)
 {
+    const GssWeights weights { value_, input_, expand_, output_, normGain_, skip_ };
+    if (fusedPass(u, pass) && config_.gssConvolution != "fft" && fusedGssFits(config_))
+        return fusedGss(
+            u, weights, fusedSpectrum(logDt_, logARe_, aIm_, cRe_, cIm_), state ? &state->ssm : nullptr, pass);
     const auto type = skip_.scalar_type(); // the state space works in fp32 whatever the matrices do
     const auto gate = torch::gelu(project(u, value_, pass.matrix)); // (B,T,E)
     const auto x = rmsNorm(torch::gelu(project(u, input_, pass.matrix)), normGain_, type); // (B,T,h)

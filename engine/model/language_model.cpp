@@ -3,7 +3,9 @@
 
 #include "engine/base/error.h"
 #include "engine/config/parts.h"
+#include "engine/model/recompute.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -57,9 +59,9 @@ LanguageModel::LanguageModel(const ModelConfig& config, std::optional<std::uint6
     if (seed) initialise(*seed);
 }
 
-Tensor LanguageModel::forward(const Tensor& ids, const Pass& pass, ModelState* state)
+Tensor LanguageModel::embed(const Tensor& ids, const Pass& pass, std::int64_t position) const
 {
-    const auto position = state ? state->length : 0, T = ids.size(1);
+    const auto T = ids.size(1);
     auto x = at::embedding(embedding_, ids);
     if (x.scalar_type() != torch::kDouble) x = x.to(torch::kFloat);
     if (config_.embeddingScale == "sqrt_width") x = x * std::sqrt(double(config_.width));
@@ -69,15 +71,62 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& pass, ModelState* s
                 "at most the model's " + std::to_string(config_.maxPositions) + " learned positions");
         x = x + positions_.narrow(0, position, T).to(x.scalar_type());
     }
-    x = dropout(x, pass.training ? pass.embeddingDropout : 0, pass.generator);
-    for (std::size_t i = 0; i < blocks_.size(); ++i)
-        x = blocks_[i]->forward(x, pass, position, state ? &state->layers[i] : nullptr);
-    if (state) state->length += T;
-    return normOut_(x, x.scalar_type());
+    return dropout(x, pass.training ? pass.embeddingDropout : 0, pass.generator);
+}
+
+Tensor LanguageModel::recomputedLayer(Block& block, const Tensor& x, const Pass& pass, bool fused) const
+{
+    const auto own = std::make_shared<Pass>(pass);
+    const auto kept = std::make_shared<KeptAttention>();
+    own->kept = kept.get();
+    const auto layer = [&block, own, fused, kept](const Tensor& in) {
+        kept->rewind();
+        if (!fused) return block.forward(in, *own, 0, nullptr);
+        auto out = in;
+        Update pending;
+        block.forwardFused(out, pending, *own, 0, nullptr);
+        fusedNorm(out, pending, {}, *own);
+        return out;
+    };
+    return recomputed(layer, x, pass.generator);
+}
+
+bool LanguageModel::takesFused(const Tensor& x, const Pass& pass) const
+{
+    return fusedPass(x, pass) && !pass.record
+        && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->fusable(); });
+}
+
+Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* state)
+{
+    auto pass = given;
+    pass.cache = &cache_;
+    const auto position = state ? state->length : 0;
+    auto x = embed(ids, pass, position);
+    if (state) state->length += ids.size(1);
+    const auto stateOf = [&](std::size_t i) { return state ? &state->layers[i] : nullptr; };
+    const bool fused = takesFused(x, pass);
+    // The regularisers read weights that a recomputed layer would not give gradients to.
+    const bool again = pass.recompute && !state && !pass.meanWeights && torch::GradMode::is_enabled();
+    Update pending;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+        if (again)
+            x = recomputedLayer(*blocks_[i], x, pass, fused);
+        else if (fused)
+            blocks_[i]->forwardFused(x, pending, pass, position, stateOf(i));
+        else
+            x = blocks_[i]->forward(x, pass, position, stateOf(i));
+    }
+    return fused ? fusedNorm(x, pending, normOut_.gain, pass) : normOut_(x, x.scalar_type());
 }
 
 Tensor LanguageModel::logits(const Tensor& hidden, const Pass& pass) const
 {
+    if (!torch::GradMode::is_enabled()) {
+        auto own = pass;
+        own.cache = &cache_;
+        if (fusedPass(hidden, own)) return fusedLogits(hidden, embedding_, own);
+    }
     const auto z = project(hidden, embedding_, pass.matrix);
     return z.scalar_type() == torch::kDouble ? z : z.to(torch::kFloat);
 }
@@ -85,7 +134,13 @@ Tensor LanguageModel::logits(const Tensor& hidden, const Pass& pass) const
 Tensor LanguageModel::lossSum(const Tensor& ids, const Tensor& targets, const Pass& pass)
 {
     const auto h = forward(ids, pass);
-    return crossEntropySum(h.reshape({ -1, h.size(-1) }), embedding_, targets.reshape(-1), pass.matrix);
+    return crossEntropySum(h.reshape({ -1, h.size(-1) }), embedding_, targets.reshape(-1), pass.matrix, &cache_);
+}
+
+bool LanguageModel::stepsOnCard(const Pass& pass) const
+{
+    return takesFused(embedding_, pass) && !positions_.defined()
+        && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->stepsOnCard(); });
 }
 
 ModelState LanguageModel::freshState() const

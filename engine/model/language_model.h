@@ -4,6 +4,8 @@
 #include "engine/model/branches.h"
 #include "engine/model/mixer.h"
 
+#include "engine/model/device_cache.h"
+
 namespace pha {
 
 /// A norm of the residual stream (models.md 2.1): RMSNorm, or LayerNorm if it has a bias. Without a gain: nothing.
@@ -21,6 +23,11 @@ public:
     Block(const ModelConfig& config, std::int64_t layer);
     /// (B,T,D) -> (B,T,D), fp32. `state` has one entry for each part, or is null.
     Tensor forward(const Tensor& x, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
+    /// The same by fused_ops.h: `pending` is what x has still to be given, before and after this layer.
+    void forwardFused(
+        Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
+    bool fusable() const;
+    bool stepsOnCard() const;
     std::size_t partCount() const;
 
 private:
@@ -33,6 +40,7 @@ private:
     void addStep(const ModelConfig& config, const Stage& stage);
     /// What a stage without a mix writes: its output, weighted as the user asks.
     Tensor plain(const Step& step, const Tensor& z, const Pass& pass) const;
+    double plainWeight(const Step& step, const Pass& pass) const;
     Tensor join(
         const Tensor& x, const Tensor& update, const StreamNorm& after, const Pass& pass) const; ///< models.md 5.2
 
@@ -60,14 +68,20 @@ public:
 
     const ModelConfig& config() const { return config_; }
     const Tensor& embedding() const { return embedding_; }
+    DeviceCache& cache() const { return cache_; }
     ModelState freshState() const;
+    bool stepsOnCard(const Pass& pass) const; ///< every part can read a token under Pass::step
 
 private:
     void initialise(std::uint64_t seed);
+    Tensor embed(const Tensor& ids, const Pass& pass, std::int64_t position) const;
+    Tensor recomputedLayer(Block& block, const Tensor& x, const Pass& pass, bool fused) const;
+    bool takesFused(const Tensor& x, const Pass& pass) const;
     ModelConfig config_;
     Tensor embedding_, positions_; ///< (V,D); (max_positions,D) or undefined
     StreamNorm normOut_;
     std::vector<std::shared_ptr<Block>> blocks_;
+    mutable DeviceCache cache_;
 };
 
 /// How the optimiser treats a parameter (models.md 3.3, 5.3, 14.1), told from its name.

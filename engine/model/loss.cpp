@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/cpu_kernels.h"
+#include "engine/model/device_cache.h"
+#include "engine/model/fused_ops.h"
 #include "engine/model/ops.h"
+#include "engine/system/torch_version.h"
 
 namespace pha {
 
@@ -66,6 +69,40 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     }
 };
 
+constexpr std::int64_t fusedRows = 8192; ///< rows of logits that exist at the same time on a card
+
+/// The same on a card: logits are read once and become their gradient in place; the gradient of W is summed in fp32.
+struct FusedCrossEntropyFunction : torch::autograd::Function<FusedCrossEntropyFunction> {
+    static Tensor forward(AutogradContext* ctx, const Tensor& h, const Tensor& w, const Tensor& targets,
+        const Tensor& copy, bool gradient)
+    {
+        const auto hm = h.to(torch::kBFloat16);
+        Tensor dh, dw, total = torch::zeros({}, h.options().dtype(torch::kDouble));
+        if (gradient) dh = torch::empty_like(hm);
+        for (std::int64_t first = 0; first < h.size(0); first += fusedRows) {
+            const auto n = std::min(fusedRows, h.size(0) - first);
+            const auto part = hm.narrow(0, first, n);
+            auto logits = torch::mm(part, copy.t());
+            total += fusedRowLosses(logits, targets.narrow(0, first, n), w.size(0), gradient, {}).sum(torch::kDouble);
+            if (!gradient) continue;
+            auto out = dh.narrow(0, first, n);
+            torch::mm_out(out, logits, copy);
+            if (dw.defined())
+                addProduct(dw, logits.t(), part);
+            else
+                dw = multiplyToFloat(logits.t(), part);
+        }
+        if (gradient) ctx->save_for_backward({ dh.to(h.scalar_type()), dw.narrow(0, 0, w.size(0)) });
+        return total.to(torch::kFloat);
+    }
+    static variable_list backward(AutogradContext* ctx, variable_list gradients)
+    {
+        const auto saved = ctx->get_saved_variables();
+        return { saved[0] * gradients[0].to(saved[0].scalar_type()), saved[1] * gradients[0], Tensor(), Tensor(),
+            Tensor() };
+    }
+};
+
 torch::Dtype matrixType(const Tensor& w, torch::Dtype matrix)
 {
     return w.scalar_type() == torch::kDouble ? torch::kDouble : matrix;
@@ -73,16 +110,20 @@ torch::Dtype matrixType(const Tensor& w, torch::Dtype matrix)
 
 } // namespace
 
-Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix)
+Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache)
 {
     const bool gradient = torch::GradMode::is_enabled() && (h.requires_grad() || w.requires_grad());
+    if (fusedLossFits(h, w.size(0), matrix, cache))
+        return FusedCrossEntropyFunction::apply(h, w, targets, cache->stacked({ w }, vocabularyTile), gradient);
     return CrossEntropyFunction::apply(h, w, targets, matrixType(w, matrix), gradient);
 }
 
-TokenScores scoreTokens(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix)
+TokenScores scoreTokens(
+    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache)
 {
     const torch::NoGradGuard guard;
-    const auto wm = w.to(matrixType(w, matrix));
+    const bool fused = fusedLossFits(h, w.size(0), matrix, cache);
+    const auto wm = fused ? cache->stacked({ w }, vocabularyTile) : w.to(matrixType(w, matrix));
     const auto rows = h.size(0), chunk = chunkRows(w.size(0));
     TokenScores scores { torch::empty({ rows }, torch::dtype(torch::kFloat)),
         torch::empty({ rows }, torch::dtype(torch::kBool)) };
@@ -90,7 +131,10 @@ TokenScores scoreTokens(const Tensor& h, const Tensor& w, const Tensor& targets,
         const auto n = std::min(chunk, rows - first);
         auto logits = torch::mm(h.narrow(0, first, n).to(wm.scalar_type()), wm.t());
         auto correct = torch::empty({ n }, h.options().dtype(torch::kBool));
-        scores.nll.narrow(0, first, n).copy_(rowLosses(logits, targets.narrow(0, first, n), false, correct));
+        const auto wanted = targets.narrow(0, first, n);
+        const auto nll = fused ? fusedRowLosses(logits, wanted, w.size(0), false, correct)
+                               : rowLosses(logits, wanted, false, correct);
+        scores.nll.narrow(0, first, n).copy_(nll);
         scores.correct.narrow(0, first, n).copy_(correct);
     }
     return scores;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/mixer.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace pha {
@@ -60,9 +61,8 @@ void Mixer::dropBranches(std::vector<Tensor>& w, const Tensor& u, const Pass& pa
     for (auto& weight : w) weight = weight / sum;
 }
 
-Tensor Mixer::forward(const Tensor& u, const std::vector<Tensor>& z, const Pass& pass, std::int64_t layer)
+std::vector<Tensor> Mixer::passWeights(const Tensor& u, const Pass& pass, std::int64_t layer) const
 {
-    const auto type = gains_[0].scalar_type();
     auto w = weights(u);
     if (pass.meanWeights) {
         std::vector<Tensor> means;
@@ -74,8 +74,26 @@ Tensor Mixer::forward(const Tensor& u, const std::vector<Tensor>& z, const Pass&
         for (const auto& change : *pass.mix)
             for (std::size_t k = 0; k < names_.size(); ++k)
                 if ((change.layer < 0 || change.layer == layer) && change.branch == names_[k])
-                    w[k] = torch::full({}, change.weight, u.options().dtype(type).requires_grad(false));
+                    w[k] =
+                        torch::full({}, change.weight, u.options().dtype(gains_[0].scalar_type()).requires_grad(false));
+    return w;
+}
 
+bool Mixer::fusable() const { return !affine_ && !mode_.starts_with("channel"); }
+
+Update Mixer::update(const Tensor& u, std::vector<Tensor> z, const Pass& pass, std::int64_t layer) const
+{
+    auto w = passWeights(u, pass, layer);
+    const bool perToken = std::any_of(w.begin(), w.end(), [](const Tensor& weight) { return weight.dim() == 3; });
+    if (perToken)
+        for (auto& weight : w) weight = weight.expand({ u.size(0), u.size(1), 1 });
+    return { std::move(z), perToken ? torch::cat(w, -1) : torch::stack(w), true };
+}
+
+Tensor Mixer::forward(const Tensor& u, const std::vector<Tensor>& z, const Pass& pass, std::int64_t layer)
+{
+    const auto type = gains_[0].scalar_type();
+    const auto w = passWeights(u, pass, layer);
     Tensor y;
     std::vector<Tensor> normed;
     for (std::size_t k = 0; k < z.size(); ++k) {

@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/model/context.h"
+#include "engine/model/fused_ops.h"
 #include "engine/model/ops.h"
 
 namespace pha {
@@ -15,10 +16,15 @@ public:
     /// u (B,T,D) is the block's normalised input, z the K branch outputs (B,T,D). -> (B,T,D) fp32. `layer` is for
     /// overrides.
     Tensor forward(const Tensor& u, const std::vector<Tensor>& z, const Pass& pass, std::int64_t layer);
+    /// The same, left to fusedNorm() to be computed. Weights of channels and learned gains have no such form.
+    Update update(const Tensor& u, std::vector<Tensor> z, const Pass& pass, std::int64_t layer) const;
+    bool fusable() const;
 
 private:
     /// One weight for each branch, broadcastable to (B,T,D): () for scalar, (D) for channel, (B,T,1) for token modes.
     std::vector<Tensor> weights(const Tensor& u) const;
+    /// weights() after branch dropout and the user's own.
+    std::vector<Tensor> passWeights(const Tensor& u, const Pass& pass, std::int64_t layer) const;
     void dropBranches(std::vector<Tensor>& w, const Tensor& u, const Pass& pass) const;
     LayerMix describe(const std::vector<Tensor>& w, const std::vector<Tensor>& z, const std::vector<Tensor>& n,
         const Tensor& y) const;

@@ -94,7 +94,7 @@ Rope ropeTables(std::int64_t first, std::int64_t count, std::int64_t headWidth, 
     const torch::Device& device, torch::Dtype dtype)
 {
     const auto half = headWidth / 2;
-    const auto f64 = torch::dtype(torch::kDouble); // positions beyond 10^4 lose digits in fp32
+    const auto f64 = torch::dtype(torch::kDouble).device(device); // positions beyond 10^4 lose digits in fp32
     const auto rates = torch::pow(base, torch::arange(half, f64) * (-2.0 / double(headWidth)));
     const auto angles = torch::outer(torch::arange(first, first + count, f64), rates); // (T, dh/2)
     return { torch::cos(angles).to(dtype).to(device), torch::sin(angles).to(dtype).to(device) };

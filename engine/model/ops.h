@@ -6,6 +6,8 @@
 /// The small vocabulary that every branch is written in. Letters: B batch, T time, D width; last axis = features.
 namespace pha {
 
+class DeviceCache;
+
 using torch::Tensor;
 
 /// y = x W^T with the product in `matrix` precision (fp32 or bf16). x (...,in), w (out,in) -> (...,out) in `matrix`
@@ -45,12 +47,15 @@ Tensor causalAttention(const Tensor& q, const Tensor& k, const Tensor& v);
 
 /// Sum of -ln softmax(h W^T)[target] over rows whose target is not -100; h (R,D), W (V,D), targets (R) int64.
 /// Works in row chunks: never a whole (R,V). Gradients are formed in the same pass. `matrix` as in project().
-Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix);
+/// `cache` of the model that W belongs to: with it, a card uses the fused kernels.
+Tensor crossEntropySum(
+    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache = nullptr);
 
 /// Per-row -ln p of the targets, fp32 (R); and whether the target was the most probable token. No gradients.
 struct TokenScores {
     Tensor nll, correct;
 };
-TokenScores scoreTokens(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix);
+TokenScores scoreTokens(
+    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache = nullptr);
 
 } // namespace pha

@@ -25,6 +25,14 @@ std::shared_ptr<LanguageModel> emptyModel(const ModelConfig& config)
     return std::make_shared<LanguageModel>(config, std::nullopt);
 }
 
+void storeMatrices(LanguageModel& model, torch::Dtype dtype)
+{
+    const torch::NoGradGuard guard;
+    for (auto& [name, weight] : namedWeights(model))
+        if (parameterKind(name, weight) == ParameterKind::Matrix && weight.dim() == 2)
+            weight.set_data(weight.to(dtype));
+}
+
 void copyWeights(const LanguageModel& from, LanguageModel& to)
 {
     const torch::NoGradGuard guard;

@@ -19,6 +19,8 @@ NamedTensors namedWeights(const LanguageModel& model);
 
 /// A model without drawn weights, to be filled.
 std::shared_ptr<LanguageModel> emptyModel(const ModelConfig& config);
+/// Keeps in `dtype` what project() multiplies; states, norms and the like stay fp32. For inference.
+void storeMatrices(LanguageModel& model, torch::Dtype dtype);
 void copyWeights(const LanguageModel& from, LanguageModel& to);
 
 /// fp32 tensors as safetensors, synced to disk.

@@ -2,6 +2,8 @@
 #include "engine/system/bench.h"
 
 #include "engine/base/error.h"
+#include "engine/model/token_reader.h"
+#include "engine/model/weights.h"
 #include "engine/system/device.h"
 #include "engine/train/optimizer.h"
 
@@ -21,11 +23,13 @@ public:
     Workload(const BenchRequest& request, const RunConfig& config, torch::Device device, torch::Dtype matrix,
         std::int64_t context, std::int64_t batch)
         : mode_(request.mode)
+        , recompute_(request.recompute)
         , model_(std::make_shared<LanguageModel>(config.model, 1))
         , batch_(batch)
     {
         pass_.matrix = matrix;
         model_->to(device);
+        if (mode_ != "train" && matrix == torch::kBFloat16) storeMatrices(*model_, matrix);
         if (mode_ == "train") optimizer_ = std::make_unique<AdamW>(*model_, config.training);
         ids_ = torch::randint(config.model.vocabulary, { batch, context }, torch::kLong).to(device);
         targets_ = torch::randint(config.model.vocabulary, { batch, context }, torch::kLong).to(device);
@@ -36,6 +40,7 @@ public:
         if (mode_ == "train") {
             Pass pass = pass_;
             pass.training = true;
+            pass.recompute = recompute_;
             optimizer_->zeroGrad();
             (model_->lossSum(ids_, targets_, pass) / double(ids_.numel())).backward();
             const double norm = optimizer_->gradNorm();
@@ -47,24 +52,37 @@ public:
             model_->lossSum(ids_, targets_, pass_).item<double>(); // with the head, as an evaluation does
             return ids_.numel();
         }
+        if (mode_ == "prompt") { // each text by itself, all caches kept, as a server does
+            std::vector<ModelState> states;
+            Tensor last;
+            for (std::int64_t row = 0; row < batch_; ++row) {
+                states.push_back(model_->freshState());
+                const auto h = model_->forward(ids_.narrow(0, row, 1), pass_, &states.back());
+                last = model_->logits(h.narrow(1, h.size(1) - 1, 1), pass_).argmax(-1);
+            }
+            last.sum().item<std::int64_t>();
+            return ids_.numel();
+        }
         if (state_.layers.empty()) { // decode: continue from a prompt of `context` tokens
             state_ = model_->freshState();
             model_->forward(ids_, pass_, &state_);
+            reader_ = std::make_unique<TokenReader>(*model_, pass_, state_);
         }
         auto next = ids_.narrow(1, 0, 1);
-        for (std::int64_t i = 0; i < decodedTokens; ++i)
-            next = model_->logits(model_->forward(next, pass_, &state_), pass_).argmax(-1);
+        for (std::int64_t i = 0; i < decodedTokens; ++i) next = (*reader_)(next).argmax(-1);
         next.sum().item<std::int64_t>();
         return decodedTokens * batch_;
     }
 
 private:
     std::string mode_;
+    bool recompute_;
     std::shared_ptr<LanguageModel> model_;
     std::unique_ptr<AdamW> optimizer_;
     Pass pass_;
     Tensor ids_, targets_;
     ModelState state_;
+    std::unique_ptr<TokenReader> reader_;
     std::int64_t batch_;
 };
 
@@ -74,8 +92,9 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
 {
     auto config = preset.config;
     config.training.context = context;
-    const auto batch = request.mode == "decode" ? 1 : std::max<std::int64_t>(1, request.batchTokens / context);
-    const auto matrix = request.mode == "decode" && request.precision == "auto"
+    const auto batch =
+        request.mode == "decode" ? request.decodeBatch : std::max<std::int64_t>(1, request.batchTokens / context);
+    const auto matrix = request.mode == "decode" && request.precision == "auto" && device.is_cpu()
         ? torch::kFloat
         : choosePrecision(request.precision, device, config.model, batch * context);
     useBlasThreads(matrix);
@@ -112,7 +131,8 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
     if (gemm == 0) { // the machine's own best: a large square product in the faster precision
         for (const auto dtype : { torch::kFloat, torch::kBFloat16 }) {
             useBlasThreads(dtype);
-            gemm = std::max(gemm, measureGemm(device, dtype, 2048, 2048, 2048));
+            const std::int64_t n = device.is_cuda() ? 8192 : 2048;
+            gemm = std::max(gemm, measureGemm(device, dtype, n, n, n));
         }
     }
     row.gemmShare = row.flopsPerSecond / gemm;
@@ -124,8 +144,8 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
 std::vector<BenchRow> runBench(
     const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop)
 {
-    if (request.mode != "train" && request.mode != "forward" && request.mode != "decode")
-        throw ConfigError("mode", request.mode, "train, forward or decode");
+    if (request.mode != "train" && request.mode != "forward" && request.mode != "prompt" && request.mode != "decode")
+        throw ConfigError("mode", request.mode, "train, forward, prompt or decode");
     if (request.repeats < 1) throw ConfigError("repeats", std::to_string(request.repeats), "at least 1");
     std::vector<const Preset*> chosen;
     for (const auto& name : request.presets) chosen.push_back(&findPreset(name));

@@ -212,6 +212,7 @@ std::vector<CheckRow> runSelftest(const torch::Device& device, const std::functi
         const torch::AutoGradMode on(true);
         checks.loss();
     }
+    for (const auto& row : runFusedChecks(device, onRow)) checks.rows.push_back(row);
     return checks.rows;
 }
 

@@ -11,4 +11,7 @@ namespace pha {
 /// also compared with the CPU.
 std::vector<CheckRow> runSelftest(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
 
+/// The fused kernels of a card against the plain operations, gradients included. No rows without them.
+std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
+
 } // namespace pha

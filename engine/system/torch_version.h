@@ -6,6 +6,8 @@
 #include <torch/torch.h>
 #include <torch/version.h>
 
+#include <atomic>
+
 #define PHA_TORCH_AT_LEAST(major, minor)                                                                               \
     (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
@@ -17,18 +19,86 @@ namespace pha {
 /// True if this build has fused attention kernels for `device`.
 inline bool hasFusedAttention(const torch::Device& device) { return PHA_TORCH_AT_LEAST(2, 1) && device.is_cuda(); }
 
-/// Causal attention of (B,H,T,dh) with equal numbers of heads through the library's fused kernels. Scale 1.
+/// cuDNN's attention kernels are 1.5 times as fast as the flash kernels that the general function prefers.
+inline std::atomic<bool> cudnnAttentionWorks { PHA_TORCH_AT_LEAST(2, 6) }; ///< until one has failed on this card
+inline bool cudnnAttentionFits(const torch::Tensor& q)
+{
+    return cudnnAttentionWorks && q.is_cuda() && q.scalar_type() == torch::kBFloat16 && q.size(-1) % 8 == 0
+        && q.size(-1) <= 128;
+}
+
+/// Causal attention of q (B,Hq,T,dh), k and v (B,Hkv,T,dh) through the library's fused kernels. Scale 1.
 inline torch::Tensor fusedCausalAttention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v)
 {
+    TORCH_CHECK(PHA_TORCH_AT_LEAST(2, 1), "this LibTorch has no fused attention");
+#if PHA_TORCH_AT_LEAST(2, 6)
+    if (cudnnAttentionFits(q)) {
+        const bool gradient = torch::GradMode::is_enabled();
+        try {
+            return std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, {}, gradient, 0.0, true, false, 1.0));
+        } catch (const c10::Error&) { // a card or a cuDNN without them
+            cudnnAttentionWorks = false;
+        }
+    }
+#endif
 #if PHA_TORCH_AT_LEAST(2, 1)
-    return at::scaled_dot_product_attention(q, k, v, {}, 0.0, true, 1.0);
+    const auto repeat = q.size(1) / k.size(1);
+    const auto heads = [&](const torch::Tensor& x) { return repeat == 1 ? x : x.repeat_interleave(repeat, 1); };
+    return at::scaled_dot_product_attention(q, heads(k), heads(v), {}, 0.0, true, 1.0);
 #else
-    (void)k;
-    (void)v;
-    TORCH_CHECK(false, "this LibTorch has no fused attention");
     return q;
 #endif
 }
+
+/// a (M,K) times b (K,N) of bf16 with an fp32 result, summed and stored in fp32.
+inline torch::Tensor multiplyToFloat(const torch::Tensor& a, const torch::Tensor& b)
+{
+#if PHA_TORCH_AT_LEAST(2, 8)
+    if (a.is_cuda() && a.scalar_type() != torch::kFloat) return at::mm(a, b, torch::kFloat);
+#endif
+    return at::mm(a, b).to(torch::kFloat);
+}
+/// sum (M,N) fp32 += a b.
+inline void addProduct(torch::Tensor& sum, const torch::Tensor& a, const torch::Tensor& b)
+{
+#if PHA_TORCH_AT_LEAST(2, 8)
+    if (a.is_cuda() && a.scalar_type() != torch::kFloat) {
+        at::addmm_out(sum, sum, a, b, torch::kFloat);
+        return;
+    }
+#endif
+    sum.add_(at::mm(a, b));
+}
+
+inline constexpr bool hasFusedAdamW = PHA_TORCH_AT_LEAST(2, 4);
+
+/// AdamW on many fp32 parameters of a card in a few launches.
+class FusedAdamW {
+public:
+    void add(const torch::Tensor& w, const torch::Tensor& g, const torch::Tensor& m, const torch::Tensor& v)
+    {
+        w_.push_back(w);
+        g_.push_back(g.contiguous());
+        m_.push_back(m);
+        v_.push_back(v);
+    }
+    /// `update` is 1 for the first one; gradients are multiplied by `scale` first.
+    void step(std::int64_t update, double rate, double beta1, double beta2, double epsilon, double decay, double scale)
+    {
+#if PHA_TORCH_AT_LEAST(2, 4)
+        const auto number = [&](double x) { return torch::full({}, x, w_[0].options().requires_grad(false)); };
+        const std::vector<torch::Tensor> steps(w_.size(), number(double(update)));
+        at::_fused_adamw_(w_, g_, m_, v_, {}, steps, rate, beta1, beta2, decay, epsilon, false, false,
+            scale == 1 ? c10::optional<torch::Tensor>() : number(1 / scale));
+        for (const auto& w : w_) w.unsafeGetTensorImpl()->bump_version(); // the operator does not, the cache needs it
+#else
+        (void)update, (void)rate, (void)beta1, (void)beta2, (void)epsilon, (void)decay, (void)scale;
+#endif
+    }
+
+private:
+    std::vector<torch::Tensor> w_, g_, m_, v_;
+};
 
 // CUDA memory figures without CUDA headers: through the allocator's generic interface where a build has one.
 // ------------

@@ -2,8 +2,10 @@
 #include "engine/train/optimizer.h"
 
 #include "engine/model/cpu_kernels.h"
+#include "engine/system/torch_version.h"
 
 #include <cmath>
+#include <map>
 #include <numbers>
 
 namespace pha {
@@ -12,14 +14,21 @@ double sumOfSquares(const std::vector<Tensor>& gradients)
 {
     double sum = 0;
     Tensor onDevice;
+    std::vector<Tensor> onCard;
     for (const auto& g : gradients) {
         if (!g.defined()) continue;
-        if (g.is_cpu() && g.scalar_type() == torch::kFloat && g.is_contiguous()) {
+        if (g.is_cuda() && g.scalar_type() == torch::kFloat) {
+            onCard.push_back(g);
+        } else if (g.is_cpu() && g.scalar_type() == torch::kFloat && g.is_contiguous()) {
             sum += sumSquaresCpu(g);
         } else { // one wait for the device at the end
             const auto part = g.square().sum(torch::kDouble);
             onDevice = onDevice.defined() ? onDevice + part : part;
         }
+    }
+    if (!onCard.empty()) {
+        const auto part = torch::stack(at::_foreach_norm(onCard, 2)).to(torch::kDouble).square().sum();
+        onDevice = onDevice.defined() ? onDevice + part : part;
     }
     return sum + (onDevice.defined() ? onDevice.item<double>() : 0.0);
 }
@@ -60,6 +69,7 @@ void AdamW::step(double rate, double scale)
     ++updates_;
     const double correction1 = 1 - std::pow(config_.beta1, double(updates_));
     const double correction2 = 1 - std::pow(config_.beta2, double(updates_));
+    std::map<std::pair<double, double>, FusedAdamW> groups; // by rate and decay
     for (auto& slot : slots_) {
         auto g = slot.weight.grad();
         if (!g.defined()) continue;
@@ -67,6 +77,10 @@ void AdamW::step(double rate, double scale)
             : slot.kind == ParameterKind::Mixing           ? rate * config_.mixLearningRate
                                                            : rate;
         const double decay = slot.kind == ParameterKind::Matrix ? config_.weightDecay : 0;
+        if (hasFusedAdamW && slot.weight.is_cuda() && slot.weight.scalar_type() == torch::kFloat) {
+            groups[{ own, decay }].add(slot.weight.detach(), g, slot.m, slot.v);
+            continue;
+        }
         if (slot.weight.is_cpu() && slot.weight.scalar_type() == torch::kFloat) {
             auto w = slot.weight.detach();
             adamwCpu(w, slot.m, slot.v, g.contiguous(), own, config_.beta1, config_.beta2, config_.epsilon, decay,
@@ -80,6 +94,8 @@ void AdamW::step(double rate, double scale)
         w.mul_(1 - own * decay);
         w.addcdiv_(slot.m / correction1, (slot.v / correction2).sqrt_().add_(config_.epsilon), -own);
     }
+    for (auto& [key, group] : groups)
+        group.step(updates_, key.first, config_.beta1, config_.beta2, config_.epsilon, key.second, scale);
 }
 
 NamedTensors AdamW::state() const

@@ -71,14 +71,15 @@ bool Trainer::update()
     Pass pass;
     pass.matrix = matrix_;
     pass.training = true;
+    pass.recompute = config_.recompute;
     pass.dropout = config_.dropout;
     pass.embeddingDropout = config_.embeddingDropout < 0 ? config_.dropout : config_.embeddingDropout;
     pass.branchDropout = config_.branchDropout;
     pass.generator = generator_;
     const bool regularised = config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0;
 
-    double loss = 0;
     Distillation distilled;
+    Tensor lossSum; // read once at the end: each reading waits for the device
     std::int64_t scored = 0;
     std::vector<Batch> micro;
     const auto count = config_.microBatches(step_);
@@ -92,16 +93,16 @@ bool Trainer::update()
         const auto targets = torch::from_blob(batch.targets.data(), shape, torch::kLong).to(device_);
         if (distilling) {
             distil(*model_, ids, targets, pass, 1 / double(micro.size()), distilled);
-            loss = distilled.loss;
             continue;
         }
         std::vector<Tensor> means;
         if (regularised) pass.meanWeights = &means;
         auto part = model_->lossSum(ids, targets, pass) / double(scored);
-        loss += part.item<double>();
+        lossSum = lossSum.defined() ? lossSum + part.detach() : part.detach();
         if (regularised) part = part + regulariser(means) / double(count);
         part.backward();
     }
+    double loss = distilling ? distilled.loss : lossSum.item<double>();
     if (step_ >= failFrom_ && step_ < failTo_) loss = std::numeric_limits<double>::quiet_NaN();
 
     // One non-finite gradient makes the norm non-finite: the update is left out before anything is touched.

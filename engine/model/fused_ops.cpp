@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The residual stream, plain projections and the loss.
+#if PHA_HAS_KERNELS
+
+#include "engine/model/fused_detail.h"
+
+#include <ATen/cuda/CUDAGeneratorImpl.h>
+
+#include <atomic>
+
+namespace pha {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+std::atomic<bool> wanted { true };
+
+bool fusable(const Tensor& x, torch::Dtype matrix, const DeviceCache* cache)
+{
+    return wanted && cache && x.is_cuda() && matrix == torch::kBFloat16 && x.scalar_type() != torch::kDouble;
+}
+
+struct ProjectFunction : torch::autograd::Function<ProjectFunction> {
+    static Tensor forward(
+        AutogradContext* ctx, const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& copy)
+    {
+        const auto rows = bf16Rows(x);
+        ctx->save_for_backward({ rows, copy });
+        ctx->saved_data["bias"] = bias.numel() > 0;
+        ctx->saved_data["wide"] = x.scalar_type() == torch::kFloat;
+        auto y = bias.numel() ? torch::addmm(bias.to(torch::kBFloat16), rows, copy.t()) : multiply(rows, copy);
+        return y.view(withLast(x, w.size(0)));
+    }
+    static variable_list backward(AutogradContext* ctx, variable_list gradients)
+    {
+        const auto saved = ctx->get_saved_variables();
+        const auto dy = bf16Rows(gradients[0]);
+        auto dx = torch::mm(dy, saved[1]).view(withLast(gradients[0], saved[1].size(1)));
+        if (ctx->saved_data["wide"].toBool()) dx = dx.to(torch::kFloat);
+        const auto dbias = ctx->saved_data["bias"].toBool() ? dy.sum(0, false, torch::kFloat) : Tensor();
+        return { dx, weightGradient(dy, saved[0]), dbias, Tensor() };
+    }
+};
+
+/// Seed and offset of `count` random numbers per element, as LibTorch's own kernels take them.
+std::pair<std::uint64_t, std::uint64_t> drawSeed(const c10::optional<at::Generator>& generator)
+{
+    auto* own =
+        at::get_generator_or_default<at::CUDAGeneratorImpl>(generator, at::cuda::detail::getDefaultCUDAGenerator());
+    const std::lock_guard lock(own->mutex_);
+    return own->philox_engine_inputs(4);
+}
+
+/// (stream x, K branches, weights, gain) -> x1 unless there are no branches, y unless there is no gain.
+struct NormFunction : torch::autograd::Function<NormFunction> {
+    static kernels::ResidualNorm shape(AutogradContext* ctx)
+    {
+        auto& d = ctx->saved_data;
+        kernels::ResidualNorm p;
+        p.rows = d["rows"].toInt();
+        p.width = int(d["width"].toInt());
+        p.branches = int(d["branches"].toInt());
+        p.normed = d["normed"].toBool();
+        p.alpha = float(d["alpha"].toDouble());
+        p.beta = float(d["beta"].toDouble());
+        p.keep = float(d["keep"].toDouble());
+        p.seed = std::uint64_t(d["seed"].toInt());
+        p.offset = std::uint64_t(d["offset"].toInt());
+        p.tokenWeights = d["token"].toBool();
+        p.eps = p.branchEps = float(normEps);
+        return p;
+    }
+
+    static variable_list forward(AutogradContext* ctx, const Tensor& x, const Tensor& z0, const Tensor& z1,
+        const Tensor& z2, const Tensor& weights, const Tensor& gain, bool normed, double alpha, double beta,
+        double dropout, c10::optional<at::Generator> generator)
+    {
+        const std::vector<Tensor> given { z0, z1, z2 };
+        std::vector<Tensor> z;
+        for (const auto& t : given)
+            if (t.numel()) z.push_back(t.contiguous());
+        const auto rows = x.numel() / x.size(-1), K = std::int64_t(z.size());
+        auto& d = ctx->saved_data;
+        d["rows"] = rows, d["width"] = x.size(-1), d["branches"] = K, d["normed"] = normed;
+        d["alpha"] = alpha, d["beta"] = beta, d["keep"] = 1 - dropout, d["token"] = weights.dim() > 1;
+        const auto [seed, offset] = dropout > 0 ? drawSeed(generator) : std::pair<std::uint64_t, std::uint64_t>();
+        d["seed"] = std::int64_t(seed), d["offset"] = std::int64_t(offset);
+
+        auto p = shape(ctx);
+        const auto in = x.contiguous();
+        const auto fp32 = x.options().dtype(torch::kFloat);
+        const auto x1 = K ? torch::empty_like(in) : in;
+        const bool normal = gain.numel() > 0;
+        const auto y = normal ? torch::empty(x.sizes(), x.options().dtype(torch::kBFloat16)) : Tensor();
+        const auto inverse = torch::empty({ normal ? rows : 0 }, fp32),
+                   branchInverse = torch::empty({ normed ? rows * K : 0 }, fp32);
+        const auto scales = weights.contiguous();
+        p.x = floats(in), p.x1 = floats(x1), p.y = raw(y), p.gain = floats(gain), p.weights = floats(scales);
+        p.inverse = floats(inverse), p.branchInverse = floats(branchInverse);
+        for (std::size_t k = 0; k < z.size(); ++k) p.z[k] = raw(z[k]);
+        kernels::residualNormForward(p, stream());
+        variable_list saved { normal ? x1 : orEmpty({}, x), gain, inverse, branchInverse, scales };
+        const bool needed = normed || (weights.numel() && weights.requires_grad());
+        for (const auto& t : z) saved.push_back(needed ? t : orEmpty({}, x));
+        d["dweights"] = weights.numel() > 0 && weights.requires_grad();
+        ctx->save_for_backward(saved);
+        d["sizes"] = x.sizes().vec();
+        if (!normal) return { x1 };
+        return K ? variable_list { x1, y } : variable_list { y };
+    }
+
+    static variable_list backward(AutogradContext* ctx, variable_list gradients)
+    {
+        const auto saved = ctx->get_saved_variables();
+        const auto &x1 = saved[0], &gain = saved[1];
+        auto p = shape(ctx);
+        const auto K = std::size_t(p.branches);
+        const auto dx1 = K && gradients[0].defined() ? gradients[0].contiguous() : Tensor();
+        const auto dyGiven = gain.numel() ? gradients.back() : Tensor();
+        const auto dy = dyGiven.defined() ? dyGiven.contiguous() : Tensor();
+        const auto fp32 = gain.options().dtype(torch::kFloat).requires_grad(false);
+        const auto sizes = ctx->saved_data["sizes"].toIntVector();
+        const auto dx = torch::empty(sizes, fp32);
+        const auto dgain = dy.defined() ? partials(gain, p.width) : Tensor();
+        const bool wantsWeights = ctx->saved_data["dweights"].toBool();
+        const auto dweights = wantsWeights ? torch::empty({ p.rows, p.branches }, fp32) : Tensor();
+        std::vector<Tensor> dz;
+        for (std::size_t k = 0; k < K; ++k) {
+            dz.push_back(torch::empty(sizes, fp32.dtype(torch::kBFloat16)));
+            p.z[k] = raw(saved[5 + k]);
+            p.dz[k] = raw(dz[k]);
+        }
+        p.x1 = floats(x1), p.gain = floats(gain), p.inverse = floats(saved[2]), p.branchInverse = floats(saved[3]);
+        p.weights = floats(saved[4]), p.dx1 = floats(dx1), p.dy = raw(dy), p.dx = floats(dx);
+        p.dgain = floats(dgain), p.dweights = floats(dweights);
+        kernels::residualNormBackward(p, stream());
+        dz.resize(kernels::mostBranches);
+        Tensor dw;
+        if (wantsWeights) dw = p.tokenWeights ? dweights.view(saved[4].sizes()) : dweights.sum(0);
+        return { dx, dz[0], dz[1], dz[2], dw, dgain.defined() ? dgain.sum(0) : Tensor(), Tensor(), Tensor(), Tensor(),
+            Tensor(), Tensor() };
+    }
+};
+
+} // namespace
+
+bool hasFusedKernels() { return true; }
+void useFusedKernels(bool on) { wanted = on; }
+
+bool fusedPass(const Tensor& x, const Pass& pass) { return fusable(x, pass.matrix, pass.cache); }
+
+Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass)
+{
+    return ProjectFunction::apply(x, w, orEmpty(bias, x), pass.cache->stacked({ w }));
+}
+
+Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass)
+{
+    const auto z = multiply(bf16Rows(hidden), pass.cache->stacked({ embedding }, vocabularyTile));
+    return z.narrow(1, 0, embedding.size(0)).to(torch::kFloat).view(withLast(hidden, embedding.size(0)));
+}
+
+bool fusedUpdateFits(std::int64_t width, std::size_t branches)
+{
+    return kernels::residualNormFits(width) && branches <= kernels::mostBranches;
+}
+
+Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass)
+{
+    const auto none = orEmpty({}, x);
+    const auto z = [&](std::size_t k) { return k < update.z.size() ? update.z[k] : none; };
+    const auto out =
+        NormFunction::apply(x, z(0), z(1), z(2), orEmpty(update.weights, x), orEmpty(gain, x), update.normed,
+            update.alpha, update.beta, pass.training && !update.z.empty() ? pass.dropout : 0.0, pass.generator);
+    if (!update.z.empty()) x = out[0];
+    update = {};
+    return gain.defined() ? out.back() : Tensor();
+}
+
+bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache)
+{
+    return fusable(h, matrix, cache) && vocabulary <= kernels::mostColumns;
+}
+
+Tensor fusedRowLosses(
+    Tensor& logits, const Tensor& targets, std::int64_t vocabulary, bool gradient, const Tensor& correct)
+{
+    const auto nll = torch::empty({ logits.size(0) }, logits.options().dtype(torch::kFloat));
+    kernels::softmaxLoss(logits.data_ptr(), targets.data_ptr<std::int64_t>(), nll.data_ptr<float>(),
+        correct.defined() ? correct.data_ptr<bool>() : nullptr, logits.size(0), vocabulary, logits.size(1), gradient,
+        stream());
+    return nll;
+}
+
+} // namespace pha
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/context.h"
+#include "engine/model/ops.h"
+
+#include <string>
+#include <vector>
+
+/// Parts of the network as single functions over the CUDA kernels (engine/model/cuda): bf16 matrices, fp32 residual
+/// stream, gradients of weights formed in fp32. Each has a plain form in the branch that calls it, which `pha selftest`
+/// and the tests hold it to. A build without these kernels, a CPU and a pass in fp32 take the plain form.
+namespace pha {
+
+/// True if a pass over `x` takes the fused functions: a card, bf16, a model with its cache, kernels in this build.
+bool fusedPass(const Tensor& x, const Pass& pass);
+bool hasFusedKernels(); ///< this build has them
+void useFusedKernels(bool on); ///< tests: false makes every pass take the plain form
+
+/// y = x W^T (+ bias) with the cached copy of W.
+Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass);
+
+/// logits (...,V) fp32 of hidden (...,D) without gradients.
+Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass);
+
+/// What the residual stream has still to be given: x <- alpha x + beta dropout(sum_k w_k n_k(z_k)). Held back so that
+/// it is added in the same pass over memory that takes the next norm.
+struct Update {
+    std::vector<Tensor> z; ///< (B,T,D) bf16 each; empty: nothing to add
+    Tensor weights; ///< (K) or (B,T,K) fp32; undefined: 1
+    bool normed = false; ///< n_k is the branch norm
+    double alpha = 1, beta = 1;
+};
+bool fusedUpdateFits(std::int64_t width, std::size_t branches);
+/// Adds `update` to the stream x (B,T,D) fp32 and returns the norm of the result, bf16; the update is empty afterwards.
+/// Without a gain the norm is left out and nothing returned.
+Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass);
+
+/// Queries, keys and values (B,T,H,dh) from one product; q and k normalised, scaled and rotated.
+struct QueryKeyValue {
+    Tensor q, k, v; ///< parts of one memory (B, T, Hq + 2 Hkv, dh), in this order
+};
+struct HeadOptions {
+    std::int64_t queryHeads, kvHeads, headWidth;
+    bool normed; ///< over the head's width, with `eps`
+    double eps, queryScale;
+};
+bool queryKeysFit(std::int64_t headWidth);
+/// `headScale` (Hq) multiplies queries on top of queryScale, may be undefined; `rope` undefined tensors: no rotation.
+QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
+    const Tensor& headScale, const Rope& rope, const HeadOptions& options, const Pass& pass);
+
+/// One new token a text, whose position is read on the card, so that the launches can be captured and replayed.
+struct CardStep {
+    Tensor position; ///< (1) int64: tokens read before this one, the same for all texts
+    Rope rope; ///< (1, dh/2) at that position
+};
+/// Attention of the projection `qkv` (B, Hq + 2 Hkv, dh) over caches (B,Tmax,Hkv,dh), which it appends to. ->
+/// (B,1,Hq,dh).
+Tensor fusedDecodeAttention(
+    const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const CardStep& step);
+
+/// down(activation(u)), kind swiglu | gelu | gelu_tanh | relu2; `gate` is undefined unless swiglu.
+Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& gate, const Tensor& up,
+    const Tensor& down, const Pass& pass);
+
+/// The whole GSS branch with a state space of at most 64 states a channel, as a recurrence (models.md 3.5, 4).
+struct GssWeights {
+    Tensor value, input, expand, output, normGain, skip;
+};
+bool fusedGssFits(const ModelConfig& config);
+/// The s4d discretisation (models.md 3.3): log_dt (h), the others (h,P). lambda comes in fp32.
+DiagonalSsm fusedSpectrum(
+    const Tensor& logDt, const Tensor& logARe, const Tensor& aIm, const Tensor& cRe, const Tensor& cIm);
+Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, SsmState* state, const Pass& pass);
+
+bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache);
+/// The rows' -ln p and, if `gradient`, softmax - onehot in place of the logits (R, padded V) bf16.
+Tensor fusedRowLosses(
+    Tensor& logits, const Tensor& targets, std::int64_t vocabulary, bool gradient, const Tensor& correct);
+
+} // namespace pha

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/token_reader.h"
+
+#include "engine/model/fused_ops.h"
+
+#if PHA_HAS_KERNELS
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace pha {
+
+#if PHA_HAS_KERNELS
+
+/// What a captured step reads and writes at fixed addresses.
+struct TokenReader::Graph {
+    at::cuda::CUDAGraph graph;
+    at::cuda::CUDAStream stream = at::cuda::getStreamFromPool();
+    Tensor ids, logits;
+    CardStep step;
+    Rope table; ///< held: the model's own may be replaced by a longer one
+    std::int64_t room = 0; ///< tokens that the caches hold
+    bool captured = false;
+};
+
+namespace {
+
+constexpr std::int64_t leastRoom = 1024;
+
+/// Caches of at least `room` tokens; their content stays.
+void reserve(ModelState& state, std::int64_t room)
+{
+    for (auto& layer : state.layers)
+        for (auto& part : layer) {
+            if (!part.keys.defined() || part.keys.size(1) >= room) continue;
+            const auto grow = [&](const Tensor& old) {
+                auto sizes = old.sizes().vec();
+                sizes[1] = room;
+                auto larger = torch::zeros(sizes, old.options());
+                larger.narrow(1, 0, part.filled).copy_(old.narrow(1, 0, part.filled));
+                return larger;
+            };
+            part.keys = grow(part.keys);
+            part.values = grow(part.values);
+        }
+}
+
+} // namespace
+
+TokenReader::~TokenReader() = default;
+
+bool TokenReader::capturable(const Tensor& ids) const
+{
+    Pass pass = pass_;
+    pass.cache = &model_.cache();
+    return fusedPass(ids.to(torch::kFloat), pass) && !pass.mix && state_.length > 0 && model_.stepsOnCard(pass);
+}
+
+Tensor TokenReader::step(const Tensor& given)
+{
+    if (!graph_ || state_.length >= graph_->room) { // the first step, or the caches are full
+        graph_ = std::make_unique<Graph>();
+        auto& g = *graph_;
+        g.room = std::max(leastRoom, 2 * state_.length);
+        reserve(state_, g.room);
+        g.ids = given.clone();
+        g.step.position = torch::full({ 1 }, state_.length, given.options());
+        const auto& c = model_.config();
+        g.table = model_.cache().rope(0, g.room, c.headWidth(), c.ropeBase, given.device());
+    }
+    auto& g = *graph_;
+    g.ids.copy_(given);
+    const auto run = [&] {
+        g.step.rope = { g.table.cosine.index_select(0, g.step.position),
+            g.table.sine.index_select(0, g.step.position) };
+        auto pass = pass_;
+        pass.step = &g.step;
+        const auto length = state_.length;
+        g.logits = model_.logits(model_.forward(g.ids, pass, &state_), pass);
+        state_.length = length;
+        g.step.position.add_(1);
+    };
+    if (g.captured) {
+        g.graph.replay();
+    } else if (g.logits.defined()) { // the second step: everything that is made once has been made
+        torch::cuda::synchronize();
+        {
+            const c10::cuda::CUDAStreamGuard guard(g.stream);
+            g.graph.capture_begin({ 0, 0 }, cudaStreamCaptureModeThreadLocal);
+            run();
+            g.graph.capture_end();
+        }
+        g.captured = true;
+        g.graph.replay();
+    } else {
+        run();
+    }
+    ++state_.length;
+    for (auto& layer : state_.layers)
+        for (auto& part : layer)
+            if (part.keys.defined()) ++part.filled;
+    return g.logits;
+}
+
+#else
+
+struct TokenReader::Graph { };
+TokenReader::~TokenReader() = default;
+bool TokenReader::capturable(const Tensor&) const { return false; }
+Tensor TokenReader::step(const Tensor&) { return {}; }
+
+#endif
+
+TokenReader::TokenReader(LanguageModel& model, const Pass& pass, ModelState& state)
+    : model_(model)
+    , pass_(pass)
+    , state_(state)
+{
+}
+
+Tensor TokenReader::operator()(const Tensor& ids)
+{
+    const torch::NoGradGuard guard;
+    if (capturable(ids)) return step(ids);
+    return model_.logits(model_.forward(ids, pass_, &state_), pass_);
+}
+
+} // namespace pha

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/fused_ops.h"
+#include "engine/model/token_reader.h"
+#include "engine/model/weights.h"
+#include "engine/system/selftest.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pha {
+
+namespace {
+
+/// Wide enough for every vector width of the kernels, long enough for several spans of the scan.
+ModelConfig wideModel()
+{
+    ModelConfig c;
+    c.vocabulary = 1009;
+    c.layers = 2;
+    c.width = 256;
+    c.queryHeads = 4;
+    c.kvHeads = 2;
+    c.gssExpand = 320;
+    c.gssWidth = 48;
+    c.gssState = 64;
+    c.auxWidth = 104;
+    c.mainWidth = 192;
+    return c;
+}
+
+struct Outcome {
+    Tensor logits;
+    std::vector<std::pair<std::string, Tensor>> gradients;
+};
+
+Outcome train(
+    const ModelConfig& config, const torch::Device& device, torch::Dtype matrix, bool fused, bool recompute = false)
+{
+    useFusedKernels(fused);
+    LanguageModel model(config, 7);
+    model.to(device);
+    const auto ids =
+        torch::arange(2 * 300, torch::kLong).mul(31).remainder(config.vocabulary).view({ 2, 300 }).to(device);
+    Pass pass;
+    pass.matrix = matrix;
+    pass.recompute = recompute;
+    const torch::AutoGradMode on(true);
+    (model.lossSum(ids, ids.roll(-1, 1), pass) / 600.0).backward();
+    Outcome outcome;
+    for (const auto& [name, weight] : namedWeights(model))
+        if (weight.grad().defined()) outcome.gradients.emplace_back(name, weight.grad().to(torch::kDouble));
+    const torch::NoGradGuard off;
+    outcome.logits = model.logits(model.forward(ids, pass), pass).to(torch::kDouble);
+    useFusedKernels(true);
+    return outcome;
+}
+
+double distance(const Tensor& a, const Tensor& exact)
+{
+    return ((a - exact).norm() / exact.norm().clamp_min(1e-30)).item<double>();
+}
+
+/// The worst error of the fused bf16 pass in units of what rounding to bf16 costs the plain pass.
+CheckRow compare(const std::string& name, const ModelConfig& config, const torch::Device& device, bool recompute)
+{
+    constexpr double least = 1e-2; // where the plain pass happens to round well
+    const auto exact = train(config, device, torch::kFloat, false);
+    const auto plain = train(config, device, torch::kBFloat16, false);
+    const auto fused = train(config, device, torch::kBFloat16, true, recompute);
+    CheckRow row { "fused = plain, " + name, 0, 3, false, {} }; // two samples of the same noise
+    const auto judge = [&](const std::string& what, const Tensor& f, const Tensor& p, const Tensor& e) {
+        const double ratio = distance(f, e) / std::max(least, distance(p, e));
+        if (ratio > row.difference || !std::isfinite(ratio)) {
+            row.difference = ratio;
+            row.detail = what;
+        }
+    };
+    judge("logits", fused.logits, plain.logits, exact.logits);
+    for (std::size_t i = 0; i < exact.gradients.size(); ++i)
+        judge("gradient of " + exact.gradients[i].first, fused.gradients.at(i).second, plain.gradients.at(i).second,
+            exact.gradients[i].second);
+    row.passed = row.difference <= row.tolerance;
+    return row;
+}
+
+/// Logits of 40 single tokens after a prompt of 260: all at once in fp32, one by one in bf16, and by captured steps.
+CheckRow captured(const std::string& name, const ModelConfig& config, const torch::Device& device)
+{
+    constexpr std::int64_t prompt = 260, tokens = 40;
+    LanguageModel model(config, 7);
+    model.to(device);
+    const auto ids = torch::arange(2 * (prompt + tokens), torch::kLong)
+                         .mul(31)
+                         .remainder(config.vocabulary)
+                         .view({ 2, -1 })
+                         .to(device);
+    Pass exact, rounded;
+    rounded.matrix = torch::kBFloat16;
+    const auto whole = model.logits(model.forward(ids, exact), exact).narrow(1, prompt, tokens).to(torch::kDouble);
+    const auto oneByOne = [&](auto&& makeReader) {
+        auto state = model.freshState();
+        model.forward(ids.narrow(1, 0, prompt), rounded, &state);
+        auto read = makeReader(state);
+        std::vector<Tensor> rows;
+        for (std::int64_t t = prompt; t < prompt + tokens; ++t) rows.push_back(read(ids.narrow(1, t, 1)).clone());
+        return torch::cat(rows, 1).to(torch::kDouble);
+    };
+    const auto plain = oneByOne([&](ModelState& state) {
+        return [&](const Tensor& token) { return model.logits(model.forward(token, rounded, &state), rounded); };
+    });
+    const auto steps = oneByOne([&](ModelState& state) {
+        auto reader = std::make_shared<TokenReader>(model, rounded, state);
+        return [reader](const Tensor& token) { return (*reader)(token); };
+    });
+    CheckRow row { "captured steps = forward, " + name, distance(steps, whole) / std::max(1e-2, distance(plain, whole)),
+        1.5, false, {} };
+    row.passed = row.difference <= row.tolerance;
+    return row;
+}
+
+} // namespace
+
+std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow)
+{
+    std::vector<CheckRow> rows;
+    if (!device.is_cuda() || !hasFusedKernels()) return rows;
+    const auto check = [&](const std::string& name, auto&& change, bool recompute = false) {
+        auto config = wideModel();
+        change(config);
+        rows.push_back(compare(name, config, device, recompute));
+        onRow(rows.back());
+    };
+    check("pha", [](auto&) {});
+    check(
+        "pha, layers recomputed", [](auto&) {}, true);
+    for (const bool lean : { false, true }) {
+        auto config = wideModel();
+        if (lean) config.branches = "gss,attention";
+        rows.push_back(captured(lean ? "pha-lean" : "pha", config, device));
+        onRow(rows.back());
+    }
+    check("pha token", [](auto& c) { c.mixMode = "token"; });
+    check("pha sigmoid, scaled residual", [](auto& c) {
+        c.mixMode = "sigmoid";
+        c.residualMode = "prenorm_scaled";
+    });
+    check("pha dss", [](auto& c) { c.gssKernel = "dss"; });
+    check("pha with odd widths", [](auto& c) {
+        c.width = 228; // heads of 76, as the paper's
+        c.queryHeads = 3;
+        c.kvHeads = 1;
+        c.auxWidth = 99;
+        c.gssExpand = 300;
+        c.gssWidth = 36;
+    });
+    check("pha-lean qknorm", [](auto& c) {
+        c.family = "pha-lean";
+        c.branches = "gss,attention";
+        c.qkMode = "qknorm";
+        c.gssState = 96;
+    });
+    check("transformer", [](auto& c) {
+        c.family = "transformer";
+        c.qkMode = "dot";
+        c.ffnKind = "gelu";
+        c.kvHeads = 4;
+    });
+    return rows;
+}
+
+} // namespace pha

@@ -69,7 +69,7 @@ public:
             const auto size = got == blockBytes && rightSum(header) ? number(header.substr(124, 12)) : std::nullopt;
             if (!size) throwDamaged(source_->where(), "is a damaged tar archive");
             const char type = header[156];
-            left_ = type != 'L' && type != 'x' && longSize ? *longSize : *size;
+            left_ = type == 'L' || type == 'x' ? *size : longSize.value_or(*size);
             padding_ = (blockBytes - left_ % blockBytes) % blockBytes;
             if (type == 'L') {
                 longName = extraHeader();

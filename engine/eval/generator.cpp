@@ -23,7 +23,7 @@ std::vector<float> rowOf(const Tensor& logits)
 }
 
 /// Fills probability, entropy and alternatives of the token `id` that `logits` predicted.
-void describe(GeneratedToken& token, const std::vector<float>& logits, const Tokenizer& tokenizer)
+void describeToken(GeneratedToken& token, const std::vector<float>& logits, const Tokenizer& tokenizer)
 {
     const auto p = probabilities(logits);
     token.probability = p[std::size_t(token.id)];
@@ -82,7 +82,7 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
         token.id = id;
         token.prompt = true;
         token.text = promptText.push(tokenizer.piece(std::int32_t(id)));
-        if (logits) describe(token, *logits, tokenizer);
+        if (logits) describeToken(token, *logits, tokenizer);
         onToken(token);
     };
     std::vector<float> logits;
@@ -108,7 +108,7 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
         std::tie(token.id, token.sampledProbability) = sampler.draw(logits, prompt);
         token.text = decoder.push(tokenizer.piece(std::int32_t(token.id)));
         if (n + 1 == wanted) token.text += decoder.flush();
-        describe(token, logits, tokenizer);
+        describeToken(token, logits, tokenizer);
         prompt.push_back(token.id);
         result.text += token.text;
         result.tokens.push_back(token);

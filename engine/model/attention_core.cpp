@@ -13,7 +13,7 @@ namespace {
 /// Queries that are worked on at a time: small enough for the cache, large enough for matrix products.
 constexpr std::int64_t blockQueries = 128;
 
-bool cpuFast(const Tensor& x) { return x.is_cpu() && x.scalar_type() != torch::kDouble; }
+bool onCpu(const Tensor& x) { return x.is_cpu() && x.scalar_type() != torch::kDouble; }
 
 /// Row r of a block is query first + r % queries; keys after offset + first + r % queries are hidden.
 Tensor hiddenKeys(std::int64_t rows, std::int64_t keys, std::int64_t queries, std::int64_t first, std::int64_t offset,
@@ -26,7 +26,7 @@ Tensor hiddenKeys(std::int64_t rows, std::int64_t keys, std::int64_t queries, st
 
 Tensor softmaxBlock(Tensor& s, std::int64_t queries, std::int64_t first, std::int64_t offset)
 {
-    if (cpuFast(s)) return causalSoftmaxCpu(s, queries, first, offset);
+    if (onCpu(s)) return causalSoftmaxCpu(s, queries, first, offset);
     const auto wide = s.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
     const auto hidden = hiddenKeys(s.size(1), s.size(2), queries, first, offset, s.device());
     const auto scores = s.to(wide).masked_fill(hidden, -std::numeric_limits<double>::infinity());
@@ -38,7 +38,7 @@ Tensor softmaxBlock(Tensor& s, std::int64_t queries, std::int64_t first, std::in
 void softmaxBlockBackward(Tensor& s, Tensor& dp, const Tensor& lse, const Tensor& delta, std::int64_t queries,
     std::int64_t first, std::int64_t offset)
 {
-    if (cpuFast(s)) return causalSoftmaxBackwardCpu(s, dp, lse, delta, queries, first, offset);
+    if (onCpu(s)) return causalSoftmaxBackwardCpu(s, dp, lse, delta, queries, first, offset);
     const auto wide = lse.scalar_type();
     const auto hidden = hiddenKeys(s.size(1), s.size(2), queries, first, offset, s.device());
     const auto p = (s.to(wide) - lse.unsqueeze(-1)).exp().masked_fill(hidden, 0);

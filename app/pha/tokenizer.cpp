@@ -10,6 +10,7 @@
 #include "engine/data/tasks.h"
 #include "engine/data/token_preview.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/run_directory.h"
 
 #include <fmt/format.h>
 
@@ -165,28 +166,28 @@ void addTextOptions(CLI::App& command, Options& options)
     command.add_option("--file", options.file, "A file with the text; - reads standard input");
 }
 
-CLI::App& addVerb(CLI::App& tokenizer, Options& options, const char* name, const char* help, const char* footer)
+CLI::App* addVerb(CLI::App& tokenizer, Options& options, const char* name, const char* help, const char* footer)
 {
     auto* command = tokenizer.add_subcommand(name, help);
     command->add_flag("--json", options.json, "One JSON document");
     command->footer(footer);
-    return *command;
+    return command;
 }
 
 void addTrainVerb(CLI::App& tokenizer, const std::shared_ptr<Options>& options, Program& program)
 {
-    auto& command = addVerb(tokenizer, *options, "train", "Train a sentencepiece model on a corpus",
+    auto* command = addVerb(tokenizer, *options, "train", "Train a sentencepiece model on a corpus",
         "Example: pha tokenizer train my-text.txt --kind bpe --vocab-size 8000 --out my.model");
     options->data.tokenizer = "unigram";
-    command.add_option("corpus", options->data.data, "Built-in corpus, text file or folder")->required();
-    command.add_option("--out", options->out, "The model file to write")->required();
-    command.add_option("--kind", options->data.tokenizer, "Kind of model")
+    command->add_option("corpus", options->data.data, "Built-in corpus, text file or folder")->required();
+    command->add_option("--out", options->out, "The model file to write")->required();
+    command->add_option("--kind", options->data.tokenizer, "Kind of model")
         ->check(CLI::IsMember({ "unigram", "bpe" }))
         ->capture_default_str();
-    addInteger(command, "--vocab-size", options->data.vocabSize, "Pieces at most");
-    command.add_flag(
+    addInteger(*command, "--vocab-size", options->data.vocabSize, "Pieces at most");
+    command->add_flag(
         "--no-byte-fallback", options->noByteFallback, "Unknown characters are lost, not spelled as bytes");
-    command.callback([options, &program] { program.action = [options] { return train(*options); }; });
+    command->callback([options, &program] { program.action = [options] { return train(*options); }; });
 }
 
 } // namespace
@@ -199,29 +200,29 @@ void addTokenizer(CLI::App& root, Program& program)
     addTrainVerb(*tokenizer, options, program);
     constexpr auto which = "bytes, a run, a .model file, or a folder with GPT-2's vocab.json and merges.txt";
 
-    auto& encoding = addVerb(*tokenizer, *options, "encode", "Ids of a text",
+    auto* encoding = addVerb(*tokenizer, *options, "encode", "Ids of a text",
         "Example: pha tokenizer encode runs/pha-tiny-stories --text 'Once upon a time' --pieces");
-    encoding.add_option("tokenizer", options->tokenizer, which)->required();
-    addTextOptions(encoding, *options);
-    encoding.add_flag("--pieces", options->pieceNames, "Show each id with its piece");
-    encoding.callback([options, &encoding, &program] {
-        program.action = [options, &encoding] { return encode(*options, encoding); };
+    encoding->add_option("tokenizer", options->tokenizer, which)->required();
+    addTextOptions(*encoding, *options);
+    encoding->add_flag("--pieces", options->pieceNames, "Show each id with its piece");
+    encoding->callback([options, encoding, &program] {
+        program.action = [options, encoding] { return encode(*options, *encoding); };
     });
 
-    auto& decoding = addVerb(*tokenizer, *options, "decode", "Text of some ids, byte for byte",
+    auto* decoding = addVerb(*tokenizer, *options, "decode", "Text of some ids, byte for byte",
         "Example: pha tokenizer decode my.model --ids 17,301,4");
-    decoding.add_option("tokenizer", options->tokenizer, which)->required();
-    decoding.add_option("--ids", options->ids, "Ids with commas or blanks between them; - reads standard input")
+    decoding->add_option("tokenizer", options->tokenizer, which)->required();
+    decoding->add_option("--ids", options->ids, "Ids with commas or blanks between them; - reads standard input")
         ->required();
-    decoding.callback([options, &program] { program.action = [options] { return decode(*options); }; });
+    decoding->callback([options, &program] { program.action = [options] { return decode(*options); }; });
 
-    auto& details = addVerb(*tokenizer, *options, "info", "Kind, size, fingerprint, pieces, bytes per token of a text",
+    auto* details = addVerb(*tokenizer, *options, "info", "Kind, size, fingerprint, pieces, bytes per token of a text",
         "Example: pha tokenizer info my.model --file my-text.txt --pieces 100");
-    details.add_option("tokenizer", options->tokenizer, which)->required();
-    addTextOptions(details, *options);
-    addInteger(details, "--pieces", options->pieces, "So many pieces are listed, from id 0");
-    details.callback(
-        [options, &details, &program] { program.action = [options, &details] { return info(*options, details); }; });
+    details->add_option("tokenizer", options->tokenizer, which)->required();
+    addTextOptions(*details, *options);
+    addInteger(*details, "--pieces", options->pieces, "So many pieces are listed, from id 0");
+    details->callback(
+        [options, details, &program] { program.action = [options, details] { return info(*options, *details); }; });
 }
 
 } // namespace pha::cli

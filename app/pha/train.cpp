@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <optional>
 
 namespace pha::cli {
 
@@ -66,8 +67,8 @@ RunConfig readConfigFile(const std::string& path, const RunConfig& base)
     return RunConfig::fromJson(parseJsonStrict(readFile(path, 16 << 20), path), base);
 }
 
-/// The model to be converted gives shape and recipe, unless a preset does, and the text in any case.
-void convertInto(RunConfig& config, const Options& options)
+/// The model to be converted gives shape and recipe, unless a preset does, and the text in any case. Returns its shape.
+ModelConfig convertInto(RunConfig& config, const Options& options)
 {
     if (options.convertFrom.empty()) throw ConfigError("--convert-from", "", "a run or a checkpoint of one");
     const auto teacher = RunDirectory(runOfCheckpoint(resolveCheckpoint(options.convertFrom))).read().config;
@@ -77,6 +78,7 @@ void convertInto(RunConfig& config, const Options& options)
         config.training.stopAfter = 0;
     }
     config.data = teacher.data;
+    return teacher.model;
 }
 
 /// Long enough for the feature maps to settle, but at most half of a short run.
@@ -97,11 +99,12 @@ RunConfig newConfig(const Options& options, const CLI::App& command)
         config = findPreset(options.preset).config;
         config.preset = options.preset;
     }
-    if (converts) convertInto(config, options);
+    const auto teacher = converts ? std::optional(convertInto(config, options)) : std::nullopt;
     if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
     const auto given = settings(options, command);
     for (const auto& [key, value] : given) config.set(key, value);
-    if (converts && std::none_of(given.begin(), given.end(), [](const auto& s) { return s.key == "distill_steps"; }))
+    if (teacher) checkConversion(*teacher, config.model);
+    if (teacher && std::none_of(given.begin(), given.end(), [](const auto& s) { return s.key == "distill_steps"; }))
         config.training.distillSteps = usualDistillation(config);
     settleData(config);
     config.validate();

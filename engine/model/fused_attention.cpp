@@ -33,7 +33,7 @@ struct HeadsFunction : torch::autograd::Function<HeadsFunction> {
         d["rows"] = B * T, d["context"] = T, d["hq"] = o.queryHeads, d["hkv"] = o.kvHeads, d["dh"] = o.headWidth;
         d["normed"] = o.normed, d["eps"] = o.eps, d["scale"] = o.queryScale;
         const auto rows = bf16Rows(u);
-        const auto all = multiply(rows, copy);
+        const auto all = matrixProduct(rows, copy);
         auto p = shape(ctx);
         const auto inverse = torch::empty({ o.normed ? B * T * heads : 0 }, u.options().dtype(torch::kFloat));
         p.qkv = raw(all), p.cosine = floats(cosine), p.sine = floats(sine), p.headScale = floats(headScale);

@@ -25,7 +25,7 @@ struct FeedForwardFunction : torch::autograd::Function<FeedForwardFunction> {
         const Tensor& down, const Tensor& in, const Tensor& out, const std::string& kind)
     {
         const auto rows = bf16Rows(u);
-        const auto hidden = multiply(rows, in);
+        const auto hidden = matrixProduct(rows, in);
         const auto F = down.size(1);
         const auto active = torch::empty({ rows.size(0), F }, rows.options());
         kernels::activationForward(activationOf(kind), raw(hidden), raw(active), rows.size(0), F, stream());
@@ -33,7 +33,7 @@ struct FeedForwardFunction : torch::autograd::Function<FeedForwardFunction> {
         ctx->saved_data["kind"] = kind;
         ctx->saved_data["gate"] = gate.size(0) * std::int64_t(gate.numel() > 0);
         ctx->saved_data["up"] = up.size(0);
-        return multiply(active, out).view(withLast(u, out.size(0)));
+        return matrixProduct(active, out).view(withLast(u, out.size(0)));
     }
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
     {
@@ -111,7 +111,7 @@ struct GssFunction : torch::autograd::Function<GssFunction> {
         (void)expand, (void)output;
         const auto B = u.size(0), T = u.size(1), E = value.size(0), h = input.size(0), P = lambdaRe.size(1), R = B * T;
         const auto rows = bf16Rows(u);
-        const auto projected = multiply(rows, in); // (R, E + h)
+        const auto projected = matrixProduct(rows, in); // (R, E + h)
         const auto fp32 = u.options().dtype(torch::kFloat);
         const auto x = torch::empty({ B, T, h }, fp32), inverse = torch::empty({ R }, fp32);
         kernels::gssInputForward(
@@ -124,12 +124,12 @@ struct GssFunction : torch::autograd::Function<GssFunction> {
         p.startRe = floats(startRe), p.startIm = floats(startIm), p.endRe = floats(endRe), p.endIm = floats(endIm);
         p.savedRe = floats(savedRe), p.savedIm = floats(savedIm), p.y = raw(y);
         kernels::scanForward(p, stream());
-        const auto expanded = multiply(y, wide); // (R,E)
+        const auto expanded = matrixProduct(y, wide); // (R,E)
         kernels::gateForward(raw(expanded), raw(projected), raw(expanded), R, E, h, stream());
         if (gradient)
             ctx->save_for_backward({ rows, projected, x, inverse, y, savedRe, savedIm, space[0], space[1], space[2],
                 space[3], gain, skip, in, wide, out });
-        return multiply(expanded, out).view(withLast(u, out.size(0)));
+        return matrixProduct(expanded, out).view(withLast(u, out.size(0)));
     }
 
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
@@ -139,7 +139,7 @@ struct GssFunction : torch::autograd::Function<GssFunction> {
         const auto &in = s[13], &wide = s[14], &out = s[15];
         const auto R = rows.size(0), h = x.size(2), E = projected.size(1) - h, B = x.size(0), P = s[7].size(1);
         const auto dz = bf16Rows(gradients[0]);
-        const auto expanded = multiply(y, wide);
+        const auto expanded = matrixProduct(y, wide);
         auto dgated = torch::mm(dz, out);
         const auto gated = torch::empty_like(dgated), dprojected = torch::empty_like(projected);
         kernels::gateBackward(

@@ -28,7 +28,7 @@ inline std::vector<std::int64_t> withLast(const Tensor& x, std::int64_t last)
     return sizes;
 }
 /// x (R,in) w (out,in)^T, bf16.
-inline Tensor multiply(const Tensor& x, const Tensor& w)
+inline Tensor matrixProduct(const Tensor& x, const Tensor& w)
 {
     if (x.size(0) > kernels::mostFewRows || x.size(0) == 0 || x.size(1) % 8 != 0) return torch::mm(x, w.t());
     const auto y = torch::empty({ x.size(0), w.size(0) }, x.options());

@@ -30,7 +30,7 @@ struct ProjectFunction : torch::autograd::Function<ProjectFunction> {
         ctx->save_for_backward({ rows, copy });
         ctx->saved_data["bias"] = bias.numel() > 0;
         ctx->saved_data["wide"] = x.scalar_type() == torch::kFloat;
-        auto y = bias.numel() ? torch::addmm(bias.to(torch::kBFloat16), rows, copy.t()) : multiply(rows, copy);
+        auto y = bias.numel() ? torch::addmm(bias.to(torch::kBFloat16), rows, copy.t()) : matrixProduct(rows, copy);
         return y.view(withLast(x, w.size(0)));
     }
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
@@ -158,7 +158,7 @@ Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const 
 
 Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass)
 {
-    const auto z = multiply(bf16Rows(hidden), pass.cache->stacked({ embedding }, vocabularyTile));
+    const auto z = matrixProduct(bf16Rows(hidden), pass.cache->stacked({ embedding }, vocabularyTile));
     return z.narrow(1, 0, embedding.size(0)).to(torch::kFloat).view(withLast(hidden, embedding.size(0)));
 }
 

@@ -28,7 +28,7 @@ namespace {
 
 constexpr int tick = 150; ///< milliseconds
 constexpr int settle = 5; ///< ticks that a picture gets to draw itself
-constexpr int patience = 400; ///< ticks after which it is taken as it is
+constexpr int patience = 2000; ///< ticks after which it is taken as it is
 
 /// True while a panel is at work: then, and only then, there is something to stop.
 bool busy(QWidget* panel, const char* stopButton)

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "test_home.h"
+#include "ui/bench/bench_panel.h"
+#include "ui/charts/chart_frame.h"
+#include "ui/compare/compare_model.h"
+#include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
+#include "ui/data/data_panel.h"
 #include "ui/main_window.h"
+#include "ui/panels/evaluate_panel.h"
 #include "ui/theme.h"
 #include "ui/window/error_banner.h"
 
 #include <QAbstractButton>
 #include <QAbstractItemModelTester>
+#include <QAbstractSpinBox>
 #include <QAction>
 #include <QComboBox>
 #include <QDockWidget>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
+#include <QMenuBar>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QRandomGenerator>
@@ -60,6 +68,10 @@ private:
             parts.dialogs.openFile = [](QWidget*, const QString&, const QString&) { return QString(); };
             parts.dialogs.moveToTrash = [](const QString& path) { return fs::remove_all(path.toStdString()) > 0; };
             window = std::make_unique<MainWindow>(std::move(parts));
+            const auto nowhere = [](QWidget*) { return QString(); };
+            window->findChild<ComparePanel*>()->askForFile = nowhere;
+            window->findChild<BenchPanel*>()->askForFile = nowhere;
+            window->findChild<EvaluatePanel*>()->askForFile = nowhere;
             window->show();
             QVERIFY(QTest::qWaitForWindowExposed(window.get()));
         }
@@ -79,7 +91,11 @@ private:
     };
 
 private Q_SLOTS:
-    void initTestCase() { Theme::instance().apply(); }
+    void initTestCase()
+    {
+        Theme::instance().apply();
+        ChartFrame::setFileChooser([](QWidget*, const QString&, const QString&) { return QString(); });
+    }
 
     void emptyWindowSaysWhatToDo()
     {
@@ -356,6 +372,83 @@ private Q_SLOTS:
         f.engine.options.failAt = 0;
         f.window->startDemo();
         QTRY_COMPARE_WITH_TIMEOUT(f.window->currentSession()->state(), RunState::Finished, 60000);
+    }
+
+    /// Journey "is it better?": clone, change a field, start, tick the other one.
+    void cloneAndCompareIsFourClicks()
+    {
+        Fixture f;
+        const auto first = f.home.train("first", 60);
+        f.open();
+        QTRY_VERIFY(f.window->currentSession() && !f.window->currentSession()->history().step.empty());
+        f.action("cloneRun")->trigger();
+        f.find<ConfigPanel>("configPanel")->draft()->setText("learning_rate", "0.001");
+        f.find<QPushButton>("startButton")->click();
+        QTRY_VERIFY(f.window->currentSession()->directory() != first);
+        f.window->runs().setShown(first, true);
+        f.action("showCompare")->trigger();
+        auto* compare = f.window->findChild<ComparePanel*>();
+        auto* model = compare->findChild<CompareModel*>();
+        QTRY_COMPARE(model->columnCount({}), 4);
+        QCOMPARE(compare->baseline()->directory(), first);
+        QCOMPARE(model->differences(), 1);
+        QTRY_VERIFY(!f.window->controller().busy());
+        f.action("setBaseline")->trigger();
+        QVERIFY(compare->baseline()->directory() != first);
+    }
+
+    void dataGoesIntoTheForm()
+    {
+        Fixture f;
+        Q_EMIT f.window->findChild<DataPanel*>()->useRequested(QStringLiteral("/tmp/text.txt"), 2048);
+        const auto* draft = f.find<ConfigPanel>("configPanel")->draft();
+        QCOMPARE(draft->text("data"), "/tmp/text.txt");
+        QCOMPARE(draft->text("vocab_size"), "2048");
+    }
+
+    void benchmarkWarnsWhileARunTrains()
+    {
+        Fixture f;
+        f.action("showBench")->trigger();
+        auto* warning = f.find<QLabel>("benchWarning");
+        QVERIFY(!warning->isVisible());
+        f.startLong();
+        QVERIFY(warning->isVisible());
+        f.window->controller().stop();
+        QTRY_VERIFY(!warning->isVisible());
+    }
+
+    /// Whoever sees nothing, or has no pointer, or writes a test, finds every control.
+    void everyControlHasANameATipAndAKey()
+    {
+        Fixture f;
+        QStringList missing;
+        for (auto* widget : f.window->findChildren<QWidget*>()) {
+            const bool control = qobject_cast<QAbstractButton*>(widget) || qobject_cast<QComboBox*>(widget)
+                || qobject_cast<QLineEdit*>(widget) || qobject_cast<QPlainTextEdit*>(widget)
+                || qobject_cast<QAbstractSpinBox*>(widget) || qobject_cast<QAbstractSlider*>(widget)
+                || qobject_cast<QAbstractItemView*>(widget);
+            bool inner = false; // parts that Qt made: of a spin box, a combo box, a tab bar, a scroll area, a header
+            for (auto* p = widget->parentWidget(); p; p = p->parentWidget())
+                inner |= qobject_cast<QAbstractSpinBox*>(p) || qobject_cast<QComboBox*>(p) || p->inherits("QTabBar")
+                    || qobject_cast<QAbstractItemView*>(p) || qobject_cast<QLineEdit*>(p) || qobject_cast<QMenuBar*>(p)
+                    || p->objectName().startsWith("qt_scrollarea");
+            if (!control || inner || widget->inherits("QScrollBar") || widget->objectName().startsWith("qt_")) continue;
+            const auto* where = widget->parentWidget();
+            const auto what = widget->objectName() + QStringLiteral(" (") + widget->metaObject()->className()
+                + QStringLiteral(" in ") + (where ? where->objectName() : QString()) + QLatin1Char(')');
+            const auto* button = qobject_cast<QAbstractButton*>(widget);
+            if (widget->objectName().isEmpty()) missing << tr("object name: ") + what;
+            if (widget->accessibleName().isEmpty() && !(button && !button->text().isEmpty()))
+                missing << tr("name: ") + what;
+            // A text of tokens tells of each token beside the pointer: a tip would cover that.
+            const bool tells = widget->inherits("pha::ui::TokenView");
+            if (widget->toolTip().isEmpty() && !tells) missing << tr("tip: ") + what;
+            if (!(widget->focusPolicy() & Qt::TabFocus) && !button
+                && widget->objectName() != "paletteList") // its search field has the keys
+                missing << tr("key: ") + what;
+        }
+        QVERIFY2(missing.isEmpty(), qPrintable(missing.join(QLatin1Char('\n'))));
     }
 
     void monkey()

@@ -309,6 +309,13 @@ private Q_SLOTS:
             QCOMPARE(shown.tokenAt(shown.tokenRect(index).center()), index);
         }
         QVERIFY(!shown.grab().isNull());
+        // Written while another panel is in front: the end is in sight when this one comes back.
+        TokenView hidden;
+        hidden.resize(600, 400);
+        hidden.append(batch);
+        hidden.show();
+        QTRY_VERIFY(hidden.atEnd());
+        QTRY_COMPARE(hidden.tokenAt(hidden.tokenRect(19999).center()), 19999);
     }
 
     void tintsStayReadable()

@@ -185,9 +185,8 @@ QWidget* BenchView::buildResults(QWidget* panel)
     past->setToolTip(tr("Measurements of this machine, newest first"));
     past->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     past->setMinimumContentsLength(24);
-    machine = label(box, {}, "small");
+    machine = new ElidedLabel(box, {}, "small");
     machine->setObjectName(QStringLiteral("benchMachine"));
-    machine->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     csv = toolButton(box, "benchCsv", tr("Export CSV\u2026"), tr("Save the rows shown with full precision"));
     forget = toolButton(box, "benchForget", tr("Remove"), tr("Remove the measurement shown from the list"));
     head->addWidget(caption(box, tr("S&hown"), past));

@@ -70,9 +70,8 @@ QWidget* CompareView::buildTools(QWidget* panel)
     baseline->setToolTip(tr("The run that the others are measured against (B makes the selected run the baseline)"));
     baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     baseline->setMinimumContentsLength(12);
-    hint = label(box, {}, "small");
+    hint = new ElidedLabel(box, {}, "small");
     hint->setObjectName(QStringLiteral("compareHint"));
-    hint->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     layout->addWidget(caption(box, tr("&over"), axis));
     layout->addWidget(axis);
     layout->addWidget(logarithmic);

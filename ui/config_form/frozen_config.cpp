@@ -58,6 +58,7 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     onlyDifferences_->setObjectName(QStringLiteral("onlyDifferences"));
     onlyDifferences_->setToolTip(plainToolTip(tr("Hides settings that have the preset's value")));
     tree_->setObjectName(QStringLiteral("frozenTree"));
+    tree_->setToolTip(tr("What the selected run was started with"));
     tree_->setAccessibleName(tr("Configuration of the run"));
     tree_->setModel(model_);
     tree_->setFrameShape(QFrame::NoFrame);

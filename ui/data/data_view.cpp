@@ -89,9 +89,8 @@ QWidget* DataView::buildText(QWidget* panel)
 
     auto* frame = new QFrame(box);
     auto* inner = card(frame);
-    title = label(frame, {}, "heading");
+    title = new ElidedLabel(frame, {}, "heading");
     title->setObjectName(QStringLiteral("dataTitle"));
-    title->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     about = label(frame, {}, "small");
     about->setObjectName(QStringLiteral("dataAbout"));
     about->setWordWrap(true);
@@ -138,10 +137,8 @@ QWidget* DataView::buildTokenizer(QWidget* panel)
     auto policy = bar->sizePolicy();
     policy.setRetainSizeWhenHidden(true); // nothing jumps
     bar->setSizePolicy(policy);
-    message = label(frame, {}, "small");
+    message = new ElidedLabel(frame, {}, "small");
     message->setObjectName(QStringLiteral("dataMessage"));
-    message->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    message->setTextInteractionFlags(Qt::TextSelectableByMouse);
     auto* line = new QHBoxLayout;
     line->addWidget(caption(frame, tr("&Vocabulary"), vocabulary));
     line->addWidget(vocabulary);
@@ -160,9 +157,8 @@ QWidget* DataView::buildCut(QWidget* panel)
     auto* frame = new QFrame(panel);
     auto* layout = card(frame);
     auto* head = new QHBoxLayout;
-    cutFigures = label(frame, {}, "small");
+    cutFigures = new ElidedLabel(frame, {}, "small");
     cutFigures->setObjectName(QStringLiteral("dataCutFigures"));
-    cutFigures->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     cutFigures->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     head->addWidget(label(frame, tr("How a text is cut"), "heading"));
     head->addWidget(cutFigures, 1);

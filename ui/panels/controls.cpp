@@ -7,6 +7,7 @@
 #include <QFrame>
 #include <QLabel>
 #include <QPushButton>
+#include <QStylePainter>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -26,6 +27,21 @@ template <class Button> Button* made(QWidget* parent, const char* name, const QS
 }
 
 } // namespace
+
+ElidedLabel::ElidedLabel(QWidget* parent, const QString& text, const char* role)
+    : QLabel(text, parent)
+{
+    setTextFormat(Qt::PlainText);
+    setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    setRole(this, role);
+}
+
+void ElidedLabel::paintEvent(QPaintEvent*)
+{
+    QStylePainter painter(this);
+    painter.drawItemText(contentsRect(), int(alignment()), palette(), isEnabled(),
+        fontMetrics().elidedText(text(), Qt::ElideRight, contentsRect().width()), foregroundRole());
+}
 
 QPushButton* pushButton(QWidget* parent, const char* name, const QString& text, const QString& tip, const char* role)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QLabel>
 #include <QString>
 
 class QFrame;
-class QLabel;
 class QPushButton;
 class QStackedWidget;
 class QToolButton;
@@ -12,6 +12,17 @@ class QVBoxLayout;
 class QWidget;
 
 namespace pha::ui {
+
+/// One line that ends in dots where the room does; the tool tip has all of it.
+class ElidedLabel : public QLabel {
+    Q_OBJECT
+
+public:
+    ElidedLabel(QWidget* parent, const QString& text, const char* role);
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+};
 
 /// The controls of the panels, made alike: each has an object name, a tool tip and a name for screen readers.
 QPushButton* pushButton(

@@ -160,6 +160,7 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
     table = new QTableView(frame);
     table->setObjectName(QStringLiteral("evaluateTable"));
     table->setAccessibleName(tr("Results of evaluations, newest first"));
+    table->setToolTip(tr("Select a result to see its figures above; Ctrl+C copies rows"));
     styleTable(table);
     makeCopyable(table);
     table->setModel(sorted);

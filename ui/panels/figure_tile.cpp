@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/figure_tile.h"
 
+#include "ui/format.h"
+#include "ui/panels/controls.h"
 #include "ui/theme.h"
 
 #include <QGridLayout>
@@ -12,17 +14,14 @@ namespace pha::ui {
 FigureTile::FigureTile(const QString& title, const QString& tip, QWidget* parent)
     : QFrame(parent)
     , value_(new QLabel(this))
-    , detail_(new QLabel(this))
+    , detail_(new ElidedLabel(this, {}, "small"))
     , title_(title)
 {
     setRole(this, "card");
     auto* heading = new QLabel(title, this);
     setRole(heading, "small");
     setRole(value_, "hero");
-    setRole(detail_, "small");
     value_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    detail_->setTextFormat(Qt::PlainText);
-    detail_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     setMinimumWidth(fontMetrics().averageCharWidth() * 14 + 24);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(12, 7, 12, 7);
@@ -38,6 +37,7 @@ void FigureTile::set(const QString& value, const QString& detail, const char* de
 {
     value_->setText(value);
     detail_->setText(detail);
+    detail_->setToolTip(plainToolTip(detail));
     setRole(detail_, detailRole);
     setAccessibleName(QStringLiteral("%1: %2 %3").arg(title_, value, detail));
 }

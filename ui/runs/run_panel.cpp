@@ -66,6 +66,8 @@ RunPanel::RunPanel(RunListModel* model, QWidget* parent)
     runSearch_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
 
     runList_->setObjectName(QStringLiteral("runList"));
+    runList_->setToolTip(
+        tr("Selecting a run shows it everywhere; ticking it (H) adds it to the charts and the comparison"));
     runList_->setAccessibleName(tr("Runs"));
     runList_->setModel(filter_);
     runList_->setItemDelegate(new RunDelegate(runList_));

@@ -29,8 +29,10 @@ CommandPalette::CommandPalette(QList<QAction*> actions, QWidget* window)
     paletteSearch_->setObjectName(QStringLiteral("paletteSearch"));
     paletteSearch_->setPlaceholderText(tr("Type a command"));
     paletteSearch_->setAccessibleName(tr("Command"));
+    paletteSearch_->setToolTip(tr("Words of a command's name; Up and Down choose, Enter runs it, Escape closes"));
     paletteList_->setObjectName(QStringLiteral("paletteList"));
     paletteList_->setAccessibleName(tr("Commands that match"));
+    paletteList_->setToolTip(tr("Commands that have the words above"));
     paletteList_->setFocusPolicy(Qt::NoFocus);
     paletteList_->setIconSize(QSize(14, 14));
     paletteList_->setUniformItemSizes(true);

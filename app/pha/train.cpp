@@ -104,7 +104,7 @@ RunConfig newConfig(const Options& options, const CLI::App& command)
     const auto given = settings(options, command);
     for (const auto& [key, value] : given) config.set(key, value);
     if (teacher) checkConversion(*teacher, config.model);
-    if (teacher && std::none_of(given.begin(), given.end(), [](const auto& s) { return s.key == "distill_steps"; }))
+    if (teacher && std::none_of(given.begin(), given.end(), [](const auto& s) { return s.first == "distill_steps"; }))
         config.training.distillSteps = usualDistillation(config);
     settleData(config);
     config.validate();

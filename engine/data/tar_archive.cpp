@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t blockBytes = 512, maxExtraHeader = std::size_t(1) << 20;
 
+constexpr auto unknownSize = std::uint64_t(-1); ///< no extended header has given one
+
 /// A field of a header: octal digits, or big-endian with the first bit set (GNU).
 std::optional<std::uint64_t> number(std::string_view field)
 {
@@ -58,7 +60,7 @@ public:
     std::unique_ptr<ByteSource> next() override
     {
         std::string longName;
-        std::optional<std::uint64_t> longSize;
+        auto longSize = unknownSize;
         for (;;) {
             finishMember();
             std::array<char, blockBytes> block {};
@@ -69,7 +71,7 @@ public:
             const auto size = got == blockBytes && rightSum(header) ? number(header.substr(124, 12)) : std::nullopt;
             if (!size) throwDamaged(source_->where(), "is a damaged tar archive");
             const char type = header[156];
-            left_ = type == 'L' || type == 'x' ? *size : longSize.value_or(*size);
+            left_ = type == 'L' || type == 'x' || longSize == unknownSize ? *size : longSize;
             padding_ = (blockBytes - left_ % blockBytes) % blockBytes;
             if (type == 'L') {
                 longName = extraHeader();
@@ -82,7 +84,7 @@ public:
                 return std::make_unique<Member>(*this);
             } else {
                 longName.clear();
-                longSize.reset();
+                longSize = unknownSize;
             }
         }
     }
@@ -146,7 +148,7 @@ private:
     }
 
     /// Lines "LENGTH KEY=VALUE\n"; of interest are path and size.
-    void readPax(std::string_view rest, std::string& name, std::optional<std::uint64_t>& size) const
+    void readPax(std::string_view rest, std::string& name, std::uint64_t& size) const
     {
         while (!rest.empty()) {
             std::size_t length = 0;

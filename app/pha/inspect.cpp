@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/layer_lines.h"
 #include "app/pha/progress.h"
 #include "app/pha/terminal.h"
 
@@ -7,8 +8,6 @@
 #include "engine/run/metrics.h"
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace pha::cli {
 
@@ -18,25 +17,6 @@ struct Options : DeviceOptions {
     std::string target;
     bool json = false;
 };
-
-/// "0, 2-6  gss": equal layers together, in the order in which their kinds first occur.
-std::vector<std::string> layerLines(const ModelConfig& model)
-{
-    std::vector<std::pair<std::string, std::string>> kinds; // words and numbers
-    for (std::int64_t layer = 0; layer < model.layers;) {
-        const auto words = layerWords(model, layer);
-        auto last = layer;
-        while (last + 1 < model.layers && layerWords(model, last + 1) == words) ++last;
-        auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == words; });
-        if (kind == kinds.end()) kind = kinds.insert(kind, { words, "" });
-        if (!kind->second.empty()) kind->second += ", ";
-        kind->second += last > layer ? fmt::format("{}-{}", layer, last) : std::to_string(layer);
-        layer = last + 1;
-    }
-    std::vector<std::string> lines;
-    for (const auto& [words, numbers] : kinds) lines.push_back(numbers + ": " + words);
-    return lines;
-}
 
 Json toJson(const ModelReport& report)
 {

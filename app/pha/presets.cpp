@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/layer_lines.h"
 #include "app/pha/terminal.h"
 
 #include "engine/config/config.h"
@@ -21,7 +22,7 @@ Json summary(const Preset& preset)
 {
     const auto counts = costs(preset);
     const auto& model = preset.config.model;
-    return { { "name", preset.name }, { "parameters", counts.parameters }, { "trainable", counts.trainable },
+    return { { "name", preset.name }, { "family", model.family }, { "parameters", counts.parameters }, { "trainable", counts.trainable },
         { "layers", model.layers }, { "width", model.width }, { "vocabulary", model.vocabulary },
         { "summary", preset.summary } };
 }
@@ -42,6 +43,9 @@ int printOne(const Options& options)
     printLine(preset.name + ": " + preset.summary);
     printLine(fmt::format(
         "{} parameters, {} of them trainable\n", withThousands(counts.parameters), withThousands(counts.trainable)));
+    printLine("Layers");
+    for (const auto& line : layerLines(preset.config.model)) printLine("  " + line);
+    printLine("");
     Table parts({ "part", "parameters" });
     for (const auto& part : counts.parts) parts.add({ part.part, withThousands(part.count) });
     print(parts.text());

@@ -329,7 +329,7 @@ void ConfigTest::crossFieldRules_data()
     row("kv_heads is 3; expected a number that divides the 4 query heads", { "kv_heads=3" });
     row("kv_heads is 8; expected", { "kv_heads=8" });
     row("gss_state is 31; expected an even number", { "gss_state=31" });
-    row("branches is empty; expected some of gss, attention, ffn", { "branches=" });
+    row("branches is empty; expected some of gss, attention, h3, hedgehog, ffn", { "branches=" });
     row("branches is \"gss,conv\"; expected some of", { "branches=gss,conv" });
     row("branches is \"gss,gss\"; expected some of", { "branches=gss,gss" });
     row("branches is \"gss,\"; expected some of", { "branches=gss," });

@@ -60,6 +60,8 @@ void FamiliesTest::stages_data()
                          << "gss";
     QTest::newRow("gss-hybrid") << "gss"
                                 << "attention, main";
+    QTest::newRow("h3") << "h3, main" << "attention, main";
+    QTest::newRow("hedgehog") << "hedgehog, main" << "hedgehog, main";
     QTest::newRow("sequential") << "attention, gss, main"
                                 << "attention, gss, main";
 }
@@ -126,7 +128,8 @@ void FamiliesTest::everyFamilyIsWhole()
 {
     for (const auto& family : families()) {
         QVERIFY2(family.summary.ends_with('.'), family.name.c_str());
-        const auto m = of(family.name.c_str());
+        auto m = of(family.name.c_str());
+        m.qkMode = "dot"; // linear attention has no other
         m.validate();
         for (std::int64_t layer = 0; layer < m.layers; ++layer)
             for (const auto& stage : layerStages(m, layer)) {

@@ -100,7 +100,7 @@ double trainingBytes(const RunConfig& config)
     const auto& t = config.training;
     const double wide = t.precision == "bf16" ? 1 : 2; // auto may end in fp32: count the larger
     const double tokens = double(t.batchSize) * double(t.context);
-    const double states = 16 * double(modelCosts(m, t.context).parameters);
+    const double states = (t.emaDecay > 0 ? 20 : 16) * double(modelCosts(m, t.context).parameters);
     const double activations = tokens * activationBytes(m, { double(t.context), wide });
     // The loss holds one chunk of logits twice (as log-probabilities and as gradient) and the embedding's gradient in
     // fp32.

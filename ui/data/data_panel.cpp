@@ -201,7 +201,7 @@ void DataPanel::Private::show(const TextLook& look)
     v.words->set(formatCompact(double(look.words)),
         look.words > 0 ? tr("%1 bytes each").arg(formatNumber(double(look.bytes) / double(look.words), 3)) : QString());
     QStringList parts { look.files == 1 ? tr("One file") : tr("%1 files").arg(formatCount(look.files)) };
-    if (look.repairs > 0) parts << tr("%1 bytes were no UTF-8 and are replaced").arg(formatCount(look.repairs));
+    if (look.repairs > 0) parts << tr("%1 places were no UTF-8 and are repaired").arg(formatCount(look.repairs));
     v.about->setText(parts.join(QStringLiteral("; ")));
     v.beginning->setPlainText(look.beginning);
 }

@@ -2,10 +2,12 @@
 #include "ui/data/data_worker.h"
 
 #include "engine/data/corpus.h"
-#include "engine/data/text_source.h"
+#include "engine/data/document.h"
+#include "engine/data/record_reader.h"
 #include "ui/format.h"
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 
 namespace pha::ui {
@@ -35,22 +37,22 @@ QString wholeLines(const std::string& text, std::size_t most)
     return fromUtf8(decoder.push(part)); // holds an unfinished character back
 }
 
+/// Reads the text once, document by document: any size in little memory.
 TextLook lookAt(const std::filesystem::path& path, EventSink& progress, const std::stop_token& stop)
 {
-    TextSource source(path);
-    source.scan(progress, stop);
+    const auto files = findTexts({ path });
     TextLook look;
-    look.files = std::int64_t(source.files());
-    look.bytes = source.bytes();
+    look.files = std::int64_t(files.size());
+    for (const auto& file : files) look.bytes += std::int64_t(file.size);
+    std::atomic<std::uint64_t> taken { 0 };
+    RecordReader reader(files, blockBytesFor(files), &taken);
     std::string first;
-    std::int64_t read = 0;
-    for (const auto& block : source.blocks()) {
-        if (stop.stop_requested()) break;
-        const auto text = source.clean(block, source.raw(block), look.repairs);
-        if (first.size() < beginningBytes) first += text.substr(0, beginningBytes);
-        count(text, look);
-        read += std::int64_t(text.size());
-        progress.publish(ProgressEvent { "counting words", double(read), double(look.bytes), "bytes" });
+    for (TextRecord record; !stop.stop_requested() && reader.next(record);) {
+        const auto document = makeDocument(std::move(record));
+        look.repairs += document.repairs.invalidUtf8;
+        if (first.size() < beginningBytes) first += document.text.substr(0, beginningBytes);
+        count(document.text, look);
+        progress.publish(ProgressEvent { "counting words", double(taken), double(look.bytes), "bytes" });
     }
     look.beginning = wholeLines(first, beginningBytes);
     return look;
@@ -62,9 +64,12 @@ PreparedData prepareCorpus(const DataConfig& config, EventSink& progress, const 
     PreparedData data;
     data.tokenizer = corpus->tokenizer();
     data.description = fromUtf8(corpus->description());
-    const auto size = [&](const char* name) { return std::int64_t(corpus->split(name).tokens.size()); };
-    data.train = size("train");
-    data.test = size("test");
+    const auto size = [&](std::size_t split) { // a card has counts without reading gigabytes
+        return corpus->card() ? corpus->card()->splits[split].tokens
+                              : std::int64_t(corpus->split(splitNames[split]).tokens.size());
+    };
+    data.train = size(0);
+    data.test = size(2);
     const auto& valid = corpus->split("valid");
     data.valid = std::int64_t(valid.tokens.size());
     const auto last = [](const std::vector<std::int32_t>& sums) { return sums.empty() ? 0.0 : double(sums.back()); };

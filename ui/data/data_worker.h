@@ -19,7 +19,7 @@ namespace pha::ui {
 /// What a text is like, before anything is made of it.
 struct TextLook {
     std::int64_t files = 0, bytes = 0, lines = 0, words = 0;
-    std::int64_t repairs = 0; ///< bytes that were no UTF-8
+    std::int64_t repairs = 0; ///< runs of bytes that were no UTF-8
     QString beginning; ///< the first lines
 };
 

@@ -52,6 +52,7 @@ struct EvaluateOptions {
     std::int64_t maxTokens = 0; ///< 0: the whole split
     bool recall = true; ///< also score recall where the corpus has it
     std::vector<MixOverride> mix;
+    std::vector<std::pair<std::string, std::string>> dataFields; ///< changes of data fields: { "task_length", "256" }
 };
 struct Evaluation {
     EvalEvent figures;

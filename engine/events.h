@@ -72,6 +72,7 @@ struct RecallEvent {
     std::string split;
     std::vector<RecallBin> bins;
     double accuracy = 0, chance = 0; ///< over all bins
+    std::optional<double> exact = {}; ///< synthetic tasks: share of examples without a mistake
 };
 
 /// A sample grown from a prompt. JSON type "sample".

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pha::cli {
@@ -23,6 +24,7 @@ void addInspect(CLI::App& root, Program& program);
 void addCompare(CLI::App& root, Program& program);
 void addBench(CLI::App& root, Program& program);
 void addData(CLI::App& root, Program& program);
+void addTokenizer(CLI::App& root, Program& program);
 void addLogits(CLI::App& root, Program& program);
 void addSelftest(CLI::App& root, Program& program);
 void addPresets(CLI::App& root, Program& program);
@@ -38,6 +40,12 @@ std::int64_t parseInteger(const std::string& what, const std::string& text);
 double parseNumber(const std::string& what, const std::string& text);
 /// Throws ConfigError naming `what` unless minimum <= value <= maximum.
 void checkRange(const std::string& what, std::int64_t value, std::int64_t minimum, std::int64_t maximum);
+
+/// All of standard input. Throws DataError if it is longer than `limit` bytes or cannot be read.
+std::string readStandardInput(std::int64_t limit);
+/// One --set KEY=VALUE. Throws ConfigError.
+using Setting = std::pair<std::string, std::string>;
+Setting parseSetting(const std::string& text);
 
 /// Options that hold one number. Stricter than the parser's own: an empty text, a fraction for an integer or NaN is
 /// refused with ConfigError. `value` outlives the parsing.

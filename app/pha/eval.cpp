@@ -24,6 +24,7 @@ struct Options : DeviceOptions {
     std::string target;
     EvaluateOptions evaluate;
     MixOptions mix;
+    std::vector<std::string> sets;
     bool json = false;
 };
 
@@ -77,6 +78,7 @@ void printReport(const Evaluation& result, std::int64_t step)
     print("\n" + recall.text());
     printLine(
         fmt::format("all: {:.1f} % right, a guess {:.1f} %", 100 * result.recall.accuracy, 100 * result.recall.chance));
+    if (result.recall.exact) printLine(fmt::format("examples without a mistake: {:.1f} %", 100 * *result.recall.exact));
 }
 
 /// What muting a branch or setting its weight did to the model.
@@ -111,6 +113,7 @@ int eval(const Options& options, const CLI::App& command)
     ProgressView view(false);
     const auto model = loadEngine().load(options.target, options.device, options.precision);
     auto evaluate = options.evaluate;
+    for (const auto& text : options.sets) evaluate.dataFields.push_back(parseSetting(text));
     const auto context = evaluate.context > 0 ? evaluate.context : model->config().training.context;
     if (evaluate.stride > context)
         throw ConfigError(
@@ -151,6 +154,8 @@ void addEval(CLI::App& root, Program& program)
     addInteger(*command, "--context", options->evaluate.context, "Tokens per window; the run's context if left out");
     addInteger(*command, "--stride", options->evaluate.stride, "Tokens between windows; disjoint windows if left out");
     addInteger(*command, "--max-tokens", options->evaluate.maxTokens, "Score only so many tokens; all if left out");
+    command->add_option("--set", options->sets, "Change a field of the data, as in --set task_length=128")
+        ->type_name("KEY=VALUE");
     options->mix.add(*command);
     options->addDevice(*command);
     options->addPrecision(*command);

@@ -11,12 +11,7 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <limits>
 
 namespace pha::cli {
@@ -33,21 +28,6 @@ struct Options : DeviceOptions {
     bool json = false;
 };
 
-std::string readStandardInput()
-{
-    std::string text;
-    std::array<char, 1 << 16> buffer;
-    for (;;) {
-        const auto got = read(STDIN_FILENO, buffer.data(), buffer.size());
-        if (got == 0) return text;
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw DataError("standard input", std::strerror(errno), "give the prompt with --prompt");
-        text.append(buffer.data(), std::size_t(got));
-        if (std::int64_t(text.size()) > promptLimit)
-            throw DataError("standard input", "longer than 64 MiB", "give a shorter prompt");
-    }
-}
-
 std::string prompt(const Options& options, const CLI::App& command)
 {
     const bool direct = command.count("--prompt") > 0, file = command.count("--prompt-file") > 0;
@@ -55,7 +35,7 @@ std::string prompt(const Options& options, const CLI::App& command)
         throw Error(direct ? "both --prompt and --prompt-file given" : "no prompt given",
             "use one of --prompt TEXT and --prompt-file FILE", ExitCode::Usage);
     if (direct) return options.prompt;
-    return options.promptFile == "-" ? readStandardInput() : readFile(options.promptFile, promptLimit);
+    return options.promptFile == "-" ? readStandardInput(promptLimit) : readFile(options.promptFile, promptLimit);
 }
 
 Json toJson(const GeneratedToken& token)

@@ -55,6 +55,7 @@ void addCommands(CLI::App& root, Program& program)
     addCompare(root, program);
     addBench(root, program);
     addData(root, program);
+    addTokenizer(root, program);
     addLogits(root, program);
     addSelftest(root, program);
     addPresets(root, program);

@@ -6,9 +6,14 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 namespace pha::cli {
 
@@ -46,6 +51,28 @@ void checkRange(const std::string& what, std::int64_t value, std::int64_t minimu
 {
     if (value < minimum || value > maximum)
         throw ConfigError(what, std::to_string(value), fmt::format("an integer from {} to {}", minimum, maximum));
+}
+
+std::string readStandardInput(std::int64_t limit)
+{
+    std::string text;
+    std::array<char, 1 << 16> buffer;
+    for (;;) {
+        const auto got = read(STDIN_FILENO, buffer.data(), buffer.size());
+        if (got == 0) return text;
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw DataError("standard input", std::strerror(errno), "give the text as an option");
+        text.append(buffer.data(), std::size_t(got));
+        if (std::int64_t(text.size()) > limit)
+            throw DataError("standard input", fmt::format("longer than {} MiB", limit >> 20), "give a shorter text");
+    }
+}
+
+Setting parseSetting(const std::string& text)
+{
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) throw ConfigError("--set", text, "KEY=VALUE, as in --set layers=2");
+    return { text.substr(0, equals), text.substr(equals + 1) };
 }
 
 CLI::Option* addInteger(CLI::App& command, const std::string& name, std::int64_t& value, const std::string& help)

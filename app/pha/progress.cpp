@@ -134,8 +134,10 @@ void ProgressView::show(const EvalEvent& event)
 void ProgressView::show(const RecallEvent& event)
 {
     if (event.bins.empty()) return;
-    line(fmt::format(
-        "recall at {}: {:.1f} % (a guess: {:.1f} %)", event.step, 100 * event.accuracy, 100 * event.chance));
+    auto text =
+        fmt::format("recall at {}: {:.1f} % (a guess: {:.1f} %)", event.step, 100 * event.accuracy, 100 * event.chance);
+    if (event.exact) text += fmt::format("  whole examples: {:.1f} %", 100 * *event.exact);
+    line(text);
 }
 
 void ProgressView::show(const SampleEvent& event)

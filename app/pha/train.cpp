@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/data/corpus.h"
+#include "engine/data/tasks.h"
 #include "engine/engine.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
@@ -27,20 +28,11 @@ struct Options {
     bool json = false, dryRun = false, helpFields = false;
 };
 
-struct Setting {
-    std::string key, value;
-};
-
 /// What the user set by --set and flags, in order of precedence.
 std::vector<Setting> settings(const Options& options, const CLI::App& command)
 {
     std::vector<Setting> list;
-    for (const auto& text : options.sets) {
-        const auto equals = text.find('=');
-        if (equals == std::string::npos || equals == 0)
-            throw ConfigError("--set", text, "KEY=VALUE, as in --set layers=2");
-        list.push_back({ text.substr(0, equals), text.substr(equals + 1) });
-    }
+    for (const auto& text : options.sets) list.push_back(parseSetting(text));
     const std::pair<const char*, const std::string&> flags[] = { { "data", options.data }, { "steps", options.steps },
         { "device", options.device }, { "precision", options.precision }, { "threads", options.threads },
         { "seed", options.seed } };
@@ -55,12 +47,16 @@ bool builtin(const std::string& data)
     return std::any_of(list.begin(), list.end(), [&](const BuiltinCorpus& c) { return c.name == data; });
 }
 
-/// A run may be resumed from any folder, so a file is named by its whole path.
+/// A run may be resumed from any folder, so files are named by their whole paths.
 void settleData(RunConfig& config)
 {
     std::error_code error;
     if (!builtin(config.data.data) && fs::exists(config.data.data, error))
         config.data.data = fs::absolute(config.data.data).string();
+    static constexpr const char* kinds[] = { "auto", "unigram", "bpe", "bytes" };
+    auto& tokenizer = config.data.tokenizer;
+    if (std::count(std::begin(kinds), std::end(kinds), tokenizer) == 0 && fs::exists(tokenizer, error))
+        tokenizer = fs::absolute(tokenizer).string();
 }
 
 /// A --config file in any of its forms: run.json, the three groups, one flat object.
@@ -176,7 +172,11 @@ int printFields()
 int dryRun(const TrainingRequest& request, bool json)
 {
     auto config = request.config;
-    if (!request.resume) config.model.vocabulary = config.data.vocabSize; // what the tokenizer will have
+    if (!request.resume) { // what the tokenizer will have
+        const auto given = Tokenizer::given(config.data);
+        config.model.vocabulary = given ? given->size() : config.data.vocabSize;
+        settleTaskShape(config);
+    }
     const auto counts = modelCosts(config.model, config.training.context);
     const double bytes = trainingBytes(config);
     if (json) {

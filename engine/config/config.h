@@ -55,8 +55,16 @@ struct ModelConfig {
 /// Where the text comes from.
 struct DataConfig {
     std::string data = "stories"; ///< built-in name or path
+    std::string tokenizer = "auto"; ///< auto | unigram | bpe | bytes | path of a model, or a folder with GPT-2's files
     std::int64_t vocabSize = 1024; ///< pieces of a tokenizer that has to be trained
+    bool byteFallback = true; ///< a tokenizer that has to be trained spells unknown characters as bytes
     std::int64_t dataSeed = 1; ///< seed of procedural corpora
+
+    // Synthetic tasks [13]; 0 takes the task's own size.
+    std::int64_t taskLength = 0, taskPairs = 0, taskSymbols = 0; ///< T, K, V
+    std::int64_t taskExamples = 0; ///< size of the training set; 0: never the same example twice
+    double taskPower = 0.01; ///< mqar: a, how strongly queries gather behind the pairs
+    bool taskNoise = false; ///< mqar: random symbols instead of the blank between queries
 
     template <class Self, class Visit> static void fields(Self& c, Visit&& visit);
     void validate() const;

@@ -36,16 +36,24 @@ template <class Self, class Visit> void ModelConfig::fields(Self& c, Visit&& vis
 
 template <class Self, class Visit> void DataConfig::fields(Self& c, Visit&& visit)
 {
-    visit(Field::text("data", "Data", "Data", "A built-in corpus (stories) or the path of a text file."), c.data);
+    visit(Field::text("data", "Data", "Data", "A built-in corpus (stories), a synthetic task (mqar, induction, copying), or the path of a text file or folder."), c.data);
+    visit(Field::text("tokenizer", "Data", "Tokenizer", "auto trains one on the corpus (unigram); unigram or bpe: that kind; bytes: none, 256 ids; or the path of a .model file, or of a folder with GPT-2's vocab.json and merges.txt. Tasks have their own symbols."), c.tokenizer);
     visit(Field::integer("vocab_size", "Data", "Tokenizer size", "Pieces of the sentencepiece tokenizer that is trained on the corpus.", 64, 1 << 17), c.vocabSize);
+    visit(Field::boolean("byte_fallback", "Data", "Byte fallback", "A trained tokenizer spells characters without a piece as bytes, so that no text is lost. Without it they become one unknown piece."), c.byteFallback);
     visit(Field::integer("data_seed", "Data", "Data seed", "Seed of procedural corpora. The same seed gives the same text everywhere.", 0), c.dataSeed);
+    visit(Field::integer("task_length", "Task", "Length", "T of a synthetic task, in symbols; sets the context length. 0 takes the task's own: mqar 64, induction 30, copying 256.", 0, 1 << 19), c.taskLength);
+    visit(Field::integer("task_pairs", "Task", "Pairs", "K: key-value pairs to remember (mqar), symbols to copy (copying). 0 takes the task's own: 4 and 8.", 0, 1 << 17), c.taskPairs);
+    visit(Field::integer("task_symbols", "Task", "Symbols", "V: vocabulary of a synthetic task. 0 takes the task's own: mqar 512, induction 20, copying 16.", 0, 1 << 17), c.taskSymbols);
+    visit(Field::integer("task_examples", "Task", "Training examples", "Size of the training set of a synthetic task, read in a new order each epoch. 0 never shows the same example twice.", 0, 1 << 30), c.taskExamples);
+    visit(Field::number("task_power", "Task", "Power", "mqar: a of the law by which queries gather soon after the pairs; 1 spreads them evenly.", 1e-6, 1), c.taskPower);
+    visit(Field::boolean("task_noise", "Task", "Noise", "mqar: random symbols instead of the blank between the queries, which makes the task harder."), c.taskNoise);
 }
 
 template <class Self, class Visit> void TrainingConfig::fields(Self& c, Visit&& visit)
 {
     visit(Field::integer("steps", "Length", "Steps", "Optimiser updates.", 1), c.steps);
     visit(Field::integer("batch_size", "Length", "Batch size", "Sequences per micro-batch.", 1, 65536), c.batchSize);
-    visit(Field::integer("context", "Length", "Context length", "Tokens per sequence.", 2, 1 << 20), c.context);
+    visit(Field::integer("context", "Length", "Context length", "Tokens per sequence. Synthetic tasks set it to the length of an example.", 2, 1 << 20), c.context);
     visit(Field::integer("accumulate", "Length", "Accumulate", "Micro-batches whose gradients make one update.", 1, 65536), c.accumulate);
     visit(Field::integer("seed", "Length", "Seed", "Seed of initial weights, data order and dropout.", 0), c.seed);
     visit(Field::choice("optimizer", "Optimiser", "Optimiser", "AdamW with weight decay on matrices only.", { "adamw" }), c.optimizer);

@@ -52,14 +52,17 @@ fs::path cacheFolder()
     return problem ? fs::path() : folder;
 }
 
-std::shared_ptr<const Tokenizer> cachedTokenizer(const std::string& key, std::int64_t size,
+std::shared_ptr<const Tokenizer> cachedTokenizer(const std::string& key, const TokenizerRecipe& recipe,
     const std::function<std::string()>& sample, EventSink& progress, const std::stop_token& stop)
 {
     const auto folder = cacheFolder();
-    const auto file = folder / ("tokenizer-" + key + "-" + std::to_string(size) + ".model");
+    auto name = "tokenizer-" + key + "-" + std::to_string(recipe.size);
+    if (recipe.kind != "unigram") name += "-" + recipe.kind;
+    if (!recipe.byteFallback) name += "-nobytes";
+    const auto file = folder / (name + ".model");
     if (!folder.empty())
         if (auto cached = readCached(file)) return cached;
-    std::shared_ptr<const Tokenizer> trained = Tokenizer::train(sample(), size, progress, stop);
+    std::shared_ptr<const Tokenizer> trained = Tokenizer::train(sample(), recipe, progress, stop);
     if (!folder.empty()) {
         try {
             writeFileAtomically(file, trained->fingerprint() + trained->model());

@@ -14,9 +14,9 @@ namespace pha {
 /// works without a cache, only slower.
 std::filesystem::path cacheFolder();
 
-/// The tokenizer kept under `key`, or one that is trained on `sample()` and kept. A damaged or absent file is trained
-/// anew.
-std::shared_ptr<const Tokenizer> cachedTokenizer(const std::string& key, std::int64_t size,
+/// The tokenizer of this recipe kept under `key`, or one that is trained on `sample()` and kept. A damaged or absent
+/// file is trained anew.
+std::shared_ptr<const Tokenizer> cachedTokenizer(const std::string& key, const TokenizerRecipe& recipe,
     const std::function<std::string()>& sample, EventSink& progress, const std::stop_token& stop);
 
 } // namespace pha

@@ -36,7 +36,7 @@ void limit(int resource, rlim_t value)
     setrlimit(decltype(RLIMIT_AS)(resource), &both);
 }
 
-[[noreturn]] void beChild(int out, rlim_t bytes, int cpuSeconds, const std::function<int(std::string&)>& work)
+[[noreturn]] void beChild(int out, int log, rlim_t bytes, int cpuSeconds, const std::function<int(std::string&)>& work)
 {
     // The parent's handlers must not run here: they would report a crash of the program, or save a checkpoint.
     for (const int number : { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTERM, SIGINT, SIGHUP, SIGPIPE })
@@ -49,7 +49,8 @@ void limit(int resource, rlim_t value)
     if (bytes > 0) limit(RLIMIT_AS, bytes);
     if (cpuSeconds > 0) limit(RLIMIT_CPU, rlim_t(cpuSeconds));
     limit(RLIMIT_CORE, 0);
-    if (const int null = open("/dev/null", O_WRONLY | O_CLOEXEC); null >= 0) dup2(null, 2);
+    if (log < 0) log = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (log >= 0) dup2(log, 2);
     int code = childThrew;
     std::string output;
     try {
@@ -64,42 +65,72 @@ void limit(int resource, rlim_t value)
     _exit(code);
 }
 
-/// Reads what the child writes until it is done; false if `goOn` said no first.
-bool collect(int in, std::string& output, const std::function<bool()>& goOn)
+/// A pipe that closes its ends by itself.
+class Pipe {
+public:
+    Pipe()
+    {
+        if (pipe2(ends_, O_CLOEXEC) != 0)
+            throw Error("no pipe to a helper process could be made", "close other programs");
+    }
+    ~Pipe() { closeIn(), closeOut(); }
+    Pipe(const Pipe&) = delete;
+    Pipe& operator=(const Pipe&) = delete;
+    int in() const { return ends_[0]; }
+    int out() const { return ends_[1]; }
+    void closeIn() { shut(ends_[0]); }
+    void closeOut() { shut(ends_[1]); }
+
+private:
+    static void shut(int& end)
+    {
+        if (end >= 0) close(end);
+        end = -1;
+    }
+    int ends_[2] { -1, -1 };
+};
+
+/// Hands on what can be read now. False at the end.
+bool pass(int in, const std::function<void(std::string_view)>& to)
 {
     std::array<char, 65536> part {};
+    const auto size = read(in, part.data(), part.size());
+    if (size < 0 && errno == EINTR) return true;
+    if (size <= 0) return false;
+    to(std::string_view(part.data(), std::size_t(size)));
+    return true;
+}
+
+/// Reads what the child writes until it is done; false if `goOn` said no first.
+bool collect(const Pipe& output, const Pipe& log, std::string& into, const std::function<bool()>& goOn,
+    const std::function<void(std::string_view)>& onLog)
+{
+    pollfd ready[] { { output.in(), POLLIN, 0 }, { log.in(), POLLIN, 0 } };
     for (;;) {
         if (!goOn()) return false;
-        pollfd ready { in, POLLIN, 0 };
-        if (poll(&ready, 1, 20) <= 0) continue; // nothing yet, or a signal
-        const auto size = read(in, part.data(), part.size());
-        if (size < 0 && errno == EINTR) continue;
-        if (size <= 0) return true;
-        output.append(part.data(), std::size_t(size));
+        if (poll(ready, 2, 20) <= 0) continue; // nothing yet, or a signal
+        if (ready[1].revents != 0 && !pass(log.in(), onLog)) ready[1].fd = -1; // ended: not asked again
+        const bool writes = ready[0].revents != 0;
+        if (writes && !pass(output.in(), [&](std::string_view part) { into += part; })) return true;
     }
 }
 
 } // namespace
 
-ChildOutcome runInChild(
-    const ChildLimits& limits, const std::function<int(std::string&)>& work, const std::function<bool()>& goOn)
+ChildOutcome runInChild(const ChildLimits& limits, const std::function<int(std::string&)>& work,
+    const std::function<bool()>& goOn, const std::function<void(std::string_view)>& onLog)
 {
-    int ends[2];
+    Pipe output, log;
+    if (!onLog) log.closeIn(), log.closeOut();
     const rlim_t bytes = limits.extraBytes > 0 ? addressSpace() + rlim_t(limits.extraBytes) : 0;
-    if (pipe2(ends, O_CLOEXEC) != 0) throw Error("no pipe to a helper process could be made", "close other programs");
     const pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        beChild(ends[1], bytes, limits.cpuSeconds, work);
-    }
-    close(ends[1]);
-    if (child < 0) {
-        close(ends[0]);
-        throw Error("no helper process could be started", "close other programs");
-    }
+    if (child == 0) beChild(output.out(), log.out(), bytes, limits.cpuSeconds, work);
+    output.closeOut();
+    log.closeOut();
+    if (child < 0) throw Error("no helper process could be started", "close other programs");
     ChildOutcome outcome;
-    const bool done = collect(ends[0], outcome.output, goOn);
-    close(ends[0]);
+    const bool done = collect(output, log, outcome.output, goOn, onLog);
+    output.closeIn();
     if (!done) kill(child, SIGKILL);
     int status = 0;
     while (waitpid(child, &status, 0) < 0)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace pha {
 
@@ -33,9 +34,9 @@ struct ChildOutcome {
 
 /// Runs `work` in a forked copy of this process, which can crash or be stopped at any moment without harm to this one.
 /// `work` gets a string to fill and returns 0 to 100; it must use no lock that another thread may hold (malloc is fine,
-/// logs and streams are not). `goOn` is asked every few milliseconds; false kills the child. Throws Error if there is
-/// no child.
-ChildOutcome runInChild(
-    const ChildLimits& limits, const std::function<int(std::string& output)>& work, const std::function<bool()>& goOn);
+/// logs and streams are not). `goOn` is asked every few milliseconds; false kills the child. `onLog` gets what the
+/// child says on standard error; without it that is lost. Throws Error if there is no child.
+ChildOutcome runInChild(const ChildLimits& limits, const std::function<int(std::string& output)>& work,
+    const std::function<bool()>& goOn, const std::function<void(std::string_view)>& onLog = {});
 
 } // namespace pha

@@ -17,6 +17,9 @@ const std::vector<BuiltinCorpus>& builtinCorpora()
         { "stories",
             "Simple English narratives written by a grammar. Facts are asked for later, and the entropy floor is "
             "exact." },
+        { "mqar", "Multi-query associative recall: pairs of keys and values, then keys to answer with their values." },
+        { "induction", "Induction head: which symbol came after the mark when it stood here before?" },
+        { "copying", "Selective copying: symbols scattered among blanks, to be repeated in order at the end." },
     };
     return corpora;
 }
@@ -24,6 +27,11 @@ const std::vector<BuiltinCorpus>& builtinCorpora()
 std::unique_ptr<Corpus> Corpus::open(
     const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, std::stop_token stop)
 {
+    if (const auto task = findTask(config)) return openTask(*task, tokenizer);
+    if (!tokenizer) tokenizer = Tokenizer::given(config);
+    if (tokenizer && tokenizer->kind() == Tokenizer::Kind::Symbols)
+        throw DataError(inQuotes(config.data), "this model knows the symbols of a task, not text",
+            "evaluate it on the task that it was trained on");
     if (config.data == "stories") return openStories(config, std::move(tokenizer), progress, stop);
     std::error_code problem;
     const auto status = fs::status(config.data, problem);

@@ -33,7 +33,7 @@ public:
 
 /// One question in a text: the token that answers it, and how many words ago the fact was stated.
 struct RecallProbe {
-    std::int64_t index = 0; ///< token of the split whose prediction is the answer
+    std::int64_t index = 0; ///< token of the split that is the answer; in tasks, the one at which it is predicted
     std::int64_t distance = 0; ///< words since the fact was last stated
     double chance = 0; ///< 1 / number of possible answers
 };
@@ -42,6 +42,8 @@ struct RecallProbe {
 struct Split {
     std::string name; ///< "train", "valid", "test"
     std::vector<std::int32_t> tokens;
+    std::vector<std::int32_t> targets; ///< tasks: what to predict at each token, -100 = nothing; empty: the next token
+    std::int64_t example = 0; ///< tasks: tokens of one example, each a window of its own; 0: running text
     std::vector<float> nats; ///< -ln p of each token under the generator (0 inside a word), empty if unknown
     std::vector<std::int32_t> words, bytes; ///< cumulative: words and bytes that end at or before each token
     std::vector<RecallProbe> probes; ///< sorted by index
@@ -63,6 +65,8 @@ public:
     /// Uniform, unigram and bigram lines and the floor, on the validation split.
     virtual const ReferenceEvent& references() const = 0;
     virtual std::string samplePrompt() const = 0;
+    virtual std::int64_t sampleTokens() const { return 80; } ///< that a sample during training writes
+    virtual std::int64_t exampleLength() const { return 0; } ///< tasks: the context that batches must have; 0: any
     virtual std::string description() const = 0; ///< "stories 1, seed 1"
     virtual std::string fingerprint() const = 0; ///< changes when the text changes
 };

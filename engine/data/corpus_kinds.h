@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/data/corpus.h"
+#include "engine/data/tasks.h"
 
 #include <filesystem>
 
@@ -9,6 +10,8 @@ namespace pha {
 
 std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
     EventSink& progress, const std::stop_token& stop);
+/// A synthetic task. Throws DataError if `tokenizer` is given and not the task's own.
+std::unique_ptr<Corpus> openTask(const Task& task, const std::shared_ptr<const Tokenizer>& tokenizer);
 /// A text file, or a folder with text files. Throws DataError.
 std::unique_ptr<Corpus> openText(const std::filesystem::path& path, const DataConfig& config,
     std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, const std::stop_token& stop);

@@ -222,7 +222,7 @@ std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<co
     if (!tokenizer) {
         const auto key = "stories-v" + std::to_string(storiesVersion) + "-seed" + std::to_string(config.dataSeed);
         tokenizer = cachedTokenizer(
-            key, config.vocabSize, [seed] { return storyText(seed, "train", 0, tokenizerStories); }, progress, stop);
+            key, config, [seed] { return storyText(seed, "train", 0, tokenizerStories); }, progress, stop);
     }
     if (stop.stop_requested()) throw Error("opening stories was stopped", "start again when you like");
     return std::make_unique<StoryCorpus>(config.dataSeed, std::move(tokenizer));

@@ -239,7 +239,7 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
     const auto key = source.fingerprint().substr(0, 32);
     if (!tokenizer)
         tokenizer = cachedTokenizer(
-            "text-" + key, config.vocabSize, [&] { return tokenizerSample(source, stop); }, progress, stop);
+            "text-" + key, config, [&] { return tokenizerSample(source, stop); }, progress, stop);
 
     const auto folder = cacheFolder();
     const auto file = folder / ("tokens-" + key + "-" + tokenizer->fingerprint().substr(0, 32) + ".bin");

@@ -3,173 +3,25 @@
 
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
-#include "engine/data/piece_library.h"
-#include "engine/data/tokenizer_model.h"
+#include "engine/base/text.h"
+#include "engine/config/config.h"
+#include "engine/data/byte_tokenizer.h"
+#include "engine/data/gpt2_tokenizer.h"
+#include "engine/data/piece_tokenizer.h"
+#include "engine/data/symbol_tokenizer.h"
 #include "engine/data/tokenizer_training.h"
-#include "engine/data/utf8.h"
 #include "engine/run/atomic_file.h"
 
-#include <array>
-#include <charconv>
 #include <mutex>
 #include <set>
-#include <unordered_map>
 
 namespace pha {
 
+namespace fs = std::filesystem;
+
 namespace {
 
-constexpr std::size_t maxChunk = 512; ///< bytes: longer words are cut, so that no input makes encoding slow
-constexpr std::size_t maxCached = std::size_t(1) << 16, maxCachedBytes = 48;
-
-class SentencePieceTokenizer final : public Tokenizer {
-public:
-    SentencePieceTokenizer(std::string model, const TokenizerModel& scanned, const std::string& where)
-        : model_(std::move(model))
-        , fingerprint_(sha256Hex(model_))
-        , processor_(pieceLibrary().load(model_))
-        , lossless_(scanned.lossless())
-        , dummyPrefix_(scanned.addDummyPrefix)
-    {
-        if (!processor_)
-            throw DataError(where, "sentencepiece cannot read the tokenizer model", "choose another model");
-        bytes_.fill(-1);
-        for (std::size_t id = 0; id < scanned.pieces.size(); ++id) {
-            const auto& piece = scanned.pieces[id];
-            texts_.push_back(bytesOf(piece));
-            if (piece.type == TokenizerModel::Type::Byte)
-                bytes_[static_cast<unsigned char>(texts_.back()[0])] = std::int32_t(id);
-            if (piece.text == spaceMark) space_ = std::int32_t(id);
-            if (piece.text == "\n") newline_ = std::int32_t(id);
-        }
-        if (newline_ < 0) newline_ = bytes_['\n'];
-        if (space_ < 0) space_ = bytes_[' '];
-    }
-
-    std::int64_t size() const override { return std::int64_t(texts_.size()); }
-
-    std::vector<std::int32_t> encode(std::string_view text) const override
-    {
-        std::vector<std::int32_t> ids;
-        if (!lossless_) {
-            std::int64_t repairs = 0;
-            append(repairUtf8(text, repairs), ids);
-            return ids;
-        }
-        ids.reserve(text.size() / 3);
-        // One thread at a time has the shared cache; another one works with its own rather than wait.
-        const std::unique_lock lock(mutex_, std::try_to_lock);
-        Cache own;
-        Cache& cache = lock.owns_lock() ? cache_ : own;
-        for (std::size_t at = 0; at < text.size();) at += encodeChunk(text.substr(at), cache, ids);
-        return ids;
-    }
-
-    std::string decode(const std::vector<std::int32_t>& ids) const override
-    {
-        std::string text;
-        for (const auto id : ids) text += pieceText(id);
-        if (dummyPrefix_ && text.starts_with(' ')) text.erase(0, 1); // encoding put it there
-        return text;
-    }
-
-    std::string piece(std::int32_t id) const override { return std::string(pieceText(id)); }
-    const std::string& model() const override { return model_; }
-    std::string fingerprint() const override { return fingerprint_; }
-
-private:
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-    };
-    using Cache = std::unordered_map<std::string, std::vector<std::int32_t>, Hash, std::equal_to<>>;
-
-    static std::string bytesOf(const TokenizerModel::Piece& piece)
-    {
-        switch (piece.type) {
-        case TokenizerModel::Type::Control:
-            return {};
-        case TokenizerModel::Type::Unknown:
-            return std::string(replacementCharacter);
-        case TokenizerModel::Type::Byte: {
-            unsigned value = 0;
-            std::from_chars(piece.text.data() + 3, piece.text.data() + 5, value, 16);
-            return std::string(1, char(value));
-        }
-        default:
-            break;
-        }
-        std::string text;
-        for (auto rest = piece.text; !rest.empty();) {
-            const bool space = rest.starts_with(spaceMark);
-            text += space ? ' ' : rest[0];
-            rest.remove_prefix(space ? spaceMark.size() : 1);
-        }
-        return text;
-    }
-
-    std::string_view pieceText(std::int32_t id) const
-    {
-        return id >= 0 && std::size_t(id) < texts_.size() ? std::string_view(texts_[std::size_t(id)])
-                                                          : replacementCharacter;
-    }
-
-    void append(std::string_view text, std::vector<std::int32_t>& ids) const
-    {
-        std::vector<int> found;
-        if (!processor_->encode(text, found)) throw Error("a text could not be encoded", "check the tokenizer");
-        ids.insert(ids.end(), found.begin(), found.end());
-    }
-
-    /// Encodes a word with the space before it, a line end, or bytes that sentencepiece would change. Returns the bytes
-    /// used.
-    std::size_t encodeChunk(std::string_view text, Cache& cache, std::vector<std::int32_t>& ids) const
-    {
-        if (text[0] == '\n') return ids.push_back(newline_), 1;
-        std::size_t end = text[0] == ' ';
-        while (end < text.size() && end < maxChunk) {
-            const auto c = static_cast<unsigned char>(text[end]);
-            if (c <= ' ') break;
-            std::size_t length = 1;
-            if (c >= 0x80) {
-                const auto step = stepUtf8(text.substr(end));
-                if (!step.valid || text.substr(end).starts_with(spaceMark)) break;
-                length = step.length;
-            }
-            end += length;
-        }
-        if (end == 0) {
-            // Control characters, invalid bytes and U+2581 itself, which would come back as a space.
-            const std::size_t length = text.starts_with(spaceMark) ? spaceMark.size() : 1;
-            for (std::size_t i = 0; i < length; ++i) ids.push_back(bytes_[static_cast<unsigned char>(text[i])]);
-            return length;
-        }
-        auto word = text.substr(0, end);
-        if (word[0] == ' ' && (space_ == bytes_[' '] || word.size() == 1)) {
-            // Without a piece for the space sentencepiece would spell its mark, not the space.
-            ids.push_back(space_);
-            return 1;
-        }
-        if (const auto known = cache.find(word); known != cache.end()) {
-            ids.insert(ids.end(), known->second.begin(), known->second.end());
-            return end;
-        }
-        std::vector<std::int32_t> found;
-        append(word, found);
-        ids.insert(ids.end(), found.begin(), found.end());
-        if (word.size() <= maxCachedBytes && cache.size() < maxCached) cache.emplace(word, std::move(found));
-        return end;
-    }
-
-    std::string model_, fingerprint_;
-    std::unique_ptr<PieceLibrary::Model> processor_;
-    bool lossless_ = false, dummyPrefix_ = false;
-    std::vector<std::string> texts_; ///< bytes of each piece
-    std::array<std::int32_t, 256> bytes_ {}; ///< ids of the byte pieces
-    std::int32_t space_ = -1, newline_ = -1;
-    mutable std::mutex mutex_;
-    mutable Cache cache_;
-};
+constexpr std::int64_t maxFileBytes = std::int64_t(32) << 20;
 
 struct TrustedModels {
     std::mutex mutex;
@@ -187,6 +39,18 @@ bool isTrusted(const std::string& fingerprint)
     return trusted().fingerprints.contains(fingerprint);
 }
 
+/// GPT-2's files in `folder`, under either of the names that they are known by.
+std::unique_ptr<Tokenizer> loadGpt2(const fs::path& folder)
+{
+    for (const auto& [vocab, merges] :
+        { std::pair("vocab.json", "merges.txt"), std::pair("encoder.json", "vocab.bpe") })
+        if (std::error_code problem; fs::exists(folder / vocab, problem) && fs::exists(folder / merges, problem))
+            return gpt2Tokenizer(readGpt2Files(
+                readFile(folder / vocab, maxFileBytes), readFile(folder / merges, maxFileBytes), folder.string()));
+    throw DataError(folder.string(), "no tokenizer is in this folder",
+        "give a .model file, or a folder with vocab.json and merges.txt");
+}
+
 } // namespace
 
 void trustTokenizer(const std::string& sha256)
@@ -195,27 +59,56 @@ void trustTokenizer(const std::string& sha256)
     trusted().fingerprints.insert(sha256);
 }
 
-std::unique_ptr<Tokenizer> Tokenizer::train(
-    const std::string& text, std::int64_t size, EventSink& progress, std::stop_token stop)
+TokenizerRecipe::TokenizerRecipe(const DataConfig& config)
+    : TokenizerRecipe(config.vocabSize, config.tokenizer == "bpe" ? "bpe" : "unigram", config.byteFallback)
 {
-    auto model = trainTokenizerModel(text, size, progress, stop);
+}
+
+std::unique_ptr<Tokenizer> Tokenizer::train(
+    const std::string& text, const TokenizerRecipe& recipe, EventSink& progress, std::stop_token stop)
+{
+    auto model = trainTokenizerModel(text, recipe, progress, stop);
     const auto scanned = scanTokenizerModel(model, "the trained tokenizer");
-    auto trained = std::make_unique<SentencePieceTokenizer>(model, scanned, "the trained tokenizer");
+    auto trained = pieceTokenizer(model, scanned, "the trained tokenizer");
     trustTokenizer(trained->fingerprint());
     return trained;
 }
 
+std::unique_ptr<Tokenizer> Tokenizer::symbols(const std::vector<std::string>& names)
+{
+    return symbolTokenizer(symbolModel(names), "symbols");
+}
+
 std::unique_ptr<Tokenizer> Tokenizer::fromModel(std::string model, const std::string& where)
 {
+    if (model == bytesModel) return byteTokenizer();
+    if (model.starts_with(symbolsMark)) return symbolTokenizer(std::move(model), where);
+    if (model.starts_with(gpt2Mark)) return gpt2Tokenizer(readGpt2Model(model, where));
     const auto scanned = scanTokenizerModel(model, where);
     if (!isTrusted(sha256Hex(model))) tryTokenizerInChild(model, where);
     // The pieces point into `model`; the copy keeps them alive while the tokenizer is built.
-    return std::make_unique<SentencePieceTokenizer>(model, scanned, where);
+    return pieceTokenizer(model, scanned, where);
 }
 
-std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& file)
+std::unique_ptr<Tokenizer> Tokenizer::load(const fs::path& path)
 {
-    return fromModel(readFile(file, std::int64_t(32) << 20), file.string());
+    std::error_code problem;
+    if (fs::is_directory(path, problem)) return loadGpt2(path);
+    const auto name = path.filename();
+    if (name == "vocab.json" || name == "encoder.json") return loadGpt2(path.parent_path());
+    return fromModel(readFile(path, maxFileBytes), path.string());
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::given(const DataConfig& config)
+{
+    const auto& name = config.tokenizer;
+    if (name == "bytes") return byteTokenizer();
+    if (name == "auto" || name == "unigram" || name == "bpe") return nullptr;
+    std::error_code problem;
+    if (!fs::exists(name, problem))
+        throw ConfigError("tokenizer", name.empty() ? "" : inQuotes(name),
+            "auto, unigram, bpe, bytes, or the path of a .model file or of a folder with vocab.json and merges.txt");
+    return load(name);
 }
 
 } // namespace pha

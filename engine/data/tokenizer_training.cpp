@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -23,7 +25,7 @@ constexpr std::size_t maxSentence = 2000; ///< bytes; the library skips longer o
 constexpr std::size_t maxRepeated = 100'000;
 constexpr double enoughCoverage = 0.99995; ///< of the characters of the sample
 constexpr std::int64_t specialPieces = 4, bytePieces = 256; ///< unknown, begin, end, newline
-constexpr std::int64_t minimumPieces = specialPieces + bytePieces + 16;
+constexpr std::int64_t fewestLetters = 16;
 
 /// Sentences of a long text: all of it, or blocks at even distances.
 class Sample {
@@ -182,9 +184,51 @@ void throwIfStopped(const std::stop_token& stop)
     if (stop.stop_requested()) throw Error("training the tokenizer was stopped", "start again when you like");
 }
 
+/// Reads the library's log for how far it has come: it tells the number of pieces left (unigram) or made (BPE).
+class TrainingLog {
+public:
+    TrainingLog(std::int64_t target, EventSink& progress)
+        : target_(double(target))
+        , progress_(progress)
+    {
+    }
+    void read(std::string_view bytes)
+    {
+        held_ += bytes;
+        std::size_t begin = 0;
+        for (std::size_t end; (end = held_.find('\n', begin)) != std::string::npos; begin = end + 1)
+            line(std::string_view(held_).substr(begin, end - begin));
+        held_.erase(0, begin);
+        if (held_.size() > longestLine) held_.clear();
+    }
+
+private:
+    static constexpr std::size_t longestLine = 1 << 16;
+
+    void line(std::string_view text)
+    {
+        const bool pruning = text.find("EM sub_iter=") != std::string_view::npos;
+        const auto at = text.find(" size=");
+        if (at == std::string_view::npos || (!pruning && text.find("Added: freq=") == std::string_view::npos)) return;
+        double size = 0;
+        std::from_chars(text.data() + at + 6, text.data() + text.size(), size);
+        if (size <= 0) return;
+        if (first_ == 0) first_ = size;
+        // Each round of pruning keeps the same share of the pieces.
+        const double done = !pruning ? size / target_
+            : first_ > target_       ? std::log(first_ / size) / std::log(first_ / target_)
+                                     : 1;
+        progress_.publish(ProgressEvent { "training the tokenizer", std::clamp(done, 0.0, 1.0), 1, "" });
+    }
+
+    double target_, first_ = 0;
+    EventSink& progress_;
+    std::string held_;
+};
+
 /// Trains in a child process: the library cannot be stopped once it works, and ends the process when it gives up.
 std::string trainStoppably(const std::unordered_map<std::string, std::string>& options,
-    const std::vector<std::string>& sentences, const std::stop_token& stop)
+    const std::vector<std::string>& sentences, TrainingLog& log, const std::stop_token& stop)
 {
     auto& library = pieceLibrary(); // opened here: a child should not have to
     const auto work = [&](std::string& output) {
@@ -197,7 +241,8 @@ std::string trainStoppably(const std::unordered_map<std::string, std::string>& o
     };
     ChildOutcome outcome;
     if (canForkWithThreads) {
-        outcome = runInChild({}, work, [&] { return !stop.stop_requested(); });
+        outcome = runInChild(
+            {}, work, [&] { return !stop.stop_requested(); }, [&](std::string_view bytes) { log.read(bytes); });
     } else {
         outcome.code = work(outcome.output);
         outcome.end = ChildOutcome::End::Returned;
@@ -209,33 +254,39 @@ std::string trainStoppably(const std::unordered_map<std::string, std::string>& o
         "give it a longer text or another vocab_size");
 }
 
+std::unordered_map<std::string, std::string> libraryOptions(const TokenizerRecipe& recipe)
+{
+    return { { "minloglevel", canForkWithThreads ? "0" : "4" }, { "model_type", recipe.kind },
+        { "vocab_size", std::to_string(recipe.size) }, { "hard_vocab_limit", "false" },
+        { "byte_fallback", recipe.byteFallback ? "true" : "false" }, { "normalization_rule_name", "identity" },
+        { "remove_extra_whitespaces", "false" }, { "add_dummy_prefix", "false" }, { "split_by_whitespace", "true" },
+        { "user_defined_symbols", "\n" }, { "character_coverage", "1.0" }, { "max_sentence_length", "16384" },
+        { "input_sentence_size", "0" }, { "self_test_sample_size", "0" }, { "num_threads", "2" }, { "unk_id", "0" },
+        { "bos_id", "1" }, { "eos_id", "2" }, { "pad_id", "-1" } };
+}
+
 } // namespace
 
 std::string trainTokenizerModel(
-    const std::string& text, std::int64_t size, EventSink& progress, const std::stop_token& stop)
+    const std::string& text, const TokenizerRecipe& recipe, EventSink& progress, const std::stop_token& stop)
 {
     throwIfStopped(stop);
-    if (size < minimumPieces)
-        throw DataError("tokenizer", std::to_string(size) + " pieces cannot hold the 256 bytes and some letters",
-            "set vocab_size to at least " + std::to_string(minimumPieces));
+    const auto reserved = specialPieces + (recipe.byteFallback ? bytePieces : 0);
+    if (recipe.size < reserved + fewestLetters)
+        throw DataError("tokenizer",
+            std::to_string(recipe.size) + " pieces cannot hold " + (recipe.byteFallback ? "the 256 bytes and " : "")
+                + "some letters",
+            "set vocab_size to at least " + std::to_string(reserved + fewestLetters));
     progress.publish(ProgressEvent { "training the tokenizer", 0, 0, "" });
     auto sentences = Sample(text).sentences;
-    const auto room = size - specialPieces - bytePieces;
-    dropRareCharacters(sentences, std::size_t(room / 2));
+    dropRareCharacters(sentences, std::size_t((recipe.size - reserved) / 2));
     const bool blank = std::all_of(sentences.begin(), sentences.end(),
         [](const std::string& sentence) { return sentence.find_first_not_of(' ') == std::string::npos; });
     if (blank) throw DataError("tokenizer", "the text has no characters to learn from", "give it a longer text");
     repeatWords(sentences);
     throwIfStopped(stop);
-
-    const std::unordered_map<std::string, std::string> options { { "minloglevel", "4" }, { "model_type", "unigram" },
-        { "vocab_size", std::to_string(size) }, { "hard_vocab_limit", "false" }, { "byte_fallback", "true" },
-        { "normalization_rule_name", "identity" }, { "remove_extra_whitespaces", "false" },
-        { "add_dummy_prefix", "false" }, { "split_by_whitespace", "true" }, { "user_defined_symbols", "\n" },
-        { "character_coverage", "1.0" }, { "max_sentence_length", "16384" }, { "input_sentence_size", "0" },
-        { "self_test_sample_size", "0" }, { "num_threads", "2" }, { "unk_id", "0" }, { "bos_id", "1" },
-        { "eos_id", "2" }, { "pad_id", "-1" } };
-    auto model = trainStoppably(options, sentences, stop);
+    TrainingLog log(recipe.size - reserved, progress);
+    auto model = trainStoppably(libraryOptions(recipe), sentences, log, stop);
     throwIfStopped(stop);
     progress.publish(ProgressEvent { "training the tokenizer", 1, 1, "" });
     return model;

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numbers>
@@ -11,15 +12,15 @@ namespace pha {
 
 namespace {
 
-/// Inputs are tokens [begin, end); of the targets [begin+1, end+1) those after `scoredUpTo` count.
+/// Inputs are tokens [begin, end); what those from `scored` on predict counts.
 struct Window {
-    std::int64_t begin, end, scoredUpTo;
+    std::int64_t begin, end, scored;
 };
 
 std::vector<Window> windows(std::int64_t tokens, std::int64_t context, std::int64_t stride)
 {
     std::vector<Window> all;
-    std::int64_t done = 0; // index of the last target scored so far
+    std::int64_t done = 0; // inputs whose predictions are scored so far
     for (std::int64_t begin = 0; done < tokens - 1; begin += stride) {
         const auto end = std::min(begin + context, tokens - 1);
         all.push_back({ begin, end, done });
@@ -28,9 +29,18 @@ std::vector<Window> windows(std::int64_t tokens, std::int64_t context, std::int6
     return all;
 }
 
+/// Each example of a task is a window.
+std::vector<Window> exampleWindows(std::int64_t tokens, std::int64_t length)
+{
+    std::vector<Window> all;
+    for (std::int64_t begin = 0; begin < tokens; begin += length) all.push_back({ begin, begin + length, begin });
+    return all;
+}
+
 constexpr std::int64_t tokensAtOnce = 8192;
 
-/// Per-token scores of the whole split; index i belongs to the prediction of token i (0 is never predicted).
+/// Scores of the whole split by the index of the target: of running text the token that was predicted (the first one
+/// never is), of tasks the place of the question.
 struct Scores {
     std::vector<float> nll;
     std::vector<bool> correct;
@@ -45,7 +55,10 @@ Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, 
     if (model.embedding().scalar_type() == torch::kBFloat16) pass.matrix = torch::kBFloat16;
     pass.mix = &options.mix;
     Scores scores { std::vector<float>(std::size_t(count)), std::vector<bool>(std::size_t(count)) };
-    const auto list = windows(count, options.context, options.stride);
+    const bool task = split.example > 0;
+    const auto& all = task ? split.targets : split.tokens;
+    const std::int64_t ahead = task ? 0 : 1; // from an input to its target
+    const auto list = task ? exampleWindows(count, split.example) : windows(count, options.context, options.stride);
     for (std::size_t first = 0; first < list.size();) {
         if (stop.stop_requested()) throw Error("the evaluation was stopped", "start it again to get its figures");
         const auto length = list[first].end - list[first].begin;
@@ -58,24 +71,34 @@ Scores scoreSplit(LanguageModel& model, const Split& split, std::int64_t count, 
             for (std::int64_t t = 0; t < length; ++t) {
                 const auto at = std::size_t(list[first + r].begin + t);
                 ids.data_ptr<std::int64_t>()[std::int64_t(r) * length + t] = split.tokens[at];
-                targets.data_ptr<std::int64_t>()[std::int64_t(r) * length + t] = split.tokens[at + 1];
+                targets.data_ptr<std::int64_t>()[std::int64_t(r) * length + t] = all[at + std::size_t(ahead)];
             }
         const auto h = model.forward(ids.to(device), pass);
         const auto s =
             scoreTokens(h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix);
         for (std::size_t r = 0; r < rows; ++r) {
             const auto& window = list[first + r];
-            for (auto target = window.scoredUpTo + 1; target <= window.end; ++target) {
-                const auto row = std::int64_t(r) * length + target - window.begin - 1;
-                scores.nll[std::size_t(target)] = s.nll.data_ptr<float>()[row];
-                scores.correct[std::size_t(target)] = s.correct.data_ptr<bool>()[row];
+            for (auto input = window.scored; input < window.end; ++input) {
+                const auto row = std::int64_t(r) * length + input - window.begin;
+                scores.nll[std::size_t(input + ahead)] = s.nll.data_ptr<float>()[row];
+                scores.correct[std::size_t(input + ahead)] = s.correct.data_ptr<bool>()[row];
             }
         }
         first += rows;
-        progress.publish(
-            ProgressEvent { "evaluating " + split.name, double(list[first - 1].end), double(count - 1), "tokens" });
+        progress.publish(ProgressEvent {
+            "evaluating " + split.name, double(list[first - 1].end), double(list.back().end), "tokens" });
     }
     return scores;
+}
+
+/// Share of the examples of a task whose answers are all right.
+double exactShare(const Split& split, const Scores& scores, std::int64_t count)
+{
+    std::vector<bool> right(std::size_t(count / split.example), true);
+    for (const auto& probe : split.probes)
+        if (probe.index < count && !scores.correct[std::size_t(probe.index)])
+            right[std::size_t(probe.index / split.example)] = false;
+    return double(std::count(right.begin(), right.end(), true)) / double(right.size());
 }
 
 RecallEvent scoreRecall(const Split& split, const Scores& scores, std::int64_t count)
@@ -105,7 +128,16 @@ RecallEvent scoreRecall(const Split& split, const Scores& scores, std::int64_t c
         event.accuracy = double(correct) / double(questions);
         event.chance = chance / double(questions);
     }
+    if (split.example > 0) event.exact = exactShare(split, scores, count);
     return event;
+}
+
+/// Tokens of the split that are scored, at most `wanted` + 1 (0: all); whole examples of a task, at least one.
+std::int64_t tokensToScore(const Split& split, std::int64_t wanted)
+{
+    const auto all = std::int64_t(split.tokens.size());
+    if (split.example == 0) return wanted > 0 ? std::min(all, wanted + 1) : all;
+    return wanted > 0 ? std::min(all, std::max(wanted / split.example, std::int64_t(1)) * split.example) : all;
 }
 
 std::string describe(const std::vector<MixOverride>& mix)
@@ -128,8 +160,10 @@ Evaluation evaluateSplit(
     if (options.stride < 1 || options.stride > options.context)
         throw ConfigError(
             "stride", std::to_string(options.stride), "between 1 and the context " + std::to_string(options.context));
-    const auto all = std::int64_t(split.tokens.size());
-    const auto count = options.maxTokens > 0 ? std::min(all, options.maxTokens + 1) : all;
+    if (split.example > 0 && options.context != split.example)
+        throw ConfigError("context", std::to_string(options.context),
+            std::to_string(split.example) + ", the length of an example of this task");
+    const auto count = tokensToScore(split, options.maxTokens);
     if (count < 2) throw DataError(split.name, "the split has fewer than two tokens", "give more text");
     const auto started = std::chrono::steady_clock::now();
     const auto scores = scoreSplit(model, split, count, options, progress, stop);
@@ -140,7 +174,9 @@ Evaluation evaluateSplit(
     e.context = options.context;
     e.stride = options.stride;
     e.note = describe(options.mix);
-    e.tokens = count - 1;
+    const bool task = split.example > 0;
+    e.tokens = task ? std::count_if(split.targets.begin(), split.targets.begin() + count, [](auto t) { return t >= 0; })
+                    : count - 1;
     double floor = 0;
     for (std::int64_t i = 1; i < count; ++i) {
         e.totalNll += double(scores.nll[std::size_t(i)]);

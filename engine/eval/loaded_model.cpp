@@ -36,13 +36,18 @@ NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig confi
 void NetworkModel::beginJob() const { useThreads(int(config_.training.threads)); }
 
 std::shared_ptr<const Corpus> NetworkModel::corpusFor(
-    const std::string& data, EventSink& progress, std::stop_token stop)
+    const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
 {
-    const bool own = data.empty() || data == config_.data.data;
+    const bool own = (options.data.empty() || options.data == config_.data.data) && options.dataFields.empty();
     if (own && corpus_) return corpus_;
-    auto wanted = config_.data;
-    if (!own) wanted.data = data;
-    std::shared_ptr<const Corpus> corpus = Corpus::open(wanted, tokenizer_, progress, stop);
+    auto wanted = config_;
+    if (!options.data.empty()) wanted.data.data = options.data;
+    for (const auto& [key, value] : options.dataFields) {
+        wanted.set(key, value);
+        if (!wanted.toJson()["data"].contains(key))
+            throw ConfigError(key, "set for an evaluation", "a field of the data, such as task_length or data_seed");
+    }
+    std::shared_ptr<const Corpus> corpus = Corpus::open(wanted.data, tokenizer_, progress, stop);
     if (own) corpus_ = corpus;
     return corpus;
 }
@@ -90,15 +95,15 @@ Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progr
     beginJob();
     checkMix(given.mix);
     auto options = given;
-    if (options.context == 0) options.context = config_.training.context;
+    const auto corpus = corpusFor(options, progress, stop);
+    const auto& split = corpus->split(options.split);
+    if (options.context == 0) options.context = split.example > 0 ? split.example : config_.training.context;
     if (options.context < 1) throw ConfigError("context", std::to_string(options.context), "at least 1");
     if (options.stride == 0) options.stride = options.context;
-    const auto corpus = corpusFor(options.data, progress, stop);
-    auto result = evaluateSplit(*model_, corpus->split(options.split), options, progress, stop);
+    auto result = evaluateSplit(*model_, split, options, progress, stop);
     result.figures.step = result.recall.step = step_;
     result.data = corpus->description();
-    result.tokenizer =
-        "sentencepiece, " + std::to_string(tokenizer_->size()) + " pieces, " + tokenizer_->fingerprint().substr(0, 12);
+    result.tokenizer = tokenizer_->description() + ", " + tokenizer_->fingerprint().substr(0, 12);
     return result;
 }
 
@@ -119,6 +124,7 @@ Generation NetworkModel::generate(
         const auto text = repairUtf8(bytes, repairs);
         if (repairs > 0) note = std::to_string(repairs) + " invalid bytes of the prompt were replaced";
         for (const auto id : tokenizer_->encode(text.empty() ? "\n" : text)) prompt.push_back(id);
+        if (prompt.empty()) prompt.push_back(0); // blanks alone are no symbols of a task
     }
     for (const auto id : prompt)
         if (id < 0 || id >= config_.model.vocabulary)

@@ -26,7 +26,7 @@ public:
 
 private:
     void beginJob() const; ///< thread count of this thread
-    std::shared_ptr<const Corpus> corpusFor(const std::string& data, EventSink& progress, std::stop_token stop);
+    std::shared_ptr<const Corpus> corpusFor(const EvaluateOptions& options, EventSink& progress, std::stop_token stop);
     void checkMix(const std::vector<MixOverride>& mix) const;
 
     std::shared_ptr<LanguageModel> model_;

@@ -89,7 +89,7 @@ struct ToJson {
             bins.push_back({ { "from", b.distanceFrom }, { "to", b.distanceTo }, { "count", b.count },
                 { "correct", b.correct }, { "accuracy", accuracy }, { "chance", line.number(b.chance) } });
         }
-        line.add("split", e.split).add("accuracy", e.accuracy).add("chance", e.chance);
+        line.add("split", e.split).add("accuracy", e.accuracy).add("chance", e.chance).add("exact", e.exact);
         return line.add("bins", std::move(bins)).line();
     }
     Json operator()(const SampleEvent& e) const

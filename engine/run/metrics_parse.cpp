@@ -140,7 +140,8 @@ template <class J> std::optional<Event> readEvent(const J& json)
             in.number("seconds"), in.text("note") };
     }
     if (type == "recall") {
-        RecallEvent e { step, in.text("split"), {}, in.number("accuracy"), in.number("chance") };
+        RecallEvent e { step, in.text("split"), {}, in.number("accuracy"), in.number("chance"),
+            in.optionalNumber("exact") };
         for (const auto& item : in.list("bins")) {
             const Members<J> bin(item);
             e.bins.push_back({ bin.integer("from"), bin.integer("to"), bin.integer("count"), bin.integer("correct"),

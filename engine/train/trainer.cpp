@@ -14,7 +14,6 @@ namespace pha {
 namespace {
 /// So many updates in a row whose loss or gradient is not finite end a run.
 constexpr std::int64_t patienceForNonFinite = 10;
-constexpr std::int64_t sampleTokens = 80;
 } // namespace
 
 /// Evaluate, sample and save "once in a while", then one training section.
@@ -180,8 +179,9 @@ void Trainer::sample(const std::string& given)
     std::int64_t repairs = 0;
     std::vector<std::int64_t> ids;
     for (const auto id : corpus_->tokenizer()->encode(repairUtf8(prompt, repairs))) ids.push_back(id);
+    if (ids.empty()) ids.push_back(0); // nothing of the prompt is left: symbols of blanks alone
     GenerateOptions options;
-    options.sampling.maxTokens = sampleTokens;
+    options.sampling.maxTokens = corpus_->sampleTokens();
     options.sampling.seed = std::uint64_t(config_.seed);
     Pass pass;
     const auto result =

@@ -83,6 +83,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
         throw CheckpointError(run_.tokenizerFile().string(), "this is not the tokenizer that the run was trained with",
             "restore the run's own tokenizer.model");
     file_.config.model.vocabulary = corpus_->tokenizer()->size();
+    if (const auto length = corpus_->exampleLength(); length > 0) config_.context = length;
     file_.config.validate();
     batches_ = corpus_->batches(config_.batchSize, config_.context, config_.seed);
     corpus_->split("valid");

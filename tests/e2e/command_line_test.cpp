@@ -32,6 +32,8 @@ private Q_SLOTS:
             QTest::newRow(name) << QStringList { name };
         QTest::newRow("data list") << QStringList { "data", "list" };
         QTest::newRow("data info") << QStringList { "data", "info" };
+        for (const auto* verb : { "train", "encode", "decode", "info" })
+            QTest::newRow(QByteArray("tokenizer ").append(verb)) << QStringList { "tokenizer", verb };
     }
 
     void helpOfEveryCommandHasAnExample()

@@ -45,6 +45,7 @@ std::vector<Event> oneOfEach()
             10, "valid", 1.5, 1500, 1000, 700, 4000, std::exp(1.5), 9.1, 0.54, 256, 128, 1.25, 0.5, "muted 3:gss" },
         EvalEvent { 11, "test", 1.5, 1500, 1000, 700, 4000, 4.48, 9.1, 0.54, 256, 256, {}, 0, {} },
         RecallEvent { 12, "valid", { { 0, 8, 100, 90, 0.125 }, { 8, 16, 0, 0, 0.25 } }, 0.9, 0.125 },
+        RecallEvent { 12, "test", {}, 0.5, 0.25, 0.375 },
         SampleEvent { 13, "Once \"upon\"\n", "a \\ time \xe2\x82\xac {\"type\":\"step\"}" },
         CheckpointEvent { 14, "step-00000014", true, {} },
         CheckpointEvent { 15, "step-00000015", false, "No space left on device" },

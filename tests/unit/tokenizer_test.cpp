@@ -2,6 +2,7 @@
 // The tokenizer: nothing is lost, the same text gives the same model, hostile models cannot hurt.
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
+#include "engine/data/child_process.h"
 #include "engine/data/piece_library.h"
 #include "engine/data/random.h"
 #include "engine/data/stories.h"
@@ -25,9 +26,13 @@ class Recorder : public EventSink {
 public:
     void publish(const Event& event) override
     {
-        if (std::get_if<ProgressEvent>(&event)) ++progress;
+        const auto* step = std::get_if<ProgressEvent>(&event);
+        if (!step) return;
+        ++progress;
+        if (step->total > 0) shares.push_back(step->done / step->total);
     }
     int progress = 0;
+    std::vector<double> shares;
 };
 
 std::string storyText(int count)
@@ -253,6 +258,50 @@ private Q_SLOTS:
             QCOMPARE(tokenizer->decode(tokenizer->encode(given)), given);
             QCOMPARE(tokenizer->decode(tokenizer->encode("The red kite,  please \n")),
                 std::string("The red kite,  please \n"));
+        }
+    }
+
+    /// Byte pair encoding, with the same promises.
+    void bytePairsCanBeTrained()
+    {
+        const auto bpe = Tokenizer::train(storyText(200), { 900, "bpe" }, sink_, {});
+        QVERIFY(bpe->kind() == Tokenizer::Kind::SentencePiece);
+        QVERIFY(bpe->size() <= 900 && bpe->size() > 600);
+        QCOMPARE(bpe->description(), "sentencepiece BPE, " + std::to_string(bpe->size()) + " pieces");
+        QVERIFY(bpe->fingerprint() != stories_->fingerprint());
+        Random random(12);
+        for (int i = 0; i < 100; ++i) {
+            const auto text = randomText(random, 1 + random.below(200));
+            QCOMPARE(bpe->decode(bpe->encode(text)), text);
+        }
+        const auto story = writeStory(1, "test", 0);
+        QVERIFY(double(bpe->encode(story.text()).size()) < 1.3 * double(story.words.size()));
+    }
+
+    /// Without bytes an unknown character is one unknown piece, and all the rest comes back.
+    void bytesCanBeLeftOut()
+    {
+        for (const char* kind : { "unigram", "bpe" }) {
+            const auto small = Tokenizer::train(storyText(200), { 200, kind, false }, sink_, {});
+            QVERIFY(small->size() <= 200);
+            QVERIFY(!scanTokenizerModel(small->model(), "small").byteFallback);
+            QCOMPARE(small->decode(small->encode("The red kite\n  was here.\n")),
+                std::string("The red kite\n  was here.\n"));
+            QCOMPARE(small->decode(small->encode("a \xE6\x97\xA5 b")), std::string("a \xEF\xBF\xBD b"));
+        }
+    }
+
+    void trainingTellsHowFarItIs()
+    {
+        if (!canForkWithThreads) QSKIP("the library's log comes from a child process");
+        for (const char* kind : { "unigram", "bpe" }) {
+            Recorder recorder;
+            Tokenizer::train(storyText(300), { 600, kind }, recorder, {});
+            const auto& shares = recorder.shares;
+            QVERIFY2(shares.size() > (kind == std::string("bpe") ? 10 : 2), kind);
+            QVERIFY(std::is_sorted(shares.begin(), shares.end()));
+            QVERIFY(shares.front() < 0.2);
+            QCOMPARE(shares.back(), 1.0);
         }
     }
 

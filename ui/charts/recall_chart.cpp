@@ -45,7 +45,9 @@ void RecallChart::setEvent(const std::optional<RecallEvent>& event)
     if (!event_ || cursor_ >= int(event_->bins.size())) cursor_ = -1;
     const bool any = event_ && !event_->bins.empty();
     setEmptyText(any ? QString() : tr("This corpus asks no questions about earlier facts."));
-    setHeadline(any ? tr("%1 of all").arg(formatPercent(event_->accuracy)) : QString());
+    auto headline = any ? tr("%1 of all").arg(formatPercent(event_->accuracy)) : QString();
+    if (any && event_->exact) headline = tr("%1, whole examples %2").arg(headline, formatPercent(*event_->exact));
+    setHeadline(headline);
     if (any) {
         QStringList parts;
         for (int i = 0; i < int(event_->bins.size()); ++i) parts << describe(i);

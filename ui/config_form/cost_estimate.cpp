@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/config_form/cost_estimate.h"
 
+#include "engine/base/error.h"
+#include "engine/data/tasks.h"
+
 #include <algorithm>
 #include <fstream>
 #include <unistd.h>
@@ -17,6 +20,10 @@ RunConfig withVocabulary(RunConfig config)
 {
     if (config.data.data == "stories" || config.data.data.find('/') != std::string::npos)
         config.model.vocabulary = config.data.vocabSize;
+    try {
+        settleTaskShape(config);
+    } catch (const Error&) { // sizes that the task cannot have: the run will say so
+    }
     return config;
 }
 

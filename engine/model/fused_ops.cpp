@@ -170,7 +170,7 @@ bool fusedUpdateFits(std::int64_t width, std::size_t branches)
 Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass)
 {
     const auto none = orEmpty({}, x);
-    const auto z = [&](std::size_t k) { return k < update.z.size() ? update.z[k] : none; };
+    const auto z = [&](std::size_t k) { return k < update.z.size() ? update.z[k].to(torch::kBFloat16) : none; };
     const auto out =
         NormFunction::apply(x, z(0), z(1), z(2), orEmpty(update.weights, x), orEmpty(gain, x), update.normed,
             update.alpha, update.beta, pass.training && !update.z.empty() ? pass.dropout : 0.0, pass.generator);

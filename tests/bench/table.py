@@ -21,6 +21,8 @@ def name(row):
     if "preset" in row:
         return row["preset"]
     how = {None: "eager", False: "eager"}.get(row.get("compiled"), "torch.compile, " + str(row.get("compiled")))
+    if "pha" in row["model"]:
+        how += f", {row.get('convolution')} {'tf32' if row.get('fp32_products') == 'high' else 'fp32'}"
     return f"{row['model']}, PyTorch ({how}, {row['attention'].split('_')[0].lower()} attention)"
 
 

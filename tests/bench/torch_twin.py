@@ -79,8 +79,8 @@ class Gelu(nn.Module):
 
 
 class Gss(nn.Module):
-    """s4d inside the gated state space layer. Chunks for short texts, Fourier transforms for long ones."""
-    chunk = 128
+    """s4d inside the gated state space layer: matrix products in chunks, or Fourier transforms."""
+    chunk, fourier_always = 128, False
 
     def __init__(self, d, e, h, n):
         super().__init__()
@@ -141,7 +141,7 @@ class Gss(nn.Module):
         v, x = F.gelu(self.into(u)).split((self.e, self.h), -1)
         x = rms(x, self.gain)
         with torch.autocast("cuda", enabled=False):
-            y = self.chunked(x) if x.size(1) <= 2048 else self.fourier(x)
+            y = self.chunked(x) if x.size(1) <= 2048 and not self.fourier_always else self.fourier(x)
         y = y + self.skip * x
         return self.out(self.expand(y) * v)
 
@@ -190,6 +190,9 @@ class Model(nn.Module):
         x = self.embedding(ids)
         for block in self.blocks:
             x = block(x, rope)
+        return self.loss(x, targets)
+
+    def loss(self, x, targets):
         logits = F.linear(rms(x, self.gain).bfloat16(), self.embedding.weight)
         return F.cross_entropy(logits.view(-1, logits.size(-1)).float(), targets.view(-1))
 
@@ -202,6 +205,7 @@ def measure(name, mode, context, tokens, compiled, backend, repeats):
     if compiled == "layers":  # one layer compiled, used by all: quick, and what the gated models need to compile at all
         for block in model.blocks:
             block.compile()
+        model.loss = torch.compile(model.loss)  # pads the vocabulary's product as a whole compiled model does
     step_model = torch.compile(model) if compiled == "model" else model
     ids, targets = (torch.randint(VOCABULARY, (batch, context), device="cuda") for _ in range(2))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
@@ -231,7 +235,8 @@ def measure(name, mode, context, tokens, compiled, backend, repeats):
         end.synchronize()
         times.append(start.elapsed_time(end) / 1e3)
     times.sort()
-    return dict(model=name, mode=mode, context=context, batch=batch, compiled=compiled, attention=backend.name,
+    return dict(model=name, convolution="fft" if Gss.fourier_always else "chunked",
+                fp32_products=torch.get_float32_matmul_precision(), mode=mode, context=context, batch=batch, compiled=compiled, attention=backend.name,
                 tokens_per_second=batch * context / times[len(times) // 2],
                 spread=(times[-1] - times[0]) / times[len(times) // 2],
                 peak_bytes=torch.cuda.max_memory_allocated(), loss=loss.item())
@@ -245,8 +250,13 @@ def main():
     p.add_argument("--batch-tokens", type=int, default=32768)
     p.add_argument("--compile", choices=("model", "layers"))
     p.add_argument("--attention", default="flash,cudnn", help="which attention kernels to try")
+    p.add_argument("--fft", action="store_true", help="the state space by Fourier transforms at every length")
+    p.add_argument("--tf32", action="store_true", help="fp32 products, the state space's, in tf32")
     p.add_argument("--repeats", type=int, default=10)
     a = p.parse_args()
+    Gss.fourier_always = a.fft
+    if a.tf32:
+        torch.set_float32_matmul_precision("high")
     backends = dict(flash=SDPBackend.FLASH_ATTENTION, cudnn=SDPBackend.CUDNN_ATTENTION)
     for name in a.models.split(","):
         for context in map(int, a.contexts.split(",")):

@@ -22,6 +22,8 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace pha::ui {
 
 DataView::DataView(QWidget* panel)
@@ -183,7 +185,9 @@ QWidget* DataView::buildCut(QWidget* panel)
     table->horizontalHeaderItem(1)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     table->horizontalHeader()->setSectionResizeMode(1, QHeaderView::Stretch);
     for (const int column : { 0, 2, 3 })
-        table->setColumnWidth(column, table->fontMetrics().averageCharWidth() * (column == 3 ? 8 : 6));
+        table->setColumnWidth(column,
+            std::max(
+                table->fontMetrics().averageCharWidth() * 6, table->horizontalHeader()->sectionSizeHint(column) + 6));
     table->setMinimumWidth(table->fontMetrics().averageCharWidth() * 36);
     split->addWidget(editor);
     split->addWidget(table);

@@ -66,10 +66,14 @@ void PlaygroundPanel::Private::showParting()
     v.parting->setVisible(on);
     if (!on) return;
     const bool over = !writing && !rival->writing();
-    const auto text = at ? describeDivergence(*at, a, given, b)
+    const auto text = at ? describeDivergence(*at, a, given, b) + (over ? QString() : QString(QChar(0x2026)))
         : b.isEmpty()    ? tr("Generate (Ctrl+Enter) writes with both networks from one prompt, with one seed.")
         : over           ? tr("Both wrote the same.")
                          : tr("The same so far.");
+    if (at && over && v.parting->text() != text) { // both are written: show where they part
+        v.text->reveal(at->a);
+        rival->text()->reveal(at->b);
+    }
     v.parting->setText(text);
     v.parting->setToolTip(plainToolTip(text));
 }

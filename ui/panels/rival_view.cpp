@@ -39,6 +39,9 @@ RivalView::RivalView(std::function<Engine&()> engine, QWidget* parent)
     figures_ = label(this, tr("Generate writes with both networks, with one seed."), "small");
     figures_->setObjectName(QStringLiteral("rivalFigures"));
     figures_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+    auto font = text_->font();
+    font.setPointSizeF(font.pointSizeF() * 1.12); // as the first text
+    text_->setFont(font);
     auto* head = new QHBoxLayout;
     head->addWidget(label(this, tr("B"), "heading"));
     head->addWidget(run_, 1);

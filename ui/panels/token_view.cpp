@@ -260,6 +260,15 @@ void TokenView::setMark(int index)
     viewport()->update();
 }
 
+void TokenView::reveal(int index)
+{
+    if (index < 0 || index >= int(spans_.size())) return;
+    auto cursor = textCursor();
+    cursor.setPosition(spans_[std::size_t(index)].start);
+    setTextCursor(cursor);
+    ensureCursorVisible();
+}
+
 int TokenView::neighbour(int lines) const
 {
     const auto here = tokenRect(current_);

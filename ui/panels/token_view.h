@@ -33,6 +33,7 @@ public:
     void setCurrent(int index); ///< and scrolls there
     void setMark(int index); ///< a token set off from all before it; -1: none
     int mark() const { return mark_; }
+    void reveal(int index); ///< scrolls there
     int tokenAt(const QPoint& point) const; ///< in the viewport; -1: none
     QRect tokenRect(int index) const; ///< its first line, in the viewport; empty if out of sight
     bool atEnd() const;

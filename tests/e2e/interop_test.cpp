@@ -87,10 +87,11 @@ private Q_SLOTS:
     void ablationIsATable()
     {
         const auto cells = eval({ "--ablation" })["ablation"].toArray();
-        QCOMPARE(cells.size(), 6); // one layer and all layers, three branches
+        QCOMPARE(cells.size(), 8); // one layer and all layers; gss, attention, ffn, main
         QCOMPARE(cells[0].toObject()["layer"].toString(), "all");
         const auto muted = eval({ "--mute", "0:ffn" });
-        QCOMPARE(cells[5].toObject()["nll"].toDouble(), muted["nll"].toDouble());
+        QCOMPARE(cells[6].toObject()["branch"].toString(), "ffn");
+        QCOMPARE(cells[6].toObject()["nll"].toDouble(), muted["nll"].toDouble());
         const auto table = home_.run({ "eval", run_, "--max-tokens", "100", "--ablation" }).out;
         QVERIFY2(table.contains("all layers") && table.contains("layer 0"), table.constData());
         QCOMPARE(home_.run({ "eval", run_, "--ablation", "--mute", "0:ffn" }).code, 2);

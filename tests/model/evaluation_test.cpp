@@ -157,7 +157,7 @@ private Q_SLOTS:
         std::size_t heard = 0;
         const auto result = model->ablate(options, [&](const AblationCell&) { ++heard; }, silent_, {});
         const auto layers = std::size_t(model->config().model.layers);
-        QCOMPARE(result.cells.size(), (layers + 1) * 3);
+        QCOMPARE(result.cells.size(), (layers + 1) * 4); // gss, attention, ffn, main
         QCOMPARE(heard, result.cells.size());
         options.mix = { { -1, "attention", 0 } };
         QCOMPARE(result.cells[1].branch, std::string("attention"));

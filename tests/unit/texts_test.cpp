@@ -280,7 +280,7 @@ private Q_SLOTS:
         QTest::newRow("zip sum") << "2.zip" << bytes(flip(zip, 100)) << "checksum is wrong";
         QTest::newRow("zip directory") << "3.zip" << bytes(flip(zip, zip.size() - 72)) << "damaged";
         auto locked = zip;
-        for (const auto mark : { std::string("PK\x03\x04"), std::string("PK\x01\x02") })
+        for (const auto& mark : { std::string("PK\x03\x04"), std::string("PK\x01\x02") })
             locked[locked.rfind(mark) + (mark[2] == '\x03' ? 6 : 8)] = 1;
         QTest::newRow("zip with a password") << "4.zip" << bytes(locked) << "encrypted";
         QTest::newRow("zip of nothing") << "5.zip" << bytes(packed::zip({ { "picture.png", "PNG" } }))

@@ -217,7 +217,7 @@ private Q_SLOTS:
         HttpServer server([&](const std::string& request) { return ranged(request, "\"one\""); });
         fs::create_directories(path("get"));
         std::ofstream(part()) << std::string(5000, 'x');
-        std::ofstream(part() + ".json") << R"({"address": ")" + server.address() + R"(", "etag": "\"one\""})";
+        std::ofstream(part() + ".json") << Json { { "address", server.address() }, { "etag", "\"one\"" } };
         failure(server.address(), "SHA-256");
         QVERIFY(get(server.address()).verified);
     }

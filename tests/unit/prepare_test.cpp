@@ -93,7 +93,10 @@ private Q_SLOTS:
             const auto& split = corpus->split(name);
             std::istringstream text(corpus->tokenizer()->decode(split.tokens));
             for (std::string line; std::getline(text, line);)
-                if (!line.empty()) QVERIFY(seen.insert(line).second), ++found;
+                if (!line.empty()) {
+                    QVERIFY(seen.insert(line).second);
+                    ++found;
+                }
         }
         QCOMPARE(std::int64_t(found), whole_.splits[1].documents + whole_.splits[2].documents);
         // The training text, all windows of an epoch: none of them holds such a line.
@@ -102,7 +105,10 @@ private Q_SLOTS:
         train->copy(0, std::span(tokens));
         std::istringstream text(corpus->tokenizer()->decode(tokens));
         for (std::string line; std::getline(text, line);)
-            if (!line.empty()) QVERIFY(seen.insert(line).second), ++found;
+            if (!line.empty()) {
+                QVERIFY(seen.insert(line).second);
+                ++found;
+            }
         QCOMPARE(found, std::size_t(10'000));
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Downloads from servers that stall, cut, lie and redirect: the final name appears only with the right content.
+#include "engine/base/json.h"
 #include "engine/base/sha256.h"
 #include "engine/data/download.h"
 #include "engine/run/atomic_file.h"

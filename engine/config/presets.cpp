@@ -196,8 +196,9 @@ const Preset& findPreset(const std::string& name)
         if (candidate.name == name) return candidate;
         names.push_back(candidate.name);
     }
-    throw ConfigError(
-        "preset", inQuotes(name), "one of " + joinList(names) + " (the nearest is " + nearestName(name, names) + ")");
+    throw ConfigError("preset", inQuotes(name),
+        "one of the " + std::to_string(names.size()) + " names that `pha presets` lists (the nearest is "
+            + nearestName(name, names) + ")");
 }
 
 } // namespace pha

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Every family: the identities of models.md 15 in single and double precision, counts, overrides, and that it learns.
+#include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/config/parts.h"
 #include "engine/model/weights.h"

@@ -463,9 +463,14 @@ private Q_SLOTS:
         const QSet<QString> leave { QStringLiteral("quit"), QStringLiteral("openFolder"),
             QStringLiteral("presentation"), QStringLiteral("exportImage"), QStringLiteral("deleteRun"),
             QStringLiteral("chooseFolder") };
-        QList<QAction*> actions;
-        for (auto* action : f.window->actions())
-            if (!leave.contains(action->objectName())) actions << action;
+        QList<QAction*> actions, looks; // looks: polish every widget anew, which a few times are enough for
+        for (auto* action : f.window->actions()) {
+            const auto name = action->objectName();
+            if (name.startsWith("theme") || name.startsWith("text"))
+                looks << action;
+            else if (!leave.contains(name))
+                actions << action;
+        }
         const QList<int> keys { Qt::Key_Tab, Qt::Key_Space, Qt::Key_Down, Qt::Key_Up, Qt::Key_Escape, Qt::Key_5,
             Qt::Key_X, Qt::Key_L, Qt::Key_Backspace, Qt::Key_Return };
         for (int n = 0; n < 300; ++n) {
@@ -475,6 +480,7 @@ private Q_SLOTS:
                 QWidget* target = QApplication::focusWidget();
                 QTest::keyClick(target ? target : f.window.get(), Qt::Key(keys[random.bounded(int(keys.size()))]));
             }
+            if (n % 60 == 0) looks[random.bounded(int(looks.size()))]->trigger();
             if (n % 10 == 0) QCoreApplication::processEvents();
         }
         f.window->controller().stop();

@@ -20,7 +20,7 @@ namespace {
 
 struct PrepareOptions {
     std::vector<std::string> sources;
-    std::string out, tokenizer;
+    std::string out;
     DataConfig config;
     SplitShares shares;
     std::int64_t threads = 0;
@@ -39,7 +39,6 @@ int runPrepare(const PrepareOptions& options)
     request.config = options.config;
     request.shares = options.shares;
     request.threads = int(options.threads);
-    if (!options.tokenizer.empty()) request.tokenizer = Tokenizer::load(options.tokenizer);
     const auto begin = std::chrono::steady_clock::now();
     const auto card = prepareCorpus(request, view, stop.token());
     view.clearBar();
@@ -106,7 +105,10 @@ void addDataPrepare(CLI::App& data, Program& program)
             "Folder for the corpus; must not exist. Stopped or killed, the same "
             "command goes on")
         ->required();
-    command->add_option("--tokenizer", options->tokenizer, "A tokenizer.model; without it one is trained on the texts");
+    command
+        ->add_option("--tokenizer", options->config.tokenizer,
+            "unigram or bpe, trained on the texts; bytes; or a .model file or folder with GPT-2's files")
+        ->type_name("KIND|PATH");
     addInteger(*command, "--vocab-size", options->config.vocabSize, "Pieces of a tokenizer that is trained");
     addNumber(*command, "--valid-share", options->shares.valid,
         "Share of the text that validates, at most 256 MiB; negative: 0.05, at most 4 MiB");

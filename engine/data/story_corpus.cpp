@@ -16,7 +16,7 @@ namespace pha {
 
 namespace {
 
-constexpr std::uint64_t tokenizerStories = 500, splitStories = 150, referenceStories = 3000;
+constexpr std::uint64_t tokenizerStories = 500, splitStories = 200, referenceStories = 3000;
 
 std::string storyText(std::uint64_t seed, const std::string& split, std::uint64_t from, std::uint64_t count)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Prepared corpora: any number of threads and any interruption give the same files; no document is in two splits.
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 #include "engine/data/child_process.h"
 #include "engine/data/corpus.h"
 #include "engine/data/key_set.h"
@@ -51,6 +52,9 @@ std::string record(int i)
     return text + ".";
 }
 
+/// The line of a JSON-lines file that holds the text.
+std::string jsonLine(const std::string& text) { return Json { { "text", text } }.dump() + "\n"; }
+
 } // namespace
 
 class PrepareTest : public QObject {
@@ -62,7 +66,7 @@ private Q_SLOTS:
         QVERIFY(home_.isValid());
         qputenv("XDG_CACHE_HOME", home_.filePath("cache").toUtf8());
         std::string text;
-        for (int i = 0; i < 12'000; ++i) text += R"({"text": ")" + record(i % 10'000) + "\"}\n";
+        for (int i = 0; i < 12'000; ++i) text += jsonLine(record(i % 10'000));
         write("docs.jsonl", text);
         request_.sources = { path("docs.jsonl") };
         request_.config.vocabSize = 600;
@@ -262,8 +266,8 @@ private Q_SLOTS:
     {
         fs::create_directories(path("given"));
         std::string train, valid;
-        for (int i = 0; i < 300; ++i) train += R"({"text": ")" + record(i) + "\"}\n";
-        for (int i = 290; i < 310; ++i) valid += R"({"text": ")" + record(i) + "\"}\n";
+        for (int i = 0; i < 300; ++i) train += jsonLine(record(i));
+        for (int i = 290; i < 310; ++i) valid += jsonLine(record(i));
         write("given/x.train.jsonl", train);
         write("given/x.val.jsonl", valid);
         PrepareRequest request;

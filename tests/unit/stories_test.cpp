@@ -52,7 +52,7 @@ private Q_SLOTS:
         std::string text;
         for (std::uint64_t i = 0; i < 50; ++i) text += writeStory(1, i % 2 ? "valid" : "train", i * i).text();
         // Another digest means other stories: raise storiesVersion, or runs and caches mix two corpora.
-        QCOMPARE(storiesVersion, 1);
+        QCOMPARE(storiesVersion, 2);
         QCOMPARE(QString::fromStdString(sha256Hex(text)), QString(goldenDigest));
         QCOMPARE(writeStory(1, "train", 7).text(), writeStory(1, "train", 7).text());
     }
@@ -145,7 +145,7 @@ private Q_SLOTS:
                 ++at;
             });
         }
-        QVERIFY(tallies.size() > 400);
+        QVERIFY2(tallies.size() > 300, qPrintable(QString::number(tallies.size())));
         double squares = 0;
         std::size_t counted = 0;
         for (const auto& [word, tally] : tallies) {
@@ -242,7 +242,7 @@ private Q_SLOTS:
         for (std::uint64_t i = 0; i < 3000; ++i) {
             const auto story = writeStory(8, "train", i);
             for (const auto& word : story.words) {
-                if (word.answer || word.probability != 1.0 / 16) continue;
+                if (word.answer || word.probability != 1 / double(stories::homes().size())) continue;
                 ++homes[word.text];
             }
         }
@@ -250,10 +250,10 @@ private Q_SLOTS:
         for (const auto home : stories::homes()) total += homes[std::string(" ").append(home)];
         QVERIFY(total > 5000);
         for (const auto home : stories::homes()) {
-            const double expected = total / 16;
+            const double expected = total / double(stories::homes().size());
             chi += std::pow(homes[std::string(" ").append(home)] - expected, 2) / expected;
         }
-        QVERIFY2(chi < 45, qPrintable(QString::number(chi))); // 15 degrees of freedom, p < 0.0001
+        QVERIFY2(chi < 30, qPrintable(QString::number(chi))); // 7 degrees of freedom, p < 0.0001
     }
 
     void lexicon()
@@ -261,10 +261,10 @@ private Q_SLOTS:
         std::set<std::string> words;
         for (std::uint64_t i = 0; i < 3000; ++i)
             for (const auto& word : writeStory(9, "train", i).words) words.insert(word.text);
-        QVERIFY2(words.size() >= 550 && words.size() <= 760, qPrintable(QString::number(words.size())));
+        QVERIFY2(words.size() >= 400 && words.size() <= 600, qPrintable(QString::number(words.size())));
         const auto names = stories::sheNames().size() + stories::heNames().size();
-        QVERIFY(names >= 60 && names <= 120);
-        QVERIFY(stories::things().size() >= 60);
+        QVERIFY(names >= 30 && names <= 60);
+        QVERIFY(stories::things().size() >= 24);
         for (const auto* list : { &stories::colours(), &stories::things(), &stories::places(), &stories::homes(),
                  &stories::foods(), &stories::secrets(), &stories::petKinds(), &stories::petNames() })
             QCOMPARE(std::set<std::string_view>(list->begin(), list->end()).size(), list->size());

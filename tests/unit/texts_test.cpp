@@ -41,8 +41,8 @@ std::string jsonLines(int count)
 {
     std::string text;
     for (int i = 0; i < count; ++i)
-        text += R"({"id": )" + std::to_string(i) + R"(, "text": "Record )" + std::to_string(i)
-            + R"( says \"h\u00e9llo\".\nTwice."})" + "\n";
+        text += "{\"id\": " + std::to_string(i) + ", \"text\": \"Record " + std::to_string(i)
+            + " says \\\"h\\u00e9llo\\\".\\nTwice.\"}\n";
     return text;
 }
 
@@ -149,9 +149,9 @@ private Q_SLOTS:
     void endlessRecords()
     {
         const auto path = write("long.jsonl",
-            R"({"text": "first"})"
+            "{\"text\": \"first\"}"
             "\n" + std::string(std::size_t(20) << 20, 'x')
-                + "\n" + R"({"text": "second"})" + "\n" + std::string(std::size_t(17) << 20, 'y'));
+                + "\n" + "{\"text\": \"second\"}" + "\n" + std::string(std::size_t(17) << 20, 'y'));
         TextRepairs repairs;
         std::string text;
         for (const auto& document : documentsOf(path)) repairs.add(document.repairs), text += document.text;

@@ -129,7 +129,7 @@ void MetricsTest::keysOfTheContract()
     QCOMPARE(keys(mixing.at("layers").at(0).at("branches").at("gss")), std::string("mean std min max eff rms contrib"));
     QCOMPARE(keys(eventToJson(events[3])),
         std::string("type step split nll total_nll tokens words bytes perplexity word_perplexity bits_per_byte context "
-                    "stride floor_nll seconds note"));
+                    "stride floor_nll seconds protocol note"));
     QVERIFY(!eventToJson(events[4]).contains("floor_nll"));
     QCOMPARE(keys(eventToJson(events[6])), std::string("type step prompt text"));
     QVERIFY(eventToJson(events[9]).at("state") == Json("diverged"));

@@ -286,7 +286,7 @@ private Q_SLOTS:
     }
 
 private:
-    static constexpr const char* goldenDigest = "08f35ff5459adba3b1b67c000a4d38eaea0160c8051cd24ca89835d5f68d11e8";
+    static constexpr const char* goldenDigest = "2138af8520b435b01eb0da330adb4c55b524d2a296d5d0003cc4d6b9ce471a87";
 };
 
 QTEST_APPLESS_MAIN(StoriesTest)

@@ -131,8 +131,8 @@ void MetricsTest::keysOfTheContract()
         std::string("type step split nll total_nll tokens words bytes perplexity word_perplexity bits_per_byte context "
                     "stride floor_nll seconds protocol note"));
     QVERIFY(!eventToJson(events[4]).contains("floor_nll"));
-    QCOMPARE(keys(eventToJson(events[6])), std::string("type step prompt text"));
-    QVERIFY(eventToJson(events[9]).at("state") == Json("diverged"));
+    QCOMPARE(keys(eventToJson(events[7])), std::string("type step prompt text"));
+    QVERIFY(eventToJson(events[10]).at("state") == Json("diverged"));
 }
 
 void MetricsTest::layersWithoutAMixHaveNoWeights()

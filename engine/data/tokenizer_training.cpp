@@ -226,8 +226,10 @@ private:
     std::string held_;
 };
 
+constexpr const char* quiet = "4"; ///< level of the library's log that says nothing
+
 /// Trains in a child process: the library cannot be stopped once it works, and ends the process when it gives up.
-std::string trainStoppably(const std::unordered_map<std::string, std::string>& options,
+std::string trainStoppably(std::unordered_map<std::string, std::string> options,
     const std::vector<std::string>& sentences, TrainingLog& log, const std::stop_token& stop)
 {
     auto& library = pieceLibrary(); // opened here: a child should not have to
@@ -241,9 +243,15 @@ std::string trainStoppably(const std::unordered_map<std::string, std::string>& o
     };
     ChildOutcome outcome;
     if (canForkWithThreads) {
-        outcome = runInChild(
-            {}, work, [&] { return !stop.stop_requested(); }, [&](std::string_view bytes) { log.read(bytes); });
+        // Some builds of the library crash while they log (Ubuntu's, beside a CUDA LibTorch): then without progress.
+        for (const char* level : { "0", quiet }) {
+            options["minloglevel"] = level;
+            outcome = runInChild(
+                {}, work, [&] { return !stop.stop_requested(); }, [&](std::string_view bytes) { log.read(bytes); });
+            if (outcome.end != ChildOutcome::End::Crashed) break;
+        }
     } else {
+        options["minloglevel"] = quiet;
         outcome.code = work(outcome.output);
         outcome.end = ChildOutcome::End::Returned;
     }
@@ -256,13 +264,13 @@ std::string trainStoppably(const std::unordered_map<std::string, std::string>& o
 
 std::unordered_map<std::string, std::string> libraryOptions(const TokenizerRecipe& recipe)
 {
-    return { { "minloglevel", canForkWithThreads ? "0" : "4" }, { "model_type", recipe.kind },
-        { "vocab_size", std::to_string(recipe.size) }, { "hard_vocab_limit", "false" },
-        { "byte_fallback", recipe.byteFallback ? "true" : "false" }, { "normalization_rule_name", "identity" },
-        { "remove_extra_whitespaces", "false" }, { "add_dummy_prefix", "false" }, { "split_by_whitespace", "true" },
-        { "user_defined_symbols", "\n" }, { "character_coverage", "1.0" }, { "max_sentence_length", "16384" },
-        { "input_sentence_size", "0" }, { "self_test_sample_size", "0" }, { "num_threads", "2" }, { "unk_id", "0" },
-        { "bos_id", "1" }, { "eos_id", "2" }, { "pad_id", "-1" } };
+    return { { "model_type", recipe.kind }, { "vocab_size", std::to_string(recipe.size) },
+        { "hard_vocab_limit", "false" }, { "byte_fallback", recipe.byteFallback ? "true" : "false" },
+        { "normalization_rule_name", "identity" }, { "remove_extra_whitespaces", "false" },
+        { "add_dummy_prefix", "false" }, { "split_by_whitespace", "true" }, { "user_defined_symbols", "\n" },
+        { "character_coverage", "1.0" }, { "max_sentence_length", "16384" }, { "input_sentence_size", "0" },
+        { "self_test_sample_size", "0" }, { "num_threads", "2" }, { "unk_id", "0" }, { "bos_id", "1" },
+        { "eos_id", "2" }, { "pad_id", "-1" } };
 }
 
 } // namespace

@@ -11,9 +11,9 @@ OUT=${OUT:-build/tasks}
 MODELS=${MODELS:-pha attention transformer h3 gss}
 [ "$#" -gt 0 ] || set -- mqar
 
-shape="--set layers=2 --set width=64 --set query_heads=4 --set kv_heads=4 --set gss_expand=128 --set gss_width=16
+shape="--set layers=2 --set width=64 --set query_heads=1 --set kv_heads=1 --set gss_expand=128 --set gss_width=16
     --set gss_state=16 --set aux_width=64 --set main_width=0 --set embedding_scale=one"
-recipe="--set batch_size=64 --set learning_rate=3e-3 --set warmup_steps=100 --set weight_decay=0.1
+recipe="--set batch_size=64 --set learning_rate=5e-3 --set warmup_steps=100 --set weight_decay=0.1
     --set eval_every=500 --set sample_every=0 --set save_every=0 --set mix_every=500"
 
 printf '%-12s %-12s %10s %10s %8s\n' task model answers examples guess

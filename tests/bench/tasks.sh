@@ -22,7 +22,7 @@ for task in "$@"; do
         run=$OUT/$task-$name
         # shellcheck disable=SC2086 # lists of options
         [ -e "$run/checkpoints/latest" ] ||
-            "$PHA" train --preset "$name-tiny" --data "$task" --run "$run" $shape $recipe --steps "${STEPS:-3000}" >/dev/null
+            "$PHA" train --preset "$name-tiny" --data "$task" --run "$run" $shape $recipe --steps "${STEPS:-4000}" >/dev/null
         "$PHA" eval "$run" --json | python3 -c '
 import json, sys
 recall = json.load(sys.stdin)["recall"]

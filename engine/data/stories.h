@@ -40,6 +40,6 @@ struct NextWord {
 Story readStory(std::string_view text, const std::function<void(std::span<const NextWord>)>& look = {});
 
 /// Raised when the text of any story changes; part of every cache key.
-inline constexpr int storiesVersion = 2;
+inline constexpr int storiesVersion = 3;
 
 } // namespace pha

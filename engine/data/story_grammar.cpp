@@ -23,6 +23,8 @@ std::vector<Template> templates()
 {
     const Roots opening { Root::Opening }, cast { Root::Cast }, intro { Root::Intro }, line { Root::Line };
     const Roots event { Root::Event }, subject { Root::Event, Root::Subject }, asked { Root::Event, Root::Quiz };
+    const Roots quiz { Root::Quiz }, newHomes { Root::NewHomes }, newThings { Root::NewThings };
+    const Roots homes { Root::Homes }, things { Root::Things }, places { Root::Places };
     const Roots broken { Root::Intro, Root::Event, Root::Quiz, Root::Finish };
     return {
 #include "engine/data/story_templates.inl"
@@ -33,7 +35,8 @@ const std::vector<std::pair<std::string_view, Slot>>& slotNames()
 {
     static const auto& names = *new std::vector<std::pair<std::string_view, Slot>> { { "new", Slot::NewPerson },
         { "next", Slot::NextPerson }, { "A", Slot::Subject }, { "B", Slot::Other }, { "C", Slot::Third },
-        { "a", Slot::OldSubject }, { "He", Slot::He }, { "village!", Slot::NewVillage }, { "month!", Slot::NewMonth },
+        { "P", Slot::Listed }, { "own", Slot::Own }, { "left", Slot::Left }, { "a", Slot::OldSubject },
+        { "He", Slot::He }, { "village!", Slot::NewVillage }, { "month!", Slot::NewMonth },
         { "village?", Slot::OldVillage }, { "month?", Slot::OldMonth }, { "home!", Slot::NewHome },
         { "food!", Slot::NewFood }, { "pet!", Slot::NewPet }, { "petname!", Slot::NewPetName },
         { "secret!", Slot::NewSecret }, { "colour!", Slot::NewColour }, { "thing!", Slot::NewThing },
@@ -43,6 +46,17 @@ const std::vector<std::pair<std::string_view, Slot>>& slotNames()
         { "carried", Slot::Carried }, { "stored", Slot::Stored }, { "placed", Slot::Placed }, { "any", Slot::Any },
         { "bything", Slot::ByThing }, { "colour", Slot::Colour }, { "item", Slot::Item } };
     return names;
+}
+
+/// The tree that ">name" goes on with; ">" alone: an event of some subject.
+Root treeNamed(std::string_view name)
+{
+    constexpr std::array<std::pair<std::string_view, Root>, 6> trees { { { "", Root::Subject },
+        { "newhomes", Root::NewHomes }, { "newthings", Root::NewThings }, { "homes", Root::Homes },
+        { "things", Root::Things }, { "places", Root::Places } } };
+    const auto found = std::find_if(trees.begin(), trees.end(), [&](const auto& tree) { return tree.first == name; });
+    if (found == trees.end()) throw std::logic_error("unknown tree >" + std::string(name));
+    return found->second;
 }
 
 /// "{name}" as an edge without its continuation.
@@ -125,8 +139,8 @@ void Grammar::add(Root root, Kind kind, std::uint32_t weight, std::string_view p
         const auto end = std::min(pattern.find(' ', begin), pattern.size());
         const auto token = pattern.substr(begin, end - begin);
         begin = end + 1;
-        if (token == ">") {
-            nodes_[std::size_t(at)].then = Root::Subject;
+        if (token.front() == '>') {
+            nodes_[std::size_t(at)].then = treeNamed(token.substr(1));
             break;
         }
         Edge edge;
@@ -148,7 +162,7 @@ void Grammar::add(Root root, Kind kind, std::uint32_t weight, std::string_view p
             edges.push_back(edge);
             next = edges.end() - 1;
         }
-        next->kinds |= std::uint64_t(1) << int(kind);
+        next->kinds |= bit(kind);
         const auto part = std::find_if(
             next->weights.begin(), next->weights.end(), [&](const auto& known) { return known.first == kind; });
         if (part != next->weights.end())

@@ -17,6 +17,7 @@ namespace pha::stories {
 enum class Kind : std::uint8_t {
     Opening,
     Cast,
+    LongCast, // a short story, a long one
     Home,
     Thing,
     Food,
@@ -52,6 +53,9 @@ enum class Kind : std::uint8_t {
     AskVillage,
     AskMonth,
     AskColour, // facts asked for
+    Homes,
+    Things,
+    Places, // facts asked for, of everybody or everything in turn
     Later,
     Noon,
     Afternoon,
@@ -60,10 +64,23 @@ enum class Kind : std::uint8_t {
     Morning,
     Quiz,
     End, // how a line begins
+    NewHomes,
+    NewThings, // facts at the beginning, of everybody in turn
+    NewHomesNext,
+    NewHomesLast,
+    NewThingsNext,
+    NewThingsLast,
+    HomesNext,
+    HomesLast,
+    ThingsNext,
+    ThingsLast,
+    PlacesNext,
+    PlacesLast, // how a list goes on and ends, in the order of the roots of lists
     Count
 };
 inline constexpr std::size_t kindCount = std::size_t(Kind::Count);
 static_assert(kindCount <= 64, "kinds are kept in 64-bit sets");
+constexpr std::uint64_t bit(Kind kind) { return std::uint64_t(1) << int(kind); }
 
 /// What fills a gap. "Old" slots have one possible word, which the text has fixed before.
 enum class Slot : std::uint8_t {
@@ -72,6 +89,7 @@ enum class Slot : std::uint8_t {
     Subject,
     Other,
     Third, // {new} {next} {A} {B} {C}
+    Listed, // {P}: somebody whom this list has not named yet
     OldSubject,
     He, // {a} {He}: the subject again; {He} begins a sentence about the last subject
     NewVillage,
@@ -99,13 +117,30 @@ enum class Slot : std::uint8_t {
     Stored,
     Placed,
     Any,
-    ByThing, // items, chosen by colour (the last one by what they are)
+    Own,
+    Left,
+    ByThing, // items, chosen by colour (the last one by what they are); own: of the person listed; left: not listed yet
     Colour,
     Item, // the chosen item's colour and name again
     List // a word list; Edge::list says which
 };
 
-enum class Root : std::uint8_t { Opening, Cast, Intro, Event, Subject, Line, Quiz, Finish, Count };
+enum class Root : std::uint8_t {
+    Opening,
+    Cast,
+    Intro,
+    Event,
+    Subject,
+    Line,
+    Quiz,
+    Finish,
+    NewHomes,
+    NewThings,
+    Homes,
+    Things,
+    Places, // lists
+    Count
+};
 
 struct Node;
 /// One continuation: a literal word, or a slot.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the slots of a story may hold, and what their words change.
+// What the slots of a story may hold.
 #include "engine/data/story_state.h"
 
 #include <bit>
@@ -14,7 +14,7 @@ bool isQuestion(std::uint64_t kinds) { return (kinds >> int(Kind::AskPlace)) != 
 std::uint32_t interest(const Fact& fact, int now)
 {
     const int age = now - fact.stated;
-    return age < 24 ? 1 : age < 96 ? 3 : 4;
+    return age < 24 ? 1 : age < 96 ? 8 : age < 256 ? 10 : 40;
 }
 
 } // namespace
@@ -42,12 +42,15 @@ void State::chooseItems(Slot slot, std::uint64_t kinds)
         const bool fits = slot == Slot::Carried ? own && !item.place.known()
             : slot == Slot::Stored              ? own && item.place.known()
             : slot == Slot::Placed              ? item.place.known()
+            : slot == Slot::Own                 ? own
+            : slot == Slot::Left                ? listable(Root::Places, int(i))
                                                 : true;
         if (!fits) continue;
         const int word = slot == Slot::ByThing ? grammar_.things[std::size_t(item.thing)]
                                                : grammar_.colours[std::size_t(item.colour)];
         const Fact& asked = slot == Slot::ByThing ? item.colourFact : slot == Slot::Any ? item.owner : item.place;
-        options_.push_back({ word, isQuestion(kinds) ? interest(asked, words_) : 1, int(i) });
+        const bool inList = slot == Slot::Own || slot == Slot::Left;
+        options_.push_back({ word, !inList && isQuestion(kinds) ? interest(asked, words_) : 1, int(i) });
     }
 }
 
@@ -96,6 +99,18 @@ const std::vector<WeightedWord>& State::options(const Edge& edge)
     case Slot::Third:
         people([&](int person) { return std::uint32_t(person != other_); });
         break;
+    case Slot::Listed: {
+        const auto of = [&](std::uint64_t kinds) { return (edge.kinds & kinds) != 0; };
+        if (of(bit(Kind::NewThings) | bit(Kind::NewThingsNext) | bit(Kind::NewThingsLast))) {
+            const int next = std::countr_one(listed_); // in the order of the cast, as homes were told
+            one(grammar_.names[std::size_t(people_[std::size_t(next)].name)], next);
+            break;
+        }
+        const auto list =
+            of(bit(Kind::Things) | bit(Kind::ThingsNext) | bit(Kind::ThingsLast)) ? Root::Things : Root::Homes;
+        people([&](int person) { return std::uint32_t(listable(list, person)); });
+        break;
+    }
     case Slot::OldSubject:
         one(grammar_.names[std::size_t(subject().name)], subject_);
         break;
@@ -178,6 +193,8 @@ const std::vector<WeightedWord>& State::options(const Edge& edge)
     case Slot::Stored:
     case Slot::Placed:
     case Slot::Any:
+    case Slot::Own:
+    case Slot::Left:
     case Slot::ByThing:
         chooseItems(edge.slot, edge.kinds);
         break;
@@ -192,127 +209,6 @@ const std::vector<WeightedWord>& State::options(const Edge& edge)
         break;
     }
     return options_;
-}
-
-void State::answer(Fact& fact, std::size_t candidates, int index, StoryWord& word) const
-{
-    word.answer = true;
-    word.distance = index - fact.stated;
-    word.candidates = std::int32_t(candidates);
-    fact.stated = index;
-}
-
-void State::fill(const Edge& edge, const WeightedWord& option, int index, StoryWord& word)
-{
-    const int value = option.value;
-    const auto learn = [&](Fact& fact) { fact = { value, index }; };
-    switch (edge.slot) {
-    case Slot::NewPerson:
-        people_.emplace_back().name = value;
-        break;
-    case Slot::NextPerson:
-        subject_ = value;
-        introduced_ = value + 1;
-        break;
-    case Slot::Subject:
-        subject_ = value;
-        stale_ = true;
-        break;
-    case Slot::Other:
-        other_ = value;
-        if (edge.kinds == std::uint64_t(1) << int(Kind::Give)) item().owner = { value, index };
-        break;
-    case Slot::Third:
-        third_ = value;
-        break;
-    case Slot::He:
-        subject_ = value;
-        stale_ = true;
-        break;
-    case Slot::NewVillage:
-        learn(village_);
-        break;
-    case Slot::NewMonth:
-        learn(month_);
-        break;
-    case Slot::NewHome:
-        learn(subject().home);
-        break;
-    case Slot::NewFood:
-        learn(subject().food);
-        break;
-    case Slot::NewPet:
-        learn(subject().pet);
-        break;
-    case Slot::NewPetName:
-        learn(subject().petName);
-        break;
-    case Slot::NewSecret:
-        learn(subject().secret);
-        break;
-    case Slot::NewColour:
-        items_.push_back({ value, -1, { value, index }, { subject_, index }, {} });
-        item_ = int(items_.size()) - 1;
-        break;
-    case Slot::NewThing:
-        item().thing = value;
-        item().owner.stated = index;
-        break;
-    case Slot::NewPlace:
-        learn(subject().place);
-        if (edge.kinds == std::uint64_t(1) << int(Kind::Leave)) item().place = { value, index };
-        break;
-    case Slot::OldVillage:
-        answer(village_, grammar_.villages.size(), index, word);
-        break;
-    case Slot::OldMonth:
-        answer(month_, grammar_.months.size(), index, word);
-        break;
-    case Slot::OldHome:
-        answer(subject().home, grammar_.homes.size(), index, word);
-        break;
-    case Slot::OldFood:
-        answer(subject().food, grammar_.foods.size(), index, word);
-        break;
-    case Slot::OldPet:
-        answer(subject().pet, grammar_.petKinds.size(), index, word);
-        break;
-    case Slot::OldPetName:
-        answer(subject().petName, grammar_.petNames.size(), index, word);
-        break;
-    case Slot::OldSecret:
-        answer(subject().secret, grammar_.secrets.size(), index, word);
-        break;
-    case Slot::OldPlace:
-        answer(item().place, grammar_.places.size(), index, word);
-        break;
-    case Slot::OldHere:
-        answer(people_[std::size_t(value)].place, grammar_.places.size(), index, word);
-        break;
-    case Slot::OldOwner:
-        answer(item().owner, people_.size(), index, word);
-        break;
-    case Slot::OldColour:
-        answer(item().colourFact, grammar_.colours.size(), index, word);
-        break;
-    case Slot::Colour:
-        item().colourFact.stated = index;
-        break;
-    case Slot::Carried:
-    case Slot::Stored:
-    case Slot::Placed:
-    case Slot::Any:
-        item_ = value;
-        item().colourFact.stated = index;
-        break;
-    case Slot::ByThing:
-        item_ = value;
-        break;
-    case Slot::OldSubject:
-    case Slot::Item:
-    case Slot::List:
-        break;
-    }
 }
 
 } // namespace pha::stories

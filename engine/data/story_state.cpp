@@ -9,7 +9,8 @@ namespace pha::stories {
 namespace {
 
 constexpr std::size_t maxItems = 7; ///< fewer than colours, so that a colour always names one item
-constexpr int shortest = 60, latestEnd = 850; // words before which no line, after which the next line is the last one
+constexpr int shortest = 60; // words before which no line is the last one
+constexpr int latestEnd = 250, latestLongEnd = 850; // words after which the next line is the last one
 
 } // namespace
 
@@ -17,6 +18,7 @@ std::optional<Root> State::next()
 {
     subject_ = other_ = third_ = item_ = -1;
     stale_ = true;
+    listed_ = 0;
     if (!started_) return started_ = true, root_ = Root::Opening;
     if (lineBegins_) {
         if (over_) return std::nullopt;
@@ -75,7 +77,7 @@ bool State::can(Kind kind) const
 
 std::uint32_t State::lineWeight(Kind kind) const
 {
-    if (words_ >= latestEnd) return kind == Kind::End;
+    if (words_ >= (long_ ? latestLongEnd : latestEnd)) return kind == Kind::End;
     switch (kind) {
     case Kind::Later:
         return 1;
@@ -90,7 +92,7 @@ std::uint32_t State::lineWeight(Kind kind) const
     case Kind::Morning:
         return time_ > 0;
     case Kind::Quiz:
-        return words_ < 70 || afterQuiz_ ? 0 : quizzes_ == 0 ? 6 : words_ > 350 ? 3 : 2;
+        return words_ < 70 || afterQuiz_ ? 0 : quizzes_ == 0 ? 36 : words_ > 350 ? 18 : 12;
     default: // End: the longer the story, and once its facts have been asked for
         if (words_ < shortest || lines_ < 2) return 0;
         return (words_ < 200 ? 2u : 3u) + (quizzes_ > 0 ? 2 : 0) + std::uint32_t(words_) / 300;
@@ -102,10 +104,18 @@ std::uint32_t State::base(Kind kind) const
     const bool room = items_.size() < maxItems;
     const bool placed = std::any_of(items_.begin(), items_.end(), [](const Item& i) { return i.place.known(); });
     switch (kind) {
+    case Kind::NewHomes:
+        return introduced_ == 0 ? 12 : 0;
+    case Kind::NewThings:
+        return told_ && items_.empty();
+    case Kind::Homes:
+    case Kind::Things:
+    case Kind::Places:
+        return (listsAsked_ >> int(kind) & 1) == 0 && left(listOf(kind)) >= 2;
     case Kind::Home:
         return introduced_ < int(people_.size()) && (introduced_ == 0 || !lacks(Kind::Thing)) ? 4 : 0;
     case Kind::Thing:
-        return introduced_ > 0 && can(kind) ? 8 : 0;
+        return !told_ && introduced_ > 0 && can(kind) ? 8 : 0;
     case Kind::Food:
         return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 2 : 0;
     case Kind::Pet:
@@ -150,19 +160,32 @@ const std::array<std::uint32_t, kindCount>& State::weights()
     switch (root_) {
     case Root::Opening:
     case Root::Cast:
-        set(Kind::Opening, Kind::Cast, [](Kind) { return 1u; });
+        set(Kind::Opening, Kind::LongCast, [](Kind) { return 1u; });
         break;
     case Root::Intro:
         set(Kind::Home, Kind::Secret, [this](Kind kind) { return base(kind); });
+        set(Kind::NewHomes, Kind::NewThings, [this](Kind kind) { return base(kind); });
         break;
     case Root::Line:
         set(Kind::Later, Kind::End, [this](Kind kind) { return lineWeight(kind); });
         break;
     case Root::Quiz:
-        set(Kind::AskPlace, Kind::AskColour, [this](Kind kind) { return base(kind); });
+        set(Kind::AskPlace, Kind::Places, [this](Kind kind) { return base(kind); });
         break;
+    case Root::NewHomes:
+    case Root::NewThings:
+    case Root::Homes:
+    case Root::Things:
+    case Root::Places:
+        weights_[std::size_t(nextOf(root_))] = left(root_) >= 2;
+        weights_[std::size_t(nextOf(root_)) + 1] = left(root_) == 1;
+        return weights_;
     default:
-        set(Kind::Go, Kind::AskColour, [this](Kind kind) { return base(kind); });
+        set(Kind::Go, Kind::AskColour, [this](Kind kind) {
+            // What moves, tells again or asks for a fact comes more often than what only fills the time.
+            const bool fact = kind >= Kind::KnowHome || (kind >= Kind::Leave && kind <= Kind::Give);
+            return base(kind) * (fact ? 3 : 1);
+        });
         break;
     }
     weights_[std::size_t(Kind::Break)] = breakShare() > 0;
@@ -177,7 +200,7 @@ std::uint64_t State::breakShare() const
     case Root::Intro:
         return introduced_ == int(people_.size()) && !lacks(Kind::Thing) ? 9 : 0;
     case Root::Quiz:
-        return sentences_ < 3 ? 0 : sentences_ < 7 ? 4 : 9;
+        return sentences_ < 2 ? 0 : sentences_ < 5 ? 5 : 9;
     default:
         return sentences_ < 2 ? 0 : std::min<std::uint64_t>(3 + std::uint64_t(sentences_ - 2) * 2, 10);
     }
@@ -185,11 +208,14 @@ std::uint64_t State::breakShare() const
 
 void State::finish(Kind kind)
 {
+    if (finishList(kind)) return;
     switch (kind) {
     case Kind::Opening:
         root_ = Root::Cast;
         return;
     case Kind::Cast:
+    case Kind::LongCast:
+        long_ = kind == Kind::LongCast;
         root_ = Root::Intro;
         return;
     case Kind::Home:
@@ -209,6 +235,7 @@ void State::finish(Kind kind)
         lineBegins_ = true;
         afterQuiz_ = root_ == Root::Quiz;
         ++lines_;
+        listsAsked_ = 0;
         sentences_ = 0;
         last_ = -1;
         return;

@@ -24,8 +24,13 @@ struct Person {
 
 struct Item {
     int colour = -1, thing = -1;
-    Fact colourFact, owner, place; ///< no place: its owner carries it
+    Fact colourFact, thingFact, owner, place; ///< no place: its owner carries it
 };
+
+/// The list that sentences of this kind begin, or Root::Count.
+Root listOf(Kind kind);
+/// The kind with which a list goes on; the one after it ends the list.
+Kind nextOf(Root list);
 
 /// Everything that decides what may come next. It changes only through the words of the text, so whoever reads the text
 /// knows it as well as whoever wrote it.
@@ -51,6 +56,11 @@ private:
     std::uint32_t base(Kind kind) const;
     bool lacks(Kind kind) const;
     std::uint32_t lineWeight(Kind kind) const;
+    bool owns(const Person& person) const;
+    bool listed(int index) const { return (listed_ >> index & 1) != 0; }
+    bool listable(Root list, int index) const;
+    int left(Root list) const; ///< how many the list has still to name
+    bool finishList(Kind kind); ///< false: no part of a list
     void chooseItems(Slot slot, std::uint64_t kinds);
     static const Fact& asked(Kind kind, const Person& person);
     void answer(Fact& fact, std::size_t candidates, int index, StoryWord& word) const;
@@ -75,6 +85,12 @@ private:
     int words_ = 0, lines_ = 0, sentences_ = 0; ///< so far; of the line
     int time_ = 0; ///< morning 0 ... night 4
     int quizzes_ = 0;
+    std::uint32_t listed_ = 0; ///< set of people or items that this list has named
+    std::uint64_t listsAsked_ = 0; ///< set of kinds of list that this line has asked for
+    Root afterList_ = Root::Event;
+    bool itemNew_ = false; ///< the item was chosen by its colour, so its name is an answer
+    bool long_ = false; ///< the story may be of several hundred words
+    bool told_ = false; ///< homes were told in a list, and so are things
     bool afterQuiz_ = false, started_ = false, lineBegins_ = false, over_ = false;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The sentences of stories: trees that they belong to, kind, weight, pattern. A lone quotation mark opens speech; {words} are
-// slots (story_grammar.cpp) or word lists (story_lexicon.cpp); ">" goes on with an event of some subject. Two templates of one
+// slots (story_grammar.cpp) or word lists (story_lexicon.cpp); ">" goes on with an event of some subject, ">tree" with that tree. Two templates of one
 // tree may share a beginning, but where they part their next words must differ whatever fills a slot (stories_test checks).
 
 // clang-format off
@@ -10,16 +10,26 @@
 { opening, Kind::Opening, 2, "There was once a {size} village by the {nature} , called {village!} . It was {month!} ." },
 { opening, Kind::Opening, 2, "Long ago there was a {size} village behind the {nature} , called {village!} . It was {month!} ." },
 
-{ cast, Kind::Cast, 8, "This is the story of two friends , {new} and {new} ." },
-{ cast, Kind::Cast, 8, "This is the story of three friends , {new} , {new} and {new} ." },
-{ cast, Kind::Cast, 3, "This is the story of four friends , {new} , {new} , {new} and {new} ." },
+{ cast, Kind::Cast, 10, "This is the story of two friends , {new} and {new} ." },
+{ cast, Kind::Cast, 6, "This is the story of three friends , {new} , {new} and {new} ." },
+{ cast, Kind::Cast, 2, "This is the story of four friends , {new} , {new} , {new} and {new} ." },
 { cast, Kind::Cast, 1, "This is the story of five friends , {new} , {new} , {new} , {new} and {new} ." },
-{ cast, Kind::Cast, 8, "Two friends lived not far from each other , {new} and {new} ." },
-{ cast, Kind::Cast, 8, "Three friends lived not far from each other , {new} , {new} and {new} ." },
-{ cast, Kind::Cast, 3, "Four friends lived not far from each other , {new} , {new} , {new} and {new} ." },
+{ cast, Kind::LongCast, 3, "This is the long story of two friends , {new} and {new} ." },
+{ cast, Kind::LongCast, 4, "This is the long story of three friends , {new} , {new} and {new} ." },
+{ cast, Kind::LongCast, 3, "This is the long story of four friends , {new} , {new} , {new} and {new} ." },
+{ cast, Kind::LongCast, 1, "This is the long story of five friends , {new} , {new} , {new} , {new} and {new} ." },
+{ cast, Kind::Cast, 10, "Two friends lived not far from each other , {new} and {new} ." },
+{ cast, Kind::Cast, 6, "Three friends lived not far from each other , {new} , {new} and {new} ." },
+{ cast, Kind::Cast, 2, "Four friends lived not far from each other , {new} , {new} , {new} and {new} ." },
 { cast, Kind::Cast, 1, "Five friends lived not far from each other , {new} , {new} , {new} , {new} and {new} ." },
 
 { intro, Kind::Home, 1, "{next} lived in the {home!} ." },
+{ intro, Kind::NewHomes, 1, "{next} lived in the {home!} , >newhomes" },
+{ newHomes, Kind::NewHomesNext, 1, "{next} in the {home!} , >newhomes" },
+{ newHomes, Kind::NewHomesLast, 1, "and {next} in the {home!} ." },
+{ intro, Kind::NewThings, 1, "{P} had a {colour!} {thing!} , >newthings" },
+{ newThings, Kind::NewThingsNext, 1, "{P} a {colour!} {thing!} , >newthings" },
+{ newThings, Kind::NewThingsLast, 1, "and {P} a {colour!} {thing!} ." },
 { intro, Kind::Thing, 3, "{He} had a {colour!} {thing!} ." },
 { intro, Kind::Thing, 1, "{He} owned a {colour!} {thing!} ." },
 { intro, Kind::Food, 1, "{He} liked {food!} best of all ." },
@@ -122,6 +132,15 @@
 { asked, Kind::AskVillage, 4, "What was the village called ? The village was called {village?} ." },
 { asked, Kind::AskMonth, 4, "What month was it ? It was {month?} ." },
 { asked, Kind::AskColour, 3, "What colour was the {bything} ? The {item} was {colour?} ." },
+{ quiz, Kind::Homes, 14, "Who lived where ? {P} lived in the {home?} , >homes" },
+{ homes, Kind::HomesNext, 1, "{P} in the {home?} , >homes" },
+{ homes, Kind::HomesLast, 1, "and {P} in the {home?} ." },
+{ quiz, Kind::Things, 14, "Who had what ? {P} had the {own} {item} , >things" },
+{ things, Kind::ThingsNext, 1, "{P} the {own} {item} , >things" },
+{ things, Kind::ThingsLast, 1, "and {P} the {own} {item} ." },
+{ quiz, Kind::Places, 14, "What was where ? The {left} {item} was in the {place?} , >places" },
+{ places, Kind::PlacesNext, 1, "the {left} {item} in the {place?} , >places" },
+{ places, Kind::PlacesLast, 1, "and the {left} {item} in the {place?} ." },
 { event, Kind::AskPlace, 4, "\" Where is the {placed} {item} ?\" asked {B} . \" The {colour} {item} is in the {place?} ,\" said {C} ." },
 { event, Kind::AskHome, 2, "\" Where does {A} live ?\" asked {B} . \" I think that {a} lives in the {home?} ,\" said {C} ." },
 { event, Kind::AskFood, 2, "\" What does {A} like ?\" asked {B} . \" I think that {a} likes {food?} ,\" said {C} ." },

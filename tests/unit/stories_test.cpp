@@ -7,6 +7,7 @@
 
 #include <QTest>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
@@ -52,7 +53,7 @@ private Q_SLOTS:
         std::string text;
         for (std::uint64_t i = 0; i < 50; ++i) text += writeStory(1, i % 2 ? "valid" : "train", i * i).text();
         // Another digest means other stories: raise storiesVersion, or runs and caches mix two corpora.
-        QCOMPARE(storiesVersion, 2);
+        QCOMPARE(storiesVersion, 3);
         QCOMPARE(QString::fromStdString(sha256Hex(text)), QString(goldenDigest));
         QCOMPARE(writeStory(1, "train", 7).text(), writeStory(1, "train", 7).text());
     }
@@ -179,7 +180,8 @@ private Q_SLOTS:
         QVERIFY(seeds[0].value() > 0.4 && seeds[0].value() < 1.2);
     }
 
-    /// An answer repeats the word at which its fact was stated last; only an owner may have been named elsewhere.
+    /// An answer repeats the word at which its fact was stated last, unless that is about who has what: then either
+    /// name or colour may have come last.
     void answersAreInTheText()
     {
         std::array<std::size_t, 8> bins {};
@@ -193,7 +195,10 @@ private Q_SLOTS:
                 QVERIFY(word.distance > 0 && std::size_t(word.distance) <= k);
                 QVERIFY(word.candidates >= 2 && word.candidates <= 24);
                 const bool same = story.words[k - std::size_t(word.distance)].text == word.text;
-                QVERIFY2(same || word.candidates <= 5, word.text.c_str());
+                const auto told = [&](const StoryWord& other) { return other.text == word.text; };
+                QVERIFY(std::any_of(story.words.begin(), story.words.begin() + std::ptrdiff_t(k), told));
+                QVERIFY2(same || word.candidates <= 5 || word.candidates == int(stories::colours().size()),
+                    word.text.c_str());
                 std::size_t bin = 0;
                 while (bin + 1 < bins.size() && word.distance >= 8 << bin) ++bin;
                 ++bins[bin];
@@ -203,7 +208,7 @@ private Q_SLOTS:
         }
         QVERIFY2(answers > 2000 * 5, qPrintable(QString::number(answers)));
         QVERIFY(repeated * 10 > answers * 8);
-        for (const auto bin : bins) QVERIFY2(bin >= 100, qPrintable(QString::number(bin)));
+        for (const auto bin : bins) QVERIFY2(bin >= 20, qPrintable(QString::number(bin)));
     }
 
     /// Judged without the grammar: the last sentence about somebody's home or a thing's place says what the question's
@@ -216,10 +221,11 @@ private Q_SLOTS:
             const auto wordAfter = [&](std::size_t at) { return text.substr(at, text.find_first_of(" .,", at) - at); };
             for (std::size_t at = 0; (at = text.find("Where did ", at)) != std::string::npos; ++at) {
                 const auto name = wordAfter(at + 10);
-                const auto statement = name + " lived in the ";
-                const auto first = text.find(statement), answer = text.find(statement, at);
+                const auto alone = name + " lived in the ", inList = name + " in the ";
+                const auto first = std::min(text.find(alone), text.find(inList)), answer = text.find(alone, at);
                 QVERIFY(first < at && answer != std::string::npos);
-                QCOMPARE(wordAfter(answer + statement.size()), wordAfter(first + statement.size()));
+                const auto told = first + (text.compare(first, alone.size(), alone) == 0 ? alone : inList).size();
+                QCOMPARE(wordAfter(answer + alone.size()), wordAfter(told));
                 ++homes;
             }
             for (std::size_t at = 0; (at = text.find("Where was the ", at)) != std::string::npos; ++at) {
@@ -286,7 +292,7 @@ private Q_SLOTS:
     }
 
 private:
-    static constexpr const char* goldenDigest = "2138af8520b435b01eb0da330adb4c55b524d2a296d5d0003cc4d6b9ce471a87";
+    static constexpr const char* goldenDigest = "31c89d41d6df0de39e03b25ad22a8590a93940e13e831828b268cf91f69dbfe6";
 };
 
 QTEST_APPLESS_MAIN(StoriesTest)

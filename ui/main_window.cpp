@@ -13,12 +13,7 @@
 #include "ui/runs/run_panel.h"
 #include "ui/theme.h"
 #include "ui/window/command_palette.h"
-#include "ui/window/dock_title.h"
 #include "ui/window/error_banner.h"
-#include "ui/window/log_panel.h"
-#include "ui/window/run_bar.h"
-#include "ui/window/status_meters.h"
-#include "ui/window/welcome_page.h"
 #include "ui/window/window_actions.h"
 
 #include <QAbstractButton>
@@ -32,13 +27,11 @@
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QToolBar>
-#include <QVBoxLayout>
 
 namespace pha::ui {
 
 namespace {
 
-constexpr int layoutVersion = 2; ///< raise it when docks come or go: old layouts are then left alone
 constexpr int closePatience = 5000; ///< milliseconds that a stopping run may take before the window goes anyway
 
 } // namespace
@@ -91,129 +84,6 @@ MainWindow::~MainWindow()
     controller_->shutDown();
     qDeleteAll(centre());
     qDeleteAll(QList { configDock_, logDock_, runsDock_ });
-}
-
-QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidget* body, bool inCentre)
-{
-    auto* dock = new QDockWidget(title, this);
-    dock->setObjectName(id);
-    dock->setAccessibleName(title);
-    dock->toggleViewAction()->setObjectName(id + QStringLiteral("Toggle"));
-    // A frame of its own: the style sheet rounds and borders every panel alike.
-    auto* frame = new QFrame;
-    frame->setObjectName(QStringLiteral("dockBody"));
-    auto* layout = new QVBoxLayout(frame);
-    layout->setContentsMargins(1, 1, 1, 1);
-    layout->addWidget(body);
-    // The largest of the panels in the centre must not decide how small the window can be.
-    if (inCentre) body->setMinimumSize(520, 360);
-    dock->setWidget(frame);
-    // In the centre the tab says the title; a title bar below it would say it again.
-    dock->setTitleBarWidget(inCentre ? new QWidget(dock) : new DockTitle(dock));
-    return dock;
-}
-
-void MainWindow::makePanels()
-{
-    runBar_ = new RunBar(*actions_);
-    auto* bar = addToolBar(tr("Selected run"));
-    bar->setObjectName(QStringLiteral("runToolBar"));
-    bar->setMovable(false);
-    bar->addWidget(runBar_);
-    addToolBarBreak();
-    banner_ = new ErrorBanner;
-    bannerBar_ = addToolBar(tr("Error"));
-    bannerBar_->setObjectName(QStringLiteral("errorToolBar"));
-    bannerBar_->setMovable(false);
-    bannerBar_->addWidget(banner_);
-    bannerBar_->hide();
-
-    runPanel_ = new RunPanel(runs_);
-    runPanel_->setContextActions(actions_->ofRun());
-    logPanel_ = new LogPanel;
-    configPanel_ = new ConfigPanel(&parts_.dialogs);
-    monitor_ = new MonitorPanel;
-    // The run bar shows the same above all panels.
-    if (auto* header = monitor_->findChild<QWidget*>(QStringLiteral("runHeader"))) header->hide();
-    evaluate_ = new EvaluatePanel(nullptr, parts_.engine);
-    playground_ = new PlaygroundPanel(nullptr, parts_.engine);
-    playground_->setRuns(runs_);
-    compare_ = new ComparePanel;
-    data_ = new DataPanel(&parts_.dialogs);
-    // Beside the runs' usual place, wherever those of this window are: figures of the machine, not of a folder.
-    bench_ = new BenchPanel(defaultRunsFolder().parent_path() / "benchmarks.json", parts_.engine);
-    monitorStack_ = new QStackedWidget;
-    monitorStack_->setObjectName(QStringLiteral("monitorStack"));
-    monitorStack_->addWidget(new WelcomePage(actions_->runDemo, actions_->newRun, actions_->openRun));
-    monitorStack_->addWidget(monitor_);
-    monitorStack_->setCurrentWidget(monitor_);
-    makeDocks();
-}
-
-void MainWindow::makeDocks()
-{
-    runsDock_ = addDock(QStringLiteral("runsDock"), tr("Runs"), runPanel_, false);
-    logDock_ = addDock(QStringLiteral("logDock"), tr("Log"), logPanel_, false);
-    configDock_ = addDock(QStringLiteral("configDock"), tr("Configuration"), configPanel_, false);
-    monitorDock_ = addDock(QStringLiteral("monitorDock"), tr("Monitor"), monitorStack_, true);
-    compareDock_ = addDock(QStringLiteral("compareDock"), tr("Compare"), compare_, true);
-    playgroundDock_ = addDock(QStringLiteral("playgroundDock"), tr("Playground"), playground_, true);
-    evaluateDock_ = addDock(QStringLiteral("evaluateDock"), tr("Evaluate"), evaluate_, true);
-    dataDock_ = addDock(QStringLiteral("dataDock"), tr("Data"), data_, true);
-    benchDock_ = addDock(QStringLiteral("benchDock"), tr("Benchmark"), bench_, true);
-    runsDock_->setMinimumWidth(fontMetrics().averageCharWidth() * 32);
-    configDock_->setMinimumWidth(290);
-}
-
-QList<QDockWidget*> MainWindow::centre() const
-{
-    return { monitorDock_, compareDock_, playgroundDock_, evaluateDock_, dataDock_, benchDock_ };
-}
-
-void MainWindow::arrange()
-{
-    const auto all = centre() + QList { runsDock_, configDock_, logDock_ };
-    for (auto* dock : all) {
-        removeDockWidget(dock);
-        dock->setFloating(false);
-    }
-    addDockWidget(Qt::LeftDockWidgetArea, runsDock_);
-    splitDockWidget(runsDock_, monitorDock_, Qt::Horizontal);
-    splitDockWidget(monitorDock_, configDock_, Qt::Horizontal);
-    splitDockWidget(runsDock_, logDock_, Qt::Vertical);
-    const auto tabs = centre();
-    for (int i = 1; i < tabs.size(); ++i) tabifyDockWidget(tabs[i - 1], tabs[i]);
-    for (auto* dock : all) dock->show();
-    monitorDock_->raise();
-    const int side = fontMetrics().averageCharWidth() * 34;
-    resizeDocks({ runsDock_, monitorDock_, configDock_ }, { side, std::max(400, width() - 2 * side - 60), side + 40 },
-        Qt::Horizontal);
-    resizeDocks({ runsDock_, logDock_ }, { 3, 2 }, Qt::Vertical);
-}
-
-void MainWindow::restoreLayout()
-{
-    resize(1280, 800);
-    QSettings settings;
-    restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
-    arranged_ = restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), layoutVersion);
-    bannerBar_->hide(); // an error of the last session is not one of this
-}
-
-void MainWindow::makeStatusBar()
-{
-    statusBar()->setObjectName(QStringLiteral("statusBar"));
-    statusBar()->setSizeGripEnabled(false);
-    meters_ = new StatusMeters(parts_.longestTask);
-    statusBar()->addPermanentWidget(meters_);
-}
-
-void MainWindow::showEvent(QShowEvent* event)
-{
-    QMainWindow::showEvent(event);
-    // Widths only hold once the window has its size.
-    if (!arranged_) arrange();
-    arranged_ = true;
 }
 
 void MainWindow::paintEvent(QPaintEvent* event)
@@ -292,7 +162,7 @@ void MainWindow::connectView()
     connect(a.runPanelCommand, &QAction::triggered, this, [this] {
         if (evaluate_->isVisible()) return evaluate_->run();
         if (bench_->isVisible()) return bench_->run();
-        if (data_->isVisible()) return data_->train();
+        if (data_->isVisible()) return data_->run();
         showPanel(playgroundDock_->objectName());
         playground_->generate();
     });
@@ -300,7 +170,7 @@ void MainWindow::connectView()
         evaluate_->stop();
         playground_->stop();
         bench_->stop();
-        data_->stop();
+        if (data_->isVisible()) data_->stop(); // a download in the background goes on
     });
     connect(a.exportImage, &QAction::triggered, this, [this] {
         if (compare_->isVisible()) return compare_->exportImage();
@@ -366,9 +236,7 @@ void MainWindow::closeEvent(QCloseEvent* event)
     closing_ = true;
     closeTimer_.stop();
     if (actions_->presentation->isChecked()) actions_->presentation->setChecked(false); // its layout is not one to keep
-    QSettings settings;
-    settings.setValue(QStringLiteral("window/geometry"), saveGeometry());
-    settings.setValue(QStringLiteral("window/state"), saveState(layoutVersion));
+    saveLayout();
     event->accept();
     Q_EMIT closed();
 }

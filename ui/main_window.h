@@ -70,19 +70,22 @@ protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
-    // main_window.cpp: layout
+    // main_window_layout.cpp: the panels and where they are
     QDockWidget* addDock(const QString& id, const QString& title, QWidget* body, bool inCentre);
     void makePanels();
     void makeDocks();
     QList<QDockWidget*> centre() const; ///< the docks that share the middle, in the order of their tabs
     void arrange(); ///< puts all panels where they are at first
     void restoreLayout();
+    void saveLayout() const;
     void makeStatusBar();
-    void connectAll();
+
+    // main_window.cpp: how it looks and how it is closed
     void connectView();
     void present(bool on);
 
     // main_window_runs.cpp: what the commands do
+    void connectAll();
     void connectRun();
     void start(const RunConfig& config, const QString& name);
     void resume();
@@ -90,12 +93,17 @@ private:
     void useData(const QString& text, int vocabulary);
     void changeLearningRate();
     void chooseFolder();
+
+    // main_window_state.cpp: what the window shows of the runs
     void selectCurrent();
     void updateSessions();
     void updateActions();
     QString resumeText() const;
     void updateWelcome();
+    void recallRate();
     void rememberRate();
+
+    // main_window_help.cpp
     void showShortcuts();
     void showSystemInformation();
     void showAbout();

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the commands of the window do with runs.
-#include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
-#include "ui/config_form/cost_estimate.h"
 #include "ui/data/data_panel.h"
 #include "ui/format.h"
 #include "ui/main_window.h"
-#include "ui/panels/evaluate_panel.h"
-#include "ui/panels/playground_panel.h"
 #include "ui/runs/run_panel.h"
-#include "ui/window/command_palette.h"
 #include "ui/window/error_banner.h"
-#include "ui/window/log_panel.h"
-#include "ui/window/run_bar.h"
-#include "ui/window/status_meters.h"
 #include "ui/window/window_actions.h"
 
 #include <QClipboard>
@@ -24,7 +16,6 @@
 #include <QDockWidget>
 #include <QGuiApplication>
 #include <QSettings>
-#include <QStackedWidget>
 #include <QStatusBar>
 #include <QToolBar>
 #include <QUrl>
@@ -35,7 +26,6 @@ namespace pha::ui {
 
 namespace {
 
-constexpr auto rateKey = "machine/trainingFlops";
 constexpr int messageTime = 6000; ///< milliseconds that a word in the status bar stays
 
 } // namespace
@@ -74,7 +64,7 @@ void MainWindow::connectAll()
     connect(configPanel_->form(), &ConfigForm::startRequested, this, &MainWindow::start);
     connect(configPanel_->form(), &ConfigForm::commandCopied, this,
         [this] { statusBar()->showMessage(tr("Command copied"), messageTime); });
-    configPanel_->form()->setMeasuredRate(QSettings().value(QLatin1String(rateKey)).toDouble());
+    recallRate();
     connect(&rateTimer_, &QTimer::timeout, this, &MainWindow::rememberRate);
     rateTimer_.start(10000);
 }
@@ -250,104 +240,6 @@ void MainWindow::chooseFolder()
     if (path.isEmpty()) return;
     QSettings().setValue(QStringLiteral("runs/folder"), path);
     runs_->setFolder(toPath(path));
-}
-
-void MainWindow::selectCurrent()
-{
-    const auto directory = runPanel_->current();
-    auto* session = directory ? runs_->open(*directory) : nullptr;
-    if (session == current_ && session) return;
-    if (current_) disconnect(current_, &RunSession::stateChanged, this, nullptr);
-    current_ = session;
-    if (session) connect(session, &RunSession::stateChanged, this, &MainWindow::updateActions);
-    runBar_->setSession(session);
-    logPanel_->setSession(session);
-    configPanel_->setSession(session);
-    evaluate_->setSession(session);
-    playground_->setSession(session);
-    meters_->setSession(session);
-    updateSessions();
-}
-
-void MainWindow::updateSessions()
-{
-    monitor_->setSessions(runs_->shown(), current_);
-    compare_->setSessions(runs_->shown(), current_);
-    updateActions();
-}
-
-/// Says from where: who comes back after a crash wants to know what was lost.
-QString MainWindow::resumeText() const
-{
-    if (!current_ || current_->active()) return tr("&Resume");
-    if (current_->step() >= current_->file().config.training.steps) return tr("Train longer\u2026");
-    const auto& saved = current_->history().checkpoints;
-    const auto last = std::find_if(saved.rbegin(), saved.rend(), [](const auto& c) { return c.problem.empty(); });
-    return last == saved.rend() ? tr("&Resume") : tr("&Resume from %1").arg(formatCount(last->step));
-}
-
-void MainWindow::updateActions()
-{
-    const auto& a = *actions_;
-    auto* training = controller_->session();
-    const bool busy = controller_->busy(), stopping = controller_->stopping();
-    const bool running = training && training->job() && !stopping;
-    const bool paused = running && training->state() == RunState::Paused;
-    if (training) connect(training, &RunSession::stateChanged, this, &MainWindow::updateActions, Qt::UniqueConnection);
-    a.pauseRun->setEnabled(running);
-    a.pauseRun->setText(paused ? tr("&Continue") : tr("&Pause"));
-    a.stopRun->setEnabled(busy && !stopping);
-    a.stopRun->setText(stopping ? tr("Stopping\u2026") : tr("S&top"));
-    for (auto* action : { a.evaluateNow, a.sampleNow, a.checkpointNow, a.changeLearningRate })
-        action->setEnabled(running);
-    a.runDemo->setEnabled(!busy);
-    const bool readable = current_ && current_->problem().isEmpty();
-    a.resumeRun->setEnabled(readable && !current_->active() && !busy && current_->modelSource().available);
-    a.resumeRun->setText(resumeText());
-    a.cloneRun->setEnabled(readable);
-    a.renameRun->setEnabled(readable);
-    a.setBaseline->setEnabled(readable);
-    a.toggleShown->setEnabled(readable);
-    a.toggleShown->setChecked(readable && runs_->shown().contains(current_.data()));
-    a.copyPath->setEnabled(current_);
-    a.openFolder->setEnabled(current_);
-    a.deleteRun->setEnabled(current_ && !current_->active() && current_ != training);
-    configPanel_->form()->setBlocked(!busy ? QString()
-            : training ? tr("%1 is training. Stop it, or wait until it has finished.").arg(training->name())
-                       : tr("The last run is still being stopped."));
-    bench_->setDisturbed(
-        busy ? tr("A run is training: figures measured now come out too low. Pause or stop it first.") : QString());
-    setWindowTitle(current_ ? tr("%1 - PHA Studio").arg(current_->name()) : QStringLiteral("PHA Studio"));
-}
-
-void MainWindow::updateWelcome()
-{
-    monitorStack_->setCurrentIndex(runs_->scanned() && runs_->rowCount() == 0 ? 0 : 1);
-    // Somebody who opens the program wants to see the last run, not an empty window.
-    if (runs_->scanned() && !runPanel_->current() && runs_->rowCount() > 0) {
-        int newest = 0;
-        for (int row = 1; row < runs_->rowCount(); ++row) {
-            const auto& a = runs_->summary(row);
-            const auto& b = runs_->summary(newest);
-            if (std::tuple(a.active(), a.created) > std::tuple(b.active(), b.created)) newest = row;
-        }
-        runPanel_->select(runs_->summary(newest).directory);
-    }
-}
-
-/// What this machine reaches in training, for the time estimate of the next run.
-void MainWindow::rememberRate()
-{
-    const auto* session = controller_->session() ? controller_->session() : current_.data();
-    if (!session || session->place() == RunSession::Place::Elsewhere || session->history().tokensPerSecond.size() < 20)
-        return;
-    const auto& rates = session->history().tokensPerSecond;
-    std::vector<double> last(rates.end() - 20, rates.end());
-    std::nth_element(last.begin(), last.begin() + 10, last.end());
-    if (!(last[10] > 0)) return;
-    const double flops = trainingFlops(session->file().config, last[10]);
-    QSettings().setValue(QLatin1String(rateKey), flops);
-    configPanel_->form()->setMeasuredRate(flops);
 }
 
 } // namespace pha::ui

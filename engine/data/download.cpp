@@ -270,6 +270,15 @@ std::optional<DownloadResult> checkPresent(
     return result;
 }
 
+/// Holds the folder of a download for as long as the result lives.
+PosixFile lockFolder(const CatalogueEntry& entry, const fs::path& file)
+{
+    PosixFile lock(file.parent_path() / ".lock", O_RDWR | O_CREAT | O_NOFOLLOW);
+    if (::flock(lock.descriptor(), LOCK_EX | LOCK_NB) != 0)
+        throw DataError(entry.name, "another process is downloading it", "wait until it is done");
+    return lock;
+}
+
 } // namespace
 
 DownloadResult download(const CatalogueEntry& entry, const fs::path& file, const TransferLimits& limits,
@@ -279,9 +288,7 @@ DownloadResult download(const CatalogueEntry& entry, const fs::path& file, const
     std::error_code problem;
     fs::create_directories(file.parent_path(), problem);
     if (problem) throw IoError(file.parent_path().string(), "cannot be created: " + problem.message());
-    const PosixFile lock(file.parent_path() / ".lock", O_RDWR | O_CREAT | O_NOFOLLOW); // until the end of this function
-    if (::flock(lock.descriptor(), LOCK_EX | LOCK_NB) != 0)
-        throw DataError(entry.name, "another process is downloading it", "wait until it is done");
+    const auto lock = lockFolder(entry, file); // until the end of this function
     return Downloader(entry, file, limits, progress, stop).run();
 }
 
@@ -290,6 +297,19 @@ DownloadResult download(const CatalogueEntry& entry, EventSink& progress, const 
     TransferLimits limits;
     limits.deadlineSeconds = std::max(3600.0, double(entry.bytes) / 50'000);
     return download(entry, catalogueFile(entry), limits, progress, stop);
+}
+
+void discardDownload(const CatalogueEntry& entry)
+{
+    const auto file = catalogueFile(entry);
+    std::error_code problem;
+    if (!fs::exists(file.parent_path(), problem)) return;
+    const auto lock = lockFolder(entry, file);
+    for (const char* ending : { ".part", ".part.json" }) {
+        auto left = file;
+        left += ending;
+        fs::remove(left, problem);
+    }
 }
 
 } // namespace pha

@@ -28,5 +28,7 @@ DownloadResult download(const CatalogueEntry& entry, const std::filesystem::path
     EventSink& progress, const std::stop_token& stop);
 /// The same to its own place, with the limits that the size asks for.
 DownloadResult download(const CatalogueEntry& entry, EventSink& progress, const std::stop_token& stop);
+/// Removes what an unfinished download left at its place. Throws DataError while another process is at it.
+void discardDownload(const CatalogueEntry& entry);
 
 } // namespace pha

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/prepare.h"
 #include "test_home.h"
 #include "ui/data/data_panel.h"
 #include "ui/data/piece_editor.h"
@@ -7,6 +8,7 @@
 
 #include <QDropEvent>
 #include <QLabel>
+#include <QLineEdit>
 #include <QListWidget>
 #include <QMimeData>
 #include <QPushButton>
@@ -16,7 +18,9 @@
 #include <QTest>
 #include <QUrl>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 using namespace pha;
 using namespace pha::ui;
@@ -30,11 +34,24 @@ private:
         Dialogs dialogs;
         std::unique_ptr<DataPanel> panel;
 
-        Fixture() { open(); }
+        explicit Fixture(Downloads::Fetch with = {})
+            : fetch(std::move(with))
+        {
+            open();
+        }
+        /// One corpus with a checksum, one without; the fetch is decided by the test.
+        std::vector<CatalogueEntry> entries { entry("known-raw", std::string(64, 'a')), entry("unknown-raw", "") };
+        Downloads::Fetch fetch;
+
+        static CatalogueEntry entry(const std::string& name, const std::string& sha256)
+        {
+            return { name, "Known, raw", "Articles about nothing.", "CC BY-SA 3.0", "https://example.org",
+                name + ".txt", 1000, sha256, { "https://example.org/" + name + ".txt" } };
+        }
         void open()
         {
             panel.reset();
-            panel = std::make_unique<DataPanel>(&dialogs);
+            panel = std::make_unique<DataPanel>(&dialogs, nullptr, DataParts { entries, fetch });
             panel->resize(980, 680);
             panel->show();
         }
@@ -68,6 +85,11 @@ private:
             QTRY_VERIFY(idle());
             find<QPushButton>("dataTrain")->click();
             QTRY_COMPARE_WITH_TIMEOUT(role(), "good", 60000);
+        }
+        QString row(const QString& begin) const
+        {
+            const auto found = find<QListWidget>("dataCorpora")->findItems(begin, Qt::MatchStartsWith);
+            return found.isEmpty() ? QString() : found.front()->text();
         }
         PieceEditor* editor() const { return find<PieceEditor>("dataEditor"); }
     };
@@ -170,10 +192,153 @@ private Q_SLOTS:
         QTRY_VERIFY(!f.editor()->pieces().pieces.isEmpty());
     }
 
+    void nothingIsDownloadedWithoutAClick()
+    {
+        std::atomic<int> asked { 0 };
+        Fixture f([&](const CatalogueEntry&, EventSink&, const std::stop_token&) -> DownloadResult {
+            ++asked;
+            throw Error("nothing", "here");
+        });
+        QVERIFY(f.panel->choose("known-raw"));
+        QCOMPARE(f.panel->selected(), "known-raw");
+        QVERIFY(f.find<QWidget>("downloadPage")->isVisible());
+        QVERIFY(f.find<QLabel>("downloadSize")->text().contains("1,000 bytes"));
+        QCOMPARE(f.find<QLabel>("downloadLicence")->text(), "CC BY-SA 3.0");
+        QVERIFY(f.find<QLabel>("downloadChecksum")->text().contains("aaaa"));
+        QCOMPARE(f.find<QLineEdit>("downloadAddress")->text(), "https://example.org/known-raw.txt");
+        QVERIFY(f.find<QLineEdit>("downloadPlace")->text().endsWith("/known-raw/known-raw.txt"));
+        QVERIFY(f.panel->choose("unknown-raw"));
+        QVERIFY(f.find<QLabel>("downloadChecksum")->text().contains("unverified"));
+        QTest::qWait(50);
+        QCOMPARE(asked.load(), 0);
+        f.find<QPushButton>("downloadStart")->click();
+        QTRY_COMPARE(f.find<QLabel>("downloadMessage")->property("role").toString(), "error");
+        QCOMPARE(f.find<QLabel>("downloadMessage")->text(), "nothing; here");
+        QCOMPARE(asked.load(), 1);
+        QVERIFY(f.find<QPushButton>("downloadStart")->isEnabled());
+    }
+
+    /// A download that reports, waits to be stopped or let through, and leaves what a real one would.
+    void downloadsPauseResumeAndCancel()
+    {
+        std::atomic<bool> through { false };
+        std::atomic<int> calls { 0 };
+        Fixture f([&](const CatalogueEntry& e, EventSink& sink, const std::stop_token& stop) {
+            ++calls;
+            const auto file = catalogueFile(e);
+            fs::create_directories(file.parent_path());
+            std::ofstream(file.string() + ".part") << std::string(400, 'x');
+            while (!through && !stop.stop_requested()) {
+                sink.publish(ProgressEvent { "downloading", 400, 1000, "bytes" });
+                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            }
+            if (stop.stop_requested()) throw Error("the download was stopped", "start it again");
+            fs::remove(file.string() + ".part");
+            std::ofstream(file) << std::string(1000, 'y');
+            return DownloadResult { file, 1000, "", !e.sha256.empty(), false };
+        });
+        auto* start = f.find<QPushButton>("downloadStart");
+        auto* pause = f.find<QPushButton>("downloadPause");
+        auto* cancel = f.find<QPushButton>("downloadCancel");
+        auto* message = f.find<QLabel>("downloadMessage");
+        QVERIFY(f.panel->choose("unknown-raw"));
+        QVERIFY(start->isEnabled() && !pause->isEnabled() && !cancel->isEnabled());
+        QTest::keyClick(f.panel.get(), Qt::Key_Return, Qt::ControlModifier);
+        QTRY_VERIFY2(message->text().contains("400 B of 1 kB"), qPrintable(message->text()));
+        QCOMPARE(f.row("unknown-raw"), QString::fromUtf8("unknown-raw \u00b7 40 %"));
+        QTRY_VERIFY(message->text().contains("/s"));
+        QTest::keyClick(f.panel.get(), Qt::Key_Escape);
+        QVERIFY(start->isEnabled() && !pause->isEnabled());
+        QTRY_VERIFY(message->text().startsWith("Paused at 400 B"));
+        QVERIFY(start->text().contains("Resume"));
+        f.open(); // another session finds it
+        start = f.find<QPushButton>("downloadStart"), pause = f.find<QPushButton>("downloadPause");
+        cancel = f.find<QPushButton>("downloadCancel");
+        QVERIFY(f.panel->choose("unknown-raw"));
+        QVERIFY(start->text().contains("Resume"));
+        cancel->click();
+        QTRY_VERIFY(start->text().contains("Download"));
+        QTRY_VERIFY(!fs::exists(catalogueFile(f.entries[1]).string() + ".part"));
+        // The second waits for the first; both arrive.
+        start->click();
+        QTRY_VERIFY(pause->isEnabled());
+        QVERIFY(f.panel->choose("known-raw"));
+        start->click();
+        QCOMPARE(f.row("known-raw"), QString::fromUtf8("known-raw \u00b7 waiting"));
+        through = true;
+        QTRY_VERIFY(!f.find<QWidget>("downloadPage")->isVisible()); // its text is shown instead
+        QTRY_VERIFY2(f.find<QLabel>("dataAbout")->text().contains("SHA-256 verified"),
+            qPrintable(f.find<QLabel>("dataAbout")->text()));
+        QVERIFY(f.panel->choose("unknown-raw"));
+        QTRY_VERIFY(f.find<QLabel>("dataAbout")->text().contains("unverified"));
+        QCOMPARE(calls.load(), 3);
+        QSignalSpy used(f.panel.get(), &DataPanel::useRequested);
+        f.find<QPushButton>("dataUse")->click();
+        QCOMPARE(used[0][0].toString(), "unknown-raw");
+    }
+
+    void aFilePlacedByHandIsFound()
+    {
+        Fixture f;
+        QVERIFY(f.panel->choose("known-raw"));
+        QVERIFY(f.find<QWidget>("downloadPage")->isVisible());
+        const fs::path file = f.find<QLineEdit>("downloadPlace")->text().toStdString();
+        fs::create_directories(file.parent_path());
+        std::ofstream(file) << std::string(999, 'y') << '\n';
+        QEvent back(QEvent::WindowActivate);
+        QCoreApplication::sendEvent(f.panel.get(), &back);
+        QVERIFY(!f.find<QWidget>("downloadPage")->isVisible());
+        QTRY_VERIFY(f.find<QLabel>("dataAbout")->text().contains("not checked"));
+        // Its SHA-256 is not that of the catalogue; the engine's own check says so.
+        f.find<QPushButton>("dataCheck")->click();
+        QTRY_COMPARE(f.role(), "error");
+        QVERIFY(f.message().contains("is not the file of the catalogue"));
+    }
+
+    void preparedCorporaAreReadyForARun()
+    {
+        Fixture f;
+        PrepareRequest request;
+        request.sources = { f.text() };
+        request.out = dataFolder() / "harbour";
+        request.config.vocabSize = 512;
+        fs::create_directories(dataFolder());
+        test::NullSink sink;
+        const auto card = prepareCorpus(request, sink, {});
+        f.open();
+        QVERIFY(f.panel->choose("harbour"));
+        QTRY_VERIFY2(f.message().contains("prepared with this tokenizer"), qPrintable(f.message()));
+        QVERIFY(f.find<QLabel>("dataAbout")->text().contains("Prepared corpus"));
+        QVERIFY(!f.find<QPushButton>("dataTrain")->isEnabled());
+        QCOMPARE(f.find<QSpinBox>("dataVocabulary")->value(), int(card.pieces));
+        QTRY_VERIFY(!f.editor()->pieces().pieces.isEmpty());
+        QSignalSpy used(f.panel.get(), &DataPanel::useRequested);
+        f.find<QPushButton>("dataUse")->click();
+        QCOMPARE(used[0][0].toString(), "harbour");
+        QVERIFY(f.panel->choose("stories")); // has the vocabulary that was wanted before
+        QCOMPARE(f.find<QSpinBox>("dataVocabulary")->value(), int(DataConfig().vocabSize));
+        f.drop(dataFolder() / "harbour"); // the folder itself is as good
+        QTRY_VERIFY(f.message().contains("prepared with this tokenizer"));
+    }
+
+    void theRateIsThatOfTheLastSeconds()
+    {
+        RateMeter meter;
+        QVERIFY(!meter.rate());
+        meter.add(10, 5000); // what had arrived before does not count
+        QVERIFY(!meter.rate());
+        for (int i = 1; i <= 20; ++i) meter.add(10 + i, 5000 + 100 * i);
+        QCOMPARE(*meter.rate(), 100.0);
+        for (int i = 1; i <= 10; ++i) meter.add(30 + i, 7000 + 500 * i);
+        QCOMPARE(*meter.rate(), 500.0);
+        meter.add(41, 0); // it began anew
+        QVERIFY(!meter.rate());
+    }
+
     void stoppingAndClosingInTheMiddleAreSafe()
     {
         Fixture f;
-        f.find<QListWidget>("dataCorpora")->setCurrentRow(0); // stories: seconds of work
+        QVERIFY(f.panel->choose("stories")); // seconds of work
         f.find<QPushButton>("dataTrain")->click();
         QVERIFY(!f.idle());
         QTest::keyClick(f.panel.get(), Qt::Key_Escape);
@@ -181,6 +346,15 @@ private Q_SLOTS:
         QCOMPARE(f.message(), "Stopped.");
         f.find<QPushButton>("dataTrain")->click();
         f.panel.reset();
+
+        Fixture g([](const CatalogueEntry&, EventSink&, const std::stop_token& stop) -> DownloadResult {
+            while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            throw Error("the download was stopped", "start it again");
+        });
+        QVERIFY(g.panel->choose("known-raw"));
+        g.find<QPushButton>("downloadStart")->click();
+        QTRY_COMPARE(g.row("known-raw"), QString::fromUtf8("known-raw \u00b7 0 %"));
+        g.panel.reset();
     }
 };
 

@@ -12,7 +12,9 @@
 #include <QTest>
 
 #include <cerrno>
+#include <fcntl.h>
 #include <fstream>
+#include <sys/file.h>
 
 using namespace pha;
 using test::HttpServer;
@@ -338,6 +340,25 @@ private Q_SLOTS:
         QCOMPARE(parseCatalogue(entry("fine", ""), "x").size(), std::size_t(1));
         QVERIFY_THROWS_EXCEPTION(DataError, parseCatalogue(entry("../up", ""), "x"));
         QVERIFY_THROWS_EXCEPTION(DataError, parseCatalogue(entry("fine", "12"), "x"));
+    }
+
+    void whatAnUnfinishedDownloadLeftCanBeRemoved()
+    {
+        qputenv("XDG_DATA_HOME", home_.path().toUtf8());
+        CatalogueEntry entry { "left", "", "", "", "", "left.zip", 0, "", { "https://127.0.0.1/left.zip" } };
+        discardDownload(entry); // nothing is there, which is fine
+        const auto folder = catalogueFile(entry).parent_path();
+        fs::create_directories(folder);
+        for (const char* name : { "left.zip", "left.zip.part", "left.zip.part.json" })
+            std::ofstream(folder / name) << "x";
+        {
+            const PosixFile lock(folder / ".lock", O_RDWR | O_CREAT);
+            QCOMPARE(::flock(lock.descriptor(), LOCK_EX), 0);
+            QVERIFY_EXCEPTION_THROWN(discardDownload(entry), DataError);
+        }
+        discardDownload(entry);
+        QVERIFY(fs::exists(folder / "left.zip"));
+        QVERIFY(!fs::exists(folder / "left.zip.part") && !fs::exists(folder / "left.zip.part.json"));
     }
 
 private:

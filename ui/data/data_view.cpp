@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/data/data_view.h"
 
+#include "ui/data/corpus_list.h"
+#include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
 #include "ui/format.h"
 #include "ui/icons.h"
@@ -13,11 +15,11 @@
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
-#include <QListWidget>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QSpinBox>
 #include <QSplitter>
+#include <QStackedWidget>
 #include <QTableWidget>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -26,7 +28,7 @@
 
 namespace pha::ui {
 
-DataView::DataView(QWidget* panel)
+DataView::DataView(QWidget* panel, std::vector<CatalogueEntry> catalogue)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
@@ -34,8 +36,9 @@ DataView::DataView(QWidget* panel)
     split->setObjectName(QStringLiteral("dataSplitter"));
     split->setChildrenCollapsible(false);
     split->setHandleWidth(10);
-    split->addWidget(buildCorpora(split));
-    auto* rows = new QSplitter(Qt::Vertical, split);
+    split->addWidget(buildCorpora(split, std::move(catalogue)));
+    pages = new QStackedWidget(split);
+    auto* rows = new QSplitter(Qt::Vertical, pages);
     rows->setObjectName(QStringLiteral("dataRows"));
     rows->setChildrenCollapsible(false);
     rows->setHandleWidth(10);
@@ -43,21 +46,22 @@ DataView::DataView(QWidget* panel)
     rows->addWidget(buildCut(rows));
     rows->setStretchFactor(0, 5);
     rows->setStretchFactor(1, 4);
-    split->addWidget(rows);
+    pages->addWidget(rows);
+    pages->addWidget(download = new DownloadPage(pages));
+    split->addWidget(pages);
     split->setStretchFactor(1, 1);
     split->setSizes({ 220, 760 });
     layout->addWidget(split);
 }
 
-QWidget* DataView::buildCorpora(QWidget* panel)
+QWidget* DataView::buildCorpora(QWidget* panel, std::vector<CatalogueEntry> catalogue)
 {
     auto* frame = new QFrame(panel);
     auto* layout = card(frame);
-    corpora = new QListWidget(frame);
+    corpora = new CorpusList(std::move(catalogue), frame);
     corpora->setObjectName(QStringLiteral("dataCorpora"));
     corpora->setAccessibleName(tr("Corpora"));
-    corpora->setToolTip(tr("Built-in corpora and your own texts"));
-    corpora->setTextElideMode(Qt::ElideMiddle);
+    corpora->setToolTip(tr("Your own texts, prepared and built-in corpora, and public ones to download"));
     corpora->setMinimumHeight(90);
     addFile = toolButton(frame, "dataAddFile", tr("Add file\u2026"), tr("Add a text file to the list"));
     addFolder =
@@ -103,7 +107,12 @@ QWidget* DataView::buildText(QWidget* panel)
     beginning->setReadOnly(true);
     beginning->setTabChangesFocus(true);
     beginning->setMinimumHeight(60);
-    inner->addWidget(title);
+    check = pushButton(frame, "dataCheck", tr("Chec&k file"),
+        tr("Read the downloaded file and compare its size and SHA-256 with the catalogue"), "flat");
+    auto* head = new QHBoxLayout;
+    head->addWidget(title, 1);
+    head->addWidget(check);
+    inner->addLayout(head);
     inner->addWidget(about);
     inner->addWidget(beginning, 1);
     layout->addWidget(new TileRow({ size, words, tokens, ratio }, box));

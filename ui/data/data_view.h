@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/data/catalogue.h"
+
 #include <QCoreApplication>
 #include <QWidget>
 
+#include <vector>
+
 class QLabel;
-class QListWidget;
 class QPlainTextEdit;
 class QProgressBar;
 class QPushButton;
 class QSpinBox;
+class QStackedWidget;
 class QTableWidget;
 class QToolButton;
 
 namespace pha::ui {
 
+class CorpusList;
+class DownloadPage;
 class FigureTile;
 class PieceEditor;
 
@@ -22,22 +28,24 @@ class PieceEditor;
 struct DataView {
     Q_DECLARE_TR_FUNCTIONS(DataView)
 public:
-    explicit DataView(QWidget* panel);
+    DataView(QWidget* panel, std::vector<CatalogueEntry> catalogue);
     void showMessage(const QString& text, const char* role);
 
-    QListWidget* corpora;
+    CorpusList* corpora;
+    QStackedWidget* pages; ///< 0: a text and its tokenizer, 1: a corpus that can be downloaded
+    DownloadPage* download;
     QToolButton *addFile, *addFolder, *remove;
     QLabel *title, *about, *message, *cutFigures, *piece;
     FigureTile *size, *words, *tokens, *ratio;
     QPlainTextEdit* beginning;
     QSpinBox* vocabulary;
-    QPushButton *train, *stop, *use;
+    QPushButton *train, *stop, *use, *check;
     QProgressBar* bar;
     PieceEditor* editor;
     QTableWidget* table;
 
 private:
-    QWidget* buildCorpora(QWidget* panel);
+    QWidget* buildCorpora(QWidget* panel, std::vector<CatalogueEntry> catalogue);
     QWidget* buildText(QWidget* panel);
     QWidget* buildTokenizer(QWidget* panel);
     QWidget* buildCut(QWidget* panel);

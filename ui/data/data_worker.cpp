@@ -3,6 +3,7 @@
 
 #include "engine/data/corpus.h"
 #include "engine/data/document.h"
+#include "engine/data/prepare.h"
 #include "engine/data/record_reader.h"
 #include "ui/format.h"
 
@@ -15,6 +16,7 @@ namespace pha::ui {
 namespace {
 
 constexpr std::size_t beginningBytes = 6000;
+constexpr std::int64_t mostCounted = 400'000'000; ///< bytes; larger texts would keep the disk busy for minutes
 
 void count(const std::string& text, TextLook& look)
 {
@@ -37,13 +39,18 @@ QString wholeLines(const std::string& text, std::size_t most)
     return fromUtf8(decoder.push(part)); // holds an unfinished character back
 }
 
-/// Reads the text once, document by document: any size in little memory.
+/// Reads the text once, document by document, in little memory; of a very large one the beginning alone.
 TextLook lookAt(const std::filesystem::path& path, EventSink& progress, const std::stop_token& stop)
 {
     const auto files = findTexts({ path });
     TextLook look;
     look.files = std::int64_t(files.size());
     for (const auto& file : files) look.bytes += std::int64_t(file.size);
+    if (look.bytes > mostCounted) {
+        look.counted = false;
+        for (const auto& line : previewTexts({ path }, 60).lines) look.beginning += fromUtf8(line) + QLatin1Char('\n');
+        return look;
+    }
     std::atomic<std::uint64_t> taken { 0 };
     RecordReader reader(files, blockBytesFor(files), &taken);
     std::string first;
@@ -68,6 +75,7 @@ PreparedData prepareCorpus(const DataConfig& config, EventSink& progress, const 
         return corpus->card() ? corpus->card()->splits[split].tokens
                               : std::int64_t(corpus->split(splitNames[split]).tokens.size());
     };
+    if (corpus->card()) data.card = *corpus->card();
     data.train = size(0);
     data.test = size(2);
     const auto& valid = corpus->split("valid");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/config/config.h"
+#include "engine/data/corpus_card.h"
 #include "engine/data/tokenizer.h"
 #include "ui/event_bridge.h"
 #include "ui/worker_thread.h"
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stop_token>
 
 namespace pha::ui {
@@ -19,6 +21,7 @@ namespace pha::ui {
 /// What a text is like, before anything is made of it.
 struct TextLook {
     std::int64_t files = 0, bytes = 0, lines = 0, words = 0;
+    bool counted = true; ///< false: so large that only the beginning was read; lines and words are not known
     std::int64_t repairs = 0; ///< runs of bytes that were no UTF-8
     QString beginning; ///< the first lines
 };
@@ -29,6 +32,7 @@ struct PreparedData {
     QString description, sample; ///< sample: the first lines of the validation split
     std::int64_t train = 0, valid = 0, test = 0; ///< tokens
     double bytesPerToken = 0, tokensPerWord = 0; ///< on the validation split
+    std::optional<CorpusCard> card; ///< of corpora made of texts
 };
 
 /// One piece of a text that was cut.

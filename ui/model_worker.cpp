@@ -27,6 +27,7 @@ constexpr int frameMs = 33;
 struct Job {
     ModelSource source;
     std::vector<EvaluateOptions> evaluations;
+    std::optional<EvaluateOptions> ablation;
     std::optional<GenerateOptions> generation;
     bool inspect = false, release = false;
     std::int64_t number = 0;
@@ -42,7 +43,8 @@ struct Failed {
 };
 struct Ended { };
 using Tokens = QVector<GeneratedToken>;
-using Message = std::variant<WeightsInfo, ProgressEvent, Evaluated, Tokens, Generation, ModelReport, Failed, Ended>;
+using Message = std::variant<WeightsInfo, ProgressEvent, Evaluated, AblationCell, Ablation, Tokens, Generation,
+    ModelReport, Failed, Ended>;
 
 QString oneLine(const char* what)
 {
@@ -156,10 +158,15 @@ private:
         auto* model = cache_.obtain(job.source, *this, stop);
         if (!model) return;
         post(cache_.weights());
-        if (job.inspect || (!job.evaluations.empty() && !cache_.hasReport())) post(cache_.report());
+        const bool evaluates = !job.evaluations.empty() || job.ablation;
+        if (job.inspect || (evaluates && !cache_.hasReport())) post(cache_.report());
         for (std::size_t i = 0; i < job.evaluations.size() && !stop.stop_requested(); ++i) {
             if (const auto* answer = cache_.evaluate(job.evaluations[i], *this, stop))
                 post(Evaluated { int(i), *answer });
+        }
+        if (job.ablation && !stop.stop_requested()) {
+            const auto onCell = [this](const AblationCell& cell) { post(cell); };
+            if (const auto* answer = cache_.ablate(*job.ablation, onCell, *this, stop)) post(*answer);
         }
         if (!job.generation || stop.stop_requested()) return;
         post(model->generate(
@@ -219,6 +226,8 @@ private:
     void tell(const WeightsInfo& m) { Q_EMIT owner_->weightsReady(m); }
     void tell(const ProgressEvent& m) { Q_EMIT owner_->progress(m); }
     void tell(const Evaluated& m) { Q_EMIT owner_->evaluated(m.index, m.evaluation); }
+    void tell(const AblationCell& m) { Q_EMIT owner_->cell(m); }
+    void tell(const Ablation& m) { Q_EMIT owner_->ablated(m); }
     void tell(const Tokens& m) { Q_EMIT owner_->tokens(m); }
     void tell(const Generation& m) { Q_EMIT owner_->generated(m); }
     void tell(const ModelReport& m) { Q_EMIT owner_->inspected(m); }
@@ -261,6 +270,14 @@ void ModelWorker::evaluate(const ModelSource& source, const std::vector<Evaluate
     Job job;
     job.source = source;
     job.evaluations = jobs;
+    d_->start(std::move(job));
+}
+
+void ModelWorker::ablate(const ModelSource& source, const EvaluateOptions& options)
+{
+    Job job;
+    job.source = source;
+    job.ablation = options;
     d_->start(std::move(job));
 }
 

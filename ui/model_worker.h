@@ -40,8 +40,10 @@ public:
     ~ModelWorker() override; ///< stops and waits
 
     bool busy() const;
-    /// One after the other with the same weights. A network that is loaded for this reports `inspected` too.
+    /// One after the other with the same weights. A network that is loaded for this or for an ablation reports
+    /// `inspected` too.
     void evaluate(const ModelSource& source, const std::vector<EvaluateOptions>& jobs);
+    void ablate(const ModelSource& source, const EvaluateOptions& options);
     void generate(const ModelSource& source, const GenerateOptions& options);
     void inspect(const ModelSource& source);
     void stop(); ///< `busy()` is false afterwards, although the engine may need a moment to notice
@@ -52,6 +54,8 @@ Q_SIGNALS:
     void weightsReady(const pha::ui::WeightsInfo& weights); ///< before anything else of a job
     void progress(const pha::ProgressEvent& event);
     void evaluated(int index, const pha::Evaluation& evaluation);
+    void cell(const pha::AblationCell& cell); ///< of an ablation, as it is known
+    void ablated(const pha::Ablation& ablation); ///< all of it
     void tokens(const QVector<pha::GeneratedToken>& batch);
     void generated(const pha::Generation& generation);
     void inspected(const pha::ModelReport& report);

@@ -135,7 +135,7 @@ private Q_SLOTS:
         QTRY_VERIFY(map->complete());
         std::set<std::pair<std::int64_t, std::string>> pairs;
         const auto options = asked();
-        QCOMPARE(options.size(), std::size_t(1 + 4 * 3));
+        QCOMPARE(options.size(), std::size_t(1 + 4 * 4)); // the engine's: the main network counts too
         QVERIFY(options[0].mix.empty());
         for (std::size_t i = 1; i < options.size(); ++i) {
             QCOMPARE(options[i].mix.size(), std::size_t(1));
@@ -143,28 +143,37 @@ private Q_SLOTS:
             QVERIFY(!options[i].recall);
             pairs.emplace(options[i].mix[0].layer, options[i].mix[0].branch);
         }
-        QCOMPARE(pairs.size(), std::size_t(12));
+        QCOMPARE(pairs.size(), std::size_t(16));
         for (std::int64_t layer = -1; layer < 3; ++layer)
-            for (const char* branch : { "gss", "attention", "ffn" }) QVERIFY(pairs.count({ layer, branch }) == 1);
+            for (const char* branch : { "gss", "attention", "ffn", "main" })
+                QVERIFY(pairs.count({ layer, branch }) == 1);
         for (int row = 0; row < 4; ++row)
-            for (int column = 1; column < 4; ++column) QVERIFY(map->item(row, column)->text().toDouble() != 0);
+            for (int column = 1; column < 5; ++column) QVERIFY(map->item(row, column)->text().toDouble() != 0);
         QCOMPARE(table()->model()->rowCount(), 0); // a table of its own
-        QCOMPARE(map->csv().count('\n'), 14);
+        QCOMPARE(map->csv().count('\n'), 18);
+        auto* note = panel_->findChild<QLabel*>("evaluateAblationNote");
+        QTRY_VERIFY2(note->text().contains("valid split"), qPrintable(note->text()));
+        panel_->runAblation(); // known: asks nothing
+        QTRY_VERIFY(map->complete());
+        QCOMPARE(asked().size(), options.size());
     }
 
-    void anAblationCanBeStoppedAndGoesOnWhereItWas()
+    void anAblationCanBeStoppedAndMadeAnew()
     {
         panel_->setSession(session_.get());
         script_->change([](Script& s) { s.answers = 4; });
         panel_->runAblation();
         QTRY_COMPARE(asked().size(), std::size_t(5));
+        auto* map = panel_->findChild<AblationTable*>();
+        QTRY_VERIFY(map->item(0, 1)->text().toDouble() != 0);
         QTest::keyClick(button("evaluateStop"), Qt::Key_Escape);
         QTRY_VERIFY(button("evaluateRun")->isEnabled());
-        QVERIFY(!panel_->findChild<AblationTable*>()->complete());
+        QVERIFY(!map->complete());
+        QVERIFY(map->item(0, 1)->text().toDouble() != 0); // the cells that are known stay
         script_->change([](Script& s) { s.answers = 1 << 30; });
         panel_->runAblation();
-        QTRY_VERIFY(panel_->findChild<AblationTable*>()->complete());
-        QCOMPARE(asked().size(), std::size_t(5 + 9)); // four answers were known
+        QTRY_VERIFY(map->complete());
+        QCOMPARE(asked().size(), std::size_t(5 + 17));
     }
 
     void stoppingLeavesNoRow()
@@ -304,23 +313,42 @@ private Q_SLOTS:
         mixer.setLearned(learned);
         QVERIFY(cell("mix_2_attention")->toolTip().contains("1.00")); // a part that is not mixed counts whole
 
+        const auto model = findPreset("gss-hybrid-tiny").config.model;
         AblationTable table;
-        table.setShape(3, { "gss", "attention", "main" }, present);
-        const auto plan = table.plan();
-        QCOMPARE(plan.size(), std::size_t(1 + 3 + 4));
-        QCOMPARE(plan[5][0].branch, std::string("attention"));
-        QCOMPARE(plan[5][0].layer, std::int64_t(1));
-        table.begin();
-        for (int i = 0; i < int(plan.size()); ++i) {
-            EvalEvent figures;
-            figures.nll = 2 + 0.01 * i;
-            figures.perplexity = std::exp(figures.nll);
-            table.set(i, figures);
+        table.setModel(model);
+        const auto parts = modelParts(model);
+        int lacking = 0;
+        for (std::int64_t layer = 0; layer < model.layers; ++layer) {
+            const auto there = layerParts(model, layer);
+            for (std::size_t c = 0; c < parts.size(); ++c) {
+                const bool lacks = std::find(there.begin(), there.end(), parts[c]) == there.end();
+                lacking += lacks;
+                QCOMPARE(table.item(int(layer) + 1, int(c) + 1)->text(), QString(QChar(lacks ? 0x2013 : 0xb7)));
+            }
         }
+        QVERIFY(lacking > 0);
+        for (std::int64_t layer = -1; layer < model.layers; ++layer)
+            for (const auto& part : layer < 0 ? parts : layerParts(model, layer)) {
+                QVERIFY(!table.complete());
+                table.set({ layer, part, 2.05, 0.05 });
+            }
         QVERIFY(table.complete());
-        QCOMPARE(table.item(2, 2)->text(), QStringLiteral("+0.0500"));
-        QCOMPARE(table.item(1, 2)->text(), QString(QChar(0x2013)));
-        QVERIFY(table.csv().contains("\n2,attention,"));
+        table.set({ 99, "gss", 2.05, 0.05 }); // not of this network
+        QVERIFY(table.complete());
+        QCOMPARE(table.item(1, 1)->text(), QStringLiteral("+0.0500"));
+        QVERIFY(table.csv().contains("\n0,gss,2.05,0.05,"));
+        QVERIFY(table.csv().contains("\nnone,none,2,0,"));
+    }
+
+    void anAblationWorksWhileTheRunTrains()
+    {
+        session_->attach(std::make_shared<ScriptedJob>(script_, config_, run_));
+        panel_->setSession(session_.get());
+        QTest::mouseClick(button("evaluateAblation"), Qt::LeftButton);
+        QTRY_VERIFY(panel_->findChild<AblationTable*>()->complete());
+        QVERIFY(script_->read([](const Script& s) { return s.loads.empty() && s.snapshots > 0; }));
+        QTRY_VERIFY(panel_->findChild<QLabel*>("evaluateAblationNote")->text().contains("live weights"));
+        session_->detach();
     }
 
     void everyControlHasANameAndATip()

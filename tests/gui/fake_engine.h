@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/base/error.h"
+#include "engine/config/families.h"
 #include "engine/engine.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
@@ -129,8 +130,9 @@ inline Ablation fakeAblation(LoadedModel& model, EvaluateOptions options,
     options.mix.clear();
     Ablation result;
     result.plain = model.evaluate(options, progress, stop);
-    for (std::int64_t layer = -1; layer < model.config().model.layers; ++layer)
-        for (const auto& branch : model.config().model.branchList()) {
+    const auto& m = model.config().model;
+    for (std::int64_t layer = -1; layer < m.layers; ++layer)
+        for (const auto& branch : layer < 0 ? modelParts(m) : layerParts(m, layer)) {
             options.mix = { { layer, branch, 0 } };
             const auto nll = model.evaluate(options, progress, stop).figures.nll;
             result.cells.push_back({ layer, branch, nll, nll - result.plain.figures.nll });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/ablation_table.h"
 
+#include "engine/config/families.h"
 #include "ui/format.h"
 #include "ui/panels/mix_cell.h"
 #include "ui/panels/table_tools.h"
@@ -24,58 +25,46 @@ AblationTable::AblationTable(QWidget* parent)
     connect(&Theme::instance(), &Theme::changed, this, [this] { paintCells(); });
 }
 
-void AblationTable::setShape(int layers, const QStringList& branches, const std::vector<QStringList>& present)
+void AblationTable::setModel(const ModelConfig& model)
 {
-    if (layers == layers_ && branches == branches_ && present == present_) return;
-    layers_ = branches.isEmpty() ? 0 : layers;
-    branches_ = branches;
-    present_ = present;
+    const auto strings = [](const std::vector<std::string>& names) {
+        QStringList list;
+        for (const auto& name : names) list << fromUtf8(name);
+        return list;
+    };
+    const auto parts = strings(modelParts(model));
+    std::vector<QStringList> present;
+    for (std::int64_t layer = 0; layer < model.layers; ++layer) present.push_back(strings(layerParts(model, layer)));
+    if (parts == parts_ && present == present_) return;
+    parts_ = parts;
+    present_ = std::move(present);
     begin();
 }
 
-bool AblationTable::has(int layer, int branch) const
+int AblationTable::columnOf(const AblationCell& cell) const
 {
-    return layer < 0 || std::size_t(layer) >= present_.size()
-        || present_[std::size_t(layer)].contains(branches_[branch]);
-}
-
-std::vector<AblationTable::Place> AblationTable::places() const
-{
-    std::vector<Place> out;
-    for (int layer = -1; layer < layers_; ++layer)
-        for (int b = 0; b < branches_.size(); ++b)
-            if (has(layer, b)) out.push_back({ layer, b });
-    return out;
-}
-
-std::vector<std::vector<MixOverride>> AblationTable::plan() const
-{
-    std::vector<std::vector<MixOverride>> out;
-    if (layers_ == 0) return out;
-    out.emplace_back();
-    for (const auto& [layer, branch] : places())
-        out.push_back({ MixOverride { layer, branches_[branch].toStdString(), 0 } });
-    return out;
+    return cell.layer < std::int64_t(present_.size()) ? int(parts_.indexOf(fromUtf8(cell.branch))) : -1;
 }
 
 void AblationTable::begin()
 {
     known_.clear();
     clear();
-    setRowCount(layers_ == 0 ? 0 : layers_ + 1);
-    setColumnCount(layers_ == 0 ? 0 : int(branches_.size()) + 1);
-    if (layers_ == 0) return;
+    const int layers = int(present_.size());
+    setRowCount(layers == 0 ? 0 : layers + 1);
+    setColumnCount(layers == 0 ? 0 : int(parts_.size()) + 1);
+    if (layers == 0) return;
     QStringList heads { tr("Layer") };
-    for (const auto& branch : branches_) heads << branchLabel(branch);
+    for (const auto& part : parts_) heads << branchLabel(part);
     setHorizontalHeaderLabels(heads);
-    for (int row = 0; row <= layers_; ++row) {
+    for (int row = 0; row <= layers; ++row) {
         auto* head = new QTableWidgetItem(row == 0 ? tr("All layers") : tr("Layer %1").arg(row - 1));
         head->setFlags(Qt::ItemIsEnabled);
         setItem(row, 0, head);
-        for (int c = 0; c < branches_.size(); ++c) {
-            const bool there = has(row - 1, c);
+        for (int c = 0; c < parts_.size(); ++c) {
+            const bool there = row == 0 || present_[std::size_t(row - 1)].contains(parts_[c]);
             auto* cell = new QTableWidgetItem(there ? QStringLiteral("\u00b7") : QStringLiteral("\u2013"));
-            if (!there) cell->setToolTip(tr("Layer %1 has no %2.").arg(row).arg(branchLabel(branches_[c])));
+            if (!there) cell->setToolTip(tr("Layer %1 has no %2.").arg(row - 1).arg(branchLabel(parts_[c])));
             cell->setTextAlignment(Qt::AlignCenter);
             setItem(row, c + 1, cell);
         }
@@ -85,14 +74,19 @@ void AblationTable::begin()
     paintCells();
 }
 
-void AblationTable::set(int index, const EvalEvent& figures)
+void AblationTable::set(const AblationCell& cell)
 {
-    if (index > 0 && known_.empty()) return; // nothing to compare with
-    known_.push_back({ index, figures.nll, figures.perplexity });
-    if (index > 0) paintCells();
+    if (columnOf(cell) < 0) return;
+    known_.push_back(cell);
+    paintCells();
 }
 
-bool AblationTable::complete() const { return layers_ > 0 && known_.size() == places().size() + 1; }
+bool AblationTable::complete() const
+{
+    auto cells = std::size_t(parts_.size());
+    for (const auto& parts : present_) cells += std::size_t(parts.size());
+    return cells > 0 && known_.size() == cells;
+}
 
 void AblationTable::paintCells()
 {
@@ -101,30 +95,26 @@ void AblationTable::paintCells()
     for (int row = 0; row < rowCount(); ++row) item(row, 0)->setForeground(row == 0 ? c.text : c.muted);
     // The rows of single layers have a scale of their own: a branch muted everywhere costs far more.
     double widest[2] = { 1e-9, 1e-9 };
-    const auto where = places();
-    const auto placeOf = [&](const Known& k) { return where[std::size_t(k.index - 1)]; };
-    for (std::size_t i = 1; i < known_.size(); ++i) {
-        auto& w = widest[placeOf(known_[i]).layer < 0 ? 0 : 1];
-        w = std::max(w, std::abs(known_[i].nats - known_[0].nats));
+    for (const auto& k : known_) {
+        auto& w = widest[k.layer < 0 ? 0 : 1];
+        w = std::max(w, std::abs(k.change));
     }
-    for (std::size_t i = 1; i < known_.size(); ++i) {
-        const auto& k = known_[i];
-        const int row = placeOf(k).layer + 1, column = placeOf(k).branch;
+    for (const auto& k : known_) {
+        const int row = int(k.layer) + 1, column = columnOf(k);
         auto* cell = item(row, column + 1);
         if (!cell) continue;
-        const double delta = k.nats - known_[0].nats;
-        const double share = std::pow(std::min(1.0, std::abs(delta) / widest[row == 0 ? 0 : 1]), 0.7);
-        const auto& hue = delta >= 0 ? c.error : c.accent; // red and blue differ for everyone
+        const double share = std::pow(std::min(1.0, std::abs(k.change) / widest[row == 0 ? 0 : 1]), 0.7);
+        const auto& hue = k.change >= 0 ? c.error : c.accent; // red and blue differ for everyone
         auto colour = mixed(c.surface, hue, 0.6 * share);
         for (double s = 0.58; contrast(colour, c.text) < 4.5 && s > 0; s -= 0.05)
             colour = mixed(c.surface, hue, s * share);
         cell->setBackground(colour);
         cell->setForeground(c.text);
-        cell->setText((delta >= 0 ? QStringLiteral("+") : QString()) + formatFixed(delta, 4));
+        cell->setText((k.change >= 0 ? QStringLiteral("+") : QString()) + formatFixed(k.change, 4));
         cell->setToolTip(
             tr("%1 muted in %2: %3 nats/token, perplexity %4 instead of %5")
-                .arg(branchLabel(branches_[column]), row == 0 ? tr("all layers") : tr("layer %1").arg(row - 1),
-                    formatFixed(k.nats, 4), formatNumber(k.perplexity), formatNumber(known_[0].perplexity)));
+                .arg(branchLabel(parts_[column]), row == 0 ? tr("all layers") : tr("layer %1").arg(row - 1),
+                    formatFixed(k.nll, 4), formatNumber(std::exp(k.nll)), formatNumber(std::exp(k.nll - k.change))));
     }
 }
 
@@ -132,16 +122,14 @@ QString AblationTable::csv() const
 {
     auto out = csvLine({ QStringLiteral("layer"), QStringLiteral("branch"), QStringLiteral("nats_per_token"),
         QStringLiteral("delta_nats"), QStringLiteral("perplexity") });
-    const auto where = places();
-    for (const auto& k : known_) {
-        const auto place = k.index == 0 ? Place() : where[std::size_t(k.index - 1)];
-        const auto layer = k.index == 0 ? QStringLiteral("none")
-            : place.layer < 0           ? QStringLiteral("all")
-                                        : QString::number(place.layer + 1);
-        const auto branch = k.index == 0 ? QStringLiteral("none") : branches_[place.branch];
-        out += csvLine({ layer, branch, QString::number(k.nats, 'g', 12),
-            QString::number(k.nats - known_[0].nats, 'g', 12), QString::number(k.perplexity, 'g', 12) });
-    }
+    const auto line = [&](const QString& layer, const QString& branch, double nats, double change) {
+        out += csvLine({ layer, branch, QString::number(nats, 'g', 12), QString::number(change, 'g', 12),
+            QString::number(std::exp(nats), 'g', 12) });
+    };
+    const auto none = QStringLiteral("none");
+    if (!known_.empty()) line(none, none, known_[0].nll - known_[0].change, 0);
+    for (const auto& k : known_)
+        line(k.layer < 0 ? QStringLiteral("all") : QString::number(k.layer), fromUtf8(k.branch), k.nll, k.change);
     return out;
 }
 

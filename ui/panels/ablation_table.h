@@ -10,41 +10,30 @@
 
 namespace pha::ui {
 
-/// What each branch is worth: the change of the cross entropy when it is muted, in all layers and in each single one.
-/// Colours diverge from zero; every cell has its number.
+/// What each part is worth, layer by part: the change of the cross entropy when it is muted, in all layers and in each
+/// single one. Colours diverge from zero; every cell has its number.
 class AblationTable : public QTableWidget {
     Q_OBJECT
 
 public:
     explicit AblationTable(QWidget* parent = nullptr);
 
-    /// Empties it if the shape is another. `present` says which branches each layer has; empty: all of them.
-    void setShape(int layers, const QStringList& branches, const std::vector<QStringList>& present = {});
-    /// Evaluations that fill the table: the unchanged network first, then a cell each, row by row. The cell of a branch
-    /// that its layer lacks is not among them.
-    std::vector<std::vector<MixOverride>> plan() const;
+    /// What can be muted in each layer; empties the table if that is not what it was.
+    void setModel(const ModelConfig& model);
     void begin(); ///< empties it
-    void set(int index, const EvalEvent& figures); ///< answer to plan()[index]
+    void set(const AblationCell& cell); ///< as the engine reports it
     bool complete() const;
     bool nothing() const { return known_.empty(); }
+    bool possible() const { return columnCount() > 0; } ///< there is something to mute
     QString csv() const;
 
 private:
-    struct Known {
-        int index = 0;
-        double nats = 0, perplexity = 0;
-    };
-    struct Place {
-        int layer = -1, branch = 0; ///< layer -1: all
-    };
     void paintCells();
-    bool has(int layer, int branch) const;
-    std::vector<Place> places() const; ///< of the evaluations after the first
+    int columnOf(const AblationCell& cell) const; ///< -1: not of this model
 
-    int layers_ = 0;
-    QStringList branches_;
-    std::vector<QStringList> present_;
-    std::vector<Known> known_; ///< the first is the unchanged network
+    QStringList parts_; ///< columns
+    std::vector<QStringList> present_; ///< those of each layer
+    std::vector<AblationCell> known_;
 };
 
 } // namespace pha::ui

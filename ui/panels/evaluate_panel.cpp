@@ -58,28 +58,27 @@ public:
         });
         connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { showProgress(e); });
         connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
-            const auto shape = mixShape(report.mixing);
-            setShape(shape);
+            setShape(mixShape(report.mixing));
+            v.ablation->setModel(report.config.model);
             v.mixer->setLearned(report.mixing);
         });
         connect(
             &worker, &ModelWorker::evaluated, &guard, [this](int index, const Evaluation& e) { receive(index, e); });
+        connect(&worker, &ModelWorker::cell, &guard, [this](const AblationCell& cell) { v.ablation->set(cell); });
+        connect(&worker, &ModelWorker::ablated, &guard, [this](const Ablation& all) { showAblation(all); });
         connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
     }
 
-    void setShape(const MixShape& shape)
-    {
-        v.mixer->setShape(shape.layers, shape.branches, shape.present);
-        v.ablation->setShape(shape.layers, shape.branches, shape.present);
-    }
+    void setShape(const MixShape& shape) { v.mixer->setShape(shape.layers, shape.branches, shape.present); }
 
     void follow(RunSession* s)
     {
         session = s;
         mixingSeen = std::size_t(-1);
         setShape(s ? mixShape(*s) : MixShape {});
+        if (s) v.ablation->setModel(s->file().config.model);
         v.ablation->begin();
-        v.ablationNote->setText(tr("Nats per token lost when a branch is muted, in all layers or in one."));
+        v.ablationNote->setText(tr("Nats per token lost when a part is muted, in all layers or in one."));
         v.mixer->setVisible(s);
         v.form->setSession(s);
         v.model->setRun(s ? fromPath(s->directory()) : QString());
@@ -110,13 +109,24 @@ public:
     void start(std::vector<EvaluateOptions> options, bool forAblation)
     {
         jobs = std::move(options);
-        ablating = forAblation;
         done = 0;
         plain.reset();
-        v.showMessage(tr("Getting the weights..."), "small");
+        v.showMessage(tr("Getting the weights\u2026"), "small");
         v.bar->setRange(0, 0);
-        worker.evaluate(v.form->weights()->source(), jobs);
+        if (forAblation)
+            worker.ablate(v.form->weights()->source(), jobs.front());
+        else
+            worker.evaluate(v.form->weights()->source(), jobs);
         showState();
+    }
+
+    void showAblation(const Ablation& all)
+    {
+        const auto& f = all.plain.figures;
+        v.ablationNote->setText(
+            tr("Against %1 nats/token of the whole network: %2, %3 split, %4 tokens.")
+                .arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split), formatCount(f.tokens)));
+        v.showMessage(tr("The ablation table is complete."), "small");
     }
 
     void receive(int index, const Evaluation& evaluation)
@@ -126,14 +136,6 @@ public:
         v.bar->setValue(int(1000 * done / int(jobs.size())));
         const auto& mix = jobs[std::size_t(index)].mix;
         const auto& f = evaluation.figures;
-        if (ablating) {
-            v.ablation->set(index, f);
-            if (index == 0)
-                v.ablationNote->setText(tr("Against %1 nats/token: %2, %3 split, %4 tokens.")
-                                            .arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split),
-                                                formatCount(f.tokens)));
-            return;
-        }
         EvaluationRow row { evaluation, weights, mix, {}, {} };
         if (mix.empty()) plain = f;
         if (!mix.empty() && plain) {
@@ -197,11 +199,10 @@ public:
                 ? tr("This run has no checkpoint. Start or resume its training, then press Run (Ctrl+Enter).")
                 : tr("Train a run or open one; then press Run (Ctrl+Enter)."));
         v.run->setEnabled(can && !busy);
-        v.ablate->setEnabled(can && !busy && !v.mixer->branches().isEmpty());
+        v.ablate->setEnabled(can && !busy && v.ablation->possible());
         v.stop->setEnabled(busy);
         v.bar->setVisible(busy);
-        v.ablationCsv->setEnabled(!v.ablation->csv().isEmpty() && !v.ablation->nothing());
-        if (!busy && ablating && v.ablation->complete()) v.showMessage(tr("The ablation table is complete."), "small");
+        v.ablationCsv->setEnabled(!v.ablation->nothing());
     }
 
     void save(const QString& text)
@@ -221,7 +222,6 @@ public:
     QPointer<RunSession> session;
     std::size_t mixingSeen = 0;
     std::vector<EvaluateOptions> jobs; ///< of the present or last order
-    bool ablating = false;
     int done = 0;
     WeightsInfo weights;
     std::optional<EvalEvent> plain; ///< the unchanged network in the present order
@@ -264,17 +264,11 @@ void EvaluatePanel::run()
 void EvaluatePanel::runAblation()
 {
     if (!d_->canRun()) return;
-    std::vector<EvaluateOptions> jobs;
-    for (auto& mix : d_->v.ablation->plan()) {
-        auto options = d_->v.form->options();
-        options.recall = false;
-        options.mix = std::move(mix);
-        jobs.push_back(std::move(options));
-    }
-    if (jobs.empty()) return;
+    auto options = d_->v.form->options();
+    options.recall = false;
     d_->v.ablation->begin();
     d_->v.analysis->setCurrentIndex(0);
-    d_->start(std::move(jobs), true);
+    d_->start({ options }, true);
 }
 
 void EvaluatePanel::stop()

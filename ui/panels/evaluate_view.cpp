@@ -201,7 +201,7 @@ QWidget* EvaluateView::buildAnalysis(QWidget* panel)
     auto* worth = page(tr("What each branch is worth"), tr("Nats per token that are lost when a branch is muted"));
     auto* head = new QHBoxLayout;
     ablate = pushButton(frame, "evaluateAblation", tr("&Ablation table"),
-        tr("Evaluate with every branch muted in all layers and in each single layer, with the settings on the left. "
+        tr("Evaluate with every part muted in all layers and in each single layer, with the settings on the left. "
            "Changes in the mixer do not count."));
     ablationCsv = pushButton(
         frame, "evaluateAblationCsv", tr("E&xport CSV..."), tr("Save the ablation table with full precision."), "flat");
@@ -210,7 +210,7 @@ QWidget* EvaluateView::buildAnalysis(QWidget* panel)
     head->addWidget(ablationCsv);
     ablation = new AblationTable(frame);
     ablation->setObjectName(QStringLiteral("evaluateAblationTable"));
-    ablationNote = label(frame, tr("Nats per token lost when a branch is muted, in all layers or in one."), "small");
+    ablationNote = label(frame, tr("Nats per token lost when a part is muted, in all layers or in one."), "small");
     ablationNote->setObjectName(QStringLiteral("evaluateAblationNote"));
     ablationNote->setWordWrap(true);
     worth->addLayout(head);

@@ -104,8 +104,24 @@ const Evaluation* ModelCache::evaluate(const EvaluateOptions& options, EventSink
     return &known->second;
 }
 
+const Ablation* ModelCache::ablate(const EvaluateOptions& options,
+    const std::function<void(const AblationCell&)>& onCell, EventSink& progress, const std::stop_token& stop)
+{
+    const auto key = keyOf(options);
+    auto known = ablations_.find(key);
+    if (known != ablations_.end()) {
+        for (const auto& cell : known->second.cells) onCell(cell);
+    } else {
+        auto answer = model_->ablate(options, onCell, progress, stop);
+        if (stop.stop_requested()) return nullptr;
+        known = ablations_.emplace(key, std::move(answer)).first;
+    }
+    return &known->second;
+}
+
 void ModelCache::clear()
 {
+    ablations_.clear();
     model_.reset();
     key_ = {};
     report_.reset();

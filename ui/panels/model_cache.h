@@ -26,6 +26,9 @@ public:
     const ModelReport& report();
     /// Null if stopped.
     const Evaluation* evaluate(const EvaluateOptions& options, EventSink& progress, const std::stop_token& stop);
+    /// The engine's ablation; `onCell` is called for each cell, also of one that is known already. Null if stopped.
+    const Ablation* ablate(const EvaluateOptions& options, const std::function<void(const AblationCell&)>& onCell,
+        EventSink& progress, const std::stop_token& stop);
     void clear();
 
 private:
@@ -38,6 +41,7 @@ private:
     WeightsInfo weights_;
     std::optional<ModelReport> report_;
     std::map<std::string, Evaluation> answers_;
+    std::map<std::string, Ablation> ablations_;
 };
 
 } // namespace pha::ui

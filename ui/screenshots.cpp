@@ -19,6 +19,7 @@
 #include <QProcessEnvironment>
 #include <QSpinBox>
 #include <QStackedWidget>
+#include <QTabWidget>
 
 #include <cstdio>
 
@@ -37,16 +38,26 @@ bool busy(QWidget* panel, const char* stopButton)
     return button && button->isEnabled();
 }
 
+/// As the window knows them.
+std::vector<std::filesystem::path> absolute(std::vector<std::filesystem::path> runs)
+{
+    for (auto& run : runs) {
+        run = std::filesystem::absolute(run).lexically_normal();
+        if (!run.has_filename()) run = run.parent_path();
+    }
+    return runs;
+}
+
 } // namespace
 
 Screenshots::Screenshots(
     MainWindow& window, const std::vector<std::filesystem::path>& runs, std::filesystem::path folder)
     : window_(window)
-    , runs_(runs)
+    , runs_(absolute(runs))
     , folder_(std::move(folder))
 {
     QDir().mkpath(fromPath(folder_));
-    for (const auto& run : runs_) window_.openRun(run, runs_.size() > 1);
+    for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) window_.openRun(*run, runs_.size() > 1);
     plan();
     connect(&tick_, &QTimer::timeout, this, &Screenshots::next);
     tick_.start(tick);
@@ -59,6 +70,7 @@ void Screenshots::plan()
         const bool first = mode == Theme::Mode::Light; // work is done once; the second pass only draws it
         planRuns(mode, suffix);
         planModels(first && !runs_.empty(), suffix);
+        for (const auto& run : runs_) planFamily(run, first, suffix);
         planMachine(first, suffix);
         planWindow(suffix);
     }
@@ -101,9 +113,13 @@ void Screenshots::planModels(bool work, const QString& suffix)
     add(
         QStringLiteral("ablation") + suffix,
         [work, evaluate] {
+            evaluate->findChild<QTabWidget*>(QStringLiteral("evaluateAnalysis"))->setCurrentIndex(0);
             if (work) evaluate->runAblation();
         },
         [evaluate] { return !busy(evaluate, "evaluateStop"); });
+    auto* tabs = evaluate->findChild<QTabWidget*>(QStringLiteral("evaluateAnalysis"));
+    add(
+        QStringLiteral("recall") + suffix, [tabs] { tabs->setCurrentIndex(1); }, [] { return true; });
     add(
         QStringLiteral("playground") + suffix,
         [this, work, playground] {
@@ -123,6 +139,31 @@ void Screenshots::planModels(bool work, const QString& suffix)
         QString(), [both] { both->setChecked(false); }, [] { return true; });
 }
 
+/// Families that mix nothing have displays of their own: what each part writes, and what it is worth.
+void Screenshots::planFamily(const std::filesystem::path& run, bool work, const QString& suffix)
+{
+    const auto* session = window_.runs().open(run);
+    if (!session->problem().isEmpty() || !session->file().config.model.branchList().empty()) return;
+    const auto family = QLatin1Char('-') + fromUtf8(session->file().config.model.family);
+    auto* evaluate = window_.findChild<EvaluatePanel*>();
+    add(
+        QStringLiteral("monitor") + family + suffix,
+        [this, run] {
+            window_.openRun(run);
+            window_.showPanel(QStringLiteral("monitorDock"));
+        },
+        [this] { return !window_.currentSession()->loading(); });
+    add(
+        QStringLiteral("ablation") + family + suffix,
+        [this, work, evaluate] {
+            window_.showPanel(QStringLiteral("evaluateDock"));
+            if (work) evaluate->runAblation();
+        },
+        [evaluate] { return !busy(evaluate, "evaluateStop"); });
+    add(
+        QString(), [this] { window_.openRun(runs_.front()); }, [] { return true; });
+}
+
 void Screenshots::planMachine(bool work, const QString& suffix)
 {
     auto* data = window_.findChild<DataPanel*>();
@@ -131,9 +172,16 @@ void Screenshots::planMachine(bool work, const QString& suffix)
         QStringLiteral("data") + suffix,
         [this, work, data] {
             window_.showPanel(QStringLiteral("dataDock"));
-            if (work) data->train();
+            if (work) data->run();
         },
         [data] { return !busy(data, "dataStop"); });
+    const auto* first = pha::catalogue().empty() ? nullptr : &pha::catalogue().front();
+    if (first)
+        add(
+            QStringLiteral("download") + suffix, [data, first] { data->choose(fromUtf8(first->name)); },
+            [] { return true; });
+    add(
+        QString(), [data] { data->choose(QStringLiteral("stories")); }, [] { return true; });
     add(
         QStringLiteral("benchmark") + suffix,
         [this, work, bench] {

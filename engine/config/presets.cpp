@@ -11,8 +11,8 @@ namespace pha {
 TrainingConfig tinyRecipe()
 {
     TrainingConfig t;
-    t.steps = 500;
-    t.batchSize = 6;
+    t.steps = 300;
+    t.batchSize = 8;
     t.context = 256;
     t.optimizer = "muon"; // recall begins in half the updates that AdamW alone takes
     t.muonLearningRate = 0.01;
@@ -21,6 +21,10 @@ TrainingConfig tinyRecipe()
     t.weightDecay = 0;
     t.beta2 = 0.99;
     t.warmupSteps = 15;
+    t.evalEvery = 60;
+    t.saveEvery = 100;
+    t.sampleEvery = 100;
+    t.mixEvery = 10;
     return t;
 }
 

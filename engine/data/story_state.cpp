@@ -184,7 +184,7 @@ const std::array<std::uint32_t, kindCount>& State::weights()
         set(Kind::Go, Kind::AskColour, [this](Kind kind) {
             // What moves, tells again or asks for a fact comes more often than what only fills the time.
             const bool fact = kind >= Kind::KnowHome || (kind >= Kind::Leave && kind <= Kind::Give);
-            return base(kind) * (fact ? 3 : 1);
+            return base(kind) * (fact ? 6 : 1);
         });
         break;
     }
@@ -200,7 +200,7 @@ std::uint64_t State::breakShare() const
     case Root::Intro:
         return introduced_ == int(people_.size()) && !lacks(Kind::Thing) ? 9 : 0;
     case Root::Quiz:
-        return sentences_ < 2 ? 0 : sentences_ < 5 ? 5 : 9;
+        return sentences_ < 3 ? 0 : sentences_ < 6 ? 4 : 9;
     default:
         return sentences_ < 2 ? 0 : std::min<std::uint64_t>(3 + std::uint64_t(sentences_ - 2) * 2, 10);
     }

@@ -292,7 +292,7 @@ private Q_SLOTS:
     }
 
 private:
-    static constexpr const char* goldenDigest = "31c89d41d6df0de39e03b25ad22a8590a93940e13e831828b268cf91f69dbfe6";
+    static constexpr const char* goldenDigest = "a0d307c61a62c10a646df9c2237201e1eabb886f1e023217ea8cc4b6b44a463f";
 };
 
 QTEST_APPLESS_MAIN(StoriesTest)

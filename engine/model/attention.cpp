@@ -35,7 +35,8 @@ bool AttentionBranch::draw(const std::string& name, Tensor& p, Initialiser& rand
 AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass, std::int64_t position) const
 {
     const auto B = u.size(0), T = u.size(1), dh = config_.headWidth(), Hq = config_.queryHeads, Hkv = config_.kvHeads;
-    if (fusedPass(u, pass) && !queryBias_.defined() && queryKeysFit(dh)) return fusedHeads(u, pass, position);
+    if (fusedPass(u, pass) && !queryBias_.defined() && queryKeysFit(u.device(), dh))
+        return fusedHeads(u, pass, position);
     auto q = project(u, query_, pass.matrix, queryBias_).view({ B, T, Hq, dh });
     auto k = project(u, key_, pass.matrix, keyBias_).view({ B, T, Hkv, dh });
     const auto v = project(u, value_, pass.matrix, valueBias_).view({ B, T, Hkv, dh });
@@ -131,7 +132,7 @@ Tensor insideChunks(
 bool AttentionBranch::stepsOnCard() const
 {
     return config_.attentionSpan == 0 && !queryBias_.defined() && config_.queryHeads / config_.kvHeads <= 8
-        && queryKeysFit(config_.headWidth());
+        && queryKeysFit(torch::kCUDA, config_.headWidth());
 }
 
 Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)

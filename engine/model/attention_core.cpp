@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/cpu_kernels.h"
+#include "engine/model/fused_cpu.h"
 #include "engine/model/ops.h"
 #include "engine/system/torch_version.h"
 
@@ -123,6 +124,7 @@ Tensor causalAttention(const Tensor& q, const Tensor& k, const Tensor& v)
         const auto heads = [](const Tensor& x) { return x.transpose(1, 2); };
         return heads(fusedCausalAttention(heads(q), heads(k), heads(v)));
     }
+    if (fusedWanted() && q.is_cpu() && q.scalar_type() == torch::kFloat) return cpu::attention(q, k, v);
     return AttentionFunction::apply(q, k, v);
 }
 

@@ -92,11 +92,11 @@ BranchMix describePlain(const std::string& name, const Tensor& z, const Tensor& 
 
 } // namespace
 
-bool Block::fusable() const
+bool Block::fusable(const torch::Device& device) const
 {
-    return residualMode_ != "deepnorm_post" && std::all_of(steps_.begin(), steps_.end(), [](const Step& step) {
+    return residualMode_ != "deepnorm_post" && std::all_of(steps_.begin(), steps_.end(), [&](const Step& step) {
         return !step.before.bias.defined() && (!step.mixer || step.mixer->fusable())
-            && fusedUpdateFits(step.before.gain.size(0), step.parts.size());
+            && fusedUpdateFits(device, step.before.gain.size(0), step.parts.size());
     });
 }
 

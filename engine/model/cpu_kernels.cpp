@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/cpu_kernels.h"
 
+#include "engine/model/cpu/kernels.h"
+
 #include <ATen/Parallel.h>
 
 #include <cmath>
@@ -164,23 +166,24 @@ PHA_SWIGLU(swigluB, bf16)
             store(s[i], p);                                                                                            \
         }                                                                                                              \
         for (std::int64_t i = seen; i < keys; ++i) s[i] = dp[i] = 0;                                                   \
-    }                                                                                                                  \
-    PHA_CLONES float NAME##Loss(X* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width)           \
-    {                                                                                                                  \
-        float highest = load(z[0]), sum = 0;                                                                           \
-        for (std::int64_t i = 1; i < width; ++i) highest = std::max(highest, load(z[i]));                              \
-        for (std::int64_t i = 0; i < width; ++i) sum += fastExp(load(z[i]) - highest);                                 \
-        const float own = load(z[target]), scale = 1 / sum;                                                            \
-        if (correct) *correct = own >= highest;                                                                        \
-        if (gradient) {                                                                                                \
-            for (std::int64_t i = 0; i < width; ++i) store(z[i], fastExp(load(z[i]) - highest) * scale);               \
-            store(z[target], fastExp(own - highest) * scale - 1);                                                      \
-        }                                                                                                              \
-        return highest + std::log(sum) - own;                                                                          \
     }
 PHA_ROWS(rowsF, float)
 PHA_ROWS(rowsB, bf16)
 #undef PHA_ROWS
+
+PHA_CLONES float rowsBLoss(bf16* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width)
+{
+    float highest = load(z[0]), sum = 0;
+    for (std::int64_t i = 1; i < width; ++i) highest = std::max(highest, load(z[i]));
+    for (std::int64_t i = 0; i < width; ++i) sum += fastExp(load(z[i]) - highest);
+    const float own = load(z[target]), scale = 1 / sum;
+    if (correct) *correct = own >= highest;
+    if (gradient) {
+        for (std::int64_t i = 0; i < width; ++i) store(z[i], fastExp(load(z[i]) - highest) * scale);
+        store(z[target], fastExp(own - highest) * scale - 1);
+    }
+    return highest + std::log(sum) - own;
+}
 
 PHA_CLONES void adamwRange(float* w, float* m, float* v, const float* g, std::int64_t count, float rate, float beta1,
     float beta2, float epsilon, float keep, float correction1, float correction2, float scale)
@@ -410,8 +413,9 @@ Tensor softmaxLossCpu(Tensor& logits, const Tensor& targets, bool gradient, Tens
                 continue;
             }
             auto* flag = c ? c + r : nullptr;
-            n[r] = isBf16(logits) ? rowsBLoss(data<bf16>(logits) + r * width, t[r], gradient, flag, width)
-                                  : rowsFLoss(data<float>(logits) + r * width, t[r], gradient, flag, width);
+            n[r] = isBf16(logits)
+                ? rowsBLoss(data<bf16>(logits) + r * width, t[r], gradient, flag, width)
+                : cpu::kernels().lossRow(data<float>(logits) + r * width, t[r], gradient, flag, width);
         }
     });
     return nll;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Builds without CUDA kernels: nothing fits, so nothing of the rest is ever called.
-#include "engine/model/fused_ops.h"
+#include "engine/model/fused_card.h"
 
 #if !PHA_HAS_KERNELS
 
@@ -11,12 +11,13 @@ namespace {
 } // namespace
 
 bool hasFusedKernels() { return false; }
-void useFusedKernels(bool) { }
+
+namespace card {
+
 bool fusedPass(const Tensor&, const Pass&) { return false; }
 bool fusedUpdateFits(std::int64_t, std::size_t) { return false; }
 bool queryKeysFit(std::int64_t) { return false; }
 bool fusedGssFits(const ModelConfig&) { return false; }
-bool fusedLossFits(const Tensor&, std::int64_t, torch::Dtype, const DeviceCache*) { return false; }
 Tensor fusedProject(const Tensor&, const Tensor&, const Tensor&, const Pass&) { absent(); }
 Tensor fusedLogits(const Tensor&, const Tensor&, const Pass&) { absent(); }
 Tensor fusedNorm(Tensor&, Update&, const Tensor&, const Pass&) { absent(); }
@@ -25,13 +26,17 @@ QueryKeyValue fusedQueryKeyValue(const Tensor&, const Tensor&, const Tensor&, co
 {
     absent();
 }
-Tensor fusedDecodeAttention(const Tensor&, std::int64_t, Tensor&, Tensor&, const CardStep&) { absent(); }
 Tensor fusedFeedForward(const std::string&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Pass&)
 {
     absent();
 }
 DiagonalSsm fusedSpectrum(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&) { absent(); }
 Tensor fusedGss(const Tensor&, const GssWeights&, const DiagonalSsm&, SsmState*, const Pass&) { absent(); }
+
+} // namespace card
+
+bool fusedLossFits(const Tensor&, std::int64_t, torch::Dtype, const DeviceCache*) { return false; }
+Tensor fusedDecodeAttention(const Tensor&, std::int64_t, Tensor&, Tensor&, const CardStep&) { absent(); }
 Tensor fusedRowLosses(Tensor&, const Tensor&, std::int64_t, bool, const Tensor&) { absent(); }
 
 } // namespace pha

@@ -72,6 +72,8 @@ struct HeadsFunction : torch::autograd::Function<HeadsFunction> {
 
 } // namespace
 
+namespace card {
+
 bool queryKeysFit(std::int64_t headWidth) { return kernels::queryKeyFits(headWidth); }
 
 QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
@@ -81,6 +83,8 @@ QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Ten
         pass.cache->stacked({ query, key, value }), orEmpty(rope.cosine, u), orEmpty(rope.sine, u), options);
     return { out[0], out[1], out[2] };
 }
+
+} // namespace card
 
 Tensor fusedDecodeAttention(
     const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const CardStep& step)

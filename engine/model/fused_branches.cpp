@@ -168,6 +168,8 @@ struct GssFunction : torch::autograd::Function<GssFunction> {
 
 } // namespace
 
+namespace card {
+
 Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& gate, const Tensor& up,
     const Tensor& down, const Pass& pass)
 {
@@ -205,6 +207,8 @@ Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, Ss
         pass.cache->stacked({ w.value, w.input }), pass.cache->stacked({ w.expand }), pass.cache->stacked({ w.output }),
         start.re, start.im, end.re, end.im, gradient);
 }
+
+} // namespace card
 
 } // namespace pha
 

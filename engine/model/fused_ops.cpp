@@ -6,8 +6,6 @@
 
 #include <ATen/cuda/CUDAGeneratorImpl.h>
 
-#include <atomic>
-
 namespace pha {
 
 using torch::autograd::AutogradContext;
@@ -15,11 +13,9 @@ using torch::autograd::variable_list;
 
 namespace {
 
-std::atomic<bool> wanted { true };
-
 bool fusable(const Tensor& x, torch::Dtype matrix, const DeviceCache* cache)
 {
-    return wanted && cache && x.is_cuda() && matrix == torch::kBFloat16 && x.scalar_type() != torch::kDouble;
+    return fusedWanted() && cache && x.is_cuda() && matrix == torch::kBFloat16 && x.scalar_type() != torch::kDouble;
 }
 
 struct ProjectFunction : torch::autograd::Function<ProjectFunction> {
@@ -147,7 +143,8 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
 } // namespace
 
 bool hasFusedKernels() { return true; }
-void useFusedKernels(bool on) { wanted = on; }
+
+namespace card {
 
 bool fusedPass(const Tensor& x, const Pass& pass) { return fusable(x, pass.matrix, pass.cache); }
 
@@ -178,6 +175,8 @@ Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass
     update = {};
     return gain.defined() ? out.back() : Tensor();
 }
+
+} // namespace card
 
 bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache)
 {

@@ -7,15 +7,19 @@
 #include <string>
 #include <vector>
 
-/// Parts of the network as single functions over the CUDA kernels (engine/model/cuda): bf16 matrices, fp32 residual
-/// stream, gradients of weights formed in fp32. Each has a plain form in the branch that calls it, which `pha selftest`
-/// and the tests hold it to. A build without these kernels, a CPU and a pass in fp32 take the plain form.
+/// Parts of the network as single functions with their own backward pass. On a card over the CUDA kernels
+/// (engine/model/cuda): bf16 matrices, fp32 residual stream, gradients of weights formed in fp32. On a processor over
+/// the loops of engine/model/cpu, all fp32. Each has a plain form in the branch that calls it, which `pha selftest` and
+/// the tests hold it to. Other precisions, and a card in a build without these kernels, take the plain form.
 namespace pha {
 
-/// True if a pass over `x` takes the fused functions: a card, bf16, a model with its cache, kernels in this build.
+/// True if a pass over `x` takes the fused functions: bf16 on a card with kernels in this build, or fp32 on a
+/// processor, and a model with its cache.
 bool fusedPass(const Tensor& x, const Pass& pass);
-bool hasFusedKernels(); ///< this build has them
+bool fusedStream(const Tensor& x, const Pass& pass); ///< fusedNorm() too: on a processor not with dropout
+bool hasFusedKernels(); ///< this build has those for a card
 void useFusedKernels(bool on); ///< tests: false makes every pass take the plain form
+bool fusedWanted();
 
 /// y = x W^T (+ bias) with the cached copy of W.
 Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass);
@@ -26,13 +30,13 @@ Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pa
 /// What the residual stream has still to be given: x <- alpha x + beta dropout(sum_k w_k n_k(z_k)). Held back so that
 /// it is added in the same pass over memory that takes the next norm.
 struct Update {
-    std::vector<Tensor> z; ///< (B,T,D) bf16 each; empty: nothing to add
+    std::vector<Tensor> z; ///< (B,T,D) each, in the precision of the matrices; empty: nothing to add
     Tensor weights; ///< (K) or (B,T,K) fp32; undefined: 1
     bool normed = false; ///< n_k is the branch norm
     double alpha = 1, beta = 1;
 };
-bool fusedUpdateFits(std::int64_t width, std::size_t branches);
-/// Adds `update` to the stream x (B,T,D) fp32 and returns the norm of the result, bf16; the update is empty afterwards.
+bool fusedUpdateFits(const torch::Device& device, std::int64_t width, std::size_t branches);
+/// Adds `update` to the stream x (B,T,D) fp32 and returns the norm of the result; the update is empty afterwards.
 /// Without a gain the norm is left out and nothing returned.
 Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass);
 
@@ -45,7 +49,7 @@ struct HeadOptions {
     bool normed; ///< over the head's width, with `eps`
     double eps, queryScale;
 };
-bool queryKeysFit(std::int64_t headWidth);
+bool queryKeysFit(const torch::Device& device, std::int64_t headWidth);
 /// `headScale` (Hq) multiplies queries on top of queryScale, may be undefined; `rope` undefined tensors: no rotation.
 QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
     const Tensor& headScale, const Rope& rope, const HeadOptions& options, const Pass& pass);
@@ -64,11 +68,11 @@ Tensor fusedDecodeAttention(
 Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& gate, const Tensor& up,
     const Tensor& down, const Pass& pass);
 
-/// The whole GSS branch with a state space of at most 64 states a channel, as a recurrence (models.md 3.5, 4).
+/// The whole GSS branch with an s4d state space of at most 64 states a channel, as a recurrence (models.md 3.5, 4).
 struct GssWeights {
     Tensor value, input, expand, output, normGain, skip;
 };
-bool fusedGssFits(const ModelConfig& config);
+bool fusedGssFits(const torch::Device& device, const ModelConfig& config);
 /// The s4d discretisation (models.md 3.3): log_dt (h), the others (h,P). lambda comes in fp32.
 DiagonalSsm fusedSpectrum(
     const Tensor& logDt, const Tensor& logARe, const Tensor& aIm, const Tensor& cRe, const Tensor& cIm);

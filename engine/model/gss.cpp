@@ -89,7 +89,7 @@ DiagonalSsm GssBranch::ssm() const
 Tensor GssBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState* state)
 {
     const GssWeights weights { value_, input_, expand_, output_, normGain_, skip_ };
-    if (fusedPass(u, pass) && config_.gssConvolution != "fft" && fusedGssFits(config_))
+    if (fusedPass(u, pass) && config_.gssConvolution != "fft" && fusedGssFits(u.device(), config_))
         return fusedGss(
             u, weights, fusedSpectrum(logDt_, logARe_, aIm_, cRe_, cIm_), state ? &state->ssm : nullptr, pass);
     const auto type = skip_.scalar_type(); // the state space works in fp32 whatever the matrices do

@@ -93,8 +93,8 @@ Tensor LanguageModel::recomputedLayer(Block& block, const Tensor& x, const Pass&
 
 bool LanguageModel::takesFused(const Tensor& x, const Pass& pass) const
 {
-    return fusedPass(x, pass) && !pass.record
-        && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->fusable(); });
+    return fusedStream(x, pass) && !pass.record
+        && std::all_of(blocks_.begin(), blocks_.end(), [&](const auto& block) { return block->fusable(x.device()); });
 }
 
 Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* state)
@@ -139,7 +139,7 @@ Tensor LanguageModel::lossSum(const Tensor& ids, const Tensor& targets, const Pa
 
 bool LanguageModel::stepsOnCard(const Pass& pass) const
 {
-    return takesFused(embedding_, pass) && !positions_.defined()
+    return embedding_.is_cuda() && takesFused(embedding_, pass) && !positions_.defined()
         && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->stepsOnCard(); });
 }
 
@@ -172,8 +172,7 @@ ParameterKind parameterKind(const std::string& name, const Tensor& parameter)
     const auto endsWithOneOf = [&](std::initializer_list<const char*> ends) {
         return std::any_of(ends.begin(), ends.end(), [&](const char* end) { return name.ends_with(end); });
     };
-    if (endsWithOneOf(
-            { ".gss.a", ".gss.b", ".log_dt", ".log_a_re", ".a_im", ".b_re", ".b_im", ".shift_b", ".rho" }))
+    if (endsWithOneOf({ ".gss.a", ".gss.b", ".log_dt", ".log_a_re", ".a_im", ".b_re", ".b_im", ".shift_b", ".rho" }))
         return ParameterKind::Ssm;
     const bool plain = endsWithOneOf({ ".c_re", ".c_im", ".shift_c", ".feature_query", ".feature_key" });
     return plain || parameter.dim() < 2 ? ParameterKind::Vector : ParameterKind::Matrix;

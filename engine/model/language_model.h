@@ -26,7 +26,7 @@ public:
     /// The same by fused_ops.h: `pending` is what x has still to be given, before and after this layer.
     void forwardFused(
         Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
-    bool fusable() const;
+    bool fusable(const torch::Device& device) const;
     bool stepsOnCard() const;
     std::size_t partCount() const;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/cpu_kernels.h"
 #include "engine/model/device_cache.h"
-#include "engine/model/fused_ops.h"
+#include "engine/model/fused_cpu.h"
 #include "engine/model/ops.h"
 #include "engine/system/torch_version.h"
 
@@ -37,6 +37,12 @@ Tensor rowLosses(Tensor& logits, const Tensor& targets, bool gradient, Tensor& c
     return nll;
 }
 
+Tensor product(const Tensor& a, const Tensor& b)
+{
+    const bool own = fusedWanted() && a.is_cpu() && a.scalar_type() == torch::kFloat;
+    return own ? cpu::productOf(a, b) : torch::mm(a, b);
+}
+
 struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     static Tensor forward(AutogradContext* ctx, const Tensor& h, const Tensor& w, const Tensor& targets,
         torch::Dtype matrix, bool gradient)
@@ -45,19 +51,18 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
         const auto rows = h.size(0), chunk = chunkRows(w.size(0));
         const auto wide = w.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
         Tensor dh, dw, none, total = torch::zeros({}, h.options().dtype(torch::kDouble));
-        if (gradient) {
-            dh = torch::empty_like(h);
-            dw = torch::zeros(w.sizes(), w.options().dtype(wide).requires_grad(false));
-        }
+        if (gradient) dh = torch::empty_like(h);
         for (std::int64_t first = 0; first < rows; first += chunk) {
             const auto n = std::min(chunk, rows - first);
             const auto hm = h.narrow(0, first, n).to(matrix);
-            auto logits = torch::mm(hm, wm.t());
+            auto logits = product(hm, wm.t());
             total += rowLosses(logits, targets.narrow(0, first, n), gradient, none).sum(torch::kDouble);
             if (!gradient) continue;
-            dh.narrow(0, first, n).copy_(torch::mm(logits, wm));
-            dw.add_(torch::mm(logits.t(), hm));
+            dh.narrow(0, first, n).copy_(product(logits, wm));
+            const auto part = product(logits.t(), hm);
+            dw = dw.defined() ? dw.add_(part) : part.to(wide);
         }
+        if (gradient && !dw.defined()) dw = torch::zeros(w.sizes(), w.options().dtype(wide).requires_grad(false));
         if (gradient) ctx->save_for_backward({ dh, dw });
         return total.to(wide);
     }
@@ -129,7 +134,7 @@ TokenScores scoreTokens(
         torch::empty({ rows }, torch::dtype(torch::kBool)) };
     for (std::int64_t first = 0; first < rows; first += chunk) {
         const auto n = std::min(chunk, rows - first);
-        auto logits = torch::mm(h.narrow(0, first, n).to(wm.scalar_type()), wm.t());
+        auto logits = product(h.narrow(0, first, n).to(wm.scalar_type()), wm.t());
         auto correct = torch::empty({ n }, h.options().dtype(torch::kBool));
         const auto wanted = targets.narrow(0, first, n);
         const auto nll = fused ? fusedRowLosses(logits, wanted, w.size(0), false, correct)

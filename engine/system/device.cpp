@@ -46,7 +46,13 @@ std::string cpuName()
 
 std::int64_t physicalMemory() { return std::int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE); }
 
-/// The library that sgemm_ comes from, with symbolic links resolved ("/usr/lib/.../openblas-pthread/libblas.so.3").
+double seconds(std::chrono::steady_clock::time_point since)
+{
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+} // namespace
+
 std::string blasLibrary()
 {
     void* symbol = dlsym(RTLD_DEFAULT, "sgemm_");
@@ -63,13 +69,6 @@ std::string blasLibrary()
     const auto path = std::filesystem::canonical(info.dli_fname, error);
     return error ? info.dli_fname : path.string();
 }
-
-double seconds(std::chrono::steady_clock::time_point since)
-{
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
-}
-
-} // namespace
 
 torch::Device chooseDevice(const std::string& name)
 {

@@ -24,6 +24,8 @@ torch::Dtype choosePrecision(
 std::string precisionName(torch::Dtype dtype); ///< "fp32", "bf16"
 
 EngineInfo describeMachine();
+/// The library that sgemm_ comes from, with symbolic links resolved ("/usr/lib/.../openblas-pthread/libblas.so.3").
+std::string blasLibrary();
 std::int64_t processBytes(); ///< resident set
 std::int64_t liveBytes(const torch::Device&device), peakBytes(const torch::Device&device);
 void resetPeakBytes(const torch::Device& device);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/train/muon.h"
 
+#include "engine/model/fused_cpu.h"
 #include "engine/train/optimizer.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 
 namespace pha {
@@ -49,16 +52,53 @@ double Muon::gradNorm() const
 void Muon::step(double rate, double scale)
 {
     const torch::NoGradGuard guard;
-    for (auto& slot : slots_) {
+    const auto rest = fusedWanted() ? stepOnProcessor(rate, scale) : slots_;
+    for (const auto& slot : rest) {
         const auto& gradient = slot.weight.grad();
         if (!gradient.defined()) continue;
         const auto g = gradient * scale;
-        slot.momentum.lerp_(g, 1 - config_.muonMomentum);
+        auto momentum = slot.momentum;
+        momentum.lerp_(g, 1 - config_.muonMomentum);
         const auto update = orthogonalise(torch::lerp(g, slot.momentum, config_.muonMomentum)); // Nesterov
         auto w = slot.weight.detach();
         const double shape = std::sqrt(std::max(1.0, double(w.size(0)) / double(w.size(1))));
         w.mul_(1 - rate * config_.muonWeightDecay).add_(update, -rate * shape);
     }
+}
+
+/// Matrices that a core's caches hold: each is one thread's, the largest first, so that no thread waits long at the
+/// end.
+std::vector<Muon::Slot> Muon::stepOnProcessor(double rate, double scale)
+{
+    constexpr std::int64_t most = std::int64_t(1) << 18; // numbers
+    std::vector<Slot> rest;
+    std::vector<cpu::Muon> work;
+    std::vector<Tensor> gradients; // kept until they have been read
+    for (const auto& slot : slots_) {
+        const auto& gradient = slot.weight.grad();
+        if (!gradient.defined()) continue;
+        const auto& w = slot.weight;
+        if (!w.is_cpu() || w.scalar_type() != torch::kFloat || !w.is_contiguous() || w.numel() > most) {
+            rest.push_back(slot);
+            continue;
+        }
+        gradients.push_back(gradient.contiguous());
+        const double shape = std::sqrt(std::max(1.0, double(w.size(0)) / double(w.size(1))));
+        work.push_back({ w.size(0), w.size(1), w.data_ptr<float>(), slot.momentum.data_ptr<float>(),
+            gradients.back().data_ptr<float>(), float(scale), float(config_.muonMomentum),
+            float(1 - rate * config_.muonWeightDecay), float(rate * shape) });
+    }
+    std::stable_sort(work.begin(), work.end(),
+        [](const auto& a, const auto& b) { return cpu::muonScratch(a) > cpu::muonScratch(b); });
+    std::atomic<std::size_t> next { 0 };
+    at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
+        Tensor scratch;
+        for (std::size_t i; (i = next++) < work.size();) {
+            if (!scratch.defined()) scratch = torch::empty({ cpu::muonScratch(work[i]) }, torch::kFloat);
+            cpu::kernels().muonUpdate(work[i], scratch.data_ptr<float>());
+        }
+    });
+    return rest;
 }
 
 NamedTensors Muon::state() const

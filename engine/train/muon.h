@@ -30,6 +30,8 @@ private:
         std::string name;
         Tensor weight, momentum;
     };
+    std::vector<Slot> stepOnProcessor(double rate, double scale); ///< -> what is left to do
+
     TrainingConfig config_;
     std::vector<Slot> slots_;
 };

@@ -4,21 +4,28 @@
 
 Same shapes, same operations, same recipe (bf16 matrix products, fp32 residual stream and optimiser, AdamW, clip 1);
 written the way a PyTorch user would, then handed to torch.compile. Prints one JSON line for each measurement.
+On a processor (--device cpu) everything is eager fp32, and PyTorch 1.13, Debian's, is enough.
 
     python3 tests/bench/torch_twin.py --models transformer-125m --contexts 1024 --batch-tokens 32768 --compile model
+    python3 tests/bench/torch_twin.py --device cpu --models pha-small,transformer-small --contexts 512 --batch-tokens 4096
 """
 import argparse
 import json
 import math
+import os
+import time
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 VOCABULARY = 50257
+CPU = False
 # width, layers, query heads, kv heads, main width, auxiliary width, (GSS expand, channels, state)
 SHAPES = {
+    "pha-tiny": dict(v=4096, d=128, layers=4, hq=4, hkv=1, main=256, aux=96, gss=(512, 32, 32), mix=True),
+    "pha-small": dict(v=16384, d=384, layers=6, hq=6, hkv=2, main=768, aux=256, gss=(1536, 96, 64), mix=True),
+    "transformer-small": dict(v=16384, d=384, layers=8, hq=6, hkv=6, main=1536, gelu=True, cosine=False),
     "transformer-125m": dict(d=768, layers=12, hq=12, hkv=12, main=3072, gelu=True, cosine=False),
     "attention-180m": dict(d=768, layers=24, hq=12, hkv=4, main=1920),
     "pha-125m-s4d": dict(d=640, layers=12, hq=10, hkv=2, main=1280, aux=384, gss=(2560, 128, 64), mix=True),
@@ -30,6 +37,10 @@ SHAPES = {
 def rms(x, gain=None, eps=1e-6):
     y = x.float() * torch.rsqrt(x.float().square().mean(-1, keepdim=True) + eps)
     return y if gain is None else y * gain
+
+
+def low(x):
+    return x if CPU else x.bfloat16()
 
 
 def rotate(x, cos, sin):
@@ -54,9 +65,18 @@ class Attention(nn.Module):
             q = rms(q, None, 1e-12) * (self.temperature.clamp_max(math.log(100.0)).exp() / self.dh)
             q, k, scale = q.to(u.dtype), rms(k, None, 1e-12).to(u.dtype), 1.0
         q, k = rotate(q, *rope), rotate(k, *rope)
+        if CPU:
+            return self.out(self.plain(q, k, v, scale or self.dh**-0.5).reshape(B, T, -1))
         o = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True,
                                            scale=scale, enable_gqa=self.hq != self.hkv)
         return self.out(o.transpose(1, 2).reshape(B, T, -1))
+
+
+    def plain(self, q, k, v, scale):
+        k, v = (x.repeat_interleave(self.hq // self.hkv, 2).transpose(1, 2) for x in (k, v))
+        later = torch.ones(q.size(1), q.size(1), dtype=torch.bool).triu(1)
+        p = torch.softmax((q.transpose(1, 2) * scale @ k.transpose(2, 3)).masked_fill(later, -math.inf), -1)
+        return (p @ v).transpose(1, 2)
 
 
 class SwiGlu(nn.Module):
@@ -140,7 +160,7 @@ class Gss(nn.Module):
     def forward(self, u, rope):
         v, x = F.gelu(self.into(u)).split((self.e, self.h), -1)
         x = rms(x, self.gain)
-        with torch.autocast("cuda", enabled=False):
+        with torch.autocast("cuda", enabled=False):  # no effect on a processor
             y = self.chunked(x) if x.size(1) <= 2048 and not self.fourier_always else self.fourier(x)
         y = y + self.skip * x
         return self.out(self.expand(y) * v)
@@ -160,7 +180,7 @@ class Block(nn.Module):
         self.g1, self.g2 = nn.Parameter(torch.ones(s["d"])), nn.Parameter(torch.ones(s["d"]))
 
     def forward(self, x, rope):
-        u = rms(x, self.g1).bfloat16()
+        u = low(rms(x, self.g1))
         if self.mix is None:
             x = x + self.parts[0](u, rope)
         else:
@@ -168,14 +188,14 @@ class Block(nn.Module):
             w = w / w.sum()
             for k, part in enumerate(self.parts):
                 x = x + w[k] * rms(part(u, rope))
-        return x + self.main(rms(x, self.g2).bfloat16(), rope)
+        return x + self.main(low(rms(x, self.g2)), rope)
 
 
 class Model(nn.Module):
     def __init__(self, s):
         super().__init__()
         self.shape = s
-        self.embedding = nn.Embedding(VOCABULARY, s["d"])
+        self.embedding = nn.Embedding(s.get("v", VOCABULARY), s["d"])
         self.blocks = nn.ModuleList(Block(s) for _ in range(s["layers"]))
         self.gain = nn.Parameter(torch.ones(s["d"]))
         for name, p in self.named_parameters():
@@ -193,13 +213,44 @@ class Model(nn.Module):
         return self.loss(x, targets)
 
     def loss(self, x, targets):
-        logits = F.linear(rms(x, self.gain).bfloat16(), self.embedding.weight)
+        logits = F.linear(low(rms(x, self.gain)), self.embedding.weight)
         return F.cross_entropy(logits.view(-1, logits.size(-1)).float(), targets.view(-1))
+
+
+def measure_cpu(name, mode, context, tokens, repeats):
+    torch.manual_seed(1)
+    batch, shape = max(1, tokens // context), SHAPES[name]
+    model = Model(shape)
+    ids, targets = (torch.randint(shape.get("v", VOCABULARY), (batch, context)) for _ in range(2))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+    def step():
+        if mode == "forward":
+            with torch.no_grad():
+                return model(ids, targets)
+        loss = model(ids, targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss
+
+    loss, times = step(), []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    times.sort()
+    return dict(model=name, mode=mode, device="cpu", torch=torch.__version__, threads=torch.get_num_threads(),
+                parameters=sum(p.numel() for p in model.parameters()), context=context, batch=batch,
+                tokens_per_second=batch * context / times[len(times) // 2],
+                spread=(times[-1] - times[0]) / times[len(times) // 2], loss=loss.item())
 
 
 def measure(name, mode, context, tokens, compiled, backend, repeats):
     torch.manual_seed(1)
     torch.compiler.reset()
+    from torch.nn.attention import sdpa_kernel
     batch = max(1, tokens // context)
     model = Model(SHAPES[name]).cuda()
     if compiled == "layers":  # one layer compiled, used by all: quick, and what the gated models need to compile at all
@@ -244,6 +295,8 @@ def measure(name, mode, context, tokens, compiled, backend, repeats):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    p.add_argument("--threads", type=int, help="of a processor; all of them if not said")
     p.add_argument("--models", default="transformer-125m")
     p.add_argument("--contexts", default="1024")
     p.add_argument("--mode", default="train", choices=("train", "forward"))
@@ -255,6 +308,15 @@ def main():
     p.add_argument("--repeats", type=int, default=10)
     a = p.parse_args()
     Gss.fourier_always = a.fft
+    if a.device == "cpu":
+        global CPU
+        CPU = True
+        torch.set_num_threads(a.threads or len(os.sched_getaffinity(0)))
+        for name in a.models.split(","):
+            for context in map(int, a.contexts.split(",")):
+                print(json.dumps(measure_cpu(name, a.mode, context, a.batch_tokens, a.repeats)), flush=True)
+        return
+    from torch.nn.attention import SDPBackend
     if a.tf32:
         torch.set_float32_matmul_precision("high")
     backends = dict(flash=SDPBackend.FLASH_ATTENTION, cudnn=SDPBackend.CUDNN_ATTENTION)

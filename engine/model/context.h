@@ -42,6 +42,7 @@ struct BlockState {
     Tensor recurrent; ///< gated_rec: (B,Hs)
     Tensor shift; ///< h3: (B,N,D), the last N keys
     Tensor featureSums; ///< hedgehog: (Hq*B,F,dh+1), sums of phi(k) [v, 1]^T
+    DiagonalSsm space; ///< gss: as discretised when the text began, since weights stay as they are while one is read
     std::int64_t bytes() const; ///< of what is filled
     BlockState clone() const;
 };

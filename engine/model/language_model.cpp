@@ -25,7 +25,7 @@ BlockState BlockState::clone() const
 {
     const auto copy = [](const Tensor& t) { return t.defined() ? t.clone() : t; };
     return { copy(keys), copy(values), filled, { copy(ssm.re), copy(ssm.im) }, copy(recurrent), copy(shift),
-        copy(featureSums) };
+        copy(featureSums), space };
 }
 
 std::int64_t ModelState::bytes() const

@@ -79,6 +79,36 @@ void expRowBackward(float* s, float* dp, std::int64_t seen, std::int64_t columns
     for (auto i = seen; i < columns; ++i) s[i] = dp[i] = 0;
 }
 
+/// The heads of a group for a single query: everything is read once, so that laying it out would cost more than it
+/// saves.
+void oneQuery(const Attention& p, std::int64_t text, std::int64_t shared, float* s, float* o)
+{
+    const auto dh = p.headWidth, whole = dh / lanes * lanes, group = p.queryHeads / p.kvHeads;
+    const float *k = p.k + text * p.kText + shared * dh, *v = p.v + text * p.vText + shared * dh;
+    for (auto head = shared * group; head < (shared + 1) * group; ++head) {
+        const float* q = p.q + text * p.qText + head * dh;
+        for (std::int64_t t = 0; t < p.keys; ++t) {
+            const float* key = k + t * p.kToken;
+            V sums = all(0);
+            for (std::int64_t d = 0; d < whole; d += lanes) sums += load(q + d) * load(key + d);
+            float score = sum(sums);
+            for (auto d = whole; d < dh; ++d) score += q[d] * key[d];
+            s[t] = score;
+        }
+        float top;
+        const float total = expRow(s, p.keys, wholeLanes(p.keys), top);
+        if (p.lse) p.lse[text * p.queryHeads + head] = top + __builtin_logf(total);
+        for (std::int64_t d = 0; d < dh; ++d) o[d] = 0;
+        for (std::int64_t t = 0; t < p.keys; ++t) {
+            const float *value = v + t * p.vToken, weight = s[t];
+            for (std::int64_t d = 0; d < whole; d += lanes) store(o + d, load(o + d) + weight * load(value + d));
+            for (auto d = whole; d < dh; ++d) o[d] += weight * value[d];
+        }
+        float* out = p.out + (text * p.queryHeads + head) * dh;
+        for (std::int64_t d = 0; d < dh; ++d) out[d] = o[d] / total;
+    }
+}
+
 } // namespace
 
 void attentionForward(const Attention& p, std::int64_t from, std::int64_t to, float* scratch)
@@ -92,6 +122,10 @@ void attentionForward(const Attention& p, std::int64_t from, std::int64_t to, fl
         // Early blocks see few keys, late ones many: in turn, so that any half of them is half of the work.
         const auto pair = task / n.blocks, i = task % n.blocks, block = i % 2 ? n.blocks - 1 - i / 2 : i / 2;
         const auto text = pair / p.kvHeads, shared = pair % p.kvHeads;
+        if (p.queries == 1) {
+            oneQuery(p, text, shared, s, o);
+            continue;
+        }
         if (pair != packed) {
             packColumns(p.k + text * p.kText + shared * p.headWidth, p.kToken, p.keys, p.headWidth, kt, n.keys);
             packRows(p.v + text * p.vText + shared * p.headWidth, p.vToken, p.keys, p.headWidth, v, n.width);

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 FAMILIES = "pha pha-lean attention transformer gss gss-hybrid h3 hedgehog sequential".split()
 
@@ -22,9 +23,10 @@ parser.add_argument("--out", default="build/families", help="folder of the runs"
 parser.add_argument("--device", default="cpu")
 parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
 parser.add_argument("--families", default=",".join(FAMILIES))
-parser.add_argument("--mqar-steps", type=int, default=2000, help="updates of 64 examples")
+parser.add_argument("--mqar-steps", type=int, default=1000, help="updates of 64 examples")
 parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes the recipe of the MQAR runs")
 parser.add_argument("--only", choices=["stories", "mqar"], help="one of the two alone")
+parser.add_argument("--figures", metavar="FILE", help="take what the runs learned from this file, written by another machine")
 options = parser.parse_args()
 families = options.families.split(",")
 tasks = [options.only] if options.only else ["stories", "mqar"]
@@ -33,27 +35,41 @@ tasks = [options.only] if options.only else ["stories", "mqar"]
 def pha(*arguments):
     done = subprocess.run([options.pha, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        sys.exit(f"pha {' '.join(arguments)}: {done.stderr.strip().splitlines()[-1]}")
+        raise SystemExit(f"pha {' '.join(arguments)}: {done.stderr.strip().splitlines()[-1]}")
     return done.stdout
 
 
-def train(job):
+def learn(job):
+    """Trains a run unless it is there, and reads what it learned."""
     family, task = job
     run = os.path.join(options.out, f"{task}-{family}")
-    if os.path.exists(os.path.join(run, "checkpoints", "latest")):
-        return
-    extra = ["steps=" + str(options.mqar_steps), "batch_size=64", "eval_every=500"] + options.set if task == "mqar" else []
-    pha("train", "--preset", family + "-tiny", "--data", task, "--run", run, "--device", options.device,
-        *[word for change in extra + ["sample_every=0", "save_every=0"] for word in ("--set", change)])
-
-
-with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-    list(pool.map(train, [(family, task) for task in tasks for family in families]))
-
-
-def metrics(run, kind):
+    if not os.path.exists(os.path.join(run, "checkpoints", "latest")):
+        extra = ["steps=" + str(options.mqar_steps), "batch_size=64", "eval_every=250"] + options.set if task == "mqar" else []
+        pha("train", "--preset", family + "-tiny", "--data", task, "--run", run, "--device", options.device,
+            *[word for change in extra + ["sample_every=0", "save_every=0"] for word in ("--set", change)])
     with open(os.path.join(run, "metrics.jsonl")) as lines:
-        return [line for line in map(json.loads, filter(str.strip, lines)) if line["type"] == kind]
+        steps = [line for line in map(json.loads, filter(str.strip, lines)) if line["type"] == "step"]
+    evaluation = json.loads(pha("eval", run, "--json", "--device", options.device))
+    figures = {"tokens": steps[-1]["tokens"], "recall": evaluation["recall"]["accuracy"],
+               "chance": evaluation["recall"]["chance"], "loss": evaluation["nll"], "floor": evaluation["floor_nll"]}
+    if task == tasks[0]:
+        report = json.loads(pha("inspect", run, "--json", "--device", options.device))
+        figures.update(parameters=report["parameters"], cache=report["cache_bytes_per_token"],
+                       state=report["fixed_state_bytes"])
+    print(f"{time.time() - begin:.0f} s: {task}, {family}: {figures['recall']:.3f}", file=sys.stderr, flush=True)
+    return figures
+
+
+begin = time.time()
+if options.figures:
+    with open(options.figures) as file:
+        learned = json.load(file)
+else:
+    jobs = [(family, task) for task in tasks for family in families]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        learned = {f"{task}-{family}": figures for (family, task), figures in zip(jobs, pool.map(learn, jobs))}
+    with open(os.path.join(options.out, "figures.json"), "w") as file:
+        json.dump(learned, file, indent=1)
 
 
 def percent(share):
@@ -62,28 +78,15 @@ def percent(share):
 
 rows = []
 for family in families:
-    row = {"family": family}
-    for task in tasks:
-        run = os.path.join(options.out, f"{task}-{family}")
-        figures = json.loads(pha("eval", run, "--json", "--device", options.device))
-        row[task] = figures["recall"]["accuracy"]
-        row[task + " chance"] = figures["recall"]["chance"]
-        row[task + " tokens"] = metrics(run, "step")[-1]["tokens"]
-        if task == "stories":
-            row["loss"], row["floor"] = figures["nll"], figures.get("floor_nll")
-    report = json.loads(pha("inspect", run, "--json"))
-    row["parameters"], row["cache"] = report["parameters"], report["cache_bytes_per_token"]
-    row["state"] = report["fixed_state_bytes"]
     speed = json.loads(pha("bench", "--presets", family + "-tiny", "--contexts", "256", "--mode", "train", "--device",
                            options.device, "--json"))["rows"][0]
-    row["speed"], row["peak"] = speed["tokens_per_second"], speed["peak_bytes"]
-    rows.append(row)
-    print(json.dumps(row), file=sys.stderr)
+    row = {task: learned[f"{task}-{family}"] for task in tasks}
+    rows.append((family, row, speed))
 
-first = rows[0]
 for task in tasks:
-    floor = f", floor {first['floor']:.3f} nats a token" if task == "stories" and first["floor"] else ""
-    print(f"{task}: {first[task + ' tokens']:,} tokens, right by chance {percent(first[task + ' chance'])}{floor}.")
+    figures = rows[0][1][task]
+    floor = f", floor {figures['floor']:.3f} nats a token" if task == "stories" else ""
+    print(f"{task}: {figures['tokens']:,} tokens, right by chance {percent(figures['chance'])}{floor}.")
 print()
 head = ["family", "parameters"]
 if "stories" in tasks:
@@ -93,12 +96,14 @@ if "mqar" in tasks:
 head += ["tokens/s", "peak MiB", "cache bytes a token", "fixed state bytes"]
 print("| " + " | ".join(head) + " |")
 print("|" + "---|" * len(head))
-for row in rows:
-    cells = [row["family"], f"{row['parameters']:,}"]
+for family, row, speed in rows:
+    shape = row[tasks[0]]
+    cells = [family, f"{shape['parameters']:,}"]
     if "stories" in tasks:
-        above = f"{row['loss'] - row['floor']:.3f}" if row["floor"] else ""
-        cells += [f"{row['loss']:.3f}", above, percent(row["stories"])]
+        told = row["stories"]
+        cells += [f"{told['loss']:.3f}", f"{told['loss'] - told['floor']:.3f}", percent(told["recall"])]
     if "mqar" in tasks:
-        cells += [percent(row["mqar"])]
-    cells += [f"{row['speed']:,.0f}", f"{row['peak'] / 2**20:.0f}", f"{row['cache']:,}", f"{row['state']:,}"]
+        cells += [percent(row["mqar"]["recall"])]
+    cells += [f"{speed['tokens_per_second']:,.0f}", f"{speed['peak_bytes'] / 2**20:.0f}", f"{shape['cache']:,}",
+              f"{shape['state']:,}"]
     print("| " + " | ".join(cells) + " |")

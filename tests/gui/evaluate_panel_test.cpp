@@ -210,12 +210,17 @@ private Q_SLOTS:
         panel_->setSession(session_.get());
         panel_->run();
         QTRY_COMPARE(table()->model()->rowCount(), 1);
+        auto* map = panel_->findChild<AblationTable*>();
+        panel_->runAblation();
+        QTRY_VERIFY(panel_->findChild<QLabel*>("evaluateAblationNote")->text().contains("valid split"));
         panel_->setSession(&second);
+        QVERIFY(map->nothing());
         QCOMPARE(table()->model()->rowCount(), 0);
         QTRY_COMPARE(
             script_->read([](const Script& s) { return s.models; }), 0); // the network of the first run is freed
         panel_->setSession(session_.get());
         QCOMPARE(table()->model()->rowCount(), 1);
+        QVERIFY(map->complete());
         panel_->setSession(nullptr);
     }
 

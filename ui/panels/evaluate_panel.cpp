@@ -26,6 +26,8 @@
 #include <QTabWidget>
 #include <QTableView>
 
+#include <map>
+
 namespace pha::ui {
 
 class EvaluatePanel::Private {
@@ -52,9 +54,7 @@ public:
         connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
         connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
             weights = w;
-            v.showMessage(tr("Using the %1.").arg(describeWeights(w))
-                    + (w.note.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(w.note)),
-                "small");
+            showWeights();
         });
         connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { showProgress(e); });
         connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
@@ -79,6 +79,11 @@ public:
         if (s) v.ablation->setModel(s->file().config.model);
         v.ablation->begin();
         v.ablationNote->setText(tr("Nats per token lost when a part is muted, in all layers or in one."));
+        if (const auto known = s ? ablations.find(fromPath(s->directory())) : ablations.end();
+            known != ablations.end()) { // who comes back to a run finds its table
+            for (const auto& cell : known->second.first.cells) v.ablation->set(cell);
+            v.ablationNote->setText(known->second.second);
+        }
         v.mixer->setVisible(s);
         v.form->setSession(s);
         v.model->setRun(s ? fromPath(s->directory()) : QString());
@@ -120,6 +125,13 @@ public:
         showState();
     }
 
+    void showWeights()
+    {
+        v.showMessage(tr("Using the %1.").arg(describeWeights(weights))
+                + (weights.note.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(weights.note)),
+            "small");
+    }
+
     void showAblation(const Ablation& all)
     {
         const auto& f = all.plain.figures;
@@ -127,6 +139,7 @@ public:
             tr("Against %1 nats/token of the whole network: %2, %3 split, %4 tokens.")
                 .arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split), formatCount(f.tokens)));
         v.showMessage(tr("The ablation table is complete."), "small");
+        if (session) ablations[fromPath(session->directory())] = { all, v.ablationNote->text() };
     }
 
     void receive(int index, const Evaluation& evaluation)
@@ -142,6 +155,7 @@ public:
             row.deltaNats = f.nll - plain->nll;
             row.deltaPerplexity = f.perplexity - plain->perplexity;
         }
+        if (done == int(jobs.size())) showWeights(); // instead of the last state of its progress
         const int at = v.model->add(row);
         showResults();
         v.table->setCurrentIndex(v.sorted->mapFromSource(v.model->index(at, 0)));
@@ -172,6 +186,7 @@ public:
         v.source->setText(tr("%1, tokenizer %2, %3")
                               .arg(fromUtf8(row->evaluation.data), fromUtf8(row->evaluation.tokenizer),
                                   describeWeights(row->weights)));
+        v.source->setToolTip(plainToolTip(v.source->text()));
     }
 
     void showResults()
@@ -221,6 +236,7 @@ public:
     EvaluateView v;
     QPointer<RunSession> session;
     std::size_t mixingSeen = 0;
+    std::map<QString, std::pair<Ablation, QString>> ablations; ///< by run, with their notes
     std::vector<EvaluateOptions> jobs; ///< of the present or last order
     int done = 0;
     WeightsInfo weights;

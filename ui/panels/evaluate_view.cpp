@@ -138,9 +138,8 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
     auto* frame = new QFrame(box);
     auto* inner = card(frame);
     auto* head = new QHBoxLayout;
-    source = label(frame, {}, "small");
+    source = new ElidedLabel(frame, {}, "small");
     source->setObjectName(QStringLiteral("evaluateSource"));
-    source->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     copy = pushButton(
         frame, "evaluateCopy", tr("&Copy"), tr("Copy the selected rows, or all of them, as a table (Ctrl+C)."), "flat");
     csv = pushButton(
@@ -249,9 +248,8 @@ void EvaluateView::showRow(const EvaluationRow* row)
     bits->set(f.bytes > 0 ? formatFixed(f.bitsPerByte, 4) : QStringLiteral("\u2013"),
         tr("%1 bytes").arg(formatCount(f.bytes)));
     nats->set(formatFixed(f.nll, 4),
-        f.floorNll
-            ? tr("%1 above the floor of %2").arg(formatFixed(f.nll - *f.floorNll, 4), formatFixed(*f.floorNll, 4))
-            : tr("floor not known"));
+        f.floorNll ? tr("%1 over the floor %2").arg(formatFixed(f.nll - *f.floorNll, 4), formatFixed(*f.floorNll, 4))
+                   : tr("floor not known"));
     recall->setRecall(row->evaluation.recall);
     const auto& r = row->evaluation.recall;
     recallNote->setText(r.bins.empty() ? tr("This text has no questions whose answers can be checked.")

@@ -107,6 +107,7 @@ void Screenshots::planModels(bool work, const QString& suffix)
         QStringLiteral("evaluate") + suffix,
         [this, work, evaluate] {
             window_.showPanel(QStringLiteral("evaluateDock"));
+            evaluate->findChild<QSpinBox*>(QStringLiteral("evaluateMaxTokens"))->setValue(4096); // dozens follow
             if (work) evaluate->run();
         },
         [evaluate] { return !busy(evaluate, "evaluateStop"); });

@@ -84,7 +84,7 @@ void BenchChart::rebuild()
         auto* graph = p->addGraph();
         const auto colour = c.run(int(i));
         graph->setPen(QPen(colour, 1.6));
-        graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, QPen(c.plot, 1), colour, 8));
+        graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(c.plot, 1), colour, 8));
         for (const auto& [context, value] : lines_[i].points) {
             graph->addData(std::log2(double(context)), value);
             top = std::max(top, value);

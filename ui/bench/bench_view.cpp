@@ -70,6 +70,7 @@ QWidget* BenchView::buildPresets(QWidget* panel)
     filter->setClearButtonEnabled(true);
     filter->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
     presets = new QListWidget(box);
+    presets->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff); // long names end in dots
     presets->setObjectName(QStringLiteral("benchPresets"));
     presets->setAccessibleName(tr("Presets to measure"));
     presets->setToolTip(tr("Space ticks a preset. Large ones need minutes and gigabytes."));

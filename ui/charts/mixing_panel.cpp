@@ -25,7 +25,7 @@ namespace {
 class MixingCourse : public TimePlot {
 public:
     explicit MixingCourse(const MixingBars* bars)
-        : TimePlot(QStringLiteral("mixingCourse"), MixingPanel::tr("Mix over training"), ValueKind::Share)
+        : TimePlot(QStringLiteral("mixingCourse"), MixingPanel::tr("Course"), ValueKind::Share)
         , bars_(bars)
     {
     }
@@ -81,7 +81,8 @@ MixingPanel::MixingPanel(QWidget* parent)
     layerBox_ = new QComboBox;
     layerBox_->setObjectName(QStringLiteral("mixingLayer"));
     layerBox_->setAccessibleName(tr("Layer whose course is drawn"));
-    layerBox_->setToolTip(tr("Layer whose course is drawn. A click on a layer's row above chooses it too."));
+    layerBox_->setToolTip(
+        tr("Layer whose course is drawn, or the mean of all. A click on a layer's row chooses it too."));
     layerBox_->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     plot_->addHeaderWidget(layerBox_);
     plot_->setMinimumHeight(120);
@@ -241,8 +242,8 @@ void MixingPanel::advance()
         header_->setLegend(legend);
         const QSignalBlocker quiet(layerBox_);
         layerBox_->clear();
-        layerBox_->addItem(tr("all layers"));
-        for (int i = 0; i < layers_; ++i) layerBox_->addItem(tr("layer %1").arg(i));
+        layerBox_->addItem(tr("mean")); // short, and as the rows of the bars are called
+        for (int i = 0; i < layers_; ++i) layerBox_->addItem(tr("L%1").arg(i));
         layerBox_->setVisible(layers_ > 1);
         empty_->hide();
         bars_->show();
@@ -319,7 +320,6 @@ void MixingPanel::setMixed(bool mixed)
     note_->setVisible(!mixed);
     quantityBox_->setVisible(mixed);
     header_->setTitle(mixed ? tr("Branch mix") : tr("Parts of the layers"));
-    plot_->setTitle(mixed ? tr("Mix over training") : tr("What the parts write, over training"));
     // Without weights there is one quantity; with them the one that was chosen.
     setQuantity(mixed ? MixQuantity(quantityBox_->currentIndex()) : MixQuantity::Contribution);
 }

@@ -53,6 +53,8 @@ void DataPanel::Private::clear()
     v.beginning->setPlaceholderText(
         chosen.kind == CorpusChoice::Kind::Builtin ? tr("Train the tokenizer to see the first lines.") : QString());
     for (auto* tile : { v.size, v.words, v.tokens, v.ratio }) tile->set(unknown, QStringLiteral(" "));
+    if (chosen.kind == CorpusChoice::Kind::Builtin)
+        for (auto* tile : { v.size, v.words }) tile->set(unknown, tr("no file: it is made while it is read"));
     v.showMessage({}, "small");
     tokenizer.reset();
     v.editor->clearPieces();

@@ -63,6 +63,7 @@ QWidget* DataView::buildCorpora(QWidget* panel, std::vector<CatalogueEntry> cata
     corpora->setAccessibleName(tr("Corpora"));
     corpora->setToolTip(tr("Your own texts, prepared and built-in corpora, and public ones to download"));
     corpora->setMinimumHeight(90);
+    corpora->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff); // long names end in dots
     addFile = toolButton(frame, "dataAddFile", tr("Add file\u2026"), tr("Add a text file to the list"));
     addFolder =
         toolButton(frame, "dataAddFolder", tr("Add folder\u2026"), tr("Add a folder with text files to the list"));

@@ -79,6 +79,9 @@ QWidget* DownloadPage::buildAbout()
     bar_->setObjectName(QStringLiteral("downloadProgress"));
     bar_->setAccessibleName(tr("Progress of the download"));
     bar_->setTextVisible(false);
+    auto policy = bar_->sizePolicy();
+    policy.setRetainSizeWhenHidden(true); // nothing jumps
+    bar_->setSizePolicy(policy);
     message_ = label(frame, {}, "small");
     message_->setObjectName(QStringLiteral("downloadMessage"));
     message_->setWordWrap(true);
@@ -152,8 +155,10 @@ void DownloadPage::display(const CatalogueEntry& entry, const Downloads::State& 
     size_->setText(entry.bytes > 0 ? tr("%1 (%2 bytes)").arg(formatBytes(double(entry.bytes)), formatCount(entry.bytes))
                                    : tr("not known"));
     licence_->setText(fromUtf8(entry.licence));
-    checksum_->setText(entry.sha256.empty() ? tr("not known, so the download will be unverified")
-                                            : QStringLiteral("SHA-256 %1").arg(fromUtf8(entry.sha256)));
+    const auto sha256 = fromUtf8(entry.sha256);
+    checksum_->setText(sha256.isEmpty() ? tr("not known, so the download will be unverified")
+                                        : QStringLiteral("SHA-256 %1\u2026%2").arg(sha256.left(16), sha256.right(16)));
+    checksum_->setToolTip(sha256);
     setRole(checksum_, entry.sha256.empty() ? "warning" : "small");
     homepage_->setText(fromUtf8(entry.homepage));
     byHand_->setText(tr("Nothing is downloaded unless you press the button. You may as well fetch %1 some other way "
@@ -173,6 +178,7 @@ void DownloadPage::display(const CatalogueEntry& entry, const Downloads::State& 
     pause_->setEnabled(going);
     cancel_->setEnabled(going || s.phase == Phase::Paused);
     const bool unknown = going && (s.checking || s.phase == Phase::Waiting || s.total <= 0);
+    bar_->setVisible(going || begun);
     bar_->setRange(0, unknown ? 0 : 1000);
     bar_->setValue(s.total > 0 ? int(1000 * s.done / s.total) : 0);
     setRole(message_, s.problem.isEmpty() ? "small" : "error");

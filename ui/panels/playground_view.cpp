@@ -169,10 +169,8 @@ QWidget* PlaygroundView::buildText(QWidget* panel)
     pages->addWidget(empty);
     pages->addWidget(text);
     layout->addWidget(pages, 1);
-    figures = label(frame, {}, "small");
+    figures = new ElidedLabel(frame, {}, "small"); // however long, never widens the window
     figures->setObjectName(QStringLiteral("playgroundFigures"));
-    figures->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed); // however long, never widens the window
-    figures->setTextInteractionFlags(Qt::TextSelectableByMouse);
     parting = label(frame, {}, "small");
     parting->setObjectName(QStringLiteral("playgroundParting"));
     parting->setWordWrap(true);

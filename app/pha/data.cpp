@@ -58,6 +58,15 @@ Json splitJson(const Corpus& corpus, std::size_t index)
         return { { "documents", split.documents }, { "tokens", split.tokens }, { "words", split.words },
             { "bytes", split.bytes } };
     }
+    const auto empty = [&] { // as the test split of foreign token files
+        try {
+            corpus.split(splitNames[index]);
+            return false;
+        } catch (const DataError&) {
+            return true;
+        }
+    };
+    if (empty()) return { { "tokens", 0 }, { "words", 0 }, { "bytes", 0 }, { "questions", 0 } };
     const auto& split = corpus.split(splitNames[index]);
     return { { "tokens", split.tokens.size() }, { "words", split.words.empty() ? 0 : split.words.back() },
         { "bytes", split.bytes.empty() ? 0 : split.bytes.back() }, { "questions", split.probes.size() } };
@@ -136,7 +145,11 @@ void addData(CLI::App& root, Program& program)
     auto* details = command->add_subcommand("info", "Sizes of the splits, repairs, reference lines, tokenizer");
     details->add_option("name", config->data, "Name of a corpus, or path of a text, a folder or a prepared corpus")
         ->required();
-    addInteger(*details, "--vocab-size", config->vocabSize, "Pieces of the tokenizer");
+    details
+        ->add_option("--tokenizer", config->tokenizer,
+            "unigram or bpe, trained on the text; bytes; or a .model file or folder with GPT-2's files")
+        ->type_name("KIND|PATH");
+    addInteger(*details, "--vocab-size", config->vocabSize, "Pieces of a tokenizer that is trained");
     addInteger(*details, "--data-seed", config->dataSeed, "Seed of procedural corpora");
     details->add_flag("--json", *json, "One JSON document");
     details->footer("Example: pha data info stories");

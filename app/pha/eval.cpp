@@ -35,6 +35,8 @@ Json toJson(const Evaluation& result, std::int64_t step)
 {
     auto json = eventToJson(result.figures);
     json["step"] = step;
+    if (result.figures.words == 0) json["word_perplexity"] = nullptr; // of a text that nobody knows
+    if (result.figures.bytes == 0) json["bits_per_byte"] = nullptr;
     json["data"] = result.data;
     json["tokenizer"] = result.tokenizer;
     json["text"] = result.text;
@@ -94,8 +96,8 @@ void printReport(const Evaluation& result, std::int64_t step)
             fmt::format("{:.4f}", per(count) / std::log(2.0)) });
     };
     row("token", figures.tokens);
-    row("word", figures.words);
-    row("byte", figures.bytes);
+    if (figures.words > 0) row("word", figures.words); // the text of foreign token files may be unknown
+    if (figures.bytes > 0) row("byte", figures.bytes);
     print(table.text());
     if (figures.floorNll)
         printLine(fmt::format(

@@ -56,7 +56,7 @@ std::string givenText(const Options& options, const CLI::App& command)
 
 Json describe(const Tokenizer& tokenizer)
 {
-    static constexpr const char* kinds[] = { "sentencepiece", "gpt2", "bytes", "symbols" };
+    static constexpr const char* kinds[] = { "sentencepiece", "gpt2", "bytes", "symbols", "ids" };
     return { { "kind", kinds[int(tokenizer.kind())] }, { "description", tokenizer.description() },
         { "pieces", tokenizer.size() }, { "fingerprint", tokenizer.fingerprint() } };
 }

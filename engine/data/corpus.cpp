@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "engine/data/catalogue.h"
 #include "engine/data/corpus_kinds.h"
+#include "engine/data/token_corpus.h"
 
 #include <algorithm>
 
@@ -31,6 +32,9 @@ std::unique_ptr<Corpus> Corpus::open(
     if (tokenizer && tokenizer->kind() == Tokenizer::Kind::Symbols)
         throw DataError(inQuotes(config.data), "this model knows the symbols of a task, not text",
             "evaluate it on the task that it was trained on");
+    if (tokenizer && tokenizer->kind() == Tokenizer::Kind::Ids && findTokenBin(config.data).empty())
+        throw DataError(inQuotes(config.data), "this model knows the numbers of a token file, not text",
+            "give a .bin file, or train with the tokenizer that the tokens were made with");
     if (config.data == "stories") return openStories(config, std::move(tokenizer), progress, stop);
     if (const auto path = resolveCorpus(config.data); !path.empty())
         return openText(path, config, std::move(tokenizer), progress, stop);

@@ -66,6 +66,7 @@ private:
 
 TextForm readTextForm(const Split& split, std::int64_t count, const Tokenizer& tokenizer)
 {
+    if (tokenizer.kind() == Tokenizer::Kind::Ids) return { "numbers of unknown text", { TextDocument() } };
     FormReader reader;
     std::string line;
     std::int64_t begin = 0;

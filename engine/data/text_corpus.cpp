@@ -186,7 +186,7 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
             path.has_filename() ? path.filename().string() : path.parent_path().filename().string(),
             std::move(tokenizer));
     }
-    if (isTokenBin(path)) return openTokenBin(path, config, std::move(tokenizer));
+    if (const auto file = findTokenBin(path); !file.empty()) return openTokenBin(file, config, std::move(tokenizer));
     return TextOpener(path, config, progress, stop).open(std::move(tokenizer));
 }
 

@@ -27,9 +27,11 @@ std::unique_ptr<Corpus> makeTokenCorpus(TokenCorpusParts parts);
 std::unique_ptr<Corpus> openPrepared(const std::filesystem::path& folder, const std::string& shown,
     std::shared_ptr<const Tokenizer> tokenizer, bool check = true);
 
-/// nanoGPT's and llm.c's token files, told by their names' ending; a validation file is looked for beside the training
-/// file. Without `tokenizer` there must be a tokenizer.model beside them. Throws DataError.
-bool isTokenBin(const std::filesystem::path& file);
+/// nanoGPT's and llm.c's token files: `path` if its name ends in .bin, or the train.bin in that folder; else empty.
+std::filesystem::path findTokenBin(const std::filesystem::path& path);
+/// A validation file is looked for beside the training file, whose end validates if there is none. Without `tokenizer`
+/// a tokenizer.model beside them is taken, else the tokens are `vocab_size` numbers without a text, and only tokens can
+/// be counted. Throws DataError, ConfigError.
 std::unique_ptr<Corpus> openTokenBin(
     const std::filesystem::path& file, const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer);
 

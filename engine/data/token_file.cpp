@@ -118,7 +118,7 @@ std::shared_ptr<const TokenFile> TokenFile::openForeign(
     const auto room = offset <= file->mapped_ ? (file->mapped_ - offset) / std::uint64_t(row) : 0;
     if (rows > room) throw DataError(path.string(), "is cut short", "copy or make the file again");
     file->first_ = file->data_ + offset;
-    file->rows_ = rows > 0 ? rows : room;
+    file->rows_ = rows;
     return file;
 }
 

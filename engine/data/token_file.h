@@ -32,7 +32,7 @@ public:
     /// little endian. `check`: also read everything and compare the checksum. Throws DataError.
     static std::shared_ptr<const TokenFile> open(
         const std::filesystem::path& file, const TokenFileKey& key, bool check);
-    /// Rows of a file of another program: from byte `offset` to the end (`rows` of them if not 0). Throws DataError.
+    /// `rows` rows of a file of another program, from byte `offset` on. Throws DataError.
     static std::shared_ptr<const TokenFile> openForeign(
         const std::filesystem::path& file, TokenRow row, std::uint64_t offset, std::uint64_t rows);
     ~TokenFile();

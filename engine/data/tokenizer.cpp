@@ -7,6 +7,7 @@
 #include "engine/config/config.h"
 #include "engine/data/byte_tokenizer.h"
 #include "engine/data/gpt2_tokenizer.h"
+#include "engine/data/id_tokenizer.h"
 #include "engine/data/piece_tokenizer.h"
 #include "engine/data/symbol_tokenizer.h"
 #include "engine/data/tokenizer_training.h"
@@ -82,6 +83,7 @@ std::unique_ptr<Tokenizer> Tokenizer::symbols(const std::vector<std::string>& na
 std::unique_ptr<Tokenizer> Tokenizer::fromModel(std::string model, const std::string& where)
 {
     if (model == bytesModel) return byteTokenizer();
+    if (model.starts_with(idsMark)) return readIdTokenizer(model, where);
     if (model.starts_with(symbolsMark)) return symbolTokenizer(std::move(model), where);
     if (model.starts_with(gpt2Mark)) return gpt2Tokenizer(readGpt2Model(model, where));
     const auto scanned = scanTokenizerModel(model, where);

@@ -32,10 +32,11 @@ struct TokenizerRecipe {
 };
 
 /// Text to ids and back. Our own sentencepiece models, GPT-2's and raw bytes lose nothing: decode(encode(text)) == text
-/// for any bytes. Foreign sentencepiece models may normalise; symbols know the words of a synthetic task only.
+/// for any bytes. Foreign sentencepiece models may normalise; symbols know the words of a synthetic task only, and ids
+/// are numbers without a text.
 class Tokenizer {
 public:
-    enum class Kind { SentencePiece, Gpt2, Bytes, Symbols };
+    enum class Kind { SentencePiece, Gpt2, Bytes, Symbols, Ids };
 
     virtual ~Tokenizer() = default;
     virtual Kind kind() const = 0;

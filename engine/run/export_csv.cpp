@@ -62,8 +62,8 @@ public:
     void operator()(const EvalEvent& e)
     {
         evals_.row({ cell(e.step), e.split, cell(e.nll), cell(e.totalNll), cell(e.tokens), cell(e.words), cell(e.bytes),
-            cell(e.perplexity), cell(e.wordPerplexity), cell(e.bitsPerByte), cell(e.context), cell(e.stride),
-            e.protocol, cell(e.floorNll), e.note });
+            cell(e.perplexity), e.words > 0 ? cell(e.wordPerplexity) : "", e.bytes > 0 ? cell(e.bitsPerByte) : "",
+            cell(e.context), cell(e.stride), e.protocol, cell(e.floorNll), e.note });
     }
     void operator()(const MixingEvent& e)
     {

@@ -118,8 +118,8 @@ public:
         const auto name = e.split + (e.note.empty() ? "" : " (" + e.note + ")");
         scalar(e.step, "loss/" + name, e.nll);
         scalar(e.step, "perplexity/" + name, e.perplexity);
-        scalar(e.step, "word_perplexity/" + name, e.wordPerplexity);
-        scalar(e.step, "bits_per_byte/" + name, e.bitsPerByte);
+        if (e.words > 0) scalar(e.step, "word_perplexity/" + name, e.wordPerplexity);
+        if (e.bytes > 0) scalar(e.step, "bits_per_byte/" + name, e.bitsPerByte);
     }
     void operator()(const MixingEvent& e)
     {

@@ -23,6 +23,12 @@ template <auto member> Value ofBest(const RunFigures& run)
     return run.best ? Value(double((*run.best).*member)) : Value();
 }
 
+/// Of a text whose `units` could be counted.
+template <auto units, auto member> Value ofBestPer(const RunFigures& run)
+{
+    return run.best && (*run.best).*units > 0 ? Value(double((*run.best).*member)) : Value();
+}
+
 template <auto member> Value largest(const RunFigures& run) { return run.last ? Value(double(run.*member)) : Value(); }
 
 } // namespace
@@ -78,8 +84,8 @@ const std::vector<ComparedFigure>& comparedFigures()
         { "tokens", Kind::Count, 0, ofLast<&StepEvent::tokens> },
         { "last loss", Kind::Number, -1, ofLast<&StepEvent::loss> },
         { "best perplexity", Kind::Number, -1, ofBest<&EvalEvent::perplexity> },
-        { "per word", Kind::Number, -1, ofBest<&EvalEvent::wordPerplexity> },
-        { "bits per byte", Kind::Number, -1, ofBest<&EvalEvent::bitsPerByte> },
+        { "per word", Kind::Number, -1, ofBestPer<&EvalEvent::words, &EvalEvent::wordPerplexity> },
+        { "bits per byte", Kind::Number, -1, ofBestPer<&EvalEvent::bytes, &EvalEvent::bitsPerByte> },
         { "at step", Kind::Count, 0, ofBest<&EvalEvent::step> },
         { "tokens/s (median)", Kind::Rate, 1,
             [](const RunFigures& run) { return run.last ? Value(run.tokensPerSecond()) : Value(); } },

@@ -292,10 +292,10 @@ private Q_SLOTS:
         std::vector<std::int32_t> header(256);
         header[0] = 20240520, header[1] = 1, header[2] = std::int32_t(ids.size());
         write("bins/tiny_train.bin", std::string(reinterpret_cast<const char*>(header.data()), 1024) + bytes);
+        fs::copy(path("bins/tiny_train.bin"), path("bins/tiny_val.bin"));
         DataConfig config;
         for (const char* name : { "bins/train.bin", "bins/val.bin", "bins/tiny_train.bin" }) {
             config.data = path(name);
-            QVERIFY_THROWS_EXCEPTION(DataError, Corpus::open(config, nullptr, silent_, {}));
             const auto corpus = Corpus::open(config, tokenizer, silent_, {});
             const auto& split = corpus->split("train");
             QVERIFY(split.tokens == ids);
@@ -312,6 +312,54 @@ private Q_SLOTS:
             config.data = path(name);
             QVERIFY_THROWS_EXCEPTION(DataError, Corpus::open(config, tokenizer, silent_, {}));
         }
+    }
+
+    /// A file without a tokenizer: its numbers are all that is known.
+    void tokensOfUnknownText()
+    {
+        std::vector<std::uint16_t> narrow;
+        for (int i = 0; i < 4000; ++i) narrow.push_back(std::uint16_t(i * 7 % 90));
+        const std::string bytes(reinterpret_cast<const char*>(narrow.data()), narrow.size() * 2);
+        fs::create_directories(path("numbers"));
+        write("numbers/train.bin", bytes);
+        DataConfig config;
+        config.data = path("numbers"); // nanoGPT's folder
+        config.vocabSize = 90;
+        const auto corpus = Corpus::open(config, nullptr, silent_, {});
+        const auto& tokenizer = *corpus->tokenizer();
+        QVERIFY(tokenizer.kind() == Tokenizer::Kind::Ids);
+        QCOMPARE(tokenizer.size(), std::int64_t(90));
+        QVERIFY(tokenizer.encode(" 17 4 89 90 x") == (std::vector<std::int32_t> { 17, 4, 89, 0, 0 }));
+        QCOMPARE(tokenizer.decode({ 17, 4 }), std::string("17 4"));
+        const auto& valid = corpus->split("valid"); // no file of its own: the end of the training file
+        QCOMPARE(valid.tokens.size(), std::size_t(200));
+        QCOMPARE(valid.tokens.front(), std::int32_t(narrow[3800]));
+        QCOMPARE(valid.words.back() + valid.bytes.back(), 0);
+        const auto source = corpus->batches(4, 64, 1);
+        for (int i = 0; i < 40; ++i)
+            for (const auto id : source->next().targets) QVERIFY(id < 90);
+        const std::shared_ptr<const Tokenizer> again = Tokenizer::fromModel(tokenizer.model(), "again");
+        QCOMPARE(again->fingerprint(), tokenizer.fingerprint());
+        QCOMPARE(Corpus::open(config, again, silent_, {})->fingerprint(), corpus->fingerprint());
+        for (const char* model : { "pha-ids 1\n", "pha-ids 1\n90", "pha-ids 1\n1\n", "pha-ids 1\n99999999\n" })
+            QVERIFY_THROWS_EXCEPTION(DataError, Tokenizer::fromModel(model, "model"));
+
+        config.vocabSize = 80;
+        try {
+            Corpus::open(config, nullptr, silent_, {});
+            QFAIL("accepted");
+        } catch (const DataError& error) {
+            QVERIFY2(QString(error.what()).contains("vocab_size to 90"), error.what());
+        }
+        config.tokenizer = "bpe"; // it cannot be trained on numbers
+        QVERIFY_THROWS_EXCEPTION(ConfigError, Corpus::open(config, nullptr, silent_, {}));
+        config = {};
+        for (const char* text : { "stories", "docs.jsonl" }) { // these numbers spell no text
+            config.data = text[0] == 's' ? text : path(text);
+            QVERIFY_THROWS_EXCEPTION(DataError, Corpus::open(config, again, silent_, {}));
+        }
+        config.data = path("whole/train.bin");
+        QVERIFY_THROWS_EXCEPTION(DataError, Corpus::open(config, again, silent_, {}));
     }
 
     void cutTokenFilesEndNoProcess()

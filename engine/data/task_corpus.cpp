@@ -36,7 +36,7 @@ public:
         for (std::int64_t r = 0; r < rows_; ++r) {
             const auto example = writeExample(task_, "train", takeNumber());
             batch.ids.insert(batch.ids.end(), example.ids.begin(), example.ids.end());
-            batch.targets.insert(batch.targets.end(), example.targets.begin(), example.targets.end());
+            batch.targets.insert(batch.targets.end(), example.lessons.begin(), example.lessons.end());
         }
         return batch;
     }

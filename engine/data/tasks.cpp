@@ -80,7 +80,7 @@ std::vector<std::size_t> drawSlots(Random& random, std::size_t slots, std::size_
 TaskExample blank(const Task& task)
 {
     const auto length = std::size_t(task.exampleLength());
-    return { std::vector<std::int32_t>(length, 0), std::vector<std::int32_t>(length, unscored), {} };
+    return { std::vector<std::int32_t>(length, 0), std::vector<std::int32_t>(length, unscored), {}, {} };
 }
 
 void ask(TaskExample& example, std::size_t index, std::int32_t answer, std::size_t shownAt)
@@ -110,7 +110,8 @@ TaskExample drawMqar(const Task& task, Random& random)
     return example;
 }
 
-/// models.md 13.2: "=>" stands once before some symbol and at the end, where that symbol is the answer.
+/// models.md 13.2: "=>" stands once before some symbol and at the end, where that symbol is the answer. Every next
+/// symbol is trained, though the others come by chance.
 TaskExample drawInduction(const Task& task, Random& random)
 {
     auto example = blank(task);
@@ -119,6 +120,8 @@ TaskExample drawInduction(const Task& task, Random& random)
     const auto place = std::size_t(random.below(last - 1));
     example.ids[place] = example.ids[last] = arrow;
     ask(example, last, example.ids[place + 1], place + 1);
+    example.lessons.assign(example.ids.begin() + 1, example.ids.end());
+    example.lessons.push_back(example.targets[last]);
     return example;
 }
 
@@ -143,6 +146,7 @@ TaskExample draw(const Task& task, Random& random)
     auto example = task.kind == Task::Kind::Mqar ? drawMqar(task, random)
         : task.kind == Task::Kind::Induction     ? drawInduction(task, random)
                                                  : drawCopying(task, random);
+    if (example.lessons.empty()) example.lessons = example.targets;
     std::sort(
         example.answers.begin(), example.answers.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
     return example;
@@ -182,7 +186,8 @@ std::vector<std::string> Task::symbolNames() const
 
 std::string Task::description() const
 {
-    auto text = name + " 1, V " + std::to_string(symbols) + ", T " + std::to_string(length);
+    auto text = name + (kind == Kind::Induction ? " 2" : " 1") + ", V " + std::to_string(symbols) + ", T "
+        + std::to_string(length);
     if (kind != Kind::Induction) text += ", K " + std::to_string(pairs);
     if (kind == Kind::Mqar && power != 0.01) text += ", power " + formatNumber(power);
     if (kind == Kind::Mqar && noise) text += ", noise";

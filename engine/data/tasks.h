@@ -37,13 +37,14 @@ std::optional<Task> findTask(const DataConfig& config);
 /// Vocabulary and context of a run on a task, which decides both; other runs stay as they are.
 void settleTaskShape(RunConfig& config);
 
-/// One example. `targets` stand at the index at which they are predicted; -100 everywhere else.
+/// One example. Targets stand at the index at which they are predicted; -100 everywhere else.
 struct TaskExample {
     struct Answer {
         std::int64_t index = 0;
         std::int64_t distance = 0; ///< symbols since the answer was shown
     };
     std::vector<std::int32_t> ids, targets;
+    std::vector<std::int32_t> lessons; ///< what is trained: induction's next symbol everywhere, else the targets
     std::vector<Answer> answers; ///< sorted by index
 };
 

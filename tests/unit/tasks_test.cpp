@@ -58,7 +58,7 @@ private Q_SLOTS:
         QCOMPARE(mqar.description(), std::string("mqar 1, V 512, T 64, K 4, seed 1"));
         QCOMPARE(mqar.exampleLength(), std::int64_t(64));
         const auto induction = *findTask(configOf("induction"));
-        QCOMPARE(induction.description(), std::string("induction 1, V 20, T 30, seed 1"));
+        QCOMPARE(induction.description(), std::string("induction 2, V 20, T 30, seed 1"));
         QCOMPARE(induction.exampleLength(), std::int64_t(31));
         const auto copying = *findTask(configOf("copying"));
         QCOMPARE(copying.description(), std::string("copying 1, V 16, T 256, K 8, seed 1"));
@@ -188,6 +188,9 @@ private Q_SLOTS:
             QVERIFY(e.targets[30] >= 2 && e.targets[30] < 20);
             QCOMPARE(e.answers.size(), std::size_t(1));
             QCOMPARE(e.answers[0].distance, 29 - place);
+            QVERIFY(std::equal(e.ids.begin() + 1, e.ids.end(), e.lessons.begin())); // every next symbol is trained
+            QCOMPARE(e.lessons.size(), e.ids.size());
+            QCOMPARE(e.lessons[30], e.targets[30]);
             distances.insert(e.answers[0].distance);
         }
         QCOMPARE(*distances.begin(), std::int64_t(1));
@@ -212,6 +215,7 @@ private Q_SLOTS:
             }
             QCOMPARE(symbols.size(), std::size_t(8));
             QVERIFY(targets == symbols);
+            QVERIFY(e.lessons == e.targets);
             for (const auto& a : e.answers)
                 QCOMPARE(e.ids[std::size_t(a.index - a.distance)], e.targets[std::size_t(a.index)]);
         }

@@ -4,6 +4,7 @@
 #include "app/pha/progress.h"
 #include "app/pha/terminal.h"
 
+#include "engine/config/field_use.h"
 #include "engine/engine.h"
 #include "engine/run/metrics.h"
 
@@ -45,7 +46,7 @@ int inspect(const Options& options)
         report.device));
     std::string section;
     for (const auto& [group, field] : allFields()) {
-        if (group != "model") continue;
+        if (group != "model" || !fieldMatters(report.config.model, field.name)) continue;
         if (section != field.section) printLine("\n" + (section = field.section));
         const auto value = report.config.get(field.name);
         printLine(fmt::format(
@@ -62,10 +63,16 @@ int inspect(const Options& options)
     print("\n" + parts.text());
     printLine(fmt::format("{} trainable", withThousands(report.trainable)));
     if (const auto table = mixingTable(report.mixing); !table.empty()) print("\n" + table);
+    if (report.mixing.empty())
+        printLine("\nno mixing weights: they are measured on the run's text, which cannot be read: "
+            + oneLine(report.config.data.data));
     printLine(fmt::format(
         "\n{:.3g} FLOPs per token forward at context {}", report.forwardFlopsPerToken, report.config.training.context));
-    printLine(fmt::format("{} bytes of cache per token, {} bytes of fixed state",
-        withThousands(report.cacheBytesPerToken), withThousands(report.fixedStateBytes)));
+    const auto span = report.config.model.attentionSpan;
+    printLine(fmt::format("to generate it keeps {} bytes a token (keys and values{}) and {} bytes whatever the length",
+        withThousands(report.cacheBytesPerToken),
+        span > 0 ? fmt::format(", of at most {} tokens", withThousands(span)) : "",
+        withThousands(report.fixedStateBytes)));
     return 0;
 }
 

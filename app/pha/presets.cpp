@@ -4,6 +4,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/config/config.h"
+#include "engine/config/field_use.h"
 
 #include <fmt/format.h>
 
@@ -22,9 +23,9 @@ Json summary(const Preset& preset)
 {
     const auto counts = costs(preset);
     const auto& model = preset.config.model;
-    return { { "name", preset.name }, { "family", model.family }, { "parameters", counts.parameters }, { "trainable", counts.trainable },
-        { "layers", model.layers }, { "width", model.width }, { "vocabulary", model.vocabulary },
-        { "summary", preset.summary } };
+    return { { "name", preset.name }, { "family", model.family }, { "parameters", counts.parameters },
+        { "trainable", counts.trainable }, { "layers", model.layers }, { "width", model.width },
+        { "vocabulary", model.vocabulary }, { "summary", preset.summary } };
 }
 
 int printOne(const Options& options)
@@ -34,6 +35,8 @@ int printOne(const Options& options)
     if (options.json) {
         auto json = summary(preset);
         json["forward_flops_per_token"] = counts.forwardFlopsPerToken;
+        json["cache_bytes_per_token"] = std::int64_t(counts.cacheElementsPerToken) * 4;
+        json["fixed_state_bytes"] = std::int64_t(counts.fixedStateReals) * 4;
         json["parts"] = Json::object();
         for (const auto& part : counts.parts) json["parts"][part.part] = part.count;
         json["config"] = preset.config.toJson();
@@ -49,8 +52,13 @@ int printOne(const Options& options)
     Table parts({ "part", "parameters" });
     for (const auto& part : counts.parts) parts.add({ part.part, withThousands(part.count) });
     print(parts.text());
+    printLine(fmt::format(
+        "\nto generate it keeps {} bytes a token (keys and values in fp32) and {} bytes whatever the length",
+        withThousands(std::int64_t(counts.cacheElementsPerToken) * 4),
+        withThousands(std::int64_t(counts.fixedStateReals) * 4)));
     std::string section;
     for (const auto& [group, field] : allFields()) {
+        if (group == "model" && !fieldMatters(preset.config.model, field.name)) continue;
         if (section != field.section) printLine("\n" + (section = field.section));
         const auto value = preset.config.get(field.name);
         printLine(fmt::format("  {:<20} {}", field.name, value.is_string() ? value.get<std::string>() : value.dump()));

@@ -79,7 +79,12 @@ ModelReport NetworkModel::inspect()
         at->count += tensor.numel();
     }
     SilentSink silent;
-    report.mixing = measureMixing(*model_, pass_, corpusFor({}, silent, {})->split("valid"), config_.training.context);
+    try {
+        report.mixing =
+            measureMixing(*model_, pass_, corpusFor({}, silent, {})->split("valid"), config_.training.context);
+    } catch (const Error&) {
+        // The text has moved or lies on another machine: everything else is in the checkpoint.
+    }
     const auto costs = modelCosts(config_.model, config_.training.context);
     report.forwardFlopsPerToken = costs.forwardFlopsPerToken;
     report.cacheBytesPerToken = std::int64_t(costs.cacheElementsPerToken) * (pass_.matrix == torch::kBFloat16 ? 2 : 4);

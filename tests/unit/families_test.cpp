@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/config/config.h"
+#include "engine/config/field_use.h"
 #include "engine/config/parts.h"
 
 #include <QTest>
@@ -42,6 +43,8 @@ private Q_SLOTS:
     void partsThatCanBeMuted();
     void everyFamilyIsWhole();
     void unknownFamily();
+    void fieldsThatMatter_data();
+    void fieldsThatMatter();
 };
 
 void FamiliesTest::stages_data()
@@ -60,8 +63,10 @@ void FamiliesTest::stages_data()
                          << "gss";
     QTest::newRow("gss-hybrid") << "gss"
                                 << "attention, main";
-    QTest::newRow("h3") << "h3, main" << "attention, main";
-    QTest::newRow("hedgehog") << "hedgehog, main" << "hedgehog, main";
+    QTest::newRow("h3") << "h3, main"
+                        << "attention, main";
+    QTest::newRow("hedgehog") << "hedgehog, main"
+                              << "hedgehog, main";
     QTest::newRow("sequential") << "attention, gss, main"
                                 << "attention, gss, main";
 }
@@ -143,6 +148,39 @@ void FamiliesTest::unknownFamily()
 {
     QVERIFY_THROWS_EXCEPTION(ConfigError, layerStages(of("transfomer"), 0));
     QVERIFY_THROWS_EXCEPTION(ConfigError, of("transfomer").validate());
+}
+
+void FamiliesTest::fieldsThatMatter_data()
+{
+    QTest::addColumn<QString>("matter");
+    QTest::addColumn<QString>("rest");
+    QTest::newRow("pha-tiny") << "mix_mode branches gss_kernel gss_init kv_heads aux_width main_width"
+                              << "gss_scale gss_hidden h3_state feature_map attention_layers max_positions";
+    QTest::newRow("pha-125m") << "gss_scale"
+                              << "gss_init";
+    QTest::newRow("pha-125m-r") << "gss_hidden gss_filter"
+                                << "gss_kernel gss_state gss_convolution";
+    QTest::newRow("pha-lean-tiny") << "mix_mode gss_width"
+                                   << "aux_width";
+    QTest::newRow("gss-tiny") << "gss_expand layers norm_kind"
+                              << "mix_mode query_heads main_width ffn_kind zero_init biases positions aux_width";
+    QTest::newRow("gss-hybrid-tiny") << "attention_layers main_width rope_base"
+                                     << "branches h3_state";
+    QTest::newRow("h3-tiny") << "h3_state attention_layers biases"
+                             << "gss_kind rope_base feature_map";
+    QTest::newRow("hedgehog-tiny") << "feature_map rope_base query_heads"
+                                   << "attention_span gss_kind attention_layers";
+    QTest::newRow("transformer-125m-classic") << "max_positions positions biases"
+                                              << "rope_base";
+}
+
+void FamiliesTest::fieldsThatMatter()
+{
+    QFETCH(QString, matter);
+    QFETCH(QString, rest);
+    const auto& model = findPreset(QTest::currentDataTag()).config.model;
+    for (const auto& name : matter.split(u' ')) QVERIFY2(fieldMatters(model, name.toStdString()), qPrintable(name));
+    for (const auto& name : rest.split(u' ')) QVERIFY2(!fieldMatters(model, name.toStdString()), qPrintable(name));
 }
 
 QTEST_APPLESS_MAIN(FamiliesTest)

@@ -125,9 +125,10 @@ void ProgressView::show(const StepEvent& event)
 
 void ProgressView::show(const EvalEvent& event)
 {
-    auto text =
-        fmt::format("eval at {}: {} loss {}  perplexity {}  per word {}  bits per byte {}", event.step, event.split,
-            figure(event.nll), figure(event.perplexity), figure(event.wordPerplexity), figure(event.bitsPerByte));
+    auto text = fmt::format(
+        "eval at {}: {} loss {}  perplexity {}", event.step, event.split, figure(event.nll), figure(event.perplexity));
+    if (event.words > 0) text += "  per word " + figure(event.wordPerplexity);
+    if (event.bytes > 0) text += "  bits per byte " + figure(event.bitsPerByte);
     if (event.floorNll) text += fmt::format("  (floor {})", figure(std::exp(*event.floorNll)));
     if (!event.note.empty()) text += "  (" + oneLine(event.note) + ")";
     if (event.split == "valid" && !event.note.empty()) averages.push_back(event);
@@ -155,6 +156,7 @@ void ProgressView::show(const SampleEvent& event)
 
 void ProgressView::show(const CheckpointEvent& event)
 {
+    saveProblem = event.problem;
     if (!event.problem.empty()) {
         line(fmt::format("pha: warning: no checkpoint at {}: {}", event.step, oneLine(event.problem)));
         return;

@@ -33,6 +33,7 @@ public:
     std::optional<ReferenceEvent> references;
     std::optional<StatusEvent> lastStatus;
     std::string lastCheckpoint;
+    std::string saveProblem; ///< why the last checkpoint could not be written; empty if it was
 
 private:
     using Clock = std::chrono::steady_clock;

@@ -3,191 +3,21 @@
 #include "app/pha/progress.h"
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
+#include "app/pha/train_request.h"
 
 #include "engine/base/error.h"
-#include "engine/base/json_text.h"
-#include "engine/config/conversion.h"
-#include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
+#include "engine/data/tokenizer.h"
 #include "engine/engine.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <csignal>
-#include <optional>
 
 namespace pha::cli {
 
 namespace {
-
-struct Options {
-    std::string preset, data, run, resume, name, configFile, initFrom, convertFrom;
-    std::string steps, device, precision, threads, seed; ///< as typed; the list of fields checks them
-    std::vector<std::string> sets;
-    bool json = false, dryRun = false, helpFields = false;
-};
-
-/// What the user set by --set and flags, in order of precedence.
-std::vector<Setting> settings(const Options& options, const CLI::App& command)
-{
-    std::vector<Setting> list;
-    for (const auto& text : options.sets) list.push_back(parseSetting(text));
-    const std::pair<const char*, const std::string&> flags[] = { { "data", options.data }, { "steps", options.steps },
-        { "device", options.device }, { "precision", options.precision }, { "threads", options.threads },
-        { "seed", options.seed } };
-    for (const auto& [key, value] : flags)
-        if (command.count("--" + std::string(key)) > 0) list.push_back({ key, value });
-    return list;
-}
-
-bool builtin(const std::string& data)
-{
-    const auto& list = builtinCorpora();
-    return std::any_of(list.begin(), list.end(), [&](const BuiltinCorpus& c) { return c.name == data; });
-}
-
-/// A run may be resumed from any folder, so files are named by their whole paths.
-void settleData(RunConfig& config)
-{
-    std::error_code error;
-    if (!builtin(config.data.data) && fs::exists(config.data.data, error))
-        config.data.data = fs::absolute(config.data.data).string();
-    static constexpr const char* kinds[] = { "auto", "unigram", "bpe", "bytes" };
-    auto& tokenizer = config.data.tokenizer;
-    if (std::count(std::begin(kinds), std::end(kinds), tokenizer) == 0 && fs::exists(tokenizer, error))
-        tokenizer = fs::absolute(tokenizer).string();
-}
-
-/// A --config file in any of its forms: run.json, the three groups, one flat object.
-RunConfig readConfigFile(const std::string& path, const RunConfig& base)
-{
-    return RunConfig::fromJson(parseJsonStrict(readFile(path, 16 << 20), path), base);
-}
-
-/// The model to be converted gives shape and recipe, unless a preset does, and the text in any case. Returns its shape.
-ModelConfig convertInto(RunConfig& config, const Options& options)
-{
-    if (options.convertFrom.empty()) throw ConfigError("--convert-from", "", "a run or a checkpoint of one");
-    const auto teacher = RunDirectory(runOfCheckpoint(resolveCheckpoint(options.convertFrom))).read().config;
-    if (options.preset.empty()) {
-        config.model = convertedModel(teacher.model);
-        config.training = teacher.training;
-        config.training.stopAfter = 0;
-    }
-    config.data = teacher.data;
-    return teacher.model;
-}
-
-/// Long enough for the feature maps to settle, but at most half of a short run.
-std::int64_t usualDistillation(const RunConfig& config)
-{
-    constexpr std::int64_t enough = 200;
-    return std::min(enough, config.training.steps / 2);
-}
-
-RunConfig newConfig(const Options& options, const CLI::App& command)
-{
-    const bool converts = command.count("--convert-from") > 0;
-    if (options.preset.empty() && options.configFile.empty() && !converts)
-        throw Error(
-            "no model chosen", "add --preset NAME ('pha presets' lists them) or --config FILE", ExitCode::Usage);
-    RunConfig config;
-    if (!options.preset.empty()) {
-        config = findPreset(options.preset).config;
-        config.preset = options.preset;
-    }
-    const auto teacher = converts ? std::optional(convertInto(config, options)) : std::nullopt;
-    if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
-    const auto given = settings(options, command);
-    for (const auto& [key, value] : given) config.set(key, value);
-    if (teacher) checkConversion(*teacher, config.model);
-    if (teacher && std::none_of(given.begin(), given.end(), [](const auto& s) { return s.first == "distill_steps"; }))
-        config.training.distillSteps = usualDistillation(config);
-    settleData(config);
-    config.validate();
-    return config;
-}
-
-TrainingRequest newRequest(const Options& options, const CLI::App& command)
-{
-    TrainingRequest request;
-    request.config = newConfig(options, command);
-    const auto data = builtin(request.config.data.data) ? request.config.data.data
-                                                        : fs::path(request.config.data.data).stem().string();
-    const auto name = (!request.config.preset.empty()       ? request.config.preset
-                              : options.convertFrom.empty() ? "run"
-                                                            : "hedgehog")
-        + "-" + (data.empty() ? "data" : data);
-    if (command.count("--run") > 0 && options.run.empty()) throw ConfigError("--run", "", "a folder for the new run");
-    request.directory = options.run.empty() ? freshRunDirectory(defaultRunsFolder(), name) : fs::path(options.run);
-    request.name = options.name;
-    if (command.count("--init-from") > 0 && options.initFrom.empty())
-        throw ConfigError("--init-from", "", "a run, a checkpoint or a safetensors file");
-    request.initFrom = options.initFrom;
-    request.convertFrom = options.convertFrom;
-    return request;
-}
-
-/// Without any checkpoint a run begins again, which is right if it was killed early, but not if all of them are
-/// damaged.
-void refuseIfAllDamaged(const RunDirectory& run)
-{
-    std::error_code error;
-    if (!run.list().empty() || !fs::is_directory(run.checkpoints(), error)) return;
-    for (const auto& entry : fs::directory_iterator(run.checkpoints(), error))
-        if (entry.path().filename().string().starts_with("step-"))
-            throw CheckpointError(entry.path().string(), "damaged, and no other checkpoint of the run is intact",
-                "restore it from a copy, or start a new run");
-}
-
-/// A checkpoint's name says how many updates are done, so this is known before anything is loaded or written.
-void refuseIfDone(const TrainingRequest& request)
-{
-    const auto all = RunDirectory(request.directory).list();
-    const auto name = !request.checkpoint.empty() ? request.checkpoint.filename().string()
-        : all.empty()                             ? ""
-                                                  : all.back();
-    if (!name.starts_with("step-")) return;
-    const auto done = parseInteger("checkpoint", name.substr(5)), steps = request.config.training.steps;
-    if (done >= steps)
-        throw ConfigError("steps", std::to_string(steps),
-            fmt::format("more than the {} steps that this run has done; extend it with --steps", done));
-}
-
-TrainingRequest resumeRequest(const Options& options, const CLI::App& command)
-{
-    for (const auto* other : { "--preset", "--run", "--data", "--name", "--init-from", "--convert-from" })
-        if (command.count(other) > 0)
-            throw Error(std::string(other) + " does not go with --resume", "leave it out: the run keeps its own",
-                ExitCode::Usage);
-    TrainingRequest request;
-    request.resume = true;
-    request.directory = options.resume;
-    if (!RunDirectory(request.directory).exists()) {
-        // Not a run, so a checkpoint of one, or an error that says what it is instead.
-        request.checkpoint = resolveCheckpoint(options.resume);
-        request.directory = runOfCheckpoint(request.checkpoint);
-    }
-    refuseIfAllDamaged(RunDirectory(request.directory));
-    const auto stored = RunDirectory(request.directory).read().config;
-    request.config = stored;
-    request.config.training.stopAfter = 0; // was asked of an earlier process, not of this one
-    if (!options.configFile.empty()) request.config = readConfigFile(options.configFile, request.config);
-    for (const auto& [key, value] : settings(options, command)) request.config.set(key, value);
-    for (const auto& [group, field] : allFields())
-        if (request.config.get(field.name) != stored.get(field.name)) {
-            if (group != "training")
-                throw Error(field.name + " cannot change when a run is resumed", "leave it out, or start a new run",
-                    ExitCode::Usage);
-            request.overrides.push_back(field.name);
-        }
-    request.config.validate();
-    refuseIfDone(request);
-    return request;
-}
 
 int printFields()
 {
@@ -232,10 +62,9 @@ void printSummary(const ProgressView& view, const fs::path& directory)
     const auto folder = quoted(directory.string());
     if (view.lastEval) {
         const auto& eval = *view.lastEval;
-        printLine(
-            fmt::format("\nPerplexity {} per token, {} per word, {} bits per byte ({} tokens of the validation text)",
-                figure(eval.perplexity), figure(eval.wordPerplexity), figure(eval.bitsPerByte),
-                withThousands(eval.tokens)));
+        printLine(fmt::format("\nPerplexity {} per token{}{} ({} tokens of the validation text)",
+            figure(eval.perplexity), eval.words > 0 ? ", " + figure(eval.wordPerplexity) + " per word" : "",
+            eval.bytes > 0 ? ", " + figure(eval.bitsPerByte) + " bits per byte" : "", withThousands(eval.tokens)));
         if (const auto gap = gapClosed(view.references, eval))
             printLine(fmt::format(
                 "{:.1f} % of the learnable gap closed: uniform {:.3f}, now {:.3f}, exact floor {:.3f} nats per token",
@@ -262,17 +91,19 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
         throw DivergedError(view.lastStatus && !view.lastStatus->detail.empty() ? view.lastStatus->detail
                                                                                 : "the loss stayed non-finite",
             "lower learning_rate and start again, or resume from a checkpoint in " + folder);
+    if (!view.saveProblem.empty())
+        throw Error("the weights of the last update are not saved: " + view.saveProblem,
+            "then go on from the last checkpoint with: pha train --resume " + quoted(folder));
     if (state != RunState::Stopped) return 0;
     note("pha: stopped at step " + std::to_string(view.lastStep ? view.lastStep->step : 0)
         + "; continue with: pha train --resume " + quoted(folder));
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }
 
-int train(const Options& options, const CLI::App& command)
+int train(const TrainOptions& options, const CLI::App& command)
 {
     if (options.helpFields) return printFields();
-    const bool resume = command.count("--resume") > 0;
-    const auto request = resume ? resumeRequest(options, command) : newRequest(options, command);
+    const auto request = trainingRequest(options, command);
     if (options.dryRun) return dryRun(request, options.json);
 
     StopOnSignal stop;
@@ -300,7 +131,7 @@ int train(const Options& options, const CLI::App& command)
 void addTrain(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand("train", "Train a model: a new run, or one that continues exactly");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<TrainOptions>();
     command->add_option("--preset", options->preset, "Shape and recipe to start from ('pha presets' lists them)");
     command->add_option("--data", options->data, "Built-in corpus ('pha data list') or a text file");
     command->add_option("--run", options->run,

@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace pha {
 
@@ -42,6 +43,29 @@ ModelConfig convertedModel(const ModelConfig& teacher)
     student.family = "hedgehog";
     student.featureMap = ModelConfig().featureMap;
     return student;
+}
+
+TrainingConfig convertedTraining(const RunConfig& teacher)
+{
+    const auto size = [](const ModelConfig& m) { // of the layers; vocabularies differ with the text
+        return std::log(double(m.layers) * double(m.width) * double(m.width));
+    };
+    const Preset* nearest = nullptr;
+    const auto distance = [&](const Preset& p) { return std::abs(size(p.config.model) - size(teacher.model)); };
+    for (const auto& candidate : presets())
+        if (candidate.config.model.family == "hedgehog" && (!nearest || distance(candidate) < distance(*nearest)))
+            nearest = &candidate;
+    auto recipe = nearest->config.training;
+    const auto& given = teacher.training;
+    recipe.batchSize = given.batchSize;
+    recipe.context = given.context;
+    recipe.accumulate = given.accumulate;
+    recipe.seed = given.seed;
+    recipe.recompute = given.recompute;
+    recipe.precision = given.precision;
+    recipe.device = given.device;
+    recipe.threads = given.threads;
+    return recipe;
 }
 
 void checkConversion(const ModelConfig& teacher, const ModelConfig& student)

@@ -10,6 +10,10 @@ namespace pha {
 /// scores that products of features cannot stand for.
 ModelConfig convertedModel(const ModelConfig& teacher);
 
+/// How it is trained: as the Hedgehog preset nearest in size says, with the batches, context, seed and machine of the
+/// teacher's run.
+TrainingConfig convertedTraining(const RunConfig& teacher);
+
 /// Throws ConfigError naming the first field in which `student` is not what `teacher` becomes. The feature map is the
 /// student's own.
 void checkConversion(const ModelConfig& teacher, const ModelConfig& student);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/encoding.h"
 
+#include "engine/base/disk_space.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/data/document_line.h"
@@ -109,6 +110,7 @@ public:
         const auto consume = [this](std::vector<Encoded> documents, const TextPosition& after) {
             for (auto& document : documents) write(std::move(document));
             state_.position = after;
+            checkRoom();
             if (state_.bytes() - journalled_ >= journalBytes) save();
             progress_.publish(
                 ProgressEvent { "encoding text", double(state_.bytes()), double(task_.survey.bytes), "bytes" });
@@ -147,11 +149,26 @@ private:
         return made;
     }
 
+    /// Whether what is still to be written will fit, as far as what was written tells: an hour before it does not.
+    void checkRoom()
+    {
+        if (taken_ < checkAt_) return;
+        checkAt_ = taken_ + std::min(taken_, journalBytes);
+        const auto rest = double(std::max<std::int64_t>(task_.survey.bytes - before_ - taken_, 0));
+        try {
+            requireFree(work_.path(), "the rest of the token files", double(written_) / double(taken_) * rest);
+        } catch (const IoError&) {
+            save(); // the same command goes on from here when there is room
+            throw;
+        }
+    }
+
     void write(Encoded made)
     {
         auto& document = made.document;
         state_.repairs.add(document.repairs);
         if (made.bytes == 0) return;
+        taken_ += made.bytes;
         state_.chain = chainDigest(state_.chain, document);
         const bool evaluated = document.given && *document.given != TextSplit::Train;
         if (document.whole && !keys_.insert(document.key) && !evaluated) {
@@ -161,6 +178,7 @@ private:
         auto& split = state_.splits[std::size_t(made.split)];
         if (made.split == TextSplit::Train) {
             train_.add(made.tokens);
+            written_ += std::int64_t(made.tokens.size()) * std::int64_t(row_);
             if (sampleOpen_) growSample(document);
             split.tokens += std::int64_t(made.tokens.size());
         } else {
@@ -171,6 +189,7 @@ private:
             shift(made.counted, split);
             (made.split == TextSplit::Valid ? valid_ : test_).add(made.counted);
             split.tokens += std::int64_t(made.counted.size());
+            written_ += std::int64_t(made.counted.size()) * std::int64_t(TokenRow::Counted);
         }
         ++split.documents;
         split.words += document.words;
@@ -233,6 +252,9 @@ private:
     KeySet keys_;
     std::atomic<bool> sampleOpen_;
     std::int64_t journalled_ = 0;
+    const std::int64_t before_ = state_.bytes(); ///< of text that an earlier process encoded
+    std::int64_t taken_ = 0, written_ = 0; ///< bytes of text that this one took, and of tokens that it made of them
+    std::int64_t checkAt_ = std::int64_t(1) << 20;
     std::vector<std::shared_ptr<const Tokenizer>> tokenizers_;
 };
 

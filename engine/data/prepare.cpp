@@ -56,12 +56,13 @@ std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, cons
             // Read again.
         }
     }
+    auto tokenizer =
+        request.tokenizer ? request.tokenizer : Tokenizer::given(request.config); // before hours of reading
     auto survey = surveyTexts(files, request.shares, threads, progress, stop);
-    auto tokenizer = request.tokenizer ? request.tokenizer : Tokenizer::given(request.config);
     if (!tokenizer)
         tokenizer = cachedTokenizer(
-            "text-" + survey.fingerprint.substr(0, 32), request.config,
-            [&] { return std::move(survey.sample); }, progress, stop);
+            "text-" + survey.fingerprint.substr(0, 32), request.config, [&] { return std::move(survey.sample); },
+            progress, stop);
     writeFileAtomically(model, tokenizer->model());
     work.setPart("survey", survey.toJson());
     return { std::move(survey), std::move(tokenizer) };

@@ -62,6 +62,7 @@ bool looksLikeCheckpoint(const fs::path& folder)
 
 fs::path resolveCheckpoint(const fs::path& runOrCheckpoint)
 {
+    if (runOrCheckpoint.empty()) throw ConfigError("the run", "", "a run directory or one of its checkpoints");
     std::error_code error;
     const auto status = fs::status(runOrCheckpoint, error);
     if (!fs::exists(status)) {

@@ -41,6 +41,7 @@ private:
     // Start
     RunFile readOrPlan(const TrainingRequest& request);
     void checkMemory() const;
+    void checkDisk(bool resume) const;
     std::shared_ptr<LanguageModel> readTeacher(const TrainingRequest& request); ///< null: nothing is converted
     void build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress);
     bool beginsWithGivenWeights() const; ///< of another run or file, not drawn from the seed

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a run begins or goes on: configuration, data, directory, weights. Everything that can be wrong is found out
 // first.
+#include "engine/base/disk_space.h"
 #include "engine/base/error.h"
 #include "engine/config/conversion.h"
 #include "engine/model/import_weights.h"
@@ -15,6 +16,7 @@
 #include <algorithm>
 #include <ctime>
 #include <fstream>
+#include <unistd.h>
 
 namespace pha {
 
@@ -41,21 +43,35 @@ std::int64_t availableMemory()
     return 0;
 }
 
+/// Whether a run could be written there, before a text is read for an hour.
+void checkPlace(const fs::path& run)
+{
+    std::error_code error;
+    auto there = fs::absolute(run, error);
+    while (!error && !fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
+    if (!fs::is_directory(there, error))
+        throw CheckpointError(run.string(), "no folder can be made there, since " + there.string() + " is a file",
+            "choose another place with --run");
+    if (::access(there.c_str(), W_OK) != 0) throwIoError(there, "write there");
+}
+
 } // namespace
 
 RunFile Trainer::readOrPlan(const TrainingRequest& request)
 {
     RunFile file;
     if (!request.resume) {
-        file.name = request.name.empty() ? request.directory.filename().string() : request.name;
+        const auto folder =
+            fs::absolute(request.directory / "").lexically_normal().parent_path(); // of "run/" and "." too
+        file.name = request.name.empty() ? folder.filename().string() : request.name;
         file.created = nowUtc();
         file.config = request.config;
         return file;
     }
     file = RunDirectory(request.directory).read();
     for (const auto& key : request.overrides) {
-        // What a resume may change is how long and where, not what is trained.
-        if (!file.config.toJson()["training"].contains(key))
+        // What a resume may change is how long and where, not what is trained. A text may have moved.
+        if (key != "data" && !file.config.toJson()["training"].contains(key))
             throw ConfigError(
                 key, "given with --resume", "only training fields; start a new run to change the model or the data");
         if (key == "distill_steps")
@@ -91,6 +107,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     if (!request.resume && run_.exists())
         throw CheckpointError(run_.root().string(), "there is a run in this folder already",
             "choose another folder, or continue it with --resume");
+    if (!request.resume) checkPlace(run_.root());
     if (request.resume)
         lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
 
@@ -106,12 +123,17 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
             != corpus_->tokenizer()->fingerprint())
         throw CheckpointError(run_.tokenizerFile().string(), "this is not the tokenizer that the run was trained with",
             "restore the run's own tokenizer.model");
+    if (request.resume
+        && file_.environment.value("corpus_fingerprint", corpus_->fingerprint()) != corpus_->fingerprint())
+        throw DataError(file_.config.data.data, "the text is not the one that this run was trained on",
+            "restore the text, name it with --data, or start a new run");
     file_.config.model.vocabulary = corpus_->tokenizer()->size();
     if (const auto length = corpus_->exampleLength(); length > 0) config_.context = length;
     file_.config.validate();
     batches_ = corpus_->batches(config_.batchSize, config_.context, config_.seed);
     corpus_->split("valid");
     checkMemory();
+    checkDisk(request.resume);
     if (stop.stop_requested()) throw Error("the run was stopped before its first step", "start it again");
     build(request, teacher.get(), progress);
 }
@@ -126,6 +148,14 @@ void Trainer::checkMemory() const
             double(available) / 1e9);
         throw Error(text, "lower batch_size or context, or take a smaller preset", ExitCode::Usage);
     }
+}
+
+void Trainer::checkDisk(bool resume) const
+{
+    // Weights and two moments in fp32. A new checkpoint is written before an old one goes.
+    const double one = 12 * double(modelCosts(file_.config.model, config_.context).parameters);
+    requireFree(
+        run_.root(), resume ? "the next checkpoint" : "a run that keeps two checkpoints", resume ? one : 2 * one);
 }
 
 void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress)
@@ -201,9 +231,9 @@ void Trainer::restore(const fs::path& folder, bool keepRate)
     TrainingState state;
     state.generator = generator_;
     readTrainingState(folder, *model_, *optimizer_, state);
-    if (state.corpus != corpus_->fingerprint())
-        throw DataError(file_.config.data.data, "the text has changed since this run was trained on it",
-            "restore the text, or start a new run");
+    if (state.corpus != corpus_->fingerprint()) // of an older program's run, whose run.json does not say it
+        throw DataError(file_.config.data.data, "the text is not the one that this run was trained on",
+            "restore the text, name it with --data, or start a new run");
     if (state.step >= config_.steps)
         throw ConfigError("steps", std::to_string(config_.steps),
             "more than the " + std::to_string(state.step) + " steps that this run has done; give --steps");

@@ -46,7 +46,8 @@ public:
         return path(name);
     }
 
-    std::unique_ptr<QProcess> start(const QStringList& arguments) const
+    /// `folder`: where the process works, if not at home.
+    std::unique_ptr<QProcess> start(const QStringList& arguments, const QString& folder = {}) const
     {
         auto process = std::make_unique<QProcess>();
         auto environment = QProcessEnvironment::systemEnvironment();
@@ -57,7 +58,7 @@ public:
         environment.insert("OMP_NUM_THREADS", "1");
         environment.insert("OPENBLAS_NUM_THREADS", "1");
         process->setProcessEnvironment(environment);
-        process->setWorkingDirectory(path());
+        process->setWorkingDirectory(folder.isEmpty() ? path() : folder);
         process->start(PHA_BIN_DIR "/pha", arguments);
         if (!process->waitForStarted()) qFatal("pha does not start: %s", qPrintable(process->errorString()));
         return process;
@@ -75,9 +76,9 @@ public:
         return result;
     }
 
-    Result run(const QStringList& arguments, const QByteArray& input = {}) const
+    Result run(const QStringList& arguments, const QByteArray& input = {}, const QString& folder = {}) const
     {
-        const auto process = start(arguments);
+        const auto process = start(arguments, folder);
         process->write(input);
         process->closeWriteChannel();
         return finish(*process);

@@ -2,6 +2,7 @@
 // The experiments in resources/recipes: each is a whole, valid configuration.
 #include "engine/base/json_text.h"
 #include "engine/config/config.h"
+#include "engine/config/conversion.h"
 #include "run_tools.h"
 
 #include <QtTest>
@@ -32,6 +33,27 @@ private Q_SLOTS:
         const auto& preset = findPreset(config.preset).config;
         QCOMPARE(config.toJson()["model"], preset.toJson()["model"]); // the shape is the preset's
         QCOMPARE(config.data.vocabSize, config.model.vocabulary);
+    }
+
+    /// A converted model is trained as its own family is, whatever its teacher needed.
+    void convertedModels()
+    {
+        for (const char* size : { "tiny", "small", "125m" }) {
+            auto teacher = findPreset(std::string("transformer-") + size).config;
+            teacher.training.learningRate = 0.5;
+            teacher.training.warmupSteps = 777;
+            teacher.training.stopAfter = teacher.training.averageKeep = 5;
+            teacher.training.batchSize = 3;
+            teacher.training.context = 99;
+            teacher.training.seed = 8;
+            auto expected = findPreset(std::string("hedgehog-") + size).config;
+            expected.training.batchSize = 3;
+            expected.training.context = 99;
+            expected.training.seed = 8;
+            auto made = expected;
+            made.training = convertedTraining(teacher);
+            QCOMPARE(made.toJson(), expected.toJson());
+        }
     }
 
     void theyAreThePapersProtocols()

@@ -46,23 +46,22 @@ void checkRequest(const PrepareRequest& request)
 
 /// The survey and the tokenizer, from the journal if an earlier process came so far.
 std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, const std::vector<TextFile>& files,
-    const PrepareRequest& request, int threads, EventSink& progress, const std::stop_token& stop)
+    const PrepareRequest& request, std::shared_ptr<const Tokenizer> tokenizer, int threads, EventSink& progress,
+    const std::stop_token& stop)
 {
     const auto model = work.path() / "tokenizer.model";
     if (const auto known = work.part("survey"); !known.is_null() && fs::exists(model)) {
         try {
-            return { Survey::fromJson(known), request.tokenizer ? request.tokenizer : Tokenizer::load(model) };
+            return { Survey::fromJson(known), tokenizer ? tokenizer : Tokenizer::load(model) };
         } catch (const Json::exception&) {
             // Read again.
         }
     }
-    auto tokenizer =
-        request.tokenizer ? request.tokenizer : Tokenizer::given(request.config); // before hours of reading
     auto survey = surveyTexts(files, request.shares, threads, progress, stop);
     if (!tokenizer)
         tokenizer = cachedTokenizer(
-            "text-" + survey.fingerprint.substr(0, 32), request.config, [&] { return std::move(survey.sample); },
-            progress, stop);
+            "text-" + survey.fingerprint.substr(0, 32), request.config,
+            [&] { return std::move(survey.sample); }, progress, stop);
     writeFileAtomically(model, tokenizer->model());
     work.setPart("survey", survey.toJson());
     return { std::move(survey), std::move(tokenizer) };
@@ -74,6 +73,7 @@ CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, con
 {
     checkRequest(request);
     const auto files = findTexts(request.sources);
+    const auto given = request.tokenizer ? request.tokenizer : Tokenizer::given(request.config);
     auto partial = request.out;
     if (!partial.has_filename()) partial = partial.parent_path(); // "DIR/"
     const auto out = partial;
@@ -85,7 +85,7 @@ CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, con
     for (const auto& source : request.sources) card.sources.push_back(source.string());
     card.files = std::int64_t(files.size());
     try {
-        const auto [survey, tokenizer] = begin(work, files, request, threads, progress, stop);
+        const auto [survey, tokenizer] = begin(work, files, request, given, threads, progress, stop);
         card = encodeTexts(work, { files, survey, tokenizer, card, threads }, progress, stop);
     } catch (const DataError&) {
         work.discard(); // nothing can go on from here

@@ -50,11 +50,9 @@ private Q_SLOTS:
     void resumes_data()
     {
         QTest::addColumn<QStringList>("arguments");
-        QTest::newRow("relative") << QStringList { "--resume", "../run" };
         QTest::newRow("dots and slashes") << QStringList { "--resume", ".././elsewhere/..//run/" };
         QTest::newRow("through a link") << QStringList { "--resume", "../here/run" };
         QTest::newRow("a checkpoint") << QStringList { "--resume", "../run/checkpoints/latest" };
-        QTest::newRow("its data again") << QStringList { "--resume", "../run", "--data", "../text.txt" };
         QTest::newRow("its data through a link") << QStringList { "--resume", "../run", "--data", "../here/text.txt" };
         QTest::newRow("its data as a setting")
             << QStringList { "--resume", "../run", "--set", "data=.././elsewhere/../text.txt" };
@@ -102,8 +100,7 @@ private Q_SLOTS:
     void everyCommandTakesAnySpelling_data()
     {
         QTest::addColumn<QString>("run");
-        for (const char* run : { "../plain", "../plain/", ".././here/plain", "../here/plain/checkpoints/best" })
-            QTest::newRow(run) << run;
+        for (const char* run : { ".././here/plain/", "../here/plain/checkpoints/best" }) QTest::newRow(run) << run;
     }
     void everyCommandTakesAnySpelling()
     {
@@ -114,7 +111,6 @@ private Q_SLOTS:
             QVERIFY2(result.code == 0, qPrintable(arguments.join(' ') + ": " + result.err));
         };
         works({ "inspect", run });
-        works({ "eval", run, "--max-tokens", "100" });
         works({ "eval", run, "--max-tokens", "100", "--data", "../here/other.txt" });
         works({ "generate", run, "--prompt", "Line", "--max-tokens", "2" });
         works({ "logits", run, "--tokens", "1,2", "--out", "./logits.safetensors" });

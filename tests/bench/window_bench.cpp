@@ -51,7 +51,7 @@ std::vector<std::pair<QByteArray, double>> listen(const char* program, const QSt
     });
     clock.start();
     child.start(QString::fromLocal8Bit(program), { QStringLiteral("--started") });
-    spin(120, [&] { return child.state() == QProcess::NotRunning && child.waitForFinished(0); });
+    spin(120, [&] { return child.state() == QProcess::NotRunning; });
     return lines;
 }
 

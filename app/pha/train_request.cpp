@@ -67,6 +67,8 @@ ModelConfig convertInto(RunConfig& config, const TrainOptions& options)
     if (options.preset.empty()) {
         config.model = convertedModel(teacher.model);
         config.training = convertedTraining(teacher);
+    } else {
+        fineTune(config.training);
     }
     config.data = teacher.data;
     return teacher.model;

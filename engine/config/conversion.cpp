@@ -65,7 +65,15 @@ TrainingConfig convertedTraining(const RunConfig& teacher)
     recipe.precision = given.precision;
     recipe.device = given.device;
     recipe.threads = given.threads;
+    fineTune(recipe);
     return recipe;
+}
+
+void fineTune(TrainingConfig& recipe)
+{
+    recipe.optimizer = "adamw";
+    recipe.learningRate = std::min(recipe.learningRate, 6e-4);
+    recipe.warmupSteps = std::min<std::int64_t>(recipe.warmupSteps, 20);
 }
 
 void checkConversion(const ModelConfig& teacher, const ModelConfig& student)

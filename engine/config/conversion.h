@@ -14,6 +14,9 @@ ModelConfig convertedModel(const ModelConfig& teacher);
 /// teacher's run.
 TrainingConfig convertedTraining(const RunConfig& teacher);
 
+/// Makes a recipe gentle enough for weights that have learned already: AdamW at 6e-4 at most (models.md 9).
+void fineTune(TrainingConfig& recipe);
+
 /// Throws ConfigError naming the first field in which `student` is not what `teacher` becomes. The feature map is the
 /// student's own.
 void checkConversion(const ModelConfig& teacher, const ModelConfig& student);

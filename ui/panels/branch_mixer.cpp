@@ -105,9 +105,9 @@ void BranchMixer::setLearned(const std::vector<LayerMix>& layers)
             auto& cell = cells_[l][b];
             cell.learned = -1;
             if (l >= layers.size()) continue;
+            cell.learned = 1; // of a part that is not mixed
             for (const auto& mix : layers[l].branches)
-                if (mix.branch == branches_[int(b)].toStdString())
-                    cell.learned = layers[l].mixed ? mix.mean : 1; // a part that is not mixed has weight 1
+                if (layers[l].mixed && mix.branch == branches_[int(b)].toStdString()) cell.learned = mix.mean;
         }
     }
     refresh();

@@ -58,7 +58,7 @@ public:
         });
         connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { showProgress(e); });
         connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
-            setShape(mixShape(report.mixing));
+            setShape(mixShape(report.config.model));
             v.ablation->setModel(report.config.model);
             v.mixer->setLearned(report.mixing);
         });

@@ -39,7 +39,7 @@ void PlaygroundPanel::Private::connectWorker()
         v.showMessage(text, "error");
     });
     connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
-        const auto shape = mixShape(report.mixing);
+        const auto shape = mixShape(report.config.model);
         v.mixer->setShape(shape.layers, shape.branches, shape.present);
         v.mixer->setLearned(report.mixing);
     });

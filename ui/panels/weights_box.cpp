@@ -100,29 +100,18 @@ std::vector<LayerMix> WeightsBox::mixing() const
     return nearest->layers;
 }
 
-MixShape mixShape(const std::vector<LayerMix>& mixing)
+MixShape mixShape(const ModelConfig& model)
 {
     MixShape shape;
-    for (const auto& layer : mixing) {
+    for (std::int64_t layer = 0; layer < model.layers; ++layer) {
         QStringList names;
-        for (const auto& mix : layer.branches) names << fromUtf8(mix.branch);
+        for (const auto& part : layerParts(model, layer)) names << fromUtf8(part);
         addLayer(shape, names);
     }
     return shape;
 }
 
-MixShape mixShape(const RunSession& session)
-{
-    if (!session.history().mixing.empty()) return mixShape(session.history().mixing.back().layers);
-    const auto& model = session.file().config.model;
-    MixShape shape;
-    for (std::int64_t layer = 0; layer < model.layers; ++layer) {
-        QStringList names;
-        for (const auto& part : shownParts(model, layer)) names << fromUtf8(part);
-        addLayer(shape, names);
-    }
-    return shape;
-}
+MixShape mixShape(const RunSession& session) { return mixShape(session.file().config.model); }
 
 QString describeWeights(const WeightsInfo& weights)
 {

@@ -27,15 +27,15 @@ private:
     QPointer<RunSession> session_;
 };
 
-/// Layers of a run's network and what can be muted or weighted in them: the branches of its mix or, in a family without
-/// one, its parts. No branches: not known yet.
+/// Layers of a run's network and what can be muted or weighted in them: the branches of a mix and every other part. No
+/// branches: not known yet.
 struct MixShape {
     int layers = 0;
     QStringList branches; ///< of all layers together
     std::vector<QStringList> present; ///< of each layer
 };
 MixShape mixShape(const RunSession& session);
-MixShape mixShape(const std::vector<LayerMix>& mixing);
+MixShape mixShape(const ModelConfig& model);
 
 /// "live weights at step 1,250", "checkpoint of step 1,000".
 QString describeWeights(const WeightsInfo& weights);

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace pha::cli {
 
 namespace {
@@ -53,6 +55,14 @@ BenchRequest request(const Options& options, const CLI::App& command)
 /// Columns of fixed width: rows are shown as they are measured.
 constexpr auto rowFormat = "{:<20} {:>8} {:>6} {:>12} {:>14} {:>8} {:>10} {:>12} {:>8}";
 
+void printHeading(const BenchRequest& request, const EngineInfo& info)
+{
+    printLine(fmt::format(
+        "{}, median of {}; LibTorch {}, {}", request.mode, request.repeats, info.libtorch, info.cpuCapability));
+    printLine(fmt::format(
+        rowFormat, "preset", "context", "batch", "parameters", "tokens/s", "spread", "peak", "GFLOP/s", "of GEMM"));
+}
+
 void printRow(const BenchRow& row)
 {
     printLine(fmt::format(rowFormat, row.preset, row.context, row.batch, withThousands(row.parameters),
@@ -69,20 +79,16 @@ int bench(const Options& options, const CLI::App& command)
     auto& engine = loadEngine();
     const auto info = engine.info();
     if (!info.warning.empty()) note("pha: warning: " + oneLine(info.warning));
-    if (!options.json) {
-        printLine(fmt::format(
-            "{}, median of {}; LibTorch {}, {}", what.mode, what.repeats, info.libtorch, info.cpuCapability));
-        printLine(fmt::format(
-            rowFormat, "preset", "context", "batch", "parameters", "tokens/s", "spread", "peak", "GFLOP/s", "of GEMM"));
-        flushOutput();
-    }
+    bool first = true;
     const auto rows = engine.bench(
         what,
         [&](const BenchRow& row) {
-            if (options.json)
+            if (options.json) {
                 note(fmt::format("{} at {}: {:.0f} tokens/s", row.preset, row.context, row.tokensPerSecond));
-            else
-                printRow(row);
+                return;
+            }
+            if (std::exchange(first, false)) printHeading(what, info); // not above an error
+            printRow(row);
         },
         stop.token());
     if (StopOnSignal::received()) throw Error("the benchmark was stopped", "start it again");

@@ -126,7 +126,8 @@ fs::path resolveCorpus(const std::string& name)
             "run 'pha data download " + name + "', or " + placeByHand(*entry));
     }
     std::error_code problem;
-    if (!name.empty() && fs::exists(fs::path(name), problem)) return name;
+    // Also a link that leads nowhere: opening it says why.
+    if (!name.empty() && fs::exists(fs::symlink_status(name, problem))) return name;
     if (isPlainName(name) && isPreparedCorpus(dataFolder() / name)) return dataFolder() / name;
     return {};
 }

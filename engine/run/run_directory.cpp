@@ -79,6 +79,9 @@ RunFile RunFile::fromJson(const Json& json)
     file.name = member(json, "name", Json::value_t::string, "a text").get<std::string>();
     file.created = member(json, "created", Json::value_t::string, "a time as text").get<std::string>();
     file.environment = member(json, "environment", Json::value_t::object, "an object");
+    for (const char* key : { "tokenizer", "corpus_fingerprint" }) // what a resume compares
+        if (const auto found = file.environment.find(key); found != file.environment.end() && !found->is_string())
+            throw ConfigError(std::string("environment.") + key, found->type_name(), "a digest as text");
     auto settings = Json::object();
     for (const char* group : { "model", "data", "training" })
         settings[group] = member(json, group, Json::value_t::object, "an object of settings");

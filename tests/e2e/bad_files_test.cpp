@@ -2,6 +2,8 @@
 // Damaged and foreign files: one line, exit code 2, nothing created, nothing changed.
 #include "tests/e2e/pha_process.h"
 
+#include <QRegularExpression>
+
 using namespace pha::e2e;
 
 class BadFilesTest : public QObject {
@@ -112,6 +114,7 @@ private Q_SLOTS:
         isRefused({ "logits", "empty", "--tokens", "1", "--out", "l" }, "empty");
         isRefused({ "compare", run_, "empty" }, "empty");
         isRefused({ "train", "--resume", "empty" }, "empty");
+        isRefused({ "data", "info", run_ }, "is a run, not a text");
     }
 
     void damagedRunFile_data()
@@ -124,6 +127,9 @@ private Q_SLOTS:
         QTest::newRow("unknown key") << content(run_ + "/run.json").replace("\"width\"", "\"widht\"");
         QTest::newRow("wrong type") << content(run_ + "/run.json").replace("\"width\": 32", "\"width\": \"wide\"");
         QTest::newRow("huge") << content(run_ + "/run.json").replace("\"width\": 32", "\"width\": 1e308");
+        const QRegularExpression digest("\"tokenizer\": \"[0-9a-f]{64}\"");
+        QTest::newRow("tokenizer no digest")
+            << QString(content(run_ + "/run.json")).replace(digest, "\"tokenizer\": 7").toUtf8();
         QTest::newRow("other shape") << content(run_ + "/run.json").replace("\"width\": 32", "\"width\": 34");
     }
 

@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pha::cli {
 
 namespace {
@@ -50,26 +52,23 @@ int list(bool json)
     return 0;
 }
 
+/// Words and bytes are null where only a part of the split has been counted.
 Json splitJson(const Corpus& corpus, std::size_t index)
 {
-    const auto* card = corpus.card();
-    if (card) {
+    if (const auto* card = corpus.card()) {
         const auto& split = card->splits[index];
         return { { "documents", split.documents }, { "tokens", split.tokens }, { "words", split.words },
             { "bytes", split.bytes } };
     }
-    const auto empty = [&] { // as the test split of foreign token files
-        try {
-            corpus.split(splitNames[index]);
-            return false;
-        } catch (const DataError&) {
-            return true;
-        }
-    };
-    if (empty()) return { { "tokens", 0 }, { "words", 0 }, { "bytes", 0 }, { "questions", 0 } };
+    const auto tokens = corpus.tokens(index);
+    if (tokens == 0) return { { "tokens", 0 }, { "words", 0 }, { "bytes", 0 }, { "questions", 0 } };
     const auto& split = corpus.split(splitNames[index]);
-    return { { "tokens", split.tokens.size() }, { "words", split.words.empty() ? 0 : split.words.back() },
-        { "bytes", split.bytes.empty() ? 0 : split.bytes.back() }, { "questions", split.probes.size() } };
+    const bool whole = tokens == std::int64_t(split.tokens.size());
+    const auto sum = [&](const std::vector<std::int32_t>& sums) {
+        return whole ? Json(sums.empty() ? 0 : sums.back()) : Json();
+    };
+    return { { "tokens", tokens }, { "words", sum(split.words) }, { "bytes", sum(split.bytes) },
+        { "questions", split.probes.size() } };
 }
 
 Json infoJson(const Corpus& corpus)
@@ -97,16 +96,27 @@ void printInfo(const Corpus& corpus, const Json& document)
 {
     printLine(fmt::format("{}, tokenizer of {} pieces\n", oneLine(corpus.description()), corpus.tokenizer()->size()));
     const auto* card = corpus.card();
-    Table table({ "split", card ? "documents" : "recall questions", "tokens", "words", "bytes" });
+    const auto& splits = document["splits"];
+    std::vector<std::string> keys { "tokens", "words", "bytes" };
+    const auto asks = [](const Json& split) { return split.value("questions", 0) > 0; };
+    if (card) keys.insert(keys.begin(), "documents");
+    if (std::any_of(splits.begin(), splits.end(), asks)) keys.insert(keys.begin(), "questions");
+    auto heading = keys;
+    heading.insert(heading.begin(), "split");
+    Table table(heading);
     for (const auto* name : splitNames) {
-        const auto& split = document["splits"][name];
-        const auto count = [&](const char* key) { return withThousands(split[key].get<std::int64_t>()); };
-        table.add({ name, count(card ? "documents" : "questions"), count("tokens"), count("words"), count("bytes") });
+        std::vector<std::string> row { name };
+        for (const auto& key : keys) {
+            const auto& count = splits[name][key];
+            row.push_back(count.is_null() ? "-" : withThousands(count.get<std::int64_t>()));
+        }
+        table.add(row);
     }
     print(table.text());
     if (card) {
-        printLine(fmt::format("\n{:.3f} bytes a token; {}", card->bytesPerToken(),
-            card->repairs.any() ? card->repairs.text() : "nothing had to be repaired"));
+        if (card->bytes() > 0)
+            printLine(fmt::format("\n{:.3f} bytes a token; {}", card->bytesPerToken(),
+                card->repairs.any() ? card->repairs.text() : "nothing had to be repaired"));
         if (!card->note.empty()) printLine(card->note);
     }
     const auto& references = corpus.references();

@@ -57,9 +57,13 @@ int runPrepare(const PrepareOptions& options)
             withThousands(split.words), withThousands(split.bytes) });
     }
     print(table.text());
-    printLine(
-        fmt::format("\n{} in {}, {:.3f} bytes a token; {}", inBytes(double(card.bytes())), formatDuration(seconds),
-            card.bytesPerToken(), card.repairs.any() ? card.repairs.text() : "nothing had to be repaired"));
+    if (card.bytes() > 0)
+        printLine(
+            fmt::format("\n{} in {}, {:.3f} bytes a token; {}", inBytes(double(card.bytes())), formatDuration(seconds),
+                card.bytesPerToken(), card.repairs.any() ? card.repairs.text() : "nothing had to be repaired"));
+    else
+        printLine(fmt::format(
+            "\n{} tokens in {}; what they spell is not known", withThousands(card.tokens()), formatDuration(seconds)));
     if (!card.note.empty()) printLine(card.note);
     printLine("train on it with: pha train --preset pha-tiny --data " + quoted(options.out));
     return 0;
@@ -98,8 +102,9 @@ void addDataPrepare(CLI::App& data, Program& program)
 {
     auto options = std::make_shared<PrepareOptions>();
     auto* command = data.add_subcommand("prepare",
-        "Turn texts of any size (.txt, .jsonl, .gz, .zst, .xz, .zip, .tar, folders) into token files to train on");
-    command->add_option("paths", options->sources, "Text files and folders")->required();
+        "Turn texts of any size (.txt, .jsonl, .gz, .zst, .xz, .zip, .tar, folders), or the .bin files of nanoGPT and "
+        "llm.c, into token files to train on");
+    command->add_option("paths", options->sources, "Text files and folders; or one folder of token files")->required();
     command
         ->add_option("--out", options->out,
             "Folder for the corpus; must not exist. Stopped or killed, the same "
@@ -107,7 +112,9 @@ void addDataPrepare(CLI::App& data, Program& program)
         ->required();
     command
         ->add_option("--tokenizer", options->config.tokenizer,
-            "unigram or bpe, trained on the texts; bytes; or a .model file or folder with GPT-2's files")
+            "unigram or bpe, trained on the texts; bytes; or the path of one: a .model file, a folder with GPT-2's "
+            "files, "
+            "llm.c's gpt2_tokenizer.bin, nanoGPT's meta.pkl")
         ->type_name("KIND|PATH");
     addInteger(*command, "--vocab-size", options->config.vocabSize, "Pieces of a tokenizer that is trained");
     addNumber(*command, "--valid-share", options->shares.valid,

@@ -2,6 +2,7 @@
 #include "app/pha/progress.h"
 
 #include "app/pha/terminal.h"
+#include "engine/base/text.h"
 #include "engine/data/tokenizer.h"
 #include "engine/run/metrics.h"
 
@@ -201,14 +202,14 @@ void ProgressView::show(const ProgressEvent& event)
             fmt::format("{} {:.0f} %{}", event.what, 100 * event.done / event.total, rate(event)), errorWidth()));
 }
 
-/// ", 12.3 MiB/s, 1:02 left" for work that is measured in bytes, once there is something to measure.
+/// ", 12.3 MiB/s, 1:02 left" for work that is measured in bytes or tokens, once there is something to measure.
 std::string ProgressView::rate(const ProgressEvent& event) const
 {
     const double seconds = std::chrono::duration<double>(Clock::now() - activityStart_).count();
     const double done = event.done - activityFrom_;
-    if (event.unit != "bytes" || seconds < 1 || done <= 0) return {};
-    return fmt::format(
-        ", {}/s, {} left", inBytes(done / seconds), duration((event.total - event.done) * seconds / done));
+    if (event.unit.empty() || seconds < 1 || done <= 0) return {};
+    const auto speed = event.unit == "bytes" ? inBytes(done / seconds) : formatCount(done / seconds) + " " + event.unit;
+    return fmt::format(", {}/s, {} left", speed, duration((event.total - event.done) * seconds / done));
 }
 
 std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references, const EvalEvent& eval)

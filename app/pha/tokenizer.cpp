@@ -31,14 +31,11 @@ struct Options {
     bool noByteFallback = false, pieceNames = false, json = false;
 };
 
-/// A run's tokenizer, a model file, a folder with GPT-2's files, or "bytes".
+/// "bytes", or what `Tokenizer::load` takes: a file, a run, a folder with GPT-2's files.
 std::shared_ptr<const Tokenizer> openTokenizer(const std::string& name)
 {
     DataConfig config;
     config.tokenizer = name;
-    std::error_code problem;
-    if (const auto inRun = fs::path(name) / "tokenizer.model"; fs::exists(inRun, problem))
-        config.tokenizer = inRun.string();
     if (auto tokenizer = Tokenizer::given(config)) return tokenizer;
     throw ConfigError("tokenizer", name, "bytes, a run, a .model file, or a folder with vocab.json and merges.txt");
 }
@@ -56,7 +53,7 @@ std::string givenText(const Options& options, const CLI::App& command)
 
 Json describe(const Tokenizer& tokenizer)
 {
-    static constexpr const char* kinds[] = { "sentencepiece", "gpt2", "bytes", "symbols", "ids" };
+    static constexpr const char* kinds[] = { "sentencepiece", "gpt2", "bytes", "symbols", "ids", "characters" };
     return { { "kind", kinds[int(tokenizer.kind())] }, { "description", tokenizer.description() },
         { "pieces", tokenizer.size() }, { "fingerprint", tokenizer.fingerprint() } };
 }
@@ -70,7 +67,7 @@ int train(const Options& options)
     ProgressView view(false);
     if (findTask(config))
         throw ConfigError("corpus", config.data, "a text or stories: synthetic tasks have symbols of their own");
-    const auto trained = Corpus::open(config, nullptr, view, stop.token())->tokenizer();
+    const auto trained = Corpus::trainTokenizer(config, view, stop.token());
     view.clearBar();
     writeFileAtomically(options.out, trained->model());
     auto json = describe(*trained);

@@ -20,12 +20,6 @@ public:
         for (const char byte : text) ids.push_back(static_cast<unsigned char>(byte));
         return ids;
     }
-    std::string decode(const std::vector<std::int32_t>& ids) const override
-    {
-        std::string text;
-        for (const auto id : ids) text += piece(id);
-        return text;
-    }
     std::string piece(std::int32_t id) const override
     {
         return id >= 0 && id < 256 ? std::string(1, char(id)) : std::string(replacementCharacter);

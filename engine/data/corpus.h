@@ -3,6 +3,7 @@
 
 #include "engine/base/json.h"
 #include "engine/config/config.h"
+#include "engine/data/corpus_card.h"
 #include "engine/data/tokenizer.h"
 #include "engine/events.h"
 
@@ -14,8 +15,6 @@
 #include <vector>
 
 namespace pha {
-
-struct CorpusCard;
 
 /// One micro-batch. Row-major (B,T); a target of -100 is not scored.
 struct Batch {
@@ -60,10 +59,20 @@ public:
     static std::unique_ptr<Corpus> open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
         EventSink& progress, std::stop_token stop);
 
+    /// The tokenizer that open() would train or find in its cache, without encoding the text. Throws as open().
+    static std::shared_ptr<const Tokenizer> trainTokenizer(
+        const DataConfig& config, EventSink& progress, std::stop_token stop);
+
     virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
     virtual std::unique_ptr<BatchSource> batches(std::int64_t rows, std::int64_t context, std::int64_t seed) const = 0;
     /// Throws DataError for an unknown split.
     virtual const Split& split(const std::string& name) const = 0;
+    /// Tokens of train (0), valid (1), test (2), also where split() has only the first of them, or refuses an empty
+    /// one.
+    virtual std::int64_t tokens(std::size_t split) const
+    {
+        return std::int64_t(this->split(splitNames[split]).tokens.size());
+    }
     /// Uniform, unigram and bigram lines and the floor, on the validation split.
     virtual const ReferenceEvent& references() const = 0;
     virtual std::string samplePrompt() const = 0;

@@ -22,4 +22,12 @@ std::int64_t stateInteger(const Json& state, const std::string& key, std::int64_
 /// Throws CheckpointError unless the state was saved by a source of this kind, shape and seed.
 void checkState(const Json& state, const Json& expected);
 
+/// How far a batch source has come that goes through its examples epoch by epoch.
+struct EpochPlace {
+    std::int64_t epoch = 0, at = 0; ///< at: examples taken in this epoch
+    Json save(Json identity, const char* key) const; ///< the identity with the place; `key` names `at`
+    /// Throws CheckpointError unless a source with this identity saved it and `at` is at most `most`.
+    static EpochPlace restored(const Json& state, const Json& identity, const char* key, std::int64_t most);
+};
+
 } // namespace pha

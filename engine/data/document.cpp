@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::string_view byteOrderMark = "\xEF\xBB\xBF";
 
-bool isBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 /// True if nothing has to be looked at closely: ASCII without NUL and "\r". Eight bytes at a time.
 bool isPlainAscii(std::string_view text)
 {

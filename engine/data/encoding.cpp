@@ -227,20 +227,12 @@ private:
             throw DataError(task_.card.sources.front(), "changed while it was read",
                 "wait until it is complete, remove " + work_.path().string() + " and try again");
         save();
-        progress_.publish(ProgressEvent { "checking the token files", 0, 0, "" });
-        const TokenFileKey key { task_.survey.fingerprint, task_.tokenizer->fingerprint() };
-        for (auto* file : { &train_, &valid_, &test_, &sample_ }) file->finish(key);
         auto& card = task_.card;
-        card.fingerprint = key.text;
-        card.tokenizer = key.tokenizer;
-        card.pieces = task_.tokenizer->size();
         card.splits = state_.splits;
         card.repairs = state_.repairs;
         if (keys_.full()) card.note = "duplicates were looked for among the first 4 million documents only";
-        writeFileAtomically(work_.path() / "tokenizer.model", task_.tokenizer->model());
-        writeFileAtomically(
-            work_.path() / "corpus.json", card.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-        return card;
+        return completeFolder(work_, { &train_, &valid_, &test_, &sample_ }, std::move(card), task_.survey.fingerprint,
+            *task_.tokenizer, progress_);
     }
 
     WorkFolder& work_;
@@ -263,6 +255,21 @@ private:
 CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress, const std::stop_token& stop)
 {
     return Encoder(work, std::move(task), progress).run(stop);
+}
+
+CorpusCard completeFolder(const WorkFolder& work, const std::vector<TokenFileWriter*>& files, CorpusCard card,
+    const std::string& fingerprint, const Tokenizer& tokenizer, EventSink& progress)
+{
+    progress.publish(ProgressEvent { "checking the token files", 0, 0, "" });
+    const TokenFileKey key { fingerprint, tokenizer.fingerprint() };
+    for (auto* file : files) file->finish(key);
+    card.fingerprint = key.text;
+    card.tokenizer = key.tokenizer;
+    card.pieces = tokenizer.size();
+    writeFileAtomically(work.path() / "tokenizer.model", tokenizer.model());
+    writeFileAtomically(
+        work.path() / "corpus.json", card.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    return card;
 }
 
 } // namespace pha

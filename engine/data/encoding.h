@@ -3,6 +3,7 @@
 
 #include "engine/data/corpus_card.h"
 #include "engine/data/survey.h"
+#include "engine/data/token_file.h"
 #include "engine/data/tokenizer.h"
 #include "engine/run/posix_file.h"
 
@@ -14,6 +15,8 @@
 #include <vector>
 
 namespace pha {
+
+struct OpenedBins;
 
 /// The folder in which a corpus grows until it is published, and what is known when it is left in the middle. One
 /// process at a time has it.
@@ -49,5 +52,13 @@ struct EncodingTask {
 /// Encodes all documents on `threads` threads and completes the folder: token files, tokenizer.model, corpus.json. Goes
 /// on where the journal says. Throws DataError, IoError; Error when stopped, with the journal written.
 CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress, const std::stop_token& stop);
+
+/// Completes the folder with the tokens of another program, all of them checked and counted. Throws as above; stopped,
+/// it begins anew the next time.
+CorpusCard copyTokens(
+    WorkFolder& work, const OpenedBins& bins, CorpusCard card, EventSink& progress, const std::stop_token& stop);
+/// Writes tokenizer.model and corpus.json, the last of the files. `files`: what was written, to be sealed.
+CorpusCard completeFolder(const WorkFolder& work, const std::vector<TokenFileWriter*>& files, CorpusCard card,
+    const std::string& fingerprint, const Tokenizer& tokenizer, EventSink& progress);
 
 } // namespace pha

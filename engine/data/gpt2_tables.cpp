@@ -213,15 +213,16 @@ Gpt2Tables readGpt2Files(std::string_view vocab, std::string_view merges, const 
     return builder.finish();
 }
 
+std::string gpt2Letters(std::string_view bytes) { return Alphabet::instance().write(bytes); }
+
 std::string Gpt2Tables::model() const
 {
-    const auto& alphabet = Alphabet::instance();
     std::string text(gpt2Mark);
     text += std::to_string(pieces.size()) + '\n';
-    for (const auto& piece : pieces) text += alphabet.write(piece) + '\n';
+    for (const auto& piece : pieces) text += gpt2Letters(piece) + '\n';
     for (const auto& merge : merges)
-        text += alphabet.write(pieces[std::size_t(merge.left)]) + ' ' + alphabet.write(pieces[std::size_t(merge.right)])
-            + '\n';
+        text +=
+            gpt2Letters(pieces[std::size_t(merge.left)]) + ' ' + gpt2Letters(pieces[std::size_t(merge.right)]) + '\n';
     return text;
 }
 

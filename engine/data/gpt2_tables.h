@@ -24,10 +24,16 @@ struct Gpt2Tables {
     std::string model() const;
 };
 
+/// Bytes as GPT-2's files and model() spell them.
+std::string gpt2Letters(std::string_view bytes);
+
 inline constexpr std::string_view gpt2Mark = "pha-gpt2 1\n"; ///< first line of a model
 
 /// From `vocab.json` (encoder.json) and `merges.txt` (vocab.bpe). Throws DataError naming `where` and what is wrong.
 Gpt2Tables readGpt2Files(std::string_view vocab, std::string_view merges, const std::string& where);
+/// llm.c's gpt2_tokenizer.bin: the same tables as GPT-2's own files, although it holds no merges. Throws DataError.
+Gpt2Tables readGpt2Bin(std::string_view bytes, const std::string& where);
+bool looksLikeGpt2Bin(std::string_view bytes);
 /// What model() wrote. Throws DataError.
 Gpt2Tables readGpt2Model(std::string_view model, const std::string& where);
 

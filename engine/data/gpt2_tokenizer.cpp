@@ -138,23 +138,14 @@ public:
         return ids;
     }
 
-    std::string decode(const std::vector<std::int32_t>& ids) const override
+    std::string piece(std::int32_t id) const override
     {
-        std::string text;
-        for (const auto id : ids) text += pieceText(id);
-        return text;
+        return id >= 0 && id < size() ? tables_.pieces[std::size_t(id)] : std::string(replacementCharacter);
     }
-    std::string piece(std::int32_t id) const override { return std::string(pieceText(id)); }
     const std::string& model() const override { return model_; }
     std::string fingerprint() const override { return fingerprint_; }
 
 private:
-    std::string_view pieceText(std::int32_t id) const
-    {
-        return id >= 0 && std::size_t(id) < tables_.pieces.size() ? std::string_view(tables_.pieces[std::size_t(id)])
-                                                                  : replacementCharacter;
-    }
-
     struct Mark {
         std::size_t begin;
         std::int32_t id; ///< -1: there is none, `begin` is the end of the text

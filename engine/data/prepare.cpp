@@ -5,6 +5,7 @@
 #include "engine/base/json_text.h"
 #include "engine/data/cache.h"
 #include "engine/data/encoding.h"
+#include "engine/data/token_bins.h"
 #include "engine/run/atomic_file.h"
 
 #include <algorithm>
@@ -17,6 +18,28 @@ namespace {
 
 constexpr int cutting = 1; ///< raised when texts are cut or cleaned in another way
 constexpr std::int64_t maxCard = std::int64_t(16) << 20;
+
+/// Token files, if the one source is such.
+std::optional<TokenBins> tokenBinsOf(const std::vector<fs::path>& sources)
+{
+    std::optional<TokenBins> found;
+    for (const auto& source : sources) {
+        found = findTokenBins(source);
+        if (found && sources.size() > 1)
+            throw DataError(
+                source.string(), "holds tokens, which cannot be joined with other sources", "prepare each by itself");
+    }
+    return found;
+}
+
+std::vector<TextFile> binFiles(const TokenBins& bins)
+{
+    std::vector<TextFile> files;
+    for (const auto& shards : bins.files)
+        for (const auto& shard : shards) files.push_back(statFile(shard));
+    for (auto& file : files) file.given = familyOfName(file.path.filename().string()).second;
+    return files;
+}
 
 /// Everything that decides the result, so that only the same work is continued.
 Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& request)
@@ -60,8 +83,8 @@ std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, cons
     auto survey = surveyTexts(files, request.shares, threads, progress, stop);
     if (!tokenizer)
         tokenizer = cachedTokenizer(
-            "text-" + survey.fingerprint.substr(0, 32), request.config,
-            [&] { return std::move(survey.sample); }, progress, stop);
+            "text-" + survey.fingerprint.substr(0, 32), request.config, [&] { return std::move(survey.sample); },
+            progress, stop);
     writeFileAtomically(model, tokenizer->model());
     work.setPart("survey", survey.toJson());
     return { std::move(survey), std::move(tokenizer) };
@@ -72,7 +95,8 @@ std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, cons
 CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, const std::stop_token& stop)
 {
     checkRequest(request);
-    const auto files = findTexts(request.sources);
+    const auto bins = tokenBinsOf(request.sources);
+    const auto files = bins ? binFiles(*bins) : findTexts(request.sources);
     const auto given = request.tokenizer ? request.tokenizer : Tokenizer::given(request.config);
     auto partial = request.out;
     if (!partial.has_filename()) partial = partial.parent_path(); // "DIR/"
@@ -85,10 +109,17 @@ CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, con
     for (const auto& source : request.sources) card.sources.push_back(source.string());
     card.files = std::int64_t(files.size());
     try {
-        const auto [survey, tokenizer] = begin(work, files, request, given, threads, progress, stop);
-        card = encodeTexts(work, { files, survey, tokenizer, card, threads }, progress, stop);
-    } catch (const DataError&) {
-        work.discard(); // nothing can go on from here
+        if (bins) {
+            const auto opened = openBins(*bins, request.config, given, request.shares.valid, request.shares.test);
+            card = copyTokens(work, opened, std::move(card), progress, stop);
+        } else {
+            const auto [survey, tokenizer] = begin(work, files, request, given, threads, progress, stop);
+            card = encodeTexts(work, { files, survey, tokenizer, card, threads }, progress, stop);
+        }
+    } catch (const Error& error) {
+        // Unusable input leaves nothing to go on from, and copies are made anew; all else the same request goes on
+        // with.
+        if (bins || error.code() == ExitCode::Usage) work.discard();
         throw;
     }
     if (!work.publish(out))
@@ -108,10 +139,40 @@ CorpusCard readCorpusCard(const fs::path& folder)
     return CorpusCard::fromJson(parseJsonStrict(readFile(file, maxCard), file.string()), file.string());
 }
 
-TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines)
+namespace {
+
+/// Adds the lines of a text, cut where they are long.
+void addLines(TextPreview& preview, std::string_view text, std::size_t lines)
 {
     constexpr std::size_t longest = 300;
-    const auto files = findTexts(sources);
+    for (std::size_t at = 0; at < text.size() && preview.lines.size() < lines;) {
+        const auto end = std::min(text.find('\n', at), text.size());
+        auto cut = std::min(end, at + longest);
+        while (cut < end && (text[cut] & 0xC0) == 0x80) --cut; // whole characters
+        preview.lines.emplace_back(text.substr(at, cut - at));
+        at = end + 1;
+    }
+}
+
+void previewBins(TextPreview& preview, const TokenBins& bins, std::size_t lines)
+{
+    DataConfig config;
+    config.vocabSize = 1 << 16; // of numbers, if nobody knows what they spell
+    const auto opened = openBins(bins, config, nullptr);
+    std::vector<std::int32_t> ids(std::size_t(std::min<std::uint64_t>(opened.splits[0].size(), 4096)));
+    opened.splits[0].copy(0, std::span(ids));
+    std::int64_t repairs = 0;
+    addLines(preview, repairUtf8(opened.tokenizer->decode(ids), repairs), lines);
+    preview.format = opened.tokenizer->kind() == Tokenizer::Kind::Ids ? "tokens of unknown text"
+                                                                      : "tokens, " + opened.tokenizer->description();
+}
+
+} // namespace
+
+TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines)
+{
+    const auto bins = tokenBinsOf(sources);
+    const auto files = bins ? binFiles(*bins) : findTexts(sources);
     TextPreview preview;
     preview.files = std::int64_t(files.size());
     for (const auto& file : files) {
@@ -120,6 +181,10 @@ TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines
         if (!name.empty() && std::find(preview.splits.begin(), preview.splits.end(), name) == preview.splits.end())
             preview.splits.push_back(name);
     }
+    if (bins) {
+        previewBins(preview, *bins, lines);
+        return preview;
+    }
     RecordReader reader(files, blockBytesFor(files), nullptr);
     TextRecord record;
     for (std::size_t read = 0; read < 64 && preview.lines.size() < lines && reader.next(record); ++read) {
@@ -127,13 +192,7 @@ TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines
         preview.format = kind == TextKind::Plain ? "plain text" : kind == TextKind::Lines ? "JSON lines" : "WikiText";
         const auto document = makeDocument(std::move(record));
         preview.repairs.add(document.repairs);
-        for (std::size_t at = 0; at < document.text.size() && preview.lines.size() < lines;) {
-            const auto end = std::min(document.text.find('\n', at), document.text.size());
-            auto cut = std::min(end, at + longest);
-            while (cut < end && (document.text[cut] & 0xC0) == 0x80) --cut; // whole characters
-            preview.lines.push_back(document.text.substr(at, cut - at));
-            at = end + 1;
-        }
+        addLines(preview, document.text, lines);
     }
     return preview;
 }

@@ -19,7 +19,7 @@
 namespace pha {
 
 struct PrepareRequest {
-    std::vector<std::filesystem::path> sources; ///< files and folders (findTexts)
+    std::vector<std::filesystem::path> sources; ///< files and folders (findTexts), or one with tokens (findTokenBins)
     std::filesystem::path out; ///< the folder; must not exist
     std::shared_ptr<const Tokenizer> tokenizer; ///< null: trained on the texts as `config` says
     DataConfig config;
@@ -29,6 +29,7 @@ struct PrepareRequest {
 
 /// Long: reads everything once ("reading text"), trains the tokenizer, encodes on all cores ("encoding text"). Stopped
 /// or killed, it leaves OUT.partial, and the same request goes on from there; the result is the same byte for byte.
+/// Tokens of another program are checked, counted and copied.
 /// Throws DataError, IoError; Error when stopped.
 CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, const std::stop_token& stop);
 
@@ -40,7 +41,7 @@ CorpusCard readCorpusCard(const std::filesystem::path& folder); ///< throws Data
 /// hundred kilobytes.
 struct TextPreview {
     std::vector<std::string> lines; ///< valid UTF-8, each at most some hundred bytes
-    std::string format; ///< "plain text", "JSON lines", "WikiText"
+    std::string format; ///< "plain text", "JSON lines", "WikiText", "tokens, 65 characters"
     std::int64_t files = 0, fileBytes = 0; ///< of all sources, as they lie on the disk
     std::vector<std::string> splits; ///< those that the files themselves give
     TextRepairs repairs; ///< of the part that was read

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/split_text.h"
 
+#include "engine/data/utf8.h"
+
 #include <algorithm>
 
 namespace pha {
-
-namespace {
-
-bool isBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-} // namespace
 
 std::vector<std::size_t> tokenEnds(
     std::string_view text, const std::vector<std::int32_t>& tokens, const Tokenizer& tokenizer)

@@ -3,7 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
-#include "engine/data/utf8.h"
+#include "engine/data/word_tokenizer.h"
 
 #include <algorithm>
 #include <unordered_map>
@@ -14,10 +14,11 @@ namespace {
 
 constexpr std::size_t mostSymbols = std::size_t(1) << 20, longestName = 64;
 
-class SymbolTokenizer final : public Tokenizer {
+class SymbolTokenizer final : public WordTokenizer {
 public:
     SymbolTokenizer(std::string model, const std::string& where)
-        : model_(std::move(model))
+        : WordTokenizer(" \t\r\n\v\f")
+        , model_(std::move(model))
         , fingerprint_(sha256Hex(model_))
     {
         for (auto rest = std::string_view(model_).substr(symbolsMark.size()); !rest.empty();) {
@@ -26,42 +27,22 @@ public:
             if (end == std::string_view::npos) fail(where, "ends in the middle of a line");
             rest.remove_prefix(end + 1);
         }
-        if (pieces_.size() < 2) fail(where, "needs at least two symbols");
+        if (names_.size() < 2) fail(where, "needs at least two symbols");
     }
 
     Kind kind() const override { return Kind::Symbols; }
     std::string description() const override { return std::to_string(size()) + " symbols of a task"; }
-    std::int64_t size() const override { return std::int64_t(pieces_.size()); }
-
-    std::vector<std::int32_t> encode(std::string_view text) const override
-    {
-        std::vector<std::int32_t> ids;
-        for (std::size_t at = 0;;) {
-            at = text.find_first_not_of(blanks, at);
-            if (at == std::string_view::npos) return ids;
-            const auto end = std::min(text.find_first_of(blanks, at), text.size());
-            const auto known = ids_.find(std::string(text.substr(at, end - at)));
-            ids.push_back(known == ids_.end() ? 0 : known->second);
-            at = end;
-        }
-    }
-
-    std::string decode(const std::vector<std::int32_t>& ids) const override
-    {
-        std::string text;
-        for (const auto id : ids) text += piece(id);
-        return text.substr(text.starts_with(' '));
-    }
-    std::string piece(std::int32_t id) const override
-    {
-        return id >= 0 && std::size_t(id) < pieces_.size() ? pieces_[std::size_t(id)]
-                                                           : std::string(replacementCharacter);
-    }
+    std::int64_t size() const override { return std::int64_t(names_.size()); }
     const std::string& model() const override { return model_; }
     std::string fingerprint() const override { return fingerprint_; }
 
 private:
-    static constexpr std::string_view blanks = " \t\r\n\v\f";
+    std::int32_t idOf(std::string_view word) const override
+    {
+        const auto known = ids_.find(std::string(word));
+        return known == ids_.end() ? 0 : known->second;
+    }
+    std::string wordOf(std::int32_t id) const override { return names_[std::size_t(id)]; }
 
     [[noreturn]] static void fail(const std::string& where, const std::string& reason)
     {
@@ -72,13 +53,13 @@ private:
         const bool plain =
             std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) > ' '; });
         if (name.empty() || name.size() > longestName || !plain || !validUtf8(name)) fail(where, "has a malformed one");
-        if (pieces_.size() == mostSymbols) fail(where, "is too long");
-        if (!ids_.emplace(name, std::int32_t(pieces_.size())).second) fail(where, "has one twice");
-        pieces_.push_back(' ' + std::string(name));
+        if (names_.size() == mostSymbols) fail(where, "is too long");
+        if (!ids_.emplace(name, std::int32_t(names_.size())).second) fail(where, "has one twice");
+        names_.emplace_back(name);
     }
 
     std::string model_, fingerprint_;
-    std::vector<std::string> pieces_; ///< with a space before each
+    std::vector<std::string> names_;
     std::unordered_map<std::string, std::int32_t> ids_;
 };
 

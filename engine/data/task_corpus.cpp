@@ -41,40 +41,31 @@ public:
         return batch;
     }
 
-    Json state() const override
-    {
-        Json state = identity_;
-        state["epoch"] = epoch_;
-        state["example"] = at_;
-        return state;
-    }
+    Json state() const override { return place_.save(identity_, "example"); }
 
     void restore(const Json& state) override
     {
-        checkState(state, identity_);
-        const auto epoch = stateInteger(state, "epoch", std::int64_t(1) << 40);
-        at_ = stateInteger(state, "example", task_.examples > 0 ? task_.examples : std::int64_t(1) << 46);
-        epoch_ = epoch;
+        const auto most = task_.examples > 0 ? task_.examples : std::int64_t(1) << 46;
+        place_ = EpochPlace::restored(state, identity_, "example", most);
         shuffle();
     }
 
 private:
     std::uint64_t takeNumber()
     {
-        if (task_.examples == 0) return (mixBits(seed_) >> 16) + std::uint64_t(at_++);
-        if (at_ == task_.examples) {
-            ++epoch_;
-            at_ = 0;
+        if (task_.examples == 0) return (mixBits(seed_) >> 16) + std::uint64_t(place_.at++);
+        if (place_.at == task_.examples) {
+            place_ = { place_.epoch + 1, 0 };
             shuffle();
         }
-        return order_[std::size_t(at_++)];
+        return order_[std::size_t(place_.at++)];
     }
 
     void shuffle()
     {
         order_.resize(std::size_t(task_.examples));
         std::iota(order_.begin(), order_.end(), 0u);
-        Random random(mixBits(seed_) ^ mixBits(std::uint64_t(epoch_) + 1));
+        Random random(mixBits(seed_) ^ mixBits(std::uint64_t(place_.epoch) + 1));
         for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
     }
 
@@ -82,7 +73,7 @@ private:
     std::int64_t rows_;
     std::uint64_t seed_;
     Json identity_;
-    std::int64_t epoch_ = 0, at_ = 0;
+    EpochPlace place_;
     std::vector<std::uint32_t> order_;
 };
 

@@ -3,9 +3,11 @@
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
 #include "engine/data/cache.h"
+#include "engine/data/catalogue.h"
 #include "engine/data/corpus_kinds.h"
 #include "engine/data/encoding.h"
 #include "engine/data/prepare.h"
+#include "engine/data/token_bins.h"
 #include "engine/data/token_corpus.h"
 #include "engine/run/atomic_file.h"
 
@@ -100,22 +102,29 @@ public:
         if (shown_.empty()) shown_ = path.parent_path().filename().string(); // "folder/"
     }
 
-    std::unique_ptr<Corpus> open(std::shared_ptr<const Tokenizer> tokenizer)
+    /// Reads the text, or knows it from before; trains the tokenizer, or knows it from before.
+    std::shared_ptr<const Tokenizer> usualTokenizer()
     {
-        const auto cache = cacheFolder();
-        const Surveys surveys(files_, cache);
-        auto known = surveys.known();
-        survey_ = known ? std::move(*known) : surveys.fresh(progress_, stop_);
-        const auto key = survey_.fingerprint.substr(0, 32);
+        readSurvey();
         const auto sample = [&] {
-            if (survey_.sample.empty()) survey_ = surveys.fresh(progress_, stop_);
+            if (survey_.sample.empty()) survey_ = Surveys(files_, cacheFolder()).fresh(progress_, stop_);
             return std::move(survey_.sample);
         };
-        if (!tokenizer) tokenizer = cachedTokenizer("text-" + key, config_, sample, progress_, stop_);
+        return cachedTokenizer("text-" + key(), config_, sample, progress_, stop_);
+    }
+
+    std::unique_ptr<Corpus> open(std::shared_ptr<const Tokenizer> tokenizer)
+    {
+        if (tokenizer)
+            readSurvey();
+        else
+            tokenizer = usualTokenizer();
         survey_.sample = {};
+        const auto cache = cacheFolder();
         if (!cache.empty()) {
             try {
-                return encodeInto(cache / ("corpus-" + key + "-" + tokenizer->fingerprint().substr(0, 32)), tokenizer);
+                return encodeInto(
+                    cache / ("corpus-" + key() + "-" + tokenizer->fingerprint().substr(0, 32)), tokenizer);
             } catch (const IoError&) {
                 // No room or no permission there; perhaps there is some for temporary files.
             }
@@ -125,6 +134,15 @@ public:
     }
 
 private:
+    std::string key() const { return survey_.fingerprint.substr(0, 32); } ///< of what is kept about the text
+
+    void readSurvey()
+    {
+        const Surveys surveys(files_, cacheFolder());
+        auto known = surveys.known();
+        survey_ = known ? std::move(*known) : surveys.fresh(progress_, stop_);
+    }
+
     std::unique_ptr<Corpus> encodeInto(const fs::path& folder, const std::shared_ptr<const Tokenizer>& tokenizer)
     {
         bool damaged = false;
@@ -160,6 +178,9 @@ private:
             } catch (const DataError&) {
                 work.discard();
                 throw;
+            } catch (const IoError&) {
+                work.discard(); // a full disk gets its room back
+                throw;
             }
             work.publish(folder);
         }
@@ -186,8 +207,17 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
             path.has_filename() ? path.filename().string() : path.parent_path().filename().string(),
             std::move(tokenizer));
     }
-    if (const auto file = findTokenBin(path); !file.empty()) return openTokenBin(file, config, std::move(tokenizer));
+    if (const auto bins = findTokenBins(path)) return openTokenBins(*bins, config, std::move(tokenizer));
     return TextOpener(path, config, progress, stop).open(std::move(tokenizer));
+}
+
+std::shared_ptr<const Tokenizer> Corpus::trainTokenizer(
+    const DataConfig& config, EventSink& progress, std::stop_token stop)
+{
+    const auto path = config.data == "stories" ? fs::path() : resolveCorpus(config.data);
+    if (path.empty() || isPreparedCorpus(path) || findTokenBins(path))
+        return open(config, nullptr, progress, stop)->tokenizer();
+    return TextOpener(path, config, progress, stop).usualTokenizer();
 }
 
 } // namespace pha

@@ -47,8 +47,9 @@ bool isTextName(const std::string& name)
     return inner != base && inner.find('.') == inner.npos; // "part_00.xz"
 }
 
-/// Name with the word for its split replaced by "*", and that split.
-std::pair<std::string, std::optional<TextSplit>> family(const std::string& name)
+} // namespace
+
+std::pair<std::string, std::optional<TextSplit>> familyOfName(const std::string& name)
 {
     auto base = unpackedName(name);
     for (std::size_t begin = 0; begin <= base.size();) {
@@ -64,9 +65,11 @@ std::pair<std::string, std::optional<TextSplit>> family(const std::string& name)
     return { base, {} };
 }
 
+namespace {
+
 bool isWikiTextName(const std::string& name)
 {
-    const auto pattern = family(name).first;
+    const auto pattern = familyOfName(name).first;
     return pattern == "wiki.*.raw" || pattern == "wiki.*.tokens" || pattern == "wiki.*.txt";
 }
 
@@ -75,12 +78,12 @@ class Families {
 public:
     void add(const std::string& name)
     {
-        const auto [pattern, split] = family(name);
+        const auto [pattern, split] = familyOfName(name);
         if (split) seen_.insert({ folder(name) + pattern, *split });
     }
     std::optional<TextSplit> given(const std::string& name) const
     {
-        const auto [pattern, split] = family(name);
+        const auto [pattern, split] = familyOfName(name);
         if (!split) return {};
         const auto key = folder(name) + pattern;
         const auto has = [&](TextSplit other) { return seen_.contains({ key, other }); };
@@ -99,24 +102,16 @@ private:
 
 int rank(std::optional<TextSplit> given) { return given == TextSplit::Valid ? 0 : given == TextSplit::Test ? 1 : 2; }
 
-TextFile statFile(const fs::path& path)
-{
-    struct stat status { };
-    if (::stat(path.c_str(), &status) != 0)
-        throw DataError(path.string(),
-            errno == ENOENT ? "no such file or folder" : std::string("cannot be read: ") + std::strerror(errno),
-            "check the path and its permissions");
-    if (!S_ISREG(status.st_mode))
-        throw DataError(path.string(), "is not a regular file", "give a text file or a folder with text files");
-    return { path, std::uint64_t(std::max<off_t>(status.st_size, 0)),
-        std::int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, {} };
-}
-
 void addFolder(const fs::path& folder, std::vector<fs::path>& found)
 {
     const auto before = found.size();
     std::error_code problem;
-    fs::recursive_directory_iterator entries(folder, fs::directory_options::skip_permission_denied, problem);
+    if (fs::exists(folder / "run.json", problem))
+        throw DataError(folder.string(), "is a run, not a text",
+            "give the text that it was trained on, or look at the run with pha inspect");
+    fs::recursive_directory_iterator entries;
+    if (fs::directory_iterator(folder, problem); !problem) // folders below this one may be closed to us
+        entries = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, problem);
     for (; !problem && entries != fs::recursive_directory_iterator(); entries.increment(problem)) {
         std::error_code unreadable;
         if (entries.depth() >= maxDepth) entries.disable_recursion_pending();
@@ -139,7 +134,7 @@ void addFolder(const fs::path& folder, std::vector<fs::path>& found)
 /// The other splits of one of WikiText's files (or of a train file of any name) beside it.
 void addSisters(const fs::path& file, std::vector<fs::path>& found)
 {
-    const auto own = family(file.string());
+    const auto own = familyOfName(file.string());
     found.push_back(file);
     if (own.second != TextSplit::Train && !isWikiTextName(file.string())) return;
     std::error_code problem;
@@ -147,7 +142,7 @@ void addSisters(const fs::path& file, std::vector<fs::path>& found)
     for (const auto& entry : fs::directory_iterator(folder, problem)) {
         std::error_code unreadable;
         if (entry.path().filename() == file.filename() || !entry.is_regular_file(unreadable)) continue;
-        const auto other = family(entry.path().string());
+        const auto other = familyOfName(entry.path().string());
         if (other.first == own.first && other.second && other.second != own.second)
             found.push_back(file.parent_path() / entry.path().filename());
     }
@@ -155,7 +150,18 @@ void addSisters(const fs::path& file, std::vector<fs::path>& found)
 
 } // namespace
 
-std::optional<TextSplit> splitOfName(const std::string& name) { return family(name).second; }
+TextFile statFile(const fs::path& path)
+{
+    struct stat status { };
+    if (::stat(path.c_str(), &status) != 0)
+        throw DataError(path.string(),
+            errno == ENOENT ? "no such file or folder" : std::string("cannot be read: ") + std::strerror(errno),
+            "check the path and its permissions");
+    if (!S_ISREG(status.st_mode))
+        throw DataError(path.string(), "is not a regular file", "give a text file or a folder with text files");
+    return { path, std::uint64_t(std::max<off_t>(status.st_size, 0)),
+        std::int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, {} };
+}
 
 std::vector<TextFile> findTexts(const std::vector<fs::path>& paths)
 {

@@ -31,8 +31,9 @@ struct TextFile {
 /// files come first. Throws DataError if there is nothing to read.
 std::vector<TextFile> findTexts(const std::vector<std::filesystem::path>& paths);
 
-/// "wiki.train.raw" -> train. Told by the name alone; null for names without a split.
-std::optional<TextSplit> splitOfName(const std::string& name);
+TextFile statFile(const std::filesystem::path& path); ///< throws DataError unless it is a regular file
+/// "Wiki.train.raw" -> "wiki.*.raw" and train. Told by the name alone; null for names without a split.
+std::pair<std::string, std::optional<TextSplit>> familyOfName(const std::string& name);
 
 /// The texts in files and in the archives among them, one after the other.
 class TextWalker {

@@ -28,8 +28,8 @@ constexpr std::size_t promptWords = 12;
 /// Memory does not grow with the corpus.
 class TokenBatches final : public BatchSource {
 public:
-    TokenBatches(std::shared_ptr<const TokenFile> tokens, std::int64_t vocabulary, const std::string& fingerprint,
-        std::int64_t rows, std::int64_t context, std::int64_t seed)
+    TokenBatches(TokenSequence tokens, std::int64_t vocabulary, const std::string& fingerprint, std::int64_t rows,
+        std::int64_t context, std::int64_t seed)
         : tokens_(std::move(tokens))
         , vocabulary_(vocabulary)
         , context_(std::uint64_t(context))
@@ -49,12 +49,11 @@ public:
         batch.targets.resize(rows_ * context);
         std::vector<std::int64_t> window(context + 1);
         for (std::size_t r = 0; r < rows_; ++r) {
-            if (at_ == order_.size()) {
-                ++epoch_;
-                at_ = 0;
+            if (place_.at == std::int64_t(order_.size())) {
+                place_ = { place_.epoch + 1, 0 };
                 shuffle();
             }
-            tokens_->copy(first_ + order_[at_++] * context_, std::span(window));
+            tokens_.copy(first_ + order_[std::uint64_t(place_.at++)] * context_, std::span(window));
             // A wrong id ends the process on a GPU.
             for (const auto id : window)
                 if (id < 0 || id >= vocabulary_)
@@ -67,41 +66,32 @@ public:
         return batch;
     }
 
-    Json state() const override
-    {
-        Json state = identity_;
-        state["epoch"] = epoch_;
-        state["window"] = at_;
-        return state;
-    }
+    Json state() const override { return place_.save(identity_, "window"); }
 
     void restore(const Json& state) override
     {
-        checkState(state, identity_);
-        const auto epoch = stateInteger(state, "epoch", std::int64_t(1) << 40);
-        const auto window = stateInteger(state, "window", std::int64_t(tokens_->size() / context_));
-        epoch_ = epoch;
+        place_ = EpochPlace::restored(state, identity_, "window", std::int64_t(tokens_.size() / context_));
         shuffle();
-        at_ = std::min(std::uint64_t(window), order_.size());
+        place_.at = std::min(place_.at, std::int64_t(order_.size()));
     }
 
 private:
     void shuffle()
     {
-        Random random(mixBits(seed_) ^ mixBits(std::uint64_t(epoch_) + 1));
-        const auto room = tokens_->size() - context_; // positions where a window and its last target fit
+        Random random(mixBits(seed_) ^ mixBits(std::uint64_t(place_.epoch) + 1));
+        const auto room = tokens_.size() - context_; // positions where a window and its last target fit
         first_ = random.below(std::min(room, context_));
-        order_ = WindowOrder((tokens_->size() - 1 - first_) / context_, random.next());
+        order_ = WindowOrder((tokens_.size() - 1 - first_) / context_, random.next());
     }
 
-    std::shared_ptr<const TokenFile> tokens_;
+    TokenSequence tokens_;
     std::int64_t vocabulary_;
     std::uint64_t context_;
     std::size_t rows_;
     std::uint64_t seed_;
     Json identity_;
-    std::int64_t epoch_ = 0;
-    std::uint64_t at_ = 0, first_ = 0;
+    EpochPlace place_;
+    std::uint64_t first_ = 0;
     WindowOrder order_;
 };
 
@@ -119,7 +109,7 @@ public:
     {
         if (rows < 1 || context < 1)
             throw DataError(parts_.name, "batches need rows and a context", "set batch_size and context to at least 1");
-        const auto tokens = std::int64_t(parts_.train ? parts_.train->size() : 0);
+        const auto tokens = std::int64_t(parts_.train.size());
         if (tokens == 0)
             throw DataError(
                 parts_.name, "has no training text", "add a text to train on; this one can be evaluated only");
@@ -144,15 +134,17 @@ public:
         throw DataError(parts_.name, "no split '" + name + "'", "use train, valid or test");
     }
 
+    std::int64_t tokens(std::size_t split) const override { return parts_.totals[split]; }
+
     const ReferenceEvent& references() const override
     {
         std::call_once(counted_, [this] {
             references_.uniform = references_.unigram = references_.bigram = std::log(double(parts_.tokenizer->size()));
             const auto& valid = parts_.splits[1].tokens;
-            const auto count = parts_.train ? std::min(parts_.train->size(), countedTokens) : 0;
+            const auto count = std::min(parts_.train.size(), countedTokens);
             if (count < 3 || valid.size() < 2) return;
             std::vector<std::int32_t> train(std::size_t(count), 0);
-            parts_.train->copy(0, std::span(train));
+            parts_.train.copy(0, std::span(train));
             references_ = countReferences(train, valid, parts_.tokenizer->size());
         });
         return references_;
@@ -231,8 +223,8 @@ std::unique_ptr<Corpus> openPrepared(
         const auto size = fs::file_size(folder / name, problem);
         return TokenFile::open(folder / name, key, check && !problem && size <= maxChecked);
     };
-    parts.train = open("train.bin");
-    if (parts.train->size() != std::uint64_t(parts.card->splits[0].tokens))
+    parts.train.add(open("train.bin"));
+    if (parts.train.size() != std::uint64_t(parts.card->splits[0].tokens))
         throw DataError(
             folder.string(), "its corpus.json does not belong to its train.bin", "prepare the corpus again");
     const char* files[] = { "sample.bin", "valid.bin", "test.bin" };
@@ -241,6 +233,7 @@ std::unique_ptr<Corpus> openPrepared(
         if (file->row() != TokenRow::Counted)
             throw DataError((folder / files[i]).string(), "has the wrong kind of rows", "prepare the corpus again");
         parts.splits[i] = splitFromFile(*file);
+        parts.totals[i] = parts.card->splits[i].tokens;
     }
     parts.name = shown;
     parts.description = describe(*parts.card, shown);

@@ -6,8 +6,10 @@
 #include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/data/byte_tokenizer.h"
+#include "engine/data/character_tokenizer.h"
 #include "engine/data/gpt2_tokenizer.h"
 #include "engine/data/id_tokenizer.h"
+#include "engine/data/meta_pickle.h"
 #include "engine/data/piece_tokenizer.h"
 #include "engine/data/symbol_tokenizer.h"
 #include "engine/data/tokenizer_training.h"
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t maxFileBytes = std::int64_t(32) << 20;
+constexpr std::pair<const char*, const char*> gpt2Names[] { { "vocab.json", "merges.txt" },
+    { "encoder.json", "vocab.bpe" } };
 
 struct TrustedModels {
     std::mutex mutex;
@@ -40,16 +44,11 @@ bool isTrusted(const std::string& fingerprint)
     return trusted().fingerprints.contains(fingerprint);
 }
 
-/// GPT-2's files in `folder`, under either of the names that they are known by.
-std::unique_ptr<Tokenizer> loadGpt2(const fs::path& folder)
+/// Both files of GPT-2's, in the folder of one of them.
+std::unique_ptr<Tokenizer> loadGpt2(const fs::path& vocabulary, const fs::path& merges)
 {
-    for (const auto& [vocab, merges] :
-        { std::pair("vocab.json", "merges.txt"), std::pair("encoder.json", "vocab.bpe") })
-        if (std::error_code problem; fs::exists(folder / vocab, problem) && fs::exists(folder / merges, problem))
-            return gpt2Tokenizer(readGpt2Files(
-                readFile(folder / vocab, maxFileBytes), readFile(folder / merges, maxFileBytes), folder.string()));
-    throw DataError(folder.string(), "no tokenizer is in this folder",
-        "give a .model file, or a folder with vocab.json and merges.txt");
+    return gpt2Tokenizer(readGpt2Files(
+        readFile(vocabulary, maxFileBytes), readFile(merges, maxFileBytes), vocabulary.parent_path().string()));
 }
 
 } // namespace
@@ -85,20 +84,49 @@ std::unique_ptr<Tokenizer> Tokenizer::fromModel(std::string model, const std::st
     if (model == bytesModel) return byteTokenizer();
     if (model.starts_with(idsMark)) return readIdTokenizer(model, where);
     if (model.starts_with(symbolsMark)) return symbolTokenizer(std::move(model), where);
+    if (model.starts_with(charactersMark)) return readCharacterTokenizer(model, where);
     if (model.starts_with(gpt2Mark)) return gpt2Tokenizer(readGpt2Model(model, where));
+    if (looksLikeGpt2Bin(model)) return gpt2Tokenizer(readGpt2Bin(model, where));
+    if (looksLikePickle(model) || where.ends_with(".pkl"))
+        return characterTokenizer(readMetaPickle(model, where), where);
     const auto scanned = scanTokenizerModel(model, where);
     if (!isTrusted(sha256Hex(model))) tryTokenizerInChild(model, where);
     // The pieces point into `model`; the copy keeps them alive while the tokenizer is built.
     return pieceTokenizer(model, scanned, where);
 }
 
+std::unique_ptr<Tokenizer> Tokenizer::findIn(const fs::path& folder)
+{
+    const auto has = [&](const char* name) {
+        std::error_code problem;
+        return fs::exists(folder / name, problem);
+    };
+    if (has("tokenizer.model")) return load(folder / "tokenizer.model");
+    for (const auto& [vocabulary, merges] : gpt2Names)
+        if (has(vocabulary) && has(merges)) return loadGpt2(folder / vocabulary, folder / merges);
+    for (const char* name : { "gpt2_tokenizer.bin", "meta.pkl" })
+        if (has(name)) return load(folder / name);
+    return nullptr;
+}
+
 std::unique_ptr<Tokenizer> Tokenizer::load(const fs::path& path)
 {
     std::error_code problem;
-    if (fs::is_directory(path, problem)) return loadGpt2(path);
-    const auto name = path.filename();
-    if (name == "vocab.json" || name == "encoder.json") return loadGpt2(path.parent_path());
+    if (fs::is_directory(path, problem)) {
+        if (auto found = findIn(path)) return found;
+        throw DataError(path.string(), "no tokenizer is in this folder",
+            "give a .model file, or a folder with vocab.json and merges.txt");
+    }
+    for (const auto& [vocabulary, merges] : gpt2Names)
+        if (path.filename() == vocabulary) return loadGpt2(path, path.parent_path() / merges);
     return fromModel(readFile(path, maxFileBytes), path.string());
+}
+
+std::string Tokenizer::decode(const std::vector<std::int32_t>& ids) const
+{
+    std::string text;
+    for (const auto id : ids) text += piece(id);
+    return text;
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::given(const DataConfig& config)

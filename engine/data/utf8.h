@@ -8,6 +8,9 @@ namespace pha {
 
 inline constexpr std::string_view replacementCharacter = "\xEF\xBF\xBD";
 
+/// What stands between words: ASCII's blanks and line ends.
+inline bool isBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
 /// What stands at the beginning of some bytes.
 struct Utf8Step {
     std::size_t length = 1; ///< bytes of the character, or of the invalid run that one U+FFFD replaces

@@ -14,23 +14,12 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
-#include <ctime>
 #include <fstream>
 #include <unistd.h>
 
 namespace pha {
 
 namespace {
-
-std::string nowUtc()
-{
-    const auto now = std::time(nullptr);
-    std::tm utc {};
-    gmtime_r(&now, &utc);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return text;
-}
 
 std::int64_t availableMemory()
 {
@@ -64,7 +53,7 @@ RunFile Trainer::readOrPlan(const TrainingRequest& request)
         const auto folder =
             fs::absolute(request.directory / "").lexically_normal().parent_path(); // of "run/" and "." too
         file.name = request.name.empty() ? folder.filename().string() : request.name;
-        file.created = nowUtc();
+        file.created = timestampUtc();
         file.config = request.config;
         return file;
     }

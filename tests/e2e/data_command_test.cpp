@@ -61,6 +61,53 @@ private Q_SLOTS:
         QVERIFY(!QDir(home_.path("docs.partial")).exists());
     }
 
+    /// nanoGPT's folder of characters: measured, trained on, prepared; figures per byte throughout.
+    void tokensOfNanoGpt()
+    {
+        const QByteArray letters = "\n abcdefghij";
+        QByteArray texts = "}(\x8C\x0Avocab_sizeK\x0C\x8C\x04itos}(", ids = "u\x8C\x04stoi}(", tokens;
+        for (int i = 0; i < letters.size(); ++i) {
+            const QByteArray text = "\x8C\x01" + letters.mid(i, 1), number = "K" + QByteArray(1, char(i));
+            texts += number + text;
+            ids += text + number;
+        }
+        QDir(home_.path()).mkpath("letters");
+        home_.write("letters/meta.pkl", "\x80\x04" + texts + ids + "uu.");
+        for (int i = 0; i < 6000; ++i) tokens += QByteArray(1, char(i % 13 == 12 ? 0 : i * i % 12)) + '\0';
+        home_.write("letters/train.bin", tokens);
+        home_.write("letters/val.bin", tokens.left(2000));
+
+        const auto info = home_.run({ "data", "info", "letters", "--json" });
+        QVERIFY2(info.code == 0, info.err);
+        QCOMPARE(info.json()["tokenizer_size"].toInt(), 12);
+        const auto splits = info.json()["splits"].toObject();
+        QCOMPARE(splits["train"].toObject()["bytes"].toInt(), 6000);
+        QCOMPARE(splits["test"].toObject()["tokens"].toInt(), 0);
+
+        auto command = smallRun({ "--run", "letters-run", "--steps", "3" });
+        command[command.indexOf("stories")] = "letters";
+        QVERIFY2(home_.run(command).code == 0, "training");
+        const auto eval = home_.run({ "eval", "letters-run", "--split", "valid", "--json" });
+        QVERIFY2(eval.code == 0, eval.err);
+        QVERIFY(eval.json()["bits_per_byte"].toDouble() > 1);
+        const auto text = home_.run({ "generate", "letters-run", "--prompt", "abc", "--max-tokens", "20" });
+        QVERIFY2(text.code == 0 && text.out.size() >= 20, text.err); // a character a token
+
+        const auto prepared = home_.run({ "data", "prepare", "letters", "--out", "letters-made", "--json" });
+        QVERIFY2(prepared.code == 0, prepared.err);
+        QCOMPARE(prepared.json()["splits"].toObject()["train"].toObject()["tokens"].toInt(), 6000);
+        QCOMPARE(prepared.json()["fingerprint"], info.json()["fingerprint"]);
+        const auto again = home_.run({ "eval", "letters-run", "--data", "letters-made", "--split", "valid", "--json" });
+        QCOMPARE(again.json()["nll"], eval.json()["nll"]);
+
+        home_.write("letters/meta.pkl",
+            "\x80\x04"
+            "cos\nsystem\n.");
+        const auto refused = home_.run({ "data", "info", "letters" });
+        QCOMPARE(refused.code, 2);
+        QVERIFY2(isOneErrorLine(refused.err) && refused.err.contains("nothing in a pickle is run"), refused.err);
+    }
+
     void whatIsNotThere()
     {
         const auto list = home_.run({ "data", "list", "--json" }).jsonArray();

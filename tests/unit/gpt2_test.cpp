@@ -284,7 +284,7 @@ private Q_SLOTS:
         put("tokenizer.model", fromFolder->model());
         QCOMPARE(Tokenizer::load(folder.filePath("tokenizer.model").toStdString())->fingerprint(),
             fromFolder->fingerprint());
-        QFile::remove(folder.filePath("merges.txt"));
+        for (const char* name : { "merges.txt", "tokenizer.model" }) QFile::remove(folder.filePath(name));
         QVERIFY_THROWS_EXCEPTION(DataError, Tokenizer::load(folder.path().toStdString()));
     }
 

@@ -5,6 +5,7 @@
 #include "engine/data/document.h"
 #include "engine/data/prepare.h"
 #include "engine/data/record_reader.h"
+#include "engine/data/token_bins.h"
 #include "ui/format.h"
 
 #include <algorithm>
@@ -42,8 +43,16 @@ QString wholeLines(const std::string& text, std::size_t most)
 /// Reads the text once, document by document, in little memory; of a very large one the beginning alone.
 TextLook lookAt(const std::filesystem::path& path, EventSink& progress, const std::stop_token& stop)
 {
-    const auto files = findTexts({ path });
     TextLook look;
+    if (findTokenBins(path)) { // tokens, which a tokenizer beside them spells
+        const auto preview = previewTexts({ path }, 60);
+        look.files = preview.files;
+        look.bytes = preview.fileBytes;
+        look.counted = false;
+        for (const auto& line : preview.lines) look.beginning += fromUtf8(line) + QLatin1Char('\n');
+        return look;
+    }
+    const auto files = findTexts({ path });
     look.files = std::int64_t(files.size());
     for (const auto& file : files) look.bytes += std::int64_t(file.size);
     if (look.bytes > mostCounted) {
@@ -71,13 +80,9 @@ PreparedData prepareCorpus(const DataConfig& config, EventSink& progress, const 
     PreparedData data;
     data.tokenizer = corpus->tokenizer();
     data.description = fromUtf8(corpus->description());
-    const auto size = [&](std::size_t split) { // a card has counts without reading gigabytes
-        return corpus->card() ? corpus->card()->splits[split].tokens
-                              : std::int64_t(corpus->split(splitNames[split]).tokens.size());
-    };
     if (corpus->card()) data.card = *corpus->card();
-    data.train = size(0);
-    data.test = size(2);
+    data.train = corpus->tokens(0);
+    data.test = corpus->tokens(2);
     const auto& valid = corpus->split("valid");
     data.valid = std::int64_t(valid.tokens.size());
     const auto last = [](const std::vector<std::int32_t>& sums) { return sums.empty() ? 0.0 : double(sums.back()); };

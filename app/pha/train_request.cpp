@@ -6,6 +6,7 @@
 #include "engine/config/conversion.h"
 #include "engine/data/catalogue.h"
 #include "engine/data/corpus.h"
+#include "engine/data/tasks.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
 
@@ -87,15 +88,17 @@ RunConfig newConfig(const TrainOptions& options, const CLI::App& command)
     if (options.preset.empty() && options.configFile.empty() && !converts)
         throw Error(
             "no model chosen", "add --preset NAME ('pha presets' lists them) or --config FILE", ExitCode::Usage);
-    RunConfig config;
-    if (!options.preset.empty()) {
-        config = findPreset(options.preset).config;
-        config.preset = options.preset;
-    }
-    const auto teacher = converts ? std::optional(convertInto(config, options)) : std::nullopt;
-    if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
     const auto given = settings(options, command);
-    for (const auto& [key, value] : given) config.set(key, value);
+    std::optional<ModelConfig> teacher;
+    const auto build = [&](const std::string& data) {
+        RunConfig config;
+        if (!options.preset.empty()) config = startingPoint(findPreset(options.preset), data);
+        if (converts) teacher = convertInto(config, options);
+        if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
+        for (const auto& [key, value] : given) config.set(key, value);
+        return config;
+    };
+    auto config = build(build({}).data.data); // the data decide what the preset's recipe is
     if (teacher) checkConversion(*teacher, config.model);
     if (teacher && std::none_of(given.begin(), given.end(), [](const auto& s) { return s.first == "distill_steps"; }))
         config.training.distillSteps = usualDistillation(config);

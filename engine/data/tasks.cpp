@@ -21,9 +21,12 @@ struct Defaults {
     Task::Kind kind;
     const char* name;
     std::int64_t length, pairs, symbols;
+    std::int64_t steps; ///< until those that can have learned it
+    double highestRate; ///< induction trains every position, one in thirty of which can be known: higher rates miss it
 };
-constexpr Defaults tasks[] = { { Task::Kind::Mqar, "mqar", 64, 4, 512 },
-    { Task::Kind::Induction, "induction", 30, 1, 20 }, { Task::Kind::Copying, "copying", 256, 8, 16 } };
+constexpr Defaults tasks[] = { { Task::Kind::Mqar, "mqar", 64, 4, 512, 2000, 1 },
+    { Task::Kind::Induction, "induction", 30, 1, 20, 1000, 0.002 },
+    { Task::Kind::Copying, "copying", 256, 8, 16, 1000, 1 } };
 
 void require(bool holds, const char* field, std::int64_t value, const std::string& expectation)
 {
@@ -215,6 +218,22 @@ void settleTaskShape(RunConfig& config)
     if (!task) return;
     config.model.vocabulary = task->symbols;
     config.training.context = task->exampleLength();
+}
+
+RunConfig startingPoint(const Preset& preset, const std::string& data)
+{
+    auto config = preset.config;
+    config.preset = preset.name;
+    const auto known = std::find_if(std::begin(tasks), std::end(tasks), [&](const auto& t) { return data == t.name; });
+    if (known == std::end(tasks)) return config;
+    auto& t = config.training;
+    t.steps = known->steps;
+    t.batchSize = std::clamp<std::int64_t>(4096 / known->length, 8, 64);
+    t.accumulate = 1;
+    t.learningRate = std::min(t.learningRate, known->highestRate);
+    t.muonLearningRate = std::min(t.muonLearningRate, known->highestRate);
+    t.evalEvery = t.sampleEvery = t.saveEvery = 250;
+    return config;
 }
 
 TaskExample writeExample(const Task& task, const std::string& split, std::uint64_t index)

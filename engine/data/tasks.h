@@ -36,6 +36,8 @@ struct Task {
 std::optional<Task> findTask(const DataConfig& config);
 /// Vocabulary and context of a run on a task, which decides both; other runs stay as they are.
 void settleTaskShape(RunConfig& config);
+/// What a run on `data` starts from: the preset, with a recipe for many short examples if `data` is a task.
+RunConfig startingPoint(const Preset& preset, const std::string& data);
 
 /// One example. Targets stand at the index at which they are predicted; -100 everywhere else.
 struct TaskExample {

@@ -24,7 +24,7 @@ parser.add_argument("--device", default="cpu")
 parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
 parser.add_argument("--families", default=",".join(FAMILIES))
 parser.add_argument("--stories-steps", type=int, default=380, help="updates of 8 x 256 tokens")
-parser.add_argument("--mqar-steps", type=int, default=1000, help="updates of 64 examples")
+parser.add_argument("--mqar-steps", type=int, default=2000, help="updates of 64 examples")
 parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes the recipe of the MQAR runs")
 parser.add_argument("--only", choices=["stories", "mqar"], help="one of the two alone")
 parser.add_argument("--figures", metavar="FILE", help="take what the runs learned from this file, written by another machine")
@@ -46,7 +46,7 @@ def learn(job):
     run = os.path.join(options.out, f"{task}-{family}")
     if not os.path.exists(os.path.join(run, "checkpoints", "latest")):
         if task == "mqar":
-            extra = [f"steps={options.mqar_steps}", "batch_size=64", "eval_every=250", *options.set]
+            extra = [f"steps={options.mqar_steps}", *options.set]
         else:
             extra = [f"steps={options.stories_steps}"]
         pha("train", "--preset", family + "-tiny", "--data", task, "--run", run, "--device", options.device,

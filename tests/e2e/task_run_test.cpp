@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs on synthetic tasks: the task sets vocabulary and context, accuracy is reported everywhere, a resume is exact.
+#include "engine/config/config.h"
 #include "tests/e2e/pha_process.h"
 
 #include <cmath>
@@ -63,6 +64,19 @@ private Q_SLOTS:
         const auto sample = metrics(home_.path("run"), "sample").value(0);
         QVERIFY(sample["prompt"].toString().startsWith('k') && sample["prompt"].toString().contains(" v"));
         QCOMPARE(sample["text"].toString().count(' '), 1); // one symbol
+    }
+
+    void dataDecideTheRecipe()
+    {
+        const auto batch = [&](QStringList more) {
+            const auto planned =
+                home_.run(QStringList { "train", "--preset", "pha-tiny", "--dry-run", "--json" } + more);
+            return planned.json()["config"].toObject()["training"].toObject()["batch_size"].toInt();
+        };
+        QCOMPARE(batch({ "--data", "mqar" }), 64);
+        QCOMPARE(batch({ "--set", "data=mqar" }), 64);
+        QCOMPARE(batch({ "--set", "batch_size=2", "--data", "mqar" }), 2);
+        QCOMPARE(batch({ "--data", "stories" }), int(pha::findPreset("pha-tiny").config.training.batchSize));
     }
 
     void evaluatesOtherSizes()

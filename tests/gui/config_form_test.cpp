@@ -165,6 +165,18 @@ private Q_SLOTS:
         QCOMPARE(f.find<QLineEdit>("field_steps")->text(), original);
     }
 
+    void tasksBringTheirRecipe()
+    {
+        const Fixture f;
+        auto* draft = f.panel->draft();
+        const auto original = draft->text("batch_size");
+        draft->setText("data", QStringLiteral("mqar"));
+        QCOMPARE(f.find<QLineEdit>("field_batch_size")->text(), QStringLiteral("64"));
+        QVERIFY(!draft->changed("batch_size") && !draft->command().contains(QStringLiteral("batch_size")));
+        draft->setText("data", QStringLiteral("stories"));
+        QCOMPARE(f.find<QLineEdit>("field_batch_size")->text(), original);
+    }
+
     void presetKeepsDataAndMachine()
     {
         const Fixture f;

@@ -311,6 +311,18 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(CheckpointError, second->restore(state));
     }
 
+    void tasksBringTheirRecipe()
+    {
+        const auto& preset = findPreset("pha-tiny");
+        QVERIFY(startingPoint(preset, "stories").toJson() == startingPoint(preset, "a/file.txt").toJson());
+        QCOMPARE(startingPoint(preset, "stories").training.batchSize, preset.config.training.batchSize);
+        const auto recall = startingPoint(preset, "mqar").training, head = startingPoint(preset, "induction").training;
+        QCOMPARE(recall.batchSize, std::int64_t(64));
+        QCOMPARE(recall.muonLearningRate, preset.config.training.muonLearningRate);
+        QCOMPARE(head.muonLearningRate, 0.002);
+        QCOMPARE(startingPoint(preset, "copying").training.batchSize, std::int64_t(16));
+    }
+
     void symbolsReadAndWrite()
     {
         const auto corpus = open(configOf("mqar"));

@@ -2,6 +2,7 @@
 #include "ui/config_form/config_draft.h"
 
 #include "engine/base/error.h"
+#include "engine/data/tasks.h"
 #include "ui/format.h"
 
 #include <QUndoCommand>
@@ -154,15 +155,16 @@ void ConfigDraft::clone(const RunConfig& config, const QString& name)
     DraftValues next;
     next.preset = values_.preset;
     next.name = name;
-    const Preset* base = preset_;
-    for (const auto& preset : presets())
-        if (preset.name == config.preset) base = &preset;
-    next.preset = fromUtf8(base->name);
+    const Preset* preset = preset_;
+    for (const auto& known : presets())
+        if (known.name == config.preset) preset = &known;
+    next.preset = fromUtf8(preset->name);
+    const auto start = startingPoint(*preset, config.data.data);
     for (const auto& grouped : allFields()) {
         const auto& key = grouped.field.name;
         // The vocabulary follows from the tokenizer, and stop_after was about one process.
         if (key == "vocabulary" || key == "stop_after") continue;
-        if (const auto value = config.get(key); value != base->config.get(key)) next.overrides[key] = valueText(value);
+        if (const auto value = config.get(key); value != start.get(key)) next.overrides[key] = valueText(value);
     }
     push(next, tr("clone"));
 }
@@ -178,7 +180,7 @@ void ConfigDraft::restore(const DraftValues& values)
     undo_.clear();
 }
 
-QString ConfigDraft::presetText(const std::string& key) const { return fromUtf8(valueText(preset_->config.get(key))); }
+QString ConfigDraft::presetText(const std::string& key) const { return fromUtf8(valueText(start_.get(key))); }
 
 QString ConfigDraft::text(const std::string& key) const
 {
@@ -188,15 +190,16 @@ QString ConfigDraft::text(const std::string& key) const
 
 bool ConfigDraft::changed(const std::string& key) const
 {
-    return errors_.contains(key) ? values_.overrides.contains(key) : best_.get(key) != preset_->config.get(key);
+    return errors_.contains(key) ? values_.overrides.contains(key) : best_.get(key) != start_.get(key);
 }
 
 /// Works out errors and the configuration from the texts.
 void ConfigDraft::judge()
 {
     errors_.clear();
-    best_ = preset_->config;
-    best_.preset = preset_->name;
+    const auto data = values_.overrides.find("data");
+    start_ = startingPoint(*preset_, data == values_.overrides.end() ? std::string() : data->second);
+    best_ = start_;
     for (const auto& [key, text] : values_.overrides) {
         try {
             const auto value = fieldOf(key).parse(text);

@@ -63,6 +63,7 @@ private:
     QUndoStack undo_;
     DraftValues values_;
     const Preset* preset_;
+    RunConfig start_; ///< what the preset says for the data that are chosen
     std::map<std::string, QString> errors_;
     RunConfig best_; ///< what the texts say, with the preset's value where one is wrong
 };

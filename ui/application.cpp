@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/application.h"
 
+#include "ui/exit_guard.h"
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/main_window.h"
@@ -79,11 +80,19 @@ Application::~Application() = default;
 
 int Application::run(const StudioOptions& options)
 {
+    using namespace std::chrono_literals;
     WindowParts parts;
     parts.runsFolder = options.runsFolder;
+    parts.engine = []() -> Engine& {
+        auto& engine = loadEngine();
+        ExitGuard::arm(); // every job asks for the engine first: what the last one left behind is covered too
+        return engine;
+    };
     parts.longestTask = [this] { return takeLongestTask(); };
     window_ = std::make_unique<MainWindow>(std::move(parts));
     auto* window = window_.get();
+    // The display is gone: as after SIGTERM, what trains gets the time to save itself. No widget is touched.
+    const ExitGuard guard([window] { window->shutDown(5000ms); });
     connect(window, &MainWindow::closed, this, [this] { exit(exitCode_); });
     connect(this, &Application::exceptionCaught, window, &MainWindow::showError);
     connect(this, &QGuiApplication::commitDataRequest, window, [window](QSessionManager&) { window->quitNow(); });
@@ -102,7 +111,6 @@ int Application::run(const StudioOptions& options)
     window->show();
     const int code = exec();
     // A run that is still there had its time while the window waited for it.
-    using namespace std::chrono_literals;
     if (!window->shutDown(window->controller().busy() ? 0ms : 5000ms)) {
         // The engine is still at work: nothing of it may be torn down under its hands.
         std::fputs("pha-studio: the engine did not stop in time; leaving without it\n", stderr);

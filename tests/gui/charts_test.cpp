@@ -32,6 +32,8 @@ private Q_SLOTS:
     void initTestCase();
     void extremesAgreeWithASearch();
     void spikeAmongAMillionIsKeptAndSeen();
+    void raggedLineIsTheLineOfItsSegments_data();
+    void raggedLineIsTheLineOfItsSegments();
     void notFiniteIsAGap();
     void keysNeverRunBackwards();
     void logarithmicAxisTakesAnything();
@@ -106,6 +108,67 @@ void ChartsTest::spikeAmongAMillionIsKeptAndSeen()
     QVERIFY(seen);
     // And drawing costs what the width costs, not what the run's length would.
     QVERIFY(axes->graph(0)->data()->size() == n);
+}
+
+void ChartsTest::raggedLineIsTheLineOfItsSegments_data()
+{
+    QTest::addColumn<int>("points");
+    QTest::newRow("fewer than columns") << 400;
+    QTest::newRow("a few in each column") << 3000;
+    QTest::newRow("many in each column") << 60000;
+}
+
+/// Drawn fast, it covers in each pixel column what the line from point to point passes there, and nothing in a gap.
+void ChartsTest::raggedLineIsTheLineOfItsSegments()
+{
+    QFETCH(int, points);
+    TimePlot plot(QStringLiteral("p"), QStringLiteral("P"), ValueKind::Loss);
+    const int id =
+        plot.addSeries({ QStringLiteral("a"), SeriesStyle::Line, [](const Colours&) { return QColor(Qt::red); } });
+    std::mt19937 random(5);
+    std::vector<double> values;
+    for (int i = 0; i < points; ++i) {
+        const bool gap = i > points / 3 && i < points / 2;
+        values.push_back(gap ? notANumber : 3 + double(random() % 1000) / 1000);
+        plot.append(id, i, values.back());
+    }
+    plot.resize(640, 320);
+    plot.show();
+    plot.showRange(points * 0.1, points * 0.9); // the line enters and leaves the picture in the middle of a segment
+    plot.redraw();
+    const auto picture = plot.plot()->toPixmap(0, 0, 1).toImage();
+    const auto *x = plot.plot()->xAxis, *y = plot.plot()->yAxis;
+    const auto* rect = plot.plot()->axisRect();
+    int empty = 0;
+    for (int column = rect->left() + 2; column < rect->right(); ++column) { // beside the axis
+        const double from = x->pixelToCoord(column - 0.5), to = x->pixelToCoord(column + 0.5);
+        const auto first = values.begin() + std::ptrdiff_t(x->pixelToCoord(column - 8)),
+                   last = values.begin() + std::ptrdiff_t(x->pixelToCoord(column + 8)) + 2;
+        const auto finite = std::count_if(first, last, [](double v) { return std::isfinite(v); });
+        if (finite > 0 && finite < last - first) continue; // an end of the gap, with its mark
+        double low = 1e9, high = -1e9; // pixels, from many places inside the column
+        const int samples = 64 + int(16 * (to - from));
+        for (int k = 0; k <= samples && finite > 0; ++k) {
+            const double key = from + (to - from) * k / samples;
+            const auto i = std::size_t(key);
+            const double at = y->coordToPixel(values[i] + (values[i + 1] - values[i]) * (key - double(i)));
+            low = std::min(low, at);
+            high = std::max(high, at);
+        }
+        int top = -1, bottom = -1;
+        for (int row = 0; row < picture.height(); ++row) {
+            const QColor c(picture.pixel(column, row));
+            if (c.red() > c.green() + 100) top = top < 0 ? row : top, bottom = row;
+        }
+        const auto text = QStringLiteral("column %1: %2 to %3, not %4 to %5").arg(column).arg(top).arg(bottom);
+        if (finite == 0) {
+            ++empty;
+            QVERIFY2(top < 0, qPrintable(text.arg(0).arg(0)));
+        } else {
+            QVERIFY2(std::abs(top - low) < 3 && std::abs(bottom - high) < 3, qPrintable(text.arg(low).arg(high)));
+        }
+    }
+    QVERIFY(empty > rect->width() / 10 && empty < rect->width() / 3);
 }
 
 void ChartsTest::notFiniteIsAGap()
@@ -358,8 +421,8 @@ void ChartsTest::exportWritesPictures()
     QCOMPARE(picture.width(), 2 * plot.plot()->width());
     QVERIFY(!plot.exportTo(folder_.filePath(QStringLiteral("chart.xyz")), problem)
         && problem.contains(QStringLiteral(".png")));
-    QVERIFY(!plot.exportTo(QStringLiteral("/nonexistent/chart.png"), problem)
-        && problem.contains(QStringLiteral("/nonexistent")));
+    QVERIFY(!plot.exportTo(folder_.filePath(QStringLiteral("nowhere/chart.png")), problem)
+        && problem.contains(QStringLiteral("nowhere")));
 }
 
 void ChartsTest::queueDrawsEachChartOnce()

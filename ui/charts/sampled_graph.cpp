@@ -161,15 +161,31 @@ void SampledGraph::column(int from, int to, QVector<QCPGraphData>* out) const
 
 void SampledGraph::drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lines) const
 {
-    // Segments drawn one by one (phFastPolylines) are what makes long ragged curves fast; on smooth ones their square
-    // ends would show as beads, and there a joined line costs little.
-    if (lines.size() > 1.5 * mKeyAxis->axisRect()->width() + 16) return QCPGraph::drawLinePlot(painter, lines);
     applyDefaultAntialiasingHint(painter);
+    painter->setBrush(Qt::NoBrush);
+    if (!painter->modes().testFlag(QCPPainter::pmVectorized) && ragged(lines)) {
+        drawColumns(painter, lines);
+    } else {
+        drawJoined(painter, lines);
+    }
+}
+
+bool SampledGraph::ragged(const QVector<QPointF>& lines) const
+{
+    const double width = mKeyAxis->axisRect()->width();
+    if (lines.size() < width / 2) return false;
+    double travel = 0; // pixels up and down
+    for (int i = 1; i < lines.size(); ++i)
+        if (const double step = std::abs(lines[i].y() - lines[i - 1].y()); step > 0) travel += step; // NaN is not
+    return travel > 2 * width;
+}
+
+void SampledGraph::drawJoined(QCPPainter* painter, const QVector<QPointF>& lines) const
+{
     auto joined = mPen;
     joined.setJoinStyle(Qt::RoundJoin);
     joined.setCapStyle(Qt::RoundCap);
     painter->setPen(joined);
-    painter->setBrush(Qt::NoBrush);
     int begin = 0;
     const auto stroke = [&](int end) {
         if (end - begin == 1) painter->drawPoint(lines[begin]);
@@ -179,6 +195,65 @@ void SampledGraph::drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lin
     for (int i = 0; i < lines.size(); ++i)
         if (!std::isfinite(lines[i].x()) || !std::isfinite(lines[i].y())) stroke(i);
     stroke(int(lines.size()));
+}
+
+void SampledGraph::drawColumns(QCPPainter* painter, const QVector<QPointF>& lines) const
+{
+    const auto* rect = mKeyAxis->axisRect();
+    const double ratio = mParentPlot->bufferDevicePixelRatio(), half = mPen.widthF() / 2;
+    const double shift = painter->antialiasing() ? 0.5 : 0; // QCPPainter moves what it smooths by half a pixel
+    const auto columnOf = [&](double x) { return std::floor((x + shift) * ratio); };
+    const double first = columnOf(rect->left()) - 1, last = columnOf(rect->right()) + 1;
+    const double top = rect->top() - 9., bottom = rect->bottom() + 9.; // strokes end a little outside of the picture
+    QVector<QLineF> strokes;
+    strokes.reserve(int(last - first) + 2);
+    double column = 0, low = 0, high = 0;
+    bool open = false;
+    const auto add = [&](double y) {
+        y = std::clamp(y, top, bottom);
+        low = std::min(low, y);
+        high = std::max(high, y);
+    };
+    const auto begin = [&](double at, double y) {
+        column = at;
+        low = high = std::clamp(y, top, bottom);
+        open = true;
+    };
+    const auto close = [&] {
+        const double x = (column + 0.5) / ratio - shift;
+        if (open && column >= first && column <= last) strokes.append(QLineF(x, low - half, x, high + half));
+        open = false;
+    };
+    for (int i = 0; i < lines.size(); ++i) {
+        const auto& to = lines[i];
+        if (!std::isfinite(to.x()) || !std::isfinite(to.y())) {
+            close();
+            continue;
+        }
+        const double end = columnOf(to.x());
+        if (!open) {
+            begin(end, to.y());
+            continue;
+        }
+        if (end > column) { // the line crosses columns: each gets the part of it that lies inside
+            const auto& from = lines[i - 1];
+            const double slope = (to.y() - from.y()) / (to.x() - from.x());
+            for (double next = std::max(column + 1, first); next <= std::min(end, last + 1); ++next) {
+                const double y = from.y() + slope * (next / ratio - shift - from.x());
+                add(y);
+                close();
+                begin(next, y);
+            }
+            if (column < end) begin(end, to.y()); // beyond the picture
+        }
+        add(to.y());
+    }
+    close();
+    QPen pen(mPen.color(), 1); // one device pixel: the only width that Qt draws quickly
+    pen.setCosmetic(true);
+    pen.setCapStyle(Qt::FlatCap);
+    painter->setPen(pen);
+    painter->drawLines(strokes);
 }
 
 void SampledGraph::getOptimizedLineData(QVector<QCPGraphData>* lineData,
@@ -197,7 +272,7 @@ void SampledGraph::getOptimizedLineData(QVector<QCPGraphData>* lineData,
         return;
     }
     lineData->reserve(4 * columns + 8);
-    const double left = axis->axisRect()->left();
+    const double left = axis->axisRect()->left() - 0.5; // where drawColumns() has its columns
     int guess = (to - from) / columns + 1;
     for (int i = 0; i < columns && from < to; ++i) {
         const int next = seek(from, to, axis->pixelToCoord(left + (i + 1) * pixel), guess);

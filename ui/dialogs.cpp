@@ -6,8 +6,10 @@
 #include <QCoreApplication>
 #include <QDialog>
 #include <QDialogButtonBox>
+#include <QDir>
 #include <QFile>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMessageBox>
@@ -73,6 +75,22 @@ std::optional<double> askForNumber(QWidget* parent, const QString& title, const 
     return edit->text().trimmed().toDouble();
 }
 
+std::optional<QString> trash(const QString& path)
+{
+    QString place;
+    if (!QFile::moveToTrash(path, &place)) return std::nullopt;
+    return place;
+}
+
+bool restore(const QString& inTrash, const QString& path)
+{
+    if (inTrash.isEmpty() || QFileInfo::exists(path) || !QDir().rename(inTrash, path)) return false;
+    // What the trash knows of it: Trash/files/NAME and Trash/info/NAME.trashinfo (freedesktop.org).
+    const QFileInfo was(inTrash);
+    QFile::remove(was.dir().filePath(QStringLiteral("../info/%1.trashinfo").arg(was.fileName())));
+    return true;
+}
+
 } // namespace
 
 Dialogs Dialogs::real()
@@ -87,7 +105,8 @@ Dialogs Dialogs::real()
     d.openFolder = [](QWidget* parent, const QString& title) {
         return QFileDialog::getExistingDirectory(parent, title);
     };
-    d.moveToTrash = [](const QString& path) { return QFile::moveToTrash(path); };
+    d.moveToTrash = trash;
+    d.putBack = restore;
     return d;
 }
 

@@ -19,7 +19,8 @@ struct Dialogs {
     std::function<std::optional<double>(QWidget* parent, const QString& title, const QString& label, double value)>
         number;
     std::function<void(QWidget* parent, const QString& title, const QString& text)> inform;
-    std::function<bool(const QString& path)> moveToTrash;
+    std::function<std::optional<QString>(const QString& path)> moveToTrash; ///< where it lies now; nothing: failed
+    std::function<bool(const QString& inTrash, const QString& path)> putBack; ///< false: it lies where it lay
 
     static Dialogs real();
 };

@@ -90,6 +90,7 @@ private:
     void start(const RunConfig& config, const QString& name);
     void resume();
     void deleteCurrent();
+    void putBack();
     void useData(const QString& text, int vocabulary);
     void changeLearningRate();
     void chooseFolder();
@@ -113,6 +114,10 @@ private:
     RunController* controller_;
     std::unique_ptr<WindowActions> actions_;
     QPointer<RunSession> current_;
+    struct Deleted {
+        QString name, inTrash, path;
+    };
+    std::vector<Deleted> deleted_; ///< of this session, the last one at the end
     QTimer rateTimer_, closeTimer_;
 
     RunBar* runBar_ = nullptr;

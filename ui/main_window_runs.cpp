@@ -118,6 +118,7 @@ void MainWindow::connectRun()
         if (current_) QDesktopServices::openUrl(QUrl::fromLocalFile(fromPath(current_->directory())));
     });
     connect(a.deleteRun, &QAction::triggered, this, &MainWindow::deleteCurrent);
+    connect(a.putBackRun, &QAction::triggered, this, &MainWindow::putBack);
 }
 
 void MainWindow::openRun(const fs::path& given, bool shown)
@@ -200,14 +201,31 @@ void MainWindow::deleteCurrent()
         const auto question =
             tr("Move the run %1 with its checkpoints to the trash?\n%2").arg(current_->name(), fromPath(directory));
         if (!parts_.dialogs.confirm(this, tr("Delete run"), question, tr("Move to trash"))) return;
-        if (!parts_.dialogs.moveToTrash(fromPath(directory)))
+        const auto place = parts_.dialogs.moveToTrash(fromPath(directory));
+        if (!place)
             return showError(
                 tr("%1 could not be moved to the trash; delete the folder by hand if you no longer need it")
                     .arg(fromPath(directory)));
+        deleted_.push_back({ current_->name(), *place, fromPath(directory) });
+        statusBar()->showMessage(tr("%1 is in the trash; %2 puts it back")
+                                     .arg(current_->name(), actions_->putBackRun->shortcut().toString()),
+            messageTime);
     }
     current_.clear();
     runs_->forget(directory);
     selectCurrent();
+}
+
+void MainWindow::putBack()
+{
+    if (deleted_.empty()) return;
+    const auto last = deleted_.back();
+    deleted_.pop_back();
+    updateActions();
+    if (!parts_.dialogs.putBack(last.inTrash, last.path))
+        return showError(
+            tr("%1 cannot be put back to %2; look for it in the trash of the desktop").arg(last.name, last.path));
+    openRun(toPath(last.path));
 }
 
 void MainWindow::useData(const QString& text, int vocabulary)

@@ -88,6 +88,10 @@ void MainWindow::updateActions()
     a.copyPath->setEnabled(current_);
     a.openFolder->setEnabled(current_);
     a.deleteRun->setEnabled(current_ && !current_->active() && current_ != training);
+    a.putBackRun->setEnabled(!deleted_.empty());
+    a.putBackRun->setText(deleted_.empty()
+            ? tr("P&ut back")
+            : tr("P&ut back %1").arg(QString(deleted_.back().name).replace(QLatin1Char('&'), QStringLiteral("&&"))));
     configPanel_->form()->setBlocked(!busy ? QString()
             : training ? tr("%1 is training. Stop it, or wait until it has finished.").arg(training->name())
                        : tr("The last run is still being stopped."));

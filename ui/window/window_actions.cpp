@@ -77,6 +77,8 @@ WindowActions::WindowActions(QMainWindow* window)
         make("openFolder", tr("Open fol&der"), tr("Shows the run directory in the file manager"), {}, "folder");
     deleteRun = make("deleteRun", tr("Delete\u2026"), tr("Moves the run directory to the trash"),
         { K(QStringLiteral("Ctrl+Del")) }, "trash");
+    putBackRun = make("putBackRun", tr("P&ut back"), tr("Takes the run that was deleted last out of the trash again"),
+        { K(QStringLiteral("Ctrl+Shift+Del")) }, "undo");
     searchRuns =
         make("searchRuns", tr("Search runs"), tr("Goes to the search field of the run list"), { K::Find }, "search");
 
@@ -169,7 +171,7 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addSeparator();
     run->addActions({ evaluateNow, sampleNow, checkpointNow, changeLearningRate });
     run->addSeparator();
-    run->addActions({ toggleShown, setBaseline, cloneRun, renameRun, copyPath, openFolder, deleteRun });
+    run->addActions({ toggleShown, setBaseline, cloneRun, renameRun, copyPath, openFolder, deleteRun, putBackRun });
 
     auto* view = menu("viewMenu", tr("&View"));
     view->addActions({ showMonitor, showCompare, showPlayground, showEvaluate, showData, showBench, searchRuns });

@@ -21,7 +21,8 @@ struct WindowActions {
     // Run
     QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
         *changeLearningRate;
-    QAction *cloneRun, *renameRun, *toggleShown, *setBaseline, *copyPath, *openFolder, *deleteRun, *searchRuns;
+    QAction *cloneRun, *renameRun, *toggleShown, *setBaseline, *copyPath, *openFolder, *deleteRun, *putBackRun,
+        *searchRuns;
     // View
     QAction *showMonitor, *showCompare, *showPlayground, *showEvaluate, *showData, *showBench, *runPanelCommand,
         *stopPanelCommand;

@@ -128,6 +128,8 @@ bool Application::notify(QObject* receiver, QEvent* event)
     // loops are not tasks: those are counted by themselves.
     const bool outermost = depth_ == 0 || event->spontaneous();
     const auto began = outermost ? clock_.nsecsElapsed() : 0;
+    if (depth_ == 0) asked_ = false;
+    if (activeModalWidget() || activePopupWidget()) asked_ = true;
     ++depth_;
     bool handled = false;
     try {
@@ -138,7 +140,7 @@ bool Application::notify(QObject* receiver, QEvent* event)
         Q_EMIT exceptionCaught(tr("something unexpected happened; save your work and restart the program"));
     }
     --depth_;
-    if (outermost && !activeModalWidget()) longest_ = std::max(longest_, clock_.nsecsElapsed() - began);
+    if (outermost && !asked_) longest_ = std::max(longest_, clock_.nsecsElapsed() - began);
     return handled;
 }
 

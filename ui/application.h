@@ -47,6 +47,7 @@ private:
     QElapsedTimer clock_;
     qint64 longest_ = 0; ///< nanoseconds
     int depth_ = 0, exitCode_ = 0;
+    bool asked_ = false; ///< a dialog or menu was open during the present task: its time is the user's
 };
 
 } // namespace pha::ui

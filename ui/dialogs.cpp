@@ -2,6 +2,7 @@
 #include "ui/dialogs.h"
 
 #include "ui/format.h"
+#include "ui/icons.h"
 
 #include <QCoreApplication>
 #include <QDialog>
@@ -24,7 +25,7 @@ bool askToConfirm(QWidget* parent, const QString& title, const QString& text, co
 {
     QMessageBox box(parent);
     box.setObjectName(QStringLiteral("confirmDialog"));
-    box.setIcon(QMessageBox::Question);
+    box.setIconPixmap(applicationIcon().pixmap(40, 40));
     box.setWindowTitle(title);
     box.setTextFormat(Qt::PlainText);
     box.setText(text);

@@ -45,8 +45,15 @@ QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidge
     auto* layout = new QVBoxLayout(frame);
     layout->setContentsMargins(1, 1, 1, 1);
     layout->addWidget(body);
-    // The largest of the panels in the centre must not decide how small the window can be.
-    if (inCentre) body->setMinimumSize(520, 360);
+    if (inCentre) {
+        // The largest of the panels in the centre must not decide how small the window can be.
+        frame->setMinimumSize(522, 362);
+        body->setMinimumSize(520, 360);
+        // Qt only moves a dock whose tab is behind out of sight; to itself it would be visible, and draw and answer
+        // keys.
+        body->hide();
+        connect(dock, &QDockWidget::visibilityChanged, body, &QWidget::setVisible);
+    }
     dock->setWidget(frame);
     // In the centre the tab says the title; a title bar below it would say it again.
     dock->setTitleBarWidget(inCentre ? new QWidget(dock) : new DockTitle(dock));

@@ -226,6 +226,7 @@ void MainWindow::putBack()
         return showError(
             tr("%1 cannot be put back to %2; look for it in the trash of the desktop").arg(last.name, last.path));
     openRun(toPath(last.path));
+    statusBar()->showMessage(tr("%1 is back").arg(last.name), messageTime);
 }
 
 void MainWindow::useData(const QString& text, int vocabulary)

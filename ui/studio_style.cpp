@@ -4,8 +4,11 @@
 #include "ui/theme.h"
 
 #include <QPainter>
+#include <QPushButton>
 #include <QStyleFactory>
 #include <QStyleOption>
+#include <QTabBar>
+#include <QToolButton>
 
 namespace pha::ui {
 
@@ -17,6 +20,18 @@ StudioStyle::StudioStyle()
 void StudioStyle::drawPrimitive(
     PrimitiveElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const
 {
+    if (element == PE_FrameFocusRect) {
+        // Buttons change the colour of their border instead; Fusion's frame would lie over their text.
+        if (qobject_cast<const QPushButton*>(widget) || qobject_cast<const QToolButton*>(widget)) return;
+        painter->save();
+        painter->setRenderHint(QPainter::Antialiasing);
+        painter->setPen(QPen(Theme::instance().colours().accent, 1.2));
+        painter->setBrush(Qt::NoBrush);
+        const int air = qobject_cast<const QTabBar*>(widget) ? 3 : 0;
+        painter->drawRoundedRect(QRectF(option->rect).adjusted(-air, 0.6 - air, air, air - 0.6), 4, 4);
+        painter->restore();
+        return;
+    }
     const bool box = element == PE_IndicatorCheckBox || element == PE_IndicatorItemViewItemCheck,
                radio = element == PE_IndicatorRadioButton;
     if (!box && !radio) return QProxyStyle::drawPrimitive(element, option, painter, widget);
@@ -68,6 +83,7 @@ int StudioStyle::styleHint(
 {
     // A list below the field, as everywhere else, instead of one over it.
     if (hint == SH_ComboBox_Popup) return 0;
+    if (hint == SH_DialogButtonBox_ButtonsHaveIcons) return 0; // words say it, in the style of every other button
     return QProxyStyle::styleHint(hint, option, widget, data);
 }
 

@@ -429,6 +429,22 @@ private Q_SLOTS:
         QVERIFY(compare->baseline()->directory() != first);
     }
 
+    void onlyThePanelInFrontAnswers()
+    {
+        Fixture f;
+        f.window->openRun(f.home.train("a", 20));
+        QTRY_COMPARE(f.window->currentSession()->step(), 20);
+        f.window->activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(f.window.get()));
+        f.action("showPlayground")->trigger();
+        f.find<QPlainTextEdit>("playgroundPrompt")->setPlainText(QStringLiteral("Once"));
+        auto* focus = QApplication::focusWidget();
+        QTest::keyClick(focus ? focus : f.window.get(), Qt::Key_Return, Qt::ControlModifier);
+        QTRY_VERIFY(f.find<QPushButton>("playgroundCopy")->isEnabled());
+        for (const auto* behind : { "monitorPanel", "comparePanel", "evaluatePanel", "dataPanel", "benchPanel" })
+            QVERIFY2(!f.find(behind)->isVisible(), behind);
+    }
+
     void dataGoesIntoTheForm()
     {
         Fixture f;

@@ -228,7 +228,7 @@ void ChartFrame::askAndExport(const QString& ending)
     const auto file = fileChooser()(this, tr("Export chart"), objectName() + QLatin1Char('.') + ending);
     QString problem;
     if (file.isEmpty() || exportTo(file, problem)) return;
-    auto* box = new QMessageBox(QMessageBox::Warning, tr("Export chart"), problem, QMessageBox::Ok, this);
+    auto* box = new QMessageBox(QMessageBox::NoIcon, tr("Export chart"), problem, QMessageBox::Ok, this);
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->open(); // not exec(): curves go on behind it
 }

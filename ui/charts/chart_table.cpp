@@ -86,6 +86,7 @@ ChartTableDialog::ChartTableDialog(const QString& title, QVector<ChartSheet> she
     for (const auto& sheet : sheets_) sheet_->addItem(sheet.name);
     table_->setObjectName(QStringLiteral("table"));
     table_->setAccessibleName(tr("Points of the curve"));
+    table_->setToolTip(tr("Every point of the curve; Ctrl+C copies the chosen cell"));
     table_->setModel(model_);
     table_->setAlternatingRowColors(true);
     table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
@@ -98,6 +99,8 @@ ChartTableDialog::ChartTableDialog(const QString& title, QVector<ChartSheet> she
     top->addWidget(label);
     top->addWidget(sheet_, 1);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
+    buttons->button(QDialogButtonBox::Close)->setObjectName(QStringLiteral("closeTable"));
+    buttons->button(QDialogButtonBox::Close)->setToolTip(tr("Close the table (Escape)"));
     auto* save = buttons->addButton(tr("&Save as CSV…"), QDialogButtonBox::ActionRole);
     save->setObjectName(QStringLiteral("saveCsv"));
     save->setToolTip(tr("Write the points of all curves of this chart"));

@@ -77,13 +77,20 @@ void CompareModel::setShowEqual(bool on)
     endResetModel();
 }
 
+/// A run about to start knows what the form said; the engine then fills in what the text decides, as the vocabulary.
+bool CompareModel::completed(const Column& column)
+{
+    return column.session && column.session->active()
+        && column.figures.config.model.vocabulary != column.session->file().config.model.vocabulary;
+}
+
 bool CompareModel::take(Column& column)
 {
     if (!column.session) return false;
     const auto& history = column.session->history();
+    const auto& file = column.session->file();
     bool grown = false;
-    if (history.generation != column.generation || column.figures.name.empty()) {
-        const auto& file = column.session->file();
+    if (history.generation != column.generation || column.figures.name.empty() || completed(column)) {
         column.generation = history.generation;
         column.steps = column.evals = 0;
         try {
@@ -116,6 +123,14 @@ bool CompareModel::take(Column& column)
 
 void CompareModel::refresh()
 {
+    // The rows of settings differ too where a configuration was completed.
+    if (std::any_of(columns_.begin(), columns_.end(), [](const auto& column) { return completed(column); })) {
+        beginResetModel();
+        for (auto& column : columns_) take(column);
+        makeRows();
+        endResetModel();
+        return;
+    }
     bool grown = false;
     for (auto& column : columns_) grown |= take(column);
     if (!grown || columns_.empty()) return;

@@ -48,6 +48,7 @@ private:
         std::string key;
         QString label;
     };
+    static bool completed(const Column& column);
     bool take(Column& column);
     void makeRows();
     QString cell(const Row& row, const Column& column, bool exact) const;

@@ -49,6 +49,7 @@ FieldRow::FieldRow(const Field& field, ConfigDraft* draft, QWidget* parent)
     label_->setBuddy(editor);
     label_->setToolTip(tip);
     label_->setMinimumWidth(40);
+    label_->setWordWrap(true);
     error_->setObjectName(QStringLiteral("error_") + key);
     error_->setTextFormat(Qt::PlainText);
     error_->setWordWrap(true);
@@ -71,7 +72,7 @@ FieldRow::FieldRow(const Field& field, ConfigDraft* draft, QWidget* parent)
     grid->addWidget(editor, 0, 1);
     grid->addWidget(reset_, 0, 2);
     grid->addWidget(error_, 1, 0, 1, 3);
-    grid->setColumnStretch(0, 5);
+    grid->setColumnStretch(0, 6);
     grid->setColumnStretch(1, 6);
     connect(reset_, &QToolButton::clicked, this, [this] { draft_->resetField(field_.name); });
     refresh();
@@ -139,13 +140,6 @@ void FieldRow::refresh()
         editor->style()->unpolish(editor);
         editor->style()->polish(editor);
     }
-}
-
-bool FieldRow::matches(const QStringList& words) const
-{
-    const auto text = fromUtf8(field_.name + ' ' + field_.label + ' ' + field_.help + ' ' + field_.section);
-    return std::all_of(
-        words.begin(), words.end(), [&](const QString& w) { return text.contains(w, Qt::CaseInsensitive); });
 }
 
 void FieldRow::focusEditor()

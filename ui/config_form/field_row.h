@@ -21,7 +21,6 @@ public:
     FieldRow(const Field& field, ConfigDraft* draft, QWidget* parent = nullptr);
 
     const std::string& key() const { return field_.name; }
-    bool matches(const QStringList& words) const; ///< every word occurs in key, label or help
     void refresh(); ///< from the draft
     void focusEditor();
 

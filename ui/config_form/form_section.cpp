@@ -82,13 +82,15 @@ bool FormSection::search(const QStringList& words)
     }
     if (!searching_) openBeforeSearch_ = isOpen();
     searching_ = true;
-    build();
-    bool any = false;
-    for (auto* row : rows_) {
-        const bool match = row->matches(words);
-        row->setVisible(match);
-        any |= match;
+    std::vector<bool> matches;
+    for (const auto& field : fields_) {
+        const auto text = fromUtf8(field.name + ' ' + field.label + ' ' + field.help + ' ' + field.section);
+        matches.push_back(std::all_of(
+            words.begin(), words.end(), [&](const QString& w) { return text.contains(w, Qt::CaseInsensitive); }));
     }
+    const bool any = std::find(matches.begin(), matches.end(), true) != matches.end();
+    if (any) build(); // only what is shown: all settings at once take a fifth of a second
+    for (std::size_t i = 0; i < rows_.size(); ++i) rows_[i]->setVisible(matches[i]);
     setOpen(any);
     setVisible(any);
     return any;

@@ -189,6 +189,7 @@ void PlaygroundPanel::Private::showHistory()
 {
     const QSignalBlocker quiet(v.history);
     v.history->clear();
+    v.historyEmpty->setVisible(history.all().empty());
     for (auto w = history.all().rbegin(); w != history.all().rend(); ++w) {
         const bool present = *w == history.current() && writing;
         auto* item = new QListWidgetItem(present ? tr("#%1  writing...").arg((*w)->number) : (*w)->title(), v.history);

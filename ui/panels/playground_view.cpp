@@ -211,6 +211,8 @@ QWidget* PlaygroundView::buildSide(QWidget* panel)
     history->setTextElideMode(Qt::ElideRight);
     history->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     history->setSpacing(1);
+    historyEmpty = label(frame, tr("Each text stays here with its settings, to be looked at again."), "muted");
+    historyEmpty->setWordWrap(true);
     page(sampling, tr("Sampling"), tr("How tokens are drawn"), 0);
     page(mixer, tr("Mixer"), tr("Mute branches and set their weights for the next text"), 1);
     layout->addWidget(tabs);
@@ -223,6 +225,7 @@ QWidget* PlaygroundView::buildSide(QWidget* panel)
     auto* past = new QFrame(panel);
     layout = card(past);
     layout->addWidget(label(past, tr("Texts so far"), "heading"));
+    layout->addWidget(historyEmpty);
     layout->addWidget(history, 1);
     column->addWidget(past);
     column->setStretchFactor(0, 3);

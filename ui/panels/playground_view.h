@@ -46,6 +46,7 @@ public:
     QTabWidget* tabs;
     SamplingForm* sampling;
     BranchMixer* mixer;
+    QLabel* historyEmpty; ///< says what will be in the list
     QListWidget* history;
     TokenPopup* popup;
 

@@ -111,7 +111,9 @@ void TokenPopup::showToken(int index, const GeneratedToken& token, const QRect& 
     hint_->setText(pinned_ ? tr("Enter or click: write on from that token. Esc: close.")
                            : tr("Click a row to write on from that token."));
     hint_->setVisible(rows > 0);
-    setFixedWidth(fontMetrics().averageCharWidth() * 46 + 40);
+    const auto edges = layout()->contentsMargins();
+    setFixedWidth(std::max(
+        fontMetrics().averageCharWidth() * 46 + 40, figures_->sizeHint().width() + edges.left() + edges.right()));
     adjustSize();
     const auto room = parentWidget()->rect().adjusted(6, 6, -6, -6);
     int x = std::min(near.left() - 12, room.right() - width());

@@ -172,8 +172,12 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     QStringList parts { s.text() };
     if (s.state != RunState::Running && s.state != RunState::Finished) parts.prepend(s.stateText);
     parts.removeAll(QString());
-    const auto figures = s.state == RunState::Preparing ? s.stateText : parts.join(QStringLiteral(" \u00b7 "));
+    const auto separator = QStringLiteral(" \u00b7 ");
+    auto figures = s.state == RunState::Preparing ? s.stateText : parts.join(separator);
     painter->setFont(small(option.font));
+    // What does not fit goes as a whole: half a figure tells nothing.
+    while (painter->fontMetrics().horizontalAdvance(figures) > at.figures.width() && figures.contains(separator))
+        figures.truncate(figures.lastIndexOf(separator));
     painter->setPen(s.state == RunState::Failed || s.state == RunState::Diverged ? c.error : c.muted);
     painter->drawText(at.figures, int(Qt::AlignLeft | Qt::AlignVCenter),
         painter->fontMetrics().elidedText(figures, Qt::ElideRight, at.figures.width()));

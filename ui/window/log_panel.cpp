@@ -84,6 +84,8 @@ void LogPanel::readNew()
             return RunSession::describe(e.state, RunSession::Place::Here, e.step, false, fromUtf8(e.detail));
         });
         gather(lines, h.commands, read_.commands, [](const CommandEvent& e) {
+            // Pauses, evaluations, samples and checkpoints have lines of their own.
+            if (e.value.empty()) return QString();
             return tr("changed: %1 %2")
                 .arg(fromUtf8(e.name).replace(QLatin1Char('_'), QLatin1Char(' ')), fromUtf8(e.value));
         });
@@ -91,7 +93,9 @@ void LogPanel::readNew()
             return tr("%1 perplexity %2").arg(fromUtf8(e.split), formatFixed(e.perplexity, 2));
         });
         gather(lines, h.samples, read_.samples, [](const SampleEvent& e) {
-            return tr("sample: %1%2").arg(fromUtf8(e.prompt), fromUtf8(e.text)).left(300);
+            // The prompt is the same each time.
+            const auto text = fromUtf8(e.text).simplified();
+            return tr("sample: \u2026 %1").arg(text.size() > 240 ? text.left(240) + QChar(0x2026) : text);
         });
         gather(lines, h.checkpoints, read_.checkpoints, [](const CheckpointEvent& e) {
             if (!e.problem.empty()) return tr("checkpoint not written: %1").arg(fromUtf8(e.problem));
@@ -100,7 +104,8 @@ void LogPanel::readNew()
     }
     std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.step < b.step; });
     QStringList text;
-    for (const auto& line : lines) text << QStringLiteral("%1\t%2").arg(formatCount(line.step), line.text);
+    for (const auto& line : lines)
+        if (!line.text.isEmpty()) text << QStringLiteral("%1\t%2").arg(formatCount(line.step), line.text);
     if (!text.isEmpty()) append(text);
     stack_->setCurrentIndex(runLog_->document()->isEmpty() ? 0 : 1);
 }

@@ -4,6 +4,7 @@
 #include "app/pha/progress.h"
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
+#include "app/pha/train_request.h"
 
 #include "engine/base/error.h"
 #include "engine/engine.h"
@@ -196,6 +197,7 @@ int eval(const Options& options, const CLI::App& command)
 {
     check(options, command);
     const auto model = loadEngine().load(options.target, options.device, options.precision);
+    if (options.evaluate.data.empty()) refuseIfDataIsGone(model->config().data.data);
     if (options.ablation) return ablation(options, *model);
     StopOnSignal stop;
     ProgressView view(false);

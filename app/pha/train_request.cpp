@@ -160,13 +160,6 @@ void keepSpelling(std::string& given, const std::string& stored)
     if (given != stored && fs::equivalent(given, stored, error) && !error) given = stored;
 }
 
-void refuseIfDataIsGone(const std::string& data)
-{
-    std::error_code error;
-    if (fs::path(data).is_absolute() && !fs::exists(data, error))
-        throw DataError(data, "the text of this run is not there", "give the place where it is now with --data PATH");
-}
-
 TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& command)
 {
     for (const auto* other : { "--preset", "--run", "--name", "--init-from", "--convert-from" })
@@ -205,6 +198,13 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
 }
 
 } // namespace
+
+void refuseIfDataIsGone(const std::string& data)
+{
+    std::error_code error;
+    if (fs::path(data).is_absolute() && !fs::exists(data, error))
+        throw DataError(data, "the text of this run is not there", "give the place where it is now with --data PATH");
+}
 
 TrainingRequest trainingRequest(const TrainOptions& options, const CLI::App& command)
 {

@@ -22,4 +22,7 @@ struct TrainOptions {
 /// CheckpointError and, if options contradict each other, Error.
 TrainingRequest trainingRequest(const TrainOptions& options, const CLI::App& command);
 
+/// Throws DataError if the text that a run was trained on has moved away: `data` as it stands in run.json.
+void refuseIfDataIsGone(const std::string& data);
+
 } // namespace pha::cli

@@ -2,6 +2,7 @@
 #include "engine/data/byte_source.h"
 
 #include "engine/base/error.h"
+#include "engine/data/input_file.h"
 #include "engine/run/posix_file.h"
 
 #include <algorithm>
@@ -20,16 +21,9 @@ class FileBytes final : public ByteSource {
 public:
     FileBytes(const std::filesystem::path& path, std::atomic<std::uint64_t>* taken)
         : where_(path.string())
+        , file_(openInput(path))
         , taken_(taken)
     {
-        try {
-            file_ = PosixFile(path, O_RDONLY);
-            if (!S_ISREG(file_.status().st_mode))
-                throw DataError(where_, "is not a regular file", "give a text file or a folder with text files");
-        } catch (const FileError& error) {
-            throw DataError(where_, std::string("cannot be read: ") + std::strerror(error.number()),
-                "check the path and its permissions");
-        }
         posix_fadvise(file_.descriptor(), 0, 0, POSIX_FADV_SEQUENTIAL);
     }
 
@@ -62,8 +56,8 @@ private:
     }
 
     std::string where_;
-    std::atomic<std::uint64_t>* taken_;
     PosixFile file_;
+    std::atomic<std::uint64_t>* taken_;
     std::uint64_t at_ = 0;
 };
 

@@ -5,12 +5,13 @@
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
 #include "engine/data/id_tokenizer.h"
+#include "engine/data/input_file.h"
 #include "engine/data/piece_counter.h"
 #include "engine/data/token_corpus.h"
 
 #include <algorithm>
 #include <cstring>
-#include <fcntl.h>
+#include <sys/stat.h>
 
 namespace pha {
 
@@ -55,15 +56,9 @@ Shape llmcShape(
 Shape shapeOf(const fs::path& path)
 {
     std::int32_t head[3] {};
-    std::uint64_t size = 0;
-    try {
-        const PosixFile file(path, O_RDONLY);
-        file.requireRegular();
-        size = std::uint64_t(file.status().st_size);
-        file.readAt(head, sizeof head, 0);
-    } catch (const IoError& error) {
-        throw DataError(path.string(), "cannot be read", error.advice());
-    }
+    const auto file = openInput(path);
+    const auto size = std::uint64_t(file.status().st_size);
+    file.readAt(head, sizeof head, 0);
     for (const auto& format : llmcFormats)
         if (size >= headerBytes && head[0] == format.magic) return llmcShape(path, format, head[1], head[2], size);
     if (std::memcmp(head, preparedMagic, sizeof preparedMagic) == 0)
@@ -87,7 +82,7 @@ TokenSequence openShards(const std::vector<fs::path>& files)
 /// quick.
 std::string sampledDigest(const fs::path& path, std::uint64_t parts)
 {
-    const PosixFile file(path, O_RDONLY);
+    const auto file = openInput(path);
     const auto size = std::uint64_t(file.status().st_size);
     Sha256 hash;
     hash.update(std::to_string(size));

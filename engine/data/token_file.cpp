@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
+#include "engine/data/input_file.h"
 
 #include <algorithm>
 #include <array>
@@ -66,12 +67,7 @@ std::array<char, 64> digestOf(const PosixFile& file, const Header& header)
 
 void TokenFile::map(const fs::path& path)
 {
-    try {
-        file_ = PosixFile(path, O_RDONLY);
-        file_.requireRegular();
-    } catch (const IoError& error) {
-        throw DataError(path.string(), "cannot be read", error.advice());
-    }
+    file_ = openInput(path, "prepare the corpus again");
     mapped_ = std::uint64_t(std::max<off_t>(file_.status().st_size, 0));
     if (mapped_ == 0) refuse(path, "is empty");
     void* data = mmap(nullptr, std::size_t(mapped_), PROT_READ, MAP_SHARED, file_.descriptor(), 0);

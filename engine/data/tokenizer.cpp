@@ -122,13 +122,6 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const fs::path& path)
     return fromModel(readFile(path, maxFileBytes), path.string());
 }
 
-std::string Tokenizer::decode(const std::vector<std::int32_t>& ids) const
-{
-    std::string text;
-    for (const auto id : ids) text += piece(id);
-    return text;
-}
-
 std::shared_ptr<const Tokenizer> Tokenizer::given(const DataConfig& config)
 {
     const auto& name = config.tokenizer;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
 #include "engine/data/archive.h"
+#include "engine/data/input_file.h"
 #include "engine/run/posix_file.h"
 
 #include <algorithm>
@@ -35,13 +36,8 @@ class ZipFile {
 public:
     explicit ZipFile(const fs::path& path)
         : where_(path.string())
+        , file_(openInput(path))
     {
-        try {
-            file_ = PosixFile(path, O_RDONLY);
-            file_.requireRegular();
-        } catch (const IoError& error) {
-            throw DataError(where_, "cannot be read", error.advice());
-        }
         size_ = std::uint64_t(std::max<off_t>(file_.status().st_size, 0));
     }
 

@@ -7,6 +7,7 @@
 #include "engine/data/ngrams.h"
 #include "engine/data/random.h"
 #include "engine/data/stories.h"
+#include "engine/run/posix_file.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -37,6 +38,11 @@ public:
 bool operator==(const Batch& a, const Batch& b)
 {
     return a.rows == b.rows && a.context == b.context && a.ids == b.ids && a.targets == b.targets;
+}
+
+std::ptrdiff_t entries(const fs::path& folder)
+{
+    return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
 }
 
 /// "Line 17 says: ..." with words that do not repeat too soon.
@@ -492,6 +498,38 @@ private Q_SLOTS:
         QVERIFY(corpus->tokenizer()->fingerprint() == kept->tokenizer()->fingerprint());
         QVERIFY(corpus->batches(2, 40, 5)->next() == kept->batches(2, 40, 5)->next());
         QVERIFY(corpus->split("test").tokens == kept->split("test").tokens);
+    }
+
+    /// A cache without room is given it back, and the corpus opens from temporary files.
+    void aFullCacheIsLeftClean()
+    {
+        const auto path = write("full.txt", numberedLines(310));
+        faultHook = [](const char* operation, const fs::path& file) {
+            const bool cached = file.string().find("pha-studio/corpus-") != std::string::npos;
+            return std::string_view(operation) == "write" && cached ? ENOSPC : 0;
+        };
+        const auto before = entries(cacheFolder());
+        const auto corpus = open(path);
+        const auto added = entries(cacheFolder()) - before;
+        faultHook = nullptr;
+        QVERIFY(corpus->split("valid").tokens.size() > 100);
+        QCOMPARE(added, std::ptrdiff_t(2)); // the survey and the tokenizer, for which there was room
+    }
+
+    /// Too many open files are no fault of the text: it must not be called unusable, nor work on it be thrown away.
+    void theMachinesFaultsAreNotTheTexts()
+    {
+        const auto path = write("text-at-fault.txt", numberedLines(320));
+        static int number = 0;
+        faultHook = [](const char* operation, const fs::path& file) {
+            return std::string_view(operation) == "open" && file.filename() == "text-at-fault.txt" ? number : 0;
+        };
+        number = EMFILE;
+        QVERIFY_THROWS_EXCEPTION(IoError, open(path));
+        number = EACCES;
+        QVERIFY_THROWS_EXCEPTION(DataError, open(path));
+        faultHook = nullptr;
+        QVERIFY(open(path));
     }
 
     void opensOnlyUntilStopped()

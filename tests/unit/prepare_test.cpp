@@ -371,6 +371,13 @@ private Q_SLOTS:
         fs::resize_file(path("cut/train.bin"), 5000);
         QVERIFY_THROWS_EXCEPTION(DataError, source->next());
         QVERIFY_THROWS_EXCEPTION(DataError, open("cut"));
+        fs::remove(path("cut/train.bin"));
+        try {
+            open("cut");
+            QFAIL("accepted");
+        } catch (const DataError& error) {
+            QVERIFY2(QString(error.what()).contains("train.bin: is not there; prepare"), error.what());
+        }
     }
 
     void keysAreRemembered()

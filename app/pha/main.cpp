@@ -101,7 +101,7 @@ int guarded(int argc, char** argv)
     } catch (const Error& error) {
         if (stopped() && error.code() != ExitCode::Diverged) {
             flushOutput();
-            note("pha: stopped");
+            note("pha: stopped; " + oneLine(error.advice()));
             return 128 + stopped();
         }
         return fail(error.problem(), error.advice(), error.code());

@@ -202,7 +202,7 @@ void ProgressView::show(const ProgressEvent& event)
             fmt::format("{} {:.0f} %{}", event.what, 100 * event.done / event.total, rate(event)), errorWidth()));
 }
 
-/// ", 12.3 MiB/s, 1:02 left" for work that is measured in bytes or tokens, once there is something to measure.
+/// ", 12.3 MiB/s, 1:02 left" once there is something to measure; the time alone for work without a unit.
 std::string ProgressView::rate(const ProgressEvent& event) const
 {
     const double seconds = std::chrono::duration<double>(Clock::now() - activityStart_).count();

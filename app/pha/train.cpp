@@ -139,7 +139,8 @@ void addTrain(CLI::App& root, Program& program)
     command->add_option("--resume", options->resume, "Run directory (or one of its checkpoints) to continue");
     command->add_option("--config", options->configFile, "JSON file with keys and values; a run.json is fine");
     command->add_option("--init-from", options->initFrom,
-        "Run, checkpoint or safetensors file whose tensors replace the random initial weights, matched by name");
+        "Run, checkpoint, safetensors file or folder of them whose tensors replace the random initial weights, matched "
+        "by name");
     command->add_option("--convert-from", options->convertFrom,
         "Run or checkpoint of a softmax Transformer to turn into a Hedgehog: distils its attention, then trains all");
     command->add_option("--set", options->sets, "KEY=VALUE for any field (--help-fields lists them); may be repeated");

@@ -3,14 +3,19 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/run/run_directory.h"
 #include "engine/run/safetensors.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 
 namespace pha {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -45,33 +50,62 @@ std::string ImportReport::text() const
         + shortList("not used", unused);
 }
 
-ImportReport importWeights(LanguageModel& model, const std::filesystem::path& file)
+std::vector<fs::path> weightFiles(const fs::path& path)
+{
+    std::error_code problem;
+    const auto isWeights = [&](const fs::path& file) {
+        return file.extension() == ".safetensors" && fs::is_regular_file(file, problem);
+    };
+    if (isWeights(path)) return { path };
+    std::vector<fs::path> files;
+    const bool ours = fs::exists(path / "run.json", problem) || fs::exists(path / "manifest.json", problem);
+    if (!ours && fs::is_directory(path, problem))
+        for (const auto& entry : fs::directory_iterator(path, problem))
+            if (isWeights(entry.path())) files.push_back(entry.path());
+    if (files.empty()) return { resolveCheckpoint(path) / "model.safetensors" };
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+ImportReport importWeights(LanguageModel& model, const std::vector<fs::path>& files)
 {
     const torch::NoGradGuard guard;
-    const SafetensorsReader reader(file);
+    struct Source {
+        const SafetensorsReader* reader;
+        const TensorEntry* entry;
+    };
+    std::vector<std::unique_ptr<SafetensorsReader>> readers;
+    std::map<std::string, Source> sources;
+    for (const auto& file : files) {
+        const auto& reader = readers.emplace_back(std::make_unique<SafetensorsReader>(file));
+        for (const auto& [name, entry] : reader->tensors())
+            if (!sources.emplace(name, Source { reader.get(), &entry }).second)
+                throw CheckpointError(file.string(), "has the tensor " + inQuotes(name) + ", as another file here has",
+                    "leave the files of one model in the folder");
+    }
     ImportReport report;
-    std::set<std::string> known;
     for (const auto& [name, weight] : namedWeights(model)) {
-        known.insert(name);
-        const auto found = reader.tensors().find(name);
-        if (found == reader.tensors().end()) {
+        const auto found = sources.find(name);
+        if (found == sources.end()) {
             report.absent.push_back(name);
             continue;
         }
-        const auto type = floatingType(found->second.dtype);
-        if (!type || found->second.shape != weight.sizes().vec()) {
+        const auto [reader, entry] = found->second;
+        sources.erase(found);
+        const auto type = floatingType(entry->dtype);
+        if (!type || entry->shape != weight.sizes().vec()) {
             report.misshapen.push_back(name);
             continue;
         }
         auto values = torch::empty(weight.sizes(), *type);
-        reader.read(found->second, values.data_ptr());
+        reader->read(*entry, values.data_ptr());
         weight.detach().copy_(values);
         report.taken.push_back(name);
     }
-    for (const auto& [name, entry] : reader.tensors())
-        if (!known.count(name)) report.unused.push_back(name);
+    for (const auto& [name, source] : sources) report.unused.push_back(name);
     if (report.taken.empty())
-        throw CheckpointError(file.string(), "none of its tensors has the name and the shape of one of this network's",
+        throw CheckpointError(files.front().string(),
+            "none of its tensors has the name and the shape of one of this network's",
             "choose the preset that it belongs to; 'pha inspect' names the tensors of a run");
     return report;
 }

@@ -5,16 +5,19 @@
 
 namespace pha {
 
-/// What of a safetensors file became weights of a network.
+/// What of some safetensors files became weights of a network.
 struct ImportReport {
-    std::vector<std::string> taken, absent, misshapen, unused; ///< tensors of the network, the last: of the file
+    std::vector<std::string> taken, absent, misshapen, unused; ///< tensors of the network, the last: of the files
     /// "40 of 42 tensors; not in the file: embedding; another shape: layers.0.main.up; not used: lm_head": long lists
     /// are cut.
     std::string text() const;
 };
 
-/// Gives `model` the tensors of the file that have the name and the shape of one of its own, in any floating type; the
-/// others keep their values. Throws CheckpointError if none has.
-ImportReport importWeights(LanguageModel& model, const std::filesystem::path& file);
+/// The safetensors files that stand for `path`: itself, those of a folder, the one of a checkpoint, or of a run's best.
+/// Throws CheckpointError.
+std::vector<std::filesystem::path> weightFiles(const std::filesystem::path& path);
+/// Gives `model` the tensors of the files that have the name and the shape of one of its own, in any floating type; the
+/// others keep their values. Throws CheckpointError if none has, or if two files have one of the same name.
+ImportReport importWeights(LanguageModel& model, const std::vector<std::filesystem::path>& files);
 
 } // namespace pha

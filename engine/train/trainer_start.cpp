@@ -203,14 +203,12 @@ bool Trainer::beginsWithGivenWeights() const
 
 void Trainer::start(const fs::path& weights, EventSink& progress)
 {
-    // A run or a checkpoint stands for its model.safetensors.
-    const auto file = fs::is_regular_file(weights) && weights.extension() == ".safetensors"
-        ? weights
-        : resolveCheckpoint(weights) / "model.safetensors";
-    const auto report = importWeights(*model_, file);
-    file_.environment["init_from"] = { { "file", file.string() }, { "tensors", report.text() } };
-    progress.publish(
-        StatusEvent { 0, RunState::Preparing, "initial weights from " + file.string() + ": " + report.text() });
+    const auto files = weightFiles(weights);
+    const auto report = importWeights(*model_, files);
+    const auto from =
+        files.size() == 1 ? files.front().string() : std::to_string(files.size()) + " files in " + weights.string();
+    file_.environment["init_from"] = { { "file", from }, { "tensors", report.text() } };
+    progress.publish(StatusEvent { 0, RunState::Preparing, "initial weights from " + from + ": " + report.text() });
 }
 
 void Trainer::restore(const fs::path& folder, bool keepRate)

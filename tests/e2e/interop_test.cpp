@@ -130,6 +130,27 @@ private Q_SLOTS:
         QVERIFY2(isOneErrorLine(absent.err), absent.err.constData());
         QVERIFY(!QFile::exists(home_.path("never")));
     }
+
+    /// A folder of safetensors, as other programs leave a large model.
+    void trainingStartsFromAFolderOfFiles()
+    {
+        const QDir best(run_ + "/checkpoints/" + content(run_ + "/checkpoints/latest").trimmed());
+        QDir(home_.path()).mkpath("shards");
+        for (const auto* name : { "model.safetensors", "optimizer.safetensors" })
+            QVERIFY(QFile::copy(best.filePath(name), home_.path(QString("shards/") + name)));
+        const auto command =
+            smallRun({ "--run", home_.path("from-shards"), "--steps", "1", "--init-from", home_.path("shards") });
+        const auto result = home_.run(command);
+        QVERIFY2(result.code == 0, result.err.constData());
+        static const QRegularExpression all("initial weights from 2 files in .*: (\\d+) of \\1 tensors; not used: ");
+        QVERIFY2(all.match(result.err).hasMatch(), result.err.constData());
+        QVERIFY(QFile::copy(best.filePath("model.safetensors"), home_.path("shards/twice.safetensors")));
+        QDir(home_.path("from-shards")).removeRecursively();
+        const auto twice = home_.run(command);
+        QCOMPARE(twice.code, 2);
+        QVERIFY2(isOneErrorLine(twice.err) && twice.err.contains("twice.safetensors: has the tensor"), twice.err);
+        QVERIFY(!QFile::exists(home_.path("from-shards")));
+    }
 };
 
 QTEST_GUILESS_MAIN(InteropTest)

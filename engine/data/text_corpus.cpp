@@ -215,8 +215,10 @@ std::shared_ptr<const Tokenizer> Corpus::trainTokenizer(
     const DataConfig& config, EventSink& progress, std::stop_token stop)
 {
     const auto path = config.data == "stories" ? fs::path() : resolveCorpus(config.data);
-    if (path.empty() || isPreparedCorpus(path) || findTokenBins(path))
-        return open(config, nullptr, progress, stop)->tokenizer();
+    if (path.empty()) return open(config, nullptr, progress, stop)->tokenizer();
+    if (isPreparedCorpus(path) || findTokenBins(path))
+        throw DataError(path.string(), "holds tokens, not a text that a tokenizer could learn from",
+            "give the text that the tokens were made from");
     return TextOpener(path, config, progress, stop).usualTokenizer();
 }
 

@@ -36,6 +36,11 @@ private Q_SLOTS:
         QVERIFY(info.json()["bytes_per_token"].toDouble() > 1);
         QVERIFY(home_.run({ "data", "info", "small" }).out.contains("nothing had to be repaired"));
 
+        const auto learnt = home_.run({ "tokenizer", "train", "small", "--out", "small.model" });
+        QCOMPARE(learnt.code, 2);
+        QVERIFY2(isOneErrorLine(learnt.err) && learnt.err.contains("holds tokens, not a text"), learnt.err);
+        QVERIFY(!QFile::exists(home_.path("small.model")));
+
         const auto again = home_.run({ "data", "prepare", "small.jsonl", "--out", "small" });
         QCOMPARE(again.code, 2);
         QVERIFY2(isOneErrorLine(again.err) && again.err.contains("exists already"), again.err);

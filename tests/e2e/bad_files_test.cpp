@@ -188,6 +188,9 @@ private Q_SLOTS:
         isRefused({ "data", "prepare", "text.txt", "--out", "x", "--tokenizer", "absent.model" }, "absent.model");
         home_.write("numbers.bin", QByteArray("\x01\x00\x02\x00\xf0\x0f", 6).repeated(500));
         isRefused({ "train", "--preset", "pha-tiny", "--data", "numbers.bin", "--run", "never" }, "vocab_size to 4081");
+        QVERIFY(QFile::link("loop", home_.path("loop")) && QFile::link("nowhere", home_.path("dangling")));
+        isRefused({ "data", "info", "loop" }, "symbolic links");
+        isRefused({ "data", "prepare", "dangling", "--out", "x" }, "no such file");
         isRefused({ "train", "--resume", "" }, "the run is empty");
     }
 

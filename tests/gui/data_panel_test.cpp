@@ -135,6 +135,21 @@ private Q_SLOTS:
         QCOMPARE(used[0][1].toInt(), 512);
     }
 
+    /// nanoGPT's folder: its tokens are what can be seen of it, and enough for a run.
+    void aFolderOfTokensIsACorpus()
+    {
+        Fixture f;
+        const auto folder = f.home.path() / "tokens";
+        fs::create_directory(folder);
+        std::ofstream out(folder / "train.bin", std::ios::binary);
+        for (int i = 0; i < 4000; ++i) out << char(i * 7 % 250) << '\0';
+        out.close();
+        f.drop(folder);
+        QTRY_VERIFY(f.find<QPlainTextEdit>("dataBeginning")->toPlainText().startsWith("0 7 14 21 "));
+        f.trainSmall();
+        QVERIFY2(f.editor()->toPlainText().contains(' '), "no pieces to look at");
+    }
+
     void piecesFollowTyping()
     {
         Fixture f;

@@ -116,7 +116,8 @@ void addDataPrepare(CLI::App& data, Program& program)
             "files, "
             "llm.c's gpt2_tokenizer.bin, nanoGPT's meta.pkl")
         ->type_name("KIND|PATH");
-    addInteger(*command, "--vocab-size", options->config.vocabSize, "Pieces of a tokenizer that is trained");
+    addInteger(*command, "--vocab-size", options->config.vocabSize,
+        "Pieces of a tokenizer that is trained; it learns from 6 MiB, spread evenly over a longer text");
     addNumber(*command, "--valid-share", options->shares.valid,
         "Share of the text that validates, at most 256 MiB; negative: 0.05, at most 4 MiB");
     addNumber(*command, "--test-share", options->shares.test, "Share of the text that tests, likewise");

@@ -181,7 +181,8 @@ void addTrainVerb(CLI::App& tokenizer, const std::shared_ptr<Options>& options, 
     command->add_option("--kind", options->data.tokenizer, "Kind of model")
         ->check(CLI::IsMember({ "unigram", "bpe" }))
         ->capture_default_str();
-    addInteger(*command, "--vocab-size", options->data.vocabSize, "Pieces at most");
+    addInteger(*command, "--vocab-size", options->data.vocabSize,
+        "Pieces at most, learnt from 6 MiB, spread evenly over a longer text");
     command->add_flag(
         "--no-byte-fallback", options->noByteFallback, "Unknown characters are lost, not spelled as bytes");
     command->callback([options, &program] { program.action = [options] { return train(*options); }; });

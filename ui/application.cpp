@@ -73,7 +73,6 @@ Application::Application(int& argc, char** argv)
     std::setlocale(LC_NUMERIC, "C");
     clock_.start();
     moveCorruptSettingsAside();
-    Theme::instance().apply();
 }
 
 Application::~Application() = default;
@@ -90,6 +89,7 @@ int Application::run(const StudioOptions& options)
     };
     parts.longestTask = [this] { return takeLongestTask(); };
     window_ = std::make_unique<MainWindow>(std::move(parts));
+    Theme::instance().apply(); // not earlier: built under a style sheet, the window would take twice the time
     auto* window = window_.get();
     // The display is gone: as after SIGTERM, what trains gets the time to save itself. No widget is touched.
     const ExitGuard guard([window] { window->shutDown(5000ms); });

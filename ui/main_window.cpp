@@ -7,7 +7,6 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/data/data_panel.h"
 #include "ui/format.h"
-#include "ui/icons.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/runs/run_panel.h"
@@ -45,7 +44,6 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
 {
     setObjectName(QStringLiteral("mainWindow"));
     setWindowTitle(QStringLiteral("PHA Studio"));
-    setWindowIcon(applicationIcon());
     setDockNestingEnabled(true);
     setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
     setContentsMargins(6, 0, 6, 0);

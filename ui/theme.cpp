@@ -189,6 +189,7 @@ void setRole(QWidget* widget, const char* role)
     const QVariant value = QString::fromLatin1(role);
     if (widget->property("role") == value) return;
     widget->setProperty("role", value);
+    if (!widget->testAttribute(Qt::WA_WState_Polished)) return; // the style will look at it when it is shown
     widget->style()->unpolish(widget);
     widget->style()->polish(widget);
 }

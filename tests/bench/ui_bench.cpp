@@ -6,6 +6,7 @@
 //   ui_bench [--seconds N]     length of each event loop measurement, 20 by default
 #include "tests/bench/ui_bench.h"
 #include "ui/application.h"
+#include "ui/theme.h"
 
 #include <QCommandLineParser>
 #include <QTemporaryDir>
@@ -24,6 +25,7 @@ int main(int argc, char** argv)
     ui::Application::setNames();
     ui::Application app(argc, argv);
     if (started) return bench::beStarted();
+    ui::Theme::instance().apply();
     QCommandLineParser parser;
     parser.setApplicationDescription(QStringLiteral("Measures frames, event loop and start of the window."));
     parser.addHelpOption();

@@ -3,6 +3,7 @@
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/charts/time_plot.h"
 #include "ui/main_window.h"
+#include "ui/theme.h"
 
 #include <QApplication>
 #include <QFile>
@@ -87,6 +88,7 @@ int beStarted()
         std::printf("%s\n", what);
         std::fflush(stdout);
     };
+    Theme::instance().apply(); // in the order of Application::run()
     window.show();
     // The window paints itself first and asks for the engine after that.
     spin(30, [&] { return !window.grab().isNull() && window.isVisible(); });

@@ -123,10 +123,15 @@ WindowActions::WindowActions(QMainWindow* window)
         action->setCheckable(true);
         themes->addAction(action);
     }
-    (Theme::instance().mode() == Theme::Mode::Dark           ? themeDark
-            : Theme::instance().mode() == Theme::Mode::Light ? themeLight
-                                                             : themeSystem)
-        ->setChecked(true);
+    const auto checkTheme = [this] {
+        const auto mode = Theme::instance().mode();
+        (mode == Theme::Mode::Dark           ? themeDark
+                : mode == Theme::Mode::Light ? themeLight
+                                             : themeSystem)
+            ->setChecked(true);
+    };
+    checkTheme();
+    QObject::connect(&Theme::instance(), &Theme::changed, themeSystem, checkTheme);
     quit->setMenuRole(QAction::QuitRole);
     about->setMenuRole(QAction::AboutRole);
 }

@@ -158,6 +158,7 @@ void Screenshots::planFamily(const std::filesystem::path& run, bool work, const 
         QStringLiteral("ablation") + family + suffix,
         [this, work, evaluate] {
             window_.showPanel(QStringLiteral("evaluateDock"));
+            evaluate->findChild<QTabWidget*>(QStringLiteral("evaluateAnalysis"))->setCurrentIndex(0);
             if (work) evaluate->runAblation();
         },
         [evaluate] { return !busy(evaluate, "evaluateStop"); });

@@ -185,7 +185,7 @@ QWidget* BenchView::buildResults(QWidget* panel)
     past->setAccessibleName(tr("Measurement shown"));
     past->setToolTip(tr("Measurements of this machine, newest first"));
     past->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    past->setMinimumContentsLength(24);
+    past->setMinimumContentsLength(34);
     machine = new ElidedLabel(box, {}, "small");
     machine->setObjectName(QStringLiteral("benchMachine"));
     csv = toolButton(box, "benchCsv", tr("Export CSV\u2026"), tr("Save the rows shown with full precision"));

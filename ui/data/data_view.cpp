@@ -195,9 +195,7 @@ QWidget* DataView::buildCut(QWidget* panel)
     table->horizontalHeaderItem(1)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     table->horizontalHeader()->setSectionResizeMode(1, QHeaderView::Stretch);
     for (const int column : { 0, 2, 3 })
-        table->setColumnWidth(column,
-            std::max(
-                table->fontMetrics().averageCharWidth() * 6, table->horizontalHeader()->sectionSizeHint(column) + 6));
+        table->horizontalHeader()->setSectionResizeMode(column, QHeaderView::ResizeToContents);
     table->setMinimumWidth(table->fontMetrics().averageCharWidth() * 36);
     split->addWidget(editor);
     split->addWidget(table);

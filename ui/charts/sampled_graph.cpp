@@ -186,15 +186,26 @@ void SampledGraph::drawJoined(QCPPainter* painter, const QVector<QPointF>& lines
     joined.setJoinStyle(Qt::RoundJoin);
     joined.setCapStyle(Qt::RoundCap);
     painter->setPen(joined);
-    int begin = 0;
-    const auto stroke = [&](int end) {
-        if (end - begin == 1) painter->drawPoint(lines[begin]);
-        if (end - begin > 1) painter->drawPolyline(lines.constData() + begin, end - begin);
-        begin = end + 1;
+    QVector<QPointF> piece;
+    piece.reserve(lines.size());
+    const auto stroke = [&] {
+        if (piece.size() == 1) painter->drawPoint(piece.first());
+        if (piece.size() > 1) painter->drawPolyline(piece.constData(), int(piece.size()));
+        piece.clear();
     };
-    for (int i = 0; i < lines.size(); ++i)
-        if (!std::isfinite(lines[i].x()) || !std::isfinite(lines[i].y())) stroke(i);
-    stroke(int(lines.size()));
+    for (int i = 0; i < lines.size(); ++i) {
+        const auto& point = lines[i];
+        if (!std::isfinite(point.x()) || !std::isfinite(point.y())) {
+            stroke();
+            continue;
+        }
+        // A point within a pixel of the last one changes nothing that can be seen, but for the end of the line.
+        const bool end = i + 1 == lines.size() || !std::isfinite(lines[i + 1].y());
+        if (end || piece.isEmpty() || std::abs(point.x() - piece.last().x()) >= 0.7
+            || std::abs(point.y() - piece.last().y()) >= 0.7)
+            piece.append(point);
+    }
+    stroke();
 }
 
 void SampledGraph::drawColumns(QCPPainter* painter, const QVector<QPointF>& lines) const
@@ -266,7 +277,7 @@ void SampledGraph::getOptimizedLineData(QVector<QCPGraphData>* lineData,
     int from = int(begin - first);
     const double pixel = 1 / mParentPlot->bufferDevicePixelRatio();
     const int columns = std::max(1, int(axis->axisRect()->width() / pixel));
-    if (to - from <= columns) {
+    if (to - from <= 3 * columns) { // to look for columns would take longer than to draw all points
         lineData->resize(to - from);
         std::copy(begin, end, lineData->begin());
         return;

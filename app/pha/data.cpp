@@ -52,7 +52,7 @@ int list(bool json)
     return 0;
 }
 
-/// Words and bytes are null where only a part of the split has been counted.
+/// Words and bytes are null where nobody knows them, or only those of a part of the split.
 Json splitJson(const Corpus& corpus, std::size_t index)
 {
     if (const auto* card = corpus.card()) {
@@ -63,9 +63,10 @@ Json splitJson(const Corpus& corpus, std::size_t index)
     const auto tokens = corpus.tokens(index);
     if (tokens == 0) return { { "tokens", 0 }, { "words", 0 }, { "bytes", 0 }, { "questions", 0 } };
     const auto& split = corpus.split(splitNames[index]);
-    const bool whole = tokens == std::int64_t(split.tokens.size());
+    const bool known =
+        tokens == std::int64_t(split.tokens.size()) && corpus.tokenizer()->kind() != Tokenizer::Kind::Ids;
     const auto sum = [&](const std::vector<std::int32_t>& sums) {
-        return whole ? Json(sums.empty() ? 0 : sums.back()) : Json();
+        return known ? Json(sums.empty() ? 0 : sums.back()) : Json();
     };
     return { { "tokens", tokens }, { "words", sum(split.words) }, { "bytes", sum(split.bytes) },
         { "questions", split.probes.size() } };

@@ -92,7 +92,9 @@ QString RunSession::describe(RunState state, Place place, std::int64_t step, boo
     case RunState::Finished:
         return tr("finished");
     case RunState::Stopped:
-        return interrupted ? tr("interrupted at %1").arg(at) : tr("stopped at %1").arg(at) + why;
+        if (interrupted) return tr("interrupted at %1").arg(at);
+        // "stopped at 12: by the user", not stopped twice
+        return tr("stopped at %1").arg(at) + QString(why).replace(QStringLiteral(": stopped "), QStringLiteral(": "));
     case RunState::Diverged:
         return tr("diverged at %1").arg(at) + why;
     case RunState::Failed:

@@ -112,12 +112,12 @@ void Block::forwardFused(
 {
     std::size_t part = 0;
     for (const auto& step : steps_) {
-        const auto u = fusedNorm(x, pending, step.before.gain, pass);
+        const auto u = fusedNorm(x, pending, step.before.gain, pass, step.parts.size());
         std::vector<Tensor> z;
-        for (const auto& branch : step.parts)
-            z.push_back(branch->forward(u, pass, position, state ? &state->at(part++) : nullptr));
+        for (std::size_t k = 0; k < step.parts.size(); ++k)
+            z.push_back(step.parts[k]->forward(u[k], pass, position, state ? &state->at(part++) : nullptr));
         if (step.mixer) {
-            pending = step.mixer->update(u, std::move(z), pass, layer_);
+            pending = step.mixer->update(u[0], std::move(z), pass, layer_);
         } else {
             const double weight = plainWeight(step, pass);
             pending = { std::move(z), weight == 1 ? Tensor() : torch::full({ 1 }, weight, x.options()) };

@@ -16,11 +16,12 @@ namespace card {
 
 bool fusedPass(const Tensor&, const Pass&) { return false; }
 bool fusedUpdateFits(std::int64_t, std::size_t) { return false; }
+Tensor fusedMixWeights(const std::string&, const Tensor&) { absent(); }
 bool queryKeysFit(std::int64_t) { return false; }
 bool fusedGssFits(const ModelConfig&) { return false; }
 Tensor fusedProject(const Tensor&, const Tensor&, const Tensor&, const Pass&) { absent(); }
 Tensor fusedLogits(const Tensor&, const Tensor&, const Pass&) { absent(); }
-Tensor fusedNorm(Tensor&, Update&, const Tensor&, const Pass&) { absent(); }
+std::vector<Tensor> fusedNorm(Tensor&, Update&, const Tensor&, const Pass&, std::size_t) { absent(); }
 QueryKeyValue fusedQueryKeyValue(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Rope&,
     const HeadOptions&, const Pass&)
 {

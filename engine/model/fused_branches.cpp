@@ -92,14 +92,25 @@ struct SpectrumFunction : torch::autograd::Function<SpectrumFunction> {
 
 /// Keeps its input, the input projection and the state space's output; what is wide and cheap is formed again.
 struct GssFunction : torch::autograd::Function<GssFunction> {
-    static kernels::Scan scan(const Tensor& x, const variable_list& space, const Tensor& skip)
+    /// A scan of the input that is the last h columns of `projected` (R, E + h), R = batch T.
+    static kernels::Scan scan(std::int64_t batch, const Tensor& projected, const Tensor& inverse, const Tensor& gain,
+        const variable_list& space, const Tensor& skip)
     {
         kernels::Scan p;
-        p.batch = x.size(0), p.length = x.size(1), p.channels = int(x.size(2)), p.states = int(space[0].size(1));
-        p.u = floats(x), p.skip = floats(skip);
+        p.batch = batch, p.length = projected.size(0) / batch;
+        p.channels = int(space[0].size(0)), p.states = int(space[0].size(1));
+        p.projectedStride = projected.size(1);
+        p.projected = static_cast<const c10::BFloat16*>(projected.data_ptr()) + (projected.size(1) - p.channels);
+        p.gain = floats(gain), p.inverse = floats(inverse), p.skip = floats(skip);
         p.lambdaRe = floats(space[0]), p.lambdaIm = floats(space[1]), p.cRe = floats(space[2]),
         p.cIm = floats(space[3]);
         return p;
+    }
+    /// Room for the states between the segments (2, B, segments, h, P), empty if there is but one.
+    static Tensor joints(const kernels::Scan& p, const Tensor& like)
+    {
+        const auto segments = kernels::scanSegments(p.batch, p.length, p.channels);
+        return torch::empty({ 2, p.batch, segments > 1 ? segments : 0, p.channels, p.states }, like.options());
     }
 
     static Tensor forward(AutogradContext* ctx, const Tensor& u, const Tensor& value, const Tensor& input,
@@ -112,57 +123,65 @@ struct GssFunction : torch::autograd::Function<GssFunction> {
         const auto B = u.size(0), T = u.size(1), E = value.size(0), h = input.size(0), P = lambdaRe.size(1), R = B * T;
         const auto rows = bf16Rows(u);
         const auto projected = matrixProduct(rows, in); // (R, E + h)
-        const auto fp32 = u.options().dtype(torch::kFloat);
-        const auto x = torch::empty({ B, T, h }, fp32), inverse = torch::empty({ R }, fp32);
-        kernels::gssInputForward(
-            raw(projected), floats(gain), floats(x), floats(inverse), R, E, h, float(normEps), stream());
+        const auto inverse = torch::empty({ R }, u.options().dtype(torch::kFloat));
+        kernels::gssInputForward(raw(projected), floats(inverse), R, E, h, float(normEps), stream());
         const auto y = torch::empty({ R, h }, rows.options());
         const auto spans = gradient ? (T + kernels::scanSpan - 1) / kernels::scanSpan : 0;
-        const auto savedRe = torch::empty({ B * spans * h * P }, fp32), savedIm = torch::empty_like(savedRe);
+        const auto states = torch::empty({ 2, B * spans * h * P }, inverse.options());
         const variable_list space { lambdaRe.contiguous(), lambdaIm.contiguous(), cRe.contiguous(), cIm.contiguous() };
-        auto p = scan(x, space, skip);
+        auto p = scan(B, projected, inverse, gain, space, skip);
+        const auto between = joints(p, inverse);
         p.startRe = floats(startRe), p.startIm = floats(startIm), p.endRe = floats(endRe), p.endIm = floats(endIm);
-        p.savedRe = floats(savedRe), p.savedIm = floats(savedIm), p.y = raw(y);
+        p.savedRe = floats(states[0]), p.savedIm = floats(states[1]), p.y = raw(y);
+        p.joinRe = floats(between[0]), p.joinIm = floats(between[1]);
         kernels::scanForward(p, stream());
+        if (gradient)
+            ctx->save_for_backward({ rows, projected, inverse, y, states, space[0], space[1], space[2], space[3], gain,
+                skip, in, wide, out });
         const auto expanded = matrixProduct(y, wide); // (R,E)
         kernels::gateForward(raw(expanded), raw(projected), raw(expanded), R, E, h, stream());
-        if (gradient)
-            ctx->save_for_backward({ rows, projected, x, inverse, y, savedRe, savedIm, space[0], space[1], space[2],
-                space[3], gain, skip, in, wide, out });
         return matrixProduct(expanded, out).view(withLast(u, out.size(0)));
     }
 
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
     {
         const auto s = ctx->get_saved_variables();
-        const auto &rows = s[0], &projected = s[1], &x = s[2], &y = s[4], &gain = s[11], &skip = s[12];
-        const auto &in = s[13], &wide = s[14], &out = s[15];
-        const auto R = rows.size(0), h = x.size(2), E = projected.size(1) - h, B = x.size(0), P = s[7].size(1);
+        const auto &rows = s[0], &projected = s[1], &inverse = s[2], &y = s[3], &states = s[4], &gain = s[9];
+        const auto &skip = s[10], &in = s[11], &wide = s[12], &out = s[13];
+        const auto R = rows.size(0), h = wide.size(1), E = wide.size(0), B = gradients[0].size(0);
         const auto dz = bf16Rows(gradients[0]);
-        const auto expanded = matrixProduct(y, wide);
+        const auto dprojected = torch::empty_like(projected);
+        auto expanded = matrixProduct(y, wide); // and then its own gradient
         auto dgated = torch::mm(dz, out);
-        const auto gated = torch::empty_like(dgated), dprojected = torch::empty_like(projected);
+        auto gated = torch::empty_like(dgated);
         kernels::gateBackward(
             raw(dgated), raw(expanded), raw(projected), raw(dprojected), raw(gated), R, E, h, stream());
         dgated = Tensor();
-        const auto doutput = weightGradient(dz, gated), dexpand = weightGradient(expanded, y);
-        const auto dy = torch::mm(expanded, wide); // `expanded` is its own gradient by now
+        const auto doutput = weightGradient(dz, gated);
+        gated = Tensor();
+        const auto dexpand = weightGradient(expanded, y), dy = torch::mm(expanded, wide);
+        expanded = Tensor();
 
-        auto p = scan(x, { s[7], s[8], s[9], s[10] }, skip);
-        const auto fp32 = x.options();
-        const auto dx = torch::empty_like(x), dspace = torch::empty({ 4, B, h, P }, fp32),
-                   dskip = torch::empty({ B, h }, fp32);
-        p.savedRe = floats(s[5]), p.savedIm = floats(s[6]), p.dy = raw(dy), p.du = floats(dx), p.dskip = floats(dskip);
+        auto p = scan(B, projected, inverse, gain, { s[5], s[6], s[7], s[8] }, skip);
+        const auto between = joints(p, inverse);
+        const auto parts = kernels::scanSegments(B, p.length, h) * B;
+        const auto dx = torch::empty({ R, h }, inverse.options()),
+                   dspace = torch::empty({ 4, parts, h * p.states }, inverse.options()),
+                   dskip = torch::empty({ parts, h }, inverse.options());
+        p.savedRe = floats(states[0]), p.savedIm = floats(states[1]), p.dy = raw(dy), p.du = floats(dx);
+        p.joinRe = floats(between[0]), p.joinIm = floats(between[1]), p.dskip = floats(dskip);
         p.dlambdaRe = floats(dspace[0]), p.dlambdaIm = floats(dspace[1]), p.dcRe = floats(dspace[2]);
         p.dcIm = floats(dspace[3]);
         kernels::scanBackward(p, stream());
-        const auto dgain = partials(x, h);
-        kernels::gssInputBackward(
-            floats(dx), raw(projected), floats(gain), floats(s[3]), raw(dprojected), floats(dgain), R, E, h, stream());
-        const auto din = weightGradient(dprojected, rows), sums = dspace.sum(1);
+        const auto dgain = partials(inverse, h);
+        kernels::gssInputBackward(floats(dx), raw(projected), floats(gain), floats(inverse), raw(dprojected),
+            floats(dgain), R, E, h, stream());
+        const auto din = weightGradient(dprojected, rows);
+        const auto sums = columnSums(dspace).view({ 4, h, p.states });
         const auto du = torch::mm(dprojected, in).view(withLast(gradients[0], in.size(1)));
-        return { du, din.narrow(0, 0, E), din.narrow(0, E, h), dexpand, doutput, dgain.sum(0), dskip.sum(0), sums[0],
-            sums[1], sums[2], sums[3], Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor() };
+        return { du, din.narrow(0, 0, E), din.narrow(0, E, h), dexpand, doutput, columnSums(dgain), columnSums(dskip),
+            sums[0], sums[1], sums[2], sums[3], Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor(),
+            Tensor() };
     }
 };
 

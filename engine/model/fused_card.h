@@ -10,7 +10,8 @@ bool fusedPass(const Tensor& x, const Pass& pass);
 Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass);
 Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass);
 bool fusedUpdateFits(std::int64_t width, std::size_t branches);
-Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass);
+std::vector<Tensor> fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass, std::size_t readers);
+Tensor fusedMixWeights(const std::string& mode, const Tensor& logits);
 bool queryKeysFit(std::int64_t headWidth);
 QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Tensor& key, const Tensor& value,
     const Tensor& headScale, const Rope& rope, const HeadOptions& options, const Pass& pass);

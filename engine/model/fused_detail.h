@@ -8,6 +8,8 @@
 
 #include <ATen/cuda/CUDAContext.h>
 
+#include <algorithm>
+
 /// What the fused functions share: tensors as the kernels' pointers.
 namespace pha {
 
@@ -39,6 +41,16 @@ inline Tensor matrixProduct(const Tensor& x, const Tensor& w)
 inline Tensor partials(const Tensor& like, std::int64_t width)
 {
     return torch::empty({ kernels::residualNormBlocks(), width }, like.options().dtype(torch::kFloat));
+}
+/// (..., rows, columns) fp32 summed over the rows.
+inline Tensor columnSums(const Tensor& x)
+{
+    auto sizes = x.sizes().vec();
+    sizes.erase(sizes.end() - 2);
+    const auto out = torch::empty(sizes, x.options());
+    kernels::columnSums(floats(x), floats(out), x.numel() / std::max<std::int64_t>(1, x.size(-2) * x.size(-1)),
+        x.size(-2), x.size(-1), stream());
+    return out;
 }
 /// dW = dy^T x with an fp32 result. dy (R,out), x (R,in).
 inline Tensor weightGradient(const Tensor& dy, const Tensor& x) { return multiplyToFloat(dy.t(), x); }

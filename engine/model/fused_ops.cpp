@@ -49,7 +49,9 @@ std::pair<std::uint64_t, std::uint64_t> drawSeed(const c10::optional<at::Generat
     return own->philox_engine_inputs(4);
 }
 
-/// (stream x, K branches, weights, gain) -> x1 unless there are no branches, y unless there is no gain.
+/// (stream x, K branches, weights, gain) -> x1 unless there are no branches; then, unless there is no gain, y once for
+/// each of its `readers`, so that their gradients meet inside the kernel. Of the stream nothing is kept: y, which its
+/// readers keep anyway, gives the normalised row again.
 struct NormFunction : torch::autograd::Function<NormFunction> {
     static kernels::ResidualNorm shape(AutogradContext* ctx)
     {
@@ -71,7 +73,7 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
 
     static variable_list forward(AutogradContext* ctx, const Tensor& x, const Tensor& z0, const Tensor& z1,
         const Tensor& z2, const Tensor& weights, const Tensor& gain, bool normed, double alpha, double beta,
-        double dropout, c10::optional<at::Generator> generator)
+        double dropout, c10::optional<at::Generator> generator, std::int64_t readers)
     {
         const std::vector<Tensor> given { z0, z1, z2 };
         std::vector<Tensor> z;
@@ -97,46 +99,77 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
         p.inverse = floats(inverse), p.branchInverse = floats(branchInverse);
         for (std::size_t k = 0; k < z.size(); ++k) p.z[k] = raw(z[k]);
         kernels::residualNormForward(p, stream());
-        variable_list saved { normal ? x1 : orEmpty({}, x), gain, inverse, branchInverse, scales };
+        variable_list saved { normal ? y : orEmpty({}, x), gain, inverse, branchInverse, scales };
         const bool needed = normed || (weights.numel() && weights.requires_grad());
         for (const auto& t : z) saved.push_back(needed ? t : orEmpty({}, x));
         d["dweights"] = weights.numel() > 0 && weights.requires_grad();
         ctx->save_for_backward(saved);
         d["sizes"] = x.sizes().vec();
-        if (!normal) return { x1 };
-        return K ? variable_list { x1, y } : variable_list { y };
+        variable_list out;
+        if (K) out.push_back(x1);
+        const at::AutoDispatchBelowADInplaceOrView guard; // tensors of their own on one memory, not views
+        for (std::int64_t i = 0; normal && i < readers; ++i) out.push_back(i ? y.alias() : y);
+        return out;
     }
 
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
     {
         const auto saved = ctx->get_saved_variables();
-        const auto &x1 = saved[0], &gain = saved[1];
+        const auto &y = saved[0], &gain = saved[1];
         auto p = shape(ctx);
         const auto K = std::size_t(p.branches);
         const auto dx1 = K && gradients[0].defined() ? gradients[0].contiguous() : Tensor();
-        const auto dyGiven = gain.numel() ? gradients.back() : Tensor();
-        const auto dy = dyGiven.defined() ? dyGiven.contiguous() : Tensor();
+        std::vector<Tensor> dy;
+        for (std::size_t i = K ? 1 : 0; i < gradients.size(); ++i) {
+            if (!gradients[i].defined()) continue;
+            dy.push_back(gradients[i].contiguous());
+            p.dy[dy.size() - 1] = raw(dy.back());
+        }
         const auto fp32 = gain.options().dtype(torch::kFloat).requires_grad(false);
         const auto sizes = ctx->saved_data["sizes"].toIntVector();
         const auto dx = torch::empty(sizes, fp32);
-        const auto dgain = dy.defined() ? partials(gain, p.width) : Tensor();
+        const auto dgain = dy.empty() ? Tensor() : partials(gain, p.width);
         const bool wantsWeights = ctx->saved_data["dweights"].toBool();
-        const auto dweights = wantsWeights ? torch::empty({ p.rows, p.branches }, fp32) : Tensor();
+        const auto dweights = wantsWeights
+            ? torch::empty({ p.tokenWeights ? p.rows : kernels::residualNormBlocks(), p.branches }, fp32)
+            : Tensor();
         std::vector<Tensor> dz;
         for (std::size_t k = 0; k < K; ++k) {
             dz.push_back(torch::empty(sizes, fp32.dtype(torch::kBFloat16)));
             p.z[k] = raw(saved[5 + k]);
             p.dz[k] = raw(dz[k]);
         }
-        p.x1 = floats(x1), p.gain = floats(gain), p.inverse = floats(saved[2]), p.branchInverse = floats(saved[3]);
-        p.weights = floats(saved[4]), p.dx1 = floats(dx1), p.dy = raw(dy), p.dx = floats(dx);
+        p.y = dy.empty() ? nullptr : raw(y);
+        p.gain = floats(gain), p.inverse = floats(saved[2]), p.branchInverse = floats(saved[3]);
+        p.weights = floats(saved[4]), p.dx1 = floats(dx1), p.dx = floats(dx);
         p.dgain = floats(dgain), p.dweights = floats(dweights);
         kernels::residualNormBackward(p, stream());
         dz.resize(kernels::mostBranches);
         Tensor dw;
-        if (wantsWeights) dw = p.tokenWeights ? dweights.view(saved[4].sizes()) : dweights.sum(0);
-        return { dx, dz[0], dz[1], dz[2], dw, dgain.defined() ? dgain.sum(0) : Tensor(), Tensor(), Tensor(), Tensor(),
-            Tensor(), Tensor() };
+        if (wantsWeights) dw = p.tokenWeights ? dweights.view(saved[4].sizes()) : columnSums(dweights);
+        return { dx, dz[0], dz[1], dz[2], dw, dgain.defined() ? columnSums(dgain) : Tensor(), Tensor(), Tensor(),
+            Tensor(), Tensor(), Tensor(), Tensor() };
+    }
+};
+
+struct MixWeightsFunction : torch::autograd::Function<MixWeightsFunction> {
+    static Tensor run(const Tensor& logits, const Tensor& dw, std::int64_t kind)
+    {
+        const auto out = torch::empty_like(logits);
+        kernels::mixWeights(
+            kernels::MixWeights(kind), floats(logits), floats(dw), floats(out), int(logits.numel()), stream());
+        return out;
+    }
+    static Tensor forward(AutogradContext* ctx, const Tensor& logits, std::int64_t kind)
+    {
+        ctx->save_for_backward({ logits });
+        ctx->saved_data["kind"] = kind;
+        return run(logits, {}, kind);
+    }
+    static variable_list backward(AutogradContext* ctx, variable_list gradients)
+    {
+        return { run(ctx->get_saved_variables()[0], gradients[0].contiguous(), ctx->saved_data["kind"].toInt()),
+            Tensor() };
     }
 };
 
@@ -164,16 +197,27 @@ bool fusedUpdateFits(std::int64_t width, std::size_t branches)
     return kernels::residualNormFits(width) && branches <= kernels::mostBranches;
 }
 
-Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass)
+std::vector<Tensor> fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass, std::size_t readers)
 {
     const auto none = orEmpty({}, x);
     const auto z = [&](std::size_t k) { return k < update.z.size() ? update.z[k].to(torch::kBFloat16) : none; };
-    const auto out =
-        NormFunction::apply(x, z(0), z(1), z(2), orEmpty(update.weights, x), orEmpty(gain, x), update.normed,
-            update.alpha, update.beta, pass.training && !update.z.empty() ? pass.dropout : 0.0, pass.generator);
-    if (!update.z.empty()) x = out[0];
+    auto out = NormFunction::apply(x, z(0), z(1), z(2), orEmpty(update.weights, x), orEmpty(gain, x), update.normed,
+        update.alpha, update.beta, pass.training && !update.z.empty() ? pass.dropout : 0.0, pass.generator,
+        std::int64_t(readers));
+    if (!update.z.empty()) {
+        x = out.front();
+        out.erase(out.begin());
+    }
     update = {};
-    return gain.defined() ? out.back() : Tensor();
+    return out;
+}
+
+Tensor fusedMixWeights(const std::string& mode, const Tensor& logits)
+{
+    const auto kind = mode == "softplus" ? kernels::MixWeights::Softplus
+        : mode == "softmax"              ? kernels::MixWeights::Softmax
+                                         : kernels::MixWeights::Sigmoid;
+    return MixWeightsFunction::apply(logits, std::int64_t(kind));
 }
 
 } // namespace card

@@ -36,9 +36,13 @@ struct Update {
     double alpha = 1, beta = 1;
 };
 bool fusedUpdateFits(const torch::Device& device, std::int64_t width, std::size_t branches);
-/// Adds `update` to the stream x (B,T,D) fp32 and returns the norm of the result; the update is empty afterwards.
-/// Without a gain the norm is left out and nothing returned.
-Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass);
+/// Adds `update` to the stream x (B,T,D) fp32 and returns the norm of the result, the same tensor for each of its
+/// `readers`; the update is empty afterwards. Without a gain the norm is left out and nothing returned. The stream is
+/// not kept for the backward pass.
+std::vector<Tensor> fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass, std::size_t readers = 1);
+/// Weights (K) of a mix in mode softplus | softmax | sigmoid from its logits (K) on a card.
+bool mixWeightsFit(const torch::Device& device, const std::string& mode);
+Tensor fusedMixWeights(const std::string& mode, const Tensor& logits);
 
 /// Queries, keys and values (B,T,H,dh) from one product; q and k normalised, scaled and rotated.
 struct QueryKeyValue {

@@ -44,10 +44,19 @@ bool fusedUpdateFits(const torch::Device& device, std::int64_t width, std::size_
     return device.is_cpu() ? branches <= 3 : card::fusedUpdateFits(width, branches);
 }
 
-Tensor fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass)
+std::vector<Tensor> fusedNorm(Tensor& x, Update& update, const Tensor& gain, const Pass& pass, std::size_t readers)
 {
-    return x.is_cpu() ? cpu::norm(x, update, gain) : card::fusedNorm(x, update, gain, pass);
+    if (!x.is_cpu()) return card::fusedNorm(x, update, gain, pass, readers);
+    const auto y = cpu::norm(x, update, gain);
+    return std::vector<Tensor>(y.defined() ? readers : 0, y);
 }
+
+bool mixWeightsFit(const torch::Device& device, const std::string& mode)
+{
+    return device.is_cuda() && hasFusedKernels() && (mode == "softplus" || mode == "softmax" || mode == "sigmoid");
+}
+
+Tensor fusedMixWeights(const std::string& mode, const Tensor& logits) { return card::fusedMixWeights(mode, logits); }
 
 bool queryKeysFit(const torch::Device& device, std::int64_t headWidth)
 {

@@ -117,7 +117,7 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* 
         else
             x = blocks_[i]->forward(x, pass, position, stateOf(i));
     }
-    return fused ? fusedNorm(x, pending, normOut_.gain, pass) : normOut_(x, x.scalar_type());
+    return fused ? fusedNorm(x, pending, normOut_.gain, pass)[0] : normOut_(x, x.scalar_type());
 }
 
 Tensor LanguageModel::logits(const Tensor& hidden, const Pass& pass) const

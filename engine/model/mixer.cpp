@@ -83,6 +83,8 @@ bool Mixer::fusable() const { return !affine_ && !mode_.starts_with("channel"); 
 
 Update Mixer::update(const Tensor& u, std::vector<Tensor> z, const Pass& pass, std::int64_t layer) const
 {
+    const bool asTheyAre = !pass.mix && !pass.meanWeights && !(pass.training && pass.branchDropout > 0);
+    if (asTheyAre && mixWeightsFit(u.device(), mode_)) return { std::move(z), fusedMixWeights(mode_, logits_), true };
     auto w = passWeights(u, pass, layer);
     const bool perToken = std::any_of(w.begin(), w.end(), [](const Tensor& weight) { return weight.dim() == 3; });
     if (perToken)

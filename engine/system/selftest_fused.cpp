@@ -33,19 +33,27 @@ struct Outcome {
     std::vector<std::pair<std::string, Tensor>> gradients;
 };
 
-Outcome train(
-    const ModelConfig& config, const torch::Device& device, torch::Dtype matrix, bool fused, bool recompute = false)
+/// What a check varies besides the model.
+struct Way {
+    bool recompute = false;
+    std::int64_t context = 300; ///< tokens of each of two texts
+};
+
+Outcome train(const ModelConfig& config, const torch::Device& device, torch::Dtype matrix, bool fused, const Way& way)
 {
     useFusedKernels(fused);
     LanguageModel model(config, 7);
     model.to(device);
-    const auto ids =
-        torch::arange(2 * 300, torch::kLong).mul(31).remainder(config.vocabulary).view({ 2, 300 }).to(device);
+    const auto ids = torch::arange(2 * way.context, torch::kLong)
+                         .mul(31)
+                         .remainder(config.vocabulary)
+                         .view({ 2, way.context })
+                         .to(device);
     Pass pass;
     pass.matrix = matrix;
-    pass.recompute = recompute;
+    pass.recompute = fused && way.recompute;
     const torch::AutoGradMode on(true);
-    (model.lossSum(ids, ids.roll(-1, 1), pass) / 600.0).backward();
+    (model.lossSum(ids, ids.roll(-1, 1), pass) / double(ids.numel())).backward();
     Outcome outcome;
     for (const auto& [name, weight] : namedWeights(model))
         if (weight.grad().defined()) outcome.gradients.emplace_back(name, weight.grad().to(torch::kDouble));
@@ -61,12 +69,12 @@ double distance(const Tensor& a, const Tensor& exact)
 }
 
 /// The worst error of the fused bf16 pass in units of what rounding to bf16 costs the plain pass.
-CheckRow compare(const std::string& name, const ModelConfig& config, const torch::Device& device, bool recompute)
+CheckRow compare(const std::string& name, const ModelConfig& config, const torch::Device& device, const Way& way)
 {
     constexpr double least = 1e-2; // where the plain pass happens to round well
-    const auto exact = train(config, device, torch::kFloat, false);
-    const auto plain = train(config, device, torch::kBFloat16, false);
-    const auto fused = train(config, device, torch::kBFloat16, true, recompute);
+    const auto exact = train(config, device, torch::kFloat, false, way);
+    const auto plain = train(config, device, torch::kBFloat16, false, way);
+    const auto fused = train(config, device, torch::kBFloat16, true, way);
     CheckRow row { "fused = plain, " + name, 0, 3, false, {} }; // two samples of the same noise
     const auto judge = [&](const std::string& what, const Tensor& f, const Tensor& p, const Tensor& e) {
         const double ratio = distance(f, e) / std::max(least, distance(p, e));
@@ -83,10 +91,11 @@ CheckRow compare(const std::string& name, const ModelConfig& config, const torch
     return row;
 }
 
-/// Logits of 40 single tokens after a prompt of 260: all at once in fp32, one by one in bf16, and by captured steps.
+/// Logits of 40 single tokens after a prompt in two pieces, of which the second begins in the middle of a text and is
+/// long enough for several segments of the state space: all at once in fp32, one by one in bf16, and by captured steps.
 CheckRow captured(const std::string& name, const ModelConfig& config, const torch::Device& device)
 {
-    constexpr std::int64_t prompt = 260, tokens = 40;
+    constexpr std::int64_t piece = 260, prompt = piece + 800, tokens = 40;
     LanguageModel model(config, 7);
     model.to(device);
     const auto ids = torch::arange(2 * (prompt + tokens), torch::kLong)
@@ -99,7 +108,8 @@ CheckRow captured(const std::string& name, const ModelConfig& config, const torc
     const auto whole = model.logits(model.forward(ids, exact), exact).narrow(1, prompt, tokens).to(torch::kDouble);
     const auto oneByOne = [&](auto&& makeReader) {
         auto state = model.freshState();
-        model.forward(ids.narrow(1, 0, prompt), rounded, &state);
+        model.forward(ids.narrow(1, 0, piece), rounded, &state);
+        model.forward(ids.narrow(1, piece, prompt - piece), rounded, &state);
         auto read = makeReader(state);
         std::vector<Tensor> rows;
         for (std::int64_t t = prompt; t < prompt + tokens; ++t) rows.push_back(read(ids.narrow(1, t, 1)).clone());
@@ -124,15 +134,17 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
 {
     std::vector<CheckRow> rows;
     if (!device.is_cuda() || !hasFusedKernels()) return rows;
-    const auto check = [&](const std::string& name, auto&& change, bool recompute = false) {
+    const auto check = [&](const std::string& name, auto&& change, const Way& way = {}) {
         auto config = wideModel();
         change(config);
-        rows.push_back(compare(name, config, device, recompute));
+        rows.push_back(compare(name, config, device, way));
         onRow(rows.back());
     };
     check("pha", [](auto&) {});
-    check(
-        "pha, layers recomputed", [](auto&) {}, true);
+    check("pha, layers recomputed", [](auto&) {}, { true });
+    // More spans than one block works on, the last of them short: the state space is cut into segments and joined.
+    check("pha, long texts", [](auto&) {}, { false, 1100 });
+    check("pha, long texts, 80 states", [](auto& c) { c.gssState = 80; }, { false, 1100 });
     for (const bool lean : { false, true }) {
         auto config = wideModel();
         if (lean) config.branches = "gss,attention";

@@ -2,6 +2,8 @@
 // Activations of the feed-forward networks and the gate and input of the GSS branch.
 #include "engine/model/cuda/common.cuh"
 
+#include <type_traits>
+
 namespace pha::kernels {
 
 namespace {
@@ -126,70 +128,97 @@ void launchGate(const void* dout, void* expanded, const void* projected, void* d
     checkLaunch("GSS gate");
 }
 
-constexpr int inputWarps = 8, columnsEach = 16; // columns a lane: h <= 512
+constexpr int inputWarps = 8, mostChannels = 512;
 
-__global__ void __launch_bounds__(inputWarps* warp) inputForward(const bf16* projected, const float* gain, float* x,
-    float* inverse, std::int64_t rows, std::int64_t expand, int channels, float eps)
+/// A warp takes a row, a lane N packs of V channels, 32 V apart.
+template <int V, int N>
+__global__ void __launch_bounds__(inputWarps* warp)
+    inputForward(const bf16* projected, float* inverse, std::int64_t rows, std::int64_t expand, int channels, float eps)
 {
     const int lane = threadIdx.x % warp;
     const auto row = std::int64_t(blockIdx.x) * inputWarps + threadIdx.x / warp;
     if (row >= rows) return;
     const auto* v = projected + row * (expand + channels) + expand;
-    float a[columnsEach], square = 0;
+    float square = 0;
 #pragma unroll
-    for (int i = 0; i < columnsEach; ++i) {
-        const int c = i * warp + lane;
-        a[i] = c < channels ? gelu(wide(v[c])) : 0;
-        square += a[i] * a[i];
+    for (int n = 0; n < N; ++n) {
+        const int pack = n * warp + lane;
+        if (pack * V >= channels) break;
+        const auto x = loadPack<V>(v, pack);
+#pragma unroll
+        for (int i = 0; i < V; ++i) {
+            const float a = gelu(wide(x.v[i]));
+            square += a * a;
+        }
     }
     const float scale = rsqrtf(sumLanes(square) / channels + eps);
     if (lane == 0) inverse[row] = scale;
-#pragma unroll
-    for (int i = 0; i < columnsEach; ++i)
-        if (const int c = i * warp + lane; c < channels) x[row * channels + c] = a[i] * scale * gain[c];
 }
 
+template <int V, int N>
 __global__ void __launch_bounds__(inputWarps* warp)
     inputBackward(const float* dx, const bf16* projected, const float* gain, const float* inverse, bf16* dprojected,
         float* dgain, std::int64_t rows, std::int64_t expand, int channels)
 {
     const int lane = threadIdx.x % warp;
-    float sums[columnsEach] = {};
+    float sums[N][V] = {};
     for (auto row = std::int64_t(blockIdx.x) * inputWarps + threadIdx.x / warp; row < rows;
          row += std::int64_t(gridDim.x) * inputWarps) {
         const auto at = row * (expand + channels) + expand;
         const float scale = inverse[row];
-        float n[columnsEach], slope[columnsEach], g[columnsEach], dot = 0;
+        float normed[N][V], slope[N][V], g[N][V], dot = 0;
 #pragma unroll
-        for (int i = 0; i < columnsEach; ++i) {
-            const int c = i * warp + lane;
-            n[i] = slope[i] = g[i] = 0;
-            if (c >= channels) continue;
-            float a;
-            geluBoth(wide(projected[at + c]), a, slope[i]);
-            n[i] = a * scale;
-            g[i] = dx[row * channels + c];
-            sums[i] += g[i] * n[i];
-            g[i] *= gain[c];
-            dot += g[i] * n[i];
+        for (int n = 0; n < N; ++n) {
+            const int pack = n * warp + lane;
+            if (pack * V >= channels) break;
+            const auto x = loadPack<V>(projected + at, pack);
+#pragma unroll
+            for (int i = 0; i < V; ++i) {
+                float a;
+                geluBoth(wide(x.v[i]), a, slope[n][i]);
+                normed[n][i] = a * scale;
+                g[n][i] = dx[row * channels + pack * V + i];
+                sums[n][i] += g[n][i] * normed[n][i];
+                g[n][i] *= gain[pack * V + i];
+                dot += g[n][i] * normed[n][i];
+            }
         }
         const float mean = sumLanes(dot) / channels;
 #pragma unroll
-        for (int i = 0; i < columnsEach; ++i)
-            if (const int c = i * warp + lane; c < channels)
-                dprojected[at + c] = narrow(scale * (g[i] - n[i] * mean) * slope[i]);
+        for (int n = 0; n < N; ++n) {
+            const int pack = n * warp + lane;
+            if (pack * V >= channels) break;
+            Pack<V> d;
+#pragma unroll
+            for (int i = 0; i < V; ++i) d.v[i] = narrow(scale * (g[n][i] - normed[n][i] * mean) * slope[n][i]);
+            storePack<V>(dprojected + at, pack, d);
+        }
     }
     __shared__ float shared[inputWarps][warp];
-    for (int i = 0; i < columnsEach; ++i) {
-        shared[threadIdx.x / warp][lane] = sums[i];
-        __syncthreads();
-        if (const int c = i * warp + int(threadIdx.x); threadIdx.x < warp && c < channels) {
-            float sum = 0;
-            for (int w = 0; w < inputWarps; ++w) sum += shared[w][lane];
-            dgain[std::int64_t(blockIdx.x) * channels + c] = sum;
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+#pragma unroll
+        for (int i = 0; i < V; ++i) {
+            shared[threadIdx.x / warp][lane] = sums[n][i];
+            __syncthreads();
+            if (const int c = (n * warp + int(threadIdx.x)) * V + i; threadIdx.x < warp && c < channels) {
+                float sum = 0;
+                for (int w = 0; w < inputWarps; ++w) sum += shared[w][lane];
+                dgain[std::int64_t(blockIdx.x) * channels + c] = sum;
+            }
+            __syncthreads();
         }
-        __syncthreads();
-    }
+}
+
+/// Packs of four where the rows allow it, as many a lane as the channels need.
+template <class F> void withPacks(std::int64_t expand, std::int64_t channels, F&& run)
+{
+    using std::integral_constant;
+    if (expand % 4 || channels % 4)
+        return run(integral_constant<int, 1>(), integral_constant<int, mostChannels / warp>());
+    if (channels <= 4 * warp) return run(integral_constant<int, 4>(), integral_constant<int, 1>());
+    if (channels <= 8 * warp) return run(integral_constant<int, 4>(), integral_constant<int, 2>());
+    run(integral_constant<int, 4>(), integral_constant<int, mostChannels / 4 / warp>());
 }
 
 } // namespace
@@ -215,19 +244,25 @@ void gateBackward(const void* dout, void* expanded, const void* projected, void*
 {
     launchGate<true>(dout, expanded, projected, dprojected, out, rows, expand, channels, stream);
 }
-void gssInputForward(const void* projected, const float* gain, float* x, float* inverse, std::int64_t rows,
-    std::int64_t expand, std::int64_t channels, float eps, Stream stream)
+void gssInputForward(const void* projected, float* inverse, std::int64_t rows, std::int64_t expand,
+    std::int64_t channels, float eps, Stream stream)
 {
     if (rows == 0) return;
-    inputForward<<<blocksFor(rows, inputWarps), inputWarps * warp, 0, on(stream)>>>(
-        static_cast<const bf16*>(projected), gain, x, inverse, rows, expand, int(channels), eps);
+    withPacks(expand, channels, [&](auto v, auto n) {
+        inputForward<decltype(v)::value, decltype(n)::value>
+            <<<blocksFor(rows, inputWarps), inputWarps * warp, 0, on(stream)>>>(
+                static_cast<const bf16*>(projected), inverse, rows, expand, int(channels), eps);
+    });
     checkLaunch("GSS input");
 }
 void gssInputBackward(const float* dx, const void* projected, const float* gain, const float* inverse, void* dprojected,
     float* dgain, std::int64_t rows, std::int64_t expand, std::int64_t channels, Stream stream)
 {
-    inputBackward<<<residualNormBlocks(), inputWarps * warp, 0, on(stream)>>>(dx, static_cast<const bf16*>(projected),
-        gain, inverse, static_cast<bf16*>(dprojected), dgain, rows, expand, int(channels));
+    withPacks(expand, channels, [&](auto v, auto n) {
+        inputBackward<decltype(v)::value, decltype(n)::value>
+            <<<residualNormBlocks(), inputWarps * warp, 0, on(stream)>>>(dx, static_cast<const bf16*>(projected), gain,
+                inverse, static_cast<bf16*>(dprojected), dgain, rows, expand, int(channels));
+    });
     checkLaunch("GSS input, backward");
 }
 

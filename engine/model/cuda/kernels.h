@@ -28,17 +28,17 @@ struct ResidualNorm {
     bool tokenWeights = false;
     const float* gain = nullptr; ///< (D); null: y is not wanted
     float* x1 = nullptr; ///< (R,D)
-    void* y = nullptr; ///< bf16 (R,D)
+    void* y = nullptr; ///< bf16 (R,D); backward: as forward left it, or null if nothing came back from it
     float *inverse = nullptr, *branchInverse = nullptr; ///< 1/rms of x1 (R) and of the z_k (R,K)
     // Backward only
     const float* dx1 = nullptr; ///< (R,D), may be null
-    const void* dy = nullptr; ///< bf16 (R,D), may be null
+    const void* dy[mostBranches] = {}; ///< bf16 (R,D) each, null or to be summed: one of each reader of y
     float* dx = nullptr; ///< (R,D)
     void* dz[mostBranches] = {}; ///< bf16 (R,D) each
     float* dgain = nullptr; ///< (residualNormBlocks(), D): partial sums
-    float* dweights = nullptr; ///< (R,K)
+    float* dweights = nullptr; ///< (R,K) if `tokenWeights`, else (residualNormBlocks(), K): partial sums
 };
-int residualNormBlocks(); ///< rows of `dgain`
+int residualNormBlocks(); ///< rows of partial sums
 bool residualNormFits(std::int64_t width);
 void residualNormForward(const ResidualNorm& p, Stream stream);
 void residualNormBackward(const ResidualNorm& p, Stream stream);
@@ -97,10 +97,12 @@ void gateForward(const void* expanded, const void* projected, void* out, std::in
 /// expanded becomes its own gradient in place; dprojected (R, E + h) gets its first E columns; out is written again.
 void gateBackward(const void* dout, void* expanded, const void* projected, void* dprojected, void* out,
     std::int64_t rows, std::int64_t expand, std::int64_t channels, Stream stream);
-/// x (R,h) fp32 = gain gelu(v) / rms, v the last h columns of (R, E + h).
-void gssInputForward(const void* projected, const float* gain, float* x, float* inverse, std::int64_t rows,
-    std::int64_t expand, std::int64_t channels, float eps, Stream stream);
-/// dx (R,h) fp32 -> the last h columns of dprojected, and partial sums (residualNormBlocks(), h) of the gain's.
+/// inverse (R) = 1 / rms of gelu(v), v the last h columns of (R, E + h): the state space's input is gain gelu(v)
+/// inverse.
+void gssInputForward(const void* projected, float* inverse, std::int64_t rows, std::int64_t expand,
+    std::int64_t channels, float eps, Stream stream);
+/// Its gradient dx (R,h) fp32 -> the last h columns of dprojected, and partial sums (residualNormBlocks(), h) of the
+/// gain's.
 void gssInputBackward(const float* dx, const void* projected, const float* gain, const float* inverse, void* dprojected,
     float* dgain, std::int64_t rows, std::int64_t expand, std::int64_t channels, Stream stream);
 
@@ -115,30 +117,44 @@ struct Spectrum {
 void spectrumForward(const Spectrum& p, Stream stream);
 void spectrumBackward(const Spectrum& p, Stream stream);
 
-/// Diagonal state space as a recurrence (models.md 3.1, 3.5): one warp a channel, one lane a complex state.
+/// Diagonal state space as a recurrence (models.md 3.1, 3.5): one warp a channel, one lane a complex state. Long
+/// sequences are cut into scanSegments() segments, whose states are formed from zero first and then joined. The input
+/// is formed where it is read: u_t = gain gelu(v_t) inverse_t, v the last h columns of the projection.
 struct Scan {
     std::int64_t batch = 0, length = 0;
     int channels = 0, states = 0; ///< states: complex ones a channel, at most 64
-    const float* u = nullptr; ///< (B,T,h)
+    const void* projected = nullptr; ///< bf16, v of row r = b T + t at r projectedStride
+    std::int64_t projectedStride = 0;
+    const float *gain = nullptr, *inverse = nullptr; ///< (h), (B T)
     const float *lambdaRe = nullptr, *lambdaIm = nullptr, *cRe = nullptr, *cIm = nullptr; ///< (h,P)
     const float* skip = nullptr; ///< (h)
     const float *startRe = nullptr, *startIm = nullptr; ///< (B,h,P); null: zero
     float *endRe = nullptr, *endIm = nullptr; ///< (B,h,P); null: not wanted. May be the start itself
     float* savedRe = nullptr; ///< (B, ceil(T / scanSpan), h, P): states at the start of each span; null: not wanted
     float* savedIm = nullptr;
-    void* y = nullptr; ///< (B,T,h), bf16 or fp32
-    bool wide = false; ///< y and dy are fp32
+    float *joinRe = nullptr, *joinIm = nullptr; ///< (B, segments, h, P): room to join them; null for one segment
+    void* y = nullptr; ///< bf16 (B,T,h)
     // Backward only
-    const void* dy = nullptr; ///< (B,T,h)
+    const void* dy = nullptr; ///< bf16 (B,T,h)
     float* du = nullptr; ///< (B,T,h)
-    float *dlambdaRe = nullptr, *dlambdaIm = nullptr, *dcRe = nullptr, *dcIm = nullptr; ///< (B,h,P)
-    float* dskip = nullptr; ///< (B,h)
+    float *dlambdaRe = nullptr, *dlambdaIm = nullptr, *dcRe = nullptr, *dcIm = nullptr; ///< (B, segments, h, P): parts
+    float* dskip = nullptr; ///< (B, segments, h)
 };
 inline constexpr std::int64_t scanSpan = 128;
 bool scanFits( // h <= 512 is gssInputForward's limit
     std::int64_t channels, std::int64_t states);
+std::int64_t scanSegments(std::int64_t batch, std::int64_t length, std::int64_t channels);
 void scanForward(const Scan& p, Stream stream);
 void scanBackward(const Scan& p, Stream stream);
+
+/// Sums over the rows of `matrices` matrices (rows, columns) one after the other.
+void columnSums(
+    const float* x, float* out, std::int64_t matrices, std::int64_t rows, std::int64_t columns, Stream stream);
+
+/// Weights of at most 32 branches from their logits (models.md 5.3) or, given their gradient `dw`, the logits'
+/// gradient.
+enum class MixWeights { Softplus, Softmax, Sigmoid };
+void mixWeights(MixWeights kind, const float* logits, const float* dw, float* out, int count, Stream stream);
 
 inline constexpr std::int64_t mostColumns = 7 * 8 * 1024; ///< of softmaxLoss
 /// Cross entropy of rows of bf16 logits (R, stride), V of them real: nll (R) fp32, 0 for targets of -100. With

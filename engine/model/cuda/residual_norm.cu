@@ -89,6 +89,9 @@ __device__ float weightOf(const ResidualNorm& p, std::int64_t row, int k)
     return p.weights[p.tokenWeights ? row * p.branches + k : k];
 }
 
+/// The backward pass takes the normalised row from y / gain: a gain of exactly 0 would lose it.
+__device__ float nonzero(float gain) { return gain == 0 ? 1e-30f : gain; }
+
 template <int N, int K> __global__ void __launch_bounds__(warps* warp) forward(ResidualNorm p)
 {
     const int lane = threadIdx.x % warp;
@@ -121,27 +124,38 @@ template <int N, int K> __global__ void __launch_bounds__(warps* warp) forward(R
     if (lane == 0 && p.inverse) p.inverse[row] = inverse;
     Row<N> gain;
     load(gain, p.gain, p.width, lane);
-    each<N>([&](int i, int j) { x.v[i][j] *= inverse * gain.v[i][j]; });
+    each<N>([&](int i, int j) { x.v[i][j] *= inverse * nonzero(gain.v[i][j]); });
     store(x, static_cast<bf16*>(p.y) + row * p.width, p.width, lane);
 }
 
 /// g = gradient of x1, then of x and the branches.
-template <int N, int K> __global__ void __launch_bounds__(warps* warp) backward(ResidualNorm p)
+template <int N, int K> __global__ void __launch_bounds__(warps* warp, N <= 6 ? 2 : 1) backward(ResidualNorm p)
 {
     const int lane = threadIdx.x % warp;
     Row<N> dgain {};
+    float dweights[K + 1] = {}; // of all rows together
+    const auto keepDot = [&](std::int64_t row, int k, float dot) {
+        if (p.tokenWeights && lane == 0) p.dweights[row * K + k] = dot;
+        dweights[k] += dot;
+    };
     for (auto row = std::int64_t(blockIdx.x) * warps + threadIdx.x / warp; row < p.rows;
          row += std::int64_t(gridDim.x) * warps) {
         Row<N> g {};
         if (p.dx1) load(g, p.dx1 + row * p.width, p.width, lane);
-        if (p.dy) {
-            Row<N> x, dy, gain;
-            load(x, p.x1 + row * p.width, p.width, lane);
-            load(dy, static_cast<const bf16*>(p.dy) + row * p.width, p.width, lane);
+        if (p.y) {
+            Row<N> x, dy {}, gain;
+            load(x, static_cast<const bf16*>(p.y) + row * p.width, p.width, lane);
+#pragma unroll
+            for (int k = 0; k < mostBranches; ++k) {
+                if (!p.dy[k]) continue;
+                Row<N> part;
+                load(part, static_cast<const bf16*>(p.dy[k]) + row * p.width, p.width, lane);
+                each<N>([&](int i, int j) { dy.v[i][j] += part.v[i][j]; });
+            }
             load(gain, p.gain, p.width, lane);
             const float inverse = p.inverse[row];
             each<N>([&](int i, int j) {
-                x.v[i][j] *= inverse;
+                x.v[i][j] = __fdividef(x.v[i][j], nonzero(gain.v[i][j]));
                 dgain.v[i][j] += dy.v[i][j] * x.v[i][j];
                 dy.v[i][j] *= gain.v[i][j];
             });
@@ -165,18 +179,28 @@ template <int N, int K> __global__ void __launch_bounds__(warps* warp) backward(
                 const float inverse = p.branchInverse[row * K + k];
                 each<N>([&](int i, int j) { z.v[i][j] *= inverse; });
                 const float dot = sumRow<N>([&](int i, int j) { return g.v[i][j] * z.v[i][j]; });
-                if (lane == 0 && p.dweights) p.dweights[row * K + k] = dot;
+                if (p.dweights) keepDot(row, k, dot);
                 const float mean = dot / p.width, scale = w * inverse;
                 each<N>([&](int i, int j) { z.v[i][j] = scale * (g.v[i][j] - z.v[i][j] * mean); });
             } else {
                 if (p.dweights) {
                     load(z, static_cast<const bf16*>(p.z[k]) + row * p.width, p.width, lane);
-                    const float dot = sumRow<N>([&](int i, int j) { return g.v[i][j] * z.v[i][j]; });
-                    if (lane == 0) p.dweights[row * K + k] = dot;
+                    keepDot(row, k, sumRow<N>([&](int i, int j) { return g.v[i][j] * z.v[i][j]; }));
                 }
                 each<N>([&](int i, int j) { z.v[i][j] = w * g.v[i][j]; });
             }
             store(z, static_cast<bf16*>(p.dz[k]) + row * p.width, p.width, lane);
+        }
+    }
+    if (K > 0 && p.dweights && !p.tokenWeights) {
+        __shared__ float shares[warps][K + 1];
+        if (lane == 0)
+            for (int k = 0; k < K; ++k) shares[threadIdx.x / warp][k] = dweights[k];
+        __syncthreads();
+        if (int(threadIdx.x) < K) {
+            float sum = 0;
+            for (int w = 0; w < warps; ++w) sum += shares[w][threadIdx.x];
+            p.dweights[blockIdx.x * K + threadIdx.x] = sum;
         }
     }
     if (!p.dgain) return;

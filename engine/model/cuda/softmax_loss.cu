@@ -10,7 +10,6 @@ namespace pha::kernels {
 namespace {
 
 constexpr int threads = 1024, V = 8;
-static_assert(mostColumns == 7 * V * threads);
 
 struct Best {
     float value;
@@ -52,71 +51,95 @@ __device__ float maximumOfBlock(float x)
     return x;
 }
 
-/// N packs a thread hold the row in registers; padded columns are minus infinity there.
-template <int N> __device__ void loadRow(Pack<V> (&held)[N], const bf16* z, int vocabulary, int packs)
+__device__ float powerOfTwo(float x)
 {
-#pragma unroll
-    for (int n = 0; n < N; ++n) {
-        const int pack = n * threads + int(threadIdx.x);
-        if (pack < packs) held[n] = loadPack<V>(z, pack);
-        if (pack * V + V <= vocabulary) continue;
-#pragma unroll
-        for (int i = 0; i < V; ++i)
-            if (pack * V + i >= vocabulary) held[n].v[i] = narrow(-INFINITY);
-    }
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
 }
 
-template <int N, bool Correct>
-__global__ void __launch_bounds__(threads) loss(bf16* logits, const std::int64_t* targets, float* nll, bool* correct,
-    int vocabulary, std::int64_t stride, bool gradient)
+/// 16 bytes of memory to shared memory, which only the same thread reads before the next barrier.
+__device__ void copyAsync(void* to, const void* from)
 {
-    const auto row = std::int64_t(blockIdx.x);
-    auto* z = logits + row * stride;
-    const auto target = targets[row];
-    const int packs = int(stride / V);
-    Pack<V> held[N];
-    loadRow<N>(held, z, vocabulary, packs);
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(unsigned(__cvta_generic_to_shared(to))), "l"(from));
+}
+
+/// The row in shared memory, so that two blocks fit a processor and one computes while the other waits for memory;
+/// padded columns become minus infinity. A thread loads the packs that it will work on itself.
+__device__ void loadRow(Pack<V>* held, const bf16* z, int vocabulary, int packs)
+{
+    for (int pack = threadIdx.x; pack < packs; pack += threads) copyAsync(held + pack, z + pack * V);
+    asm volatile("cp.async.wait_all;");
+    for (int pack = threadIdx.x; pack < packs; pack += threads)
+        for (int column = max(pack * V, vocabulary); column < pack * V + V; ++column)
+            held[pack].v[column % V] = narrow(-INFINITY);
+}
+template <bool Correct> __device__ Best largest(const Pack<V>* held, int packs)
+{
     Best best { -FLT_MAX, 0 };
-#pragma unroll
-    for (int n = 0; n < N; ++n)
+    for (int pack = threadIdx.x; pack < packs; pack += threads) {
+        const auto x = held[pack];
 #pragma unroll
         for (int i = 0; i < V; ++i) {
-            const float x = wide(held[n].v[i]);
             if (Correct)
-                best = better(best, { x, (n * threads + int(threadIdx.x)) * V + i });
+                best = better(best, { wide(x.v[i]), pack * V + i });
             else
-                best.value = fmaxf(best.value, x);
+                best.value = fmaxf(best.value, wide(x.v[i]));
         }
-    if (Correct)
-        best = bestOfBlock(best);
-    else
-        best.value = maximumOfBlock(best.value);
+    }
+    if (Correct) return bestOfBlock(best);
+    return { maximumOfBlock(best.value), 0 };
+}
+
+template <bool Correct>
+__global__ void __launch_bounds__(threads, 2) loss(bf16* logits, const std::int64_t* targets, float* nll, bool* correct,
+    int vocabulary, std::int64_t stride, bool gradient)
+{
+    extern __shared__ __align__(16) unsigned char memory[];
+    auto* held = reinterpret_cast<Pack<V>*>(memory);
+    const auto row = std::int64_t(blockIdx.x);
+    auto* z = logits + row * stride;
+    const int target = int(targets[row]), packs = int(stride / V);
+    loadRow(held, z, vocabulary, packs);
+    const auto best = largest<Correct>(held, packs);
+    constexpr float perNat = 1.44269504f; // exp(x) is 2^(x log2 e)
+    const float top = best.value * perNat;
     float sum = 0;
+    for (int pack = threadIdx.x; pack < packs; pack += threads) {
+        const auto x = held[pack];
 #pragma unroll
-    for (int n = 0; n < N; ++n)
-#pragma unroll
-        for (int i = 0; i < V; ++i) sum += __expf(wide(held[n].v[i]) - best.value);
+        for (int i = 0; i < V; ++i) sum += powerOfTwo(fmaf(wide(x.v[i]), perNat, -top));
+    }
     sum = sumOfBlock(sum);
     if (threadIdx.x == 0) {
-        nll[row] = target >= 0 ? best.value + logf(sum) - wide(z[target]) : 0;
+        nll[row] = target >= 0 ? best.value + logf(sum) - wide(held[target / V].v[target % V]) : 0;
         if (Correct) correct[row] = target == best.column;
     }
     if (!gradient) return;
-    __syncthreads(); // thread 0 has read the target's logit
     const float scale = target >= 0 ? 1 / sum : 0;
+    for (int pack = threadIdx.x; pack < packs; pack += threads) {
+        const auto x = held[pack];
+        const bool aimed = target >= 0 && pack == target / V;
+        Pack<V> g;
 #pragma unroll
-    for (int n = 0; n < N; ++n) {
-        const int pack = n * threads + int(threadIdx.x);
-        if (pack >= packs) continue;
-#pragma unroll
-        for (int i = 0; i < V; ++i) held[n].v[i] = narrow(scale * __expf(wide(held[n].v[i]) - best.value));
-        storePack<V>(z, pack, held[n]);
+        for (int i = 0; i < V; ++i) {
+            float p = scale * powerOfTwo(fmaf(wide(x.v[i]), perNat, -top));
+            if (aimed && i == target % V) p -= 1;
+            g.v[i] = narrow(p);
+        }
+        storePack<V>(z, pack, g);
     }
-    __syncthreads(); // the whole gradient but the target's -1 is written
-    if (threadIdx.x == 0 && target >= 0) {
-        const float p = __expf(-nll[row]);
-        z[target] = narrow(p - 1);
-    }
+}
+
+template <bool Correct>
+void run(void* logits, const std::int64_t* targets, float* nll, bool* correct, std::int64_t rows,
+    std::int64_t vocabulary, std::int64_t stride, bool gradient, Stream stream)
+{
+    static const cudaError_t allowed = cudaFuncSetAttribute(
+        loss<Correct>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(mostColumns * sizeof(bf16)));
+    if (allowed != cudaSuccess) throw std::runtime_error(cudaGetErrorString(allowed));
+    loss<Correct><<<unsigned(rows), threads, std::size_t(stride) * sizeof(bf16), on(stream)>>>(
+        static_cast<bf16*>(logits), targets, nll, correct, int(vocabulary), stride, gradient);
 }
 
 } // namespace
@@ -124,15 +147,9 @@ __global__ void __launch_bounds__(threads) loss(bf16* logits, const std::int64_t
 void softmaxLoss(void* logits, const std::int64_t* targets, float* nll, bool* correct, std::int64_t rows,
     std::int64_t vocabulary, std::int64_t stride, bool gradient, Stream stream)
 {
-    const auto run = [&](auto kernel) {
-        kernel<<<unsigned(rows), threads, 0, on(stream)>>>(
-            static_cast<bf16*>(logits), targets, nll, correct, int(vocabulary), stride, gradient);
-    };
-    const auto packs = (stride / V + threads - 1) / threads;
-    if (correct)
-        packs <= 1 ? run(loss<1, true>) : packs <= 4 ? run(loss<4, true>) : run(loss<7, true>);
-    else
-        packs <= 1 ? run(loss<1, false>) : packs <= 4 ? run(loss<4, false>) : run(loss<7, false>);
+    if (rows == 0) return;
+    correct ? run<true>(logits, targets, nll, correct, rows, vocabulary, stride, gradient, stream)
+            : run<false>(logits, targets, nll, correct, rows, vocabulary, stride, gradient, stream);
     checkLaunch("softmax loss");
 }
 

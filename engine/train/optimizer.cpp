@@ -5,7 +5,6 @@
 #include "engine/system/torch_version.h"
 
 #include <cmath>
-#include <map>
 #include <numbers>
 
 namespace pha {
@@ -45,6 +44,7 @@ AdamW::AdamW(const LanguageModel& model, const TrainingConfig& config)
 void AdamW::zeroGrad()
 {
     for (auto& slot : slots_) slot.weight.mutable_grad() = Tensor();
+    onCard_.clear();
 }
 
 void AdamW::reset()
@@ -56,8 +56,22 @@ void AdamW::reset()
     }
 }
 
-double AdamW::gradNorm() const
+bool AdamW::updatedOnCard(const Slot& slot) const
 {
+    return hasFusedAdamW && slot.weight.is_cuda() && slot.weight.scalar_type() == torch::kFloat;
+}
+
+void AdamW::layOut()
+{
+    onCard_.clear();
+    for (auto& slot : slots_)
+        if (const auto g = slot.weight.grad(); g.defined() && updatedOnCard(slot))
+            onCard_[slot.kind].add(slot.weight.detach(), g, slot.m, slot.v);
+}
+
+double AdamW::gradNorm()
+{
+    layOut();
     std::vector<Tensor> gradients;
     for (const auto& slot : slots_) gradients.push_back(slot.weight.grad());
     return std::sqrt(sumOfSquares(gradients));
@@ -69,18 +83,20 @@ void AdamW::step(double rate, double scale)
     ++updates_;
     const double correction1 = 1 - std::pow(config_.beta1, double(updates_));
     const double correction2 = 1 - std::pow(config_.beta2, double(updates_));
-    std::map<std::pair<double, double>, FusedAdamW> groups; // by rate and decay
+    const auto rateOf = [&](ParameterKind kind) {
+        return kind == ParameterKind::Ssm   ? std::min(rate, config_.ssmLearningRate)
+            : kind == ParameterKind::Mixing ? rate * config_.mixLearningRate
+                                            : rate;
+    };
+    const auto decayOf = [&](ParameterKind kind) { return kind == ParameterKind::Matrix ? config_.weightDecay : 0; };
+    if (onCard_.empty()) layOut(); // nobody asked for the norm
+    for (auto& [kind, lists] : onCard_)
+        lists.step(updates_, rateOf(kind), config_.beta1, config_.beta2, config_.epsilon, decayOf(kind), scale);
+    onCard_.clear();
     for (auto& slot : slots_) {
         auto g = slot.weight.grad();
-        if (!g.defined()) continue;
-        const double own = slot.kind == ParameterKind::Ssm ? std::min(rate, config_.ssmLearningRate)
-            : slot.kind == ParameterKind::Mixing           ? rate * config_.mixLearningRate
-                                                           : rate;
-        const double decay = slot.kind == ParameterKind::Matrix ? config_.weightDecay : 0;
-        if (hasFusedAdamW && slot.weight.is_cuda() && slot.weight.scalar_type() == torch::kFloat) {
-            groups[{ own, decay }].add(slot.weight.detach(), g, slot.m, slot.v);
-            continue;
-        }
+        if (!g.defined() || updatedOnCard(slot)) continue;
+        const double own = rateOf(slot.kind), decay = decayOf(slot.kind);
         if (slot.weight.is_cpu() && slot.weight.scalar_type() == torch::kFloat) {
             auto w = slot.weight.detach();
             adamwCpu(w, slot.m, slot.v, g.contiguous(), own, config_.beta1, config_.beta2, config_.epsilon, decay,
@@ -94,8 +110,6 @@ void AdamW::step(double rate, double scale)
         w.mul_(1 - own * decay);
         w.addcdiv_(slot.m / correction1, (slot.v / correction2).sqrt_().add_(config_.epsilon), -own);
     }
-    for (auto& [key, group] : groups)
-        group.step(updates_, key.first, config_.beta1, config_.beta2, config_.epsilon, key.second, scale);
 }
 
 NamedTensors AdamW::state() const

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/system/torch_version.h"
 #include "engine/train/muon.h"
 
 #include <cmath>
+#include <map>
 
 namespace pha {
 
@@ -18,8 +20,9 @@ public:
     AdamW(const LanguageModel& model, const TrainingConfig& config);
 
     void zeroGrad();
-    /// Norm of all gradients in double. Not finite if any gradient is not.
-    double gradNorm() const;
+    /// Norm of all gradients in double. Not finite if any gradient is not. Also lays out what step() hands to a card,
+    /// while the card still works on the gradients.
+    double gradNorm();
     /// One update at `rate`; gradients are multiplied by `scale` first. Counts the update.
     void step(double rate, double scale);
 
@@ -34,8 +37,12 @@ private:
         Tensor weight, m, v;
         ParameterKind kind;
     };
+    bool updatedOnCard(const Slot& slot) const;
+    void layOut();
+
     TrainingConfig config_;
     std::vector<Slot> slots_;
+    std::map<ParameterKind, FusedAdamW> onCard_; ///< this update's lists, by what rate and decay depend on
     std::int64_t updates_ = 0;
 };
 
@@ -55,7 +62,7 @@ public:
         muon_.zeroGrad();
     }
     /// Norm of all gradients in double. Not finite if any gradient is not.
-    double gradNorm() const { return std::hypot(adamw_.gradNorm(), muon_.gradNorm()); }
+    double gradNorm() { return std::hypot(adamw_.gradNorm(), muon_.gradNorm()); }
     /// One update of AdamW at `rate`, and of Muon at the same `share` of its own peak rate; gradients are multiplied by
     /// `scale` first.
     void step(double rate, double share, double scale)

@@ -111,8 +111,11 @@ void addBench(CLI::App& root, Program& program)
     options->device.precision = request.precision;
     command->add_option("--presets", options->presets, "Presets separated by commas; all of size tiny if left out");
     command->add_option("--contexts", options->contexts, "Context lengths separated by commas")->capture_default_str();
-    command->add_option("--mode", request.mode, "train, forward, prompt (read with caches kept) or decode")
-        ->check(CLI::IsMember({ "train", "forward", "prompt", "decode" }))
+    command
+        ->add_option("--mode", request.mode,
+            "train, forward, prompt (read with caches kept), decode, or gss (that branch alone, forward and backward, "
+            "by each of its convolutions)")
+        ->check(CLI::IsMember({ "train", "forward", "prompt", "decode", "gss" }))
         ->capture_default_str();
     addInteger(*command, "--batch-tokens", request.batchTokens, "Tokens a step");
     addInteger(*command, "--repeats", options->repeats, "Measurements; the median counts");

@@ -50,7 +50,10 @@ private:
 class GssBranch final : public Branch {
 public:
     explicit GssBranch(const ModelConfig& config);
-    bool stepsOnCard() const override { return fusedGssFits(torch::kCUDA, config_); }
+    bool stepsOnCard() const override
+    {
+        return config_.gssConvolution == "auto" && fusedGssFits(torch::kCUDA, config_);
+    }
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
     DiagonalSsm ssm() const; ///< discretised from the parameters

@@ -89,7 +89,7 @@ DiagonalSsm GssBranch::ssm() const
 Tensor GssBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState* state)
 {
     const GssWeights weights { value_, input_, expand_, output_, normGain_, skip_ };
-    if (fusedPass(u, pass) && config_.gssConvolution != "fft" && fusedGssFits(u.device(), config_)) {
+    if (fusedPass(u, pass) && config_.gssConvolution == "auto" && fusedGssFits(u.device(), config_)) {
         const bool reading = state && !torch::GradMode::is_enabled();
         const bool known = reading && state->space.c.re.defined() && state->space.c.re.device() == u.device();
         const auto space = known ? state->space : fusedSpectrum(logDt_, logARe_, aIm_, cRe_, cIm_);

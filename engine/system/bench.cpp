@@ -2,6 +2,9 @@
 #include "engine/system/bench.h"
 
 #include "engine/base/error.h"
+#include "engine/config/parts.h"
+#include "engine/model/branches.h"
+#include "engine/model/device_cache.h"
 #include "engine/model/token_reader.h"
 #include "engine/model/weights.h"
 #include "engine/system/device.h"
@@ -9,7 +12,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
+#include <set>
 
 namespace pha {
 
@@ -86,56 +91,131 @@ private:
     std::int64_t batch_;
 };
 
-/// Nothing if `stop` was requested meanwhile: looked at between two repeats.
-std::optional<BenchRow> measure(const BenchRequest& request, const Preset& preset, std::int64_t context,
-    torch::Device device, double& gemm, const std::stop_token& stop)
+/// The GSS branch of a layer by itself, forward and backward.
+class GssWorkload {
+public:
+    GssWorkload(
+        const RunConfig& config, torch::Device device, torch::Dtype matrix, std::int64_t context, std::int64_t batch)
+    {
+        auto one = config.model;
+        one.layers = 1;
+        const LanguageModel model(one, 1); // only the branch goes to the device
+        branch_ = std::dynamic_pointer_cast<Branch>(model.named_modules({}, false)["layers_0.gss"]);
+        branch_->to(device);
+        pass_.matrix = matrix;
+        pass_.training = true;
+        pass_.cache = &cache_;
+        const auto options = torch::dtype(matrix).device(device);
+        u_ = torch::randn({ batch, context, one.width }, options).requires_grad_();
+        gradient_ = torch::randn(u_.sizes(), options);
+    }
+
+    std::int64_t operator()()
+    {
+        for (auto& p : branch_->parameters()) p.mutable_grad() = Tensor();
+        u_.mutable_grad() = Tensor();
+        const auto z = branch_->forward(u_, pass_, 0, nullptr);
+        z.backward(gradient_.to(z.scalar_type()));
+        return u_.size(0) * u_.size(1);
+    }
+
+private:
+    std::shared_ptr<Branch> branch_;
+    DeviceCache cache_;
+    Pass pass_;
+    Tensor u_, gradient_;
+};
+
+/// Rates of `repeats` calls of `work` after one that is not counted. Nothing if `stop` was requested meanwhile: looked
+/// at between two repeats.
+std::optional<std::vector<double>> ratesOf(
+    const std::function<std::int64_t()>& work, int repeats, torch::Device device, const std::stop_token& stop)
+{
+    work(); // warms up caches, thread pools and kernel choices
+    synchronize(device);
+    resetPeakBytes(device);
+    std::vector<double> rates;
+    for (int i = 0; i < repeats; ++i) {
+        if (stop.stop_requested()) return std::nullopt;
+        const auto start = std::chrono::steady_clock::now();
+        const auto tokens = work();
+        synchronize(device);
+        rates.push_back(
+            double(tokens) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    std::sort(rates.begin(), rates.end());
+    return rates;
+}
+
+/// The machine's own best: a large square product in the faster precision. FLOP/s.
+double bestGemm(torch::Device device)
+{
+    double best = 0;
+    for (const auto dtype : { torch::kFloat, torch::kBFloat16 }) {
+        if (dtype == torch::kBFloat16 && device.is_cpu() && !describeMachine().bf16) continue; // takes a minute
+        useBlasThreads(dtype);
+        const std::int64_t n = device.is_cuda() ? 8192 : 2048;
+        best = std::max(best, measureGemm(device, dtype, n, n, n));
+    }
+    return best;
+}
+
+bool beginsWithGss(const ModelConfig& model)
+{
+    for (const auto& stage : layerStages(model, 0))
+        for (const auto& part : stage.parts)
+            if (part == "gss") return true;
+    return false;
+}
+
+/// Ways to do the same in turn: the convolutions of a GSS branch, otherwise just one.
+std::vector<std::string> pathsOf(const BenchRequest& request)
+{
+    return request.mode == "gss" ? std::vector<std::string> { "auto", "chunked", "fft" }
+                                 : std::vector<std::string> { "" };
+}
+
+/// Nothing if `stop` was requested meanwhile.
+std::optional<BenchRow> measure(const BenchRequest& request, const Preset& preset, const std::string& path,
+    std::int64_t context, torch::Device device, double& gemm, const std::stop_token& stop)
 {
     auto config = preset.config;
     config.training.context = context;
+    if (!path.empty()) config.model.gssConvolution = path;
     const auto batch =
         request.mode == "decode" ? request.decodeBatch : std::max<std::int64_t>(1, request.batchTokens / context);
     const auto matrix = request.mode == "decode" && request.precision == "auto" && device.is_cpu()
         ? torch::kFloat
         : choosePrecision(request.precision, device, config.model, batch * context);
     useBlasThreads(matrix);
-    const auto costs = modelCosts(config.model, context);
+    const bool branch = request.mode == "gss";
 
     BenchRow row;
-    row.preset = preset.name;
+    row.preset = preset.name + (path.empty() ? "" : ", " + path);
     row.mode = request.mode;
     row.device = device.str();
     row.precision = precisionName(matrix);
     row.context = context;
     row.batch = batch;
-    row.parameters = costs.parameters;
-    std::vector<double> rates;
+    std::optional<std::vector<double>> rates;
     {
-        Workload work(request, config, device, matrix, context, batch);
-        work(); // warms up caches, thread pools and kernel choices
-        synchronize(device);
-        resetPeakBytes(device);
-        for (int i = 0; i < request.repeats; ++i) {
-            if (stop.stop_requested()) return std::nullopt;
-            const auto start = std::chrono::steady_clock::now();
-            const auto tokens = work();
-            synchronize(device);
-            rates.push_back(
-                double(tokens) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-        }
+        std::function<std::int64_t()> work;
+        if (branch)
+            work = [w = std::make_shared<GssWorkload>(config, device, matrix, context, batch)] { return (*w)(); };
+        else
+            work = [w = std::make_shared<Workload>(request, config, device, matrix, context, batch)] { return (*w)(); };
+        rates = ratesOf(work, request.repeats, device, stop);
         row.peakBytes = peakBytes(device);
     }
-    std::sort(rates.begin(), rates.end());
-    row.tokensPerSecond = rates[rates.size() / 2];
-    row.spread = (rates.back() - rates.front()) / row.tokensPerSecond;
-    row.flopsPerSecond = row.tokensPerSecond * costs.forwardFlopsPerToken * (request.mode == "train" ? 3 : 1);
-    if (gemm == 0) { // the machine's own best: a large square product in the faster precision
-        for (const auto dtype : { torch::kFloat, torch::kBFloat16 }) {
-            if (dtype == torch::kBFloat16 && device.is_cpu() && !describeMachine().bf16) continue; // takes a minute
-            useBlasThreads(dtype);
-            const std::int64_t n = device.is_cuda() ? 8192 : 2048;
-            gemm = std::max(gemm, measureGemm(device, dtype, n, n, n));
-        }
-    }
+    if (!rates) return std::nullopt;
+    row.tokensPerSecond = (*rates)[rates->size() / 2];
+    row.spread = (rates->back() - rates->front()) / row.tokensPerSecond;
+    const auto whole = modelCosts(config.model, context);
+    const auto part = findPart("gss")->costs(config.model, { double(context) });
+    row.parameters = branch ? part.parameters : whole.parameters;
+    row.flopsPerSecond = row.tokensPerSecond * (branch ? part.flops : whole.forwardFlopsPerToken)
+        * (branch || request.mode == "train" ? 3 : 1);
+    if (gemm == 0) gemm = bestGemm(device);
     row.gemmShare = row.flopsPerSecond / gemm;
     return row;
 }
@@ -145,11 +225,15 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
 std::vector<BenchRow> runBench(
     const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop)
 {
-    if (request.mode != "train" && request.mode != "forward" && request.mode != "prompt" && request.mode != "decode")
-        throw ConfigError("mode", request.mode, "train, forward, prompt or decode");
+    static const std::set<std::string> modes { "train", "forward", "prompt", "decode", "gss" };
+    if (!modes.count(request.mode)) throw ConfigError("mode", request.mode, "train, forward, prompt, decode or gss");
     if (request.repeats < 1) throw ConfigError("repeats", std::to_string(request.repeats), "at least 1");
     std::vector<const Preset*> chosen;
-    for (const auto& name : request.presets) chosen.push_back(&findPreset(name));
+    for (const auto& name : request.presets) {
+        chosen.push_back(&findPreset(name));
+        if (request.mode == "gss" && !beginsWithGss(chosen.back()->config.model))
+            throw ConfigError("presets", name, "for mode gss: those whose first layer holds a GSS branch");
+    }
     const auto device = chooseDevice(request.device);
     useThreads(request.threads);
     double gemm = 0;
@@ -157,11 +241,13 @@ std::vector<BenchRow> runBench(
     for (const auto context : request.contexts) {
         if (context < 2) throw ConfigError("contexts", std::to_string(context), "at least 2");
         for (const auto* preset : chosen) {
-            if (stop.stop_requested()) return rows;
-            const auto row = measure(request, *preset, context, device, gemm, stop);
-            if (!row) return rows;
-            rows.push_back(*row);
-            onRow(rows.back());
+            for (const auto& path : pathsOf(request)) {
+                if (stop.stop_requested()) return rows;
+                const auto row = measure(request, *preset, path, context, device, gemm, stop);
+                if (!row) return rows;
+                rows.push_back(*row);
+                onRow(rows.back());
+            }
         }
     }
     return rows;

@@ -198,6 +198,8 @@ private Q_SLOTS:
         QTest::newRow("bench preset") << QStringList { "bench", "--presets", "pha-tiny,nosuch" } << "nosuch";
         QTest::newRow("bench context") << QStringList { "bench", "--contexts", "0" } << "--contexts";
         QTest::newRow("bench mode") << QStringList { "bench", "--mode", "sleep" } << "sleep";
+        QTest::newRow("bench of a branch that is not there")
+            << QStringList { "bench", "--mode", "gss", "--presets", "attention-tiny" } << "attention-tiny";
         QTest::newRow("compare nothing") << QStringList { "compare", "nosuch" } << "nosuch";
         QTest::newRow("data unknown") << QStringList { "data", "info", "storeis" } << "stories";
         QTest::newRow("data empty file") << QStringList { "data", "info", "empty.txt" } << "empty.txt";

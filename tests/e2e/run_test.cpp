@@ -268,6 +268,24 @@ private Q_SLOTS:
         QVERIFY(row["peak_bytes"].toDouble() > 0);
     }
 
+    void benchMeasuresTheGssBranchByEachConvolution()
+    {
+        const auto result = home_.run({ "bench", "--presets", "pha-tiny", "--contexts", "64", "--batch-tokens", "128",
+            "--mode", "gss", "--repeats", "1", "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        const auto rows = result.json()["rows"].toArray();
+        QStringList names;
+        for (const auto& row : rows) {
+            names << row.toObject()["preset"].toString();
+            QCOMPARE(row.toObject()["batch"].toInt(), 2);
+            QVERIFY(row.toObject()["tokens_per_second"].toDouble() > 0);
+            // D (2 E + h) + E h of the products, the spectrum, C, the inner norm and the skip: the branch alone.
+            QCOMPARE(row.toObject()["parameters"].toInt(),
+                128 * (2 * 512 + 32) + 512 * 32 + (32 + 32 * 32) + 2 * 32 * 16 + 2 * 32);
+        }
+        QCOMPARE(names, (QStringList { "pha-tiny, auto", "pha-tiny, chunked", "pha-tiny, fft" }));
+    }
+
     void selftestPassesHere()
     {
         const auto result = home_.run({ "selftest", "--device", "cpu", "--json" });

@@ -224,7 +224,8 @@ Tensor fusedMixWeights(const std::string& mode, const Tensor& logits)
 
 bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache)
 {
-    return fusable(h, matrix, cache) && vocabulary <= kernels::mostColumns;
+    const auto padded = (vocabulary + vocabularyTile - 1) / vocabularyTile * vocabularyTile;
+    return fusable(h, matrix, cache) && padded <= kernels::mostColumns();
 }
 
 Tensor fusedRowLosses(

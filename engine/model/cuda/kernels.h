@@ -156,7 +156,7 @@ void columnSums(
 enum class MixWeights { Softplus, Softmax, Sigmoid };
 void mixWeights(MixWeights kind, const float* logits, const float* dw, float* out, int count, Stream stream);
 
-inline constexpr std::int64_t mostColumns = 7 * 8 * 1024; ///< of softmaxLoss
+std::int64_t mostColumns(); ///< of softmaxLoss on this card: a row has to fit a block's shared memory
 /// Cross entropy of rows of bf16 logits (R, stride), V of them real: nll (R) fp32, 0 for targets of -100. With
 /// `gradient` the logits become scale (softmax - onehot) in place, 0 in padded columns and unscored rows. `correct` may
 /// be null.

@@ -2,6 +2,7 @@
 // Cross entropy of one row of logits a block, its gradient in place: the logits are read once and written once.
 #include "engine/model/cuda/common.cuh"
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 
@@ -136,13 +137,25 @@ void run(void* logits, const std::int64_t* targets, float* nll, bool* correct, s
     std::int64_t vocabulary, std::int64_t stride, bool gradient, Stream stream)
 {
     static const cudaError_t allowed = cudaFuncSetAttribute(
-        loss<Correct>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(mostColumns * sizeof(bf16)));
+        loss<Correct>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(mostColumns() * std::int64_t(sizeof(bf16))));
     if (allowed != cudaSuccess) throw std::runtime_error(cudaGetErrorString(allowed));
     loss<Correct><<<unsigned(rows), threads, std::size_t(stride) * sizeof(bf16), on(stream)>>>(
         static_cast<bf16*>(logits), targets, nll, correct, int(vocabulary), stride, gradient);
 }
 
 } // namespace
+
+std::int64_t mostColumns()
+{
+    static const std::int64_t most = [] {
+        constexpr int forSums = 512; // bytes, that the reductions of a block take
+        int device = 0, bytes = 0;
+        cudaGetDevice(&device);
+        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+        return std::int64_t(std::max(0, bytes - forSums)) / std::int64_t(sizeof(bf16)) / V * V;
+    }();
+    return most;
+}
 
 void softmaxLoss(void* logits, const std::int64_t* targets, float* nll, bool* correct, std::int64_t rows,
     std::int64_t vocabulary, std::int64_t stride, bool gradient, Stream stream)

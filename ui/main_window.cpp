@@ -91,7 +91,8 @@ void MainWindow::paintEvent(QPaintEvent* event)
     painted_ = true;
     // Opening LibTorch takes half a second of one core: only once the window can be seen.
     QTimer::singleShot(0, this, [this] {
-        statusBar()->showMessage(tr("Opening the engine\u2026"));
+        // A run that has begun already opens it, and the answer to warmUp() comes after the run.
+        if (!controller_->busy()) statusBar()->showMessage(tr("Opening the engine\u2026"));
         controller_->warmUp();
     });
 }

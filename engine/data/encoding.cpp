@@ -230,7 +230,6 @@ private:
         auto& card = task_.card;
         card.splits = state_.splits;
         card.repairs = state_.repairs;
-        if (keys_.full()) card.note = "duplicates were looked for among the first 4 million documents only";
         return completeFolder(work_, { &train_, &valid_, &test_, &sample_ }, std::move(card), task_.survey.fingerprint,
             *task_.tokenizer, progress_);
     }

@@ -1,63 +1,89 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/key_set.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <fcntl.h>
+#include <utility>
 
 namespace pha {
 
+namespace {
+
+constexpr std::uint64_t fewestSlots = 1024, keyBytes = sizeof(std::uint64_t);
+
+/// Calls `use` with the first `count` keys of a file, in pieces.
+template <class Use> void eachKey(const PosixFile& file, std::uint64_t count, Use use)
+{
+    std::array<std::uint64_t, 4096> part {};
+    for (std::uint64_t at = 0; at < count;) {
+        const auto wanted = std::size_t(std::min<std::uint64_t>(part.size(), count - at) * keyBytes);
+        const auto got = file.readAt(part.data(), wanted, std::int64_t(at * keyBytes)) / keyBytes;
+        if (got == 0) break;
+        for (std::size_t i = 0; i < got; ++i) use(part[i]);
+        at += got;
+    }
+}
+
+} // namespace
+
 KeySet::KeySet(const std::filesystem::path& file, std::int64_t known)
     : file_(file, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW)
-    , slots_(1024)
 {
-    file_.truncate(known * 8);
-    std::vector<std::uint64_t> part(4096);
-    for (std::int64_t at = 0; at < known * 8;) {
-        const auto got = file_.readAt(part.data(), part.size() * 8, at);
-        for (std::size_t i = 0; i < got / 8; ++i) place(part[i]);
-        at += std::int64_t(got);
-    }
+    const auto keys = std::uint64_t(known);
+    file_.truncate(known * std::int64_t(keyBytes));
+    makeTable(std::bit_ceil(std::max(fewestSlots, 2 * keys + 1)));
+    eachKey(file_, keys, [this](std::uint64_t key) { place(key); });
 }
 
 bool KeySet::insert(std::uint64_t key)
 {
-    const auto before = count_;
-    const bool fresh = place(key);
-    if (count_ > before) unsaved_.push_back(key);
-    return fresh;
+    if (!place(key)) return false;
+    unsaved_.push_back(key);
+    if (2 * count_ <= slots_) return true;
+    const auto old = std::exchange(table_, PosixFile());
+    const auto slots = slots_;
+    makeTable(2 * slots);
+    eachKey(old, slots, [this](std::uint64_t each) { each == 0 || place(each); });
+    return true;
 }
 
 bool KeySet::place(std::uint64_t key)
 {
     key += key == 0; // 0 marks a free slot
-    const auto mask = slots_.size() - 1;
-    auto at = std::size_t(key) & mask;
-    for (; slots_[at] != 0; at = (at + 1) & mask)
-        if (slots_[at] == key) return false;
-    if (full()) return true;
-    slots_[at] = key;
-    if (++count_ * 2 > slots_.size()) grow();
-    return true;
+    std::array<std::uint64_t, 16> slots {};
+    for (auto at = key & (slots_ - 1);; at = (at + slots.size()) & (slots_ - 1)) {
+        const auto count = std::size_t(std::min<std::uint64_t>(slots.size(), slots_ - at));
+        table_.readAt(slots.data(), count * keyBytes, std::int64_t(at * keyBytes));
+        for (std::size_t i = 0; i < count; ++i) {
+            if (slots[i] == key) return false;
+            if (slots[i] != 0) continue;
+            table_.writeAt(&key, keyBytes, std::int64_t((at + i) * keyBytes));
+            ++count_;
+            return true;
+        }
+        at -= slots.size() - count; // the table goes on at its beginning
+    }
 }
 
-void KeySet::grow()
+void KeySet::makeTable(std::uint64_t slots)
 {
-    std::vector<std::uint64_t> old(slots_.size() * 2);
-    old.swap(slots_);
-    const auto mask = slots_.size() - 1;
-    for (const auto key : old) {
-        if (key == 0) continue;
-        auto at = std::size_t(key) & mask;
-        while (slots_[at] != 0) at = (at + 1) & mask;
-        slots_[at] = key;
-    }
+    auto path = file_.path();
+    path += ".table";
+    table_ = PosixFile(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
+    removeTree(path); // it goes with the process
+    table_.truncate(std::int64_t(slots * keyBytes));
+    slots_ = slots;
+    count_ = 0;
 }
 
 std::int64_t KeySet::sync()
 {
-    file_.write(unsaved_.data(), unsaved_.size() * 8);
+    file_.write(unsaved_.data(), unsaved_.size() * keyBytes);
     unsaved_.clear();
     file_.syncData();
-    return std::int64_t(file_.status().st_size / 8);
+    return std::int64_t(std::uint64_t(file_.status().st_size) / keyBytes);
 }
 
 } // namespace pha

@@ -9,25 +9,22 @@
 
 namespace pha {
 
-/// 64-bit keys of the documents seen so far, in at most 64 MiB, and in a file from which another process can go on.
+/// 64-bit keys of the documents seen so far. They lie on the disk, so that any number of them takes the same memory:
+/// in a file from which another process can go on, and in a hash table without a name that is made anew from it.
 class KeySet {
 public:
-    /// `known`: how many keys of the file are valid. Throws IoError.
+    /// `known`: how many keys of the file are valid. Throws IoError, as all of these do.
     KeySet(const std::filesystem::path& file, std::int64_t known);
-    /// False if the key was there. Once the set is full new keys are no longer remembered (and are new every time).
-    bool insert(std::uint64_t key);
-    bool full() const { return count_ >= maxKeys; }
+    bool insert(std::uint64_t key); ///< false if the key was there
     std::int64_t sync(); ///< all keys so far reach the disk; returns their number
 
 private:
-    static constexpr std::size_t maxKeys = std::size_t(1) << 22;
     bool place(std::uint64_t key);
-    void grow();
+    void makeTable(std::uint64_t slots);
 
-    PosixFile file_;
-    std::vector<std::uint64_t> slots_; ///< open addressing; 0 is free
+    PosixFile file_, table_; ///< the table: open addressing, 0 is free
+    std::uint64_t slots_ = 0, count_ = 0;
     std::vector<std::uint64_t> unsaved_;
-    std::size_t count_ = 0;
 };
 
 } // namespace pha

@@ -112,6 +112,18 @@ std::size_t PosixFile::readAt(void* out, std::size_t size, std::int64_t offset) 
     return done;
 }
 
+void PosixFile::writeAt(const void* data, std::size_t size, std::int64_t offset)
+{
+    for (std::size_t done = 0; done < size;) {
+        const auto written = faulted("write", path_) ? ssize_t(-1) : retried([&] {
+            return ::pwrite(descriptor_, static_cast<const char*>(data) + done, size - done,
+                offset + static_cast<std::int64_t>(done));
+        });
+        if (written < 0) throwIoError(path_, "write");
+        done += static_cast<std::size_t>(written);
+    }
+}
+
 void PosixFile::truncate(std::int64_t size)
 {
     if (faulted("truncate", path_) || retried([&] { return ::ftruncate(descriptor_, size); }) != 0)

@@ -56,6 +56,7 @@ public:
     void write(const void* data, std::size_t size);
     /// Reads up to `size` bytes at `offset`; fewer only at the end of the file.
     std::size_t readAt(void* out, std::size_t size, std::int64_t offset) const;
+    void writeAt(const void* data, std::size_t size, std::int64_t offset); ///< not in a file that is appended to
     void truncate(std::int64_t size);
     void sync(); ///< fsync
     void syncData(); ///< fdatasync

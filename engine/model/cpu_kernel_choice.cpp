@@ -35,6 +35,7 @@ std::int64_t attentionBackwardTasks(const Attention& p) { return p.batch * p.kvH
 
 std::int64_t attentionScratch(const Attention& p, bool backward)
 {
+    if (p.queries == 1 && !backward) return p.queryHeads * wholeLanes(p.keys); // scores
     const auto keys = wholeLanes(p.keys) + apart, width = wholeLanes(p.headWidth);
     if (!backward) return keys * (p.headWidth + width + attentionQueries) + 2 * attentionQueries * width;
     return keys * (2 * p.headWidth + 3 * width + 2 * attentionQueries) + 3 * attentionQueries * width;

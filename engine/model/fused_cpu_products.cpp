@@ -97,7 +97,7 @@ Tensor matrixProduct(const Tensor& x, const Tensor& w)
     if (!fewRowsFit(x, w)) return productOf(x, w.t());
     const auto rows = x.contiguous();
     const auto y = torch::empty({ x.size(0), w.size(0) });
-    constexpr std::int64_t cachedRows = 16; // a core reads so much more in the time that waking another takes
+    constexpr std::int64_t cachedRows = 8; // a core reads so much more in the time that waking another takes
     inParallel(w.size(0), w.size(1) / cachedRows, [&](std::int64_t from, std::int64_t to) {
         kernels().fewRows(floats(rows), floats(w), floats(y), x.size(0), x.size(1), w.size(0), from, to);
     });

@@ -79,40 +79,65 @@ void expRowBackward(float* s, float* dp, std::int64_t seen, std::int64_t columns
     for (auto i = seen; i < columns; ++i) s[i] = dp[i] = 0;
 }
 
-/// The heads of a group for a single query: everything is read once, so that laying it out would cost more than it
-/// saves.
-void oneQuery(const Attention& p, std::int64_t text, std::int64_t shared, float* s, float* o)
+/// The groups [from, to) of heads for the single query of a text. Keys and values are read once, from front to back and
+/// four tokens at a time: laying them out would cost more than it saves.
+void oneQuery(const Attention& p, std::int64_t text, std::int64_t from, std::int64_t to, float* s) // (heads, columns)
 {
     const auto dh = p.headWidth, whole = dh / lanes * lanes, group = p.queryHeads / p.kvHeads;
-    const float *k = p.k + text * p.kText + shared * dh, *v = p.v + text * p.vText + shared * dh;
-    for (auto head = shared * group; head < (shared + 1) * group; ++head) {
-        const float* q = p.q + text * p.qText + head * dh;
-        for (std::int64_t t = 0; t < p.keys; ++t) {
-            const float* key = k + t * p.kToken;
-            V sums = all(0);
-            for (std::int64_t d = 0; d < whole; d += lanes) sums += load(q + d) * load(key + d);
-            float score = sum(sums);
-            for (auto d = whole; d < dh; ++d) score += q[d] * key[d];
-            s[t] = score;
+    const auto first = text * p.queryHeads + from * group, heads = (to - from) * group, columns = wholeLanes(p.keys);
+    const float *q = p.q + text * p.qText + from * group * dh, *k = p.k + text * p.kText + from * dh,
+                *v = p.v + text * p.vText + from * dh;
+    float* o = p.out + first * dh;
+    for (std::int64_t t = 0; t < columns; t += 4)
+        for (std::int64_t head = 0; head < heads; ++head) {
+            const float *own = q + head * dh, *key[4];
+            V sums[4];
+            for (int j = 0; j < 4; ++j) {
+                key[j] = k + least(t + j, p.keys - 1) * p.kToken + head / group * dh; // the last again, to be cleared
+                sums[j] = all(0);
+            }
+            for (std::int64_t d = 0; d < whole; d += lanes)
+                for (int j = 0; j < 4; ++j) sums[j] += load(own + d) * load(key[j] + d);
+            for (int j = 0; j < 4; ++j) {
+                float score = sum(sums[j]);
+                for (auto d = whole; d < dh; ++d) score += own[d] * key[j][d];
+                s[head * columns + t + j] = score;
+            }
         }
+    for (std::int64_t head = 0; head < heads; ++head) {
         float top;
-        const float total = expRow(s, p.keys, wholeLanes(p.keys), top);
-        if (p.lse) p.lse[text * p.queryHeads + head] = top + __builtin_logf(total);
-        for (std::int64_t d = 0; d < dh; ++d) o[d] = 0;
-        for (std::int64_t t = 0; t < p.keys; ++t) {
-            const float *value = v + t * p.vToken, weight = s[t];
-            for (std::int64_t d = 0; d < whole; d += lanes) store(o + d, load(o + d) + weight * load(value + d));
-            for (auto d = whole; d < dh; ++d) o[d] += weight * value[d];
-        }
-        float* out = p.out + (text * p.queryHeads + head) * dh;
-        for (std::int64_t d = 0; d < dh; ++d) out[d] = o[d] / total;
+        const float total = expRow(s + head * columns, p.keys, columns, top);
+        if (p.lse) p.lse[first + head] = top + __builtin_logf(total);
+        for (std::int64_t t = 0; t < p.keys; ++t) s[head * columns + t] /= total;
     }
+    for (std::int64_t i = 0; i < heads * dh; ++i) o[i] = 0;
+    for (std::int64_t t = 0; t < columns; t += 4)
+        for (std::int64_t head = 0; head < heads; ++head) {
+            const float *weight = s + head * columns + t, *value[4];
+            for (int j = 0; j < 4; ++j) value[j] = v + least(t + j, p.keys - 1) * p.vToken + head / group * dh;
+            float* sums = o + head * dh;
+            for (std::int64_t d = 0; d < whole; d += lanes) {
+                V x = load(sums + d);
+                for (int j = 0; j < 4; ++j) x += weight[j] * load(value[j] + d);
+                store(sums + d, x);
+            }
+            for (auto d = whole; d < dh; ++d)
+                for (int j = 0; j < 4; ++j) sums[d] += weight[j] * value[j][d];
+        }
 }
 
 } // namespace
 
 void attentionForward(const Attention& p, std::int64_t from, std::int64_t to, float* scratch)
 {
+    if (p.queries == 1) { // a task is a group of heads
+        for (auto task = from; task < to;) {
+            const auto text = task / p.kvHeads, end = least(to, (text + 1) * p.kvHeads);
+            oneQuery(p, text, task % p.kvHeads, end - text * p.kvHeads, scratch);
+            task = end;
+        }
+        return;
+    }
     const Shape n(p);
     float *kt = scratch, *v = kt + p.headWidth * n.keys, *s = v + n.keys * n.width, *q = s + blockQueries * n.keys,
           *o = q + blockQueries * n.width;
@@ -122,10 +147,6 @@ void attentionForward(const Attention& p, std::int64_t from, std::int64_t to, fl
         // Early blocks see few keys, late ones many: in turn, so that any half of them is half of the work.
         const auto pair = task / n.blocks, i = task % n.blocks, block = i % 2 ? n.blocks - 1 - i / 2 : i / 2;
         const auto text = pair / p.kvHeads, shared = pair % p.kvHeads;
-        if (p.queries == 1) {
-            oneQuery(p, text, shared, s, o);
-            continue;
-        }
         if (pair != packed) {
             packColumns(p.k + text * p.kText + shared * p.headWidth, p.kToken, p.keys, p.headWidth, kt, n.keys);
             packRows(p.v + text * p.vText + shared * p.headWidth, p.vToken, p.keys, p.headWidth, v, n.width);

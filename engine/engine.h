@@ -198,10 +198,12 @@ struct CheckRow {
     std::string detail;
 };
 
+/// prompt: reading with caches kept; gss: that branch alone, forward and backward, by each of its convolutions.
+inline constexpr const char* benchModes[] { "train", "forward", "prompt", "decode", "gss" };
 struct BenchRequest {
     std::vector<std::string> presets;
     std::vector<std::int64_t> contexts;
-    std::string mode = "train"; ///< train | forward | prompt | decode
+    std::string mode = "train"; ///< one of benchModes
     std::string device = "auto", precision = "auto";
     std::int64_t batchTokens = 4096; ///< tokens a step; batch = batchTokens / context, at least 1
     std::int64_t decodeBatch = 1; ///< decode: texts at the same time

@@ -115,7 +115,7 @@ void addBench(CLI::App& root, Program& program)
         ->add_option("--mode", request.mode,
             "train, forward, prompt (read with caches kept), decode, or gss (that branch alone, forward and backward, "
             "by each of its convolutions)")
-        ->check(CLI::IsMember({ "train", "forward", "prompt", "decode", "gss" }))
+        ->check(CLI::IsMember(std::vector<std::string>(std::begin(benchModes), std::end(benchModes))))
         ->capture_default_str();
     addInteger(*command, "--batch-tokens", request.batchTokens, "Tokens a step");
     addInteger(*command, "--repeats", options->repeats, "Measurements; the median counts");

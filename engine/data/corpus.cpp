@@ -5,8 +5,6 @@
 #include "engine/base/text.h"
 #include "engine/data/catalogue.h"
 #include "engine/data/corpus_kinds.h"
-#include "engine/data/prepare.h"
-#include "engine/data/token_bins.h"
 
 #include <algorithm>
 
@@ -33,14 +31,12 @@ std::unique_ptr<Corpus> Corpus::open(
     if (tokenizer && tokenizer->kind() == Tokenizer::Kind::Symbols)
         throw DataError(inQuotes(config.data), "this model knows the symbols of a task, not text",
             "evaluate it on the task that it was trained on");
-    const bool stories = config.data == "stories";
-    const auto path = stories ? std::filesystem::path() : resolveCorpus(config.data);
-    const bool holdsTokens = !path.empty() && (isPreparedCorpus(path) || findTokenBins(path));
-    if (tokenizer && tokenizer->kind() == Tokenizer::Kind::Ids && !holdsTokens && (stories || !path.empty()))
-        throw DataError(inQuotes(config.data), "this model knows the numbers of a token file, not text",
-            "give a .bin file, or train with the tokenizer that the tokens were made with");
-    if (stories) return openStories(config, std::move(tokenizer), progress, stop);
-    if (!path.empty()) return openText(path, config, std::move(tokenizer), progress, stop);
+    if (config.data == "stories") {
+        refuseNumbers(config.data, tokenizer.get());
+        return openStories(config, std::move(tokenizer), progress, stop);
+    }
+    if (const auto path = resolveCorpus(config.data); !path.empty())
+        return openText(path, config, std::move(tokenizer), progress, stop);
     const auto where = config.data.empty() ? std::string("data") : inQuotes(config.data);
     if (config.data.find_first_of("/.") != std::string::npos)
         throw DataError(where, "no such file or folder", "check the path, or use the built-in corpus stories");
@@ -71,6 +67,13 @@ void checkState(const Json& state, const Json& expected)
             throw CheckpointError("data position", "it was saved for another " + key,
                 "resume with the data, batch size, context and seed of the run");
     }
+}
+
+void refuseNumbers(const std::string& data, const Tokenizer* tokenizer)
+{
+    if (tokenizer && tokenizer->kind() == Tokenizer::Kind::Ids)
+        throw DataError(inQuotes(data), "this model knows the numbers of a token file, not text",
+            "give a .bin file, or train with the tokenizer that the tokens were made with");
 }
 
 Json EpochPlace::save(Json identity, const char* key) const

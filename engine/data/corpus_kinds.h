@@ -22,6 +22,9 @@ std::int64_t stateInteger(const Json& state, const std::string& key, std::int64_
 /// Throws CheckpointError unless the state was saved by a source of this kind, shape and seed.
 void checkState(const Json& state, const Json& expected);
 
+/// Throws DataError if `tokenizer` (which may be null) knows no text: `data` is one.
+void refuseNumbers(const std::string& data, const Tokenizer* tokenizer);
+
 /// How far a batch source has come that goes through its examples epoch by epoch.
 struct EpochPlace {
     std::int64_t epoch = 0, at = 0; ///< at: examples taken in this epoch

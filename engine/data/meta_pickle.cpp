@@ -2,7 +2,7 @@
 #include "engine/data/meta_pickle.h"
 
 #include "engine/base/error.h"
-#include "engine/data/utf8.h"
+#include "engine/data/tokenizer.h"
 
 #include <cstdint>
 #include <map>
@@ -68,8 +68,8 @@ public:
             const auto* text = std::get_if<std::string>(&value);
             if (!id || *id != std::int64_t(list.size()) || !text) fail("its itos is not a text for each number from 0");
             const auto back = byText.find(*text);
-            if (back == byText.end() || back->second.index() != 1 || std::get<std::int64_t>(back->second) != *id)
-                fail("its itos and stoi do not agree");
+            const auto* same = back == byText.end() ? nullptr : std::get_if<std::int64_t>(&back->second);
+            if (!same || *same != *id) fail("its itos and stoi do not agree");
             list.push_back(*text);
         }
         return list;
@@ -100,11 +100,7 @@ private:
     void pushText(std::uint64_t length)
     {
         const auto text = take(length);
-        for (auto rest = text; !rest.empty();) {
-            const auto step = stepUtf8(rest);
-            if (!step.valid) fail("has a text that is not UTF-8");
-            rest.remove_prefix(step.length);
-        }
+        if (!validUtf8(text)) fail("has a text that is not UTF-8");
         stack_.emplace_back(std::string(text));
     }
     Value pop()
@@ -141,7 +137,6 @@ private:
         if (index >= memory_.size()) fail("recalls what it never kept");
         stack_.push_back(memory_[std::size_t(index)]);
     }
-    static void set(Dictionary& into, Key key, Value value) { into.insert_or_assign(std::move(key), std::move(value)); }
     Key asKey(Value value) const
     {
         if (auto* id = std::get_if<std::int64_t>(&value)) return *id;
@@ -152,7 +147,7 @@ private:
     {
         auto value = pop();
         auto key = asKey(pop());
-        set(dictionary(top()), std::move(key), std::move(value));
+        dictionary(top()).insert_or_assign(std::move(key), std::move(value));
     }
     void setItems()
     {
@@ -161,7 +156,7 @@ private:
         if (items.size() % 2 != 0) fail("has a key without a value");
         auto& into = dictionary(top());
         for (; !items.empty(); items.resize(items.size() - 2))
-            set(into, asKey(std::move(items.back())), std::move(items[items.size() - 2]));
+            into.insert_or_assign(asKey(std::move(items.back())), std::move(items[items.size() - 2]));
     }
 
     /// False after the last operation.

@@ -208,6 +208,7 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
             std::move(tokenizer));
     }
     if (const auto bins = findTokenBins(path)) return openTokenBins(*bins, config, std::move(tokenizer));
+    refuseNumbers(config.data, tokenizer.get());
     return TextOpener(path, config, progress, stop).open(std::move(tokenizer));
 }
 

@@ -44,7 +44,7 @@ public:
         TokenFileWriter sample(work_.path() / "sample.bin", TokenRow::Counted, 0);
         TokenFileWriter valid(work_.path() / "valid.bin", TokenRow::Counted, 0);
         TokenFileWriter test(work_.path() / "test.bin", TokenRow::Counted, 0);
-        card.splits[0] = copy(0, [&](const std::vector<std::int32_t>& ids) { train.add(ids); });
+        card.splits[0] = copyTrain(train);
         count(0, sampledBinTokens, sample);
         for (const auto& [split, file] : { std::pair(1, &valid), std::pair(2, &test) }) {
             card.splits[std::size_t(split)] = count(std::size_t(split), evaluatedBinTokens, *file);
@@ -76,15 +76,15 @@ private:
         }
     }
 
-    template <class Write> SplitCard copy(std::size_t split, Write&& write)
+    SplitCard copyTrain(TokenFileWriter& train)
     {
         SplitCard card;
         PieceCounter counter(*bins_.tokenizer);
-        read(split, UINT64_MAX, [&](const std::vector<std::int32_t>& ids) {
+        read(0, UINT64_MAX, [&](const std::vector<std::int32_t>& ids) {
             for (const auto id : ids) counter.add(id);
             card.documents += std::count(ids.begin(), ids.end(), mark_);
             card.tokens += std::int64_t(ids.size());
-            write(ids);
+            train.add(ids);
         });
         counter.finish();
         return finished(card, counter);

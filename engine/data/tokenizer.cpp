@@ -95,6 +95,13 @@ std::unique_ptr<Tokenizer> Tokenizer::fromModel(std::string model, const std::st
     return pieceTokenizer(model, scanned, where);
 }
 
+std::string Tokenizer::decode(const std::vector<std::int32_t>& ids) const
+{
+    std::string text;
+    for (const auto id : ids) text += piece(id);
+    return text;
+}
+
 std::unique_ptr<Tokenizer> Tokenizer::findIn(const fs::path& folder)
 {
     const auto has = [&](const char* name) {

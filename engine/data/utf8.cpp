@@ -45,13 +45,6 @@ bool validUtf8(std::string_view bytes)
     return true;
 }
 
-std::string Tokenizer::decode(const std::vector<std::int32_t>& ids) const
-{
-    std::string text;
-    for (const auto id : ids) text += piece(id);
-    return text;
-}
-
 std::string TextDecoder::push(std::string_view bytes)
 {
     held_ += bytes;

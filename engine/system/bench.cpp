@@ -2,6 +2,7 @@
 #include "engine/system/bench.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/config/parts.h"
 #include "engine/model/branches.h"
 #include "engine/model/device_cache.h"
@@ -14,7 +15,6 @@
 #include <chrono>
 #include <functional>
 #include <optional>
-#include <set>
 
 namespace pha {
 
@@ -225,8 +225,9 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
 std::vector<BenchRow> runBench(
     const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop)
 {
-    static const std::set<std::string> modes { "train", "forward", "prompt", "decode", "gss" };
-    if (!modes.count(request.mode)) throw ConfigError("mode", request.mode, "train, forward, prompt, decode or gss");
+    const std::vector<std::string> modes(std::begin(benchModes), std::end(benchModes));
+    if (std::find(modes.begin(), modes.end(), request.mode) == modes.end())
+        throw ConfigError("mode", request.mode, "one of " + joinList(modes));
     if (request.repeats < 1) throw ConfigError("repeats", std::to_string(request.repeats), "at least 1");
     std::vector<const Preset*> chosen;
     for (const auto& name : request.presets) {

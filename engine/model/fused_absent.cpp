@@ -19,6 +19,7 @@ bool fusedUpdateFits(std::int64_t, std::size_t) { return false; }
 Tensor fusedMixWeights(const std::string&, const Tensor&) { absent(); }
 bool queryKeysFit(std::int64_t) { return false; }
 bool fusedGssFits(const ModelConfig&) { return false; }
+bool fusedLongGssFits(const ModelConfig&) { return false; }
 Tensor fusedProject(const Tensor&, const Tensor&, const Tensor&, const Pass&) { absent(); }
 Tensor fusedLogits(const Tensor&, const Tensor&, const Pass&) { absent(); }
 std::vector<Tensor> fusedNorm(Tensor&, Update&, const Tensor&, const Pass&, std::size_t) { absent(); }
@@ -33,6 +34,7 @@ Tensor fusedFeedForward(const std::string&, const Tensor&, const Tensor&, const 
 }
 DiagonalSsm fusedSpectrum(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&) { absent(); }
 Tensor fusedGss(const Tensor&, const GssWeights&, const DiagonalSsm&, SsmState*, const Pass&) { absent(); }
+Tensor fusedLongGss(const Tensor&, const GssWeights&, const Tensor&, const Pass&) { absent(); }
 
 } // namespace card
 

@@ -18,8 +18,10 @@ QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Ten
 Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& gate, const Tensor& up,
     const Tensor& down, const Pass& pass);
 bool fusedGssFits(const ModelConfig& config);
+bool fusedLongGssFits(const ModelConfig& config);
 DiagonalSsm fusedSpectrum(
     const Tensor& logDt, const Tensor& logARe, const Tensor& aIm, const Tensor& cRe, const Tensor& cIm);
 Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, SsmState* state, const Pass& pass);
+Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const Tensor& kernel, const Pass& pass);
 
 } // namespace pha::card

@@ -94,4 +94,14 @@ Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, Ss
     return u.is_cpu() ? cpu::gss(u, w, ssm, state) : card::fusedGss(u, w, ssm, state, pass);
 }
 
+bool fusedLongGssFits(const torch::Device& device, const ModelConfig& config)
+{
+    return !device.is_cpu() && card::fusedLongGssFits(config);
+}
+
+Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const Tensor& kernel, const Pass& pass)
+{
+    return card::fusedLongGss(u, w, kernel, pass);
+}
+
 } // namespace pha

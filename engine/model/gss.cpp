@@ -89,13 +89,16 @@ DiagonalSsm GssBranch::ssm() const
 Tensor GssBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState* state)
 {
     const GssWeights weights { value_, input_, expand_, output_, normGain_, skip_ };
-    if (fusedPass(u, pass) && config_.gssConvolution == "auto" && fusedGssFits(u.device(), config_)) {
+    const bool fused = fusedPass(u, pass) && config_.gssConvolution == "auto";
+    if (fused && fusedGssFits(u.device(), config_)) {
         const bool reading = state && !torch::GradMode::is_enabled();
         const bool known = reading && state->space.c.re.defined() && state->space.c.re.device() == u.device();
         const auto space = known ? state->space : fusedSpectrum(logDt_, logARe_, aIm_, cRe_, cIm_);
         if (reading && u.is_cpu()) state->space = space;
         return fusedGss(u, weights, space, state ? &state->ssm : nullptr, pass);
     }
+    if (fused && !state && fusedLongGssFits(u.device(), config_))
+        return fusedLongGss(u, weights, ssmKernel(ssm(), u.size(1)), pass);
     const auto type = skip_.scalar_type(); // the state space works in fp32 whatever the matrices do
     const auto gate = torch::gelu(project(u, value_, pass.matrix)); // (B,T,E)
     const auto x = rmsNorm(torch::gelu(project(u, input_, pass.matrix)), normGain_, type); // (B,T,h)

@@ -5,6 +5,9 @@
 
 namespace pha {
 
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
 Complex operator*(const Complex& a, const Complex& b)
 {
     return { a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re };
@@ -12,23 +15,37 @@ Complex operator*(const Complex& a, const Complex& b)
 
 namespace {
 
-Complex slice(const Complex& x, std::int64_t dim, std::int64_t from, std::int64_t count)
-{
-    return { x.re.narrow(dim, from, count), x.im.narrow(dim, from, count) };
-}
 Complex to(const Complex& x, torch::Dtype dtype) { return { x.re.to(dtype), x.im.to(dtype) }; }
 
-/// lambda^0 ... lambda^count: (g,P,count+1), by doubling, in the precision of lambda.
+/// lambda (g,P) -> its powers (g,P,count+1) in fp64, in a few operations: on a card their number is what costs.
+struct PowersFunction : torch::autograd::Function<PowersFunction> {
+    static variable_list forward(AutogradContext* ctx, const Tensor& re, const Tensor& im, std::int64_t count)
+    {
+        const auto order = torch::arange(count + 1, re.options().requires_grad(false));
+        const auto size = (re.square() + im.square()).clamp_min(1e-300).log().mul(0.5).unsqueeze(-1);
+        const auto angle = torch::atan2(im, re).unsqueeze(-1) * order, length = (size * order).exp_();
+        const variable_list out { length * angle.cos(), length * angle.sin() };
+        ctx->save_for_backward({ out[0], out[1], order });
+        return out;
+    }
+    static variable_list backward(AutogradContext* ctx, variable_list gradients)
+    {
+        // d lambda^l = l lambda^(l-1) d lambda
+        const auto saved = ctx->get_saved_variables();
+        const auto count = saved[2].size(0) - 1;
+        const auto of = [&](const Tensor& x) { return x.narrow(-1, 0, count); };
+        const auto weight = saved[2].narrow(0, 1, count);
+        const auto re = of(saved[0]) * weight, im = of(saved[1]) * weight;
+        const auto dre = gradients[0].narrow(-1, 1, count), dim = gradients[1].narrow(-1, 1, count);
+        return { (re * dre + im * dim).sum(-1), (re * dim - im * dre).sum(-1), Tensor() };
+    }
+};
+
+/// lambda^0 ... lambda^count: (g,P,count+1), in the precision of lambda.
 Complex powers(const Complex& lambda, std::int64_t count)
 {
-    Complex all { torch::ones_like(lambda.re).unsqueeze(-1), torch::zeros_like(lambda.im).unsqueeze(-1) };
-    Complex step { lambda.re.unsqueeze(-1), lambda.im.unsqueeze(-1) }; // lambda^m, m = number of powers so far
-    while (all.re.size(-1) <= count) {
-        const auto more = slice(all, -1, 0, std::min(all.re.size(-1), count + 1 - all.re.size(-1))) * step;
-        all = { torch::cat({ all.re, more.re }, -1), torch::cat({ all.im, more.im }, -1) };
-        step = step * step;
-    }
-    return all;
+    const auto out = PowersFunction::apply(lambda.re, lambda.im, count);
+    return { out[0], out[1] };
 }
 
 /// Chunks whose Toeplitz matrix costs about as much as the states it saves.
@@ -85,11 +102,9 @@ Tensor ssmKernel(const DiagonalSsm& ssm, std::int64_t length)
 {
     const auto dtype = ssm.c.re.scalar_type();
     const auto fine = std::int64_t(std::ceil(std::sqrt(double(length)))), coarse = (length + fine - 1) / fine;
-    const auto inner = to(powers(ssm.lambda, fine), dtype); // (g,P,fine+1)
-    const Complex jump = [&] { // lambda^fine
-        const auto p = powers(ssm.lambda, fine);
-        return Complex { p.re.select(-1, fine), p.im.select(-1, fine) };
-    }();
+    const auto first = powers(ssm.lambda, fine); // (g,P,fine+1)
+    const auto inner = to(first, dtype);
+    const Complex jump { first.re.select(-1, fine), first.im.select(-1, fine) }; // lambda^fine
     const auto outer = to(powers(jump, coarse - 1), dtype); // (g,P,coarse)
     // K[c, j fine + l] = sum_n Re(c lambda^(j fine)) Re(lambda^l) - Im(c lambda^(j fine)) Im(lambda^l)
     const auto scaled = Complex { ssm.c.re.unsqueeze(-1), ssm.c.im.unsqueeze(-1) } * outer; // (h,P,coarse)
@@ -99,16 +114,19 @@ Tensor ssmKernel(const DiagonalSsm& ssm, std::int64_t length)
     return torch::bmm(left, right).reshape({ left.size(0), coarse * fine }).narrow(1, 0, length);
 }
 
-Tensor ssmFft(const DiagonalSsm& ssm, const Tensor& u)
+std::int64_t fftSize(std::int64_t length)
 {
-    const auto T = u.size(1);
-    std::int64_t size = 2 * T; // room for the tail, so that the future does not wrap around
-    for (;; ++size) {
+    for (auto size = 2 * length;; size += 2) {
         auto rest = size;
         for (const int prime : { 2, 3, 5, 7 })
             while (rest % prime == 0) rest /= prime;
-        if (rest == 1 && size % 2 == 0) break;
+        if (rest == 1) return size;
     }
+}
+
+Tensor ssmFft(const DiagonalSsm& ssm, const Tensor& u)
+{
+    const auto T = u.size(1), size = fftSize(T);
     const auto kernel = torch::fft::rfft(ssmKernel(ssm, T), size); // (h,F)
     const auto signal = torch::fft::rfft(u.transpose(1, 2).contiguous(), size); // (B,h,F)
     return torch::fft::irfft(signal * kernel, size).narrow(2, 0, T).transpose(1, 2);

@@ -29,6 +29,9 @@ Tensor ssmChunked(const DiagonalSsm& ssm, const Tensor& u, SsmState* state, std:
 
 /// The same without a state, by Fourier transforms of the kernel K (h,T).
 Tensor ssmFft(const DiagonalSsm& ssm, const Tensor& u);
+/// Length of such a transform: even, a product of small primes, room for the tail, so that the future does not wrap
+/// around.
+std::int64_t fftSize(std::int64_t length);
 
 /// One step: u (B,h) -> y (B,h), state updated in place. O(1) in the position.
 Tensor ssmStep(const DiagonalSsm& ssm, const Tensor& u, SsmState& state);

@@ -157,6 +157,7 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
         c.residualMode = "prenorm_scaled";
     });
     check("pha dss", [](auto& c) { c.gssKernel = "dss"; });
+    check("pha dss, long texts", [](auto& c) { c.gssKernel = "dss"; }, { false, 1100 });
     check("pha with odd widths", [](auto& c) {
         c.width = 228; // heads of 76, as the paper's
         c.queryHeads = 3;

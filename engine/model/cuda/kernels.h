@@ -97,8 +97,9 @@ void gateForward(const void* expanded, const void* projected, void* out, std::in
 /// expanded becomes its own gradient in place; dprojected (R, E + h) gets its first E columns; out is written again.
 void gateBackward(const void* dout, void* expanded, const void* projected, void* dprojected, void* out,
     std::int64_t rows, std::int64_t expand, std::int64_t channels, Stream stream);
-/// inverse (R) = 1 / rms of gelu(v), v the last h columns of (R, E + h): the state space's input is gain gelu(v)
-/// inverse.
+/// inverse (R) = 1 / rms of gelu(v), v the last h columns of (R, E + h), h at most mostGssChannels: the state space's
+/// input is gain gelu(v) inverse.
+inline constexpr std::int64_t mostGssChannels = 512;
 void gssInputForward(const void* projected, float* inverse, std::int64_t rows, std::int64_t expand,
     std::int64_t channels, float eps, Stream stream);
 /// Its gradient dx (R,h) fp32 -> the last h columns of dprojected, and partial sums (residualNormBlocks(), h) of the
@@ -141,8 +142,7 @@ struct Scan {
     float* dskip = nullptr; ///< (B, segments, h)
 };
 inline constexpr std::int64_t scanSpan = 128;
-bool scanFits( // h <= 512 is gssInputForward's limit
-    std::int64_t channels, std::int64_t states);
+bool scanFits(std::int64_t channels, std::int64_t states);
 std::int64_t scanSegments(std::int64_t batch, std::int64_t length, std::int64_t channels);
 void scanForward(const Scan& p, Stream stream);
 void scanBackward(const Scan& p, Stream stream);

@@ -51,7 +51,7 @@ void joinSegments(const Scan& p, const Cut& cut, bool back, Stream stream)
     join<<<blocksFor(states, threads), threads, 0, on(stream)>>>(p, cut, back);
 }
 
-bool scanFits(std::int64_t channels, std::int64_t states) { return channels <= 512 && states <= 2 * warp; }
+bool scanFits(std::int64_t channels, std::int64_t states) { return channels <= mostGssChannels && states <= 2 * warp; }
 
 std::int64_t scanSegments(std::int64_t batch, std::int64_t length, std::int64_t channels)
 {

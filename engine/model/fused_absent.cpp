@@ -34,7 +34,7 @@ Tensor fusedFeedForward(const std::string&, const Tensor&, const Tensor&, const 
 }
 DiagonalSsm fusedSpectrum(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&) { absent(); }
 Tensor fusedGss(const Tensor&, const GssWeights&, const DiagonalSsm&, SsmState*, const Pass&) { absent(); }
-Tensor fusedLongGss(const Tensor&, const GssWeights&, const Tensor&, const Pass&) { absent(); }
+Tensor fusedLongGss(const Tensor&, const GssWeights&, const SharedStates&, const Pass&) { absent(); }
 
 } // namespace card
 

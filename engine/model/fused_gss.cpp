@@ -178,53 +178,98 @@ struct GssFunction : torch::autograd::Function<GssFunction> {
     }
 };
 
+/// The kernel (h,T) of states that all channels share, from dss's own parameters: two products with a table of powers.
+struct SharedKernelFunction : torch::autograd::Function<SharedKernelFunction> {
+    static kernels::SharedPowers shape(const Tensor& a, const Tensor& b, std::int64_t length, bool held)
+    {
+        kernels::SharedPowers p;
+        p.states = int(a.numel()), p.length = length, p.held = held, p.a = floats(a), p.b = floats(b);
+        return p;
+    }
+    static Tensor table(kernels::SharedPowers p, const Tensor& like) // (2,P,T)
+    {
+        const auto powers = torch::empty({ 2, p.states, p.length }, like.options());
+        p.re = floats(powers[0]), p.im = floats(powers[1]);
+        kernels::sharedPowers(p, stream());
+        return powers;
+    }
+    static Tensor forward(AutogradContext* ctx, const Tensor& a, const Tensor& b, const Tensor& cRe, const Tensor& cIm,
+        std::int64_t length, bool held)
+    {
+        ctx->save_for_backward({ a, b, cRe, cIm });
+        ctx->saved_data["held"] = held;
+        const auto powers = table(shape(a, b, length, held), a);
+        return torch::mm(cRe, powers[0]).addmm_(cIm, powers[1], 1, -1);
+    }
+    static variable_list backward(AutogradContext* ctx, variable_list gradients)
+    {
+        const auto s = ctx->get_saved_variables();
+        const auto &a = s[0], &b = s[1], &cRe = s[2], &cIm = s[3], &dk = gradients[0];
+        auto p = shape(a, b, dk.size(1), ctx->saved_data["held"].toBool());
+        const auto powers = table(p, a);
+        const auto dcRe = torch::mm(dk, powers[0].t()), dcIm = torch::mm(dk, powers[1].t()).neg_();
+        const auto dre = torch::mm(cRe.t(), dk), dim = torch::mm(cIm.t(), dk).neg_();
+        const auto da = torch::empty_like(a), db = torch::empty_like(b);
+        p.dre = floats(dre), p.dim = floats(dim), p.da = floats(da), p.db = floats(db);
+        kernels::sharedPowersBackward(p, stream());
+        return { da, db, dcRe, dcIm, Tensor(), Tensor() };
+    }
+};
+
 /// The state space as a convolution with its kernel (h,T), by Fourier transforms. Keeps what GssFunction keeps.
 struct LongGssFunction : torch::autograd::Function<LongGssFunction> {
-    /// The state space's input, (B,h,T) fp32.
-    static Tensor signal(const Sides& sides, const Tensor& gain, std::int64_t B)
+    static kernels::Signal shape(std::int64_t B, std::int64_t T, std::int64_t h) { return { B, T, fftSize(T), h }; }
+    static Tensor room(const kernels::Signal& s, const Tensor& like)
     {
-        const auto h = gain.size(0);
-        const auto x = torch::gelu(sides.projected.narrow(1, sides.projected.size(1) - h, h).to(torch::kFloat))
-            * sides.inverse.unsqueeze(1) * gain;
-        return x.view({ B, -1, h }).transpose(1, 2).contiguous();
+        return torch::empty({ s.batch, s.channels, s.size }, like.options());
     }
-    static Tensor rowsOfSignal(const Tensor& x, torch::Dtype type) // (B,h,T) -> (R,h)
+    static Tensor input(const kernels::Signal& s, const Sides& sides, const Tensor& gain)
     {
-        return x.transpose(1, 2).to(type).contiguous().view({ -1, x.size(1) });
+        const auto x = room(s, gain);
+        kernels::signalOfInput(s, raw(sides.projected), sides.projected.size(1) - s.channels, floats(sides.inverse),
+            floats(gain), floats(x), stream());
+        return x;
+    }
+    /// Of the kernel, divided by the size, so that the transforms of whole texts need not be.
+    static Tensor transformed(const Tensor& kernel, const kernels::Signal& s)
+    {
+        return torch::fft::rfft(kernel, s.size, -1, "forward");
     }
 
-    static Tensor forward(AutogradContext* ctx, const Tensor& u, const Tensor& value, const Tensor& input,
+    static Tensor forward(AutogradContext* ctx, const Tensor& u, const Tensor& value, const Tensor& input0,
         const Tensor& expand, const Tensor& output, const Tensor& gain, const Tensor& skip, const Tensor& kernel,
         const Tensor& in, const Tensor& wide, const Tensor& out)
     {
         (void)value, (void)expand, (void)output;
-        const auto B = u.size(0), T = u.size(1), size = fftSize(T);
-        const auto sides = Sides::enter(u, in, input.size(0));
-        const auto x = signal(sides, gain, B);
-        const auto seen = torch::fft::irfft(torch::fft::rfft(x, size) * torch::fft::rfft(kernel, size), size);
-        const auto y = rowsOfSignal(seen.narrow(2, 0, T) + skip.unsqueeze(1) * x, torch::kBFloat16);
+        const auto s = shape(u.size(0), u.size(1), input0.size(0));
+        const auto sides = Sides::enter(u, in, s.channels);
+        const auto x = input(s, sides, gain), product = torch::fft::rfft(x).mul_(transformed(kernel, s));
+        const auto seen = torch::fft::irfft(product, s.size, -1, "forward");
+        const auto y = torch::empty({ s.batch * s.length, s.channels }, sides.rows.options());
+        kernels::rowsOfSignal(s, floats(seen), floats(skip), floats(x), raw(y), false, stream());
         ctx->save_for_backward({ sides.rows, sides.projected, sides.inverse, y, kernel, gain, skip, in, wide, out });
         return sides.leave(y, wide, out).view(withLast(u, out.size(0)));
     }
 
     static variable_list backward(AutogradContext* ctx, variable_list gradients)
     {
-        const auto s = ctx->get_saved_variables();
-        const Sides sides { s[0], s[1], s[2] };
-        const auto &y = s[3], &kernel = s[4], &gain = s[5], &skip = s[6], &in = s[7], &wide = s[8];
-        const auto B = gradients[0].size(0), T = gradients[0].size(1), size = fftSize(T);
-        const auto left = sides.leaveBackward(bf16Rows(gradients[0]), y, wide, s[9]);
-        const auto x = signal(sides, gain, B);
-        const auto dy = left.dy.to(torch::kFloat).view({ B, T, -1 }).transpose(1, 2).contiguous(); // (B,h,T)
-        const auto spectrum = torch::fft::rfft(dy, size);
-        const auto dx = torch::fft::irfft(spectrum * torch::fft::rfft(kernel, size).conj(), size).narrow(2, 0, T)
-            + skip.unsqueeze(1) * dy;
-        const auto dkernel =
-            torch::fft::irfft((spectrum * torch::fft::rfft(x, size).conj()).sum(0), size).narrow(1, 0, T);
-        const auto entered = sides.enterBackward(rowsOfSignal(dx, torch::kFloat), gain, in, left.dprojected);
+        const auto saved = ctx->get_saved_variables();
+        const Sides sides { saved[0], saved[1], saved[2] };
+        const auto &y = saved[3], &gain = saved[5], &skip = saved[6], &in = saved[7], &wide = saved[8];
+        const auto s = shape(gradients[0].size(0), gradients[0].size(1), y.size(1));
+        const auto left = sides.leaveBackward(bf16Rows(gradients[0]), y, wide, saved[9]);
+        const auto x = input(s, sides, gain), dy = room(s, gain);
+        kernels::signalOfRows(s, raw(left.dy), floats(dy), stream());
+        const auto kernel = transformed(saved[4], s), g = torch::fft::rfft(dy), dkernel = torch::empty_like(kernel);
+        kernels::convolutionBackward(
+            s.batch, kernel.numel(), raw(g), raw(torch::fft::rfft(x)), raw(kernel), raw(dkernel), stream());
+        const auto seen = torch::fft::irfft(g, s.size, -1, "forward");
+        const auto dx = torch::empty({ s.batch * s.length, s.channels }, gain.options());
+        kernels::rowsOfSignal(s, floats(seen), floats(skip), floats(dy), raw(dx), true, stream());
+        const auto entered = sides.enterBackward(dx, gain, in, left.dprojected);
         return { entered.du.view(withLast(gradients[0], in.size(1))), entered.dvalue, entered.dinput, left.dexpand,
-            left.doutput, entered.dgain, (dy * x).sum(std::vector<std::int64_t> { 0, 2 }), dkernel, Tensor(), Tensor(),
-            Tensor() };
+            left.doutput, entered.dgain, dy.mul_(x).sum(std::vector<std::int64_t> { 0, 2 }),
+            torch::fft::irfft(dkernel, s.size).narrow(1, 0, s.length), Tensor(), Tensor(), Tensor() };
     }
 };
 
@@ -237,7 +282,10 @@ bool fusedGssFits(const ModelConfig& config)
     return config.gssKernel == "s4d" && kernels::scanFits(config.gssWidth, config.gssState / 2);
 }
 
-bool fusedLongGssFits(const ModelConfig& config) { return config.gssWidth <= kernels::mostGssChannels; }
+bool fusedLongGssFits(const ModelConfig& config)
+{
+    return config.gssKernel == "dss" && config.gssWidth <= kernels::mostGssChannels;
+}
 
 DiagonalSsm fusedSpectrum(
     const Tensor& logDt, const Tensor& logARe, const Tensor& aIm, const Tensor& cRe, const Tensor& cIm)
@@ -265,8 +313,9 @@ Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, Ss
         start.re, start.im, end.re, end.im, gradient);
 }
 
-Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const Tensor& kernel, const Pass& pass)
+Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const SharedStates& states, const Pass& pass)
 {
+    const auto kernel = SharedKernelFunction::apply(states.a, states.b, states.cRe, states.cIm, u.size(1), states.held);
     return LongGssFunction::apply(u, w.value, w.input, w.expand, w.output, w.normGain, w.skip, kernel,
         pass.cache->stacked({ w.value, w.input }), pass.cache->stacked({ w.expand }),
         pass.cache->stacked({ w.output }));

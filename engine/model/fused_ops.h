@@ -81,9 +81,14 @@ bool fusedGssFits(const torch::Device& device, const ModelConfig& config);
 DiagonalSsm fusedSpectrum(
     const Tensor& logDt, const Tensor& logARe, const Tensor& aIm, const Tensor& cRe, const Tensor& cIm);
 Tensor fusedGss(const Tensor& u, const GssWeights& w, const DiagonalSsm& ssm, SsmState* state, const Pass& pass);
-/// The same for any state space, as a convolution of whole texts with its kernel (h,T). On a card only.
+/// The same with dss, whose many states all channels share (models.md 3.2): a convolution of whole texts with its
+/// kernel. On a card only.
+struct SharedStates {
+    Tensor a, b, cRe, cIm; ///< (P), (h,P)
+    bool held = false; ///< scaled by the zero-order hold
+};
 bool fusedLongGssFits(const torch::Device& device, const ModelConfig& config);
-Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const Tensor& kernel, const Pass& pass);
+Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const SharedStates& states, const Pass& pass);
 
 bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache);
 /// The rows' -ln p and, if `gradient`, softmax - onehot in place of the logits (R, padded V) bf16.

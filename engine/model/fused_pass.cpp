@@ -99,9 +99,9 @@ bool fusedLongGssFits(const torch::Device& device, const ModelConfig& config)
     return !device.is_cpu() && card::fusedLongGssFits(config);
 }
 
-Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const Tensor& kernel, const Pass& pass)
+Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const SharedStates& states, const Pass& pass)
 {
-    return card::fusedLongGss(u, w, kernel, pass);
+    return card::fusedLongGss(u, w, states, pass);
 }
 
 } // namespace pha

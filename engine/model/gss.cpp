@@ -98,7 +98,7 @@ Tensor GssBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, Block
         return fusedGss(u, weights, space, state ? &state->ssm : nullptr, pass);
     }
     if (fused && !state && fusedLongGssFits(u.device(), config_))
-        return fusedLongGss(u, weights, ssmKernel(ssm(), u.size(1)), pass);
+        return fusedLongGss(u, weights, { a_, b_, cRe_, cIm_, config_.gssScale == "zoh" }, pass);
     const auto type = skip_.scalar_type(); // the state space works in fp32 whatever the matrices do
     const auto gate = torch::gelu(project(u, value_, pass.matrix)); // (B,T,E)
     const auto x = rmsNorm(torch::gelu(project(u, input_, pass.matrix)), normGain_, type); // (B,T,h)

@@ -118,6 +118,36 @@ struct Spectrum {
 void spectrumForward(const Spectrum& p, Stream stream);
 void spectrumBackward(const Spectrum& p, Stream stream);
 
+/// Texts laid out for Fourier transforms: (B,h,size) fp32, zeros behind the first `length` numbers.
+struct Signal {
+    std::int64_t batch = 0, length = 0, size = 0, channels = 0;
+};
+/// The state space's input: gain gelu(v) inverse, v the last h columns of (R, E + h) bf16.
+void signalOfInput(const Signal& s, const void* projected, std::int64_t expand, const float* inverse, const float* gain,
+    float* signal, Stream stream);
+void signalOfRows(const Signal& s, const void* rows, float* signal, Stream stream); ///< rows (R,h) bf16
+/// rows (R,h) = a + skip b, fp32 if `wide`, else bf16.
+void rowsOfSignal(
+    const Signal& s, const float* a, const float* skip, const float* b, void* rows, bool wide, Stream stream);
+/// Transforms: of the output's gradient g and of the input x (B,each), of the kernel (each); complex fp32. g becomes
+/// the input's gradient, dkernel the kernel's.
+void convolutionBackward(
+    std::int64_t batch, std::int64_t each, void* g, const void* x, const void* kernel, void* dkernel, Stream stream);
+
+/// scale_n lambda_n^l of dss (models.md 3.2): lambda = exp(-exp(a) + i exp(b)), scale the zero-order hold or 1. fp64
+/// inside.
+struct SharedPowers {
+    int states = 0;
+    std::int64_t length = 0;
+    bool held = false;
+    const float *a = nullptr, *b = nullptr; ///< (P)
+    float *re = nullptr, *im = nullptr; ///< (P,length)
+    const float *dre = nullptr, *dim = nullptr;
+    float *da = nullptr, *db = nullptr;
+};
+void sharedPowers(const SharedPowers& p, Stream stream);
+void sharedPowersBackward(const SharedPowers& p, Stream stream);
+
 /// Diagonal state space as a recurrence (models.md 3.1, 3.5): one warp a channel, one lane a complex state. Long
 /// sequences are cut into scanSegments() segments, whose states are formed from zero first and then joined. The input
 /// is formed where it is read: u_t = gain gelu(v_t) inverse_t, v the last h columns of the projection.

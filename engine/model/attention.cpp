@@ -65,17 +65,23 @@ AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass,
     return { applyRope(q, rope), applyRope(k, rope), v };
 }
 
+HeadOptions AttentionBranch::headOptions() const
+{
+    const auto dh = config_.headWidth();
+    const bool cosine = config_.qkMode == "cosine";
+    return { config_.queryHeads, config_.kvHeads, dh, config_.qkMode != "dot", cosine ? 1e-12 / double(dh) : normEps,
+        cosine ? 1 / double(dh) : 1 / std::sqrt(double(dh)) };
+}
+
 AttentionBranch::Heads AttentionBranch::fusedHeads(const Tensor& u, const Pass& pass, std::int64_t position) const
 {
     const auto dh = config_.headWidth();
     const bool cosine = config_.qkMode == "cosine";
-    const HeadOptions options { config_.queryHeads, config_.kvHeads, dh, config_.qkMode != "dot",
-        cosine ? 1e-12 / double(dh) : normEps, cosine ? 1 / double(dh) : 1 / std::sqrt(double(dh)) };
     const auto tau = cosine ? torch::exp(temperature_.clamp_max(std::log(100.0))) : Tensor();
     const auto rope = config_.positions != "rope" ? Rope {}
         : pass.step                               ? pass.step->rope
                     : pass.cache->rope(position, u.size(1), dh, config_.ropeBase, u.device());
-    const auto [q, k, v] = fusedQueryKeyValue(u, query_, key_, value_, tau, rope, options, pass);
+    const auto [q, k, v] = fusedQueryKeyValue(u, query_, key_, value_, tau, rope, headOptions(), pass);
     return { q, k, v };
 }
 
@@ -133,6 +139,26 @@ bool AttentionBranch::stepsOnCard() const
 {
     return config_.attentionSpan == 0 && !queryBias_.defined() && config_.queryHeads / config_.kvHeads <= 8
         && queryKeysFit(torch::kCUDA, config_.headWidth());
+}
+
+bool AttentionBranch::describe(
+    kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const
+{
+    if (config_.attentionSpan != 0 || queryBias_.defined() || !state.keys.defined()) return false;
+    const auto dh = config_.headWidth();
+    const auto options = headOptions();
+    kernels::StepAttention a;
+    a.query = copyFor(cache, query_, held);
+    a.key = copyFor(cache, key_, held);
+    a.value = copyFor(cache, value_, held);
+    a.output = copyFor(cache, output_, held);
+    a.queryHeads = int(config_.queryHeads), a.kvHeads = int(config_.kvHeads), a.headWidth = int(dh);
+    a.normed = options.normed, a.rotated = config_.positions == "rope";
+    a.eps = float(options.eps), a.queryScale = float(options.queryScale);
+    if (temperature_.defined()) a.temperature = temperature_.data_ptr<float>();
+    a.keys = state.keys.data_ptr(), a.values = state.values.data_ptr();
+    part = a;
+    return state.keys.stride(1) == dh && state.keys.scalar_type() == torch::kBFloat16;
 }
 
 Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)

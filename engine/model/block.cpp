@@ -107,6 +107,32 @@ bool Block::stepsOnCard() const
     });
 }
 
+bool Block::describe(std::vector<kernels::StepStage>& stages, DeviceCache& cache, std::vector<BlockState>& state,
+    std::vector<Tensor>& held) const
+{
+    if (residualMode_ == "deepnorm_post") return false;
+    std::size_t at = 0;
+    for (const auto& step : steps_) {
+        kernels::StepStage stage;
+        if (!step.before.gain.defined() || step.before.bias.defined()) return false;
+        if (step.mixer && !step.mixer->describe(stage)) return false;
+        stage.gain = step.before.gain.data_ptr<float>();
+        if (residualMode_ == "prenorm_scaled") stage.beta = float(1 / alpha_);
+        if (residualMode_ == "prenorm_alpha_literal") stage.alpha = float(alpha_);
+        for (const auto& part : step.parts)
+            if (!part->describe(stage.parts.emplace_back(), cache, state.at(at++), held)) return false;
+        stages.push_back(std::move(stage));
+    }
+    return true;
+}
+
+std::vector<std::vector<std::string>> Block::stageNames() const
+{
+    std::vector<std::vector<std::string>> names;
+    for (const auto& step : steps_) names.push_back(step.names);
+    return names;
+}
+
 void Block::forwardFused(
     Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state)
 {

@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/model/context.h"
+#include "engine/model/cuda/step.h"
 #include "engine/model/fused_ops.h"
 #include "engine/model/initialiser.h"
 #include "engine/model/ops.h"
@@ -21,6 +22,10 @@ public:
     virtual Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) = 0;
     /// With a state that has been filled, this part can read one token whose position only the card knows (Pass::step).
     virtual bool stepsOnCard() const { return false; }
+    /// This part as one kernel for a whole step has it (cuda/step.h), reading and writing `state`; `held` keeps what it
+    /// points at. False: it has no such form.
+    virtual bool describe(
+        kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const;
     /// Draws a parameter of its own that the common rules (initialiser.h) do not fit; false leaves it to them.
     virtual bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const;
 };
@@ -31,6 +36,8 @@ class AttentionBranch final : public Branch {
 public:
     explicit AttentionBranch(const ModelConfig& config);
     bool stepsOnCard() const override;
+    bool describe(
+        kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const override;
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
 
@@ -38,6 +45,7 @@ private:
     struct Heads {
         Tensor q, k, v; ///< (B,T,Hq,dh), (B,T,Hkv,dh) twice; scores are q k as they stand
     };
+    HeadOptions headOptions() const;
     Heads heads(const Tensor& u, const Pass& pass, std::int64_t position) const;
     Heads fusedHeads(const Tensor& u, const Pass& pass, std::int64_t position) const; ///< the same by fused_ops.h
 
@@ -54,6 +62,8 @@ public:
     {
         return config_.gssConvolution == "auto" && fusedGssFits(torch::kCUDA, config_);
     }
+    bool describe(
+        kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const override;
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
     DiagonalSsm ssm() const; ///< discretised from the parameters
@@ -81,12 +91,17 @@ class FeedForward final : public Branch {
 public:
     FeedForward(const std::string& kind, std::int64_t width, std::int64_t hidden, bool biases);
     bool stepsOnCard() const override { return !upBias_.defined(); }
+    bool describe(
+        kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const override;
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
 
 private:
     std::string kind_;
     Tensor gate_, up_, down_, gateBias_, upBias_, downBias_;
 };
+
+/// bf16 memory of a matrix for describe().
+const void* copyFor(DeviceCache& cache, const Tensor& matrix, std::vector<Tensor>& held);
 
 /// Builds a part by its name in engine/config/parts.h: the one list of what there is (parts.cpp).
 std::shared_ptr<Branch> makeBranch(const std::string& name, const ModelConfig& config);

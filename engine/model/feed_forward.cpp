@@ -16,6 +16,22 @@ FeedForward::FeedForward(const std::string& kind, std::int64_t width, std::int64
     downBias_ = register_parameter("down_bias", torch::empty({ width }));
 }
 
+bool FeedForward::describe(kernels::StepPart& part, DeviceCache& cache, BlockState&, std::vector<Tensor>& held) const
+{
+    if (upBias_.defined()) return false;
+    kernels::StepFeedForward f;
+    f.kind = kind_ == "swiglu" ? kernels::Activation::SwiGlu
+        : kind_ == "gelu"      ? kernels::Activation::Gelu
+        : kind_ == "gelu_tanh" ? kernels::Activation::GeluTanh
+                               : kernels::Activation::Relu2;
+    if (gate_.defined()) f.gate = copyFor(cache, gate_, held);
+    f.up = copyFor(cache, up_, held);
+    f.down = copyFor(cache, down_, held);
+    f.hidden = int(up_.size(0));
+    part = f;
+    return true;
+}
+
 Tensor FeedForward::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState*)
 {
     if (fusedPass(u, pass) && !upBias_.defined()) return fusedFeedForward(kind_, u, gate_, up_, down_, pass);

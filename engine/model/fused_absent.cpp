@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Builds without CUDA kernels: nothing fits, so nothing of the rest is ever called.
 #include "engine/model/fused_card.h"
+#include "engine/model/step_runner.h"
 
 #if !PHA_HAS_KERNELS
 
@@ -14,7 +15,9 @@ bool hasFusedKernels() { return false; }
 
 namespace card {
 
+StepDevice stepDevice() { return {}; }
 bool fusedPass(const Tensor&, const Pass&) { return false; }
+void readAll(const Tensor&) { absent(); }
 bool fusedUpdateFits(std::int64_t, std::size_t) { return false; }
 Tensor fusedMixWeights(const std::string&, const Tensor&) { absent(); }
 bool queryKeysFit(std::int64_t) { return false; }

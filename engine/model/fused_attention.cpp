@@ -3,6 +3,7 @@
 #if PHA_HAS_KERNELS
 
 #include "engine/model/fused_detail.h"
+#include "engine/model/step_runner.h"
 
 namespace pha {
 
@@ -73,6 +74,11 @@ struct HeadsFunction : torch::autograd::Function<HeadsFunction> {
 } // namespace
 
 namespace card {
+
+StepDevice stepDevice()
+{
+    return { kernels::stepProcessors(), [](const kernels::StepLaunch& launch) { kernels::step(launch, stream()); } };
+}
 
 bool queryKeysFit(std::int64_t headWidth) { return kernels::queryKeyFits(headWidth); }
 

@@ -4,9 +4,15 @@
 #include "engine/model/fused_ops.h"
 
 /// fused_ops.h as done by the CUDA kernels; without them in this build nothing fits.
+namespace pha {
+struct StepDevice;
+}
 namespace pha::card {
 
+StepDevice stepDevice(); ///< what runs cuda/step.h on the current stream; none: no such card
+
 bool fusedPass(const Tensor& x, const Pass& pass);
+void readAll(const Tensor& memory);
 Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass);
 Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass);
 bool fusedUpdateFits(std::int64_t width, std::size_t branches);

@@ -181,6 +181,12 @@ namespace card {
 
 bool fusedPass(const Tensor& x, const Pass& pass) { return fusable(x, pass.matrix, pass.cache); }
 
+void readAll(const Tensor& memory)
+{
+    const auto word = torch::empty({ 1 }, memory.options().dtype(torch::kInt));
+    kernels::readMemory(memory.data_ptr(), memory.numel() * memory.element_size(), word.data_ptr(), stream());
+}
+
 Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass)
 {
     return ProjectFunction::apply(x, w, orEmpty(bias, x), pass.cache->stacked({ w }));

@@ -90,6 +90,8 @@ struct SharedStates {
 bool fusedLongGssFits(const torch::Device& device, const ModelConfig& config);
 Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const SharedStates& states, const Pass& pass);
 
+void readAll(const Tensor& memory); ///< reads all of it and does nothing with it: measureRead()
+
 bool fusedLossFits(const Tensor& h, std::int64_t vocabulary, torch::Dtype matrix, const DeviceCache* cache);
 /// The rows' -ln p and, if `gradient`, softmax - onehot in place of the logits (R, padded V) bf16.
 Tensor fusedRowLosses(

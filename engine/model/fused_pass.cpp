@@ -104,4 +104,10 @@ Tensor fusedLongGss(const Tensor& u, const GssWeights& w, const SharedStates& st
     return card::fusedLongGss(u, w, states, pass);
 }
 
+void readAll(const Tensor& memory)
+{
+    if (memory.is_cuda() && hasFusedKernels()) return card::readAll(memory);
+    memory.sum();
+}
+
 } // namespace pha

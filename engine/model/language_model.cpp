@@ -143,6 +143,31 @@ bool LanguageModel::stepsOnCard(const Pass& pass) const
         && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->stepsOnCard(); });
 }
 
+bool LanguageModel::describe(kernels::StepModel& step, std::vector<Tensor>& held, ModelState& state) const
+{
+    if (positions_.defined() || normOut_.bias.defined()) return false;
+    step.width = int(config_.width);
+    step.vocabulary = int(config_.vocabulary);
+    step.embedding = embedding_.data_ptr();
+    step.embeddingWide = embedding_.scalar_type() == torch::kFloat;
+    step.embeddingScale = config_.embeddingScale == "sqrt_width" ? float(std::sqrt(double(config_.width))) : 1.0f;
+    step.eps = float(normEps);
+    held.push_back(step.embeddingWide ? cache_.stacked({ embedding_ }, vocabularyTile) : embedding_);
+    step.head = held.back().data_ptr();
+    step.outGain = normOut_.gain.data_ptr<float>();
+    for (std::size_t i = 0; i < blocks_.size(); ++i)
+        if (!blocks_[i]->describe(step.stages, cache_, state.layers.at(i), held)) return false;
+    return true;
+}
+
+std::vector<LanguageModel::StageNames> LanguageModel::stageNames() const
+{
+    std::vector<StageNames> all;
+    for (std::size_t i = 0; i < blocks_.size(); ++i)
+        for (auto& names : blocks_[i]->stageNames()) all.push_back({ std::int64_t(i), std::move(names) });
+    return all;
+}
+
 ModelState LanguageModel::freshState() const
 {
     ModelState state;

@@ -28,6 +28,10 @@ public:
         Tensor& x, Update& pending, const Pass& pass, std::int64_t position, std::vector<BlockState>* state);
     bool fusable(const torch::Device& device) const;
     bool stepsOnCard() const;
+    /// Appends this layer's stages for cuda/step.h, as Branch::describe() does.
+    bool describe(std::vector<kernels::StepStage>& stages, DeviceCache& cache, std::vector<BlockState>& state,
+        std::vector<Tensor>& held) const;
+    std::vector<std::vector<std::string>> stageNames() const; ///< parts of each stage
     std::size_t partCount() const;
 
 private:
@@ -71,6 +75,14 @@ public:
     DeviceCache& cache() const { return cache_; }
     ModelState freshState() const;
     bool stepsOnCard(const Pass& pass) const; ///< every part can read a token under Pass::step
+    /// Fills in all of `step` but the texts and their positions; `held` keeps what it points at. False: the model has
+    /// no such form.
+    bool describe(kernels::StepModel& step, std::vector<Tensor>& held, ModelState& state) const;
+    struct StageNames {
+        std::int64_t layer = 0;
+        std::vector<std::string> parts;
+    };
+    std::vector<StageNames> stageNames() const; ///< in the order of describe()
 
 private:
     void initialise(std::uint64_t seed);

@@ -81,6 +81,19 @@ std::vector<Tensor> Mixer::passWeights(const Tensor& u, const Pass& pass, std::i
 
 bool Mixer::fusable() const { return !affine_ && !mode_.starts_with("channel"); }
 
+bool Mixer::describe(kernels::StepStage& stage) const
+{
+    using kernels::StepMix;
+    const std::pair<const char*, StepMix> modes[] { { "fixed", StepMix::Fixed }, { "softplus", StepMix::Softplus },
+        { "softmax", StepMix::Softmax }, { "sigmoid", StepMix::Sigmoid } };
+    const auto found =
+        std::find_if(std::begin(modes), std::end(modes), [&](const auto& mode) { return mode_ == mode.first; });
+    if (affine_ || found == std::end(modes)) return false;
+    stage.mix = found->second;
+    if (logits_.defined()) stage.logits = logits_.data_ptr<float>();
+    return true;
+}
+
 Update Mixer::update(const Tensor& u, std::vector<Tensor> z, const Pass& pass, std::int64_t layer) const
 {
     const bool asTheyAre = !pass.mix && !pass.meanWeights && !(pass.training && pass.branchDropout > 0);

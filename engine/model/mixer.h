@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/model/context.h"
+#include "engine/model/cuda/step.h"
 #include "engine/model/fused_ops.h"
 #include "engine/model/ops.h"
 
@@ -19,6 +20,7 @@ public:
     /// The same, left to fusedNorm() to be computed. Weights of channels and learned gains have no such form.
     Update update(const Tensor& u, std::vector<Tensor> z, const Pass& pass, std::int64_t layer) const;
     bool fusable() const;
+    bool describe(kernels::StepStage& stage) const; ///< for cuda/step.h; false: it has no such form
 
 private:
     /// One weight for each branch, broadcastable to (B,T,D): () for scalar, (D) for channel, (B,T,1) for token modes.

@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/config/parts.h"
+#include "engine/model/device_cache.h"
 
 /// The one list of parts that a layer can be built from. A new one is a class derived from Branch in a file of its own,
 /// a line here and a row in engine/config/parts.cpp.
@@ -41,6 +42,14 @@ const std::pair<const char*, Make> makers[] {
 } // namespace
 
 bool Branch::draw(const std::string&, Tensor&, Initialiser&) const { return false; }
+
+bool Branch::describe(kernels::StepPart&, DeviceCache&, BlockState&, std::vector<Tensor>&) const { return false; }
+
+const void* copyFor(DeviceCache& cache, const Tensor& matrix, std::vector<Tensor>& held)
+{
+    held.push_back(cache.stacked({ matrix }));
+    return held.back().data_ptr();
+}
 
 std::shared_ptr<Branch> makeBranch(const std::string& name, const ModelConfig& config)
 {

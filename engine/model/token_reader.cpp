@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/token_reader.h"
 
-#include "engine/model/fused_ops.h"
+#include "engine/model/fused_card.h"
 
 #if PHA_HAS_KERNELS
 #include <ATen/cuda/CUDAGraph.h>
@@ -33,10 +33,10 @@ void reserve(ModelState& state, std::int64_t room)
 {
     for (auto& layer : state.layers)
         for (auto& part : layer) {
-            if (!part.keys.defined() || part.keys.size(1) >= room) continue;
+            if (!part.keys.defined() || (part.keys.size(1) >= room && part.keys.is_contiguous())) continue;
             const auto grow = [&](const Tensor& old) {
                 auto sizes = old.sizes().vec();
-                sizes[1] = room;
+                sizes[1] = std::max(room, sizes[1]);
                 auto larger = torch::zeros(sizes, old.options());
                 larger.narrow(1, 0, part.filled).copy_(old.narrow(1, 0, part.filled));
                 return larger;
@@ -120,11 +120,43 @@ TokenReader::TokenReader(LanguageModel& model, const Pass& pass, ModelState& sta
 {
 }
 
-Tensor TokenReader::operator()(const Tensor& ids)
+bool TokenReader::runs(const Tensor& ids)
 {
-    const torch::NoGradGuard guard;
+    Pass pass = pass_;
+    pass.cache = &model_.cache();
+    if (refused_ || !ids.is_cuda() || state_.length == 0 || !card::fusedPass(model_.embedding(), pass)) return false;
+    if (!runner_) runner_ = StepRunner::make(model_, pass_, state_, ids.size(0), card::stepDevice());
+    refused_ = !runner_;
+    return !refused_;
+}
+
+Tensor TokenReader::readFirst(const Tensor& ids)
+{
+    constexpr double most = 0.2; // some ten times what rounding to bf16 does
+    auto aside = state_.clone();
+    const auto plain = model_.logits(model_.forward(ids, pass_, &aside), pass_);
+    const auto logits = runner_->read(ids);
+    trusted_ = ((logits - plain).norm() <= most * plain.norm()).item<bool>(); // false for NaN too
+    if (trusted_) return logits;
+    runner_.reset();
+    refused_ = true;
+    state_ = std::move(aside);
+    return plain;
+}
+
+Tensor TokenReader::read(const Tensor& ids)
+{
+    if (runs(ids)) return trusted_ ? runner_->read(ids) : readFirst(ids);
     if (capturable(ids)) return step(ids);
     return model_.logits(model_.forward(ids, pass_, &state_), pass_);
 }
+
+Tensor TokenReader::operator()(const Tensor& ids)
+{
+    const torch::NoGradGuard guard;
+    return last_ = read(ids);
+}
+
+Tensor TokenReader::best() const { return runner_ ? runner_->best() : last_.argmax(-1); }
 
 } // namespace pha

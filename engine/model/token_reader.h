@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/model/language_model.h"
+#include "engine/model/step_runner.h"
 
 #include <memory>
 
 namespace pha {
 
-/// Reads one token after the other into a state that holds a prompt. On a card the launches of a step are captured once
-/// and replayed: a small step costs its kernels, not some hundred launches. Elsewhere, and for parts that keep their
-/// position on the host, it is forward() and logits().
+/// Reads one token after the other into a state that holds a prompt. On a card a step is one kernel where it has the
+/// model's form (step_runner.h); otherwise its launches are captured once and replayed: a small step costs its kernels,
+/// not some hundred launches. Elsewhere, and for parts that keep their position on the host, it is forward() and
+/// logits().
 class TokenReader {
 public:
     TokenReader(LanguageModel& model, const Pass& pass, ModelState& state);
@@ -19,16 +20,24 @@ public:
 
     /// ids (B,1) -> logits (B,1,V) fp32, valid until the next call.
     Tensor operator()(const Tensor& ids);
+    Tensor best() const; ///< (B,1): the most probable tokens after the last call, to be read next; valid as the logits
 
 private:
     struct Graph;
     bool capturable(const Tensor& ids) const;
     Tensor step(const Tensor& ids);
+    Tensor read(const Tensor& ids);
+    bool runs(const Tensor& ids);
+    /// The first token is read by forward() too: a card that the kernel goes wrong on is left to the other ways.
+    Tensor readFirst(const Tensor& ids);
 
     LanguageModel& model_;
     Pass pass_;
     ModelState& state_;
+    std::unique_ptr<StepRunner> runner_;
+    bool trusted_ = false, refused_ = false; ///< runner_ was right about a first token; it has no form of this model
     std::unique_ptr<Graph> graph_;
+    Tensor last_;
 };
 
 } // namespace pha

@@ -91,39 +91,54 @@ CheckRow compare(const std::string& name, const ModelConfig& config, const torch
     return row;
 }
 
-/// Logits of 40 single tokens after a prompt in two pieces, of which the second begins in the middle of a text and is
-/// long enough for several segments of the state space: all at once in fp32, one by one in bf16, and by captured steps.
-CheckRow captured(const std::string& name, const ModelConfig& config, const torch::Device& device)
+/// How single tokens are read: how many texts, and what changes between the tokens.
+struct Reading {
+    std::int64_t batch = 2;
+    bool changes = false; ///< of weights, and of the user's own weights of branches
+};
+
+/// Logits of 64 single tokens, by TokenReader or, `plainly`, by forward(), after a prompt in two pieces, of which the
+/// second begins in the middle of a text and is long enough for several segments of the state space.
+Tensor readTokens(
+    const ModelConfig& config, const torch::Device& device, torch::Dtype matrix, const Reading& how, bool plainly)
 {
-    constexpr std::int64_t piece = 260, prompt = piece + 800, tokens = 40;
+    constexpr std::int64_t piece = 260, prompt = piece + 800, tokens = 64;
+    const torch::NoGradGuard guard;
     LanguageModel model(config, 7);
     model.to(device);
-    const auto ids = torch::arange(2 * (prompt + tokens), torch::kLong)
+    const auto ids = torch::arange(how.batch * (prompt + tokens), torch::kLong)
                          .mul(31)
                          .remainder(config.vocabulary)
-                         .view({ 2, -1 })
+                         .view({ how.batch, -1 })
                          .to(device);
-    Pass exact, rounded;
-    rounded.matrix = torch::kBFloat16;
-    const auto whole = model.logits(model.forward(ids, exact), exact).narrow(1, prompt, tokens).to(torch::kDouble);
-    const auto oneByOne = [&](auto&& makeReader) {
-        auto state = model.freshState();
-        model.forward(ids.narrow(1, 0, piece), rounded, &state);
-        model.forward(ids.narrow(1, piece, prompt - piece), rounded, &state);
-        auto read = makeReader(state);
-        std::vector<Tensor> rows;
-        for (std::int64_t t = prompt; t < prompt + tokens; ++t) rows.push_back(read(ids.narrow(1, t, 1)).clone());
-        return torch::cat(rows, 1).to(torch::kDouble);
-    };
-    const auto plain = oneByOne([&](ModelState& state) {
-        return [&](const Tensor& token) { return model.logits(model.forward(token, rounded, &state), rounded); };
-    });
-    const auto steps = oneByOne([&](ModelState& state) {
-        auto reader = std::make_shared<TokenReader>(model, rounded, state);
-        return [reader](const Tensor& token) { return (*reader)(token); };
-    });
-    CheckRow row { "captured steps = forward, " + name, distance(steps, whole) / std::max(1e-2, distance(plain, whole)),
-        1.5, false, {} };
+    std::vector<MixOverride> mix;
+    Pass pass;
+    pass.matrix = matrix;
+    if (how.changes) pass.mix = &mix;
+    auto state = model.freshState();
+    model.forward(ids.narrow(1, 0, piece), pass, &state);
+    model.forward(ids.narrow(1, piece, prompt - piece), pass, &state);
+    TokenReader reader(model, pass, state);
+    std::vector<Tensor> rows;
+    for (std::int64_t t = 0; t < tokens; ++t) {
+        if (how.changes && t == 20) mix.push_back({ -1, "gss", 0 });
+        if (how.changes && t == 40)
+            for (auto& [name, weight] : namedWeights(model))
+                if (name.find("mixing.logits") != std::string::npos || name.find("value") != std::string::npos)
+                    weight *= 1.5;
+        const auto token = ids.narrow(1, prompt + t, 1);
+        rows.push_back(plainly ? model.logits(model.forward(token, pass, &state), pass) : reader(token).clone());
+    }
+    return torch::cat(rows, 1).to(torch::kDouble);
+}
+
+CheckRow single(const std::string& name, const ModelConfig& config, const torch::Device& device, const Reading& how)
+{
+    const auto exact = readTokens(config, device, torch::kFloat, how, true);
+    const auto plain = readTokens(config, device, torch::kBFloat16, how, true);
+    const auto steps = readTokens(config, device, torch::kBFloat16, how, false);
+    CheckRow row { "single tokens = forward, " + name + ", batch " + std::to_string(how.batch),
+        distance(steps, exact) / std::max(1e-2, distance(plain, exact)), 1.5, false, {} };
     row.passed = row.difference <= row.tolerance;
     return row;
 }
@@ -145,12 +160,33 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
     // More spans than one block works on, the last of them short: the state space is cut into segments and joined.
     check("pha, long texts", [](auto&) {}, { false, 1100 });
     check("pha, long texts, 80 states", [](auto& c) { c.gssState = 80; }, { false, 1100 });
-    for (const bool lean : { false, true }) {
+    const auto read = [&](const std::string& name, auto&& change, std::vector<Reading> ways) {
         auto config = wideModel();
-        if (lean) config.branches = "gss,attention";
-        rows.push_back(captured(lean ? "pha-lean" : "pha", config, device));
-        onRow(rows.back());
-    }
+        change(config);
+        for (const auto& how : ways) {
+            rows.push_back(single(name, config, device, how));
+            onRow(rows.back());
+        }
+    };
+    read("pha", [](auto&) {}, { { 1 }, { 2 }, { 12 }, { 32 }, { 33 } });
+    read("pha, weights and mutes change", [](auto&) {}, { { 1, true }, { 3, true } });
+    read("pha-lean dss",
+        [](auto& c) {
+            c.family = "pha-lean";
+            c.branches = "gss,attention";
+            c.gssKernel = "dss";
+        },
+        { { 1 }, { 2 } });
+    read("pha token", [](auto& c) { c.mixMode = "token"; }, { { 2 } });
+    read("attention", [](auto& c) { c.family = "attention"; }, { { 1 }, { 20 } });
+    read("transformer",
+        [](auto& c) {
+            c.family = "transformer";
+            c.qkMode = "dot";
+            c.ffnKind = "gelu";
+            c.kvHeads = 4;
+        },
+        { { 1 }, { 2 } });
     check("pha token", [](auto& c) { c.mixMode = "token"; });
     check("pha sigmoid, scaled residual", [](auto& c) {
         c.mixMode = "sigmoid";

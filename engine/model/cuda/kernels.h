@@ -193,4 +193,7 @@ std::int64_t mostColumns(); ///< of softmaxLoss on this card: a row has to fit a
 void softmaxLoss(void* logits, const std::int64_t* targets, float* nll, bool* correct, std::int64_t rows,
     std::int64_t vocabulary, std::int64_t stride, bool gradient, Stream stream);
 
+/// Reads `bytes` of memory and does nothing with them: for the rate that a card's memory gives. `word`: 4 bytes.
+void readMemory(const void* from, std::int64_t bytes, void* word, Stream stream);
+
 } // namespace pha::kernels

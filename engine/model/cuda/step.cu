@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One token a text through the whole network in one kernel: step.h.
+#include "engine/model/cuda/step_attention.cuh"
+#include "engine/model/cuda/step_scan.cuh"
+
+#include <algorithm>
+
+namespace pha::kernels {
+
+namespace {
+
+template <int Group, class W> __device__ void work(W& w, const StepTask* tasks, int count)
+{
+    constexpr int ahead = descriptions - 2;
+#pragma unroll 1
+    for (int i = -ahead; i < count; ++i) {
+        const int next = i + ahead;
+        if (w.w == workers - 1) copyTask(&w.shared.task[next % descriptions], tasks + next, next < count, w.lane);
+        if (i == -1) w.meet();
+        if (i < 0) continue;
+        const auto& t = w.shared.task[i % descriptions];
+        const auto kind = StepKind(uniform(int(t.kind)));
+        if (kind == StepKind::Product)
+            w.product(t.product, t.finish);
+        else if (kind == StepKind::Norm)
+            w.norm(t.norm);
+        else if (kind == StepKind::Attend)
+            attend<Group>(w, t.attend);
+        else if (kind == StepKind::Join)
+            join(w, t.join);
+        else
+            scan(w, t.scan);
+    }
+#pragma unroll
+    for (int i = 0; i < W::ranks; ++i) {
+#pragma unroll 1
+        for (int d = warp / 2; d > 0; d /= 2) w.best[i] = max(w.best[i], __shfl_xor_sync(0xffffffffu, w.best[i], d));
+        if (w.lane == 0 && w.best[i]) atomicMax(w.p.control->best + w.w + i * workers, w.best[i]);
+    }
+}
+
+template <int NB, bool Alone, int Group>
+__global__ void __launch_bounds__(stepThreads, 1) readToken(const __grid_constant__ Card p)
+{
+#if __CUDA_ARCH__ >= 900
+    extern __shared__ __align__(128) unsigned char memory[];
+    auto& shared = *reinterpret_cast<Shared<NB, Alone>*>(memory);
+    const int thread = threadIdx.x, w = uniform(thread / warp), lane = thread % warp;
+    const Ring ring { memory + sizeof(shared), shared.full, shared.empty, p.slots };
+    if (thread == 0) {
+#pragma unroll 1
+        for (int i = 0; i < p.slots; ++i) initBarrier(shared.full + i, 1), initBarrier(shared.empty + i, workers);
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    }
+    const int position = uniform(int(p.control->position));
+    const unsigned tag = p.control->step + 1;
+    const int first = uniform(p.begin[blockIdx.x]), count = uniform(p.begin[blockIdx.x + 1]) - first;
+    __syncthreads();
+    if (w == workers) {
+        Fetcher fetcher { ring, lane, position, readOnce() };
+        fetcher.run(p.tasks + first, count, shared.coming, p);
+    } else {
+        Worker<NB, Alone> worker { p, shared, ring, thread, w, lane, position, tag };
+        work<Group>(worker, p.tasks + first, count);
+    }
+    __syncthreads();
+    if (thread == 0) leave(p);
+#endif
+}
+
+template <int NB, bool Alone, int Group> void launch(Card& card, Stream stream)
+{
+    constexpr auto shared = sizeof(Shared<NB, Alone>);
+    static const auto most = [] {
+        int device = 0, bytes = 0;
+        cudaGetDevice(&device);
+        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+        cudaFuncSetAttribute(readToken<NB, Alone, Group>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+        return std::size_t(bytes);
+    }();
+    card.slots = std::min(mostSlots, int((most - shared) / slotBytes));
+    void* arguments[] = { &card };
+    cudaLaunchCooperativeKernel(reinterpret_cast<void*>(readToken<NB, Alone, Group>), dim3(unsigned(processors())),
+        dim3(stepThreads), arguments, shared + std::size_t(card.slots) * slotBytes, on(stream));
+    checkLaunch("step");
+}
+
+template <int Group> void launch(Card& card, Stream stream)
+{
+    if (card.batch == 1)
+        launch<1, true, Group>(card, stream);
+    else if (card.batch <= 8)
+        launch<1, false, Group>(card, stream);
+    else if (card.batch <= 16)
+        launch<2, false, Group>(card, stream);
+    else
+        launch<4, false, Group>(card, stream);
+}
+
+} // namespace
+
+int stepProcessors()
+{
+    static const int count = [] {
+        int device = 0, major = 0;
+        cudaGetDevice(&device);
+        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+        return major == 9 ? processors() : 0;
+    }();
+    return count;
+}
+
+void step(const StepLaunch& l, Stream stream)
+{
+    const auto& m = *l.model;
+    Card card { l.tasks, l.begin, static_cast<Word*>(l.words), l.control, l.ids, l.logits, m.embedding, m.cosine,
+        m.sine, m.batch, m.width, m.vocabulary, 0, m.embeddingScale, m.eps, m.embeddingWide };
+    const int group = l.plan->group; // kernels of their own: what is small stays in the cache for instructions
+    group <= 1       ? launch<1>(card, stream)
+        : group <= 3 ? launch<3>(card, stream)
+        : group <= 5 ? launch<5>(card, stream)
+                     : launch<mostGroup>(card, stream);
+}
+
+} // namespace pha::kernels

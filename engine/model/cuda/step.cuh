@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/cuda/common.cuh"
+#include "engine/model/cuda/step.h"
+
+/// What step.cu is written in: Hopper's copies into shared memory with their barriers, words that carry their step,
+/// the ring of slots, tensor cores.
+namespace pha::kernels {
+
+constexpr int workers = 8, workerThreads = workers * warp, stepThreads = workerThreads + warp; ///< and one that fetches
+constexpr int slotInner = 512, slotChunks = slotInner / 32,
+              slotStride = slotInner * 2 + 64; ///< rows 64 bytes apart modulo 128: no bank conflicts
+constexpr int slotBytes = 16 * slotStride;
+static_assert(slotBytes == stepSlotBytes);
+using Word = unsigned long long;
+
+__device__ inline unsigned inShared(const void* p) { return unsigned(__cvta_generic_to_shared(p)); }
+__device__ inline void initBarrier(Word* b, unsigned count)
+{
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(inShared(b)), "r"(count) : "memory");
+}
+__device__ inline void arrive(Word* b, unsigned count)
+{
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0], %1;" ::"r"(inShared(b)), "r"(count) : "memory");
+}
+__device__ inline void arriveWithBytes(Word* b, unsigned bytes)
+{
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(inShared(b)), "r"(bytes) : "memory");
+}
+__device__ inline void awaitBarrier(Word* b, unsigned parity)
+{
+    unsigned passed = 0;
+#pragma unroll 1
+    while (!__all_sync(0xffffffffu, passed))
+        asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
+                     : "=r"(passed)
+                     : "r"(inShared(b)), "r"(parity)
+                     : "memory");
+}
+/// For what is read once a step: it leaves the second cache first, where the small results stay.
+__device__ inline Word readOnce()
+{
+    Word policy;
+    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
+/// Bytes, both addresses: multiples of 16.
+__device__ inline void fetch(void* to, const void* from, unsigned bytes, Word* b, Word policy)
+{
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1], %2, "
+                 "[%3], %4;" ::"r"(inShared(to)),
+                 "l"(from), "r"(bytes), "r"(inShared(b)), "l"(policy)
+                 : "memory");
+}
+
+/// A ring of slots, filled by one warp and read by all others, which pass the slots in the same order.
+struct Ring {
+    unsigned char* slots;
+    Word *full, *empty;
+    int count, at = 0;
+    unsigned turn = 0;
+    __device__ void pass(int n = 1)
+    {
+        at += n;
+        if (at >= count) at -= count, turn ^= 1;
+    }
+    __device__ int ahead(int n) const { return at + n < count ? at + n : at + n - count; }
+    __device__ unsigned char* slot(int n = 0) const { return slots + ahead(n) * slotBytes; }
+    /// The n-th slot from here, n < count.
+    __device__ const unsigned char* await(int n = 0) const
+    {
+        awaitBarrier(full + ahead(n), at + n < count ? turn : turn ^ 1);
+        return slot(n);
+    }
+    __device__ void release(int n, unsigned warps) const { arrive(empty + ahead(n), warps); }
+};
+/// Into the second cache: what is read once a step would otherwise be waited for all the way from memory.
+__device__ inline void prefetch(const void* from, int bytes, int lane)
+{
+    if (!from) return;
+#pragma unroll 1
+    for (int at = lane * 128; at < bytes; at += warp * 128)
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(static_cast<const char*>(from) + at));
+}
+
+/// Two words of a step: values arrive together with their tag, so that nothing else needs to be waited for.
+__device__ inline void loadWords(const Word* p, Word& a, Word& b)
+{
+    asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];" : "=l"(a), "=l"(b) : "l"(p) : "memory");
+}
+__device__ inline Word word(unsigned tag, unsigned value) { return Word(tag) << 32 | value; }
+__device__ inline void storeWord(Word* p, unsigned tag, unsigned value)
+{
+    asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(p), "l"(word(tag, value)) : "memory");
+}
+__device__ inline void storeWords(Word* p, unsigned tag, float a, float b)
+{
+    asm volatile("st.relaxed.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(p), "l"(word(tag, __float_as_uint(a))),
+                 "l"(word(tag, __float_as_uint(b)))
+                 : "memory");
+}
+/// A value that is the same in all lanes, told to the compiler: what depends on it needs no code for lanes apart.
+__device__ inline int uniform(int x) { return __shfl_sync(0xffffffffu, x, 0); }
+/// Waits for N pairs of words; a null place is left at zero. Polls them all at once: the latency is paid once. A warp.
+template <int N> __device__ void awaitWords(const Word* const (&from)[N], unsigned tag, uint2 (&to)[N])
+{
+#pragma unroll 1
+    for (int polls = 0;; ++polls) {
+        bool here = true;
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+            Word a = word(tag, 0), b = a;
+            if (from[i]) loadWords(from[i], a, b);
+            here &= unsigned(a >> 32) == tag && unsigned(b >> 32) == tag;
+            to[i] = { unsigned(a), unsigned(b) };
+        }
+        if (__all_sync(0xffffffffu, here)) return;
+        if (polls > 1 << 23) __trap(); // seconds: better an error than a card that hangs
+    }
+}
+__device__ inline float2 asFloats(uint2 w) { return { __uint_as_float(w.x), __uint_as_float(w.y) }; }
+__device__ inline float2 awaitPair(const Word* from, unsigned tag)
+{
+    const Word* const places[1] { from };
+    uint2 got[1];
+    awaitWords(places, tag, got);
+    return asFloats(got[0]);
+}
+
+__device__ inline unsigned packed(float a, float b)
+{
+    const __nv_bfloat162 both = __floats2bfloat162_rn(a, b);
+    return *reinterpret_cast<const unsigned*>(&both);
+}
+__device__ inline float2 unpacked(unsigned p) { return { __uint_as_float(p << 16), __uint_as_float(p & 0xffff0000u) }; }
+
+/// acc (16,8) += A (16,16) B (16,8).
+__device__ inline void multiply(
+    float (&acc)[4], unsigned a0, unsigned a1, unsigned a2, unsigned a3, unsigned b0, unsigned b1)
+{
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
+        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
+__device__ inline float power(float x)
+{
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+/// A number that grows with the logit and, among equal ones, with a smaller index.
+__device__ inline Word ranked(float x, int index)
+{
+    const unsigned bits = __float_as_uint(x), rising = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    return Word(rising) << 32 | (0xffffffffu - unsigned(index));
+}
+
+} // namespace pha::kernels

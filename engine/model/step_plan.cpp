@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which multiprocessor does which part of a step (cuda/step.h).
+#include "engine/model/step_board.h"
+
+#include <algorithm>
+
+namespace pha::kernels {
+
+namespace {
+
+constexpr int tileRows = 16, scanChannels = 16, normedInput = -1, joinedInput = -2;
+
+constexpr std::int64_t bf16Bytes = 2;
+const void* offset(const void* p, std::int64_t elements)
+{
+    return p ? static_cast<const char*>(p) + elements * bf16Bytes : nullptr;
+}
+void* offset(void* p, std::int64_t elements) { return static_cast<char*>(p) + elements * bf16Bytes; }
+
+class Builder {
+public:
+    Builder(const StepModel& model, int multiprocessors)
+        : m_(model)
+        , board_(multiprocessors)
+        , alone_(model.batch == 1)
+    {
+    }
+    void build()
+    {
+        StepNorm update; // what the stream has still to be given
+        update.begins = true;
+        for (const auto& stage : m_.stages) {
+            begin(stage.gain, update);
+            update = run(stage);
+        }
+        begin(m_.outGain, update);
+        product(StepFinish::Logits, { m_.head, nullptr }, m_.width, m_.vocabulary, stream_, 0, 0);
+    }
+    void write(StepPlan& plan) const
+    {
+        plan.words = words_;
+        plan.group = group_;
+        for (int i = 0; i < board_.size(); ++i) {
+            plan.begin.push_back(int(plan.tasks.size()));
+            plan.tasks.insert(plan.tasks.end(), board_.of(i).begin(), board_.of(i).end());
+        }
+        plan.begin.push_back(int(plan.tasks.size()));
+    }
+
+private:
+    struct Matrix {
+        const void *first, *second; ///< second: its rows alternate with the first's
+    };
+    struct Joining { ///< attention whose keys are split
+        StepJoin task;
+        int from = 0;
+    };
+
+    static StepTask task(StepKind kind, StepFinish finish = StepFinish::Wide)
+    {
+        StepTask t;
+        t.kind = kind;
+        t.finish = finish;
+        return t;
+    }
+    int words(std::int64_t count)
+    {
+        const auto at = words_;
+        words_ += (count + 15) / 16 * 16;
+        return int(at);
+    }
+    int packedWords(int inner) { return words(std::int64_t(m_.batch) * inner / 2); }
+    int wideWords(int outer) { return words(std::int64_t(m_.batch) * outer); }
+
+    /// The stream is given its update and normed: by everyone for himself, or each text by one.
+    void begin(const float* gain, StepNorm update)
+    {
+        board_.nextLevel();
+        update.gain = gain;
+        const int out = alone_ ? 0 : packedWords(m_.width);
+        stream_ = alone_ ? normedInput : out;
+        for (int i = 0; i < (alone_ ? board_.size() : m_.batch); ++i) {
+            auto t = task(StepKind::Norm);
+            t.norm = update;
+            t.norm.row = alone_ ? 0 : i;
+            t.norm.out = out + t.norm.row * m_.width / 2;
+            board_.give(std::size_t(i), t, 0);
+        }
+        board_.nextLevel();
+    }
+    /// Rows of (outer, inner); `source` and `out` of text 0.
+    void product(StepFinish finish, Matrix matrix, int inner, int outer, int source, int out, int outStride,
+        int gate = 0, const StepJoin* joined = nullptr)
+    {
+        const int rows = matrix.second ? tileRows / 2 : tileRows; // of each matrix
+        const bool narrow = finish != StepFinish::Wide && finish != StepFinish::WideGelu;
+        for (int row = 0; row < outer; row += rows) {
+            auto t = task(StepKind::Product, finish);
+            const auto from = [&](const void* p) { return offset(p, std::int64_t(row) * inner); };
+            const int real = std::min(rows, outer - row);
+            t.product = StepProduct {};
+            t.product.first = from(matrix.first);
+            t.product.second = from(matrix.second);
+            t.product.inner = inner;
+            t.product.rows = matrix.second ? 2 * real : real;
+            t.product.source = source;
+            t.product.out = out + (narrow ? row / 2 : row);
+            t.product.outStride = outStride;
+            t.product.row = row;
+            t.product.gate = gate + row;
+            t.product.gateStride = outer;
+            const auto who = board_.idlest();
+            if (joined && !board_.has(who, StepKind::Join, joined->in)) {
+                auto join = task(StepKind::Join);
+                join.join = *joined;
+                board_.give(who, join, 0);
+            }
+            board_.give(who, t, double(t.product.rows) * inner * 2);
+        }
+    }
+
+    StepNorm run(const StepStage& stage)
+    {
+        StepNorm update;
+        update.branches = int(stage.parts.size());
+        update.mix = stage.mix;
+        update.logits = stage.logits;
+        update.given = stage.given;
+        update.alpha = stage.alpha;
+        update.beta = stage.beta;
+        // Side by side: what reads the stream, what follows it, what follows that.
+        std::vector<int> places(3 * stage.parts.size());
+        for (int level = 0; level < 4; ++level) {
+            for (std::size_t i = 0; i < stage.parts.size(); ++i)
+                std::visit([&](const auto& part) { work(part, level, &places[3 * i], update.z[i]); }, stage.parts[i]);
+            board_.nextLevel();
+        }
+        return update;
+    }
+
+    void work(const StepAttention& a, int level, int* place, int& z)
+    {
+        const int dh = a.headWidth, heads = a.queryHeads + 2 * a.kvHeads, stride = heads * dh, D = a.queryHeads * dh;
+        const int splits = splitsOf(a);
+        group_ = std::max(group_, a.queryHeads / a.kvHeads);
+        if (level == 0) {
+            place[0] = wideWords(stride);
+            const auto part = [&](const void* w, int count, int first) {
+                product(StepFinish::Wide, { w, nullptr }, m_.width, count * dh, stream_, place[0] + first * dh, stride);
+            };
+            part(a.query, a.queryHeads, 0);
+            part(a.key, a.kvHeads, a.queryHeads);
+            part(a.value, a.kvHeads, a.queryHeads + a.kvHeads);
+        } else if (level == 1) {
+            place[1] = packedWords(D);
+            if (splits > 1) place[2] = words(std::int64_t(m_.batch) * a.queryHeads * splits * (dh + 2));
+            for (int b = 0; b < m_.batch; ++b)
+                for (int h = 0; h < a.kvHeads; ++h)
+                    for (int s = 0; s < splits; ++s) attend(a, place, b, h, s, splits);
+        } else if (level == 2) {
+            z = wideWords(m_.width);
+            StepJoin join;
+            join.in = place[2];
+            join.splits = splits;
+            join.headWidth = dh;
+            join.width = D;
+            join.out = place[1];
+            const bool everyone = splits > 1 && alone_;
+            for (int b = 0; splits > 1 && !alone_ && b < m_.batch; ++b) {
+                auto t = task(StepKind::Join);
+                t.join = join;
+                t.join.in += b * a.queryHeads * splits * (dh + 2);
+                t.join.out += b * D / 2;
+                board_.give(board_.idlest(), t, 0);
+            }
+            product(StepFinish::Wide, { a.output, nullptr }, D, m_.width, everyone ? joinedInput : place[1], z,
+                m_.width, 0, everyone ? &join : nullptr);
+        }
+    }
+    void attend(const StepAttention& a, const int* place, int b, int h, int s, int splits)
+    {
+        const int dh = a.headWidth, group = a.queryHeads / a.kvHeads, first = h * group;
+        const int text = place[0] + b * (a.queryHeads + 2 * a.kvHeads) * dh;
+        const auto cache = (std::int64_t(b) * a.kvHeads + h) * m_.room * dh;
+        auto t = task(StepKind::Attend);
+        t.attend = StepAttend {};
+        auto& to = t.attend;
+        to.keys = offset(a.keys, cache);
+        to.values = offset(a.values, cache);
+        to.temperature = a.temperature ? a.temperature + first : nullptr;
+        to.query = text + first * dh;
+        to.key = text + (a.queryHeads + h) * dh;
+        to.value = text + (a.queryHeads + a.kvHeads + h) * dh;
+        to.group = group;
+        to.headWidth = dh;
+        to.slotKeys = stepSlotBytes / (4 * dh) / 8 * 8;
+        to.split = s;
+        to.splits = splits;
+        to.outStride = splits > 1 ? splits * (dh + 2) : dh / 2;
+        const int head = b * a.queryHeads + first;
+        to.out = splits > 1 ? place[2] + (head * splits + s) * (dh + 2) : place[1] + head * dh / 2;
+        to.eps = a.eps;
+        to.queryScale = a.queryScale;
+        to.normed = a.normed;
+        to.rotated = a.rotated;
+        board_.give(board_.idlest(), t, 4.0 * double(m_.length) * dh / splits);
+    }
+    /// Parts that one head's keys are read in: enough to give work to all.
+    int splitsOf(const StepAttention& a) const
+    {
+        constexpr int fewest = 256, most = 32; // keys worth a multiprocessor; parts that join() takes
+        const auto wanted = std::min<std::int64_t>((m_.length + fewest - 1) / fewest, most);
+        return std::max(1, std::min(int(wanted), board_.size() / (m_.batch * a.kvHeads)));
+    }
+
+    void work(const StepGss& g, int level, int* place, int& z)
+    {
+        const int E = g.expandWidth, h = g.channels;
+        if (level == 0) {
+            place[0] = wideWords(E), place[1] = wideWords(h);
+            product(StepFinish::WideGelu, { g.value, nullptr }, m_.width, E, stream_, place[0], E);
+            product(StepFinish::WideGelu, { g.input, nullptr }, m_.width, h, stream_, place[1], h);
+        } else if (level == 1) {
+            place[2] = packedWords(h);
+            for (int b = 0; b < m_.batch; ++b)
+                for (int c = 0; c < h; c += scanChannels) scan(g, place, b, c);
+        } else if (level == 2) {
+            const int gated = packedWords(E);
+            product(StepFinish::Gate, { g.expand, nullptr }, h, E, place[2], gated, E / 2, place[0]);
+            place[1] = gated;
+        } else {
+            z = wideWords(m_.width);
+            product(StepFinish::Wide, { g.output, nullptr }, E, m_.width, place[1], z, m_.width);
+        }
+    }
+    void scan(const StepGss& g, const int* place, int b, int c)
+    {
+        const auto at = std::int64_t(c) * g.states, state = std::int64_t(b) * g.channels * g.states + at;
+        auto t = task(StepKind::Scan);
+        t.scan = StepScan {};
+        auto& to = t.scan;
+        to.from[0] = g.lambdaRe + (g.sharedLambda ? 0 : at);
+        to.from[1] = g.lambdaIm + (g.sharedLambda ? 0 : at);
+        to.from[2] = g.cRe + at;
+        to.from[3] = g.cIm + at;
+        to.state[0] = g.stateRe + state;
+        to.state[1] = g.stateIm + state;
+        to.gain = g.normGain;
+        to.skip = g.skip;
+        to.in = place[1] + b * g.channels;
+        to.out = place[2] + b * g.channels / 2;
+        to.first = c;
+        to.channels = g.channels;
+        to.states = g.states;
+        to.sharedLambda = g.sharedLambda;
+        board_.give(board_.idlest(), t, 24.0 * scanChannels * g.states);
+    }
+
+    void work(const StepFeedForward& f, int level, int* place, int& z)
+    {
+        if (level == 0) {
+            place[0] = packedWords(f.hidden);
+            const auto finish = f.kind == Activation::SwiGlu ? StepFinish::SwiGlu
+                : f.kind == Activation::Gelu                 ? StepFinish::Gelu
+                : f.kind == Activation::GeluTanh             ? StepFinish::GeluTanh
+                                                             : StepFinish::Relu2;
+            const Matrix matrix = f.gate ? Matrix { f.gate, f.up } : Matrix { f.up, nullptr };
+            product(finish, matrix, m_.width, f.hidden, stream_, place[0], f.hidden / 2);
+        } else if (level == 1) {
+            z = wideWords(m_.width);
+            product(StepFinish::Wide, { f.down, nullptr }, f.hidden, m_.width, place[0], z, m_.width);
+        }
+    }
+
+    const StepModel& m_;
+    Board board_;
+    bool alone_;
+    int stream_ = 0, group_ = 1;
+    std::int64_t words_ = 16; // the first ones stay unused: place 0 means none
+};
+
+} // namespace
+
+StepPlan::StepPlan(const StepModel& model, int multiprocessors)
+{
+    Builder builder(model, multiprocessors);
+    builder.build();
+    builder.write(*this);
+}
+
+} // namespace pha::kernels

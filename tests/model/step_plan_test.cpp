@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The one kernel that reads a token on a card, but for the kernel: the model's description, the table of tasks and what
+// keeps both up to date, with a processor that works the table off. `pha selftest` holds the kernel to the same.
+#include "engine/model/step_runner.h"
+#include "engine/model/weights.h"
+#include "step_interpreter.h"
+
+#include <QtTest>
+
+using namespace pha;
+
+namespace {
+
+ModelConfig small(const std::string& family)
+{
+    ModelConfig c;
+    c.family = family;
+    if (family == "pha-lean") c.branches = "gss,attention";
+    c.vocabulary = 99; // no whole number of tiles
+    c.layers = 2;
+    c.width = 64;
+    c.queryHeads = 4;
+    c.kvHeads = 2;
+    c.gssExpand = 80;
+    c.gssWidth = 24;
+    c.gssState = 12;
+    c.auxWidth = 40;
+    c.mainWidth = 72;
+    return c;
+}
+
+double distance(const Tensor& a, const Tensor& exact)
+{
+    return ((a - exact).norm() / exact.norm().clamp_min(1e-30)).item<double>();
+}
+
+struct Reading {
+    std::int64_t batch = 1, prompt = 21, tokens = 4;
+    int multiprocessors = 7;
+    std::function<void(LanguageModel&, std::int64_t token)> between = [](LanguageModel&, std::int64_t) {};
+    const std::vector<MixOverride>* mix = nullptr;
+};
+
+/// Logits of the tokens after a prompt, one by one. With `count` by the table of a step, which that counts the tasks
+/// of.
+Tensor read(const ModelConfig& config, torch::Dtype matrix, const Reading& how, test::StepInterpreter* table = nullptr)
+{
+    const torch::NoGradGuard guard;
+    LanguageModel model(config, 7);
+    const auto ids = torch::arange(how.batch * (how.prompt + how.tokens), torch::kLong)
+                         .mul(31)
+                         .remainder(config.vocabulary)
+                         .view({ how.batch, -1 });
+    Pass pass;
+    pass.matrix = matrix;
+    pass.mix = how.mix;
+    auto state = model.freshState();
+    model.forward(ids.narrow(1, 0, how.prompt), pass, &state);
+    std::unique_ptr<StepRunner> runner;
+    if (table) {
+        runner = StepRunner::make(model, pass, state, how.batch, { how.multiprocessors, std::ref(*table) });
+        if (!runner) return {};
+    }
+    std::vector<Tensor> rows;
+    for (std::int64_t t = 0; t < how.tokens; ++t) {
+        how.between(model, t);
+        const auto token = ids.narrow(1, how.prompt + t, 1);
+        rows.push_back(runner ? runner->read(token).clone() : model.logits(model.forward(token, pass, &state), pass));
+        if (runner) Q_ASSERT(torch::equal(runner->best(), rows.back().argmax(-1)));
+    }
+    return torch::cat(rows, 1).to(torch::kDouble);
+}
+
+/// The error of the table in units of what bf16 costs the plain form.
+double ratio(const ModelConfig& config, const Reading& how)
+{
+    test::StepInterpreter table;
+    const auto exact = read(config, torch::kFloat, how), plain = read(config, torch::kBFloat16, how),
+               steps = read(config, torch::kBFloat16, how, &table);
+    return steps.defined() ? distance(steps, exact) / std::max(5e-3, distance(plain, exact)) : 1e9;
+}
+
+} // namespace
+
+class StepPlanTest : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void readsLikeForward_data()
+    {
+        QTest::addColumn<int>("which");
+        for (int i = 0; i < int(shapes().size()); ++i) QTest::newRow(shapes()[std::size_t(i)].first) << i;
+    }
+    void readsLikeForward()
+    {
+        QFETCH(int, which);
+        const auto& config = shapes()[std::size_t(which)].second;
+        for (const std::int64_t batch : { 1, 3 }) {
+            Reading how;
+            how.batch = batch;
+            QVERIFY2(ratio(config, how) < 1.5, qPrintable(QString("batch %1: %2").arg(batch).arg(ratio(config, how))));
+        }
+    }
+    void splitsLongTextsAmongMultiprocessors()
+    {
+        for (const std::int64_t batch : { 1, 2 }) {
+            Reading how;
+            how.batch = batch;
+            how.prompt = 700;
+            how.tokens = 2;
+            how.multiprocessors = 40;
+            QVERIFY(ratio(small("attention"), how) < 1.5);
+            test::StepInterpreter table;
+            read(small("attention"), torch::kBFloat16, how, &table);
+            QCOMPARE(table.done[kernels::StepKind::Attend], int(2 * 2 * batch * 2 * 3)); // steps, layers, heads, parts
+            QVERIFY(table.done[kernels::StepKind::Join] > 0);
+        }
+    }
+    void seesWeightsThatChange()
+    {
+        Reading how;
+        how.between = [](LanguageModel& model, std::int64_t token) {
+            for (auto& [name, weight] : namedWeights(model)) {
+                if (token == 1 && name.find("mixing.logits") != std::string::npos) weight[0] += 2;
+                if (token == 2 && name.find("attention.output") != std::string::npos) weight *= -3;
+                if (token == 3 && name == "embedding") weight.set_data(weight * 2);
+            }
+        };
+        QVERIFY(ratio(small("pha"), how) < 1.5);
+        const auto still = read(small("pha"), torch::kFloat, Reading()),
+                   changed = read(small("pha"), torch::kFloat, how);
+        QVERIFY(distance(changed.narrow(1, 1, 1), still.narrow(1, 1, 1)) > 0.05);
+        QVERIFY(distance(changed.narrow(1, 2, 1), still.narrow(1, 2, 1)) > 0.05);
+        QVERIFY(distance(changed.narrow(1, 3, 1), still.narrow(1, 3, 1)) > 0.05);
+    }
+    void takesTheUsersWeightsOfBranches()
+    {
+        std::vector<MixOverride> mix { { -1, "gss", 0 }, { 1, "main", 0.5 } };
+        Reading how;
+        how.mix = &mix;
+        const auto muted = read(small("pha"), torch::kFloat, how);
+        how.between = [&](LanguageModel&, std::int64_t token) {
+            mix = { { -1, "gss", 0 }, { 1, "main", 0.5 } };
+            if (token == 2) mix = { { 0, "attention", 2 } };
+        };
+        QVERIFY(ratio(small("pha"), how) < 1.5);
+        const auto changed = read(small("pha"), torch::kFloat, how);
+        QVERIFY(torch::equal(changed.narrow(1, 0, 2), muted.narrow(1, 0, 2)));
+        QVERIFY(distance(changed.narrow(1, 2, 1), muted.narrow(1, 2, 1)) > 0.05);
+    }
+    void leavesOtherFormsAlone()
+    {
+        test::StepInterpreter table;
+        auto token = small("pha"), chunks = small("attention"), wide = small("attention"), post = small("pha");
+        token.mixMode = "token";
+        chunks.attentionSpan = 8;
+        wide.width = 60; // heads of 15
+        wide.queryHeads = 5;
+        wide.kvHeads = 1;
+        wide.queryHeads = 3;
+        post.residualMode = "deepnorm_post";
+        for (const auto& config : { token, chunks, wide, post })
+            QVERIFY(!read(config, torch::kBFloat16, Reading(), &table).defined());
+        QVERIFY(!read(small("pha"), torch::kFloat, Reading(), &table).defined());
+    }
+
+private:
+    static const std::vector<std::pair<const char*, ModelConfig>>& shapes()
+    {
+        static const auto all = [] {
+            std::vector<std::pair<const char*, ModelConfig>> list;
+            const auto add = [&](const char* name, const char* family, auto&& change) {
+                auto c = small(family);
+                change(c);
+                list.emplace_back(name, c);
+            };
+            add("pha", "pha", [](auto&) {});
+            add("pha dss, sigmoid, scaled residual", "pha", [](auto& c) {
+                c.gssKernel = "dss";
+                c.mixMode = "sigmoid";
+                c.residualMode = "prenorm_scaled";
+            });
+            add("pha fixed, literal residual", "pha", [](auto& c) {
+                c.mixMode = "fixed";
+                c.residualMode = "prenorm_alpha_literal";
+            });
+            add("pha-lean softmax, qknorm", "pha-lean", [](auto& c) {
+                c.mixMode = "softmax";
+                c.qkMode = "qknorm";
+            });
+            add("attention, one key head", "attention", [](auto& c) { c.kvHeads = 1; });
+            add("transformer", "transformer", [](auto& c) {
+                c.qkMode = "dot";
+                c.ffnKind = "gelu";
+                c.kvHeads = 4;
+                c.embeddingScale = "one";
+            });
+            add("transformer without positions, gelu_tanh", "transformer", [](auto& c) {
+                c.positions = "none";
+                c.ffnKind = "gelu_tanh";
+            });
+            add("transformer relu2", "transformer", [](auto& c) { c.ffnKind = "relu2"; });
+            add("gss", "gss", [](auto&) {});
+            return list;
+        }();
+        return all;
+    }
+};
+
+QTEST_GUILESS_MAIN(StepPlanTest)
+#include "step_plan_test.moc"

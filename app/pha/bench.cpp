@@ -53,14 +53,14 @@ BenchRequest request(const Options& options, const CLI::App& command)
 }
 
 /// Columns of fixed width: rows are shown as they are measured.
-constexpr auto rowFormat = "{:<20} {:>8} {:>6} {:>12} {:>14} {:>8} {:>10} {:>12} {:>8}";
+constexpr auto rowFormat = "{:<20} {:>8} {:>6} {:>12} {:>14} {:>8} {:>10} {:>12} {:>9}";
 
 void printHeading(const BenchRequest& request, const EngineInfo& info)
 {
     printLine(fmt::format(
         "{}, median of {}; LibTorch {}, {}", request.mode, request.repeats, info.libtorch, info.cpuCapability));
-    printLine(fmt::format(
-        rowFormat, "preset", "context", "batch", "parameters", "tokens/s", "spread", "peak", "GFLOP/s", "of GEMM"));
+    printLine(fmt::format(rowFormat, "preset", "context", "batch", "parameters", "tokens/s", "spread", "peak",
+        "GFLOP/s", request.mode == "decode" ? "of memory" : "of GEMM"));
 }
 
 void printRow(const BenchRow& row)
@@ -68,7 +68,10 @@ void printRow(const BenchRow& row)
     printLine(fmt::format(rowFormat, row.preset, row.context, row.batch, withThousands(row.parameters),
         fmt::format("{:.0f}", row.tokensPerSecond), fmt::format("{:.1f} %", 100 * row.spread),
         inBytes(double(row.peakBytes)), fmt::format("{:.1f}", row.flopsPerSecond / 1e9),
-        fmt::format("{:.1f} %", 100 * row.gemmShare)));
+        fmt::format("{:.1f} %", 100 * (row.mode == "decode" ? row.readShare : row.gemmShare))));
+    if (row.mode == "decode")
+        printLine(fmt::format(
+            "{:>29} a step reads {}, the memory gives {}/s", "", inBytes(row.stepBytes), inBytes(row.readRate)));
     flushOutput();
 }
 

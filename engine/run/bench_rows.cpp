@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/bench_rows.h"
 
+#include <string_view>
+
 namespace pha {
 
 namespace {
+
+/// Rows of earlier versions are without these.
+bool isLater(std::string_view key) { return key == "step_bytes" || key == "read_rate" || key == "read_share"; }
 
 /// The one list of fields.
 template <class Row, class Visit> void fields(Row& row, Visit&& visit)
@@ -20,6 +25,9 @@ template <class Row, class Visit> void fields(Row& row, Visit&& visit)
     visit("peak_bytes", row.peakBytes);
     visit("flops_per_second", row.flopsPerSecond);
     visit("gemm_share", row.gemmShare);
+    visit("step_bytes", row.stepBytes);
+    visit("read_rate", row.readRate);
+    visit("read_share", row.readShare);
 }
 
 } // namespace
@@ -38,6 +46,7 @@ std::optional<BenchRow> benchRowFromJson(const Json& json)
     fields(row, [&](const char* key, auto& value) {
         using Value = std::remove_reference_t<decltype(value)>;
         const auto found = whole ? json.find(key) : json.end();
+        if (whole && found == json.end() && isLater(key)) return;
         whole = whole && found != json.end()
             && (std::is_same_v<Value, std::string> ? found->is_string() : found->is_number());
         if (whole) value = found->template get<Value>();

@@ -74,9 +74,21 @@ public:
             reader_ = std::make_unique<TokenReader>(*model_, pass_, state_);
         }
         auto next = ids_.narrow(1, 0, 1);
-        for (std::int64_t i = 0; i < decodedTokens; ++i) next = (*reader_)(next).argmax(-1);
+        for (std::int64_t i = 0; i < decodedTokens; ++i) {
+            (*reader_)(next);
+            next = reader_->best();
+        }
         next.sum().item<std::int64_t>();
         return decodedTokens * batch_;
+    }
+
+    /// What the last decoded tokens had to read: weights once, as they are stored, and what is kept of all texts.
+    std::int64_t stepBytes() const
+    {
+        std::int64_t bytes = state_.bytes();
+        for (const auto& [name, weight] : namedWeights(*model_))
+            if (name != "positions") bytes += weight.numel() * weight.element_size();
+        return bytes;
     }
 
 private:
@@ -175,9 +187,14 @@ std::vector<std::string> pathsOf(const BenchRequest& request)
                                  : std::vector<std::string> { "" };
 }
 
+/// What the machine itself can do, measured once.
+struct Yardsticks {
+    double gemm = 0, read = 0; ///< FLOP/s, bytes/s
+};
+
 /// Nothing if `stop` was requested meanwhile.
 std::optional<BenchRow> measure(const BenchRequest& request, const Preset& preset, const std::string& path,
-    std::int64_t context, torch::Device device, double& gemm, const std::stop_token& stop)
+    std::int64_t context, torch::Device device, Yardsticks& machine, const std::stop_token& stop)
 {
     auto config = preset.config;
     config.training.context = context;
@@ -200,12 +217,16 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
     std::optional<std::vector<double>> rates;
     {
         std::function<std::int64_t()> work;
-        if (branch)
+        std::shared_ptr<Workload> whole;
+        if (branch) {
             work = [w = std::make_shared<GssWorkload>(config, device, matrix, context, batch)] { return (*w)(); };
-        else
-            work = [w = std::make_shared<Workload>(request, config, device, matrix, context, batch)] { return (*w)(); };
+        } else {
+            whole = std::make_shared<Workload>(request, config, device, matrix, context, batch);
+            work = [whole] { return (*whole)(); };
+        }
         rates = ratesOf(work, request.repeats, device, stop);
         row.peakBytes = peakBytes(device);
+        if (request.mode == "decode") row.stepBytes = double(whole->stepBytes());
     }
     if (!rates) return std::nullopt;
     row.tokensPerSecond = (*rates)[rates->size() / 2];
@@ -215,8 +236,13 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
     row.parameters = branch ? part.parameters : whole.parameters;
     row.flopsPerSecond = row.tokensPerSecond * (branch ? part.flops : whole.forwardFlopsPerToken)
         * (branch || request.mode == "train" ? 3 : 1);
-    if (gemm == 0) gemm = bestGemm(device);
-    row.gemmShare = row.flopsPerSecond / gemm;
+    if (request.mode == "decode") {
+        if (machine.read == 0) machine.read = measureRead(device);
+        row.readRate = machine.read;
+        row.readShare = row.stepBytes * row.tokensPerSecond / double(batch) / machine.read;
+    }
+    if (machine.gemm == 0) machine.gemm = bestGemm(device);
+    row.gemmShare = row.flopsPerSecond / machine.gemm;
     return row;
 }
 
@@ -237,14 +263,14 @@ std::vector<BenchRow> runBench(
     }
     const auto device = chooseDevice(request.device);
     useThreads(request.threads);
-    double gemm = 0;
+    Yardsticks machine;
     std::vector<BenchRow> rows;
     for (const auto context : request.contexts) {
         if (context < 2) throw ConfigError("contexts", std::to_string(context), "at least 2");
         for (const auto* preset : chosen) {
             for (const auto& path : pathsOf(request)) {
                 if (stop.stop_requested()) return rows;
-                const auto row = measure(request, *preset, path, context, device, gemm, stop);
+                const auto row = measure(request, *preset, path, context, device, machine, stop);
                 if (!row) return rows;
                 rows.push_back(*row);
                 onRow(rows.back());

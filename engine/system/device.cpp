@@ -2,6 +2,7 @@
 #include "engine/system/device.h"
 
 #include "engine/base/error.h"
+#include "engine/model/fused_ops.h"
 #include "engine/system/cpu_allocator.h"
 #include "engine/system/torch_version.h"
 
@@ -114,6 +115,22 @@ double measureGemm(
         synchronize(device);
     } while (seconds(start) < 0.1);
     return 2.0 * double(rows) * double(inner) * double(columns) * double(count) / seconds(start);
+}
+
+double measureRead(const torch::Device& device)
+{
+    const torch::NoGradGuard guard;
+    const std::int64_t bytes = std::int64_t(device.is_cuda() ? 8 : 1) << 29; // far more than any cache
+    const auto memory = torch::ones({ bytes / 4 }, torch::dtype(torch::kFloat).device(device));
+    readAll(memory);
+    synchronize(device);
+    const auto start = std::chrono::steady_clock::now();
+    std::int64_t count = 0;
+    do {
+        for (int i = 0; i < 4; ++i, ++count) readAll(memory);
+        synchronize(device);
+    } while (seconds(start) < 0.1);
+    return double(bytes) * double(count) / seconds(start);
 }
 
 torch::Dtype choosePrecision(

@@ -35,4 +35,7 @@ void synchronize(const torch::Device& device);
 double measureGemm(
     const torch::Device& device, torch::Dtype dtype, std::int64_t rows, std::int64_t inner, std::int64_t columns);
 
+/// Rate at which memory is read in bytes/s: the yardstick for writing token by token. Takes some tenths of a second.
+double measureRead(const torch::Device& device);
+
 } // namespace pha

@@ -29,10 +29,11 @@ def name(row):
 all_rows = [row for path in sys.argv[1:] for row in rows(path) if "tokens_per_second" in row]
 if all_rows:
     first = all_rows[0]
-    print("| model | mode | context | batch | tokens/s | spread | peak GiB | of GEMM | speed | memory |")
+    print("| model | mode | context | batch | tokens/s | spread | peak GiB | of GEMM, writing: of memory | speed | memory |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for r in all_rows:
-        share = f"{100 * r['gemm_share']:.1f} %" if "gemm_share" in r else ""
+        share = r.get("read_share" if r["mode"] == "decode" else "gemm_share")
+        share = f"{100 * share:.1f} %" if share is not None else ""
         print(f"| {name(r)} | {r['mode']} | {r['context']} | {r['batch']} | {r['tokens_per_second']:.0f} "
               f"| {100 * r['spread']:.1f} % | {r['peak_bytes'] / 2**30:.2f} | {share} "
               f"| {r['tokens_per_second'] / first['tokens_per_second']:.2f} | {r['peak_bytes'] / first['peak_bytes']:.2f} |")

@@ -156,6 +156,9 @@ inline BenchRow fakeBenchRow(const BenchRequest& request, const std::string& pre
     row.peakBytes = row.parameters * 16 + context * 40'000;
     row.flopsPerSecond = 4e10;
     row.gemmShare = 0.3;
+    row.stepBytes = 2e6;
+    row.readRate = 1e10;
+    row.readShare = 0.4;
     return row;
 }
 

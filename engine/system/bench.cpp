@@ -79,15 +79,16 @@ public:
             next = reader_->best();
         }
         next.sum().item<std::int64_t>();
+        kept_ += double(state_.bytes()), ++rows_;
         return decodedTokens * batch_;
     }
 
-    /// What the last decoded tokens had to read: weights once, as they are stored, and what is kept of all texts.
-    std::int64_t stepBytes() const
+    /// What a decoded token had to read: weights once, as they are stored, and what was kept of all texts, on average.
+    double stepBytes() const
     {
-        std::int64_t bytes = state_.bytes();
+        double bytes = kept_ / rows_;
         for (const auto& [name, weight] : namedWeights(*model_))
-            if (name != "positions") bytes += weight.numel() * weight.element_size();
+            if (name != "positions") bytes += double(weight.numel() * weight.element_size());
         return bytes;
     }
 
@@ -100,6 +101,8 @@ private:
     Tensor ids_, targets_;
     ModelState state_;
     std::unique_ptr<TokenReader> reader_;
+    double kept_ = 0; ///< bytes of state_, over rows_ rows of decoded tokens
+    int rows_ = 0;
     std::int64_t batch_;
 };
 
@@ -226,7 +229,7 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
         }
         rates = ratesOf(work, request.repeats, device, stop);
         row.peakBytes = peakBytes(device);
-        if (request.mode == "decode") row.stepBytes = double(whole->stepBytes());
+        if (request.mode == "decode") row.stepBytes = whole->stepBytes();
     }
     if (!rates) return std::nullopt;
     row.tokensPerSecond = (*rates)[rates->size() / 2];

@@ -3,6 +3,8 @@
 #include "engine/model/step_board.h"
 
 #include <algorithm>
+#include <deque>
+#include <limits>
 
 namespace pha::kernels {
 
@@ -34,7 +36,8 @@ public:
             update = run(stage);
         }
         begin(m_.outGain, update);
-        product(StepFinish::Logits, { m_.head, nullptr }, m_.width, m_.vocabulary, stream_, 0, 0);
+        level_.push_back({ StepFinish::Logits, { m_.head, nullptr }, m_.width, m_.vocabulary, stream_, 0, 0 });
+        finishLevel();
     }
     void write(StepPlan& plan) const
     {
@@ -51,11 +54,6 @@ private:
     struct Matrix {
         const void *first, *second; ///< second: its rows alternate with the first's
     };
-    struct Joining { ///< attention whose keys are split
-        StepJoin task;
-        int from = 0;
-    };
-
     static StepTask task(StepKind kind, StepFinish finish = StepFinish::Wide)
     {
         StepTask t;
@@ -88,35 +86,63 @@ private:
         }
         board_.nextLevel();
     }
-    /// Rows of (outer, inner); `source` and `out` of text 0.
-    void product(StepFinish finish, Matrix matrix, int inner, int outer, int source, int out, int outStride,
-        int gate = 0, const StepJoin* joined = nullptr)
+    /// Rows of (outer, inner), in this level; `source` and `out` of text 0.
+    struct Rows {
+        StepFinish finish;
+        Matrix matrix;
+        int inner, outer, source, out, outStride, gate = 0;
+        const StepJoin* joined = nullptr;
+    };
+    /// A task costs more than its rows, so that few are better; it must leave the ring of slots some room.
+    int rowsATask() const
     {
-        const int rows = matrix.second ? tileRows / 2 : tileRows; // of each matrix
-        const bool narrow = finish != StepFinish::Wide && finish != StepFinish::WideGelu;
-        for (int row = 0; row < outer; row += rows) {
-            auto t = task(StepKind::Product, finish);
-            const auto from = [&](const void* p) { return offset(p, std::int64_t(row) * inner); };
-            const int real = std::min(rows, outer - row);
-            t.product = StepProduct {};
-            t.product.first = from(matrix.first);
-            t.product.second = from(matrix.second);
-            t.product.inner = inner;
-            t.product.rows = matrix.second ? 2 * real : real;
-            t.product.source = source;
-            t.product.out = out + (narrow ? row / 2 : row);
-            t.product.outStride = outStride;
-            t.product.row = row;
-            t.product.gate = gate + row;
-            t.product.gateStride = outer;
-            const auto who = board_.idlest();
-            if (joined && !board_.has(who, StepKind::Join, joined->in)) {
-                auto join = task(StepKind::Join);
-                join.join = *joined;
-                board_.give(who, join, 0);
+        constexpr double perTask = 100; // what a task costs beside its rows, as rows
+        if (!alone_) return tileRows;
+        int best = tileRows;
+        double least = std::numeric_limits<double>::infinity();
+        for (int rows = tileRows; rows <= 8 * mostEights; rows += 8) {
+            int tasks = 0, slots = 0;
+            for (const auto& part : level_) {
+                tasks += (part.outer + rows - 1) / rows;
+                slots = std::max(slots, (part.inner + stepSlotDepth - 1) / stepSlotDepth * ((rows + 7) / 8));
             }
-            board_.give(who, t, double(t.product.rows) * inner * 2);
+            const double cost = ((tasks + board_.size() - 1) / board_.size()) * (perTask + rows);
+            if (cost < least && slots < fewestSlots) best = rows, least = cost;
         }
+        return best;
+    }
+    void finishLevel()
+    {
+        const int rows = rowsATask();
+        for (const auto& part : level_)
+            for (int row = 0; row < part.outer; row += part.matrix.second ? rows / 2 : rows)
+                product(part, row, std::min(part.matrix.second ? rows / 2 : rows, part.outer - row));
+        level_.clear();
+        board_.nextLevel();
+    }
+    void product(const Rows& part, int row, int rows)
+    {
+        const bool narrow = part.finish != StepFinish::Wide && part.finish != StepFinish::WideGelu;
+        auto t = task(StepKind::Product, part.finish);
+        const auto from = [&](const void* p) { return offset(p, std::int64_t(row) * part.inner); };
+        t.product = StepProduct {};
+        t.product.first = from(part.matrix.first);
+        t.product.second = from(part.matrix.second);
+        t.product.inner = part.inner;
+        t.product.rows = part.matrix.second ? 2 * rows : rows;
+        t.product.source = part.source;
+        t.product.out = part.out + (narrow ? row / 2 : row);
+        t.product.outStride = part.outStride;
+        t.product.row = row;
+        t.product.gate = part.gate + row;
+        t.product.gateStride = part.outer;
+        const auto who = board_.idlest();
+        if (part.joined && !board_.has(who, StepKind::Join, part.joined->in)) {
+            auto join = task(StepKind::Join);
+            join.join = *part.joined;
+            board_.give(who, join, 0);
+        }
+        board_.give(who, t, double(t.product.rows) * part.inner * bf16Bytes);
     }
 
     StepNorm run(const StepStage& stage)
@@ -133,7 +159,7 @@ private:
         for (int level = 0; level < 4; ++level) {
             for (std::size_t i = 0; i < stage.parts.size(); ++i)
                 std::visit([&](const auto& part) { work(part, level, &places[3 * i], update.z[i]); }, stage.parts[i]);
-            board_.nextLevel();
+            finishLevel();
         }
         return update;
     }
@@ -146,20 +172,21 @@ private:
         if (level == 0) {
             place[0] = wideWords(stride);
             const auto part = [&](const void* w, int count, int first) {
-                product(StepFinish::Wide, { w, nullptr }, m_.width, count * dh, stream_, place[0] + first * dh, stride);
+                level_.push_back(
+                    { StepFinish::Wide, { w, nullptr }, m_.width, count * dh, stream_, place[0] + first * dh, stride });
             };
             part(a.query, a.queryHeads, 0);
             part(a.key, a.kvHeads, a.queryHeads);
             part(a.value, a.kvHeads, a.queryHeads + a.kvHeads);
         } else if (level == 1) {
             place[1] = packedWords(D);
-            if (splits > 1) place[2] = words(std::int64_t(m_.batch) * a.queryHeads * splits * (dh + 2));
+            if (splits > 1) place[2] = words(std::int64_t(m_.batch) * a.queryHeads * splits * (dh / 2 + 2));
             for (int b = 0; b < m_.batch; ++b)
                 for (int h = 0; h < a.kvHeads; ++h)
                     for (int s = 0; s < splits; ++s) attend(a, place, b, h, s, splits);
         } else if (level == 2) {
             z = wideWords(m_.width);
-            StepJoin join;
+            auto& join = joins_.emplace_back();
             join.in = place[2];
             join.splits = splits;
             join.headWidth = dh;
@@ -169,12 +196,12 @@ private:
             for (int b = 0; splits > 1 && !alone_ && b < m_.batch; ++b) {
                 auto t = task(StepKind::Join);
                 t.join = join;
-                t.join.in += b * a.queryHeads * splits * (dh + 2);
+                t.join.in += b * a.queryHeads * splits * (dh / 2 + 2);
                 t.join.out += b * D / 2;
                 board_.give(board_.idlest(), t, 0);
             }
-            product(StepFinish::Wide, { a.output, nullptr }, D, m_.width, everyone ? joinedInput : place[1], z,
-                m_.width, 0, everyone ? &join : nullptr);
+            level_.push_back({ StepFinish::Wide, { a.output, nullptr }, D, m_.width, everyone ? joinedInput : place[1],
+                z, m_.width, 0, everyone ? &join : nullptr });
         }
     }
     void attend(const StepAttention& a, const int* place, int b, int h, int s, int splits)
@@ -196,9 +223,9 @@ private:
         to.slotKeys = stepSlotBytes / (4 * dh) / 8 * 8;
         to.split = s;
         to.splits = splits;
-        to.outStride = splits > 1 ? splits * (dh + 2) : dh / 2;
+        to.outStride = splits > 1 ? splits * (dh / 2 + 2) : dh / 2;
         const int head = b * a.queryHeads + first;
-        to.out = splits > 1 ? place[2] + (head * splits + s) * (dh + 2) : place[1] + head * dh / 2;
+        to.out = splits > 1 ? place[2] + (head * splits + s) * (dh / 2 + 2) : place[1] + head * dh / 2;
         to.eps = a.eps;
         to.queryScale = a.queryScale;
         to.normed = a.normed;
@@ -218,19 +245,19 @@ private:
         const int E = g.expandWidth, h = g.channels;
         if (level == 0) {
             place[0] = wideWords(E), place[1] = wideWords(h);
-            product(StepFinish::WideGelu, { g.value, nullptr }, m_.width, E, stream_, place[0], E);
-            product(StepFinish::WideGelu, { g.input, nullptr }, m_.width, h, stream_, place[1], h);
+            level_.push_back({ StepFinish::WideGelu, { g.value, nullptr }, m_.width, E, stream_, place[0], E });
+            level_.push_back({ StepFinish::WideGelu, { g.input, nullptr }, m_.width, h, stream_, place[1], h });
         } else if (level == 1) {
             place[2] = packedWords(h);
             for (int b = 0; b < m_.batch; ++b)
                 for (int c = 0; c < h; c += scanChannels) scan(g, place, b, c);
         } else if (level == 2) {
             const int gated = packedWords(E);
-            product(StepFinish::Gate, { g.expand, nullptr }, h, E, place[2], gated, E / 2, place[0]);
+            level_.push_back({ StepFinish::Gate, { g.expand, nullptr }, h, E, place[2], gated, E / 2, place[0] });
             place[1] = gated;
         } else {
             z = wideWords(m_.width);
-            product(StepFinish::Wide, { g.output, nullptr }, E, m_.width, place[1], z, m_.width);
+            level_.push_back({ StepFinish::Wide, { g.output, nullptr }, E, m_.width, place[1], z, m_.width });
         }
     }
     void scan(const StepGss& g, const int* place, int b, int c)
@@ -265,16 +292,18 @@ private:
                 : f.kind == Activation::GeluTanh             ? StepFinish::GeluTanh
                                                              : StepFinish::Relu2;
             const Matrix matrix = f.gate ? Matrix { f.gate, f.up } : Matrix { f.up, nullptr };
-            product(finish, matrix, m_.width, f.hidden, stream_, place[0], f.hidden / 2);
+            level_.push_back({ finish, matrix, m_.width, f.hidden, stream_, place[0], f.hidden / 2 });
         } else if (level == 1) {
             z = wideWords(m_.width);
-            product(StepFinish::Wide, { f.down, nullptr }, f.hidden, m_.width, place[0], z, m_.width);
+            level_.push_back({ StepFinish::Wide, { f.down, nullptr }, f.hidden, m_.width, place[0], z, m_.width });
         }
     }
 
     const StepModel& m_;
     Board board_;
     bool alone_;
+    std::vector<Rows> level_;
+    std::deque<StepJoin> joins_; ///< that level_ points at
     int stream_ = 0, group_ = 1;
     std::int64_t words_ = 16; // the first ones stay unused: place 0 means none
 };

@@ -104,6 +104,21 @@ private:
         w = std::uint64_t(tag_) << 32 | value;
     }
     void writeWide(std::int64_t at, float x) const { write(at, bitsOf(x)); }
+    /// The i-th of floats that stand two to a word, whose last bit is the step's.
+    float narrow(std::int64_t at, std::int64_t i) const
+    {
+        const auto w = word(at + i / 2);
+        if (w % 2 != tag_ % 2) throw NotYet {};
+        return asFloat(std::uint32_t(w >> i % 2 * 32));
+    }
+    void writeNarrow(std::int64_t at, const Values& x) const
+    {
+        for (std::size_t i = 0; i < x.size(); i += 2) {
+            auto& w = word(at + std::int64_t(i / 2));
+            if (w % 2 == tag_ % 2) throw std::logic_error("a word is written twice");
+            w = ((bitsOf(x[i]) & ~1u) | tag_ % 2) | std::uint64_t(bitsOf(x[i + 1])) << 32;
+        }
+    }
     void writePacked(std::int64_t at, const Values& x) const
     {
         for (std::size_t i = 0; i < x.size(); i += 2)
@@ -279,7 +294,7 @@ private:
         }
         for (int g = 0; g < t.group; ++g) {
             constexpr float log2e = 1.44269504f;
-            float most = -std::numeric_limits<float>::infinity(), sum = 0;
+            float most = -1e30f, sum = 0;
             Values scores, y(std::size_t(dh), 0.0f);
             const auto look = [&](int key) {
                 float s = 0;
@@ -302,23 +317,22 @@ private:
                 writePacked(out, y);
                 continue;
             }
-            for (std::int64_t c = 0; c < dh; ++c) writeWide(out + c, y[std::size_t(c)]);
-            writeWide(out + dh, most);
-            writeWide(out + dh + 1, sum);
+            y.insert(y.end(), { most, sum, most, sum });
+            writeNarrow(out, y);
         }
     }
     void join(const kernels::StepJoin& t, Place& place) const
     {
-        const int part = t.headWidth + 2;
+        const int part = (t.headWidth + 4) / 2;
         Values x;
         for (int c = 0; c < t.width; ++c) {
             const auto from = t.in + std::int64_t(c / t.headWidth) * t.splits * part;
-            float most = -std::numeric_limits<float>::infinity(), sum = 0, y = 0;
-            for (int s = 0; s < t.splits; ++s) most = std::max(most, wide(from + s * part + t.headWidth));
+            float most = -1e30f, sum = 0, y = 0;
+            for (int s = 0; s < t.splits; ++s) most = std::max(most, narrow(from + s * part, t.headWidth));
             for (int s = 0; s < t.splits; ++s) {
-                const float u = std::exp2(wide(from + s * part + t.headWidth) - most);
-                sum += u * wide(from + s * part + t.headWidth + 1);
-                y += u * wide(from + s * part + c % t.headWidth);
+                const float u = std::exp2(narrow(from + s * part, t.headWidth) - most);
+                sum += u * narrow(from + s * part, t.headWidth + 1);
+                y += u * narrow(from + s * part, c % t.headWidth);
             }
             x.push_back(y / sum);
         }

@@ -31,12 +31,10 @@ template <int Group, class W> __device__ void work(W& w, const StepTask* tasks, 
         else
             scan(w, t.scan);
     }
-#pragma unroll
-    for (int i = 0; i < W::ranks; ++i) {
+    constexpr int lanes = W::alone ? warp : 8; // of a text
 #pragma unroll 1
-        for (int d = warp / 2; d > 0; d /= 2) w.best[i] = max(w.best[i], __shfl_xor_sync(0xffffffffu, w.best[i], d));
-        if (w.lane == 0 && w.best[i]) atomicMax(w.p.control->best + w.w + i * workers, w.best[i]);
-    }
+    for (int d = lanes / 2; d > 0; d /= 2) w.best = max(w.best, __shfl_xor_sync(0xffffffffu, w.best, d));
+    if (w.lane % lanes == 0 && w.best) atomicMax(w.p.control->best + (W::alone ? 0 : w.thread / lanes), w.best);
 }
 
 template <int NB, bool Alone, int Group>

@@ -9,7 +9,7 @@
 namespace pha::kernels {
 
 constexpr int workers = 8, workerThreads = workers * warp, stepThreads = workerThreads + warp; ///< and one that fetches
-constexpr int slotInner = 512, slotChunks = slotInner / 32,
+constexpr int slotInner = stepSlotInner, slotChunks = slotInner / 32,
               slotStride = slotInner * 2 + 64; ///< rows 64 bytes apart modulo 128: no bank conflicts
 constexpr int slotBytes = 16 * slotStride;
 static_assert(slotBytes == stepSlotBytes);
@@ -73,6 +73,12 @@ struct Ring {
         awaitBarrier(full + ahead(n), at + n < count ? turn : turn ^ 1);
         return slot(n);
     }
+    /// The next `n`, each lane one. A warp.
+    __device__ void awaitMany(int n, int lane) const
+    {
+        const int i = min(lane, n - 1);
+        awaitBarrier(full + ahead(i), at + i < count ? turn : turn ^ 1);
+    }
     __device__ void release(int n, unsigned warps) const { arrive(empty + ahead(n), warps); }
 };
 /// Into the second cache: what is read once a step would otherwise be waited for all the way from memory.
@@ -102,21 +108,38 @@ __device__ inline void storeWords(Word* p, unsigned tag, float a, float b)
 }
 /// A value that is the same in all lanes, told to the compiler: what depends on it needs no code for lanes apart.
 __device__ inline int uniform(int x) { return __shfl_sync(0xffffffffu, x, 0); }
-/// Waits for N pairs of words; a null place is left at zero. Polls them all at once: the latency is paid once. A warp.
+/// Waits until the first lane's pair of words that is missing is there: all of them, asked for all the time, would take
+/// the second cache's time from those who write them. A word is there if its bits in `mask` are `want`. A warp; apart,
+/// as every wait needs it.
+__device__ __noinline__ void awaitOne(const Word* missing, Word mask, Word want)
+{
+    const unsigned who = __ballot_sync(0xffffffffu, missing != nullptr);
+    const bool asks = threadIdx.x % warp == __ffs(int(who)) - 1;
+    Word a = want, b = want;
+    int polls = 0;
+#pragma unroll 1
+    do {
+        if (asks) loadWords(missing, a, b);
+        if (++polls > 1 << 23) __trap(); // seconds: better an error than a card that hangs
+
+    } while (!__all_sync(0xffffffffu, (a & mask) == want && (b & mask) == want));
+}
+/// Waits for N pairs of words; a null place is left at zero. A warp.
 template <int N> __device__ void awaitWords(const Word* const (&from)[N], unsigned tag, uint2 (&to)[N])
 {
+    const auto has = [&](Word a, Word b) { return unsigned(a >> 32) == tag && unsigned(b >> 32) == tag; };
 #pragma unroll 1
-    for (int polls = 0;; ++polls) {
-        bool here = true;
+    while (true) {
+        const Word* missing = nullptr;
 #pragma unroll
         for (int i = 0; i < N; ++i) {
             Word a = word(tag, 0), b = a;
             if (from[i]) loadWords(from[i], a, b);
-            here &= unsigned(a >> 32) == tag && unsigned(b >> 32) == tag;
+            if (!has(a, b)) missing = from[i];
             to[i] = { unsigned(a), unsigned(b) };
         }
-        if (__all_sync(0xffffffffu, here)) return;
-        if (polls > 1 << 23) __trap(); // seconds: better an error than a card that hangs
+        if (__all_sync(0xffffffffu, !missing)) return;
+        awaitOne(missing, ~Word(0) << 32, word(tag, 0));
     }
 }
 __device__ inline float2 asFloats(uint2 w) { return { __uint_as_float(w.x), __uint_as_float(w.y) }; }
@@ -126,6 +149,40 @@ __device__ inline float2 awaitPair(const Word* from, unsigned tag)
     uint2 got[1];
     awaitWords(places, tag, got);
     return asFloats(got[0]);
+}
+
+/// Two floats in a word; the last bit of the first is the step's: a word is written once a step.
+__device__ inline void storeFloats(Word* p, unsigned tag, float2 x)
+{
+    const unsigned first = (__float_as_uint(x.x) & ~1u) | (tag & 1u);
+    asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(p), "l"(word(__float_as_uint(x.y), first)) : "memory");
+}
+/// Waits for N times two such words; a null place is left at zero. A warp.
+template <int N> __device__ void awaitFloats(const Word* const (&from)[N], unsigned tag, float4 (&to)[N])
+{
+    const auto has = [&](Word a, Word b) { return ((unsigned(a) ^ tag) | (unsigned(b) ^ tag)) % 2 == 0; };
+#pragma unroll 1
+    while (true) {
+        const Word* missing = nullptr;
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+            Word a = 0, b = 0;
+            if (from[i]) loadWords(from[i], a, b);
+            if (from[i] && !has(a, b)) missing = from[i];
+            to[i] = { __uint_as_float(unsigned(a)), __uint_as_float(unsigned(a >> 32)), __uint_as_float(unsigned(b)),
+                __uint_as_float(unsigned(b >> 32)) };
+        }
+        if (__all_sync(0xffffffffu, !missing)) return;
+        awaitOne(missing, 1, tag % 2);
+    }
+}
+
+/// Over the lanes whose number has the same remainder by 4.
+__device__ inline float sumEighths(float x)
+{
+#pragma unroll
+    for (int d = warp / 2; d > 2; d /= 2) x += __shfl_xor_sync(0xffffffffu, x, d);
+    return x;
 }
 
 __device__ inline unsigned packed(float a, float b)
@@ -143,6 +200,13 @@ __device__ inline void multiply(
         : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
         : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }
+
+/// acc += 8 rows of 32 channels times up to four vectors, without moving what was loaded. A lane has channels
+/// 8 (lane % 4) ... + 7 of row lane / 4 in `a` and, in `x`, half of those of vector lane / 8: pairs 0 and 2, or 1 and 3
+/// where lane / 4 is odd. The tensor cores see 16 rows, of which the second 8 are the odd pairs.
+__device__ inline void multiplyEight(float (&acc)[4], uint4 a, uint2 x) { multiply(acc, a.x, a.y, a.z, a.w, x.x, x.y); }
+/// Row lane / 4 times vector lane % 4.
+__device__ inline float sumOfEight(const float (&acc)[4]) { return acc[0] + acc[3]; }
 
 __device__ inline float power(float x)
 {

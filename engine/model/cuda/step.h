@@ -58,7 +58,11 @@ struct StepModel {
     const float *cosine = nullptr, *sine = nullptr; ///< (room, dh/2)
     std::vector<StepStage> stages;
 };
-inline constexpr int mostStepBatch = 32, stepSlotBytes = 16 * (1024 + 64); ///< 16 rows of 512 bf16 and a gap
+inline constexpr int mostStepBatch = 32, mostEights = 6, ///< of rows, in a product of one text
+    stepSlotInner = 512, stepSlotDepth = 1024,
+                     stepSlotBytes =
+                         16 * (2 * stepSlotInner + 64), ///< 16 rows of bf16 and a gap; one text: 8 rows of the depth
+    fewestSlots = 9; ///< that the kernel has
 bool stepFits(const StepModel& model); ///< the kernel has these shapes
 
 /// What the tasks of one step share. Lives on the card; begins as zeros but for `position`.
@@ -70,7 +74,7 @@ struct StepControl {
 /// One piece of work of one multiprocessor. Places are offsets in words of the exchange, each of which is written once
 /// a step.
 struct StepProduct {
-    const void *first = nullptr, *second = nullptr; ///< 16 rows, or 8 and 8 that alternate
+    const void *first = nullptr, *second = nullptr; ///< rows; of both: they alternate
     int inner = 0, rows = 0;
     int source = 0; ///< words of packed input; < 0: -1 - place in shared memory
     int out = 0, outStride = 0; ///< stride: from text to text

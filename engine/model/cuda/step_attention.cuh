@@ -6,12 +6,22 @@
 /// Attention of one token over the cache.
 namespace pha::kernels {
 
-/// Softmax over the keys seen so far, in powers of two. A lane's channels are 2 lane, 2 lane + 1 and the same 64
-/// further.
+constexpr int slotsTogether = 4, ///< of the ring
+    weightStride = warpKeys + 4; ///< a head's weights and what is kept of the earlier ones; no two lanes meet in a bank
+constexpr float lowest = -1e30f; ///< a score of nothing, to which a score may still be subtracted
+
+/// Softmax over the keys seen so far, in powers of two. A lane has one head of each four, lane % 4, and of its sum
+/// every eighth key; of the values eight channels, and every fourth key or, beyond 64 channels, every second.
 template <int Group> struct Running {
-    float most[Group], sum[Group];
-    float4 value[Group];
+    static constexpr int fours = (Group + 3) / 4;
+    float most[fours], sum[fours] {}, value[Group][8] {};
+    __device__ Running()
+    {
+#pragma unroll
+        for (int f = 0; f < fours; ++f) most[f] = lowest;
+    }
 };
+__device__ inline int lanesOf(const StepAttend& t) { return t.headWidth > 64 ? 16 : 8; } ///< of a key's values
 
 /// A projected head (dh) to shared memory: normed, scaled, rotated, or as it is. One warp.
 template <class W> __device__ void head(W& w, const StepAttend& t, float* to, int from, float scale, bool changed)
@@ -20,6 +30,14 @@ template <class W> __device__ void head(W& w, const StepAttend& t, float* to, in
     const Word* const places[2] { c0 < t.headWidth ? w.words(from + c0) : nullptr,
         c1 < t.headWidth ? w.words(from + c1) : nullptr };
     uint2 got[2];
+    float cosine[2], sine[2]; // asked for before anything is waited for
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+        const int c = w.lane + i * warp;
+        const bool wanted = changed && t.rotated && c < half;
+        const auto at = std::int64_t(w.position) * half + c;
+        cosine[i] = wanted ? w.p.cosine[at] : 1, sine[i] = wanted ? w.p.sine[at] : 0;
+    }
     awaitWords(places, w.tag, got);
     const auto a = asFloats(got[0]), b = asFloats(got[1]);
     const float squares = sumLanes(a.x * a.x + a.y * a.y + b.x * b.x + b.y * b.y);
@@ -28,12 +46,13 @@ template <class W> __device__ void head(W& w, const StepAttend& t, float* to, in
     if (places[1]) *reinterpret_cast<float2*>(to + c1) = { b.x * scale, b.y * scale };
     __syncwarp();
     if (!changed || !t.rotated) return;
-#pragma unroll 1
-    for (int c = w.lane; c < half; c += warp) {
-        const auto at = std::int64_t(w.position) * half + c;
-        const float cosine = w.p.cosine[at], sine = w.p.sine[at], x = to[c], y = to[c + half];
-        to[c] = x * cosine - y * sine;
-        to[c + half] = x * sine + y * cosine;
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+        const int c = w.lane + i * warp;
+        if (c >= half) break;
+        const float x = to[c], y = to[c + half];
+        to[c] = x * cosine[i] - y * sine[i];
+        to[c + half] = x * sine[i] + y * cosine[i];
     }
     __syncwarp();
 }
@@ -51,89 +70,92 @@ template <class W> __device__ void keep(W& w, float* from, void* cache, int head
 
 template <int Group, class W> __device__ void ownKey(W& w, Running<Group>& r, const StepAttend& t)
 {
-    const int c = 2 * w.lane;
-    const bool low = c < t.headWidth, high = 64 + c < t.headWidth;
-    const auto pick = [&](const float* from) {
-        const auto a = low ? *reinterpret_cast<const float2*>(from + c) : float2 { 0, 0 },
-                   b = high ? *reinterpret_cast<const float2*>(from + 64 + c) : float2 { 0, 0 };
-        return float4 { a.x, a.y, b.x, b.y };
-    };
-    const auto k = pick(w.shared.key), v = pick(w.shared.value);
+    const int lanes = lanesOf(t), c = 4 * w.lane, mine = 8 * (w.lane % lanes);
+    const bool real = c < t.headWidth;
+    const auto k = real ? *reinterpret_cast<const float4*>(w.shared.key + c) : float4 {};
 #pragma unroll
     for (int q = 0; q < Group; ++q) {
-        const auto x = pick(w.shared.query[q]);
-        r.most[q] = sumLanes(x.x * k.x + x.y * k.y + x.z * k.z + x.w * k.w);
-        r.sum[q] = w.lane == 0;
-        r.value[q] = v;
+        const auto x = real ? *reinterpret_cast<const float4*>(w.shared.query[q] + c) : float4 {};
+        const float score = sumLanes((x.x * k.x + x.y * k.y) + (x.z * k.z + x.w * k.w));
+        if (w.lane % 4 == q % 4) r.most[q / 4] = score, r.sum[q / 4] = w.lane < 4;
+#pragma unroll
+        for (int i = 0; i < 8; ++i) r.value[q][i] = w.lane < lanes && mine < t.headWidth ? w.shared.value[mine + i] : 0;
     }
 }
 
-constexpr int slotWarps = 4; ///< warps that share a slot
-
-/// Up to 16 keys of a slot: eight lanes a key for the scores, a lane a key for their softmax, a lane a pair of channels
-/// for the values.
+/// The group's queries as multiplyEight wants them.
 template <int Group, class W>
-__device__ void look(W& w, Running<Group>& r, const StepAttend& t, const unsigned char* keys,
-    const unsigned char* values, int first, int count)
+__device__ void loadQueries(const W& w, const StepAttend& t, uint2 (&query)[Running<Group>::fours][mostHead / 32])
 {
-    const int lane = w.lane, row = 2 * t.headWidth, last = count - 1;
-    auto* weights = w.shared.sums + w.w * warpKeys * mostGroup; // (Group, 16), free while attention goes on
-#pragma unroll 2
-    for (int j = 0; j < warpKeys / 4; ++j) {
-        const auto* key = keys + min(first + 4 * j + lane / 8, last) * row;
-        float score[Group] = {};
-#pragma unroll 1
-        for (int c0 = 0; c0 < t.headWidth; c0 += 64) {
-            const int c = c0 + 8 * (lane % 8);
-            uint4 k {};
-            if (c < t.headWidth) k = *reinterpret_cast<const uint4*>(key + 2 * c);
-            const float2 k0 = unpacked(k.x), k1 = unpacked(k.y), k2 = unpacked(k.z), k3 = unpacked(k.w);
 #pragma unroll
-            for (int q = 0; q < Group; ++q) {
-                const auto a = *reinterpret_cast<const float4*>(&w.shared.query[q][c]),
-                           b = *reinterpret_cast<const float4*>(&w.shared.query[q][c + 4]);
-                score[q] += ((a.x * k0.x + a.y * k0.y) + (a.z * k1.x + a.w * k1.y))
-                    + ((b.x * k2.x + b.y * k2.y) + (b.z * k3.x + b.w * k3.y));
-            }
-        }
+    for (int f = 0; f < Running<Group>::fours; ++f)
 #pragma unroll
-        for (int q = 0; q < Group; ++q) {
-            const float s = sumLanes<8>(score[q]);
-            if (lane % 8 == 0) weights[q * warpKeys + 4 * j + lane / 8] = s;
+        for (int k = 0; k < mostHead / 32; ++k) {
+            const int head = 4 * f + w.lane / 8, c = 32 * k + 8 * (w.lane % 4) + w.lane / 4 % 2 * 2;
+            query[f][k] = {};
+            if (head >= t.group || c >= t.headWidth) continue;
+            const auto a = *reinterpret_cast<const float2*>(&w.shared.query[head][c]),
+                       b = *reinterpret_cast<const float2*>(&w.shared.query[head][c + 4]);
+            query[f][k] = { packed(a.x, a.y), packed(b.x, b.y) };
         }
+}
+
+/// Up to 16 keys of a slot: scores of all heads by the tensor cores, values by a lane's channels.
+template <int Group, class W>
+__device__ void look(const W& w, Running<Group>& r, const StepAttend& t,
+    const uint2 (&query)[Running<Group>::fours][mostHead / 32], const unsigned char* keys, const unsigned char* values,
+    int first, int count)
+{
+    constexpr int fours = Running<Group>::fours;
+    const int lane = w.lane, row = 2 * t.headWidth, last = count - 1, mine = first + lane / 4;
+    auto* weights = w.shared.sums + w.w * mostGroup * weightStride;
+    const auto *low = keys + min(mine, last) * row + 16 * (lane % 4),
+               *high = keys + min(mine + 8, last) * row + 16 * (lane % 4);
+    float score[fours][2][4] {};
+#pragma unroll
+    for (int k = 0; k < mostHead / 32; ++k) {
+        if (32 * k >= t.headWidth) break;
+        uint4 a {}, b {};
+        if (32 * k + 8 * (lane % 4) < t.headWidth)
+            a = *reinterpret_cast<const uint4*>(low + 64 * k), b = *reinterpret_cast<const uint4*>(high + 64 * k);
+#pragma unroll
+        for (int f = 0; f < fours; ++f)
+            multiplyEight(score[f][0], a, query[f][k]), multiplyEight(score[f][1], b, query[f][k]);
+    }
+#pragma unroll
+    for (int f = 0; f < fours; ++f) {
+        float a = mine < count ? sumOfEight(score[f][0]) : lowest,
+              b = mine + 8 < count ? sumOfEight(score[f][1]) : lowest;
+        float highest = fmaxf(r.most[f], fmaxf(a, b));
+#pragma unroll
+        for (int d = warp / 2; d > 2; d /= 2) highest = fmaxf(highest, __shfl_xor_sync(0xffffffffu, highest, d));
+        const float kept = power(r.most[f] - highest);
+        a = power(a - highest), b = power(b - highest);
+        r.most[f] = highest;
+        r.sum[f] = r.sum[f] * kept + (a + b);
+        auto* to = weights + (4 * f + lane % 4) * weightStride;
+        to[lane / 4] = a, to[lane / 4 + 8] = b;
+        if (lane < 4) to[warpKeys] = kept;
     }
     __syncwarp();
 #pragma unroll
     for (int q = 0; q < Group; ++q) {
-        const bool real = lane < warpKeys && first + lane < count;
-        const float s = real ? weights[q * warpKeys + lane] : -INFINITY;
-        float top = fmaxf(s, r.most[q]);
+        const float kept = weights[q * weightStride + warpKeys];
 #pragma unroll
-        for (int d = warpKeys / 2; d > 0; d /= 2) top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, d));
-        top = __shfl_sync(0xffffffffu, top, 0);
-        const float kept = power(r.most[q] - top), weight = power(s - top);
-        if (lane < warpKeys) weights[q * warpKeys + lane] = weight;
-        r.most[q] = top;
-        r.sum[q] = r.sum[q] * kept + weight; // a lane's share: gather() adds them up
-        r.value[q].x *= kept, r.value[q].y *= kept, r.value[q].z *= kept, r.value[q].w *= kept;
+        for (int i = 0; i < 8; ++i) r.value[q][i] *= kept;
     }
-    __syncwarp();
-    const bool low = 2 * lane < t.headWidth, high = 64 + 2 * lane<t.headWidth, halves = t.headWidth> 64;
-#pragma unroll 4
-    for (int i = 0; i < warpKeys; ++i) {
-        const auto* at = values + min(first + i, last) * row + 4 * lane;
-        const auto a = low ? unpacked(*reinterpret_cast<const unsigned*>(at)) : float2 { 0, 0 };
+    const int lanes = lanesOf(t), c = 8 * (lane % lanes), step = warp / lanes;
+    const auto* from = values + (c < t.headWidth ? 2 * c : 0);
+#pragma unroll 2
+    for (int i = lane / lanes; i < warpKeys; i += step) {
+        const auto v = *reinterpret_cast<const uint4*>(from + min(first + i, last) * row);
+        const float2 v0 = unpacked(v.x), v1 = unpacked(v.y), v2 = unpacked(v.z), v3 = unpacked(v.w);
 #pragma unroll
         for (int q = 0; q < Group; ++q) {
-            const float u = weights[q * warpKeys + i];
-            r.value[q].x += u * a.x, r.value[q].y += u * a.y;
-        }
-        if (!halves) continue;
-        const auto b = high ? unpacked(*reinterpret_cast<const unsigned*>(at + 128)) : float2 { 0, 0 };
-#pragma unroll
-        for (int q = 0; q < Group; ++q) {
-            const float u = weights[q * warpKeys + i];
-            r.value[q].z += u * b.x, r.value[q].w += u * b.y;
+            const float u = weights[q * weightStride + i];
+            auto& y = r.value[q];
+            y[0] += u * v0.x, y[1] += u * v0.y, y[2] += u * v1.x, y[3] += u * v1.y;
+            y[4] += u * v2.x, y[5] += u * v2.y, y[6] += u * v3.x, y[7] += u * v3.y;
         }
     }
     __syncwarp();
@@ -142,33 +164,42 @@ __device__ void look(W& w, Running<Group>& r, const StepAttend& t, const unsigne
 /// The warps' results become one: written whole, or for join() if other multiprocessors hold keys too.
 template <int Group, class W> __device__ void gather(W& w, const Running<Group>& r, const StepAttend& t)
 {
-    const int part = t.headWidth + 2, c = 2 * w.lane;
-    constexpr int floats = W::S::buffers * W::S::sums;
+    const int part = t.headWidth + 4, c = 2 * w.lane;
+    constexpr int used = workers * mostGroup * weightStride, floats = W::S::floats - used; // others may still look
+    auto* parts = w.shared.sums + used;
     const int room = quotient(floats, workers * part);
+    const int lanes = lanesOf(t), mine = 8 * (w.lane % lanes);
 #pragma unroll 1
     for (int q0 = 0; q0 < t.group; q0 += room) {
         const int count = min(room, t.group - q0);
-        w.meet();
 #pragma unroll
         for (int q = 0; q < Group; ++q) {
             if (q < q0 || q >= q0 + count) continue;
-            auto* at = w.shared.sums + ((q - q0) * workers + w.w) * part;
-            if (c < t.headWidth) *reinterpret_cast<float2*>(at + c) = { r.value[q].x, r.value[q].y };
-            if (64 + c < t.headWidth) *reinterpret_cast<float2*>(at + 64 + c) = { r.value[q].z, r.value[q].w };
-            const float sum = sumLanes(r.sum[q]);
-            if (w.lane == 0) *reinterpret_cast<float2*>(at + t.headWidth) = { r.most[q], sum };
+            auto* at = parts + ((q - q0) * workers + w.w) * part;
+            float y[8];
+#pragma unroll
+            for (int i = 0; i < 8; ++i) {
+                y[i] = r.value[q][i] + __shfl_xor_sync(0xffffffffu, r.value[q][i], 16);
+                if (lanes == 8) y[i] += __shfl_xor_sync(0xffffffffu, y[i], 8);
+            }
+            const float sum = sumEighths(r.sum[q / 4]);
+            if (w.lane < lanes && mine < t.headWidth) {
+                *reinterpret_cast<float4*>(at + mine) = { y[0], y[1], y[2], y[3] };
+                *reinterpret_cast<float4*>(at + mine + 4) = { y[4], y[5], y[6], y[7] };
+            }
+            if (w.lane == q % 4) *reinterpret_cast<float2*>(at + t.headWidth) = { r.most[q / 4], sum };
         }
         w.meet();
 #pragma unroll 1
         for (int q = w.w; q < count; q += workers) {
-            const auto* from = w.shared.sums + q * workers * part;
+            const auto* from = parts + q * workers * part;
             const auto own = *reinterpret_cast<const float2*>(from + w.lane % workers * part + t.headWidth);
             float top = own.x;
 #pragma unroll
             for (int d = workers / 2; d > 0; d /= 2) top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, d));
-            const float kept = top > -INFINITY ? power(own.x - top) : 0, sum = sumLanes<workers>(kept * own.y);
+            const float kept = power(own.x - top), sum = sumLanes<workers>(kept * own.y);
             float2 low { 0, 0 }, high { 0, 0 };
-#pragma unroll 4
+#pragma unroll
             for (int v = 0; v < workers; ++v) {
                 const float u = __shfl_sync(0xffffffffu, kept, v);
                 const auto* at = from + v * part + c;
@@ -181,16 +212,16 @@ template <int Group, class W> __device__ void gather(W& w, const Running<Group>&
             auto* to = w.words(t.out + (q0 + q) * t.outStride);
             const float whole = __fdividef(1, sum);
             if (t.splits > 1) {
-                if (c < t.headWidth) storeWords(to + c, w.tag, low.x, low.y);
-                if (64 + c < t.headWidth) storeWords(to + 64 + c, w.tag, high.x, high.y);
-                if (c == 0) storeWords(to + t.headWidth, w.tag, top, sum);
+                if (c < t.headWidth) storeFloats(to + c / 2, w.tag, low);
+                if (64 + c < t.headWidth) storeFloats(to + 32 + c / 2, w.tag, high);
+                if (c < 4) storeFloats(to + (t.headWidth + c) / 2, w.tag, { top, sum });
             } else {
                 if (c < t.headWidth) storeWord(to + c / 2, w.tag, packed(low.x * whole, low.y * whole));
                 if (64 + c < t.headWidth) storeWord(to + 32 + c / 2, w.tag, packed(high.x * whole, high.y * whole));
             }
         }
+        w.meet();
     }
-    w.meet();
 }
 
 template <int Group, class W> __device__ void attend(W& w, StepAttend t)
@@ -214,20 +245,24 @@ template <int Group, class W> __device__ void attend(W& w, StepAttend t)
     }
     w.meet();
     Running<Group> r;
-#pragma unroll
-    for (int q = 0; q < Group; ++q) r.most[q] = -INFINITY, r.sum[q] = 0, r.value[q] = { 0, 0, 0, 0 };
-    if (owns && w.w == 0) ownKey(w, r, t);
-    const int most = t.slotKeys;
-    int slot = 0;
+    uint2 query[Running<Group>::fours][mostHead / 32];
+    loadQueries<Group>(w, t, query);
+    if (owns && w.w == workers - 1) ownKey(w, r, t);
+    const int most = t.slotKeys, each = (most + warpKeys - 1) / warpKeys; // pieces of a slot
 #pragma unroll 1
-    for (int at = range.first; at < range.last; at += most, ++slot, w.ring.pass()) {
-        const auto* keys = w.ring.await();
-        const int count = slot % (workers / slotWarps) == w.w / slotWarps ? min(most, range.last - at) : 0;
+    for (int at = range.first; at < range.last; at += slotsTogether * most) {
+        const int slots = min(slotsTogether, quotient(range.last - at + most - 1, most));
+        w.ring.awaitMany(slots, w.lane);
 #pragma unroll 1
-        for (int first = warpKeys * (w.w % slotWarps); first < count; first += warpKeys * slotWarps)
-            look(w, r, t, keys, keys + most * t.headWidth * 2, first, count);
+        for (int i = w.w; i < slots * each; i += workers) {
+            const int slot = quotient(i, each), first = (i - slot * each) * warpKeys;
+            const int count = min(most, range.last - at - slot * most);
+            const auto* keys = w.ring.slot(slot);
+            if (first < count) look(w, r, t, query, keys, keys + most * t.headWidth * 2, first, count);
+        }
         __syncwarp();
-        if (w.lane == 0) w.ring.release(0, 1); // by all: a warp that had not seen the slot would wait for its next turn
+        if (w.lane < slots) w.ring.release(w.lane, 1);
+        w.ring.pass(slots);
     }
     gather(w, r, t);
 }
@@ -237,34 +272,35 @@ template <class W> __device__ void join(W& w, StepJoin t)
 {
     constexpr int together = 4;
     t.splits = uniform(t.splits), t.headWidth = uniform(t.headWidth);
-    const int c = 4 * w.thread, part = t.headWidth + 2, which = quotient(c, t.headWidth);
+    const int c = 4 * w.thread, part = (t.headWidth + 4) / 2, which = quotient(c, t.headWidth);
     const bool mine = c < t.width;
-    const auto* from = w.words(t.in + which * t.splits * part);
+    const auto* from = w.words(t.in) + which * t.splits * part;
     const int channel = c - which * t.headWidth;
-    float most = -INFINITY, sum = 0;
+    float most = lowest, sum = 0;
     float4 y { 0, 0, 0, 0 };
 #pragma unroll 1
     for (int first = 0; first < t.splits; first += together) {
-        const Word* places[3 * together];
-        uint2 got[3 * together];
+        const Word* places[2 * together];
+        float4 got[2 * together];
 #pragma unroll
         for (int i = 0; i < together; ++i) {
             const bool wanted = mine && first + i < t.splits;
-            const auto* at = from + (first + i) * part;
-            places[3 * i] = wanted ? at + channel : nullptr;
-            places[3 * i + 1] = wanted ? at + channel + 2 : nullptr;
-            places[3 * i + 2] = wanted ? at + t.headWidth : nullptr;
+            places[2 * i] = wanted ? from + (first + i) * part + channel / 2 : nullptr;
+            places[2 * i + 1] = wanted ? from + (first + i) * part + t.headWidth / 2 : nullptr;
         }
-        awaitWords(places, w.tag, got);
+        awaitFloats(places, w.tag, got);
+        float top = most;
+#pragma unroll
+        for (int i = 0; i < together; ++i)
+            if (places[2 * i]) top = fmaxf(top, got[2 * i + 1].x);
+        const float kept = power(most - top);
+        y = W::scaled(y, kept), sum *= kept, most = top;
 #pragma unroll
         for (int i = 0; i < together; ++i) {
-            const auto s = asFloats(got[3 * i + 2]);
-            if (!places[3 * i] || s.x == -INFINITY) continue; // no such split, no keys in it
-            const float top = fmaxf(most, s.x), kept = power(most - top), add = power(s.x - top);
-            const auto a = W::scaled(y, kept), b = W::scaled(W::asFour(got[3 * i], got[3 * i + 1]), add);
-            y = { a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w };
-            sum = sum * kept + s.y * add;
-            most = top;
+            const auto &v = got[2 * i], &s = got[2 * i + 1];
+            const float u = places[2 * i] ? power(s.x - top) : 0;
+            y = { y.x + u * v.x, y.y + u * v.y, y.z + u * v.z, y.w + u * v.w };
+            sum += u * s.y;
         }
     }
     const auto x = W::scaled(y, __fdividef(1, sum));

@@ -26,15 +26,17 @@ struct Card {
 
 /// NB: tiles of 8 texts.
 template <int NB, bool Alone> struct Sizes {
-    static constexpr int column = 20, part = 8 * NB * column + 16; ///< floats; no two lanes meet in a bank
+    static constexpr int column = 20, ///< floats; no two lanes meet in a bank
+        part = Alone ? 8 * mostEights + 4 : 8 * NB * column + 16;
     static constexpr int together = NB > 2 ? 3 : 4; ///< chunks of 32 inputs that a warp multiplies at once
     static constexpr int buffers = NB > 2 ? 1 : 2, sums = workers * part;
+    static constexpr int floats = buffers * sums > 4096 ? buffers* sums : 4096; ///< attention uses more
 };
 
 template <int NB, bool Alone> struct Shared {
     alignas(128) StepTask task[descriptions], coming[descriptions];
     alignas(16) bf16 normed[Alone ? mostWidth : 8], staged[Alone ? mostInner : 8]; ///< inputs of one text's products
-    alignas(16) float sums[Sizes<NB, Alone>::buffers * Sizes<NB, Alone>::sums];
+    alignas(16) float sums[Sizes<NB, Alone>::floats];
     alignas(16) float query[mostGroup][mostHead], key[mostHead], value[mostHead];
     alignas(16) float channels[mostWidth]; ///< of a state space
     alignas(16) float met[2][mostBranches][workers];
@@ -43,6 +45,14 @@ template <int NB, bool Alone> struct Shared {
 
 /// x / by for small numbers without the long way of an integer division.
 __device__ inline int quotient(int x, int by) { return int(__fdividef(float(x) + 0.5f, float(by))); }
+
+/// Where a row of eight stands in a slot of one text: the odd ones, which are the second half, 64 bytes further modulo
+/// 128, so that no two lanes meet in a bank.
+__device__ inline int placeAlone(int inner, int row)
+{
+    const int stride = 2 * min(inner, stepSlotDepth);
+    return row / 2 * stride + row % 2 * (4 * stride + 64);
+}
 
 /// Keys of the cache that a task reads.
 struct KeyRange {
@@ -81,13 +91,39 @@ struct Fetcher {
     {
         const auto* from = static_cast<const bf16*>(t.second && lane % 2 ? t.second : t.first)
             + std::int64_t(t.second ? lane / 2 : lane) * t.inner;
+        const auto tile = std::int64_t(t.second ? 8 : 16) * t.inner;
 #pragma unroll 1
         for (int k = 0; k < t.inner; k += slotInner) {
             const unsigned bytes = unsigned(min(slotInner, t.inner - k)) * 2;
-            begin(bytes * t.rows);
-            if (lane < t.rows) fetch(ring.slot() + lane * slotStride, from + k, bytes, ring.full + ring.at, policy);
-            ring.pass();
+            const auto* at = from + k;
+#pragma unroll 1
+            for (int left = t.rows; left > 0; left -= 16, at += tile, ring.pass()) {
+                begin(bytes * min(left, 16));
+                if (lane < min(left, 16))
+                    fetch(ring.slot() + lane * slotStride, at, bytes, ring.full + ring.at, policy);
+            }
         }
+    }
+    /// One text: eight rows a slot, four and four (of both matrices, or of one) as they stand in memory: a copy for
+    /// each row would take this warp longer than the memory.
+    __device__ void productAlone(const StepProduct& t)
+    {
+        const int half = lane / 4 % 2;
+        const auto* from = static_cast<const bf16*>(half && t.second ? t.second : t.first);
+        const bool whole = t.inner <= stepSlotDepth; // then rows follow each other
+#pragma unroll 1
+        for (int k = 0; k < t.inner; k += stepSlotDepth)
+#pragma unroll 1
+            for (int row = 0; row < t.rows; row += 8, ring.pass()) {
+                const int rows = min(8, t.rows - row), first = t.second ? row / 2 : row + 4 * half;
+                const int own = min(rows - 4 * half, 4); // of this lane's half
+                const unsigned bytes = unsigned(min(stepSlotDepth, t.inner - k)) * 2;
+                begin(bytes * rows);
+                if (lane < 8 && lane % 4 < (whole ? min(own, 1) : own))
+                    fetch(ring.slot() + placeAlone(t.inner, 2 * (lane % 4) + half),
+                        from + std::int64_t(first + lane % 4) * t.inner + k, whole ? bytes * own : bytes,
+                        ring.full + ring.at, policy);
+            }
     }
     __device__ void attend(const StepAttend& t)
     {
@@ -129,7 +165,8 @@ struct Fetcher {
             asm volatile("cp.async.wait_group %0;" ::"n"(descriptions - 1) : "memory");
             __syncwarp();
             const auto& t = coming[i % descriptions];
-            if (t.kind == StepKind::Product) product(t.product);
+            if (t.kind == StepKind::Product && p.batch == 1) productAlone(t.product);
+            if (t.kind == StepKind::Product && p.batch > 1) product(t.product);
             prefetchFor(t, p);
             if (t.kind == StepKind::Attend) attend(t.attend);
             __syncwarp();

@@ -9,7 +9,7 @@ namespace pha::kernels {
 /// multiprocessor b keeps text b's.
 template <int NB, bool Alone> struct Worker {
     using S = Sizes<NB, Alone>;
-    static constexpr int ranks = NB; // texts w, w + workers, ... that a warp finishes
+    static constexpr bool alone = Alone;
 
     const Card& p;
     Shared<NB, Alone>& shared;
@@ -18,8 +18,9 @@ template <int NB, bool Alone> struct Worker {
     unsigned tag; // of this step
     int parity = 0, resident = 0; // source of what `input` holds; 0: nothing
     uint4 input[S::together][NB];
+    float inverse = 1; // Alone: what the normed stream has still to be multiplied by
     float4 stream { 0, 0, 0, 0 }; // this thread's four channels of the residual stream
-    Word best[ranks] {};
+    Word best = 0; // largest logit of this thread's text, and which
 
     __device__ Word* words(int at) const { return p.words + at; }
     /// All workers; the next task's description has arrived by then.
@@ -48,36 +49,132 @@ template <int NB, bool Alone> struct Worker {
         }
         meet();
     }
-    /// Chunks first, first + 1, ... of 32 inputs of all texts, as the tensor cores want them.
+    /// One text: each warp takes every eighth chunk of 32 inputs, of up to mostEights times eight rows. Few branches
+    /// and places that need no arithmetic: what a product costs is its instructions.
+    __device__ void multiplyAlone(float (&acc)[mostEights][4], const bf16* from, int inner, int eights) const
+    {
+        constexpr int next = 32 * workers; // inputs to the warp's next chunk; four to a slot
+        static_assert(4 * next == stepSlotDepth);
+        const int column = 32 * w + 8 * (lane % 4), place = placeAlone(inner, lane / 4) + 2 * column;
+        const uint4 none {};
+        int slot = 0, offset = 0;
+#pragma unroll 2
+        for (int k = column; k - column < inner; k += 2 * next) {
+            const bool low = k < inner, high = k + next < inner;
+            const auto x = pick(low && lane < 8 ? *reinterpret_cast<const uint4*>(from + k) : none);
+            const auto y = pick(high && lane < 8 ? *reinterpret_cast<const uint4*>(from + k + next) : none);
+#pragma unroll
+            for (int e = 0; e < mostEights; e += 2) { // of an odd number one is multiplied for nothing
+                if (e >= eights) break;
+                const auto *a = ring.slot(slot + e) + place + offset, *b = ring.slot(slot + e + 1) + place + offset;
+                const auto load = [&](bool real, const unsigned char* at) {
+                    return real ? *reinterpret_cast<const uint4*>(at) : none;
+                };
+                const auto a0 = load(low, a), b0 = load(low, b), a1 = load(high, a + 2 * next),
+                           b1 = load(high, b + 2 * next);
+                multiplyEight(acc[e], a0, x), multiplyEight(acc[e + 1], b0, x);
+                multiplyEight(acc[e], a1, y), multiplyEight(acc[e + 1], b1, y);
+            }
+            offset ^= 4 * next;
+            if (!offset) slot += eights;
+        }
+    }
+    /// The half of eight channels that a lane gives multiplyEight.
+    __device__ uint2 pick(uint4 x) const { return lane / 4 % 2 ? uint2 { x.y, x.w } : uint2 { x.x, x.z }; }
+    /// One text: warp i finishes 16 rows, lanes r and r + 16 one of them.
+    __device__ void productAlone(const StepProduct t, StepFinish finishing)
+    {
+        const int inner = uniform(t.inner), source = uniform(t.source), rows = uniform(t.rows);
+        const auto how = StepFinish(uniform(int(finishing)));
+        const int eights = (rows + 7) / 8, slots = (inner + stepSlotDepth - 1) / stepSlotDepth * eights;
+        if (source > 0 && resident != source) {
+            stage(source, inner);
+            resident = source;
+        }
+        const int row = 16 * w + lane % 16;
+        const bool writes = lane < 16 && row < rows;
+        const Word* gate = how == StepFinish::Gate && writes ? words(t.gate + row / 2 * 2) : nullptr;
+        Word gates[2] {}; // asked for early; they have been there for long
+        if (gate) loadWords(gate, gates[0], gates[1]);
+        ring.awaitMany(slots, lane);
+        float acc[mostEights][4] = {};
+        multiplyAlone(acc, source == -1 ? shared.normed : shared.staged, inner, eights);
+        auto* sums = shared.sums + parity * S::sums;
+        parity ^= 1;
+        const int own = t.second ? lane / 4 : lane / 4 % 2 * 4 + lane / 8; // placeAlone's row
+#pragma unroll
+        for (int e = 0; e < mostEights; ++e)
+            if (lane % 4 == 0 && e < eights) sums[w * S::part + 8 * e + own] = sumOfEight(acc[e]);
+        meet();
+        if (w == workers - 1 && lane < slots) ring.release(lane, workers);
+        ring.pass(slots);
+        if (16 * w >= rows) return;
+        float y = 0;
+#pragma unroll
+        for (int v = 0; v < workers / 2; ++v) y += sums[(lane / 16 * (workers / 2) + v) * S::part + row];
+        y += __shfl_xor_sync(0xffffffffu, y, 16);
+        if (source == -1) y *= inverse;
+        if (how == StepFinish::Gate) {
+            auto v = asFloats({ unsigned(gates[0]), unsigned(gates[1]) });
+            if (!__all_sync(0xffffffffu, !gate || (gates[0] >> 32 == tag && gates[1] >> 32 == tag)))
+                v = awaitPair(gate, tag);
+            y *= row % 2 ? v.y : v.x;
+        }
+        finishRow(t, how, row, writes, y);
+    }
+    __device__ void finishRow(const StepProduct& t, StepFinish how, int row, bool writes, float y)
+    {
+        auto* to = words(t.out);
+        if (how == StepFinish::Wide) {
+            if (writes) storeWord(to + row, tag, __float_as_uint(y));
+        } else if (how == StepFinish::Logits) {
+            if (!writes) return;
+            p.logits[t.row + row] = y;
+            best = max(best, ranked(y, t.row + row));
+        } else if (how == StepFinish::SwiGlu) {
+            const float h = y * sigmoid(y) * __shfl_down_sync(0xffffffffu, y, 1);
+            const float next = __shfl_down_sync(0xffffffffu, h, 2);
+            if (writes && row % 4 == 0) storeWord(to + row / 4, tag, packed(h, next));
+        } else {
+            if (how != StepFinish::Gate) y = activated(how, y);
+            const float next = __shfl_down_sync(0xffffffffu, y, 1);
+            if (how == StepFinish::WideGelu) {
+                if (writes) storeWord(to + row, tag, __float_as_uint(y));
+            } else if (writes && row % 2 == 0) {
+                storeWord(to + row / 2, tag, packed(y, next));
+            }
+        }
+    }
+    __device__ static float activated(StepFinish how, float x)
+    {
+        if (how == StepFinish::Relu2) return x * fmaxf(x, 0.0f);
+        return how == StepFinish::GeluTanh ? geluTanh(x) : gelu(x);
+    }
+    /// Several texts: chunks first, first + 1, ... of 32 inputs, as the tensor cores want them.
     __device__ void loadInput(int source, int inner, int first)
     {
 #pragma unroll
         for (int i = 0; i < S::together; ++i) {
             const int k = (first + i) * 32 + 8 * (lane % 4);
-            if constexpr (Alone) {
-                const auto* from = source == -1 ? shared.normed : shared.staged;
-                input[i][0] = lane < 4 && k < inner ? *reinterpret_cast<const uint4*>(from + k) : uint4 {};
-            } else {
-                const Word* from[2 * NB];
-                uint2 got[2 * NB];
+            const Word* from[2 * NB];
+            uint2 got[2 * NB];
 #pragma unroll
-                for (int n = 0; n < NB; ++n) {
-                    const int text = lane / 4 + 8 * n;
-                    from[2 * n] = text < p.batch && k < inner ? words(source + (text * inner + k) / 2) : nullptr;
-                    from[2 * n + 1] = from[2 * n] ? from[2 * n] + 2 : nullptr;
-                }
-                awaitWords(from, tag, got);
-#pragma unroll
-                for (int n = 0; n < NB; ++n)
-                    input[i][n] = { got[2 * n].x, got[2 * n].y, got[2 * n + 1].x, got[2 * n + 1].y };
+            for (int n = 0; n < NB; ++n) {
+                const int text = lane / 4 + 8 * n;
+                from[2 * n] = text < p.batch && k < inner ? words(source + (text * inner + k) / 2) : nullptr;
+                from[2 * n + 1] = from[2 * n] ? from[2 * n] + 2 : nullptr;
             }
+            awaitWords(from, tag, got);
+#pragma unroll
+            for (int n = 0; n < NB; ++n)
+                input[i][n] = { got[2 * n].x, got[2 * n].y, got[2 * n + 1].x, got[2 * n + 1].y };
         }
     }
     /// This warp's chunks, begin ... end - 1, of 16 rows.
     __device__ void multiplyRows(float (&acc)[NB][4], int source, int inner, int begin, int end)
     {
         constexpr int N = S::together;
-        const bool fits = end - begin <= N, held = !Alone && fits && resident == source;
+        const bool fits = end - begin <= N, held = fits && resident == source;
         float other[NB][4] = {}; // two sums at a time: one would wait for itself
         const int place = lane / 4 * slotStride + lane % 4 * 16;
         const unsigned char* slot = nullptr;
@@ -110,18 +207,21 @@ template <int NB, bool Alone> struct Worker {
         for (int n = 0; n < NB; ++n)
 #pragma unroll
             for (int e = 0; e < 4; ++e) acc[n][e] += other[n][e];
-        if (!Alone) resident = fits ? source : 0;
+        resident = fits ? source : 0;
     }
     __device__ void product(const StepProduct t, StepFinish finishing)
+    {
+        if constexpr (Alone)
+            productAlone(t, finishing);
+        else
+            productTogether(t, finishing);
+    }
+    __device__ void productTogether(const StepProduct t, StepFinish finishing)
     {
         const int inner = uniform(t.inner), source = uniform(t.source);
         const auto how = StepFinish(uniform(int(finishing)));
         const int chunks = (inner + 31) / 32, each = (chunks + workers - 1) / workers, begin = w * each;
         const int slots = (inner + slotInner - 1) / slotInner, pair = lane / 4, share = lane % 4;
-        if (Alone && source > 0 && resident != source) {
-            stage(source, inner);
-            resident = source;
-        }
         float acc[NB][4] = {};
         multiplyRows(acc, source, inner, begin, min(begin + each, chunks));
         auto* sums = shared.sums + parity * S::sums;
@@ -130,71 +230,56 @@ template <int NB, bool Alone> struct Worker {
 #pragma unroll
             for (int n = 0; n < NB; ++n) {
                 auto* at = sums + w * S::part + (8 * n + 2 * share) * S::column + pair;
-                if (Alone && share > 0) break;
                 at[0] = acc[n][0], at[8] = acc[n][2];
-                if (!Alone) at[S::column] = acc[n][1], at[S::column + 8] = acc[n][3];
+                at[S::column] = acc[n][1], at[S::column + 8] = acc[n][3];
             }
         }
         meet();
         if (w == workers - 1 && lane < slots) ring.release(lane, workers);
         ring.pass(slots);
-#pragma unroll 1
-        for (int i = 0; i < ranks; ++i) {
-            const int text = w + i * workers;
-            if (text >= p.batch) break;
-            float2 y { 0, 0 };
-#pragma unroll 4
-            for (int v = share; v * each < chunks && v < workers; v += 4) {
-                const auto part = *reinterpret_cast<const float2*>(sums + v * S::part + text * S::column + 2 * pair);
-                y.x += part.x, y.y += part.y;
-            }
-            y = { sumLanes<4>(y.x), sumLanes<4>(y.y) };
-            const auto top = finish(t, how, text, pair, share == 0, y);
+        const int text = thread / 8, rows = 2 * (thread % 8);
+        float2 y { 0, 0 };
 #pragma unroll
-            for (int k = 0; k < ranks; ++k)
-                if (k == i) best[k] = max(best[k], top);
+        for (int v = 0; v < workers; ++v) {
+            const auto part = *reinterpret_cast<const float2*>(sums + v * S::part + text * S::column + rows);
+            if (v * each < chunks) y.x += part.x, y.y += part.y;
         }
+        if (4 * w < p.batch) finish(t, how, text, rows, text < p.batch, y);
         if (S::buffers == 1) meet();
     }
-    /// Rows 2 pair and 2 pair + 1 of a tile; all lanes of a warp hold the same text. Returns the larger logit, ranked.
-    __device__ Word finish(const StepProduct& t, StepFinish how, int text, int pair, bool writes, float2 y) const
+    /// Rows `row` and row + 1 of a tile, of one text; eight lanes hold all of them.
+    __device__ void finish(const StepProduct& t, StepFinish how, int text, int row, bool writes, float2 y)
     {
         auto* to = words(t.out + text * t.outStride);
-        writes &= 2 * pair < t.rows;
+        writes &= row < t.rows;
         if (how == StepFinish::Wide) {
-            if (writes) storeWords(to + 2 * pair, tag, y.x, y.y);
-            return 0;
+            if (writes) storeWords(to + row, tag, y.x, y.y);
+            return;
         }
         if (how == StepFinish::Logits) {
-            if (!writes) return 0;
-            const int n = t.row + 2 * pair;
+            if (!writes) return;
+            const int n = t.row + row;
             auto* at = p.logits + std::int64_t(text) * p.vocabulary + n;
-            at[0] = y.x;
-            if (2 * pair + 1 == t.rows) return ranked(y.x, n);
-            at[1] = y.y;
-            return y.y > y.x ? ranked(y.y, n + 1) : ranked(y.x, n);
+            at[0] = y.x, best = max(best, ranked(y.x, n));
+            if (row + 1 < t.rows) at[1] = y.y, best = max(best, ranked(y.y, n + 1));
+            return;
         }
         if (how == StepFinish::SwiGlu) {
-            const float h = y.x * sigmoid(y.x) * y.y, next = __shfl_down_sync(0xffffffffu, h, 4);
-            if (writes && pair % 2 == 0) storeWord(to + pair / 2, tag, packed(h, next));
-            return 0;
+            const float h = y.x * sigmoid(y.x) * y.y, next = __shfl_down_sync(0xffffffffu, h, 1);
+            if (writes && row % 4 == 0) storeWord(to + row / 4, tag, packed(h, next));
+            return;
         }
         if (how == StepFinish::Gate) {
-            const auto v = awaitPair(writes ? words(t.gate + text * t.gateStride + 2 * pair) : nullptr, tag);
+            const auto v = awaitPair(writes ? words(t.gate + text * t.gateStride + row) : nullptr, tag);
             y.x *= v.x, y.y *= v.y;
-        } else if (how == StepFinish::Relu2) {
-            y = { y.x * fmaxf(y.x, 0.0f), y.y * fmaxf(y.y, 0.0f) };
-        } else if (how == StepFinish::GeluTanh) {
-            y = { geluTanh(y.x), geluTanh(y.y) };
         } else {
-            y = { gelu(y.x), gelu(y.y) };
+            y = { activated(how, y.x), activated(how, y.y) };
         }
-        if (!writes) return 0;
+        if (!writes) return;
         if (how == StepFinish::WideGelu)
-            storeWords(to + 2 * pair, tag, y.x, y.y);
+            storeWords(to + row, tag, y.x, y.y);
         else
-            storeWord(to + pair, tag, packed(y.x, y.y));
-        return 0;
+            storeWord(to + row / 2, tag, packed(y.x, y.y));
     }
     __device__ static float geluTanh(float x)
     {
@@ -269,9 +354,16 @@ template <int NB, bool Alone> struct Worker {
             }
         }
         float squares[1] { square(stream) };
-        sumWorkers(squares, shared.met[1]);
-        const auto x = scaled(stream, rsqrtf(squares[0] / p.width + p.eps));
+        auto x = stream;
+        if constexpr (Alone) {
+            squares[0] = sumLanes(squares[0]);
+            if (lane == 0) shared.met[1][0][w] = squares[0];
+        } else {
+            sumWorkers(squares, shared.met[1]);
+            x = scaled(stream, rsqrtf(squares[0] / p.width + p.eps));
+        }
         hand(shared.normed, c, mine, { packed(x.x * gain.x, x.y * gain.y), packed(x.z * gain.z, x.w * gain.w) }, t.out);
+        if constexpr (Alone) inverse = rsqrtf(sumLanes<workers>(shared.met[1][0][lane % workers]) / p.width + p.eps);
     }
     __device__ static float square(float4 x) { return (x.x * x.x + x.y * x.y) + (x.z * x.z + x.w * x.w); }
     __device__ static float4 scaled(float4 x, float s) { return { x.x * s, x.y * s, x.z * s, x.w * s }; }

@@ -233,8 +233,9 @@ public:
     virtual std::unique_ptr<TrainingJob> openTraining(
         const TrainingRequest& request, EventSink& progress, std::stop_token stop) = 0;
     /// Loads a checkpoint folder, the best (else the latest) one of a run directory, or a file that `average` wrote.
+    /// Precision "": figures in fp32, while text is written in bf16 on a card, as models are trained there.
     virtual std::shared_ptr<LoadedModel> load(
-        const fs::path& runOrCheckpoint, const std::string& device = "auto", const std::string& precision = "fp32") = 0;
+        const fs::path& runOrCheckpoint, const std::string& device = "auto", const std::string& precision = "") = 0;
     /// Writes the mean of the weights of checkpoints of one shape, with the configuration and the tokenizer of the
     /// first, as one safetensors file that `load` takes. Throws CheckpointError if shapes or tokenizers differ.
     virtual void average(const std::vector<fs::path>& checkpoints, const fs::path& out) = 0;

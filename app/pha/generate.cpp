@@ -115,7 +115,9 @@ void addGenerate(CLI::App& root, Program& program)
     addInteger(*command, "--seed", options->seed, "The same seed writes the same text");
     options->mix.add(*command);
     options->addDevice(*command);
+    options->precision.clear();
     options->addPrecision(*command);
+    command->get_option("--precision")->default_str("fp32, on a card bf16");
     command->add_flag("--json", options->json, "One JSON document with every token's probability");
     command->footer("Example: pha generate runs/pha-tiny-stories --prompt 'Once' --max-tokens 100 --temperature 0.7");
     command->callback(

@@ -24,12 +24,14 @@ constexpr std::size_t longestPrompt = 4 << 20;
 } // namespace
 
 NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step,
-    std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Corpus> corpus, torch::Dtype matrix)
+    std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Corpus> corpus, torch::Dtype matrix,
+    std::optional<torch::Dtype> writing)
     : model_(std::move(model))
     , config_(std::move(config))
     , step_(step)
     , tokenizer_(std::move(tokenizer))
     , corpus_(std::move(corpus))
+    , writing_(writing.value_or(matrix))
 {
     pass_.matrix = matrix;
 }
@@ -87,7 +89,7 @@ ModelReport NetworkModel::inspect()
     }
     const auto costs = modelCosts(config_.model, config_.training.context);
     report.forwardFlopsPerToken = costs.forwardFlopsPerToken;
-    report.cacheBytesPerToken = std::int64_t(costs.cacheElementsPerToken) * (pass_.matrix == torch::kBFloat16 ? 2 : 4);
+    report.cacheBytesPerToken = std::int64_t(costs.cacheElementsPerToken) * (writing_ == torch::kBFloat16 ? 2 : 4);
     report.fixedStateBytes = std::int64_t(costs.fixedStateReals) * 4;
     report.device = model_->embedding().device().str();
     report.precision = precisionName(pass_.matrix);
@@ -159,6 +161,7 @@ Generation NetworkModel::generate(
             throw ConfigError(
                 "token", std::to_string(id), "an id between 0 and " + std::to_string(config_.model.vocabulary - 1));
     auto pass = pass_;
+    pass.matrix = writing_;
     pass.mix = &options.mix;
     auto result = generateText(*model_, *tokenizer_, pass, std::move(prompt), options, onToken, stop);
     if (!note.empty()) result.note = result.note.empty() ? note : note + "; " + result.note;
@@ -239,11 +242,13 @@ std::shared_ptr<LoadedModel> loadNetwork(
     const auto device = chooseDevice(deviceName);
     auto [model, config, step, tokenizer, note] =
         isModelFile(runOrCheckpoint) ? readModelFile(runOrCheckpoint) : readCheckpoint(runOrCheckpoint);
-    const auto matrix = choosePrecision(precision, device, config.model, 1);
+    const auto matrix = precision.empty() ? torch::kFloat : choosePrecision(precision, device, config.model, 1);
+    const auto writing = precision.empty() && device.is_cuda() ? torch::kBFloat16 : matrix;
     model->to(device);
     if (matrix == torch::kBFloat16) storeMatrices(*model, matrix);
     model->eval();
-    return std::make_shared<NetworkModel>(std::move(model), config, step, std::move(tokenizer), nullptr, matrix);
+    return std::make_shared<NetworkModel>(
+        std::move(model), config, step, std::move(tokenizer), nullptr, matrix, writing);
 }
 
 } // namespace pha

@@ -6,14 +6,17 @@
 #include "engine/model/language_model.h"
 
 #include <memory>
+#include <optional>
 
 namespace pha {
 
 /// A model with its tokenizer behind the engine's interface. The corpus is opened when an evaluation first asks for it.
 class NetworkModel final : public LoadedModel {
 public:
+    /// Matrix products are in `matrix`; those that write text in `writing`, if given.
     NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step,
-        std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Corpus> corpus, torch::Dtype matrix);
+        std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Corpus> corpus, torch::Dtype matrix,
+        std::optional<torch::Dtype> writing = {});
 
     std::int64_t step() const override { return step_; }
     const RunConfig& config() const override { return config_; }
@@ -37,6 +40,7 @@ private:
     std::shared_ptr<const Tokenizer> tokenizer_;
     std::shared_ptr<const Corpus> corpus_;
     Pass pass_;
+    torch::Dtype writing_; ///< of matrix products while text is written
 };
 
 /// Continues a prompt. `tokens` (prompt ids) must not be empty. Used by NetworkModel and by the trainer's own samples.

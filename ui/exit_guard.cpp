@@ -9,23 +9,23 @@
 namespace pha::ui {
 
 namespace {
-std::atomic<ExitGuard*> active { nullptr };
+std::atomic<ExitGuard*> onGuard { nullptr };
 } // namespace
 
 ExitGuard::ExitGuard(std::function<void()> farewell)
     : farewell_(std::move(farewell))
 {
-    active = this;
+    onGuard = this;
     arm();
 }
 
-ExitGuard::~ExitGuard() { active = nullptr; }
+ExitGuard::~ExitGuard() { onGuard = nullptr; }
 
 void ExitGuard::arm() { on_exit(&ExitGuard::leave, nullptr); }
 
 void ExitGuard::leave(int code, void*)
 {
-    auto* guard = active.exchange(nullptr);
+    auto* guard = onGuard.exchange(nullptr);
     if (!guard) return;
     guard->farewell_();
     std::fflush(nullptr);

@@ -19,12 +19,12 @@ namespace {
 constexpr int frame = 33; ///< milliseconds between two signals while a long file is read
 constexpr int slice = 4; ///< milliseconds of GUI time that one slice of a long file may take
 
+} // namespace
+
 bool isActive(RunState state)
 {
     return state == RunState::Preparing || state == RunState::Running || state == RunState::Paused;
 }
-
-} // namespace
 
 RunSession::RunSession(fs::path directory, QObject* parent)
     : QObject(parent)

@@ -21,6 +21,8 @@ struct ModelSource {
     bool available = false; ///< false: no checkpoint yet and not training
 };
 
+bool isActive(RunState state); ///< preparing, running or paused
+
 /// One run as the window sees it: trained here, followed while `pha train` writes it elsewhere, or finished long ago.
 /// Lives on the GUI thread. Panels read `history()` when `changed()` is emitted, at most once a frame (33 ms).
 class RunSession : public QObject {

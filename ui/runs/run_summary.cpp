@@ -17,11 +17,6 @@ namespace {
 
 QString tr(const char* text) { return QCoreApplication::translate("pha::ui::RunSummary", text); }
 
-bool isActive(RunState state)
-{
-    return state == RunState::Preparing || state == RunState::Running || state == RunState::Paused;
-}
-
 /// The last events of a metrics file, newest first, from its last `limit` bytes.
 std::vector<Event> lastEvents(const fs::path& file, std::streamoff limit)
 {

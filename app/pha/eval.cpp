@@ -7,6 +7,8 @@
 #include "app/pha/train_request.h"
 
 #include "engine/base/error.h"
+#include "engine/data/corpus_card.h"
+#include "engine/data/text_input.h"
 #include "engine/engine.h"
 #include "engine/run/metrics.h"
 
@@ -193,6 +195,17 @@ int ablation(const Options& options, LoadedModel& model)
     return 0;
 }
 
+/// "wiki.valid.raw" is read together with the files beside it, but whoever names it means its own part.
+std::optional<std::string> splitOfFile(const std::string& data)
+{
+    std::error_code problem;
+    if (!fs::is_regular_file(data, problem)) return {};
+    for (const auto& file : findTexts({ data }))
+        if (file.path == data && file.given && *file.given != TextSplit::Train)
+            return splitNames[std::size_t(*file.given)];
+    return {};
+}
+
 int eval(const Options& options, const CLI::App& command)
 {
     check(options, command);
@@ -237,7 +250,9 @@ void addEval(CLI::App& root, Program& program)
     options->evaluate.split = "test";
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     command->add_option("--data", options->evaluate.data, "Other text than the run's own: a built-in corpus or a file");
-    command->add_option("--split", options->evaluate.split, "train, valid or test")
+    command
+        ->add_option("--split", options->evaluate.split,
+            "train, valid or test; left out, the one that the name of the file of --data tells")
         ->check(CLI::IsMember({ "train", "valid", "test" }))
         ->capture_default_str();
     addInteger(*command, "--context", options->evaluate.context, "Tokens per window; the run's context if left out");
@@ -262,8 +277,11 @@ void addEval(CLI::App& root, Program& program)
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Layers count from 0. With --mute or --mix the plain model is scored too and the change is shown.\n"
                     "Example: pha eval runs/pha-tiny-stories --mute all:attention");
-    command->callback(
-        [options, command, &program] { program.action = [options, command] { return eval(*options, *command); }; });
+    command->callback([options, command, &program] {
+        if (command->count("--split") == 0)
+            options->evaluate.split = splitOfFile(options->evaluate.data).value_or(options->evaluate.split);
+        program.action = [options, command] { return eval(*options, *command); };
+    });
 }
 
 } // namespace pha::cli

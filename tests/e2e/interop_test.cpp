@@ -44,6 +44,15 @@ private Q_SLOTS:
         }
     }
 
+    void theFileThatIsNamedIsEvaluated()
+    {
+        const auto valid = home_.write("wiki.valid.txt", QByteArray("The mayor lives here.\n").repeated(40));
+        const auto test = home_.write("wiki.test.txt", QByteArray("Where is the key?\n").repeated(40));
+        QCOMPARE(eval({ "--data", valid })["split"].toString(), "valid");
+        QCOMPARE(eval({ "--data", test })["split"].toString(), "test");
+        QCOMPARE(eval({ "--data", valid, "--split", "test" })["nll"], eval({ "--data", test })["nll"]);
+    }
+
     void checkpointsAreAveraged()
     {
         const auto out = home_.path("mean.safetensors");

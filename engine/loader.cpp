@@ -39,7 +39,7 @@ void preferSharedThreads()
 
 } // namespace
 
-void* openPart(const std::string& file, const char* factory, bool ownSymbolsFirst)
+void* openPart(const std::string& file, const char* factory, [[maybe_unused]] bool ownSymbolsFirst)
 {
     const auto path = libraryFolder() / file;
     // Local symbols: LibTorch of some distributions brings its own Qt 5 and protobuf, which must not meet ours.

@@ -278,9 +278,11 @@ void addEval(CLI::App& root, Program& program)
     command->footer("Layers count from 0. With --mute or --mix the plain model is scored too and the change is shown.\n"
                     "Example: pha eval runs/pha-tiny-stories --mute all:attention");
     command->callback([options, command, &program] {
-        if (command->count("--split") == 0)
-            options->evaluate.split = splitOfFile(options->evaluate.data).value_or(options->evaluate.split);
-        program.action = [options, command] { return eval(*options, *command); };
+        program.action = [options, command] {
+            if (command->count("--split") == 0)
+                options->evaluate.split = splitOfFile(options->evaluate.data).value_or(options->evaluate.split);
+            return eval(*options, *command);
+        };
     });
 }
 

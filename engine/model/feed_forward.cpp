@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/activation.h"
 #include "engine/model/branches.h"
 #include "engine/model/fused_ops.h"
 
@@ -20,10 +21,7 @@ bool FeedForward::describe(kernels::StepPart& part, DeviceCache& cache, BlockSta
 {
     if (upBias_.defined()) return false;
     kernels::StepFeedForward f;
-    f.kind = kind_ == "swiglu" ? kernels::Activation::SwiGlu
-        : kind_ == "gelu"      ? kernels::Activation::Gelu
-        : kind_ == "gelu_tanh" ? kernels::Activation::GeluTanh
-                               : kernels::Activation::Relu2;
+    f.kind = activationOf(kind_);
     if (gate_.defined()) f.gate = copyFor(cache, gate_, held);
     f.up = copyFor(cache, up_, held);
     f.down = copyFor(cache, down_, held);

@@ -2,6 +2,7 @@
 // Feed-forward networks.
 #if PHA_HAS_KERNELS
 
+#include "engine/model/activation.h"
 #include "engine/model/fused_detail.h"
 
 namespace pha {
@@ -10,14 +11,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 namespace {
-
-kernels::Activation activationOf(const std::string& kind)
-{
-    return kind == "swiglu"   ? kernels::Activation::SwiGlu
-        : kind == "gelu"      ? kernels::Activation::Gelu
-        : kind == "gelu_tanh" ? kernels::Activation::GeluTanh
-                              : kernels::Activation::Relu2;
-}
 
 /// Keeps its input and the hidden layer before the activation; the activation itself is formed again.
 struct FeedForwardFunction : torch::autograd::Function<FeedForwardFunction> {

@@ -2,6 +2,7 @@
 // What stands around the Fourier transforms of a GSS branch with many shared states: signals laid out for them, their
 // products, and the kernel's table of powers.
 #include "engine/model/cuda/common.cuh"
+#include "engine/model/cuda/complex.cuh"
 
 #include <algorithm>
 
@@ -80,21 +81,6 @@ __global__ void gradients(
     dkernel[i] = sum;
 }
 
-struct Z {
-    double re, im;
-};
-__device__ Z operator*(Z a, Z b) { return { a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re }; }
-__device__ Z over(Z a, Z b)
-{
-    const double size = b.re * b.re + b.im * b.im;
-    return { (a.re * b.re + a.im * b.im) / size, (a.im * b.re - a.re * b.im) / size };
-}
-__device__ Z exponential(Z a)
-{
-    const double size = exp(a.re);
-    return { size * cos(a.im), size * sin(a.im) };
-}
-
 /// A state of dss: lambda = exp(exponent), and the factor of its input.
 struct SharedState {
     Z exponent, scale;
@@ -104,7 +90,7 @@ struct SharedState {
     {
         if (!p.held) return;
         const Z lambda = exponential(exponent);
-        scale = over({ lambda.re - 1, lambda.im }, exponent);
+        scale = Z { lambda.re - 1, lambda.im } * inverse(exponent);
     }
     __device__ Z power(std::int64_t l) const { return exponential({ l * exponent.re, l * exponent.im }); }
 };
@@ -129,7 +115,7 @@ __global__ void powersBackward(SharedPowers p)
     Z own {};
     if (p.held) {
         const Z lambda = exponential(state.exponent);
-        own = over({ lambda.re - state.scale.re, lambda.im - state.scale.im }, state.exponent);
+        own = Z { lambda.re - state.scale.re, lambda.im - state.scale.im } * inverse(state.exponent);
     }
     double re = 0, im = 0;
     for (std::int64_t l = threadIdx.x; l < p.length; l += blockDim.x) {

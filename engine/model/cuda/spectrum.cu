@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The s4d discretisation: a dozen operations on small tensors, in fp64, as one launch each way.
 #include "engine/model/cuda/common.cuh"
+#include "engine/model/cuda/complex.cuh"
 
 namespace pha::kernels {
 
 namespace {
-
-struct Z {
-    double re, im;
-};
-__device__ Z operator*(Z a, Z b) { return { a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re }; }
-__device__ Z operator*(double a, Z b) { return { a * b.re, a * b.im }; }
-__device__ Z operator+(Z a, Z b) { return { a.re + b.re, a.im + b.im }; }
-__device__ Z conj(Z a) { return { a.re, -a.im }; }
-__device__ Z inverse(Z a)
-{
-    const double size = a.re * a.re + a.im * a.im; // never 0: the real part is negative
-    return { a.re / size, -a.im / size };
-}
 
 struct Values {
     double dt;
@@ -28,9 +16,8 @@ __device__ Values evaluate(const Spectrum& p, int channel, int at)
     Values v;
     v.dt = exp(double(p.logDt[channel]));
     v.a = { -exp(double(p.logARe[at])), double(p.aIm[at]) };
-    const double size = exp(v.dt * v.a.re);
-    v.lambda = { size * cos(v.dt * v.a.im), size * sin(v.dt * v.a.im) };
-    v.hold = Z { v.lambda.re - 1, v.lambda.im } * inverse(v.a);
+    v.lambda = exponential(v.dt * v.a);
+    v.hold = Z { v.lambda.re - 1, v.lambda.im } * inverse(v.a); // a is never 0: its real part is negative
     v.c = { p.cRe[at], p.cIm[at] };
     return v;
 }

@@ -141,24 +141,23 @@ bool AttentionBranch::stepsOnCard() const
         && queryKeysFit(torch::kCUDA, config_.headWidth());
 }
 
-bool AttentionBranch::describe(
-    kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const
+bool AttentionBranch::describe(kernels::StepPart& part, StepSource& source, BlockState& state) const
 {
     if (config_.attentionSpan != 0 || queryBias_.defined() || !state.keys.defined()) return false;
     const auto dh = config_.headWidth();
     const auto options = headOptions();
     kernels::StepAttention a;
-    a.query = copyFor(cache, query_, held);
-    a.key = copyFor(cache, key_, held);
-    a.value = copyFor(cache, value_, held);
-    a.output = copyFor(cache, output_, held);
+    a.query = source.matrix(query_);
+    a.key = source.matrix(key_);
+    a.value = source.matrix(value_);
+    a.output = source.matrix(output_);
     a.queryHeads = int(config_.queryHeads), a.kvHeads = int(config_.kvHeads), a.headWidth = int(dh);
     a.normed = options.normed, a.rotated = config_.positions == "rope";
     a.eps = float(options.eps), a.queryScale = float(options.queryScale);
     if (temperature_.defined()) a.temperature = temperature_.data_ptr<float>();
     a.keys = state.keys.data_ptr(), a.values = state.values.data_ptr();
     part = a;
-    return state.keys.stride(1) == dh && state.keys.scalar_type() == torch::kBFloat16;
+    return state.keys.stride(1) == dh && state.keys.scalar_type() == source.type;
 }
 
 Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)

@@ -107,8 +107,7 @@ bool Block::stepsOnCard() const
     });
 }
 
-bool Block::describe(std::vector<kernels::StepStage>& stages, DeviceCache& cache, std::vector<BlockState>& state,
-    std::vector<Tensor>& held) const
+bool Block::describe(std::vector<kernels::StepStage>& stages, StepSource& source, std::vector<BlockState>& state) const
 {
     if (residualMode_ == "deepnorm_post") return false;
     std::size_t at = 0;
@@ -120,7 +119,7 @@ bool Block::describe(std::vector<kernels::StepStage>& stages, DeviceCache& cache
         if (residualMode_ == "prenorm_scaled") stage.beta = float(1 / alpha_);
         if (residualMode_ == "prenorm_alpha_literal") stage.alpha = float(alpha_);
         for (const auto& part : step.parts)
-            if (!part->describe(stage.parts.emplace_back(), cache, state.at(at++), held)) return false;
+            if (!part->describe(stage.parts.emplace_back(), source, state.at(at++))) return false;
         stages.push_back(std::move(stage));
     }
     return true;

@@ -13,6 +13,15 @@
 
 namespace pha {
 
+/// Memory that describe() points at: matrices of one type, everything else fp32.
+struct StepSource {
+    DeviceCache& cache;
+    torch::Dtype type;
+    std::vector<Tensor>& held;
+    const void* matrix(const Tensor& matrix, std::int64_t rows = 1); ///< bf16: padded to a multiple of `rows`
+    const float* numbers(const Tensor& numbers);
+};
+
 /// One part of a layer: a way of carrying information along a text, or a network applied at each position. Reads the
 /// normalised input u (B,T,D) and returns (B,T,D). With a state it continues from what it has read before, for any
 /// T >= 1: the same function trains, reads a prompt in pieces and generates, so that the three cannot drift apart.
@@ -22,10 +31,9 @@ public:
     virtual Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) = 0;
     /// With a state that has been filled, this part can read one token whose position only the card knows (Pass::step).
     virtual bool stepsOnCard() const { return false; }
-    /// This part as one kernel for a whole step has it (cuda/step.h), reading and writing `state`; `held` keeps what it
-    /// points at. False: it has no such form.
-    virtual bool describe(
-        kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const;
+    /// This part as one kernel for a whole step has it (cuda/step.h), reading and writing `state`. False: it has no
+    /// such form.
+    virtual bool describe(kernels::StepPart& part, StepSource& source, BlockState& state) const;
     /// Draws a parameter of its own that the common rules (initialiser.h) do not fit; false leaves it to them.
     virtual bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const;
 };
@@ -36,8 +44,7 @@ class AttentionBranch final : public Branch {
 public:
     explicit AttentionBranch(const ModelConfig& config);
     bool stepsOnCard() const override;
-    bool describe(
-        kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const override;
+    bool describe(kernels::StepPart& part, StepSource& source, BlockState& state) const override;
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
 
@@ -62,8 +69,7 @@ public:
     {
         return config_.gssConvolution == "auto" && fusedGssFits(torch::kCUDA, config_);
     }
-    bool describe(
-        kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const override;
+    bool describe(kernels::StepPart& part, StepSource& source, BlockState& state) const override;
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
     DiagonalSsm ssm() const; ///< discretised from the parameters
@@ -91,17 +97,13 @@ class FeedForward final : public Branch {
 public:
     FeedForward(const std::string& kind, std::int64_t width, std::int64_t hidden, bool biases);
     bool stepsOnCard() const override { return !upBias_.defined(); }
-    bool describe(
-        kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const override;
+    bool describe(kernels::StepPart& part, StepSource& source, BlockState& state) const override;
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
 
 private:
     std::string kind_;
     Tensor gate_, up_, down_, gateBias_, upBias_, downBias_;
 };
-
-/// bf16 memory of a matrix for describe().
-const void* copyFor(DeviceCache& cache, const Tensor& matrix, std::vector<Tensor>& held);
 
 /// Builds a part by its name in engine/config/parts.h: the one list of what there is (parts.cpp).
 std::shared_ptr<Branch> makeBranch(const std::string& name, const ModelConfig& config);

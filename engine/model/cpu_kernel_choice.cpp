@@ -48,6 +48,10 @@ std::int64_t muonScratch(const Muon& p)
     return (2 * longer + 4 * n) * (n + apart);
 }
 
+std::int64_t stepRowsScratch(const StepRows& p, std::int64_t rows) { return 2 * rows * p.columns + 8 * p.inner; }
+
+std::int64_t stepAttentionScratch(const StepAttention& p) { return p.group * (2 * p.headWidth + 2 + stepPiece); }
+
 std::int64_t scanTasks(const Scan& p) { return p.batch * p.channels / 8; }
 
 std::int64_t scanSpans(const Scan& p)

@@ -17,14 +17,14 @@ FeedForward::FeedForward(const std::string& kind, std::int64_t width, std::int64
     downBias_ = register_parameter("down_bias", torch::empty({ width }));
 }
 
-bool FeedForward::describe(kernels::StepPart& part, DeviceCache& cache, BlockState&, std::vector<Tensor>& held) const
+bool FeedForward::describe(kernels::StepPart& part, StepSource& source, BlockState&) const
 {
     if (upBias_.defined()) return false;
     kernels::StepFeedForward f;
     f.kind = activationOf(kind_);
-    if (gate_.defined()) f.gate = copyFor(cache, gate_, held);
-    f.up = copyFor(cache, up_, held);
-    f.down = copyFor(cache, down_, held);
+    if (gate_.defined()) f.gate = source.matrix(gate_);
+    f.up = source.matrix(up_);
+    f.down = source.matrix(down_);
     f.hidden = int(up_.size(0));
     part = f;
     return true;

@@ -86,24 +86,19 @@ DiagonalSsm GssBranch::ssm() const
     return { lambda, c * twice };
 }
 
-bool GssBranch::describe(
-    kernels::StepPart& part, DeviceCache& cache, BlockState& state, std::vector<Tensor>& held) const
+bool GssBranch::describe(kernels::StepPart& part, StepSource& source, BlockState& state) const
 {
     if (!state.ssm.re.defined()) return false;
-    const auto keep = [&](const Tensor& t) {
-        held.push_back(t.detach().to(torch::kFloat).contiguous());
-        return held.back().data_ptr<float>();
-    };
     const auto space = ssm();
     state.ssm = { state.ssm.re.contiguous(), state.ssm.im.contiguous() };
     kernels::StepGss g;
-    g.value = copyFor(cache, value_, held);
-    g.input = copyFor(cache, input_, held);
-    g.expand = copyFor(cache, expand_, held);
-    g.output = copyFor(cache, output_, held);
-    g.normGain = keep(normGain_), g.skip = keep(skip_);
-    g.lambdaRe = keep(space.lambda.re), g.lambdaIm = keep(space.lambda.im);
-    g.cRe = keep(space.c.re), g.cIm = keep(space.c.im);
+    g.value = source.matrix(value_);
+    g.input = source.matrix(input_);
+    g.expand = source.matrix(expand_);
+    g.output = source.matrix(output_);
+    g.normGain = source.numbers(normGain_), g.skip = source.numbers(skip_);
+    g.lambdaRe = source.numbers(space.lambda.re), g.lambdaIm = source.numbers(space.lambda.im);
+    g.cRe = source.numbers(space.c.re), g.cIm = source.numbers(space.c.im);
     g.sharedLambda = space.lambda.re.size(0) == 1 && config_.gssWidth > 1;
     g.stateRe = state.ssm.re.data_ptr<float>(), g.stateIm = state.ssm.im.data_ptr<float>();
     g.expandWidth = int(config_.gssExpand), g.channels = int(config_.gssWidth), g.states = int(space.c.re.size(1));

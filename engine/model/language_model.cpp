@@ -143,8 +143,10 @@ bool LanguageModel::stepsOnCard(const Pass& pass) const
         && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->stepsOnCard(); });
 }
 
-bool LanguageModel::describe(kernels::StepModel& step, std::vector<Tensor>& held, ModelState& state) const
+bool LanguageModel::describe(
+    kernels::StepModel& step, torch::Dtype matrix, std::vector<Tensor>& held, ModelState& state) const
 {
+    StepSource source { cache_, matrix, held };
     if (positions_.defined() || normOut_.bias.defined()) return false;
     step.width = int(config_.width);
     step.vocabulary = int(config_.vocabulary);
@@ -152,11 +154,11 @@ bool LanguageModel::describe(kernels::StepModel& step, std::vector<Tensor>& held
     step.embeddingWide = embedding_.scalar_type() == torch::kFloat;
     step.embeddingScale = config_.embeddingScale == "sqrt_width" ? float(std::sqrt(double(config_.width))) : 1.0f;
     step.eps = float(normEps);
-    held.push_back(step.embeddingWide ? cache_.stacked({ embedding_ }, vocabularyTile) : embedding_);
-    step.head = held.back().data_ptr();
+    step.narrow = matrix == torch::kBFloat16;
+    step.head = step.embeddingWide || !step.narrow ? source.matrix(embedding_, vocabularyTile) : embedding_.data_ptr();
     step.outGain = normOut_.gain.data_ptr<float>();
     for (std::size_t i = 0; i < blocks_.size(); ++i)
-        if (!blocks_[i]->describe(step.stages, cache_, state.layers.at(i), held)) return false;
+        if (!blocks_[i]->describe(step.stages, source, state.layers.at(i))) return false;
     return true;
 }
 

@@ -29,8 +29,7 @@ public:
     bool fusable(const torch::Device& device) const;
     bool stepsOnCard() const;
     /// Appends this layer's stages for cuda/step.h, as Branch::describe() does.
-    bool describe(std::vector<kernels::StepStage>& stages, DeviceCache& cache, std::vector<BlockState>& state,
-        std::vector<Tensor>& held) const;
+    bool describe(std::vector<kernels::StepStage>& stages, StepSource& source, std::vector<BlockState>& state) const;
     std::vector<std::vector<std::string>> stageNames() const; ///< parts of each stage
     std::size_t partCount() const;
 
@@ -77,7 +76,7 @@ public:
     bool stepsOnCard(const Pass& pass) const; ///< every part can read a token under Pass::step
     /// Fills in all of `step` but the texts and their positions; `held` keeps what it points at. False: the model has
     /// no such form.
-    bool describe(kernels::StepModel& step, std::vector<Tensor>& held, ModelState& state) const;
+    bool describe(kernels::StepModel& step, torch::Dtype matrix, std::vector<Tensor>& held, ModelState& state) const;
     struct StageNames {
         std::int64_t layer = 0;
         std::vector<std::string> parts;

@@ -43,12 +43,18 @@ const std::pair<const char*, Make> makers[] {
 
 bool Branch::draw(const std::string&, Tensor&, Initialiser&) const { return false; }
 
-bool Branch::describe(kernels::StepPart&, DeviceCache&, BlockState&, std::vector<Tensor>&) const { return false; }
+bool Branch::describe(kernels::StepPart&, StepSource&, BlockState&) const { return false; }
 
-const void* copyFor(DeviceCache& cache, const Tensor& matrix, std::vector<Tensor>& held)
+const void* StepSource::matrix(const Tensor& matrix, std::int64_t rows)
 {
-    held.push_back(cache.stacked({ matrix }));
+    held.push_back(
+        type == torch::kBFloat16 ? cache.stacked({ matrix }, rows) : matrix.detach().to(torch::kFloat).contiguous());
     return held.back().data_ptr();
+}
+const float* StepSource::numbers(const Tensor& numbers)
+{
+    held.push_back(numbers.detach().to(torch::kFloat).contiguous());
+    return held.back().data_ptr<float>();
 }
 
 std::shared_ptr<Branch> makeBranch(const std::string& name, const ModelConfig& config)

@@ -14,13 +14,15 @@ struct StepDevice {
     std::function<void(const kernels::StepLaunch&)> run;
 };
 
-/// Reads one token of each text by the one kernel of cuda/step.h. Weights that change between two tokens are seen, and
+/// Reads one token of each text as one piece: on a card by the kernel of cuda/step.h. Weights that change between two tokens are seen, and
 /// so are the user's own weights of branches.
 class StepRunner {
 public:
     /// Null unless the model and the pass have this form, and `state` holds a prompt read with bf16 matrices.
     static std::unique_ptr<StepRunner> make(
         const LanguageModel& model, const Pass& pass, ModelState& state, std::int64_t batch, StepDevice device);
+    static std::unique_ptr<StepRunner> onProcessors(
+        const LanguageModel& model, const Pass& pass, ModelState& state, std::int64_t batch);
     virtual ~StepRunner() = default;
     /// ids (B,1) -> logits (B,1,V) fp32, valid until the next call.
     virtual Tensor read(const Tensor& ids) = 0;

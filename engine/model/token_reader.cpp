@@ -124,8 +124,14 @@ bool TokenReader::runs(const Tensor& ids)
 {
     Pass pass = pass_;
     pass.cache = &model_.cache();
-    if (refused_ || !ids.is_cuda() || state_.length == 0 || !card::fusedPass(model_.embedding(), pass)) return false;
-    if (!runner_) runner_ = StepRunner::make(model_, pass_, state_, ids.size(0), card::stepDevice());
+    if (refused_ || state_.length == 0) return false;
+    if (!runner_ && ids.is_cpu()) {
+        runner_ = StepRunner::onProcessors(model_, pass_, state_, ids.size(0));
+        trusted_ = true;
+    } else if (!runner_) {
+        if (!card::fusedPass(model_.embedding(), pass)) return false;
+        runner_ = StepRunner::make(model_, pass_, state_, ids.size(0), card::stepDevice());
+    }
     refused_ = !runner_;
     return !refused_;
 }

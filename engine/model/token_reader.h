@@ -7,10 +7,10 @@
 
 namespace pha {
 
-/// Reads one token after the other into a state that holds a prompt. On a card a step is one kernel where it has the
-/// model's form (step_runner.h); otherwise its launches are captured once and replayed: a small step costs its kernels,
-/// not some hundred launches. Elsewhere, and for parts that keep their position on the host, it is forward() and
-/// logits().
+/// Reads one token after the other into a state that holds a prompt. A step is one kernel of a card, or one piece of
+/// work for all processors, where the model has such a form (step_runner.h). Otherwise a card's launches are captured
+/// once and replayed: a small step costs its kernels, not some hundred launches. Elsewhere, and for parts that keep
+/// their position on the host, it is forward() and logits().
 class TokenReader {
 public:
     TokenReader(LanguageModel& model, const Pass& pass, ModelState& state);

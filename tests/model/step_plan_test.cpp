@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The one kernel that reads a token on a card, but for the kernel: the model's description, the table of tasks and what
-// keeps both up to date, with a processor that works the table off. `pha selftest` holds the kernel to the same.
+// A token read as one piece. For a card all but the kernel: the model's description, the table of tasks and what keeps
+// both up to date, with a processor that works the table off; `pha selftest` holds the kernel to the same. For
+// processors the whole of it.
 #include "engine/model/step_runner.h"
 #include "engine/model/weights.h"
 #include "step_interpreter.h"
@@ -39,6 +40,7 @@ struct Reading {
     int multiprocessors = 7;
     std::function<void(LanguageModel&, std::int64_t token)> between = [](LanguageModel&, std::int64_t) {};
     const std::vector<MixOverride>* mix = nullptr;
+    bool processors = false; ///< as processors do it
 };
 
 /// Logits of the tokens after a prompt, one by one. With `count` by the table of a step, which that counts the tasks
@@ -57,7 +59,10 @@ Tensor read(const ModelConfig& config, torch::Dtype matrix, const Reading& how, 
     auto state = model.freshState();
     model.forward(ids.narrow(1, 0, how.prompt), pass, &state);
     std::unique_ptr<StepRunner> runner;
-    if (table) {
+    if (how.processors) {
+        runner = StepRunner::onProcessors(model, pass, state, how.batch);
+        if (!runner) return {};
+    } else if (table) {
         runner = StepRunner::make(model, pass, state, how.batch, { how.multiprocessors, std::ref(*table) });
         if (!runner) return {};
     }
@@ -100,6 +105,45 @@ private Q_SLOTS:
             QVERIFY2(ratio(config, how) < 1.5, qPrintable(QString("batch %1: %2").arg(batch).arg(ratio(config, how))));
         }
     }
+    void processorsReadLikeForward_data() { readsLikeForward_data(); }
+    void processorsReadLikeForward()
+    {
+        QFETCH(int, which);
+        const auto& config = shapes()[std::size_t(which)].second;
+        const std::pair<std::int64_t, std::int64_t> sizes[] { { 1, 600 }, { 3, 30 }, { 8, 1 }, { 21, 257 } };
+        for (const auto& [batch, prompt] : sizes) { // 600: in three pieces
+            Reading how;
+            how.batch = batch;
+            how.prompt = prompt;
+            how.tokens = 3;
+            const auto exact = read(config, torch::kFloat, how), rounded = read(config, torch::kBFloat16, how);
+            how.processors = true;
+            const auto wide = read(config, torch::kFloat, how), narrow = read(config, torch::kBFloat16, how);
+            QVERIFY(wide.defined() && narrow.defined());
+            const auto row = [&](double error) {
+                return qPrintable(QString("%1 texts after %2 tokens: %3").arg(batch).arg(prompt).arg(error));
+            };
+            QVERIFY2(distance(wide, exact) < 2e-5, row(distance(wide, exact)));
+            const double cost = std::max(5e-3, distance(rounded, exact));
+            QVERIFY2(distance(narrow, exact) < 1.5 * cost, row(distance(narrow, exact) / cost));
+        }
+    }
+    void processorsDoNotDependOnTheirNumber()
+    {
+        const int before = at::get_num_threads();
+        auto config = small("pha");
+        config.width = 256, config.vocabulary = 40000; // worth several threads
+        std::vector<Tensor> results;
+        for (const int threads : { 1, 2, 3 }) {
+            at::set_num_threads(threads);
+            Reading how;
+            how.prompt = 300;
+            how.processors = true;
+            results.push_back(read(config, torch::kFloat, how));
+        }
+        at::set_num_threads(before);
+        QVERIFY(torch::equal(results[0], results[1]) && torch::equal(results[0], results[2]));
+    }
     void splitsLongTextsAmongMultiprocessors()
     {
         for (const std::int64_t batch : { 1, 2 }) {
@@ -126,6 +170,9 @@ private Q_SLOTS:
             }
         };
         QVERIFY(ratio(small("pha"), how) < 1.5);
+        auto processors = how;
+        processors.processors = true;
+        QVERIFY(distance(read(small("pha"), torch::kFloat, processors), read(small("pha"), torch::kFloat, how)) < 2e-5);
         const auto still = read(small("pha"), torch::kFloat, Reading()),
                    changed = read(small("pha"), torch::kFloat, how);
         QVERIFY(distance(changed.narrow(1, 1, 1), still.narrow(1, 1, 1)) > 0.05);
@@ -144,6 +191,8 @@ private Q_SLOTS:
         };
         QVERIFY(ratio(small("pha"), how) < 1.5);
         const auto changed = read(small("pha"), torch::kFloat, how);
+        how.processors = true;
+        QVERIFY(distance(read(small("pha"), torch::kFloat, how), changed) < 2e-5);
         QVERIFY(torch::equal(changed.narrow(1, 0, 2), muted.narrow(1, 0, 2)));
         QVERIFY(distance(changed.narrow(1, 2, 1), muted.narrow(1, 2, 1)) > 0.05);
     }

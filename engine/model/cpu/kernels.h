@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <cstdint>
+#include "engine/model/cpu/step.h"
 
 /// Loops of the network for processors, fp32, on plain pointers. Each works on a range of its tasks, so that the caller
 /// decides about threads; results do not depend on how the tasks are split. Every one has a form in plain tensor
@@ -117,6 +117,11 @@ struct Kernels {
     /// -ln softmax[target] of a row of logits; with `gradient` they become softmax - onehot. `correct` may be null.
     float (*lossRow)(float* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width);
     void (*muonUpdate)(const Muon&, float* scratch);
+    void (*stepRows)(const StepRows&, const float* x, float* y, std::int64_t from, std::int64_t to, float* scratch);
+    void (*stepAttention)(const StepAttention&, std::int64_t position, std::int64_t task, float* scratch);
+    void (*stepJoin)(const StepAttention&, std::int64_t pieces, std::int64_t task);
+    void (*stepScan)(const StepScan&, std::int64_t task);
+    void (*stepNorm)(const StepNorm&, std::int64_t task);
 };
 
 /// The fastest ones that this processor can run.

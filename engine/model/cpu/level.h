@@ -29,5 +29,10 @@ void fewRows(const float* x, const float* w, float* y, std::int64_t rows, std::i
     std::int64_t from, std::int64_t to);
 float lossRow(float* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width);
 void muonUpdate(const Muon&, float* scratch);
+void stepRows(const StepRows&, const float* x, float* y, std::int64_t from, std::int64_t to, float* scratch);
+void stepAttention(const StepAttention&, std::int64_t position, std::int64_t task, float* scratch);
+void stepJoin(const StepAttention&, std::int64_t pieces, std::int64_t task);
+void stepScan(const StepScan&, std::int64_t task);
+void stepNorm(const StepNorm&, std::int64_t task);
 
 } // namespace pha::cpu::PHA_CPU_LEVEL

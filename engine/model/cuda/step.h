@@ -12,7 +12,8 @@
 /// beside the value: a reader polls the value itself, and no barrier of the grid is needed.
 namespace pha::kernels {
 
-/// What a step does, layer by layer. Matrices are bf16 (out,in), everything else fp32; pointers stay the caller's.
+/// What a step does, layer by layer. Matrices (out,in) and caches are of one type, everything else fp32; pointers stay
+/// the caller's.
 struct StepAttention {
     const void *query = nullptr, *key = nullptr, *value = nullptr, *output = nullptr;
     int queryHeads = 0, kvHeads = 0, headWidth = 0;
@@ -50,6 +51,7 @@ struct StepStage {
 struct StepModel {
     int batch = 0, width = 0, vocabulary = 0;
     std::int64_t room = 0, length = 0; ///< tokens that the caches hold; tokens in them now, for an even share of work
+    bool narrow = true; ///< matrices, keys and values are bf16, as the card's kernel wants them; else fp32
     const void* embedding = nullptr; ///< (V,D)
     bool embeddingWide = false; ///< it is fp32
     float embeddingScale = 1, eps = 0;

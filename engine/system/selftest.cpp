@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/system/selftest.h"
 
+#include "engine/model/token_reader.h"
 #include "engine/model/weights.h"
 #include "engine/system/device.h"
 
@@ -120,10 +121,24 @@ public:
         const auto distance = [&](const Tensor& other) { return (whole - other).abs().max().item<double>(); };
         row("parallel = recurrent, " + name, distance(pieces(std::vector<std::int64_t>(45, 1))), 1e-4);
         row("parallel = prefill in 7, 13, rest, " + name, distance(pieces({ 7, 13, 25 })), 1e-4);
+        row("parallel = tokens as they are written, " + name, distance(written(model, ids)), 1e-4);
         if (device_.is_cpu()) return;
         LanguageModel reference(config, 7);
         const auto onCpu = reference.logits(reference.forward(ids_, pass), pass);
         row("CPU = " + device_.str() + ", " + name, (onCpu - whole.cpu()).abs().max().item<double>(), 1e-3);
+    }
+
+    /// The logits of a prompt and of the tokens after it, one by one.
+    static Tensor written(LanguageModel& model, const Tensor& ids)
+    {
+        constexpr std::int64_t prompt = 20;
+        const torch::NoGradGuard guard;
+        const Pass pass;
+        auto state = model.freshState();
+        std::vector<Tensor> parts { model.logits(model.forward(ids.narrow(1, 0, prompt), pass, &state), pass) };
+        TokenReader reader(model, pass, state);
+        for (auto t = prompt; t < ids.size(1); ++t) parts.push_back(reader(ids.narrow(1, t, 1)).clone());
+        return torch::cat(parts, 1);
     }
 
     void causality(const std::string& name, const ModelConfig& config)

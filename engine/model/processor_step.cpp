@@ -118,7 +118,7 @@ struct ProcessorStep::Impl {
     void add(const kernels::StepAttention& a, std::size_t k)
     {
         const std::int64_t dh = a.headWidth, q = a.queryHeads * dh, kv = a.kvHeads * dh;
-        const auto parts = m.batch * a.queryHeads * stepPieces(m.room) * (dh + 2);
+        const auto parts = stepPieces(m.room) * m.batch * a.queryHeads * (dh + 2);
         auto *qkv = shared(4 * k, q + 2 * kv), *out = shared(4 * k + 1, q),
              *pieces = shared(4 * k + 2, quotientUp(parts, columns));
         level(0).push_back(product(a.query, m.width, q, normed, qkv));
@@ -203,7 +203,7 @@ struct ProcessorStep::Impl {
     const std::int64_t columns;
     std::array<float*, kernels::mostBranches> branch {};
     std::deque<std::vector<float>> memories;
-    std::array<std::pair<float*, std::int64_t>, 4 * kernels::mostBranches> pool {};
+    std::array<std::pair<float*, std::int64_t>, std::size_t { 4 } * kernels::mostBranches> pool {};
     float *stream = nullptr, *normed = nullptr; ///< (D,columns)
     std::vector<Level> levels;
     std::vector<Progress> progress;

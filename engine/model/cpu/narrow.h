@@ -52,10 +52,10 @@ PHA_INLINE V sums(const V (&a)[8])
 #define PHA_SHUFFLE(x, y, ...) __builtin_shuffle(x, y, VInt { __VA_ARGS__ })
 #endif
     V b[4], c[2];
-    for (int i = 0; i < 4; ++i)
+    for (std::int64_t i = 0; i < 4; ++i)
         b[i] = PHA_SHUFFLE(a[2 * i], a[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13)
             + PHA_SHUFFLE(a[2 * i], a[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    for (int i = 0; i < 2; ++i)
+    for (std::int64_t i = 0; i < 2; ++i)
         c[i] = PHA_SHUFFLE(b[2 * i], b[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13)
             + PHA_SHUFFLE(b[2 * i], b[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
     return PHA_SHUFFLE(c[0], c[1], 0, 1, 2, 3, 8, 9, 10, 11) + PHA_SHUFFLE(c[0], c[1], 4, 5, 6, 7, 12, 13, 14, 15);

@@ -26,13 +26,6 @@ std::int64_t blocksOf(std::int64_t m, std::int64_t n, std::int64_t k)
     return std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, longer / 32));
 }
 
-/// A library with threads of its own would set them against the ones that call it.
-bool librarySharesThreads()
-{
-    static const bool shares = blasLibrary().find("openblas-pthread") == std::string::npos;
-    return shares;
-}
-
 void one(const Tensor& out, const Tensor& a, const Tensor& b, bool add)
 {
     auto to = out;
@@ -62,7 +55,8 @@ struct ProjectFunction : torch::autograd::Function<ProjectFunction> {
 void productInto(const Tensor& out, const Tensor& a, const Tensor& b, bool add)
 {
     const torch::NoGradGuard guard;
-    const auto m = a.size(0), n = b.size(1), blocks = librarySharesThreads() ? blocksOf(m, n, a.size(1)) : 1;
+    // A library with threads of its own would set them against the ones that call it.
+    const auto m = a.size(0), n = b.size(1), blocks = blasHasOwnThreads() ? 1 : blocksOf(m, n, a.size(1));
     if (blocks == 1) return one(out, a, b, add);
     const bool byRows = m >= n;
     // Whole groups of 16 in a block, which the inner loops of libraries like.

@@ -86,15 +86,37 @@ int useThreads(int wanted)
     return threads;
 }
 
-void useBlasThreads(torch::Dtype matrix)
+namespace {
+
+/// Looked up by name: the program must also start on machines whose BLAS is another one. Null: there is none.
+template <class Function> Function* openblas(const char* function)
 {
-    // Looked up by name: the program must also start on machines whose BLAS is another one.
     for (const char* name : { "libblas.so.3", "libopenblas.so.0" })
         if (void* library = dlopen(name, RTLD_NOW | RTLD_NOLOAD)) {
-            if (auto* set = reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads")))
-                set(matrix == torch::kBFloat16 ? 1 : at::get_num_threads());
-            dlclose(library);
+            auto* found = reinterpret_cast<Function*>(dlsym(library, function));
+            dlclose(library); // it stays: LibTorch holds it
+            if (found) return found;
         }
+    return nullptr;
+}
+
+} // namespace
+
+bool blasHasOwnThreads()
+{
+    static const bool own = [] {
+        constexpr int plainThreads = 1; // of what openblas_get_parallel() may answer
+        auto* parallel = openblas<int()>("openblas_get_parallel");
+        return parallel && parallel() == plainThreads;
+    }();
+    return own;
+}
+
+void useBlasThreads(torch::Dtype matrix)
+{
+    if (!blasHasOwnThreads()) return; // told so, one built on OpenMP would take the threads from LibTorch too
+    if (auto* set = openblas<void(int)>("openblas_set_num_threads"))
+        set(matrix == torch::kBFloat16 ? 1 : at::get_num_threads());
 }
 
 std::string precisionName(torch::Dtype dtype) { return dtype == torch::kBFloat16 ? "bf16" : "fp32"; }

@@ -18,6 +18,7 @@ int useThreads(int wanted);
 /// left one thread (a quarter more tokens a second on two cores); with fp32 it needs them all. Other libraries follow
 /// OpenMP.
 void useBlasThreads(torch::Dtype matrix);
+bool blasHasOwnThreads(); ///< beside those of OpenMP
 /// The precision of matrix products. "auto" measures fp32 against bf16 products of the model's shape on this machine.
 torch::Dtype choosePrecision(
     const std::string& name, const torch::Device& device, const ModelConfig& model, std::int64_t rows);

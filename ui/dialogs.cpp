@@ -30,7 +30,10 @@ bool askToConfirm(QWidget* parent, const QString& title, const QString& text, co
     box.setTextFormat(Qt::PlainText);
     box.setText(text);
     auto* act = box.addButton(verb, QMessageBox::AcceptRole);
-    box.setDefaultButton(box.addButton(QMessageBox::Cancel));
+    act->setObjectName(QStringLiteral("confirmButton"));
+    auto* cancel = box.addButton(QMessageBox::Cancel);
+    cancel->setObjectName(QStringLiteral("cancelButton"));
+    box.setDefaultButton(cancel);
     box.exec();
     return box.clickedButton() == act;
 }

@@ -6,6 +6,7 @@
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/data/data_panel.h"
+#include "ui/focus_order.h"
 #include "ui/format.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
@@ -111,6 +112,11 @@ bool MainWindow::eventFilter(QObject* watched, QEvent* event)
         }
     }
     return QMainWindow::eventFilter(watched, event);
+}
+
+bool MainWindow::focusNextPrevChild(bool next)
+{
+    return focusNeighbour(this, next) || QMainWindow::focusNextPrevChild(next);
 }
 
 void MainWindow::showPanel(const QString& id)

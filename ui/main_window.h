@@ -68,6 +68,7 @@ protected:
     void showEvent(QShowEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
+    bool focusNextPrevChild(bool next) override; ///< in reading order
 
 private:
     // main_window_layout.cpp: the panels and where they are

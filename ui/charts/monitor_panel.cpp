@@ -144,13 +144,6 @@ void MonitorPanel::Private::build()
     layout->addWidget(readout_);
     layout->addWidget(columns_, 1);
     arrange();
-    // Tab goes through the charts as one reads them.
-    QWidget* before = charts_.loss;
-    for (QWidget* next : std::initializer_list<QWidget*> { charts_.throughput, charts_.memory, charts_.learningRate,
-             charts_.gradient, mixing_->bars(), mixing_->trajectories(), recall_ }) {
-        QWidget::setTabOrder(before, next);
-        before = next;
-    }
 }
 
 void MonitorPanel::Private::connectSettings()

@@ -54,6 +54,7 @@ BenchView::BenchView(QWidget* panel)
     split->setStretchFactor(1, 1);
     split->setSizes({ 280, 700 });
     layout->addWidget(split);
+    QObject::connect(&Theme::instance(), &Theme::changed, table, [this] { paintSwatches(); });
 }
 
 QWidget* BenchView::buildPresets(QWidget* panel)
@@ -105,8 +106,9 @@ QWidget* BenchView::buildControls(QWidget* panel)
     mode = new QComboBox(frame);
     mode->setObjectName(QStringLiteral("benchMode"));
     mode->setAccessibleName(tr("What is measured"));
-    mode->setToolTip(tr("train: a whole update. forward: an evaluation. decode: writing token by token."));
-    for (const char* name : { "train", "forward", "decode" }) mode->addItem(QLatin1String(name));
+    mode->setToolTip(tr("train: a whole update. forward: an evaluation. prompt: reading with caches kept. decode: "
+                        "writing token by token."));
+    for (const char* name : { "train", "forward", "prompt", "decode" }) mode->addItem(QLatin1String(name));
     batchTokens = spinBox(frame, "benchBatchTokens", tr("Tokens a step"),
         tr("Tokens of one measured step; the batch is this number divided by the context length, at least 1"), 16,
         1 << 20);
@@ -252,7 +254,20 @@ void BenchView::showMeasurement(const Measurement& m)
             table->horizontalHeaderItem(column)->setTextAlignment(side);
         }
     }
+    paintSwatches();
     table->resizeColumnsToContents();
+}
+
+void BenchView::paintSwatches()
+{
+    QStringList curves; // in the order of the curves
+    for (int row = 0; row < table->rowCount(); ++row) {
+        auto* item = table->item(row, 0);
+        if (!curves.contains(item->text())) curves << item->text();
+        QPixmap swatch(10, 10);
+        swatch.fill(Theme::instance().colours().run(int(curves.indexOf(item->text()))));
+        item->setIcon(QIcon(swatch));
+    }
 }
 
 } // namespace pha::ui

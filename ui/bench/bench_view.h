@@ -26,6 +26,7 @@ public:
     explicit BenchView(QWidget* panel);
     void showMessage(const QString& text, const char* role);
     void showMeasurement(const Measurement& measurement);
+    void paintSwatches(); ///< the colour of a preset's curve, before its name
 
     QLineEdit *filter, *contexts;
     QListWidget* presets;

@@ -110,7 +110,8 @@ void AblationTable::paintCells()
             colour = mixed(c.surface, hue, s * share);
         cell->setBackground(colour);
         cell->setForeground(c.text);
-        cell->setText((k.change >= 0 ? QStringLiteral("+") : QString()) + formatFixed(k.change, 4));
+        const auto sign = k.change >= 0 ? QStringLiteral("+") : QString(QChar(0x2212));
+        cell->setText(sign + formatFixed(std::abs(k.change), 4));
         cell->setToolTip(
             tr("%1 muted in %2: %3 nats/token, perplexity %4 instead of %5")
                 .arg(branchLabel(parts_[column]), row == 0 ? tr("all layers") : tr("layer %1").arg(row - 1),

@@ -141,9 +141,13 @@ void MixCell::paintEvent(QPaintEvent*)
 
     auto f = font();
     f.setBold(changed_.has_value() && !muted);
+    const auto words = muted ? tr("muted") : text();
+    // A range of weights is the longest; in a narrow panel it is written smaller rather than over the border.
+    const double room = box.width() - 6, needed = QFontMetricsF(f).horizontalAdvance(words);
+    if (needed > room && room > 0) f.setPointSizeF(std::max(f.pointSizeF() * room / needed, f.pointSizeF() * 0.7));
     p.setFont(f);
     p.setPen(!isEnabled() || muted ? c.muted : c.text);
-    p.drawText(box, Qt::AlignCenter, muted ? tr("muted") : text());
+    p.drawText(box, Qt::AlignCenter, words);
 }
 
 } // namespace pha::ui

@@ -21,11 +21,11 @@ WelcomePage::WelcomePage(QAction* runDemo, QAction* newRun, QAction* openRun, QW
     auto* title = new QLabel(tr("Watch a hybrid language model learn"));
     title->setAlignment(Qt::AlignCenter);
     setRole(title, "hero");
-    auto* text = new QLabel(tr("Three branches - a gated state space, attention and a feed-forward network - work side "
-                               "by side, and every layer "
-                               "learns how much to trust each. The demo trains a small one on built-in stories: "
-                               "curves, mixing weights and text "
-                               "appear within seconds. Nothing is downloaded."));
+    auto* text =
+        new QLabel(tr("Three branches \u2013 a gated state space, attention and a feed-forward network \u2013 work "
+                      "side by side, and every layer learns how much to trust each. The demo trains a small "
+                      "one on built-in stories: curves, mixing weights and text appear within seconds. "
+                      "Nothing is downloaded."));
     text->setAlignment(Qt::AlignCenter);
     text->setWordWrap(true);
     setRole(text, "muted");

@@ -22,15 +22,14 @@ int average(const Options& options)
     if (options.out.empty()) throw ConfigError("--out", "", "the file to write");
     const auto out = fs::path(options.out).extension() == ".safetensors" ? fs::path(options.out)
                                                                          : fs::path(options.out + ".safetensors");
-    std::error_code error;
-    if (fs::exists(out, error))
-        throw Error(quoted(out.string()) + " exists", "choose another name, or remove it first", ExitCode::Usage);
+    checkNewFile(out.string());
     loadEngine().average({ options.checkpoints.begin(), options.checkpoints.end() }, out);
     if (options.json) {
         printJson({ { "file", out.string() }, { "checkpoints", options.checkpoints.size() } });
         return 0;
     }
-    printLine(fmt::format("mean of {} checkpoints in {}", options.checkpoints.size(), out.string()));
+    printLine(fmt::format("mean of {} checkpoint{} in {}", options.checkpoints.size(),
+        options.checkpoints.size() == 1 ? "" : "s", out.string()));
     printLine("Score it      pha eval " + quoted(out.string()));
     return 0;
 }

@@ -8,6 +8,10 @@
 #include <utility>
 #include <vector>
 
+namespace pha {
+class LoadedModel;
+}
+
 namespace pha::cli {
 
 /// What the command line asks for: a sub-command stores its work here while it is parsed, `main` runs it afterwards, so
@@ -43,6 +47,10 @@ double parseNumber(const std::string& what, const std::string& text);
 /// Throws ConfigError naming `what` unless minimum <= value <= maximum.
 void checkRange(const std::string& what, std::int64_t value, std::int64_t minimum, std::int64_t maximum);
 
+/// Throws Error unless a file can be written there that does not exist yet: nothing that took hours is overwritten, and
+/// long work is not done for nothing.
+void checkNewFile(const std::string& path);
+
 /// All of standard input. Throws DataError if it is longer than `limit` bytes or cannot be read.
 std::string readStandardInput(std::int64_t limit);
 /// One --set KEY=VALUE. Throws ConfigError.
@@ -59,6 +67,12 @@ struct DeviceOptions {
     std::string device = "auto", precision = "fp32";
     void addDevice(CLI::App& command);
     void addPrecision(CLI::App& command);
+    /// The network of a run or a checkpoint. Warns if a run's damaged checkpoint is passed over for another one.
+    std::shared_ptr<LoadedModel> load(const std::string& target) const;
 };
+/// A warning on stderr if a checkpoint of the run is damaged; nothing if `run` is no run.
+void warnOfDamage(const std::string& run);
+/// A warning on stderr that a run's metrics have damaged lines, if there are any.
+void warnOfBadLines(const std::string& run, std::int64_t lines);
 
 } // namespace pha::cli

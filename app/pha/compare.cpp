@@ -42,7 +42,10 @@ std::string cell(const ComparedFigure& row, const RunFigures& run)
 int compare(const std::vector<std::string>& folders, bool json)
 {
     std::vector<RunFigures> runs;
-    for (const auto& folder : folders) runs.push_back(RunFigures::read(folder));
+    for (const auto& folder : folders) {
+        runs.push_back(RunFigures::read(folder));
+        warnOfBadLines(folder, runs.back().badLines);
+    }
     std::vector<const RunFigures*> all;
     for (const auto& run : runs) all.push_back(&run);
     const auto keys = differingKeys(all);

@@ -25,15 +25,15 @@ std::string stateName(DownloadState state)
 int list(bool json)
 {
     auto documents = Json::array();
-    Table table({ "name", "kind", "size", "state", "licence", "summary" });
+    Table table({ "name", "kind", "size", "state", "summary" });
     for (const auto& corpus : builtinCorpora()) {
         documents.push_back({ { "name", corpus.name }, { "kind", "built-in" }, { "summary", corpus.summary } });
-        table.add({ corpus.name, "built-in", "", "ready", "", corpus.summary });
+        table.add({ corpus.name, "built-in", "", "ready", corpus.summary });
     }
     for (const auto& corpus : preparedCorpora()) {
         documents.push_back({ { "name", corpus.name }, { "kind", "prepared" }, { "bytes", corpus.card.bytes() },
             { "tokens", corpus.card.tokens() }, { "path", corpus.folder.string() } });
-        table.add({ corpus.name, "prepared", inBytes(double(corpus.card.bytes())), "ready", "",
+        table.add({ corpus.name, "prepared", inBytes(double(corpus.card.bytes())), "ready",
             fmt::format("{} tokens from {}", withThousands(corpus.card.tokens()),
                 oneLine(corpus.card.sources.empty() ? "" : corpus.card.sources.front())) });
     }
@@ -43,12 +43,13 @@ int list(bool json)
             { "state", state }, { "licence", entry.licence }, { "summary", entry.about },
             { "sha256", entry.sha256.empty() ? "unverified" : entry.sha256 }, { "addresses", entry.addresses },
             { "homepage", entry.homepage }, { "path", catalogueFile(entry).string() } });
-        table.add({ entry.name, "download", inBytes(double(entry.bytes)), state, entry.licence, entry.about });
+        table.add({ entry.name, "download", inBytes(double(entry.bytes)), state,
+            entry.about + " Licence: " + entry.licence + "." });
     }
     if (json)
         printJson(documents);
     else
-        print(table.text());
+        print(table.text(outputWidth()));
     return 0;
 }
 
@@ -120,6 +121,7 @@ void printInfo(const Corpus& corpus, const Json& document)
                 card->repairs.any() ? card->repairs.text() : "nothing had to be repaired"));
         if (!card->note.empty()) printLine(card->note);
     }
+    if (splits["train"]["tokens"] == 0) return; // nothing to count words in, so nothing to refer to
     const auto& references = corpus.references();
     printLine(fmt::format("\nnats per token of the validation split: uniform {:.3f}, unigram {:.3f}, bigram {:.3f}{}",
         references.uniform, references.unigram, references.bigram,

@@ -75,8 +75,9 @@ int runDownload(const std::string& name, bool json)
     if (!entry) {
         std::vector<std::string> names;
         for (const auto& each : catalogue()) names.push_back(each.name);
+        const auto nearest = nearestName(name, names);
         throw DataError(inQuotes(name), "is not in the catalogue",
-            "did you mean " + nearestName(name, names) + "? There are: " + joinList(names));
+            (nearest.empty() ? "" : "did you mean " + nearest + "? ") + "there are: " + joinList(names));
     }
     StopOnSignal stop;
     ProgressView view(false);

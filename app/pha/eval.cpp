@@ -147,6 +147,9 @@ void check(const Options& options, const CLI::App& command)
     options.mix.check();
     if (options.ablation && (command.count("--mute") > 0 || command.count("--mix") > 0))
         throw Error("--ablation mutes every branch by itself", "leave --mute and --mix out", ExitCode::Usage);
+    if (options.ablation && (evaluate.byPosition || evaluate.byDocument))
+        throw Error("--ablation compares the losses of whole texts",
+            "leave --by-position and --by-document out, or ask for them without --ablation", ExitCode::Usage);
 }
 
 Json toJson(const Ablation& result, std::int64_t step)
@@ -177,16 +180,15 @@ void printAblation(const Ablation& result)
     print("\nChange of the loss by muting one branch, nats per token\n" + table.text());
 }
 
-int ablation(const Options& options, LoadedModel& model)
+int ablation(EvaluateOptions evaluate, bool json, LoadedModel& model)
 {
     StopOnSignal stop;
     ProgressView view(false);
-    auto evaluate = options.evaluate;
     if (evaluate.maxTokens == 0) evaluate.maxTokens = ablationTokens; // one evaluation for each cell
     const auto result = model.ablate(
         evaluate, [](const AblationCell&) {}, view, stop.token());
     view.clearBar();
-    if (options.json) {
+    if (json) {
         printJson(toJson(result, model.step()));
         return 0;
     }
@@ -209,17 +211,17 @@ std::optional<std::string> splitOfFile(const std::string& data)
 int eval(const Options& options, const CLI::App& command)
 {
     check(options, command);
-    const auto model = loadEngine().load(options.target, options.device, options.precision);
+    const auto model = options.load(options.target);
     if (options.evaluate.data.empty()) refuseIfDataIsGone(model->config().data.data);
-    if (options.ablation) return ablation(options, *model);
-    StopOnSignal stop;
-    ProgressView view(false);
     auto evaluate = options.evaluate;
     for (const auto& text : options.sets) evaluate.dataFields.push_back(parseSetting(text));
     const auto context = evaluate.context > 0 ? evaluate.context : model->config().training.context;
     if (evaluate.stride > context)
         throw ConfigError(
             "--stride", std::to_string(evaluate.stride), "at most the context, " + std::to_string(context));
+    if (options.ablation) return ablation(evaluate, options.json, *model);
+    StopOnSignal stop;
+    ProgressView view(false);
     const auto changes = options.mix.resolve(model->config().model);
     const auto plain = model->evaluate(evaluate, view, stop.token());
     std::optional<Evaluation> changed;

@@ -20,7 +20,10 @@ int exportRun(const Options& options)
     if (!RunDirectory(options.run).exists())
         throw CheckpointError(options.run, "no run.json in it", "name a run directory, as 'pha train' prints it");
     const auto folder = options.out.empty() ? fs::path(options.run) / "exports" / options.to : fs::path(options.out);
-    const auto files = options.to == "csv" ? exportCsv(options.run, folder) : exportTensorBoard(options.run, folder);
+    std::int64_t badLines = 0;
+    const auto files = options.to == "csv" ? exportCsv(options.run, folder, &badLines)
+                                           : exportTensorBoard(options.run, folder, &badLines);
+    warnOfBadLines(options.run, badLines);
     if (options.json) {
         Json names = Json::array();
         for (const auto& file : files) names.push_back(file.string());

@@ -77,7 +77,7 @@ int generate(const Options& options, const CLI::App& command)
     if (repairs > 0) note(fmt::format("pha: note: {} invalid UTF-8 bytes of the prompt were replaced", repairs));
 
     StopOnSignal stop;
-    const auto model = loadEngine().load(options.target, options.device, options.precision);
+    const auto model = options.load(options.target);
     request.mix = options.mix.resolve(model->config().model);
     const bool terminal = outputIsTerminal();
     const auto show = [&](const GeneratedToken& token) {

@@ -36,7 +36,7 @@ Json toJson(const ModelReport& report)
 
 int inspect(const Options& options)
 {
-    const auto report = loadEngine().load(options.target, options.device, options.precision)->inspect();
+    const auto report = options.load(options.target)->inspect();
     if (options.json) {
         printJson(toJson(report));
         return 0;

@@ -23,8 +23,8 @@ int logits(const Options& options)
         tokens.push_back(parseInteger("--tokens", part));
         checkRange("--tokens", tokens.back(), 0, std::int64_t(1) << 31);
     }
-    if (options.out.empty()) throw ConfigError("--out", "", "a file to write");
-    const auto model = loadEngine().load(options.target, options.device, options.precision);
+    checkNewFile(options.out);
+    const auto model = options.load(options.target);
     for (const auto token : tokens) checkRange("--tokens", token, 0, model->config().model.vocabulary - 1);
     model->writeLogits(tokens, options.recurrent, options.out);
     const auto vocabulary = model->config().model.vocabulary;

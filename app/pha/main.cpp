@@ -4,6 +4,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 #include <fmt/format.h>
 
@@ -35,13 +36,27 @@ std::string helpCommand(const CLI::App& root)
     return words + " --help";
 }
 
+/// A word where a command should be, as in "pha trian"; empty if that is not what is wrong.
+std::string unknownCommand(const CLI::App& root)
+{
+    const CLI::App* at = &root;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    std::vector<std::string> names;
+    for (const auto* command : at->get_subcommands({})) names.push_back(command->get_name());
+    const auto rest = at->remaining();
+    if (names.empty() || rest.empty() || rest.front().starts_with('-')) return {};
+    const auto nearest = nearestName(rest.front(), names);
+    return inQuotes(rest.front()) + " is no command" + (nearest.empty() ? "" : ", the nearest is " + nearest);
+}
+
 int parseFailure(const CLI::App& root, const CLI::ParseError& error)
 {
     if (error.get_exit_code() == int(CLI::ExitCodes::Success)) { // --help
         print(root.help()); // of the sub-command, where there is one
         return int(ExitCode::Done);
     }
-    std::string what = error.what();
+    std::string what = unknownCommand(root);
+    if (what.empty()) what = error.what();
     while (!what.empty() && (what.back() == '.' || what.back() == '\n')) what.pop_back();
     return fail(what, "run '" + helpCommand(root) + "'", ExitCode::Usage);
 }
@@ -94,6 +109,7 @@ int guarded(int argc, char** argv)
     try {
         const int code = runProgram(argc, argv);
         flushOutput();
+        if (outputReaderGone() && code == int(ExitCode::Done)) return int(ExitCode::Failed); // no news to who reads
         if (outputFailed() && code == int(ExitCode::Done))
             return fail("standard output could not be written", "check the disk or the program that reads it",
                 ExitCode::Failed);

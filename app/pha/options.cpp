@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
 #include "engine/config/config.h"
+#include "engine/engine.h"
+#include "engine/run/run_directory.h"
 
 #include <fmt/format.h>
 
@@ -51,6 +54,19 @@ void checkRange(const std::string& what, std::int64_t value, std::int64_t minimu
 {
     if (value < minimum || value > maximum)
         throw ConfigError(what, std::to_string(value), fmt::format("an integer from {} to {}", minimum, maximum));
+}
+
+void checkNewFile(const std::string& path)
+{
+    if (path.empty()) throw ConfigError("--out", "", "the file to write");
+    const fs::path file(path);
+    std::error_code error;
+    if (fs::exists(fs::symlink_status(file, error)))
+        throw Error(quoted(path) + " exists", "choose another name, or remove it first", ExitCode::Usage);
+    const auto folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    if (!fs::is_directory(folder, error))
+        throw Error(
+            quoted(folder.string()) + " is not a folder", "make it first, or choose another --out", ExitCode::Usage);
 }
 
 std::string readStandardInput(std::int64_t limit)
@@ -108,5 +124,27 @@ void addChoice(CLI::App& command, const std::string& field, std::string& value)
 
 void DeviceOptions::addDevice(CLI::App& command) { addChoice(command, "device", device); }
 void DeviceOptions::addPrecision(CLI::App& command) { addChoice(command, "precision", precision); }
+
+std::shared_ptr<LoadedModel> DeviceOptions::load(const std::string& target) const
+{
+    auto model = loadEngine().load(target, device, precision);
+    warnOfDamage(target);
+    return model;
+}
+
+void warnOfBadLines(const std::string& run, std::int64_t lines)
+{
+    if (lines > 0)
+        note(fmt::format("pha: warning: {}: {} damaged {} of metrics.jsonl left out", oneLine(run), lines,
+            lines == 1 ? "line" : "lines"));
+}
+
+void warnOfDamage(const std::string& run)
+{
+    const RunDirectory directory { fs::path(run) };
+    if (!directory.exists()) return;
+    if (const auto damaged = directory.damagedCheckpoint(); !damaged.empty())
+        note("pha: warning: checkpoint " + oneLine(damaged) + "; another one is used");
+}
 
 } // namespace pha::cli

@@ -81,7 +81,7 @@ int printAll(const Options& options)
         table.add({ preset.name, withThousands(counts.parameters), withThousands(counts.trainable),
             std::to_string(model.layers), std::to_string(model.width), preset.summary });
     }
-    print(table.text());
+    print(table.text(outputWidth()));
     return 0;
 }
 

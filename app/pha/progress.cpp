@@ -128,9 +128,9 @@ void ProgressView::show(const EvalEvent& event)
 {
     auto text = fmt::format(
         "eval at {}: {} loss {}  perplexity {}", event.step, event.split, figure(event.nll), figure(event.perplexity));
+    if (event.floorNll) text += fmt::format(" (floor {})", figure(std::exp(*event.floorNll)));
     if (event.words > 0) text += "  per word " + figure(event.wordPerplexity);
     if (event.bytes > 0) text += "  bits per byte " + figure(event.bitsPerByte);
-    if (event.floorNll) text += fmt::format("  (floor {})", figure(std::exp(*event.floorNll)));
     if (!event.note.empty()) text += "  (" + oneLine(event.note) + ")";
     if (event.split == "valid" && !event.note.empty()) averages.push_back(event);
     if (event.split == "valid" && event.note.empty()) {
@@ -170,6 +170,10 @@ void ProgressView::show(const StatusEvent& event)
 {
     lastStatus = event;
     if ((event.state == RunState::Preparing || event.state == RunState::Running) && event.detail.empty()) return;
+    if (event.state == RunState::Running) { // a state of its own needs no words
+        line(fmt::format("pha: warning: step {}: {}", event.step, oneLine(event.detail)));
+        return;
+    }
     line(fmt::format("{} at step {}{}", stateName(event.state), event.step,
         event.detail.empty() ? "" : ": " + oneLine(event.detail)));
 }

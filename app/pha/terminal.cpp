@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 
@@ -14,13 +15,39 @@ namespace pha::cli {
 
 namespace {
 
-bool failed = false;
+bool failed = false, readerGone = false;
+
+void noteFailure()
+{
+    failed = true;
+    readerGone |= errno == EPIPE;
+}
 
 /// Columns that UTF-8 text takes; every character counts as one, which is right for all that tables hold.
 std::size_t columns(const std::string& text)
 {
     return std::size_t(
         std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+/// `text` in lines of at most `width` columns (longer words stand alone), each below the first begun by `indent`
+/// blanks.
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent)
+{
+    std::string out;
+    std::size_t used = 0;
+    for (std::size_t from = 0; from < text.size();) {
+        const auto end = std::min(text.find(' ', from), text.size());
+        const auto word = text.substr(from, end - from);
+        if (used > 0 && used + 1 + columns(word) > width) {
+            out += "\n" + std::string(indent, ' ');
+            used = 0;
+        }
+        out += (used > 0 ? " " : "") + word;
+        used += columns(word) + (used > 0 ? 1 : 0);
+        from = end + 1;
+    }
+    return out;
 }
 
 bool looksNumeric(const std::string& cell)
@@ -41,9 +68,15 @@ int errorWidth()
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+std::size_t outputWidth()
+{
+    winsize size {};
+    return outputIsTerminal() && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 void print(std::string_view text)
 {
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) failed = true;
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) noteFailure();
 }
 
 void printLine(std::string_view text)
@@ -56,10 +89,11 @@ void printJson(const Json& json) { printLine(json.dump(-1, ' ', false, Json::err
 
 void flushOutput()
 {
-    if (std::fflush(stdout) != 0) failed = true;
+    if (std::fflush(stdout) != 0) noteFailure();
 }
 
 bool outputFailed() { return failed; }
+bool outputReaderGone() { return readerGone; }
 
 void note(std::string_view text)
 {
@@ -147,7 +181,7 @@ void Table::add(std::vector<std::string> row)
     rows_.push_back(std::move(row));
 }
 
-std::string Table::text() const
+std::string Table::text(std::size_t width) const
 {
     const auto count = rows_.front().size();
     std::vector<std::size_t> widths(count, 0);
@@ -157,11 +191,17 @@ std::string Table::text() const
             widths[c] = std::max(widths[c], columns(rows_[r][c]));
             if (r > 0 && !rows_[r][c].empty() && !looksNumeric(rows_[r][c])) right[c] = false;
         }
+    std::size_t before = 2 * (count - 1); // columns before the last one
+    for (std::size_t c = 0; c + 1 < count; ++c) before += widths[c];
+    constexpr std::size_t narrowest = 16;
+    const bool wraps = !right[count - 1] && before + narrowest <= width && before + widths[count - 1] > width;
+    if (wraps) widths[count - 1] = 0;
     std::string out;
-    for (const auto& row : rows_) {
+    for (auto row : rows_) {
+        if (wraps) row[count - 1] = wrapped(row[count - 1], width - before, before);
         std::string line;
         for (std::size_t c = 0; c < count; ++c) {
-            const std::string pad(widths[c] - columns(row[c]), ' ');
+            const std::string pad(widths[c] - std::min(widths[c], columns(row[c])), ' ');
             line += fmt::format("{}{}{}", c > 0 ? "  " : "", right[c] ? pad : row[c], right[c] ? row[c] : pad);
         }
         line.erase(line.find_last_not_of(' ') + 1);

@@ -14,12 +14,14 @@ namespace pha::cli {
 bool outputIsTerminal();
 bool errorIsTerminal();
 int errorWidth(); ///< columns of the terminal behind stderr, 80 if unknown
+std::size_t outputWidth(); ///< columns of the terminal behind stdout, 0 if there is none
 
 void print(std::string_view text); ///< stdout, kept in its buffer
 void printLine(std::string_view text);
 void printJson(const Json& json); ///< one line; invalid UTF-8 becomes U+FFFD
 void flushOutput();
 bool outputFailed(); ///< a write to stdout did not arrive (disk full, reader gone)
+bool outputReaderGone(); ///< it did not because the other end of the pipe, as in `| head`, has read enough
 void note(std::string_view text); ///< one line on stderr
 
 /// Text of a model or a file as it may be shown: escape sequences and control characters (C0 but newline and tab, DEL,
@@ -42,7 +44,8 @@ class Table {
 public:
     explicit Table(std::vector<std::string> header);
     void add(std::vector<std::string> row);
-    std::string text() const;
+    /// With `width` columns words of a last column of text that do not fit go on below.
+    std::string text(std::size_t width = 0) const;
 
 private:
     std::vector<std::vector<std::string>> rows_;

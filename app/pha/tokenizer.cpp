@@ -63,6 +63,7 @@ int train(const Options& options)
     auto config = options.data;
     config.byteFallback = !options.noByteFallback;
     config.validate();
+    checkNewFile(options.out);
     StopOnSignal stop;
     ProgressView view(false);
     if (findTask(config))

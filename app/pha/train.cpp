@@ -19,9 +19,18 @@ namespace pha::cli {
 
 namespace {
 
-int printFields()
+int printFields(bool json)
 {
     const RunConfig defaults;
+    if (json) {
+        auto list = Json::array();
+        for (const auto& [group, field] : allFields())
+            list.push_back({ { "name", field.name }, { "group", group }, { "section", field.section },
+                { "label", field.label }, { "help", field.help }, { "accepts", field.expectation() },
+                { "default", defaults.get(field.name) } });
+        printJson(list);
+        return 0;
+    }
     std::string section;
     for (const auto& [group, field] : allFields()) {
         if (section != field.section) printLine((section.empty() ? "" : "\n") + (section = field.section) + ":");
@@ -102,7 +111,7 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
 
 int train(const TrainOptions& options, const CLI::App& command)
 {
-    if (options.helpFields) return printFields();
+    if (options.helpFields) return printFields(options.json);
     const auto request = trainingRequest(options, command);
     if (options.dryRun) return dryRun(request, options.json);
 

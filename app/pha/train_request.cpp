@@ -175,6 +175,7 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
         request.directory = runOfCheckpoint(request.checkpoint);
     }
     refuseIfAllDamaged(RunDirectory(request.directory));
+    if (request.checkpoint.empty()) warnOfDamage(options.resume);
     const auto stored = RunDirectory(request.directory).read().config;
     request.config = stored;
     request.config.training.stopAfter = 0; // was asked of an earlier process, not of this one

@@ -138,7 +138,8 @@ std::string nearestName(std::string_view name, const std::vector<std::string>& k
             least = distance;
         }
     }
-    return best;
+    // Names that share less than this are no slip of the hand.
+    return 5 * least < 3 * std::max(name.size(), best.size()) ? best : std::string();
 }
 
 std::string formatCount(double count)

@@ -32,7 +32,8 @@ std::string inQuotes(std::string_view text);
 /// Number of single-character insertions, deletions, replacements and swaps of neighbours between two words, case
 /// ignored.
 std::size_t editDistance(std::string_view a, std::string_view b);
-/// The name with the smallest edit distance to `name`, the first of equals; empty if there are none.
+/// The name with the smallest edit distance to `name`, the first of equals; empty if there are none or all are so
+/// different that nobody meant them.
 std::string nearestName(std::string_view name, const std::vector<std::string>& known);
 
 std::string formatCount(double count); ///< "512", "4.10 k", "1.85 M", "124.01 M", "9.04 G"

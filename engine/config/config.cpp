@@ -46,8 +46,10 @@ std::string keyShown(const std::string& key)
 
 [[noreturn]] void unknownKey(const std::string& key, const std::vector<std::string>& known)
 {
-    throw ConfigError(
-        keyShown(key), "not a known key", "a field's name (the nearest is " + nearestName(key, known) + ")");
+    const auto nearest = nearestName(key, known);
+    throw ConfigError(keyShown(key), "not a known key",
+        nearest.empty() ? "a field's name, as `pha train --help-fields` lists them"
+                        : "a field's name (the nearest is " + nearest + ")");
 }
 
 std::vector<std::string> fieldNames()

@@ -200,9 +200,10 @@ const Preset& findPreset(const std::string& name)
         if (candidate.name == name) return candidate;
         names.push_back(candidate.name);
     }
+    const auto nearest = nearestName(name, names);
     throw ConfigError("preset", inQuotes(name),
-        "one of the " + std::to_string(names.size()) + " names that `pha presets` lists (the nearest is "
-            + nearestName(name, names) + ")");
+        "one of the " + std::to_string(names.size()) + " names that `pha presets` lists"
+            + (nearest.empty() ? "" : " (the nearest is " + nearest + ")"));
 }
 
 } // namespace pha

@@ -45,8 +45,9 @@ std::unique_ptr<Corpus> Corpus::open(
     const auto builtin = joinList(names);
     for (const auto& entry : catalogue()) names.push_back(entry.name);
     for (const auto& corpus : preparedCorpora()) names.push_back(corpus.name);
+    const auto nearest = nearestName(config.data, names);
     throw DataError(where, "neither a built-in corpus nor a file",
-        "did you mean " + nearestName(config.data, names) + "? Built-in: " + builtin
+        (nearest.empty() ? "" : "did you mean " + nearest + "? ") + "built-in: " + builtin
             + "; or give the path of a text file");
 }
 

@@ -137,7 +137,11 @@ std::shared_ptr<const Tokenizer> Tokenizer::given(const DataConfig& config)
     std::error_code problem;
     if (!fs::exists(name, problem))
         throw ConfigError("tokenizer", name.empty() ? "" : inQuotes(name),
-            "auto, unigram, bpe, bytes, or the path of a .model file or of a folder with vocab.json and merges.txt");
+            name == "gpt2" // as the recipes have it
+                ? "a folder of that name here with GPT-2's vocab.json and merges.txt, as huggingface.co has them under "
+                  "openai-community/gpt2, or another tokenizer with --set tokenizer=PATH"
+                : "auto, unigram, bpe, bytes, or the path of a .model file or of a folder with vocab.json and "
+                  "merges.txt");
     return load(name);
 }
 

@@ -212,6 +212,21 @@ std::vector<std::string> RunDirectory::list() const
     return names;
 }
 
+std::string RunDirectory::damagedCheckpoint() const
+{
+    std::error_code error;
+    if (!fs::is_directory(checkpoints(), error)) return {};
+    std::pair<std::int64_t, std::string> newest { -1, {} };
+    for (const auto& path : entries(checkpoints())) {
+        const auto step = checkpointStep(path.filename().string());
+        if (!step || *step <= newest.first) continue;
+        const auto problem = checkpointProblem(path, false);
+        if (!problem.empty() && fs::exists(fs::symlink_status(path, error))) // not pruned by its trainer meanwhile
+            newest = { *step, path.filename().string() + ": " + problem };
+    }
+    return newest.second;
+}
+
 std::optional<std::string> RunDirectory::pointer(const std::string& name) const
 {
     try {

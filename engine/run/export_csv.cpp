@@ -104,12 +104,14 @@ private:
 
 } // namespace
 
-std::vector<fs::path> exportCsv(const fs::path& run, const fs::path& folder)
+std::vector<fs::path> exportCsv(const fs::path& run, const fs::path& folder, std::int64_t* badLines)
 {
     const RunDirectory directory(run);
     (void)directory.read(); // what is no run is refused before a folder is made
+    const auto events = readMetrics(directory.metricsFile(), badLines);
+    if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
     CsvExport csv;
-    for (const auto& event : readMetrics(directory.metricsFile())) std::visit(csv, event);
+    for (const auto& event : events) std::visit(csv, event);
     std::error_code error;
     fs::create_directories(folder, error);
     if (error) throw IoError(folder.string(), error.message());

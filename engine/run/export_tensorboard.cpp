@@ -166,11 +166,12 @@ private:
 
 } // namespace
 
-std::vector<fs::path> exportTensorBoard(const fs::path& run, const fs::path& folder)
+std::vector<fs::path> exportTensorBoard(const fs::path& run, const fs::path& folder, std::int64_t* badLines)
 {
     const RunDirectory directory(run);
     const auto started = secondsOf(directory.read().created);
-    const auto events = readMetrics(directory.metricsFile());
+    const auto events = readMetrics(directory.metricsFile(), badLines);
+    if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
     std::error_code error;
     fs::create_directories(folder, error);
     if (error) throw IoError(folder.string(), error.message());

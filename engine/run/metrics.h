@@ -79,7 +79,8 @@ private:
     bool restarted_ = false, atEnd_ = false;
 };
 
-/// All events of a file, whatever its length.
-std::vector<Event> readMetrics(const std::filesystem::path& file);
+/// All events of a file, whatever its length; none if there is no file. `badLines` receives the number of lines that
+/// are damaged. Throws DataError if what is there cannot be read.
+std::vector<Event> readMetrics(const std::filesystem::path& file, std::int64_t* badLines = nullptr);
 
 } // namespace pha

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/metrics.h"
 
+#include "engine/base/error.h"
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <iterator>
 
 #include <fcntl.h>
@@ -105,8 +109,16 @@ std::size_t MetricsReader::takeLines(std::string_view slice, std::vector<Event>&
     return from;
 }
 
-std::vector<Event> readMetrics(const std::filesystem::path& file)
+std::vector<Event> readMetrics(const std::filesystem::path& file, std::int64_t* badLines)
 {
+    constexpr auto advice = "restore the file from a copy, or check its permissions";
+    try {
+        if (!S_ISREG(PosixFile(file, O_RDONLY | O_NOFOLLOW).status().st_mode))
+            throw DataError(file.string(), "is not a regular file", advice);
+    } catch (const FileError& error) {
+        if (error.number() == ENOENT) return {};
+        throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(error.number()), advice);
+    }
     MetricsReader reader(file);
     auto events = reader.poll();
     while (!reader.atEnd()) {
@@ -114,6 +126,7 @@ std::vector<Event> readMetrics(const std::filesystem::path& file)
         if (reader.restarted()) events.clear(); // rewound while it was read
         events.insert(events.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     }
+    if (badLines) *badLines = reader.badLines();
     return events;
 }
 

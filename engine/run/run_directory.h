@@ -52,6 +52,9 @@ public:
 
     /// Complete checkpoints, oldest first ("step-00001000").
     std::vector<std::string> list() const;
+    /// The newest checkpoint that is not complete, and why: "step-00001000: model.safetensors is missing". Saves are
+    /// whole or absent, so something else has touched it. Empty if there is none.
+    std::string damagedCheckpoint() const;
     std::optional<std::string> pointer(
         const std::string& name) const; ///< "latest" or "best"; empty if absent or dangling
     void setPointer(const std::string& name, const std::string& folder) const;

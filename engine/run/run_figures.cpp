@@ -47,7 +47,7 @@ RunFigures RunFigures::read(const std::filesystem::path& folder)
         throw CheckpointError(folder.string(), "no run.json in it", "name run directories, as 'pha train' prints them");
     const auto file = directory.read();
     RunFigures run(file.name.empty() ? folder.filename().string() : file.name, file.config);
-    for (const auto& event : readMetrics(directory.metricsFile())) {
+    for (const auto& event : readMetrics(directory.metricsFile(), &run.badLines)) {
         if (const auto* step = std::get_if<StepEvent>(&event)) run.take(*step);
         if (const auto* eval = std::get_if<EvalEvent>(&event)) run.take(*eval);
     }

@@ -17,7 +17,7 @@ class RunFigures {
 public:
     RunFigures() = default;
     RunFigures(std::string runName, const RunConfig& runConfig);
-    /// Reads run.json and the whole of metrics.jsonl. Throws CheckpointError if there is no run.
+    /// Reads run.json and the whole of metrics.jsonl. Throws CheckpointError if there is no run, DataError.
     static RunFigures read(const std::filesystem::path& folder);
 
     void take(const StepEvent& event);
@@ -30,6 +30,7 @@ public:
     std::optional<StepEvent> last; ///< the last update
     std::optional<EvalEvent> best; ///< the evaluation with the lowest cross entropy
     std::int64_t processBytes = 0, deviceBytes = 0; ///< largest seen
+    std::int64_t badLines = 0; ///< damaged lines of metrics.jsonl, whose figures are not here
 
 private:
     mutable std::vector<double> rates_; ///< in any order: the median sorts it in part

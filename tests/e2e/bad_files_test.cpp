@@ -153,6 +153,52 @@ private Q_SLOTS:
         isRefused({ "generate", run, "--prompt", "a" }, "tokenizer");
     }
 
+    /// Saves are whole or absent; where something else cut one, an older one serves, and that is said.
+    void aDamagedCheckpointIsNotPassedOverInSilence()
+    {
+        const auto run = copy("cut");
+        QVERIFY(home_.run({ "train", "--resume", run, "--steps", "4", "--json" }).code == 0);
+        QVERIFY(QFile::remove(run + "/checkpoints/step-00000004/optimizer.safetensors"));
+        const QByteArray says =
+            "pha: warning: checkpoint step-00000004: optimizer.safetensors is missing; another one is used\n";
+        for (const QStringList& arguments : { QStringList { "inspect", run, "--json" },
+                 { "eval", run, "--max-tokens", "64", "--json" }, { "generate", run, "--prompt", "a", "--json" },
+                 { "train", "--resume", run, "--steps", "5", "--json" } }) {
+            const auto result = home_.run(arguments);
+            QVERIFY2(result.code == 0 && result.err.contains(says), result.err.constData());
+        }
+        QVERIFY(home_.run({ "inspect", run + "/checkpoints/step-00000002", "--json" }).err.isEmpty());
+    }
+
+    void nothingIsOverwritten()
+    {
+        const auto run = copy("kept");
+        const auto file = content(run + "/run.json"), model = content(run + "/tokenizer.model");
+        isRefused({ "logits", run, "--tokens", "5", "--out", run + "/run.json" }, "exists");
+        isRefused({ "tokenizer", "train", "stories", "--out", run + "/tokenizer.model" }, "exists");
+        isRefused({ "average", run, "--out", run + "/checkpoints/step-00000002/model.safetensors" }, "exists");
+        isRefused({ "tokenizer", "train", "stories", "--out", "absent/x.model" }, "'absent' is not a folder");
+        QCOMPARE(content(run + "/run.json"), file);
+        QCOMPARE(content(run + "/tokenizer.model"), model);
+    }
+
+    void metricsThatCannotBeReadAreAnError()
+    {
+        const auto run = copy("no metrics");
+        const auto metrics = run + "/metrics.jsonl";
+        home_.write("no metrics/metrics.jsonl", "not JSON\n" + content(metrics) + QByteArray(20, '\0') + "\n");
+        const auto compared = home_.run({ "compare", run, run_ });
+        QCOMPARE(compared.code, 0);
+        QVERIFY2(compared.err.contains("2 damaged lines of metrics.jsonl left out"), compared.err.constData());
+        QVERIFY(home_.run({ "export", run, "--to", "csv" }).err.contains("2 damaged lines"));
+        QVERIFY(QFile::remove(metrics) && QDir(run).mkdir("metrics.jsonl"));
+        isRefused({ "compare", run, run_ }, "not a regular file");
+        isRefused({ "export", run, "--to", "tensorboard" }, "not a regular file");
+        QVERIFY(QDir(run).rmdir("metrics.jsonl"));
+        QCOMPARE(home_.run({ "compare", run, run_ }).code, 0); // killed before its first line
+        isRefused({ "export", run, "--to", "csv", "--out", "none" }, "no metrics");
+    }
+
     void questionsOutsideTheModelAreRefused()
     {
         isRefused({ "logits", run_, "--tokens", "5,512", "--out", "l.safetensors" }, "511");

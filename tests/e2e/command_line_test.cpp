@@ -69,6 +69,10 @@ private Q_SLOTS:
                 ++keys;
             }
         QVERIFY(keys > 40);
+        const auto list = home_.run({ "train", "--help-fields", "--json" }).jsonArray();
+        QCOMPARE(int(list.size()), keys);
+        for (const auto* part : { "name", "section", "help", "accepts" })
+            QVERIFY2(!list.last().toObject()[part].toString().isEmpty(), part);
     }
 
     void presetsAreListedWithCounts()
@@ -129,13 +133,15 @@ private Q_SLOTS:
             return QStringList { "train", "--preset", "pha-tiny", "--run", "new" } + more;
         };
         QTest::newRow("no command") << QStringList {} << "no command";
-        QTest::newRow("unknown command") << QStringList { "trian" } << "trian";
+        QTest::newRow("unknown command") << QStringList { "trian" } << "nearest is train";
+        QTest::newRow("nothing like it") << QStringList { "cook" } << "\"cook\" is no command; run";
+        QTest::newRow("unknown verb") << QStringList { "tokenizer", "encoed" } << "nearest is encode";
         QTest::newRow("unknown option") << train({ "--stepz", "3" }) << "--stepz";
         QTest::newRow("missing value") << train({ "--steps" }) << "--steps";
         QTest::newRow("no preset") << QStringList { "train" } << "--preset";
         QTest::newRow("unknown preset") << QStringList { "train", "--preset", "pha-tyni" } << "pha-tiny";
         QTest::newRow("empty preset") << QStringList { "train", "--preset", "" } << "--preset";
-        QTest::newRow("unknown preset to show") << QStringList { "presets", "nosuch" } << "nosuch";
+        QTest::newRow("unknown preset to show") << QStringList { "presets", "nosuch" } << "`pha presets` lists\n";
         QTest::newRow("unknown key") << train({ "--set", "layrs=2" }) << "layers";
         QTest::newRow("no equals sign") << train({ "--set", "layers" }) << "KEY=VALUE";
         QTest::newRow("no key") << train({ "--set", "=2" }) << "KEY=VALUE";
@@ -172,6 +178,8 @@ private Q_SLOTS:
         QTest::newRow("eval bad mute") << QStringList { "eval", ".", "--mute", "gss" } << "LAYER:BRANCH";
         QTest::newRow("eval bad mix") << QStringList { "eval", ".", "--mix", "0:0.5,x,1" } << "--mix";
         QTest::newRow("eval negative mix") << QStringList { "eval", ".", "--mix", "0:0.5,-1,1" } << "--mix";
+        QTest::newRow("ablation by position")
+            << QStringList { "eval", ".", "--ablation", "--by-position" } << "--by-position";
         QTest::newRow("generate without prompt") << QStringList { "generate", "." } << "--prompt";
         QTest::newRow("generate two prompts")
             << QStringList { "generate", ".", "--prompt", "a", "--prompt-file", "b" } << "--prompt-file";
@@ -226,6 +234,14 @@ private Q_SLOTS:
         const auto result = Home::finish(process);
         QCOMPARE(result.code, 1);
         QVERIFY2(isOneErrorLine(result.err), result.err.constData());
+    }
+
+    void aReaderThatHasEnoughIsNoError()
+    {
+        QProcess shell;
+        shell.start("sh", { "-c", "\"$0\" train --help-fields | head -n 1 >/dev/null", PHA_BIN_DIR "/pha" });
+        const auto result = Home::finish(shell);
+        QCOMPARE(result.err, QByteArray());
     }
 };
 

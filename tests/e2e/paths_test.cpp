@@ -114,6 +114,7 @@ private Q_SLOTS:
         works({ "eval", run, "--max-tokens", "100", "--data", "../here/other.txt" });
         works({ "generate", run, "--prompt", "Line", "--max-tokens", "2" });
         works({ "logits", run, "--tokens", "1,2", "--out", "./logits.safetensors" });
+        QVERIFY(QFile::remove(folder + "/logits.safetensors"));
         works({ "average", run, run, "--out", "../elsewhere/average.safetensors" });
         QVERIFY(QFile::remove(folder + "/average.safetensors"));
         works(small({ "--data", "../other.txt", "--run", "./new/", "--steps", "1", "--init-from", run }));

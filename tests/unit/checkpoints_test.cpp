@@ -51,6 +51,12 @@ void CheckpointsTest::listIgnoresWhatIsIncomplete()
     writeRaw(foreign / "step-00000600", "file");
     fs::copy(foreign / "step-00000100", foreign / ".tmp-step-00000700-1");
     QVERIFY(run.list() == (std::vector<std::string> { "step-00000100", "step-00000200", "step-1000000000" }));
+    QCOMPARE(run.damagedCheckpoint(), std::string("step-00000600: it is not a folder"));
+    for (const char* name : { "step-00000500", "step-00000600" }) fs::remove(foreign / name);
+    QCOMPARE(run.damagedCheckpoint(), std::string("step-00000400: model.safetensors has 10 bytes of 2003"));
+    for (const char* name : { "step-00000300", "step-00000400" }) fs::remove_all(foreign / name);
+    QCOMPARE(run.damagedCheckpoint(), std::string());
+    QCOMPARE(RunDirectory(pathOf(folder) / "none").damagedCheckpoint(), std::string());
     QVERIFY(RunDirectory(pathOf(folder) / "none").list().empty());
 }
 

@@ -131,6 +131,8 @@ void TextTest::words()
     QCOMPARE(editDistance("", "abc"), std::size_t(3));
     QCOMPARE(editDistance("kitten", "sitting"), std::size_t(3));
     QCOMPARE(q(nearestName("x", {})), "");
+    QCOMPARE(q(nearestName("foo", { "data", "steps" })), ""); // nobody meant one of them
+    QCOMPARE(q(nearestName("wikitext-2", { "openwebtext", "wikitext-2-raw" })), "wikitext-2-raw");
     QCOMPARE(splitList(" a , ,b").size(), std::size_t(3));
     QCOMPARE(splitList("  ").size(), std::size_t(0));
 }

@@ -108,6 +108,8 @@ Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progr
     result.figures.step = result.recall.step = step_;
     result.precision = precisionName(pass_.matrix);
     result.data = corpus->description();
+    if (corpus == corpus_ && !fingerprint_.empty() && corpus->fingerprint() != fingerprint_)
+        result.data += ", changed since the run was trained on it";
     result.tokenizer = tokenizer_->description() + ", " + tokenizer_->fingerprint().substr(0, 12);
     return result;
 }
@@ -219,13 +221,18 @@ ModelFile readCheckpoint(const fs::path& given)
         throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
     const RunDirectory run(runOfCheckpoint(folder));
     ModelFile content;
-    content.config = run.read().config;
+    const auto file = run.read();
+    content.config = file.config;
+    content.corpus = file.environment.value("corpus_fingerprint", std::string());
     content.model = readModel(folder / "model.safetensors");
     content.tokenizer = Tokenizer::load(run.tokenizerFile());
     if (content.tokenizer->size() != content.model->config().vocabulary)
         throw CheckpointError(run.tokenizerFile().string(),
             "the tokenizer has " + std::to_string(content.tokenizer->size()) + " pieces, the model "
                 + std::to_string(content.model->config().vocabulary),
+            "restore the run's own tokenizer.model");
+    if (const auto own = content.tokenizer->fingerprint(); file.environment.value("tokenizer", own) != own)
+        throw CheckpointError(run.tokenizerFile().string(), "this is not the tokenizer that the run was trained with",
             "restore the run's own tokenizer.model");
     content.config.model = content.model->config();
     const auto state = Json::parse(readFile(folder / "state.json"), nullptr, false);
@@ -240,15 +247,17 @@ std::shared_ptr<LoadedModel> loadNetwork(
     const fs::path& runOrCheckpoint, const std::string& deviceName, const std::string& precision)
 {
     const auto device = chooseDevice(deviceName);
-    auto [model, config, step, tokenizer, note] =
+    auto [model, config, step, tokenizer, note, corpus] =
         isModelFile(runOrCheckpoint) ? readModelFile(runOrCheckpoint) : readCheckpoint(runOrCheckpoint);
     const auto matrix = precision.empty() ? torch::kFloat : choosePrecision(precision, device, config.model, 1);
     const auto writing = precision.empty() && device.is_cuda() ? torch::kBFloat16 : matrix;
     model->to(device);
     if (matrix == torch::kBFloat16) storeMatrices(*model, matrix);
     model->eval();
-    return std::make_shared<NetworkModel>(
-        std::move(model), config, step, std::move(tokenizer), nullptr, matrix, writing);
+    auto network =
+        std::make_shared<NetworkModel>(std::move(model), config, step, std::move(tokenizer), nullptr, matrix, writing);
+    network->expectCorpus(std::move(corpus));
+    return network;
 }
 
 } // namespace pha

@@ -18,6 +18,9 @@ public:
         std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Corpus> corpus, torch::Dtype matrix,
         std::optional<torch::Dtype> writing = {});
 
+    /// Evaluations say so if the run's own text no longer has this fingerprint. Empty: not known.
+    void expectCorpus(std::string fingerprint) { fingerprint_ = std::move(fingerprint); }
+
     std::int64_t step() const override { return step_; }
     const RunConfig& config() const override { return config_; }
     ModelReport inspect() override;
@@ -39,6 +42,7 @@ private:
     std::int64_t step_;
     std::shared_ptr<const Tokenizer> tokenizer_;
     std::shared_ptr<const Corpus> corpus_;
+    std::string fingerprint_;
     Pass pass_;
     torch::Dtype writing_; ///< of matrix products while text is written
 };

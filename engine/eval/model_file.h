@@ -18,6 +18,7 @@ struct ModelFile {
     std::int64_t step = 0;
     std::shared_ptr<const Tokenizer> tokenizer;
     std::string note; ///< what the weights are: "mean of 3 checkpoints"
+    std::string corpus {}; ///< fingerprint of the text that it was trained on, if known
 };
 
 /// True for a safetensors file by itself; one inside a checkpoint stands for the checkpoint.

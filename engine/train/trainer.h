@@ -45,7 +45,7 @@ private:
     std::shared_ptr<LanguageModel> readTeacher(const TrainingRequest& request); ///< null: nothing is converted
     void build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress);
     bool beginsWithGivenWeights() const; ///< of another run or file, not drawn from the seed
-    void restore(const fs::path& checkpoint, bool keepRate);
+    void restore(const fs::path& checkpoint, bool keepRate, EventSink& progress);
     void start(const fs::path& weights, EventSink& progress); ///< from other weights than random ones
 
     // One step, and what happens between steps

@@ -186,7 +186,7 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     metrics_ = std::make_unique<MetricsWriter>(run_.metricsFile());
     const auto& given = request.overrides;
     if (from)
-        restore(*from, std::find(given.begin(), given.end(), "learning_rate") == given.end());
+        restore(*from, std::find(given.begin(), given.end(), "learning_rate") == given.end(), progress);
     else if (request.resume && beginsWithGivenWeights())
         throw CheckpointError(run_.root().string(), "the run ended before it saved the weights that it began with",
             "start it again in another folder");
@@ -211,10 +211,11 @@ void Trainer::start(const fs::path& weights, EventSink& progress)
     progress.publish(StatusEvent { 0, RunState::Preparing, "initial weights from " + from + ": " + report.text() });
 }
 
-void Trainer::restore(const fs::path& folder, bool keepRate)
+void Trainer::restore(const fs::path& folder, bool keepRate, EventSink& progress)
 {
-    if (!checkpointComplete(folder, true))
-        throw CheckpointError(folder.string(), "the checkpoint is not complete", "resume from another one of the run");
+    if (const auto problem = checkpointProblem(folder, true); !problem.empty())
+        throw CheckpointError(folder.string(), "is not a complete checkpoint: " + problem,
+            "resume from another one of the run, by its path");
     TrainingState state;
     state.generator = generator_;
     readTrainingState(folder, *model_, *optimizer_, state);
@@ -239,6 +240,13 @@ void Trainer::restore(const fs::path& folder, bool keepRate)
         : state.precision == "bf16"       ? torch::kBFloat16
                                           : torch::kFloat;
     averages_->restore(folder, state.averages, *model_);
+    const auto machine = [](const std::string& device, int threads) {
+        return device != "cpu" ? device : std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+    };
+    const auto here = machine(device_.str(), at::get_num_threads()), before = machine(state.device, state.threads);
+    if (here != before)
+        progress.publish(StatusEvent { step_, RunState::Preparing,
+            "on " + here + " instead of " + before + ", so sums are rounded differently from here on" });
     setAsideLaterCheckpoints(run_, step_);
     metrics_->rewind(state.metricsOffset);
 }

@@ -153,6 +153,17 @@ private Q_SLOTS:
         isRefused({ "generate", run, "--prompt", "a" }, "tokenizer");
     }
 
+    void aTokenizerOfTheSameSizeIsRefusedToo()
+    {
+        const auto other = home_.run({ "tokenizer", "train", "stories", "--kind", "bpe", "--vocab-size", "512", "--out",
+            home_.path("other.model") });
+        QVERIFY2(other.code == 0, other.err.constData());
+        const auto run = copy("same size");
+        home_.write("same size/tokenizer.model", content(home_.path("other.model")));
+        isRefused({ "generate", run, "--prompt", "a" }, "not the tokenizer");
+        isRefused({ "eval", run }, "not the tokenizer");
+    }
+
     /// Saves are whole or absent; where something else cut one, an older one serves, and that is said.
     void aDamagedCheckpointIsNotPassedOverInSilence()
     {
@@ -197,6 +208,27 @@ private Q_SLOTS:
         QVERIFY(QDir(run).rmdir("metrics.jsonl"));
         QCOMPARE(home_.run({ "compare", run, run_ }).code, 0); // killed before its first line
         isRefused({ "export", run, "--to", "csv", "--out", "none" }, "no metrics");
+    }
+
+    void aTextThatHasChangedIsSaid()
+    {
+        const auto write = [this](const QByteArray& word) {
+            QByteArray text;
+            for (int i = 0; i < 400; ++i) text += "Line " + QByteArray::number(i * 7919) + " of a " + word + " text.\n";
+            home_.write("mine.txt", text);
+        };
+        write("first");
+        auto arguments = smallRun({ "--run", "mine", "--steps", "2", "--set", "tokenizer=bytes" });
+        arguments.replace(arguments.indexOf("stories"), "mine.txt");
+        const auto trained = home_.run(arguments);
+        QVERIFY2(trained.code == 0, trained.err.constData());
+        const QStringList eval { "eval", "mine", "--max-tokens", "64", "--json" };
+        const auto same = home_.run(eval);
+        QVERIFY2(same.code == 0 && !same.out.contains("changed"), same.out + same.err);
+        write("later");
+        const auto changed = home_.run(eval);
+        const auto data = changed.json()["data"].toString();
+        QVERIFY2(data.endsWith("changed since the run was trained on it"), changed.out + changed.err);
     }
 
     void questionsOutsideTheModelAreRefused()

@@ -88,6 +88,10 @@ private Q_SLOTS:
         QCOMPARE(sheets[0].cell(1, 1).toDouble(), wanted.tokensPerSecond);
         QCOMPARE(f.find<BenchChart>("benchMemoryChart")->sheets()[0].cell(1, 1).toDouble(), double(wanted.peakBytes));
         QVERIFY(f.find<QLabel>("benchMachine")->text().contains("AVX2"));
+        const auto* table = f.find<QTableWidget>("benchTable");
+        for (int row = 0; row < 4; ++row) // the colour of the curve, where its legend has no room
+            QCOMPARE(table->item(row, 0)->data(Qt::DecorationRole).value<QColor>(),
+                Theme::instance().colours().run(table->item(row, 0)->text() == "pha-tiny" ? 0 : 1));
         f.open(); // another session
         QCOMPARE(f.rows(), 4);
         QVERIFY(!f.panel->grab().isNull());

@@ -264,9 +264,7 @@ void BenchView::paintSwatches()
     for (int row = 0; row < table->rowCount(); ++row) {
         auto* item = table->item(row, 0);
         if (!curves.contains(item->text())) curves << item->text();
-        QPixmap swatch(10, 10);
-        swatch.fill(Theme::instance().colours().run(int(curves.indexOf(item->text()))));
-        item->setIcon(QIcon(swatch));
+        item->setData(Qt::DecorationRole, Theme::instance().colours().run(int(curves.indexOf(item->text()))));
     }
 }
 

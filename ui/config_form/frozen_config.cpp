@@ -66,7 +66,6 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     tree_->setIndentation(12);
     tree_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     tree_->header()->setStretchLastSection(true);
-    tree_->header()->setSectionResizeMode(QHeaderView::ResizeToContents); // values are short
     tree_->setSelectionMode(QAbstractItemView::ContiguousSelection);
     cloneButton_->setObjectName(QStringLiteral("cloneButton"));
     cloneButton_->setIcon(icon(QStringLiteral("clone")));

@@ -110,6 +110,7 @@ double contrast(const QColor& a, const QColor& b)
 namespace {
 
 constexpr int cellPadding = 7; // of the headings in the style sheet, so that columns line up
+constexpr int swatch = 9, swatchGap = 6;
 
 void paintSelection(QPainter& painter, const QStyleOptionViewItem& option)
 {
@@ -140,7 +141,15 @@ void CellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     const auto given = index.data(Qt::TextAlignmentRole);
     const auto alignment =
         given.isValid() ? Qt::Alignment::fromInt(given.toInt()) : Qt::Alignment(Qt::AlignLeft | Qt::AlignVCenter);
-    const auto inner = box.adjusted(cellPadding, 0, -cellPadding, 0);
+    auto inner = box.adjusted(cellPadding, 0, -cellPadding, 0);
+    const auto pen = painter->pen();
+    if (const auto mark = index.data(Qt::DecorationRole).value<QColor>(); mark.isValid()) {
+        painter->setPen(Qt::NoPen);
+        painter->setBrush(mark);
+        painter->drawRoundedRect(QRectF(inner.left(), inner.center().y() - swatch / 2., swatch, swatch), 2, 2);
+        painter->setPen(pen);
+        inner.adjust(swatch + swatchGap, 0, 0, 0);
+    }
     painter->drawText(inner, int(alignment),
         painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, int(inner.width()) + 1));
     painter->restore();
@@ -148,7 +157,8 @@ void CellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
 
 QSize CellDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const
 {
-    return { option.fontMetrics.horizontalAdvance(index.data().toString()) + 2 * cellPadding + 2,
+    const int mark = index.data(Qt::DecorationRole).value<QColor>().isValid() ? swatch + swatchGap : 0;
+    return { option.fontMetrics.horizontalAdvance(index.data().toString()) + mark + 2 * cellPadding + 2,
         option.fontMetrics.height() + 9 };
 }
 

@@ -20,7 +20,8 @@ QColor mixed(const QColor& under, const QColor& over, double share);
 /// Contrast of two opaque colours as WCAG defines it, 1 to 21.
 double contrast(const QColor& a, const QColor& b);
 
-/// Plain cells: text colours stay when a row is selected, and coloured cells are tiles.
+/// Plain cells: text colours stay when a row is selected, coloured cells are tiles, and a colour as decoration is a
+/// square before the text.
 class CellDelegate : public QStyledItemDelegate {
     Q_OBJECT
 

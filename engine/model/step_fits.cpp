@@ -13,8 +13,9 @@ bool fits(const StepAttention& a)
     const bool heads = a.kvHeads > 0 && a.queryHeads % a.kvHeads == 0 && a.queryHeads / a.kvHeads <= mostGroup;
     return heads && a.headWidth % 8 == 0 && a.headWidth <= 128;
 }
-bool fits(const StepGss& g) { return g.channels % 8 == 0 && g.channels <= 1024 && g.expandWidth % 8 == 0; }
-bool fits(const StepFeedForward& f) { return f.hidden % 8 == 0; }
+bool fitsInner(int width) { return width % 8 == 0 && width <= stepMostInner; }
+bool fits(const StepGss& g) { return g.channels % 8 == 0 && g.channels <= 1024 && fitsInner(g.expandWidth); }
+bool fits(const StepFeedForward& f) { return fitsInner(f.hidden); }
 
 } // namespace
 

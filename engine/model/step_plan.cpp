@@ -10,7 +10,7 @@ namespace pha::kernels {
 
 namespace {
 
-constexpr int tileRows = 16, scanChannels = 16, normedInput = -1, joinedInput = -2;
+constexpr int tileRows = 16, normedInput = -1, joinedInput = -2;
 
 constexpr std::int64_t bf16Bytes = 2;
 const void* offset(const void* p, std::int64_t elements)
@@ -92,6 +92,7 @@ private:
         Matrix matrix;
         int inner, outer, source, out, outStride, gate = 0;
         const StepJoin* joined = nullptr;
+        int parts = 1; ///< of the inputs
     };
     /// A task costs more than its rows, so that few are better; it must leave the ring of slots some room.
     int rowsATask() const
@@ -113,36 +114,55 @@ private:
     }
     void finishLevel()
     {
-        const int rows = rowsATask();
-        for (const auto& part : level_)
-            for (int row = 0; row < part.outer; row += part.matrix.second ? rows / 2 : rows)
-                product(part, row, std::min(part.matrix.second ? rows / 2 : rows, part.outer - row));
+        const int rows = rowsATask(), run = alone_ ? 1 : tasksInTurn(rows);
+        for (const auto& all : level_)
+            for (int part = 0; part < all.parts; ++part) give(all, part, all.matrix.second ? rows / 2 : rows, run);
         level_.clear();
         board_.nextLevel();
     }
-    void product(const Rows& part, int row, int rows)
+    /// Several texts: whoever has read inputs takes this many tasks over them, so that few read the same.
+    int tasksInTurn(int rows) const
     {
-        const bool narrow = part.finish != StepFinish::Wide && part.finish != StepFinish::WideGelu;
-        auto t = task(StepKind::Product, part.finish);
-        const auto from = [&](const void* p) { return offset(p, std::int64_t(row) * part.inner); };
+        int tasks = 0;
+        for (const auto& all : level_) {
+            if (all.finish == StepFinish::Logits) return 1;
+            tasks += all.parts * ((all.outer * (all.matrix.second ? 2 : 1) + rows - 1) / rows);
+        }
+        return (tasks + board_.size() - 1) / board_.size();
+    }
+    void give(const Rows& all, int part, int rows, int run)
+    {
+        std::size_t who = 0;
+        for (int row = 0; row < all.outer; row += rows) {
+            if (row / rows % run == 0) who = board_.idlest();
+            product(all, part, row, std::min(rows, all.outer - row), who);
+        }
+    }
+    void product(const Rows& all, int part, int row, int rows, std::size_t who)
+    {
+        const int each = (all.inner + 32 * all.parts - 1) / (32 * all.parts) * 32;
+        const bool narrow = all.finish != StepFinish::Wide && all.finish != StepFinish::WideGelu;
+        auto t = task(StepKind::Product, all.finish);
+        const auto from = [&](const void* p) { return offset(p, std::int64_t(row) * all.inner); };
         t.product = StepProduct {};
-        t.product.first = from(part.matrix.first);
-        t.product.second = from(part.matrix.second);
-        t.product.inner = part.inner;
-        t.product.rows = part.matrix.second ? 2 * rows : rows;
-        t.product.source = part.source;
-        t.product.out = part.out + (narrow ? row / 2 : row);
-        t.product.outStride = part.outStride;
+        t.product.first = from(all.matrix.first);
+        t.product.second = from(all.matrix.second);
+        t.product.inner = all.inner;
+        t.product.begin = part * each;
+        t.product.count = std::min(each, all.inner - part * each);
+        t.product.rows = all.matrix.second ? 2 * rows : rows;
+        t.product.source = all.source;
+        t.product.out = all.out + part * m_.batch * all.outer + (narrow ? row / 2 : row);
+        t.product.outStride = all.outStride;
         t.product.row = row;
-        t.product.gate = part.gate + row;
-        t.product.gateStride = part.outer;
-        const auto who = board_.idlest();
-        if (part.joined && !board_.has(who, StepKind::Join, part.joined->in)) {
+        t.product.gate = all.gate + row;
+        t.product.gateStride = all.outer;
+        if (all.joined && !board_.has(who, StepKind::Join, all.joined->in)) {
             auto join = task(StepKind::Join);
-            join.join = *part.joined;
+            join.join = *all.joined;
             board_.give(who, join, 0);
         }
-        board_.give(who, t, double(t.product.rows) * part.inner * bf16Bytes);
+        board_.give(who, t, double(t.product.rows) * t.product.count * bf16Bytes);
     }
 
     StepNorm run(const StepStage& stage)
@@ -158,13 +178,21 @@ private:
         std::vector<int> places(3 * stage.parts.size());
         for (int level = 0; level < 4; ++level) {
             for (std::size_t i = 0; i < stage.parts.size(); ++i)
-                std::visit([&](const auto& part) { work(part, level, &places[3 * i], update.z[i]); }, stage.parts[i]);
+                std::visit([&](const auto& part) { work(part, level, &places[3 * i], update.z[i], update.parts[i]); },
+                    stage.parts[i]);
             finishLevel();
         }
         return update;
     }
 
-    void work(const StepAttention& a, int level, int* place, int& z)
+    /// The words of a branch's output and how many parts it is the sum of.
+    void output(Matrix matrix, int inner, int source, int& z, int& parts, const StepJoin* joined = nullptr)
+    {
+        parts = alone_ ? 1 : (inner + stepHeld - 1) / stepHeld;
+        z = wideWords(parts * m_.width);
+        level_.push_back({ StepFinish::Wide, matrix, inner, m_.width, source, z, m_.width, 0, joined, parts });
+    }
+    void work(const StepAttention& a, int level, int* place, int& z, int& parts)
     {
         const int dh = a.headWidth, heads = a.queryHeads + 2 * a.kvHeads, stride = heads * dh, D = a.queryHeads * dh;
         const int splits = splitsOf(a);
@@ -185,7 +213,6 @@ private:
                 for (int h = 0; h < a.kvHeads; ++h)
                     for (int s = 0; s < splits; ++s) attend(a, place, b, h, s, splits);
         } else if (level == 2) {
-            z = wideWords(m_.width);
             auto& join = joins_.emplace_back();
             join.in = place[2];
             join.splits = splits;
@@ -200,8 +227,7 @@ private:
                 t.join.out += b * D / 2;
                 board_.give(board_.idlest(), t, 0);
             }
-            level_.push_back({ StepFinish::Wide, { a.output, nullptr }, D, m_.width, everyone ? joinedInput : place[1],
-                z, m_.width, 0, everyone ? &join : nullptr });
+            output({ a.output, nullptr }, D, everyone ? joinedInput : place[1], z, parts, everyone ? &join : nullptr);
         }
     }
     void attend(const StepAttention& a, const int* place, int b, int h, int s, int splits)
@@ -235,12 +261,12 @@ private:
     /// Parts that one head's keys are read in: enough to give work to all.
     int splitsOf(const StepAttention& a) const
     {
-        constexpr int fewest = 256, most = 32; // keys worth a multiprocessor; parts that join() takes
+        constexpr int fewest = 192, most = 32; // keys worth a multiprocessor; parts that join() takes
         const auto wanted = std::min<std::int64_t>((m_.length + fewest - 1) / fewest, most);
         return std::max(1, std::min(int(wanted), board_.size() / (m_.batch * a.kvHeads)));
     }
 
-    void work(const StepGss& g, int level, int* place, int& z)
+    void work(const StepGss& g, int level, int* place, int& z, int& parts)
     {
         const int E = g.expandWidth, h = g.channels;
         if (level == 0) {
@@ -250,16 +276,16 @@ private:
         } else if (level == 1) {
             place[2] = packedWords(h);
             for (int b = 0; b < m_.batch; ++b)
-                for (int c = 0; c < h; c += scanChannels) scan(g, place, b, c);
+                for (int c = 0; c < h; c += scanChannels()) scan(g, place, b, c);
         } else if (level == 2) {
             const int gated = packedWords(E);
             level_.push_back({ StepFinish::Gate, { g.expand, nullptr }, h, E, place[2], gated, E / 2, place[0] });
             place[1] = gated;
         } else {
-            z = wideWords(m_.width);
-            level_.push_back({ StepFinish::Wide, { g.output, nullptr }, E, m_.width, place[1], z, m_.width });
+            output({ g.output, nullptr }, E, place[1], z, parts);
         }
     }
+    int scanChannels() const { return alone_ ? 16 : 32; }
     void scan(const StepGss& g, const int* place, int b, int c)
     {
         const auto at = std::int64_t(c) * g.states, state = std::int64_t(b) * g.channels * g.states + at;
@@ -277,13 +303,14 @@ private:
         to.in = place[1] + b * g.channels;
         to.out = place[2] + b * g.channels / 2;
         to.first = c;
+        to.count = std::min(scanChannels(), g.channels - c);
         to.channels = g.channels;
         to.states = g.states;
         to.sharedLambda = g.sharedLambda;
-        board_.give(board_.idlest(), t, 24.0 * scanChannels * g.states);
+        board_.give(board_.idlest(), t, 24.0 * to.count * g.states);
     }
 
-    void work(const StepFeedForward& f, int level, int* place, int& z)
+    void work(const StepFeedForward& f, int level, int* place, int& z, int& parts)
     {
         if (level == 0) {
             place[0] = packedWords(f.hidden);
@@ -294,8 +321,7 @@ private:
             const Matrix matrix = f.gate ? Matrix { f.gate, f.up } : Matrix { f.up, nullptr };
             level_.push_back({ finish, matrix, m_.width, f.hidden, stream_, place[0], f.hidden / 2 });
         } else if (level == 1) {
-            z = wideWords(m_.width);
-            level_.push_back({ StepFinish::Wide, { f.down, nullptr }, f.hidden, m_.width, place[0], z, m_.width });
+            output({ f.down, nullptr }, f.hidden, place[0], z, parts);
         }
     }
 

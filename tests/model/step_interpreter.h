@@ -153,16 +153,16 @@ private:
         const auto& t = task.product;
         std::vector<Values> y(std::size_t(m_->batch), Values(std::size_t(t.rows)));
         for (int b = 0; b < m_->batch; ++b) {
-            Values x(std::size_t(t.inner));
-            for (int k = 0; k < t.inner; ++k)
+            Values x(std::size_t(t.count));
+            for (int k = 0; k < t.count; ++k)
                 x[std::size_t(k)] = t.source == -1 ? place.normed[std::size_t(k)]
                     : t.source == -2               ? place.joined[std::size_t(k)]
-                                                   : packed(t.source, std::int64_t(b) * t.inner + k);
+                                                   : packed(t.source, std::int64_t(b) * t.inner + t.begin + k);
             for (int r = 0; r < t.rows; ++r) {
                 const auto* w = t.second && r % 2 ? t.second : t.first;
-                const auto row = std::int64_t(t.second ? r / 2 : r) * t.inner;
+                const auto row = std::int64_t(t.second ? r / 2 : r) * t.inner + t.begin;
                 double sum = 0;
-                for (int k = 0; k < t.inner; ++k) sum += double(bf16At(w, row + k)) * x[std::size_t(k)];
+                for (int k = 0; k < t.count; ++k) sum += double(bf16At(w, row + k)) * x[std::size_t(k)];
                 y[std::size_t(b)][std::size_t(r)] = float(sum);
             }
             for (int r = 0; task.finish == StepFinish::Gate && r < t.rows; ++r)
@@ -236,7 +236,11 @@ private:
             for (auto& v : x) v *= t.alpha;
             for (int k = 0; k < t.branches; ++k) {
                 Values z;
-                for (std::int64_t c = 0; c < D; ++c) z.push_back(wide(t.z[k] + t.row * D + c));
+                for (std::int64_t c = 0; c < D; ++c) {
+                    z.push_back(0);
+                    for (std::int64_t part = 0; part < t.parts[k]; ++part)
+                        z.back() += wide(t.z[k] + (part * m_->batch + t.row) * D + c);
+                }
                 const float scale = weights[std::size_t(k)] * (t.mix == kernels::StepMix::Plain ? 1 : inverseRms(z));
                 for (std::size_t c = 0; c < z.size(); ++c) x[c] += t.beta * scale * z[c];
             }
@@ -345,7 +349,7 @@ private:
         for (int c = 0; c < t.channels; ++c) v.push_back(wide(t.in + c));
         const float inverse = inverseRms(v);
         Values y;
-        for (int c = t.first; c < std::min(t.first + 16, t.channels); ++c) {
+        for (int c = t.first; c < t.first + t.count; ++c) {
             const float u = v[std::size_t(c)] * inverse * t.gain[c];
             double sum = 0;
             for (int n = 0; n < t.states; ++n) {

@@ -155,7 +155,7 @@ private Q_SLOTS:
             QVERIFY(ratio(small("attention"), how) < 1.5);
             test::StepInterpreter table;
             read(small("attention"), torch::kBFloat16, how, &table);
-            QCOMPARE(table.done[kernels::StepKind::Attend], int(2 * 2 * batch * 2 * 3)); // steps, layers, heads, parts
+            QCOMPARE(table.done[kernels::StepKind::Attend], int(2 * 2 * batch * 2 * 4)); // steps, layers, heads, parts
             QVERIFY(table.done[kernels::StepKind::Join] > 0);
         }
     }
@@ -199,7 +199,8 @@ private Q_SLOTS:
     void leavesOtherFormsAlone()
     {
         test::StepInterpreter table;
-        auto token = small("pha"), chunks = small("attention"), wide = small("attention"), post = small("pha");
+        auto token = small("pha"), chunks = small("attention"), wide = small("attention"), post = small("pha"),
+             hidden = small("attention");
         token.mixMode = "token";
         chunks.attentionSpan = 8;
         wide.width = 60; // heads of 15
@@ -207,7 +208,8 @@ private Q_SLOTS:
         wide.kvHeads = 1;
         wide.queryHeads = 3;
         post.residualMode = "deepnorm_post";
-        for (const auto& config : { token, chunks, wide, post })
+        hidden.mainWidth = 4104;
+        for (const auto& config : { token, chunks, wide, post, hidden })
             QVERIFY(!read(config, torch::kBFloat16, Reading(), &table).defined());
         QVERIFY(!read(small("pha"), torch::kFloat, Reading(), &table).defined());
     }
@@ -231,6 +233,11 @@ private:
             add("pha fixed, literal residual", "pha", [](auto& c) {
                 c.mixMode = "fixed";
                 c.residualMode = "prenorm_alpha_literal";
+            });
+            add("pha, branches of several parts", "pha", [](auto& c) {
+                c.gssExpand = 1600;
+                c.auxWidth = 776;
+                c.mainWidth = 2304;
             });
             add("pha-lean softmax, qknorm", "pha-lean", [](auto& c) {
                 c.mixMode = "softmax";

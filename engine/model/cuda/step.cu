@@ -12,17 +12,21 @@ namespace {
 template <int Group, class W> __device__ void work(W& w, const StepTask* tasks, int count)
 {
     constexpr int ahead = descriptions - 2;
+    w.shared.best[w.thread] = 0;
 #pragma unroll 1
     for (int i = -ahead; i < count; ++i) {
         const int next = i + ahead;
         if (w.w == workers - 1) copyTask(&w.shared.task[next % descriptions], tasks + next, next < count, w.lane);
         if (i == -1) w.meet();
         if (i < 0) continue;
+        w.forgetPlaces();
         const auto& t = w.shared.task[i % descriptions];
         const auto kind = StepKind(uniform(int(t.kind)));
-        if (kind == StepKind::Product)
+        if (kind == StepKind::Product) {
             w.product(t.product, t.finish);
-        else if (kind == StepKind::Norm)
+            continue;
+        }
+        if (kind == StepKind::Norm)
             w.norm(t.norm);
         else if (kind == StepKind::Attend)
             attend<Group>(w, t.attend);
@@ -30,11 +34,13 @@ template <int Group, class W> __device__ void work(W& w, const StepTask* tasks, 
             join(w, t.join);
         else
             scan(w, t.scan);
+        w.forget();
     }
     constexpr int lanes = W::alone ? warp : 8; // of a text
+    Word best = w.shared.best[w.thread];
 #pragma unroll 1
-    for (int d = lanes / 2; d > 0; d /= 2) w.best = max(w.best, __shfl_xor_sync(0xffffffffu, w.best, d));
-    if (w.lane % lanes == 0 && w.best) atomicMax(w.p.control->best + (W::alone ? 0 : w.thread / lanes), w.best);
+    for (int d = lanes / 2; d > 0; d /= 2) best = max(best, __shfl_xor_sync(0xffffffffu, best, d));
+    if (w.lane % lanes == 0 && best) atomicMax(w.p.control->best + (W::alone ? 0 : w.thread / lanes), best);
 }
 
 template <int NB, bool Alone, int Group>

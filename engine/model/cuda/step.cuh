@@ -10,7 +10,7 @@ namespace pha::kernels {
 
 constexpr int workers = 8, workerThreads = workers * warp, stepThreads = workerThreads + warp; ///< and one that fetches
 constexpr int slotInner = stepSlotInner, slotChunks = slotInner / 32,
-              slotStride = slotInner * 2 + 64; ///< rows 64 bytes apart modulo 128: no bank conflicts
+              slotStride = slotInner * 2 + 32; ///< rows 32 bytes apart modulo 128: no bank conflicts
 constexpr int slotBytes = 16 * slotStride;
 static_assert(slotBytes == stepSlotBytes);
 using Word = unsigned long long;
@@ -108,6 +108,7 @@ __device__ inline void storeWords(Word* p, unsigned tag, float a, float b)
 }
 /// A value that is the same in all lanes, told to the compiler: what depends on it needs no code for lanes apart.
 __device__ inline int uniform(int x) { return __shfl_sync(0xffffffffu, x, 0); }
+constexpr int mostPolls = 1 << 23; ///< seconds: better an error than a card that hangs
 /// Waits until the first lane's pair of words that is missing is there: all of them, asked for all the time, would take
 /// the second cache's time from those who write them. A word is there if its bits in `mask` are `want`. A warp; apart,
 /// as every wait needs it.
@@ -120,34 +121,45 @@ __device__ __noinline__ void awaitOne(const Word* missing, Word mask, Word want)
 #pragma unroll 1
     do {
         if (asks) loadWords(missing, a, b);
-        if (++polls > 1 << 23) __trap(); // seconds: better an error than a card that hangs
-
+        if (++polls > mostPolls) __trap();
     } while (!__all_sync(0xffffffffu, (a & mask) == want && (b & mask) == want));
 }
-/// Waits for N pairs of words; a null place is left at zero. A warp.
-template <int N> __device__ void awaitWords(const Word* const (&from)[N], unsigned tag, uint2 (&to)[N])
+/// Waits for N pairs of words, the i-th at place(i), which are there if their bits in `mask` are `want`; a null place
+/// is taken for words of `want` alone. After the first that was missing is there, the others are asked for until they
+/// are. A warp.
+template <int N, class Place>
+__device__ void awaitPairs(Word mask, Word want, Word (&a)[N], Word (&b)[N], const Place& place)
 {
-    const auto has = [&](Word a, Word b) { return unsigned(a >> 32) == tag && unsigned(b >> 32) == tag; };
+    const auto missing = [&](int i) { return (a[i] & mask) != want || (b[i] & mask) != want; };
+#pragma unroll
+    for (int i = 0; i < N; ++i) a[i] = b[i] = place(i) ? ~want : want;
+    int polls = 0;
 #pragma unroll 1
     while (true) {
-        const Word* missing = nullptr;
+        const Word* first = nullptr;
 #pragma unroll
-        for (int i = 0; i < N; ++i) {
-            Word a = word(tag, 0), b = a;
-            if (from[i]) loadWords(from[i], a, b);
-            if (!has(a, b)) missing = from[i];
-            to[i] = { unsigned(a), unsigned(b) };
-        }
-        if (__all_sync(0xffffffffu, !missing)) return;
-        awaitOne(missing, ~Word(0) << 32, word(tag, 0));
+        for (int i = 0; i < N; ++i)
+            if (missing(i)) loadWords(place(i), a[i], b[i]);
+#pragma unroll
+        for (int i = 0; i < N; ++i)
+            if (missing(i)) first = place(i);
+        if (__all_sync(0xffffffffu, !first)) return;
+        if (polls == 0) awaitOne(first, mask, want);
+        if (++polls > mostPolls) __trap();
     }
+}
+template <int N, class Place> __device__ void awaitWords(unsigned tag, uint2 (&to)[N], const Place& place)
+{
+    Word a[N], b[N];
+    awaitPairs(~Word(0) << 32, word(tag, 0), a, b, place);
+#pragma unroll
+    for (int i = 0; i < N; ++i) to[i] = { unsigned(a[i]), unsigned(b[i]) };
 }
 __device__ inline float2 asFloats(uint2 w) { return { __uint_as_float(w.x), __uint_as_float(w.y) }; }
 __device__ inline float2 awaitPair(const Word* from, unsigned tag)
 {
-    const Word* const places[1] { from };
     uint2 got[1];
-    awaitWords(places, tag, got);
+    awaitWords(tag, got, [&](int) { return from; });
     return asFloats(got[0]);
 }
 
@@ -157,24 +169,15 @@ __device__ inline void storeFloats(Word* p, unsigned tag, float2 x)
     const unsigned first = (__float_as_uint(x.x) & ~1u) | (tag & 1u);
     asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(p), "l"(word(__float_as_uint(x.y), first)) : "memory");
 }
-/// Waits for N times two such words; a null place is left at zero. A warp.
-template <int N> __device__ void awaitFloats(const Word* const (&from)[N], unsigned tag, float4 (&to)[N])
+/// Waits for N times two such words.
+template <int N, class Place> __device__ void awaitFloats(unsigned tag, float4 (&to)[N], const Place& place)
 {
-    const auto has = [&](Word a, Word b) { return ((unsigned(a) ^ tag) | (unsigned(b) ^ tag)) % 2 == 0; };
-#pragma unroll 1
-    while (true) {
-        const Word* missing = nullptr;
+    Word a[N], b[N];
+    awaitPairs(1, tag % 2, a, b, place);
 #pragma unroll
-        for (int i = 0; i < N; ++i) {
-            Word a = 0, b = 0;
-            if (from[i]) loadWords(from[i], a, b);
-            if (from[i] && !has(a, b)) missing = from[i];
-            to[i] = { __uint_as_float(unsigned(a)), __uint_as_float(unsigned(a >> 32)), __uint_as_float(unsigned(b)),
-                __uint_as_float(unsigned(b >> 32)) };
-        }
-        if (__all_sync(0xffffffffu, !missing)) return;
-        awaitOne(missing, 1, tag % 2);
-    }
+    for (int i = 0; i < N; ++i)
+        to[i] = { __uint_as_float(unsigned(a[i])), __uint_as_float(unsigned(a[i] >> 32)),
+            __uint_as_float(unsigned(b[i])), __uint_as_float(unsigned(b[i] >> 32)) };
 }
 
 /// Over the lanes whose number has the same remainder by 4.

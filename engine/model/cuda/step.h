@@ -63,8 +63,9 @@ struct StepModel {
 inline constexpr int mostStepBatch = 32, mostEights = 6, ///< of rows, in a product of one text
     stepSlotInner = 512, stepSlotDepth = 1024,
                      stepSlotBytes =
-                         16 * (2 * stepSlotInner + 64), ///< 16 rows of bf16 and a gap; one text: 8 rows of the depth
-    fewestSlots = 9; ///< that the kernel has
+                         16 * (2 * stepSlotInner + 32), ///< 16 rows of bf16 and a gap; one text: 8 rows of the depth
+    stepHeld = 768, ///< inputs of a product of several texts: more are parts of their own
+    stepMostInner = 4096, fewestSlots = 9; ///< that the kernel has
 bool stepFits(const StepModel& model); ///< the kernel has these shapes
 
 /// What the tasks of one step share. Lives on the card; begins as zeros but for `position`.
@@ -77,7 +78,8 @@ struct StepControl {
 /// a step.
 struct StepProduct {
     const void *first = nullptr, *second = nullptr; ///< rows; of both: they alternate
-    int inner = 0, rows = 0;
+    int inner = 0, begin = 0, count = 0; ///< inputs of a row; those of this task
+    int rows = 0;
     int source = 0; ///< words of packed input; < 0: -1 - place in shared memory
     int out = 0, outStride = 0; ///< stride: from text to text
     int row = 0; ///< Logits: the first row's index
@@ -97,12 +99,14 @@ struct StepScan {
     const float* from[4] = {}; ///< lambda re, im, c re, im of the first channel
     float* state[2] = {}; ///< re, im
     const float *gain = nullptr, *skip = nullptr; ///< of all channels
-    int in = 0, out = 0, first = 0, channels = 0, states = 0;
+    int in = 0, out = 0, first = 0, count = 0; ///< channels of this task
+    int channels = 0, states = 0;
     bool sharedLambda = false;
 };
 struct StepNorm {
     const float *gain = nullptr, *logits = nullptr, *given = nullptr;
     int branches = 0, z[mostBranches] = {}; ///< words, of text 0
+    int parts[mostBranches] = {}; ///< that a branch is the sum of, one after the other
     StepMix mix = StepMix::Plain;
     int row = 0, out = 0; ///< out: words of packed output of this row
     float alpha = 1, beta = 1;

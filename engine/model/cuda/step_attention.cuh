@@ -27,8 +27,7 @@ __device__ inline int lanesOf(const StepAttend& t) { return t.headWidth > 64 ? 1
 template <class W> __device__ void head(W& w, const StepAttend& t, float* to, int from, float scale, bool changed)
 {
     const int half = t.headWidth / 2, c0 = 2 * w.lane, c1 = c0 + 2 * warp;
-    const Word* const places[2] { c0 < t.headWidth ? w.words(from + c0) : nullptr,
-        c1 < t.headWidth ? w.words(from + c1) : nullptr };
+    const auto place = [&](int i) { return (i ? c1 : c0) < t.headWidth ? w.words(from + (i ? c1 : c0)) : nullptr; };
     uint2 got[2];
     float cosine[2], sine[2]; // asked for before anything is waited for
 #pragma unroll
@@ -38,12 +37,12 @@ template <class W> __device__ void head(W& w, const StepAttend& t, float* to, in
         const auto at = std::int64_t(w.position) * half + c;
         cosine[i] = wanted ? w.p.cosine[at] : 1, sine[i] = wanted ? w.p.sine[at] : 0;
     }
-    awaitWords(places, w.tag, got);
+    awaitWords(w.tag, got, place);
     const auto a = asFloats(got[0]), b = asFloats(got[1]);
     const float squares = sumLanes(a.x * a.x + a.y * a.y + b.x * b.x + b.y * b.y);
     if (changed && t.normed) scale *= rsqrtf(squares / t.headWidth + t.eps);
-    if (places[0]) *reinterpret_cast<float2*>(to + c0) = { a.x * scale, a.y * scale };
-    if (places[1]) *reinterpret_cast<float2*>(to + c1) = { b.x * scale, b.y * scale };
+    if (place(0)) *reinterpret_cast<float2*>(to + c0) = { a.x * scale, a.y * scale };
+    if (place(1)) *reinterpret_cast<float2*>(to + c1) = { b.x * scale, b.y * scale };
     __syncwarp();
     if (!changed || !t.rotated) return;
 #pragma unroll
@@ -270,7 +269,7 @@ template <int Group, class W> __device__ void attend(W& w, StepAttend t)
 /// Parts of attention over keys that were split, of all heads of one text.
 template <class W> __device__ void join(W& w, StepJoin t)
 {
-    constexpr int together = 4;
+    constexpr int together = 8;
     t.splits = uniform(t.splits), t.headWidth = uniform(t.headWidth);
     const int c = 4 * w.thread, part = (t.headWidth + 4) / 2, which = quotient(c, t.headWidth);
     const bool mine = c < t.width;
@@ -280,25 +279,21 @@ template <class W> __device__ void join(W& w, StepJoin t)
     float4 y { 0, 0, 0, 0 };
 #pragma unroll 1
     for (int first = 0; first < t.splits; first += together) {
-        const Word* places[2 * together];
-        float4 got[2 * together];
-#pragma unroll
-        for (int i = 0; i < together; ++i) {
-            const bool wanted = mine && first + i < t.splits;
-            places[2 * i] = wanted ? from + (first + i) * part + channel / 2 : nullptr;
-            places[2 * i + 1] = wanted ? from + (first + i) * part + t.headWidth / 2 : nullptr;
-        }
-        awaitFloats(places, w.tag, got);
+        float4 got[2 * together]; // values; highest score and sum
+        const auto wanted = [&](int i) { return mine && first + i < t.splits; };
+        awaitFloats(w.tag, got, [&](int i) {
+            return wanted(i / 2) ? from + (first + i / 2) * part + (i % 2 ? t.headWidth : channel) / 2 : nullptr;
+        });
         float top = most;
 #pragma unroll
         for (int i = 0; i < together; ++i)
-            if (places[2 * i]) top = fmaxf(top, got[2 * i + 1].x);
+            if (wanted(i)) top = fmaxf(top, got[2 * i + 1].x);
         const float kept = power(most - top);
         y = W::scaled(y, kept), sum *= kept, most = top;
 #pragma unroll
         for (int i = 0; i < together; ++i) {
             const auto &v = got[2 * i], &s = got[2 * i + 1];
-            const float u = places[2 * i] ? power(s.x - top) : 0;
+            const float u = wanted(i) ? power(s.x - top) : 0;
             y = { y.x + u * v.x, y.y + u * v.y, y.z + u * v.z, y.w + u * v.w };
             sum += u * s.y;
         }

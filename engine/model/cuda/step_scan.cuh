@@ -6,51 +6,58 @@
 /// One token of a state space.
 namespace pha::kernels {
 
-/// The recurrence: a warp two channels, a lane every 32nd of their states.
+/// The recurrence: a warp some channels, a lane every 32nd of their states.
 template <class W> __device__ void scan(W& w, const StepScan t)
 {
-    const int c = t.first + 2 * w.w, lane = w.lane, states = uniform(t.states);
-    const bool mine = c < t.channels;
-    float2 lambda[2], factor[2], x[2];
+    constexpr int own = W::scanned;
+    const int c = t.first + own * w.w, lane = w.lane, states = uniform(t.states);
+    const bool mine = own * w.w < t.count;
+    float2 lambda[own], factor[own], x[own];
     const auto load = [&](int i, int n) { // before anything is waited for
-        const auto at = std::int64_t(2 * w.w + i) * t.states + n, shared = t.sharedLambda ? n : at;
+        const auto at = std::int64_t(own * w.w + i) * t.states + n, shared = t.sharedLambda ? n : at;
         const bool real = mine && n < t.states;
         lambda[i] = real ? float2 { t.from[0][shared], t.from[1][shared] } : float2 { 0, 0 };
         factor[i] = real ? float2 { t.from[2][at], t.from[3][at] } : float2 { 0, 0 };
         x[i] = real ? float2 { t.state[0][at], t.state[1][at] } : float2 { 0, 0 };
     };
 #pragma unroll
-    for (int i = 0; i < 2; ++i) load(i, lane);
-    float2 gain { 0, 0 }, skip { 0, 0 };
-    if (mine) gain = { t.gain[c], t.gain[c + 1] }, skip = { t.skip[c], t.skip[c + 1] };
+    for (int i = 0; i < own; ++i) load(i, lane);
+    float gain[own] {}, skip[own] {};
+#pragma unroll
+    for (int i = 0; i < own; ++i)
+        if (mine) gain[i] = t.gain[c + i], skip[i] = t.skip[c + i];
 
     float squares[1] { 0 };
     const int at = 4 * w.thread;
-    const Word* const places[2] { at < t.channels ? w.words(t.in + at) : nullptr,
-        at < t.channels ? w.words(t.in + at + 2) : nullptr };
+    const bool there = at < t.channels;
     uint2 got[2];
-    awaitWords(places, w.tag, got);
+    awaitWords(w.tag, got, [&](int i) { return there ? w.words(t.in + at + 2 * i) : nullptr; });
     const auto v = W::asFour(got[0], got[1]);
-    if (places[0]) *reinterpret_cast<float4*>(w.shared.channels + at) = v;
+    if (there) *reinterpret_cast<float4*>(w.shared.channels + at) = v;
     squares[0] = W::square(v);
     w.sumWorkers(squares, w.shared.met[0]);
     const float inverse = rsqrtf(squares[0] / t.channels + w.p.eps);
-    float u[2] {}, y[2] {};
-    if (mine) u[0] = w.shared.channels[c] * inverse * gain.x, u[1] = w.shared.channels[c + 1] * inverse * gain.y;
+    float u[own] {}, y[own] {};
+#pragma unroll
+    for (int i = 0; i < own; ++i)
+        if (mine) u[i] = w.shared.channels[c + i] * inverse * gain[i];
 #pragma unroll 1
     for (int n0 = 0; n0 < states; n0 += warp)
 #pragma unroll
-        for (int i = 0; i < 2; ++i) {
+        for (int i = 0; i < own; ++i) {
             const int n = n0 + lane;
             if (n0 > 0) load(i, n);
             const auto l = lambda[i], old = x[i];
             const float re = l.x * old.x - l.y * old.y + u[i], im = l.x * old.y + l.y * old.x;
             y[i] += factor[i].x * re - factor[i].y * im;
-            const auto own = std::int64_t(2 * w.w + i) * t.states + n;
-            if (mine && n < t.states) t.state[0][own] = re, t.state[1][own] = im;
+            const auto at = std::int64_t(own * w.w + i) * t.states + n;
+            if (mine && n < t.states) t.state[0][at] = re, t.state[1][at] = im;
         }
-    const float first = sumLanes(y[0]) + skip.x * u[0], second = sumLanes(y[1]) + skip.y * u[1];
-    if (mine && lane == 0) storeWord(w.words(t.out + c / 2), w.tag, packed(first, second));
+#pragma unroll
+    for (int i = 0; i < own; ++i) y[i] = sumLanes(y[i]) + skip[i] * u[i];
+#pragma unroll
+    for (int i = 0; i < own; i += 2)
+        if (mine && lane == 0) storeWord(w.words(t.out + c / 2 + i / 2), w.tag, packed(y[i], y[i + 1]));
     w.meet();
 }
 

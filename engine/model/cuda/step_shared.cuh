@@ -6,8 +6,8 @@
 /// What the warps of a multiprocessor share in a step, and the one that fetches.
 namespace pha::kernels {
 
-constexpr int mostWidth = 4 * workerThreads, mostInner = 4096, mostHead = 128, descriptions = 8, mostSlots = 16,
-              warpKeys = 16;
+constexpr int mostWidth = 4 * workerThreads, mostInner = stepMostInner, mostHead = 128, descriptions = 8,
+              mostSlots = 16, warpKeys = 16;
 
 /// StepLaunch and StepModel as the kernel needs them.
 struct Card {
@@ -28,7 +28,8 @@ struct Card {
 template <int NB, bool Alone> struct Sizes {
     static constexpr int column = 20, ///< floats; no two lanes meet in a bank
         part = Alone ? 8 * mostEights + 4 : 8 * NB * column + 16;
-    static constexpr int together = NB > 2 ? 3 : 4; ///< chunks of 32 inputs that a warp multiplies at once
+    static constexpr int together = 3; ///< chunks of 32 inputs that a warp multiplies
+    static_assert(32 * together * workers == stepHeld);
     static constexpr int buffers = NB > 2 ? 1 : 2, sums = workers * part;
     static constexpr int floats = buffers * sums > 4096 ? buffers* sums : 4096; ///< attention uses more
 };
@@ -39,6 +40,8 @@ template <int NB, bool Alone> struct Shared {
     alignas(16) float sums[Sizes<NB, Alone>::floats];
     alignas(16) float query[mostGroup][mostHead], key[mostHead], value[mostHead];
     alignas(16) float channels[mostWidth]; ///< of a state space
+    float4 stream[workerThreads]; ///< the residual stream, four channels a thread
+    Word best[workerThreads]; ///< largest logit of a thread's text, and which
     alignas(16) float met[2][mostBranches][workers];
     Word full[mostSlots], empty[mostSlots];
 };
@@ -90,11 +93,11 @@ struct Fetcher {
     __device__ void product(const StepProduct& t)
     {
         const auto* from = static_cast<const bf16*>(t.second && lane % 2 ? t.second : t.first)
-            + std::int64_t(t.second ? lane / 2 : lane) * t.inner;
+            + std::int64_t(t.second ? lane / 2 : lane) * t.inner + t.begin;
         const auto tile = std::int64_t(t.second ? 8 : 16) * t.inner;
 #pragma unroll 1
-        for (int k = 0; k < t.inner; k += slotInner) {
-            const unsigned bytes = unsigned(min(slotInner, t.inner - k)) * 2;
+        for (int k = 0; k < t.count; k += slotInner) {
+            const unsigned bytes = unsigned(min(slotInner, t.count - k)) * 2;
             const auto* at = from + k;
 #pragma unroll 1
             for (int left = t.rows; left > 0; left -= 16, at += tile, ring.pass()) {
@@ -149,7 +152,7 @@ struct Fetcher {
             prefetch(t.norm.given, 4, lane);
         } else if (t.kind == StepKind::Scan) {
             const auto& s = t.scan;
-            const int own = min(2 * workers, s.channels - s.first) * s.states * 4;
+            const int own = s.count * s.states * 4;
 #pragma unroll 1
             for (int i = 0; i < 6; ++i)
                 prefetch(i < 4 ? s.from[i] : s.state[i - 4], i < 2 && s.sharedLambda ? s.states * 4 : own, lane);

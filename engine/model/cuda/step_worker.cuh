@@ -10,6 +10,7 @@ namespace pha::kernels {
 template <int NB, bool Alone> struct Worker {
     using S = Sizes<NB, Alone>;
     static constexpr bool alone = Alone;
+    static constexpr int scanned = Alone ? 2 : 4; ///< channels of a state space, by a warp
 
     const Card& p;
     Shared<NB, Alone>& shared;
@@ -19,9 +20,20 @@ template <int NB, bool Alone> struct Worker {
     int parity = 0, resident = 0; // source of what `input` holds; 0: nothing
     uint4 input[S::together][NB];
     float inverse = 1; // Alone: what the normed stream has still to be multiplied by
-    float4 stream { 0, 0, 0, 0 }; // this thread's four channels of the residual stream
-    Word best = 0; // largest logit of this thread's text, and which
 
+    /// What was multiplied last; a task between that does something else has the registers for itself.
+    __device__ void forget()
+    {
+        resident = 0;
+        for (auto& chunk : input)
+            for (auto& x : chunk) x = {};
+    }
+    /// Several texts leave no registers for what a compiler would find once from the lane and keep for all tasks; in
+    /// memory it costs more than to find it again.
+    __device__ void forgetPlaces()
+    {
+        if constexpr (!Alone) asm volatile("" : "+r"(lane), "+r"(w), "+r"(thread));
+    }
     __device__ Word* words(int at) const { return p.words + at; }
     /// All workers; the next task's description has arrived by then.
     __device__ void meet()
@@ -35,17 +47,15 @@ template <int NB, bool Alone> struct Worker {
         constexpr int N = 4;
 #pragma unroll 1
         for (int base = 0; 2 * base < inner; base += 2 * N * workerThreads) {
-            const Word* from[N];
             uint2 got[N];
-#pragma unroll
-            for (int i = 0; i < N; ++i) {
+            const auto place = [&](int i) -> const Word* {
                 const int at = base + 2 * (thread + i * workerThreads);
-                from[i] = 2 * at < inner ? words(source + at) : nullptr;
-            }
-            awaitWords(from, tag, got);
+                return 2 * at < inner ? words(source + at) : nullptr;
+            };
+            awaitWords(tag, got, place);
 #pragma unroll
             for (int i = 0; i < N; ++i)
-                if (from[i]) reinterpret_cast<uint2*>(shared.staged)[base / 2 + thread + i * workerThreads] = got[i];
+                if (place(i)) reinterpret_cast<uint2*>(shared.staged)[base / 2 + thread + i * workerThreads] = got[i];
         }
         meet();
     }
@@ -130,7 +140,7 @@ template <int NB, bool Alone> struct Worker {
         } else if (how == StepFinish::Logits) {
             if (!writes) return;
             p.logits[t.row + row] = y;
-            best = max(best, ranked(y, t.row + row));
+            see(y, t.row + row);
         } else if (how == StepFinish::SwiGlu) {
             const float h = y * sigmoid(y) * __shfl_down_sync(0xffffffffu, y, 1);
             const float next = __shfl_down_sync(0xffffffffu, h, 2);
@@ -145,52 +155,66 @@ template <int NB, bool Alone> struct Worker {
             }
         }
     }
+    __device__ void see(float logit, int index)
+    {
+        auto& best = shared.best[thread];
+        best = max(best, ranked(logit, index));
+    }
     __device__ static float activated(StepFinish how, float x)
     {
         if (how == StepFinish::Relu2) return x * fmaxf(x, 0.0f);
         return how == StepFinish::GeluTanh ? geluTanh(x) : gelu(x);
     }
     /// Several texts: chunks first, first + 1, ... of 32 inputs, as the tensor cores want them.
-    __device__ void loadInput(int source, int inner, int first)
+    template <int Tiles> __device__ void loadInput(const StepProduct& t, int source, int first)
     {
+        constexpr int tiles = Tiles < NB ? Tiles : NB,
+                      each = 2 * tiles; // asked for at once: the way there and back is long
+        const int k = 32 * first + 4 * (lane % 4);
 #pragma unroll
-        for (int i = 0; i < S::together; ++i) {
-            const int k = (first + i) * 32 + 8 * (lane % 4);
-            const Word* from[2 * NB];
-            uint2 got[2 * NB];
+        for (int n0 = 0; n0 < NB; n0 += tiles) {
+            const int text = lane / 4 + 8 * n0;
+            const auto* from = words(source + (text * t.inner + k) / 2);
+            uint2 got[S::together * each];
+            awaitWords(tag, got, [&](int i) -> const Word* {
+                const int chunk = i / each, n = i % each / 2, half = i % 2;
+                const bool real = text + 8 * n < p.batch && k + 32 * chunk + 16 * half < t.count;
+                return real ? from + 4 * n * t.inner + 16 * chunk + 8 * half : nullptr;
+            });
 #pragma unroll
-            for (int n = 0; n < NB; ++n) {
-                const int text = lane / 4 + 8 * n;
-                from[2 * n] = text < p.batch && k < inner ? words(source + (text * inner + k) / 2) : nullptr;
-                from[2 * n + 1] = from[2 * n] ? from[2 * n] + 2 : nullptr;
-            }
-            awaitWords(from, tag, got);
-#pragma unroll
-            for (int n = 0; n < NB; ++n)
-                input[i][n] = { got[2 * n].x, got[2 * n].y, got[2 * n + 1].x, got[2 * n + 1].y };
+            for (int i = 0; i < S::together * each; i += 2)
+                input[i / each][n0 + i % each / 2] = { got[i].x, got[i].y, got[i + 1].x, got[i + 1].y };
         }
     }
-    /// This warp's chunks, begin ... end - 1, of 16 rows.
-    __device__ void multiplyRows(float (&acc)[NB][4], int source, int inner, int begin, int end)
+    /// This warp's chunks, begin ... end - 1, of 16 rows. A lane has channels 4 (lane % 4) ... + 3 of each half chunk.
+    __device__ void multiplyRows(float (&acc)[NB][4], const StepProduct& t, int source, int begin, int end)
     {
         constexpr int N = S::together;
-        const bool fits = end - begin <= N, held = fits && resident == source;
-        float other[NB][4] = {}; // two sums at a time: one would wait for itself
-        const int place = lane / 4 * slotStride + lane % 4 * 16;
+        const bool fits = end - begin <= N;
+        if (fits && resident != source) loadInput<2>(t, source, begin);
+        resident = fits ? source : 0;
+#pragma unroll
+        for (auto& tile : acc)
+#pragma unroll
+            for (auto& x : tile) x = 0;
+        const int place = lane / 4 * slotStride + lane % 4 * 8;
         const unsigned char* slot = nullptr;
 #pragma unroll 1
         for (int first = begin; first < end; first += N) {
-            if (!held) loadInput(source, inner, first);
-            uint4 top[N], bottom[N];
+            if (!fits) loadInput<1>(t, source, first);
+            uint2 top[N][2], bottom[N][2];
 #pragma unroll
             for (int i = 0; i < N; ++i) {
                 const int chunk = first + i;
                 if (chunk >= end) break;
                 if (chunk == begin || chunk % slotChunks == 0) slot = ring.await(chunk / slotChunks);
-                const auto* at = slot + place + chunk % slotChunks * 64;
-                const bool real = chunk * 32 + 8 * (lane % 4) < inner;
-                top[i] = real ? *reinterpret_cast<const uint4*>(at) : uint4 {};
-                bottom[i] = real ? *reinterpret_cast<const uint4*>(at + 8 * slotStride) : uint4 {};
+#pragma unroll
+                for (int half = 0; half < 2; ++half) {
+                    const auto* at = slot + place + chunk % slotChunks * 64 + 32 * half;
+                    const bool real = chunk * 32 + 16 * half + 4 * (lane % 4) < t.count;
+                    top[i][half] = real ? *reinterpret_cast<const uint2*>(at) : uint2 {};
+                    bottom[i][half] = real ? *reinterpret_cast<const uint2*>(at + 8 * slotStride) : uint2 {};
+                }
             }
 #pragma unroll
             for (int i = 0; i < N; ++i) {
@@ -198,16 +222,11 @@ template <int NB, bool Alone> struct Worker {
 #pragma unroll
                 for (int n = 0; n < NB; ++n) {
                     const auto x = input[i][n];
-                    multiply(acc[n], top[i].x, bottom[i].x, top[i].y, bottom[i].y, x.x, x.y);
-                    multiply(other[n], top[i].z, bottom[i].z, top[i].w, bottom[i].w, x.z, x.w);
+                    multiply(acc[n], top[i][0].x, bottom[i][0].x, top[i][0].y, bottom[i][0].y, x.x, x.y);
+                    multiply(acc[n], top[i][1].x, bottom[i][1].x, top[i][1].y, bottom[i][1].y, x.z, x.w);
                 }
             }
         }
-#pragma unroll
-        for (int n = 0; n < NB; ++n)
-#pragma unroll
-            for (int e = 0; e < 4; ++e) acc[n][e] += other[n][e];
-        resident = fits ? source : 0;
     }
     __device__ void product(const StepProduct t, StepFinish finishing)
     {
@@ -218,12 +237,12 @@ template <int NB, bool Alone> struct Worker {
     }
     __device__ void productTogether(const StepProduct t, StepFinish finishing)
     {
-        const int inner = uniform(t.inner), source = uniform(t.source);
+        const int count = uniform(t.count), source = uniform(t.source + t.begin / 2);
         const auto how = StepFinish(uniform(int(finishing)));
-        const int chunks = (inner + 31) / 32, each = (chunks + workers - 1) / workers, begin = w * each;
-        const int slots = (inner + slotInner - 1) / slotInner, pair = lane / 4, share = lane % 4;
-        float acc[NB][4] = {};
-        multiplyRows(acc, source, inner, begin, min(begin + each, chunks));
+        const int chunks = (count + 31) / 32, each = (chunks + workers - 1) / workers, begin = w * each;
+        const int slots = (count + slotInner - 1) / slotInner, pair = lane / 4, share = lane % 4;
+        float acc[NB][4];
+        multiplyRows(acc, t, source, begin, min(begin + each, chunks));
         auto* sums = shared.sums + parity * S::sums;
         if (S::buffers == 2) parity ^= 1;
         if (begin < chunks) {
@@ -260,8 +279,8 @@ template <int NB, bool Alone> struct Worker {
             if (!writes) return;
             const int n = t.row + row;
             auto* at = p.logits + std::int64_t(text) * p.vocabulary + n;
-            at[0] = y.x, best = max(best, ranked(y.x, n));
-            if (row + 1 < t.rows) at[1] = y.y, best = max(best, ranked(y.y, n + 1));
+            at[0] = y.x, see(y.x, n);
+            if (row + 1 < t.rows) at[1] = y.y, see(y.y, n + 1);
             return;
         }
         if (how == StepFinish::SwiGlu) {
@@ -316,12 +335,47 @@ template <int NB, bool Alone> struct Worker {
 #pragma unroll
         for (int k = 0; k < mostBranches; ++k) weight[k] = __shfl_sync(0xffffffffu, own, k);
     }
+    /// Channels c ... c + 3 of each branch. One text: a branch has one part.
+    __device__ void awaitBranches(const StepNorm& t, int c, float4 (&to)[mostBranches])
+    {
+        const int branches = uniform(t.branches);
+        uint2 got[2 * mostBranches];
+        awaitWords(tag, got, [&](int i) -> const Word* {
+            return c < p.width && i / 2 < branches ? words(t.z[i / 2] + c + i % 2 * 2) : nullptr;
+        });
+#pragma unroll
+        for (int k = 0; k < mostBranches; ++k) to[k] = asFour(got[2 * k], got[2 * k + 1]);
+    }
+    /// Several texts: the sums of all parts of the branches.
+    __device__ void awaitParts(const StepNorm& t, int c, float4 (&to)[mostBranches])
+    {
+        constexpr int together = 6;
+        const int second = t.parts[0], third = second + t.parts[1], all = third + t.parts[2];
+        const auto branch = [&](int i) { return (i >= second) + (i >= third); };
+#pragma unroll 1
+        for (int first = 0; first < all; first += together) {
+            uint2 got[2 * together];
+            awaitWords(tag, got, [&](int i) -> const Word* {
+                const int at = first + i / 2, k = branch(at), part = at - (k == 2 ? third : k == 1 ? second : 0);
+                const int z = k == 2 ? t.z[2] : k == 1 ? t.z[1] : t.z[0];
+                return c < p.width && at < all ? words(z + (part * p.batch + t.row) * p.width + c + i % 2 * 2)
+                                               : nullptr;
+            });
+#pragma unroll
+            for (int i = 0; i < together; ++i) {
+                const auto x = asFour(got[2 * i], got[2 * i + 1]);
+#pragma unroll
+                for (int k = 0; k < mostBranches; ++k) to[k] = sum(to[k], branch(first + i) == k ? x : float4 {});
+            }
+        }
+    }
     __device__ void norm(const StepNorm t)
     {
-        const int c = 4 * thread, branches = uniform(t.branches);
+        const int c = 4 * thread;
         const auto mix = StepMix(uniform(int(t.mix)));
         const bool mine = c < p.width;
-        float4 gain { 0, 0, 0, 0 };
+        float4 gain { 0, 0, 0, 0 }, stream { 0, 0, 0, 0 };
+        auto& kept = shared.stream[thread]; // this thread's channels
         if (mine) gain = *reinterpret_cast<const float4*>(t.gain + c);
         if (uniform(t.begins)) {
             const auto at = (p.ids[t.row] * p.width + c) / 4;
@@ -331,28 +385,25 @@ template <int NB, bool Alone> struct Worker {
         } else {
             float scale[mostBranches] { 1, 1, 1 }, squares[mostBranches];
             if (mix != StepMix::Plain || uniform(t.given != nullptr)) weightsOf(t, scale);
-            const Word* from[2 * mostBranches];
-            uint2 got[2 * mostBranches];
-#pragma unroll
-            for (int k = 0; k < mostBranches; ++k) {
-                from[2 * k] = mine && k < branches ? words(t.z[k] + t.row * p.width + c) : nullptr;
-                from[2 * k + 1] = from[2 * k] ? from[2 * k] + 2 : nullptr;
-            }
-            awaitWords(from, tag, got);
+            float4 branch[mostBranches] {};
+            if constexpr (Alone)
+                awaitBranches(t, c, branch);
+            else
+                awaitParts(t, c, branch);
             if (mix != StepMix::Plain) {
 #pragma unroll
-                for (int k = 0; k < mostBranches; ++k) squares[k] = square(asFour(got[2 * k], got[2 * k + 1]));
+                for (int k = 0; k < mostBranches; ++k) squares[k] = square(branch[k]);
                 sumWorkers(squares, shared.met[0]);
 #pragma unroll
                 for (int k = 0; k < mostBranches; ++k) scale[k] *= rsqrtf(squares[k] / p.width + p.eps);
             }
-            stream = scaled(stream, t.alpha);
+            stream = scaled(kept, t.alpha);
 #pragma unroll
             for (int k = 0; k < mostBranches; ++k) {
-                const auto z = scaled(asFour(got[2 * k], got[2 * k + 1]), t.beta * scale[k]);
-                stream = { stream.x + z.x, stream.y + z.y, stream.z + z.z, stream.w + z.w };
+                stream = sum(stream, scaled(branch[k], t.beta * scale[k]));
             }
         }
+        kept = stream;
         float squares[1] { square(stream) };
         auto x = stream;
         if constexpr (Alone) {
@@ -366,6 +417,7 @@ template <int NB, bool Alone> struct Worker {
         if constexpr (Alone) inverse = rsqrtf(sumLanes<workers>(shared.met[1][0][lane % workers]) / p.width + p.eps);
     }
     __device__ static float square(float4 x) { return (x.x * x.x + x.y * x.y) + (x.z * x.z + x.w * x.w); }
+    __device__ static float4 sum(float4 a, float4 b) { return { a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w }; }
     __device__ static float4 scaled(float4 x, float s) { return { x.x * s, x.y * s, x.z * s, x.w * s }; }
     __device__ static float4 asFour(uint2 a, uint2 b)
     {

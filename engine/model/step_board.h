@@ -4,6 +4,7 @@
 #include "engine/model/cuda/step.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace pha::kernels {
 
@@ -44,5 +45,46 @@ private:
     std::vector<std::vector<StepTask>> lists_;
     std::vector<double> level_, all_;
 };
+
+struct StepMatrix {
+    const void *first, *second; ///< second: its rows alternate with the first's
+};
+/// Rows of (outer, inner), in one level; `source` and `out` of text 0.
+struct StepRows {
+    StepFinish finish;
+    StepMatrix matrix;
+    int inner, outer, source, out, outStride, gate = 0;
+    const StepJoin* joined = nullptr;
+    int parts = 1; ///< of the inputs
+};
+/// One text: a task costs more than its rows, so that few are better; it must leave the ring of slots some room.
+inline int rowsATask(const std::vector<StepRows>& level, bool alone, int multiprocessors)
+{
+    constexpr int tileRows = 16;
+    constexpr double perTask = 100; // what a task costs beside its rows, as rows
+    if (!alone) return tileRows;
+    int best = tileRows;
+    double least = std::numeric_limits<double>::infinity();
+    for (int rows = tileRows; rows <= 8 * mostEights; rows += 8) {
+        int tasks = 0, slots = 0;
+        for (const auto& part : level) {
+            tasks += (part.outer + rows - 1) / rows;
+            slots = std::max(slots, (part.inner + stepSlotDepth - 1) / stepSlotDepth * ((rows + 7) / 8));
+        }
+        const double cost = ((tasks + multiprocessors - 1) / multiprocessors) * (perTask + rows);
+        if (cost < least && slots < fewestSlots) best = rows, least = cost;
+    }
+    return best;
+}
+/// Several texts: whoever has read inputs takes this many tasks over them, so that few read the same.
+inline int tasksInTurn(const std::vector<StepRows>& level, int rows, int multiprocessors)
+{
+    int tasks = 0;
+    for (const auto& all : level) {
+        if (all.finish == StepFinish::Logits) return 1;
+        tasks += all.parts * ((all.outer * (all.matrix.second ? 2 : 1) + rows - 1) / rows);
+    }
+    return (tasks + multiprocessors - 1) / multiprocessors;
+}
 
 } // namespace pha::kernels

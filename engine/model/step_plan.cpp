@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <deque>
-#include <limits>
 
 namespace pha::kernels {
 
 namespace {
 
-constexpr int tileRows = 16, normedInput = -1, joinedInput = -2;
+constexpr int normedInput = -1, joinedInput = -2;
 
 constexpr std::int64_t bf16Bytes = 2;
 const void* offset(const void* p, std::int64_t elements)
@@ -51,9 +50,6 @@ public:
     }
 
 private:
-    struct Matrix {
-        const void *first, *second; ///< second: its rows alternate with the first's
-    };
     static StepTask task(StepKind kind, StepFinish finish = StepFinish::Wide)
     {
         StepTask t;
@@ -86,51 +82,16 @@ private:
         }
         board_.nextLevel();
     }
-    /// Rows of (outer, inner), in this level; `source` and `out` of text 0.
-    struct Rows {
-        StepFinish finish;
-        Matrix matrix;
-        int inner, outer, source, out, outStride, gate = 0;
-        const StepJoin* joined = nullptr;
-        int parts = 1; ///< of the inputs
-    };
-    /// A task costs more than its rows, so that few are better; it must leave the ring of slots some room.
-    int rowsATask() const
-    {
-        constexpr double perTask = 100; // what a task costs beside its rows, as rows
-        if (!alone_) return tileRows;
-        int best = tileRows;
-        double least = std::numeric_limits<double>::infinity();
-        for (int rows = tileRows; rows <= 8 * mostEights; rows += 8) {
-            int tasks = 0, slots = 0;
-            for (const auto& part : level_) {
-                tasks += (part.outer + rows - 1) / rows;
-                slots = std::max(slots, (part.inner + stepSlotDepth - 1) / stepSlotDepth * ((rows + 7) / 8));
-            }
-            const double cost = ((tasks + board_.size() - 1) / board_.size()) * (perTask + rows);
-            if (cost < least && slots < fewestSlots) best = rows, least = cost;
-        }
-        return best;
-    }
     void finishLevel()
     {
-        const int rows = rowsATask(), run = alone_ ? 1 : tasksInTurn(rows);
+        const int rows = rowsATask(level_, alone_, board_.size()),
+                  run = alone_ ? 1 : tasksInTurn(level_, rows, board_.size());
         for (const auto& all : level_)
             for (int part = 0; part < all.parts; ++part) give(all, part, all.matrix.second ? rows / 2 : rows, run);
         level_.clear();
         board_.nextLevel();
     }
-    /// Several texts: whoever has read inputs takes this many tasks over them, so that few read the same.
-    int tasksInTurn(int rows) const
-    {
-        int tasks = 0;
-        for (const auto& all : level_) {
-            if (all.finish == StepFinish::Logits) return 1;
-            tasks += all.parts * ((all.outer * (all.matrix.second ? 2 : 1) + rows - 1) / rows);
-        }
-        return (tasks + board_.size() - 1) / board_.size();
-    }
-    void give(const Rows& all, int part, int rows, int run)
+    void give(const StepRows& all, int part, int rows, int run)
     {
         std::size_t who = 0;
         for (int row = 0; row < all.outer; row += rows) {
@@ -138,7 +99,7 @@ private:
             product(all, part, row, std::min(rows, all.outer - row), who);
         }
     }
-    void product(const Rows& all, int part, int row, int rows, std::size_t who)
+    void product(const StepRows& all, int part, int row, int rows, std::size_t who)
     {
         const int each = (all.inner + 32 * all.parts - 1) / (32 * all.parts) * 32;
         const bool narrow = all.finish != StepFinish::Wide && all.finish != StepFinish::WideGelu;
@@ -186,7 +147,7 @@ private:
     }
 
     /// The words of a branch's output and how many parts it is the sum of.
-    void output(Matrix matrix, int inner, int source, int& z, int& parts, const StepJoin* joined = nullptr)
+    void output(StepMatrix matrix, int inner, int source, int& z, int& parts, const StepJoin* joined = nullptr)
     {
         parts = alone_ ? 1 : (inner + stepHeld - 1) / stepHeld;
         z = wideWords(parts * m_.width);
@@ -318,7 +279,7 @@ private:
                 : f.kind == Activation::Gelu                 ? StepFinish::Gelu
                 : f.kind == Activation::GeluTanh             ? StepFinish::GeluTanh
                                                              : StepFinish::Relu2;
-            const Matrix matrix = f.gate ? Matrix { f.gate, f.up } : Matrix { f.up, nullptr };
+            const StepMatrix matrix = f.gate ? StepMatrix { f.gate, f.up } : StepMatrix { f.up, nullptr };
             level_.push_back({ finish, matrix, m_.width, f.hidden, stream_, place[0], f.hidden / 2 });
         } else if (level == 1) {
             output({ f.down, nullptr }, f.hidden, place[0], z, parts);
@@ -328,7 +289,7 @@ private:
     const StepModel& m_;
     Board board_;
     bool alone_;
-    std::vector<Rows> level_;
+    std::vector<StepRows> level_;
     std::deque<StepJoin> joins_; ///< that level_ points at
     int stream_ = 0, group_ = 1;
     std::int64_t words_ = 16; // the first ones stay unused: place 0 means none

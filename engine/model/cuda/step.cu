@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One token a text through the whole network in one kernel: step.h.
-#include "engine/model/cuda/step_attention.cuh"
+#include "engine/model/cuda/step_join.cuh"
+#include "engine/model/cuda/step_norm.cuh"
+#include "engine/model/cuda/step_product.cuh"
 #include "engine/model/cuda/step_scan.cuh"
 
 #include <algorithm>

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/cuda/step_worker.cuh"
+
+/// What a worker does for the residual stream between two stages.
+namespace pha::kernels {
+
+template <int NB, bool Alone>
+inline __device__ void Worker<NB, Alone>::weightsOf(const StepNorm& t, float (&weight)[mostBranches]) const
+{
+    const bool mine = lane < t.branches;
+    const float z = mine && t.logits ? t.logits[lane] : 0, given = mine && t.given ? t.given[lane] : NAN;
+    const float grown = __expf(z);
+    float own = !mine                ? 0
+        : t.mix == StepMix::Fixed    ? __fdividef(1, float(t.branches))
+        : t.mix == StepMix::Softplus ? (z > 15 ? z
+                  : grown > 1e-3f              ? __logf(1 + grown)
+                                               : grown)
+        : t.mix == StepMix::Softmax  ? grown
+        : t.mix == StepMix::Sigmoid  ? sigmoid(z)
+                                     : 1;
+    if (t.mix == StepMix::Softplus || t.mix == StepMix::Softmax) own = __fdividef(own, sumLanes<4>(own));
+    if (given == given) own = given;
+#pragma unroll
+    for (int k = 0; k < mostBranches; ++k) weight[k] = __shfl_sync(0xffffffffu, own, k);
+}
+
+template <int NB, bool Alone>
+inline __device__ void Worker<NB, Alone>::awaitBranches(const StepNorm& t, int c, float4 (&to)[mostBranches])
+{
+    const int branches = uniform(t.branches);
+    uint2 got[2 * mostBranches];
+    awaitWords(tag, got, [&](int i) -> const Word* {
+        return c < p.width && i / 2 < branches ? words(t.z[i / 2] + c + i % 2 * 2) : nullptr;
+    });
+#pragma unroll
+    for (int k = 0; k < mostBranches; ++k) to[k] = asFour(got[2 * k], got[2 * k + 1]);
+}
+
+template <int NB, bool Alone>
+inline __device__ void Worker<NB, Alone>::awaitParts(const StepNorm& t, int c, float4 (&to)[mostBranches])
+{
+    constexpr int together = 6;
+    const int second = t.parts[0], third = second + t.parts[1], all = third + t.parts[2];
+    const auto branch = [&](int i) { return (i >= second) + (i >= third); };
+#pragma unroll 1
+    for (int first = 0; first < all; first += together) {
+        uint2 got[2 * together];
+        awaitWords(tag, got, [&](int i) -> const Word* {
+            const int at = first + i / 2, k = branch(at), part = at - (k == 2 ? third : k == 1 ? second : 0);
+            const int z = k == 2 ? t.z[2] : k == 1 ? t.z[1] : t.z[0];
+            return c < p.width && at < all ? words(z + (part * p.batch + t.row) * p.width + c + i % 2 * 2) : nullptr;
+        });
+#pragma unroll
+        for (int i = 0; i < together; ++i) {
+            const auto x = asFour(got[2 * i], got[2 * i + 1]);
+#pragma unroll
+            for (int k = 0; k < mostBranches; ++k) to[k] = sum(to[k], branch(first + i) == k ? x : float4 {});
+        }
+    }
+}
+
+template <int NB, bool Alone> inline __device__ void Worker<NB, Alone>::norm(const StepNorm t)
+{
+    const int c = 4 * thread;
+    const auto mix = StepMix(uniform(int(t.mix)));
+    const bool mine = c < p.width;
+    float4 gain { 0, 0, 0, 0 }, stream { 0, 0, 0, 0 };
+    auto& kept = shared.stream[thread]; // this thread's channels
+    if (mine) gain = *reinterpret_cast<const float4*>(t.gain + c);
+    if (uniform(t.begins)) {
+        const auto at = (p.ids[t.row] * p.width + c) / 4;
+        if (mine && p.embeddingWide) stream = static_cast<const float4*>(p.embedding)[at];
+        if (mine && !p.embeddingWide) stream = unpackedFour(static_cast<const uint2*>(p.embedding)[at]);
+        stream = scaled(stream, p.embeddingScale);
+    } else {
+        float scale[mostBranches] { 1, 1, 1 }, squares[mostBranches];
+        if (mix != StepMix::Plain || uniform(t.given != nullptr)) weightsOf(t, scale);
+        float4 branch[mostBranches] {};
+        if constexpr (Alone)
+            awaitBranches(t, c, branch);
+        else
+            awaitParts(t, c, branch);
+        if (mix != StepMix::Plain) {
+#pragma unroll
+            for (int k = 0; k < mostBranches; ++k) squares[k] = square(branch[k]);
+            sumWorkers(squares, shared.met[0]);
+#pragma unroll
+            for (int k = 0; k < mostBranches; ++k) scale[k] *= rsqrtf(squares[k] / p.width + p.eps);
+        }
+        stream = scaled(kept, t.alpha);
+#pragma unroll
+        for (int k = 0; k < mostBranches; ++k) {
+            stream = sum(stream, scaled(branch[k], t.beta * scale[k]));
+        }
+    }
+    kept = stream;
+    float squares[1] { square(stream) };
+    auto x = stream;
+    if constexpr (Alone) {
+        squares[0] = sumLanes(squares[0]);
+        if (lane == 0) shared.met[1][0][w] = squares[0];
+    } else {
+        sumWorkers(squares, shared.met[1]);
+        x = scaled(stream, rsqrtf(squares[0] / p.width + p.eps));
+    }
+    hand(shared.normed, c, mine, { packed(x.x * gain.x, x.y * gain.y), packed(x.z * gain.z, x.w * gain.w) }, t.out);
+    if constexpr (Alone) inverse = rsqrtf(sumLanes<workers>(shared.met[1][0][lane % workers]) / p.width + p.eps);
+}
+
+} // namespace pha::kernels

@@ -31,7 +31,7 @@ RunSession::RunSession(fs::path directory, QObject* parent)
     , directory_(std::move(directory))
 {
     try {
-        file_ = RunDirectory(directory_).read();
+        file_ = RunDirectory(directory_).read(RunUse::View);
     } catch (const std::exception& error) {
         problem_ = singleLine(fromUtf8(error.what()));
         detail_ = problem_;
@@ -137,7 +137,7 @@ void RunSession::attach(std::shared_ptr<TrainingJob> job)
     place_ = Place::Here;
     progress_ = {};
     try {
-        file_ = RunDirectory(directory_).read(); // the engine may have filled in what the form left open
+        file_ = RunDirectory(directory_).read(RunUse::View); // the engine may have filled in what the form left open
         problem_.clear();
     } catch (const std::exception&) {
         // Keeps the planned configuration: the job was opened with it.

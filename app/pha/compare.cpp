@@ -44,6 +44,7 @@ int compare(const std::vector<std::string>& folders, bool json)
     std::vector<RunFigures> runs;
     for (const auto& folder : folders) {
         runs.push_back(RunFigures::read(folder));
+        warnOfUnknown(folder);
         warnOfBadLines(folder, runs.back().badLines);
     }
     std::vector<const RunFigures*> all;

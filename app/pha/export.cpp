@@ -23,6 +23,7 @@ int exportRun(const Options& options)
     std::int64_t badLines = 0;
     const auto files = options.to == "csv" ? exportCsv(options.run, folder, &badLines)
                                            : exportTensorBoard(options.run, folder, &badLines);
+    warnOfUnknown(options.run);
     warnOfBadLines(options.run, badLines);
     if (options.json) {
         Json names = Json::array();

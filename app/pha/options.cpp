@@ -143,8 +143,15 @@ void warnOfDamage(const std::string& run)
 {
     const RunDirectory directory { fs::path(run) };
     if (!directory.exists()) return;
+    warnOfUnknown(run);
     if (const auto damaged = directory.damagedCheckpoint(); !damaged.empty())
         note("pha: warning: checkpoint " + oneLine(damaged) + "; another one is used");
+}
+
+void warnOfUnknown(const std::string& run)
+{
+    if (const auto unknown = RunDirectory(fs::path(run)).read(RunUse::View).unknown(); !unknown.empty())
+        note("pha: warning: " + oneLine(run) + ": run.json holds what this version does not know: " + oneLine(unknown));
 }
 
 } // namespace pha::cli

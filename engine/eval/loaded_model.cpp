@@ -221,7 +221,7 @@ ModelFile readCheckpoint(const fs::path& given)
         throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
     const RunDirectory run(runOfCheckpoint(folder));
     ModelFile content;
-    const auto file = run.read();
+    const auto file = run.read(RunUse::View); // the model says itself what it is
     content.config = file.config;
     content.corpus = file.environment.value("corpus_fingerprint", std::string());
     content.model = readModel(folder / "model.safetensors");

@@ -42,7 +42,7 @@ Source openSource(const fs::path& path)
         resolveCheckpoint(path.extension() == ".safetensors" && fs::exists(path) ? path.parent_path() : path);
     const RunDirectory run(runOfCheckpoint(folder));
     source.weights = folder / "model.safetensors";
-    source.config = run.read().config;
+    source.config = run.read(RunUse::View).config;
     source.step = checkpointStep(folder.filename().string()).value_or(0);
     source.tokenizer = readFile(run.tokenizerFile());
     return source;

@@ -107,7 +107,7 @@ private:
 std::vector<fs::path> exportCsv(const fs::path& run, const fs::path& folder, std::int64_t* badLines)
 {
     const RunDirectory directory(run);
-    (void)directory.read(); // what is no run is refused before a folder is made
+    (void)directory.read(RunUse::View); // what is no run is refused before a folder is made
     const auto events = readMetrics(directory.metricsFile(), badLines);
     if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
     CsvExport csv;

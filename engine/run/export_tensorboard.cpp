@@ -169,7 +169,7 @@ private:
 std::vector<fs::path> exportTensorBoard(const fs::path& run, const fs::path& folder, std::int64_t* badLines)
 {
     const RunDirectory directory(run);
-    const auto started = secondsOf(directory.read().created);
+    const auto started = secondsOf(directory.read(RunUse::View).created);
     const auto events = readMetrics(directory.metricsFile(), badLines);
     if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
     std::error_code error;

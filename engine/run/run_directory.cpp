@@ -40,6 +40,24 @@ void checkSchema(const Json& json)
             "at most 1: a newer PHA Studio has written this run, so update this one to open it");
 }
 
+bool isGroup(const std::string& key) { return key == "model" || key == "data" || key == "training"; }
+
+/// Settings that no field has, by group, out of `settings`.
+Json takeUnknown(Json& settings)
+{
+    auto unknown = Json::object();
+    for (auto& group : settings.items())
+        for (const auto& item : Json(group.value()).items()) {
+            const auto known = [&](const GroupedField& f) {
+                return f.group == group.key() && f.field.name == item.key();
+            };
+            if (std::any_of(allFields().begin(), allFields().end(), known)) continue;
+            unknown[group.key()][item.key()] = item.value();
+            group.value().erase(item.key());
+        }
+    return unknown;
+}
+
 void makeFolder(const fs::path& path)
 {
     std::error_code error;
@@ -68,10 +86,17 @@ Json RunFile::toJson() const
     for (const char* group : { "model", "data", "training" }) json[group] = settings.at(group);
     json["environment"] = environment;
     if (!config.preset.empty()) json["environment"]["preset"] = config.preset;
+    for (const auto& item : others.items()) {
+        auto& place = json[item.key()];
+        if (place.is_object() && item.value().is_object())
+            place.update(item.value());
+        else
+            place = item.value();
+    }
     return json;
 }
 
-RunFile RunFile::fromJson(const Json& json)
+RunFile RunFile::fromJson(const Json& json, RunUse use)
 {
     if (!json.is_object()) throw ConfigError("run.json", json.type_name(), "a JSON object");
     checkSchema(json);
@@ -87,14 +112,31 @@ RunFile RunFile::fromJson(const Json& json)
         settings[group] = member(json, group, Json::value_t::object, "an object of settings");
     for (const auto& item : json.items()) {
         const auto& key = item.key();
-        if (!settings.contains(key) && key != "schema" && key != "name" && key != "created" && key != "environment")
+        if (settings.contains(key) || key == "schema" || key == "name" || key == "created" || key == "environment")
+            continue;
+        if (use == RunUse::View)
+            file.others[key] = item.value();
+        else
             throw ConfigError(inQuotes(key), "unknown",
                 "only schema, name, created, model, data, training and environment in run.json");
     }
+    if (use == RunUse::View) file.others.update(takeUnknown(settings));
     file.config = RunConfig::fromJson(settings, {});
     if (const auto preset = file.environment.find("preset"); preset != file.environment.end() && preset->is_string())
         file.config.preset = preset->get<std::string>();
     return file;
+}
+
+std::string RunFile::unknown() const
+{
+    std::string names;
+    const auto add = [&](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+    for (const auto& item : others.items())
+        if (isGroup(item.key()))
+            for (const auto& inner : item.value().items()) add(item.key() + "." + inner.key());
+        else
+            add(item.key());
+    return names;
 }
 
 bool RunDirectory::exists() const
@@ -120,14 +162,14 @@ void RunDirectory::create(const RunFile& file) const
     if (!out.commitNew()) throw taken();
 }
 
-RunFile RunDirectory::read() const
+RunFile RunDirectory::read(RunUse use) const
 {
     const auto where = runFile().string();
     if (!exists())
         throw CheckpointError(
             root_.string(), "is not a run directory: it has no run.json", "give the folder that a training run wrote");
     try {
-        return RunFile::fromJson(parseJsonStrict(readFile(runFile(), largestRunFile), where));
+        return RunFile::fromJson(parseJsonStrict(readFile(runFile(), largestRunFile), where), use);
     } catch (const ConfigError& error) {
         throw CheckpointError(where, error.problem(), error.advice());
     }

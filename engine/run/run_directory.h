@@ -16,17 +16,22 @@
 namespace pha {
 namespace fs = std::filesystem;
 
+/// A run that is only looked at may hold settings of another program; one that is worked on must mean what it says.
+enum class RunUse { Work, View };
+
 /// `run.json` of a run directory.
 struct RunFile {
     std::string name;
     std::string created; ///< ISO 8601, UTC
     RunConfig config;
     Json environment = Json::object(); ///< program and LibTorch version, device, threads, argv, parent
+    Json others = Json::object(); ///< what this program does not know, in its place: stays as it is
     /// {"schema":1,"name","created","model","data","training","environment"}; the preset's name goes into the
     /// environment.
     Json toJson() const;
-    /// Throws ConfigError: unknown keys, wrong types, a newer schema.
-    static RunFile fromJson(const Json& json);
+    /// Throws ConfigError: wrong types, a newer schema, and for `Work` unknown keys.
+    static RunFile fromJson(const Json& json, RunUse use = RunUse::Work);
+    std::string unknown() const; ///< names of `others`: "colour, training.mood"
 };
 std::string timestampUtc(); ///< "2026-01-31T12:00:00Z"
 
@@ -47,7 +52,7 @@ public:
     /// Creates the folders and run.json. Throws CheckpointError if a run is already there.
     /// Of several processes that try at once, exactly one succeeds. An empty `created` becomes the present time.
     void create(const RunFile& file) const;
-    RunFile read() const; ///< throws CheckpointError / ConfigError
+    RunFile read(RunUse use = RunUse::Work) const; ///< throws CheckpointError
     void write(const RunFile& file) const; ///< atomically
 
     /// Complete checkpoints, oldest first ("step-00001000").

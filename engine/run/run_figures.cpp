@@ -45,7 +45,7 @@ RunFigures RunFigures::read(const std::filesystem::path& folder)
     const RunDirectory directory { folder };
     if (!directory.exists())
         throw CheckpointError(folder.string(), "no run.json in it", "name run directories, as 'pha train' prints them");
-    const auto file = directory.read();
+    const auto file = directory.read(RunUse::View);
     RunFigures run(file.name.empty() ? folder.filename().string() : file.name, file.config);
     for (const auto& event : readMetrics(directory.metricsFile(), &run.badLines)) {
         if (const auto* step = std::get_if<StepEvent>(&event)) run.take(*step);

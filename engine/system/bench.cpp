@@ -231,7 +231,7 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
         row.peakBytes = peakBytes(device);
         if (request.mode == "decode") row.stepBytes = whole->stepBytes();
     }
-    if (!rates) return std::nullopt;
+    if (!rates || stop.stop_requested()) return std::nullopt; // before the machine's own best is measured
     row.tokensPerSecond = (*rates)[rates->size() / 2];
     row.spread = (rates->back() - rates->front()) / row.tokensPerSecond;
     const auto whole = modelCosts(config.model, context);

@@ -143,6 +143,20 @@ private Q_SLOTS:
         QDir(run).removeRecursively();
     }
 
+    void settingsOfAnotherProgramDoNotHideARun()
+    {
+        const auto run = copy("other program");
+        home_.write(
+            "other program/run.json", content(run_ + "/run.json").replace("\"width\"", "\"mood\": 3, \"width\""));
+        isRefused({ "train", "--resume", run, "--steps", "9" }, "mood");
+        const QByteArray says = ": run.json holds what this version does not know: model.mood\n";
+        for (const QStringList& arguments : { QStringList { "inspect", run }, { "eval", run, "--max-tokens", "64" },
+                 { "compare", run, run_ }, { "export", run, "--to", "csv", "--out", home_.path("csv") } }) {
+            const auto result = home_.run(arguments);
+            QVERIFY2(result.code == 0 && result.err.contains(says), result.err.constData());
+        }
+    }
+
     void aForeignTokenizerIsRefused()
     {
         const auto run = copy("foreign tokenizer");

@@ -27,6 +27,7 @@ private Q_SLOTS:
     void runFileRoundTrip();
     void runFileRefuses_data();
     void runFileRefuses();
+    void aViewKeepsWhatItDoesNotKnow();
     void createdOnceOfMany();
     void oddFolderNames();
     void freshFolders();
@@ -111,6 +112,26 @@ void RunDirectoryTest::runFileRefuses_data()
     row("duplicate", text.substr(0, text.size() - 1) + ",\"name\":\"x\"}", "key \"name\" stands twice");
     row("deep", text.substr(0, text.size() - 1) + ",\"x\":" + std::string(1025, '['), "nested more than");
     row("large", text + std::string(1 << 20, ' '), "more than the limit");
+}
+
+void RunDirectoryTest::aViewKeepsWhatItDoesNotKnow()
+{
+    QTemporaryDir folder;
+    const RunDirectory run(pathOf(folder));
+    RunFile file;
+    file.name = "mine";
+    auto json = file.toJson();
+    json["created"] = "2026-01-31T12:00:00Z";
+    json["colour"] = { { "hue", 7 } };
+    json["training"]["mood"] = "good";
+    writeRaw(run.runFile(), json.dump());
+    QVERIFY(messageOf([&] { run.read(); }).find("colour") != std::string::npos);
+    auto seen = run.read(RunUse::View);
+    QCOMPARE(seen.unknown(), std::string("colour, training.mood"));
+    seen.name = "yours";
+    run.write(seen);
+    json["name"] = "yours";
+    QCOMPARE(run.read(RunUse::View).toJson(), json);
 }
 
 void RunDirectoryTest::runFileRefuses()

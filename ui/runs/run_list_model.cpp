@@ -190,6 +190,14 @@ Qt::ItemFlags RunListModel::flags(const QModelIndex& index) const
         | Qt::ItemNeverHasChildren;
 }
 
+QStringList RunListModel::lines(const RunSummary& s)
+{
+    QStringList all { s.name, s.stateText, s.text(),
+        tr("%1 on %2").arg(s.preset.isEmpty() ? tr("own shape") : s.preset, s.data), fromPath(s.directory) };
+    if (!s.unknown.isEmpty()) all << tr("run.json holds what this version does not know: %1").arg(s.unknown);
+    return all;
+}
+
 QVariant RunListModel::data(const QModelIndex& index, int role) const
 {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
@@ -202,9 +210,7 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const
     case Qt::CheckStateRole:
         return place == shown_.end() ? Qt::Unchecked : Qt::Checked;
     case Qt::ToolTipRole:
-        return plainToolTip(QStringList { s.name, s.stateText, s.text(),
-            tr("%1 on %2").arg(s.preset.isEmpty() ? tr("own shape") : s.preset, s.data), fromPath(s.directory) }
-                                .join(QLatin1Char('\n')));
+        return plainToolTip(lines(s).join(QLatin1Char('\n')));
     case Qt::AccessibleTextRole:
         return QStringLiteral("%1, %2, %3").arg(s.name, s.stateText, s.text());
     case DirectoryRole:

@@ -52,6 +52,7 @@ private:
         RunSummary summary;
         RunSession* session = nullptr;
     };
+    static QStringList lines(const RunSummary& s); ///< of the tool tip
     void absorb(const std::vector<RunSummary>& changed);
     void dropMissing(const std::set<fs::path>& present);
     RunSession* adopt(RunSession* session);

@@ -77,6 +77,7 @@ void fillFromFile(RunSummary& s, const RunFile& file)
     s.data = fromUtf8(file.config.data.data);
     s.created = fromUtf8(file.created);
     s.steps = file.config.training.steps;
+    s.unknown = fromUtf8(file.unknown());
 }
 
 } // namespace
@@ -102,7 +103,7 @@ RunSummary readSummary(const fs::path& directory)
     s.directory = directory;
     QString detail;
     try {
-        fillFromFile(s, RunDirectory(directory).read());
+        fillFromFile(s, RunDirectory(directory).read(RunUse::View));
         // Far more than one evaluation interval of lines usually takes; a status older than that is found in a second
         // look.
         auto events = lastEvents(RunDirectory(directory).metricsFile(), 64 * 1024);

@@ -46,8 +46,9 @@ bool isGroup(const std::string& key) { return key == "model" || key == "data" ||
 Json takeUnknown(Json& settings)
 {
     auto unknown = Json::object();
-    for (auto& group : settings.items())
-        for (const auto& item : Json(group.value()).items()) {
+    for (auto& group : settings.items()) {
+        const auto given = group.value(); // a copy: what it is asked for is taken out
+        for (const auto& item : given.items()) {
             const auto known = [&](const GroupedField& f) {
                 return f.group == group.key() && f.field.name == item.key();
             };
@@ -55,6 +56,7 @@ Json takeUnknown(Json& settings)
             unknown[group.key()][item.key()] = item.value();
             group.value().erase(item.key());
         }
+    }
     return unknown;
 }
 
@@ -130,7 +132,7 @@ RunFile RunFile::fromJson(const Json& json, RunUse use)
 std::string RunFile::unknown() const
 {
     std::string names;
-    const auto add = [&](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+    const auto add = [&](const std::string& one) { names += (names.empty() ? "" : ", ") + one; };
     for (const auto& item : others.items())
         if (isGroup(item.key()))
             for (const auto& inner : item.value().items()) add(item.key() + "." + inner.key());

@@ -70,9 +70,9 @@ struct DeviceOptions {
     /// The network of a run or a checkpoint. Warns if a run's damaged checkpoint is passed over for another one.
     std::shared_ptr<LoadedModel> load(const std::string& target) const;
 };
-/// A warning on stderr if a checkpoint of the run is damaged, or as below; nothing if `run` is no run.
+/// A warning on stderr if a checkpoint of the run is damaged, nothing if `run` is no run.
 void warnOfDamage(const std::string& run);
-/// A warning on stderr if the run's run.json has settings that this program does not know.
+/// The same if its run.json has settings that this program does not know.
 void warnOfUnknown(const std::string& run);
 /// A warning on stderr that a run's metrics have damaged lines, if there are any.
 void warnOfBadLines(const std::string& run, std::int64_t lines);

@@ -128,6 +128,7 @@ void DeviceOptions::addPrecision(CLI::App& command) { addChoice(command, "precis
 std::shared_ptr<LoadedModel> DeviceOptions::load(const std::string& target) const
 {
     auto model = loadEngine().load(target, device, precision);
+    warnOfUnknown(target);
     warnOfDamage(target);
     return model;
 }
@@ -143,14 +144,15 @@ void warnOfDamage(const std::string& run)
 {
     const RunDirectory directory { fs::path(run) };
     if (!directory.exists()) return;
-    warnOfUnknown(run);
     if (const auto damaged = directory.damagedCheckpoint(); !damaged.empty())
         note("pha: warning: checkpoint " + oneLine(damaged) + "; another one is used");
 }
 
 void warnOfUnknown(const std::string& run)
 {
-    if (const auto unknown = RunDirectory(fs::path(run)).read(RunUse::View).unknown(); !unknown.empty())
+    const RunDirectory directory { fs::path(run) };
+    if (!directory.exists()) return;
+    if (const auto unknown = directory.read(RunUse::View).unknown(); !unknown.empty())
         note("pha: warning: " + oneLine(run) + ": run.json holds what this version does not know: " + oneLine(unknown));
 }
 

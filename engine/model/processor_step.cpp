@@ -4,10 +4,10 @@
 #include "engine/model/processor_work.h"
 
 #include <ATen/Parallel.h>
+#include <c10/util/BFloat16.h>
 
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <deque>
 
 namespace pha::cpu {
@@ -161,13 +161,8 @@ struct ProcessorStep::Impl {
         for (std::int64_t b = 0; b < m.batch; ++b)
             for (std::int64_t c = 0; c < m.width; ++c) {
                 const auto at = ids[b] * m.width + c;
-                float x = 0;
-                if (m.embeddingWide) {
-                    x = static_cast<const float*>(m.embedding)[at];
-                } else {
-                    const auto bits = std::uint32_t(static_cast<const std::uint16_t*>(m.embedding)[at]) << 16;
-                    std::memcpy(&x, &bits, sizeof x);
-                }
+                const float x = m.embeddingWide ? static_cast<const float*>(m.embedding)[at]
+                                                : float(static_cast<const at::BFloat16*>(m.embedding)[at]);
                 stream[c * columns + b] = x * m.embeddingScale;
             }
     }

@@ -122,13 +122,13 @@ TokenReader::TokenReader(LanguageModel& model, const Pass& pass, ModelState& sta
 
 bool TokenReader::runs(const Tensor& ids)
 {
-    Pass pass = pass_;
-    pass.cache = &model_.cache();
     if (refused_ || state_.length == 0) return false;
     if (!runner_ && ids.is_cpu()) {
         runner_ = StepRunner::onProcessors(model_, pass_, state_, ids.size(0));
         trusted_ = true;
     } else if (!runner_) {
+        Pass pass = pass_;
+        pass.cache = &model_.cache();
         if (!card::fusedPass(model_.embedding(), pass)) return false;
         runner_ = StepRunner::make(model_, pass_, state_, ids.size(0), card::stepDevice());
     }

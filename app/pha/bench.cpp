@@ -4,6 +4,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/engine.h"
 #include "engine/run/bench_rows.h"
 
@@ -67,11 +68,11 @@ void printRow(const BenchRow& row)
 {
     printLine(fmt::format(rowFormat, row.preset, row.context, row.batch, withThousands(row.parameters),
         fmt::format("{:.0f}", row.tokensPerSecond), fmt::format("{:.1f} %", 100 * row.spread),
-        inBytes(double(row.peakBytes)), fmt::format("{:.1f}", row.flopsPerSecond / 1e9),
+        formatBytes(double(row.peakBytes)), fmt::format("{:.1f}", row.flopsPerSecond / 1e9),
         fmt::format("{:.1f} %", 100 * (row.mode == "decode" ? row.readShare : row.gemmShare))));
     if (row.mode == "decode")
-        printLine(fmt::format(
-            "{:>29} a step reads {}, the memory gives {}/s", "", inBytes(row.stepBytes), inBytes(row.readRate)));
+        printLine(fmt::format("{:>29} a step reads {}, the memory gives {}/s", "", formatBytes(row.stepBytes),
+            formatBytes(row.readRate)));
     flushOutput();
 }
 

@@ -2,6 +2,7 @@
 #include "app/pha/command.h"
 #include "app/pha/terminal.h"
 
+#include "engine/base/text.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_figures.h"
 
@@ -34,7 +35,7 @@ std::string cell(const ComparedFigure& row, const RunFigures& run)
     case ComparedFigure::Kind::Rate:
         return fmt::format("{:.0f}", *value);
     case ComparedFigure::Kind::Bytes:
-        return inBytes(*value);
+        return formatBytes(*value);
     }
     return {};
 }

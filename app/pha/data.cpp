@@ -6,6 +6,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/data/catalogue.h"
 #include "engine/data/corpus.h"
 
@@ -33,7 +34,7 @@ int list(bool json)
     for (const auto& corpus : preparedCorpora()) {
         documents.push_back({ { "name", corpus.name }, { "kind", "prepared" }, { "bytes", corpus.card.bytes() },
             { "tokens", corpus.card.tokens() }, { "path", corpus.folder.string() } });
-        table.add({ corpus.name, "prepared", inBytes(double(corpus.card.bytes())), "ready",
+        table.add({ corpus.name, "prepared", formatBytes(double(corpus.card.bytes())), "ready",
             fmt::format("{} tokens from {}", withThousands(corpus.card.tokens()),
                 oneLine(corpus.card.sources.empty() ? "" : corpus.card.sources.front())) });
     }
@@ -43,7 +44,7 @@ int list(bool json)
             { "state", state }, { "licence", entry.licence }, { "summary", entry.about },
             { "sha256", entry.sha256.empty() ? "unverified" : entry.sha256 }, { "addresses", entry.addresses },
             { "homepage", entry.homepage }, { "path", catalogueFile(entry).string() } });
-        table.add({ entry.name, "download", inBytes(double(entry.bytes)), state,
+        table.add({ entry.name, "download", formatBytes(double(entry.bytes)), state,
             entry.about + " Licence: " + entry.licence + "." });
     }
     if (json)

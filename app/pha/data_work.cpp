@@ -58,9 +58,9 @@ int runPrepare(const PrepareOptions& options)
     }
     print(table.text());
     if (card.bytes() > 0)
-        printLine(
-            fmt::format("\n{} in {}, {:.3f} bytes a token; {}", inBytes(double(card.bytes())), formatDuration(seconds),
-                card.bytesPerToken(), card.repairs.any() ? card.repairs.text() : "nothing had to be repaired"));
+        printLine(fmt::format("\n{} in {}, {:.3f} bytes a token; {}", formatBytes(double(card.bytes())),
+            formatDuration(seconds), card.bytesPerToken(),
+            card.repairs.any() ? card.repairs.text() : "nothing had to be repaired"));
     else
         printLine(fmt::format(
             "\n{} tokens in {}; what they spell is not known", withThousands(card.tokens()), formatDuration(seconds)));
@@ -82,7 +82,7 @@ int runDownload(const std::string& name, bool json)
     StopOnSignal stop;
     ProgressView view(false);
     if (!json)
-        note(fmt::format("{}, {}, licence {}: {}", entry->title, inBytes(double(entry->bytes)), entry->licence,
+        note(fmt::format("{}, {}, licence {}: {}", entry->title, formatBytes(double(entry->bytes)), entry->licence,
             entry->addresses.front()));
     const auto result = download(*entry, view, stop.token());
     view.clearBar();
@@ -92,7 +92,7 @@ int runDownload(const std::string& name, bool json)
         return 0;
     }
     printLine(fmt::format("{} {} ({}, {})", result.wasThere ? "already there:" : "downloaded to", result.file.string(),
-        inBytes(double(result.bytes)), result.verified ? "checksum verified" : "unverified: no checksum is known"));
+        formatBytes(double(result.bytes)), result.verified ? "checksum verified" : "unverified: no checksum is known"));
     printLine("use it with: pha train --preset pha-tiny --data " + name);
     return 0;
 }

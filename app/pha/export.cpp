@@ -17,8 +17,7 @@ struct Options {
 
 int exportRun(const Options& options)
 {
-    if (!RunDirectory(options.run).exists())
-        throw CheckpointError(options.run, "no run.json in it", "name a run directory, as 'pha train' prints it");
+    RunDirectory(options.run).require();
     const auto folder = options.out.empty() ? fs::path(options.run) / "exports" / options.to : fs::path(options.out);
     std::int64_t badLines = 0;
     const auto files = options.to == "csv" ? exportCsv(options.run, folder, &badLines)

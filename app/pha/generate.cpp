@@ -5,6 +5,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/data/tokenizer.h"
 #include "engine/engine.h"
 #include "engine/run/atomic_file.h"
@@ -93,7 +94,7 @@ int generate(const Options& options, const CLI::App& command)
         printLine("");
     flushOutput();
     note(fmt::format("{} tokens, {:.1f} tokens/s, first after {:.0f} ms, state {}", result.tokens.size(),
-        result.tokensPerSecond, 1000 * result.firstTokenSeconds, inBytes(double(result.stateBytes))));
+        result.tokensPerSecond, 1000 * result.firstTokenSeconds, formatBytes(double(result.stateBytes))));
     return StopOnSignal::received() ? 128 + StopOnSignal::received() : 0;
 }
 

@@ -212,7 +212,8 @@ std::string ProgressView::rate(const ProgressEvent& event) const
     const double seconds = std::chrono::duration<double>(Clock::now() - activityStart_).count();
     const double done = event.done - activityFrom_;
     if (event.unit.empty() || seconds < 1 || done <= 0) return {};
-    const auto speed = event.unit == "bytes" ? inBytes(done / seconds) : formatCount(done / seconds) + " " + event.unit;
+    const auto speed =
+        event.unit == "bytes" ? formatBytes(done / seconds) : formatCount(done / seconds) + " " + event.unit;
     return fmt::format(", {}/s, {} left", speed, duration((event.total - event.done) * seconds / done));
 }
 

@@ -152,17 +152,6 @@ std::string inMillions(std::int64_t value)
     return fmt::format("{:.{}f} M", double(value) / 1e6, value >= 100'000'000 ? 1 : value >= 10'000'000 ? 2 : 3);
 }
 
-std::string inBytes(double bytes)
-{
-    static const char* const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
-    std::size_t unit = 0;
-    while (bytes >= 1024 && unit + 1 < std::size(units)) {
-        bytes /= 1024;
-        ++unit;
-    }
-    return fmt::format("{:.{}f} {}", bytes, unit == 0 || bytes >= 100 ? 0 : 1, units[unit]);
-}
-
 std::string duration(double seconds)
 {
     if (!std::isfinite(seconds) || seconds < 0) return "?";

@@ -35,7 +35,6 @@ std::string quoted(const std::string& text);
 
 std::string withThousands(std::int64_t value); ///< "1,234,567"
 std::string inMillions(std::int64_t value); ///< "12.3 M"
-std::string inBytes(double bytes); ///< "1.5 GiB"
 std::string duration(double seconds); ///< "1:02:03", "2:03"
 std::string figure(double value); ///< four significant digits, "not finite" where it is not
 

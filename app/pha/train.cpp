@@ -6,6 +6,7 @@
 #include "app/pha/train_request.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/data/tasks.h"
 #include "engine/data/tokenizer.h"
 #include "engine/engine.h"
@@ -61,8 +62,9 @@ int dryRun(const TrainingRequest& request, bool json)
     printLine(config.toJson().dump(2, ' ', false, Json::error_handler_t::replace));
     printLine(fmt::format(
         "run directory  {}\nparameters     {} ({} trainable)\nmemory         about {}\ntokens         {} in {} updates",
-        request.directory.string(), withThousands(counts.parameters), withThousands(counts.trainable), inBytes(bytes),
-        withThousands(std::int64_t(config.training.totalTokens())), withThousands(config.training.steps)));
+        request.directory.string(), withThousands(counts.parameters), withThousands(counts.trainable),
+        formatBytes(bytes), withThousands(std::int64_t(config.training.totalTokens())),
+        withThousands(config.training.steps)));
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "app/pha/command.h"
 #include "app/pha/terminal.h"
 
+#include "engine/base/text.h"
 #include "engine/engine.h"
 
 #include <fmt/format.h>
@@ -18,8 +19,8 @@ int printVersion()
     printLine(fmt::format(
         "CPU        {}, {} threads{}", info.cpuCapability, info.threads, info.bf16 ? ", bf16 instructions" : ""));
     for (const auto& device : info.devices)
-        printLine(
-            fmt::format("Device     {}: {}, {}", device.name, device.description, inBytes(double(device.memoryBytes))));
+        printLine(fmt::format(
+            "Device     {}: {}, {}", device.name, device.description, formatBytes(double(device.memoryBytes))));
     if (!info.warning.empty()) note("pha: warning: " + oneLine(info.warning));
     return 0;
 }

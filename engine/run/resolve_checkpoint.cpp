@@ -82,6 +82,8 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint)
         throw CheckpointError(path.string(), "does not name a complete checkpoint", giveFolder);
     }
     if (!fs::is_directory(status)) refuseFile(path);
+    const fs::directory_iterator readable(path, error);
+    if (error) throw CheckpointError(path.string(), "cannot be opened: " + error.message(), giveFolder);
     if (RunDirectory(path).exists()) return newestOf(RunDirectory(path));
     if (name == "checkpoints" && RunDirectory(path.parent_path()).exists())
         return newestOf(RunDirectory(path.parent_path()));

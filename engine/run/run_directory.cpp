@@ -147,6 +147,18 @@ bool RunDirectory::exists() const
     return fs::is_regular_file(runFile(), error);
 }
 
+void RunDirectory::require() const
+{
+    if (exists()) return;
+    const auto refusal = [&](const std::string& what) {
+        return CheckpointError(root_.string(), what, "give the folder that a training run wrote");
+    };
+    std::error_code error;
+    if (fs::status(runFile(), error).type() == fs::file_type::none)
+        throw refusal("cannot be opened: " + error.message());
+    throw refusal(fs::exists(root_, error) ? "is not a run directory: it has no run.json" : "does not exist");
+}
+
 void RunDirectory::create(const RunFile& file) const
 {
     const auto taken = [&] {
@@ -166,10 +178,8 @@ void RunDirectory::create(const RunFile& file) const
 
 RunFile RunDirectory::read(RunUse use) const
 {
+    require();
     const auto where = runFile().string();
-    if (!exists())
-        throw CheckpointError(
-            root_.string(), "is not a run directory: it has no run.json", "give the folder that a training run wrote");
     try {
         return RunFile::fromJson(parseJsonStrict(readFile(runFile(), largestRunFile), where), use);
     } catch (const ConfigError& error) {

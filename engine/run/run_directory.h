@@ -49,6 +49,7 @@ public:
     fs::path checkpoints() const { return root_ / "checkpoints"; }
 
     bool exists() const; ///< has a run.json
+    void require() const; ///< Throws CheckpointError if it has none, or may not be read.
     /// Creates the folders and run.json. Throws CheckpointError if a run is already there.
     /// Of several processes that try at once, exactly one succeeds. An empty `created` becomes the present time.
     void create(const RunFile& file) const;

@@ -43,8 +43,6 @@ RunFigures::RunFigures(std::string runName, const RunConfig& runConfig)
 RunFigures RunFigures::read(const std::filesystem::path& folder)
 {
     const RunDirectory directory { folder };
-    if (!directory.exists())
-        throw CheckpointError(folder.string(), "no run.json in it", "name run directories, as 'pha train' prints them");
     const auto file = directory.read(RunUse::View);
     RunFigures run(file.name.empty() ? folder.filename().string() : file.name, file.config);
     for (const auto& event : readMetrics(directory.metricsFile(), &run.badLines)) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 namespace pha {
 
@@ -27,18 +26,16 @@ void describeToken(GeneratedToken& token, const std::vector<float>& logits, cons
 {
     const auto p = probabilities(logits);
     token.probability = p[std::size_t(token.id)];
-    for (const double x : p)
-        if (x > 0) token.entropy -= x * std::log(x);
-    std::vector<std::int32_t> order(p.size());
-    std::iota(order.begin(), order.end(), 0);
-    const auto shown = std::min(alternativesShown, order.size());
-    std::partial_sort(order.begin(), order.begin() + std::ptrdiff_t(shown), order.end(), [&](auto a, auto b) {
-        return p[std::size_t(a)] > p[std::size_t(b)] || (p[std::size_t(a)] == p[std::size_t(b)] && a < b);
-    });
-    for (std::size_t i = 0; i < shown; ++i) {
+    const auto shown = largest(p, alternativesShown);
+    // -sum p ln p with ln p = logit - ln Z, where the best one's tells ln Z.
+    const auto best = std::size_t(shown.front());
+    double mean = 0;
+    for (std::size_t i = 0; i < p.size(); ++i)
+        if (p[i] > 0) mean += p[i] * double(logits[i]);
+    if (p[best] > 0) token.entropy = std::max(0.0, double(logits[best]) - std::log(p[best]) - mean);
+    for (const auto id : shown) {
         std::int64_t repairs = 0;
-        token.alternatives.push_back(
-            { order[i], repairUtf8(tokenizer.piece(order[i]), repairs), p[std::size_t(order[i])] });
+        token.alternatives.push_back({ id, repairUtf8(tokenizer.piece(id), repairs), p[std::size_t(id)] });
     }
 }
 

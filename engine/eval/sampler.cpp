@@ -3,6 +3,8 @@
 
 #include "engine/base/error.h"
 
+#include <torch/torch.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -11,13 +13,50 @@ namespace pha {
 
 std::vector<double> probabilities(const std::vector<float>& logits)
 {
-    std::vector<double> p(logits.size(), 0);
-    const float highest = *std::max_element(logits.begin(), logits.end());
-    if (!std::isfinite(highest)) return p;
-    double sum = 0;
-    for (std::size_t i = 0; i < p.size(); ++i) sum += p[i] = std::exp(double(logits[i]) - double(highest));
-    for (auto& x : p) x /= sum;
-    return p;
+    const auto values = torch::from_blob(const_cast<float*>(logits.data()), { std::int64_t(logits.size()) });
+    const auto p = torch::softmax(values.to(torch::kDouble), 0);
+    const auto* first = p.data_ptr<double>();
+    if (logits.empty() || !std::isfinite(*first)) return std::vector<double>(logits.size(), 0);
+    return { first, first + p.numel() };
+}
+
+std::vector<std::int32_t> largest(const std::vector<double>& values, std::size_t count)
+{
+    using Entry = std::pair<double, std::int32_t>;
+    const auto before = [](const Entry& a, const Entry& b) {
+        return a.first > b.first || (a.first == b.first && a.second < b.second);
+    };
+    std::vector<Entry> entries(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) entries[i] = { values[i], std::int32_t(i) };
+    count = std::min(count, values.size());
+    if (count > values.size() / 8) // where the heap of partial_sort is slower
+        std::sort(entries.begin(), entries.end(), before);
+    else
+        std::partial_sort(entries.begin(), entries.begin() + std::ptrdiff_t(count), entries.end(), before);
+    std::vector<std::int32_t> indices(count);
+    for (std::size_t i = 0; i < count; ++i) indices[i] = entries[i].second;
+    return indices;
+}
+
+std::vector<std::int32_t> Sampler::candidates(const std::vector<double>& p) const
+{
+    const auto limit = sampling_.topK > 0 ? std::min(std::size_t(sampling_.topK), p.size()) : p.size();
+    if (sampling_.topP >= 1 && limit == p.size()) {
+        std::vector<std::int32_t> all(p.size());
+        std::iota(all.begin(), all.end(), 0);
+        return all;
+    }
+    if (sampling_.topP >= 1) return largest(p, limit);
+    // Few tokens hold most of it, as a rule; sorting a whole vocabulary takes longer than a step of a small model.
+    for (auto count = std::min<std::size_t>(limit, 64);; count = std::min(limit, 64 * count)) {
+        auto ranked = largest(p, count);
+        double sum = 0;
+        std::size_t n = 0;
+        while (n < count && sum < sampling_.topP) sum += p[std::size_t(ranked[n++])];
+        if (sum < sampling_.topP && count < limit) continue;
+        ranked.resize(std::max<std::size_t>(1, n));
+        return ranked;
+    }
 }
 
 std::pair<std::int64_t, double> Sampler::draw(std::vector<float> logits, const std::vector<std::int64_t>& seen)
@@ -43,27 +82,19 @@ std::pair<std::int64_t, double> Sampler::draw(std::vector<float> logits, const s
     const float highest = *best;
     for (auto& z : logits) z = float((double(z) - double(highest)) / sampling_.temperature);
 
-    auto p = probabilities(logits);
-    std::vector<std::int64_t> order(p.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return p[std::size_t(a)] > p[std::size_t(b)]; });
-    auto kept = std::int64_t(order.size());
-    if (sampling_.topK > 0) kept = std::min(kept, sampling_.topK);
-    if (sampling_.topP < 1) {
-        double sum = 0;
-        std::int64_t n = 0;
-        while (n < kept && sum < sampling_.topP) sum += p[std::size_t(order[std::size_t(n++)])];
-        kept = std::max<std::int64_t>(1, n);
-    }
+    const auto p = probabilities(logits);
+    const auto kept = candidates(p);
     double total = 0;
-    for (std::int64_t i = 0; i < kept; ++i) total += p[std::size_t(order[std::size_t(i)])];
+    for (const auto id : kept) total += p[std::size_t(id)];
     double x = double(random_() >> 11) * 0x1p-53 * total; // uniform in [0, total), the same in every standard library
-    for (std::int64_t i = 0; i < kept; ++i) {
-        const auto id = order[std::size_t(i)];
+    auto drawn = best - logits.begin(); // rounding may leave nothing
+    for (const auto id : kept) {
         x -= p[std::size_t(id)];
-        if (x < 0 || i + 1 == kept) return { id, p[std::size_t(id)] / total };
+        if (x >= 0) continue;
+        drawn = id;
+        break;
     }
-    return { order[0], 1.0 };
+    return { drawn, p[std::size_t(drawn)] / total };
 }
 
 } // namespace pha

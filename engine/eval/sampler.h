@@ -13,6 +13,9 @@ namespace pha {
 /// Softmax in double of finite or -inf logits. All -inf gives all zeros.
 std::vector<double> probabilities(const std::vector<float>& logits);
 
+/// Indices of the `count` largest values (all, if there are no more), the largest first; of equal values the first.
+std::vector<std::int32_t> largest(const std::vector<double>& values, std::size_t count);
+
 /// Draws a token: penalty, temperature, top-k, top-p, draw; the same seed draws the same on every machine.
 class Sampler {
 public:
@@ -27,6 +30,8 @@ public:
     std::pair<std::int64_t, double> draw(std::vector<float> logits, const std::vector<std::int64_t>& seen);
 
 private:
+    std::vector<std::int32_t> candidates(const std::vector<double>& p) const; ///< what top-k and top-p leave
+
     Sampling sampling_;
     std::mt19937_64 random_;
 };

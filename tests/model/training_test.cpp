@@ -10,7 +10,10 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <random>
 #include <thread>
 
 using namespace pha;
@@ -346,6 +349,37 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(Sampler(s).draw({ -INFINITY, NAN }, {}), Error);
         s.temperature = -1;
         QVERIFY_EXCEPTION_THROWN(Sampler { s }, ConfigError);
+    }
+
+    // What top-k and top-p leave of a large vocabulary, against all of it sorted.
+    void samplingOfManyTokens()
+    {
+        std::mt19937 random(3);
+        std::normal_distribution<float> normal;
+        for (const float width : { 0.F, 0.1F, 3.F }) {
+            std::vector<float> logits(20000);
+            for (auto& z : logits) z = std::round(8 * width * normal(random)) / 8; // many are equal
+            const auto p = probabilities(logits);
+            std::vector<std::int32_t> order(p.size());
+            std::iota(order.begin(), order.end(), 0);
+            std::stable_sort(
+                order.begin(), order.end(), [&](auto a, auto b) { return p[std::size_t(a)] > p[std::size_t(b)]; });
+            for (const std::size_t count : { 0, 1, 10, 2500, 2501, 20000, 30000 })
+                QVERIFY(largest(p, count)
+                    == std::vector(order.begin(), order.begin() + std::ptrdiff_t(std::min(count, order.size()))));
+            for (const double topP : { 0.001, 0.5, 0.95, 0.9999 }) {
+                double sum = 0;
+                std::size_t n = 0;
+                while (n < order.size() && sum < topP) sum += p[std::size_t(order[n++])];
+                Sampling s;
+                s.temperature = 1;
+                s.topP = topP;
+                const auto [token, probability] = Sampler(s).draw(logits, {});
+                QVERIFY(std::abs(probability * sum / p[std::size_t(token)] - 1) < 1e-9);
+                const auto last = order.begin() + std::ptrdiff_t(n);
+                QVERIFY(std::find(order.begin(), last, token) != last);
+            }
+        }
     }
 };
 

@@ -145,10 +145,12 @@ void RunDirectoryTest::runFileRefuses()
     QVERIFY2(message.find(expected.toStdString()) != std::string::npos, message.c_str());
     QVERIFY2(message.find(run.runFile().string()) == 0, message.c_str());
     QCOMPARE(std::distance(fs::directory_iterator(pathOf(folder)), {}), std::ptrdiff_t(1));
-    QVERIFY(messageOf<CheckpointError>([&] {
-        RunDirectory(pathOf(folder) / "none").read();
-    }).find("is not a run directory: it has no run.json")
-        != std::string::npos);
+    const auto refusal = [&](const char* name) {
+        return messageOf<CheckpointError>([&] { RunDirectory(pathOf(folder) / name).read(); });
+    };
+    QVERIFY(refusal("none").find("does not exist") != std::string::npos);
+    fs::create_directory(pathOf(folder) / "empty");
+    QVERIFY(refusal("empty").find("is not a run directory: it has no run.json") != std::string::npos);
 }
 
 void RunDirectoryTest::createdOnceOfMany()

@@ -30,16 +30,17 @@ rlim_t addressSpace()
     return pages * rlim_t(sysconf(_SC_PAGESIZE));
 }
 
-void limit(int resource, rlim_t value)
+/// `grace`: how far beyond `value` the process may get with the signal that it is over.
+void limit(int resource, rlim_t value, rlim_t grace = 0)
 {
-    const rlimit both { value, value };
+    const rlimit both { value, value + grace };
     setrlimit(decltype(RLIMIT_AS)(resource), &both);
 }
 
 [[noreturn]] void beChild(int out, int log, rlim_t bytes, int cpuSeconds, const std::function<int(std::string&)>& work)
 {
     // The parent's handlers must not run here: they would report a crash of the program, or save a checkpoint.
-    for (const int number : { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTERM, SIGINT, SIGHUP, SIGPIPE })
+    for (const int number : { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXCPU })
         signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
@@ -47,7 +48,7 @@ void limit(int resource, rlim_t value)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0); // Ctrl+C is for the parent, which then decides
     if (bytes > 0) limit(RLIMIT_AS, bytes);
-    if (cpuSeconds > 0) limit(RLIMIT_CPU, rlim_t(cpuSeconds));
+    if (cpuSeconds > 0) limit(RLIMIT_CPU, rlim_t(cpuSeconds), 1); // SIGXCPU tells the parent
     limit(RLIMIT_CORE, 0);
     if (log < 0) log = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (log >= 0) dup2(log, 2);
@@ -139,6 +140,8 @@ ChildOutcome runInChild(const ChildLimits& limits, const std::function<int(std::
         outcome.end = ChildOutcome::End::Abandoned;
     else if (WIFEXITED(status) && WEXITSTATUS(status) != childThrew)
         outcome.end = ChildOutcome::End::Returned;
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+        outcome.end = ChildOutcome::End::OutOfTime;
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     return outcome;
 }

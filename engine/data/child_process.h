@@ -8,25 +8,27 @@
 
 namespace pha {
 
-/// False under the thread sanitizer, which forbids threads in a forked child.
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool canForkWithThreads = false;
+/// False under the sanitizers of threads, which forbids threads in a forked child, and of addresses, whose allocator
+/// stays locked in a child if another thread was using it.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define PHA_FORKS_ALONE
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-inline constexpr bool canForkWithThreads = false;
-#else
-inline constexpr bool canForkWithThreads = true;
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define PHA_FORKS_ALONE
 #endif
+#endif
+#ifdef PHA_FORKS_ALONE
+inline constexpr bool canForkWithThreads = false;
 #else
 inline constexpr bool canForkWithThreads = true;
 #endif
 
 struct ChildLimits {
     std::int64_t extraBytes = 0; ///< address space beyond what this process has now; 0: no limit
-    int cpuSeconds = 0; ///< 0: no limit
+    int cpuSeconds = 0; ///< of work, however long a busy machine takes for them; 0: no limit
 };
 struct ChildOutcome {
-    enum class End { Returned, Crashed, Abandoned };
+    enum class End { Returned, Crashed, OutOfTime, Abandoned };
     End end = End::Crashed;
     int code = 0; ///< what `work` returned
     std::string output; ///< what it wrote

@@ -10,8 +10,10 @@ namespace pha {
 
 namespace {
 
-constexpr auto patience = std::chrono::seconds(10);
 constexpr ChildLimits limits { std::int64_t(1) << 30, 10 };
+/// For a child that does nothing: a busy machine is no bad model. One that a sanitizer has stuck is made again.
+constexpr auto patience = std::chrono::seconds(canForkWithThreads ? 300 : 20);
+constexpr int attempts = canForkWithThreads ? 1 : 6;
 
 /// 0 if sentencepiece can load the model and use it.
 int tryModel(const std::string& model)
@@ -31,10 +33,14 @@ int tryModel(const std::string& model)
 void tryTokenizerInChild(const std::string& model, const std::string& where)
 {
     pieceLibrary(); // opened here: a child should not have to
-    const auto end = std::chrono::steady_clock::now() + patience;
-    const auto outcome = runInChild(
-        limits, [&](std::string&) { return tryModel(model); }, [&] { return std::chrono::steady_clock::now() < end; });
-    if (outcome.end == ChildOutcome::End::Abandoned)
+    ChildOutcome outcome { ChildOutcome::End::Abandoned, 0, {} };
+    for (int i = 0; i < attempts && outcome.end == ChildOutcome::End::Abandoned; ++i) {
+        const auto end = std::chrono::steady_clock::now() + patience;
+        outcome = runInChild(
+            limits, [&](std::string&) { return tryModel(model); },
+            [&] { return std::chrono::steady_clock::now() < end; });
+    }
+    if (outcome.end == ChildOutcome::End::OutOfTime || outcome.end == ChildOutcome::End::Abandoned)
         throw DataError(where, "the tokenizer model takes too long to load", "choose another sentencepiece model");
     if (outcome.end == ChildOutcome::End::Crashed)
         throw DataError(where, "the tokenizer model crashes sentencepiece", "choose another model");

@@ -159,7 +159,7 @@ private Q_SLOTS:
         request.out = path("killed");
         request.tokenizer = open("whole")->tokenizer();
         request.threads = 1;
-        if (!canForkWithThreads) QSKIP("the thread sanitizer forbids it");
+        if (!canForkWithThreads) QSKIP("the sanitizer forbids it");
         // In the journal at the third report; what comes after it has to be done again.
         Stopper stopper("encoding text", 3);
         QVERIFY_THROWS_EXCEPTION(Error, prepareCorpus(request, stopper, stopper.source.get_token()));

@@ -7,16 +7,21 @@ namespace pha::stories {
 
 namespace {
 
-/// Splits a literal at spaces. The lists are never freed: they outlive every story and need no destructor at exit.
-const std::vector<std::string_view>& split(std::string_view text)
+std::vector<std::string_view> split(std::string_view text)
 {
-    auto* words = new std::vector<std::string_view>;
+    std::vector<std::string_view> words;
     for (std::size_t begin = 0; begin < text.size();) {
         const auto end = std::min(text.find(' ', begin), text.size());
-        if (end > begin) words->push_back(text.substr(begin, end - begin));
+        if (end > begin) words.push_back(text.substr(begin, end - begin));
         begin = end + 1;
     }
-    return *words;
+    return words;
+}
+
+/// The words of a literal, never freed: they outlive every story and need no destructor at exit.
+const std::vector<std::string_view>& kept(std::string_view text)
+{
+    return *new std::vector<std::string_view>(split(text));
 }
 
 } // namespace
@@ -24,75 +29,74 @@ const std::vector<std::string_view>& split(std::string_view text)
 const std::vector<std::string_view>& sheNames()
 {
     static const auto& words =
-        split("Anna Mia Rosa Lily Emma Clara Nora Ida Ruth Vera Greta Julia Laura Maria Nina Olga");
+        kept("Anna Mia Rosa Lily Emma Clara Nora Ida Ruth Vera Greta Julia Laura Maria Nina Olga");
     return words;
 }
 
 const std::vector<std::string_view>& heNames()
 {
-    static const auto& words =
-        split("Tom Ben Max Leo Sam Paul Peter Jack Karl Oscar Felix Hugo Emil Anton Bruno David");
+    static const auto& words = kept("Tom Ben Max Leo Sam Paul Peter Jack Karl Oscar Felix Hugo Emil Anton Bruno David");
     return words;
 }
 
 const std::vector<std::string_view>& colours()
 {
-    static const auto& words = split("red blue green yellow white black brown purple pink grey");
+    static const auto& words = kept("red blue green yellow white black brown purple pink grey");
     return words;
 }
 
 const std::vector<std::string_view>& things()
 {
-    static const auto& words = split("kite boat drum ball book lamp hat coat cup basket rope box bag flute clock ring "
-                                     "mask bottle key map doll robot train umbrella");
+    static const auto& words = kept("kite boat drum ball book lamp hat coat cup basket rope box bag flute clock ring "
+                                    "mask bottle key map doll robot train umbrella");
     return words;
 }
 
 const std::vector<std::string_view>& places()
 {
-    static const auto& words = split("barn kitchen garden cellar school library market forest park cave meadow bakery");
+    static const auto& words = kept("barn kitchen garden cellar school library market forest park cave meadow bakery");
     return words;
 }
 
 const std::vector<std::string_view>& villages()
 {
-    static const auto& words = split("Elmwood Greenhill Stonebridge Millford Ashby Brookfield Fernley Redcliff");
+    static const auto& words = kept("Elmwood Greenhill Stonebridge Millford Ashby Brookfield Fernley Redcliff");
     return words;
 }
 
 const std::vector<std::string_view>& months()
 {
-    static const auto& words = split("March April May June July August September October");
+    static const auto& words = kept("March April May June July August September October");
     return words;
 }
 
 const std::vector<std::string_view>& homes()
 {
-    static const auto& words = split("mill lighthouse castle cottage tower inn cabin palace");
+    static const auto& words = kept("mill lighthouse castle cottage tower inn cabin palace");
     return words;
 }
 
 const std::vector<std::string_view>& foods()
 {
-    static const auto& words = split("plums apples bread cheese soup honey nuts cake");
+    static const auto& words = kept("plums apples bread cheese soup honey nuts cake");
     return words;
 }
 
 const std::vector<std::string_view>& secrets()
 {
-    static const auto& words = split("thunder marble velvet pepper comet ginger copper amber willow feather");
+    static const auto& words = kept("thunder marble velvet pepper comet ginger copper amber willow feather");
     return words;
 }
 
 const std::vector<std::string_view>& petKinds()
 {
-    static const auto& words = split("dog cat parrot pony goat rabbit");
+    static const auto& words = kept("dog cat parrot pony goat rabbit");
     return words;
 }
 
 const std::vector<std::string_view>& petNames()
 {
-    static const auto& words = split("Rex Bobo Fluffy Sunny Lucky Coco Ziggy Momo");
+    static const auto& words = kept("Rex Bobo Fluffy Sunny Lucky Coco Ziggy Momo");
     return words;
 }
 

@@ -91,8 +91,9 @@ int Application::run(const StudioOptions& options)
     window_ = std::make_unique<MainWindow>(std::move(parts));
     Theme::instance().apply(); // not earlier: built under a style sheet, the window would take twice the time
     auto* window = window_.get();
-    // The display is gone: as after SIGTERM, what trains gets the time to save itself. No widget is touched.
-    const ExitGuard guard([window] { window->shutDown(5000ms); });
+    // The display is gone, and nobody waits: as after SIGTERM, what trains gets the time to save itself, be the model
+    // large or the machine busy. No widget is touched.
+    const ExitGuard guard([window] { window->shutDown(60000ms); });
     connect(window, &MainWindow::closed, this, [this] { exit(exitCode_); });
     connect(this, &Application::exceptionCaught, window, &MainWindow::showError);
     connect(this, &QGuiApplication::commitDataRequest, window, [window](QSessionManager&) { window->quitNow(); });

@@ -60,15 +60,16 @@ public:
         process->setProcessEnvironment(environment);
         process->setWorkingDirectory(folder.isEmpty() ? path() : folder);
         process->start(PHA_BIN_DIR "/pha", arguments);
-        if (!process->waitForStarted()) qFatal("pha does not start: %s", qPrintable(process->errorString()));
+        if (!process->waitForStarted(patience_)) qFatal("pha does not start: %s", qPrintable(process->errorString()));
         return process;
     }
 
     static Result finish(QProcess& process)
     {
-        if (!process.waitForFinished(120'000)) { // below the limit of Qt Test, so that no process stays behind
+        // A process whose end was noticed while it was read from is not waited for.
+        if (process.state() != QProcess::NotRunning && !process.waitForFinished(patience_)) {
             process.kill();
-            process.waitForFinished();
+            process.waitForFinished(patience_);
             return { -1, "", "pha does not end" };
         }
         Result result { process.exitCode(), process.readAllStandardOutput(), process.readAllStandardError() };
@@ -85,6 +86,8 @@ public:
     }
 
 private:
+    /// Milliseconds; what takes the longest here takes 5 seconds. Below the limit of Qt Test, so that no process stays.
+    static constexpr int patience_ = 240'000;
     QTemporaryDir folder_;
 };
 

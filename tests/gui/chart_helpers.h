@@ -2,6 +2,7 @@
 // Events, runs and look-ups that the tests of the charts share.
 #pragma once
 
+#include "tests/gui/patience.h"
 #include "ui/charts/time_plot.h"
 #include "ui/run_session.h"
 

@@ -31,8 +31,8 @@ private:
         {
             a = std::make_unique<RunSession>(home.train("a", 120));
             b = std::make_unique<RunSession>(trainOther("b", 160));
-            if (!QTest::qWaitFor([this] { return a->history().step.size() == 120 && b->history().step.size() == 160; }))
-                qFatal("the runs were not read in time");
+            const auto read = [this] { return a->history().step.size() == 120 && b->history().step.size() == 160; };
+            if (!QTest::qWaitFor(read, test::patience)) qFatal("the runs were not read in time");
             panel.resize(900, 640);
             panel.show();
         }

@@ -105,7 +105,7 @@ private Q_SLOTS:
         QProcess shell;
         shell.start(QStringLiteral("/bin/sh"),
             { QStringLiteral("-c"), QStringLiteral("pha() { printf '%s|' \"$@\"; }; ") + expected });
-        QVERIFY(shell.waitForFinished());
+        QVERIFY(shell.waitForFinished(test::patience));
         QVERIFY(
             QString::fromUtf8(shell.readAllStandardOutput()).contains(QStringLiteral("sample_prompt=It's $HOME; rm|")));
     }

@@ -84,7 +84,7 @@ private:
             find<QSpinBox>("dataVocabulary")->setValue(512);
             QTRY_VERIFY(idle());
             find<QPushButton>("dataTrain")->click();
-            QTRY_COMPARE_WITH_TIMEOUT(role(), "good", 60000);
+            QTRY_COMPARE(role(), "good");
         }
         QString row(const QString& begin) const
         {

@@ -85,7 +85,7 @@ private Q_SLOTS:
         QProcess child;
         child.setProcessChannelMode(QProcess::MergedChannels);
         child.start(QCoreApplication::applicationFilePath(), { QStringLiteral("--leave"), fromPath(home.runs()) });
-        QVERIFY2(child.waitForFinished(120'000), qPrintable(child.errorString()));
+        QVERIFY2(child.waitForFinished(4 * pha::test::patience), qPrintable(child.errorString()));
         const auto said = child.readAll();
         QVERIFY2(child.exitStatus() == QProcess::NormalExit && child.exitCode() == 7, said.constData());
 

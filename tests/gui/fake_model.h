@@ -3,8 +3,7 @@
 #pragma once
 
 #include "tests/gui/fake_engine.h"
-
-#include <QTest>
+#include "tests/gui/patience.h"
 
 namespace pha::test {
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fake_engine.h"
+#include "patience.h"
 
 #include <QCoreApplication>
 #include <QSettings>

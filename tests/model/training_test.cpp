@@ -200,7 +200,7 @@ private Q_SLOTS:
             const auto* status = std::get_if<StatusEvent>(&event);
             if (status && status->state == RunState::Paused)
                 other = std::thread([&] { // works on a copy while the run is paused, then lets it go on
-                    copy = trainer.snapshot(std::chrono::seconds(20));
+                    copy = trainer.snapshot(std::chrono::minutes(4));
                     trainer.post({ Command::Kind::Resume, 0, {} });
                 });
         };

@@ -85,7 +85,7 @@ private:
                 socket.setLocalCertificate(QSslCertificate(certificate_));
                 socket.setPrivateKey(QSslKey(key_, QSsl::Ec));
                 socket.startServerEncryption();
-                if (!socket.waitForEncrypted(3000)) continue;
+                if (!socket.waitForEncrypted(240'000)) continue;
             }
             answer(socket);
         }

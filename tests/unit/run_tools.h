@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/run/posix_file.h"
 
+#include <QDir>
 #include <QTemporaryDir>
 
 #include <csignal>
@@ -27,7 +28,7 @@ inline fs::path pathOf(const QTemporaryDir& folder) { return folder.path().toStd
 inline QString scratchTemplate()
 {
     const bool memory = ::access("/dev/shm", W_OK) == 0;
-    return QString::fromLatin1(memory ? "/dev/shm/pha-test-XXXXXX" : "pha-test-XXXXXX");
+    return (memory ? QStringLiteral("/dev/shm") : QDir::tempPath()) + QStringLiteral("/pha-test-XXXXXX");
 }
 
 inline void writeRaw(const fs::path& file, const std::string& content)

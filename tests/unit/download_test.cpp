@@ -106,7 +106,7 @@ private Q_SLOTS:
         QTest::newRow("nothing") << bytes("") << "connection broke" << false;
         QTest::newRow("to a file") << bytes("HTTP/1.1 302 x\r\nLocation: file:///etc/passwd\r\n\r\n") << "not https"
                                    << false;
-        QTest::newRow("in circles") << bytes("HTTP/1.1 301 x\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")
+        QTest::newRow("in circles") << bytes("HTTP/1.1 301 x\r\nConnection: close\r\nLocation: /again\r\n\r\n")
                                     << "circles" << false;
     }
     void refusals()

@@ -8,7 +8,7 @@
 
 namespace pha {
 
-/// False under the sanitizers of threads, which forbids threads in a forked child, and of addresses, whose allocator
+/// False under two sanitizers: that of threads forbids threads in a forked child, and the allocator of that of addresses
 /// stays locked in a child if another thread was using it.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define PHA_FORKS_ALONE

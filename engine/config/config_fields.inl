@@ -12,7 +12,7 @@ template <class Self, class Visit> void ModelConfig::fields(Self& c, Visit&& vis
     visit(Field::integer("width", "Shape", "Width", "Model width D of the residual stream.", 2, 65536), c.width);
     visit(Field::text("branches", "Mixing", "Branches", "Branches that run side by side and are mixed in the families pha and pha-lean: any of gss, attention, ffn, separated by commas."), c.branches);
     visit(Field::choice("mix_mode", "Mixing", "Mixing weights", "How the learned weights of the branches are formed. softplus is the paper's; token modes depend on the input.", { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" }), c.mixMode);
-    visit(Field::boolean("branch_norm_affine", "Mixing", "Learned branch-norm gains", "Learn a gain per channel in each branch norm. Off by default: a gain is redundant with the mixing weight and blurs its display."), c.branchNormAffine);
+    visit(Field::boolean("branch_norm_affine", "Mixing", "Branch-norm gains", "Learn a gain per channel in each branch norm. Off by default: a gain is redundant with the mixing weight and blurs its display."), c.branchNormAffine);
     visit(Field::integer("query_heads", "Attention", "Query heads", "Heads of the queries; the width must divide by it.", 1, 1024), c.queryHeads);
     visit(Field::integer("kv_heads", "Attention", "Key/value heads", "Heads of keys and values, shared by groups of query heads. Fewer heads make a smaller cache.", 1, 1024), c.kvHeads);
     visit(Field::choice("qk_mode", "Attention", "Scores", "cosine: normalised queries and keys with a learned temperature per head (PHA). dot: scaled dot product. qknorm: RMS-normalised.", { "cosine", "dot", "qknorm" }), c.qkMode);

@@ -169,7 +169,7 @@ void PlaygroundPanel::Private::showFigures()
         const double rate = measured                              ? w->figures.tokensPerSecond
             : writing && clock.isValid() && clock.elapsed() > 100 ? 1000.0 * (all - given) / double(clock.elapsed())
                                                                   : 0;
-        if (rate > 0) parts << tr("%1 tokens/s").arg(formatNumber(rate, 3));
+        if (rate > 0) parts << tr("%1 tokens/s").arg(formatFixed(rate, rate < 100 ? 1 : 0));
         if (measured) {
             parts << tr("first token after %1 s").arg(formatFixed(w->figures.firstTokenSeconds, 2))
                   << tr("state %1").arg(formatBytes(double(w->figures.stateBytes)));

@@ -62,7 +62,8 @@ RivalView::RivalView(std::function<Engine&()> engine, QWidget* parent)
     connect(&worker_, &ModelWorker::failed, this, [this](const QString& text) { showFigures(text, "error"); });
     connect(&worker_, &ModelWorker::generated, this, [this](const Generation& g) {
         showFigures(tr("%1 tokens  \u00b7  %2 tokens/s")
-                        .arg(formatCount(text_->tokens().size() - given_), formatNumber(g.tokensPerSecond, 3)),
+                        .arg(formatCount(text_->tokens().size() - given_),
+                            formatFixed(g.tokensPerSecond, g.tokensPerSecond < 100 ? 1 : 0)),
             "small");
     });
     connect(&worker_, &ModelWorker::busyChanged, this, &RivalView::grown);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 namespace pha::kernels {
 
@@ -12,26 +13,38 @@ namespace pha::kernels {
 /// and to whoever has least altogether among those, so that all read about the same share of the memory.
 class Board {
 public:
-    explicit Board(int count)
+    Board(int count, bool alternates)
         : lists_(std::size_t(count))
         , level_(std::size_t(count))
         , all_(std::size_t(count))
+        , used_(std::size_t(count))
+        , before_(std::size_t(count))
+        , alternates_(alternates)
     {
     }
     int size() const { return int(lists_.size()); }
-    void nextLevel() { std::fill(level_.begin(), level_.end(), 0.0); }
+    void nextLevel()
+    {
+        std::fill(level_.begin(), level_.end(), 0.0);
+        if (std::find(used_.begin(), used_.end(), true) == used_.end()) return;
+        before_.swap(used_);
+        std::fill(used_.begin(), used_.end(), false);
+    }
+    /// Those that had no work in the level before: they wait with everything ready while others still finish.
+    int rested() const { return int(std::count(before_.begin(), before_.end(), false)); }
     void give(std::size_t who, const StepTask& task, double bytes)
     {
         constexpr double perTask = 4096; // what a task costs beside its bytes, as bytes
         lists_[who].push_back(task);
         level_[who] += bytes + perTask;
         all_[who] += bytes + perTask;
+        if (alternates_ && bytes > 0) used_[who] = true;
     }
     std::size_t idlest() const
     {
         std::size_t best = 0;
         for (std::size_t i = 1; i < lists_.size(); ++i)
-            if (level_[i] < level_[best] || (level_[i] == level_[best] && all_[i] < all_[best])) best = i;
+            if (rank(i) < rank(best)) best = i;
         return best;
     }
     const std::vector<StepTask>& of(int who) const { return lists_[std::size_t(who)]; }
@@ -42,8 +55,12 @@ public:
     }
 
 private:
+    std::tuple<double, bool, double> rank(std::size_t i) const { return { level_[i], before_[i], all_[i] }; }
+
     std::vector<std::vector<StepTask>> lists_;
     std::vector<double> level_, all_;
+    std::vector<bool> used_, before_; ///< in this level, in the one before
+    bool alternates_;
 };
 
 struct StepMatrix {
@@ -58,20 +75,23 @@ struct StepRows {
     int parts = 1; ///< of the inputs
 };
 /// One text: a task costs more than its rows, so that few are better; it must leave the ring of slots some room.
-inline int rowsATask(const std::vector<StepRows>& level, bool alone, int multiprocessors)
+inline int rowsATask(const std::vector<StepRows>& level, bool alone, const Board& board)
 {
     constexpr int tileRows = 16;
-    constexpr double perTask = 100; // what a task costs beside its rows, as rows
+    constexpr double perTask = 100, tired = 50; // what a task costs beside its rows, as rows, and after another
     if (!alone) return tileRows;
     int best = tileRows;
     double least = std::numeric_limits<double>::infinity();
     for (int rows = tileRows; rows <= 8 * mostEights; rows += 8) {
         int tasks = 0, slots = 0;
         for (const auto& part : level) {
-            tasks += (part.outer + rows - 1) / rows;
+            tasks += (part.outer * (part.matrix.second ? 2 : 1) + rows - 1) / rows;
             slots = std::max(slots, (part.inner + stepSlotDepth - 1) / stepSlotDepth * ((rows + 7) / 8));
+            if (part.inner > stepSlotDepth && rows > tileRows)
+                slots = fewestSlots; // the kernel has two eights of those
         }
-        const double cost = ((tasks + multiprocessors - 1) / multiprocessors) * (perTask + rows);
+        const int rounds = (tasks + board.size() - 1) / board.size();
+        const double cost = rounds * (perTask + rows) + (tasks > board.rested() ? tired : 0);
         if (cost < least && slots < fewestSlots) best = rows, least = cost;
     }
     return best;

@@ -22,7 +22,7 @@ class Builder {
 public:
     Builder(const StepModel& model, int multiprocessors)
         : m_(model)
-        , board_(multiprocessors)
+        , board_(multiprocessors, model.batch == 1)
         , alone_(model.batch == 1)
     {
     }
@@ -42,6 +42,7 @@ public:
     {
         plan.words = words_;
         plan.group = group_;
+        plan.headWidth = headWidth_;
         for (int i = 0; i < board_.size(); ++i) {
             plan.begin.push_back(int(plan.tasks.size()));
             plan.tasks.insert(plan.tasks.end(), board_.of(i).begin(), board_.of(i).end());
@@ -64,7 +65,9 @@ private:
         return int(at);
     }
     int packedWords(int inner) { return words(std::int64_t(m_.batch) * inner / 2); }
-    int wideWords(int outer) { return words(std::int64_t(m_.batch) * outer); }
+    /// fp32 results: words of their own, or, of one text, two in a word.
+    int wide(int count) const { return alone_ ? count / 2 : count; }
+    int wideWords(int outer) { return words(std::int64_t(m_.batch) * wide(outer)); }
 
     /// The stream is given its update and normed: by everyone for himself, or each text by one.
     void begin(const float* gain, StepNorm update)
@@ -84,8 +87,7 @@ private:
     }
     void finishLevel()
     {
-        const int rows = rowsATask(level_, alone_, board_.size()),
-                  run = alone_ ? 1 : tasksInTurn(level_, rows, board_.size());
+        const int rows = rowsATask(level_, alone_, board_), run = alone_ ? 1 : tasksInTurn(level_, rows, board_.size());
         for (const auto& all : level_)
             for (int part = 0; part < all.parts; ++part) give(all, part, all.matrix.second ? rows / 2 : rows, run);
         level_.clear();
@@ -113,10 +115,10 @@ private:
         t.product.count = std::min(each, all.inner - part * each);
         t.product.rows = all.matrix.second ? 2 * rows : rows;
         t.product.source = all.source;
-        t.product.out = all.out + part * m_.batch * all.outer + (narrow ? row / 2 : row);
+        t.product.out = all.out + part * m_.batch * all.outer + (narrow ? row / 2 : wide(row));
         t.product.outStride = all.outStride;
         t.product.row = row;
-        t.product.gate = all.gate + row;
+        t.product.gate = all.gate + wide(row);
         t.product.gateStride = all.outer;
         if (all.joined && !board_.has(who, StepKind::Join, all.joined->in)) {
             auto join = task(StepKind::Join);
@@ -158,24 +160,26 @@ private:
         const int dh = a.headWidth, heads = a.queryHeads + 2 * a.kvHeads, stride = heads * dh, D = a.queryHeads * dh;
         const int splits = splitsOf(a);
         group_ = std::max(group_, a.queryHeads / a.kvHeads);
+        headWidth_ = std::max(headWidth_, dh);
         if (level == 0) {
             place[0] = wideWords(stride);
             const auto part = [&](const void* w, int count, int first) {
-                level_.push_back(
-                    { StepFinish::Wide, { w, nullptr }, m_.width, count * dh, stream_, place[0] + first * dh, stride });
+                level_.push_back({ StepFinish::Wide, { w, nullptr }, m_.width, count * dh, stream_,
+                    place[0] + wide(first * dh), stride });
             };
             part(a.query, a.queryHeads, 0);
             part(a.key, a.kvHeads, a.queryHeads);
             part(a.value, a.kvHeads, a.queryHeads + a.kvHeads);
         } else if (level == 1) {
             place[1] = packedWords(D);
-            if (splits > 1) place[2] = words(std::int64_t(m_.batch) * a.queryHeads * splits * (dh / 2 + 2));
+            if (splits > 1) place[2] = words(std::int64_t(m_.batch) * a.queryHeads * stepPartWords(dh, splits));
             for (int b = 0; b < m_.batch; ++b)
                 for (int h = 0; h < a.kvHeads; ++h)
                     for (int s = 0; s < splits; ++s) attend(a, place, b, h, s, splits);
         } else if (level == 2) {
             auto& join = joins_.emplace_back();
             join.in = place[2];
+            join.stride = stepPartWords(dh, splits);
             join.splits = splits;
             join.headWidth = dh;
             join.width = D;
@@ -184,7 +188,7 @@ private:
             for (int b = 0; splits > 1 && !alone_ && b < m_.batch; ++b) {
                 auto t = task(StepKind::Join);
                 t.join = join;
-                t.join.in += b * a.queryHeads * splits * (dh / 2 + 2);
+                t.join.in += b * a.queryHeads * join.stride;
                 t.join.out += b * D / 2;
                 board_.give(board_.idlest(), t, 0);
             }
@@ -202,17 +206,17 @@ private:
         to.keys = offset(a.keys, cache);
         to.values = offset(a.values, cache);
         to.temperature = a.temperature ? a.temperature + first : nullptr;
-        to.query = text + first * dh;
-        to.key = text + (a.queryHeads + h) * dh;
-        to.value = text + (a.queryHeads + a.kvHeads + h) * dh;
+        to.query = text + wide(first * dh);
+        to.key = text + wide((a.queryHeads + h) * dh);
+        to.value = text + wide((a.queryHeads + a.kvHeads + h) * dh);
         to.group = group;
         to.headWidth = dh;
         to.slotKeys = stepSlotBytes / (4 * dh) / 8 * 8;
         to.split = s;
         to.splits = splits;
-        to.outStride = splits > 1 ? splits * (dh / 2 + 2) : dh / 2;
+        to.outStride = splits > 1 ? stepPartWords(dh, splits) : dh / 2;
         const int head = b * a.queryHeads + first;
-        to.out = splits > 1 ? place[2] + (head * splits + s) * (dh / 2 + 2) : place[1] + head * dh / 2;
+        to.out = splits > 1 ? place[2] + head * to.outStride : place[1] + head * dh / 2;
         to.eps = a.eps;
         to.queryScale = a.queryScale;
         to.normed = a.normed;
@@ -222,7 +226,7 @@ private:
     /// Parts that one head's keys are read in: enough to give work to all.
     int splitsOf(const StepAttention& a) const
     {
-        constexpr int fewest = 192, most = 32; // keys worth a multiprocessor; parts that join() takes
+        constexpr int fewest = 224, most = 32; // keys worth a multiprocessor; parts that join() takes
         const auto wanted = std::min<std::int64_t>((m_.length + fewest - 1) / fewest, most);
         return std::max(1, std::min(int(wanted), board_.size() / (m_.batch * a.kvHeads)));
     }
@@ -291,7 +295,7 @@ private:
     bool alone_;
     std::vector<StepRows> level_;
     std::deque<StepJoin> joins_; ///< that level_ points at
-    int stream_ = 0, group_ = 1;
+    int stream_ = 0, group_ = 1, headWidth_ = 0;
     std::int64_t words_ = 16; // the first ones stay unused: place 0 means none
 };
 

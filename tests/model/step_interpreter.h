@@ -91,7 +91,8 @@ private:
         if (std::uint32_t(w >> 32) != tag_) throw NotYet {};
         return std::uint32_t(w);
     }
-    float wide(std::int64_t at) const { return asFloat(read(at)); }
+    /// The i-th of fp32 results.
+    float wide(std::int64_t at, std::int64_t i) const { return m_->batch == 1 ? narrow(at, i) : asFloat(read(at + i)); }
     float packed(std::int64_t at, std::int64_t i) const
     {
         const auto both = read(at + i / 2);
@@ -103,7 +104,6 @@ private:
         if (std::uint32_t(w >> 32) == tag_) throw std::logic_error("a word is written twice");
         w = std::uint64_t(tag_) << 32 | value;
     }
-    void writeWide(std::int64_t at, float x) const { write(at, bitsOf(x)); }
     /// The i-th of floats that stand two to a word, whose last bit is the step's.
     float narrow(std::int64_t at, std::int64_t i) const
     {
@@ -166,7 +166,7 @@ private:
                 y[std::size_t(b)][std::size_t(r)] = float(sum);
             }
             for (int r = 0; task.finish == StepFinish::Gate && r < t.rows; ++r)
-                y[std::size_t(b)][std::size_t(r)] *= wide(t.gate + std::int64_t(b) * t.gateStride + r);
+                y[std::size_t(b)][std::size_t(r)] *= wide(t.gate + std::int64_t(b) * t.gateStride, r);
         }
         for (int b = 0; b < m_->batch; ++b) finish(task, b, y[std::size_t(b)]);
     }
@@ -191,7 +191,8 @@ private:
             if (task.finish == StepFinish::Relu2) x = x > 0 ? x * x : 0;
         }
         if (task.finish != StepFinish::Wide && task.finish != StepFinish::WideGelu) return writePacked(out, y);
-        for (std::size_t i = 0; i < y.size(); ++i) writeWide(out + std::int64_t(i), y[i]);
+        if (m_->batch == 1) return writeNarrow(out, y);
+        for (std::size_t i = 0; i < y.size(); ++i) write(out + std::int64_t(i), bitsOf(y[i]));
     }
 
     Values mixing(const kernels::StepNorm& t) const
@@ -239,7 +240,7 @@ private:
                 for (std::int64_t c = 0; c < D; ++c) {
                     z.push_back(0);
                     for (std::int64_t part = 0; part < t.parts[k]; ++part)
-                        z.back() += wide(t.z[k] + (part * m_->batch + t.row) * D + c);
+                        z.back() += wide(t.z[k] + (part * m_->batch + t.row) * D, c);
                 }
                 const float scale = weights[std::size_t(k)] * (t.mix == kernels::StepMix::Plain ? 1 : inverseRms(z));
                 for (std::size_t c = 0; c < z.size(); ++c) x[c] += t.beta * scale * z[c];
@@ -262,7 +263,7 @@ private:
         Values x;
         double squares = 0;
         for (int c = 0; c < t.headWidth; ++c) {
-            x.push_back(wide(from + c));
+            x.push_back(wide(from, c));
             squares += double(x.back()) * x.back();
         }
         if (!changed) return x;
@@ -286,7 +287,8 @@ private:
         std::vector<Values> q;
         for (int g = 0; g < t.group; ++g) {
             const float tau = t.temperature ? std::min(std::exp(t.temperature[g]), 100.0f) : 1;
-            q.push_back(head(t.query + g * t.headWidth, t, t.queryScale * tau, true));
+            q.push_back(
+                head(t.query + g * (m_->batch == 1 ? t.headWidth / 2 : t.headWidth), t, t.queryScale * tau, true));
         }
         const auto dh = std::int64_t(t.headWidth);
         if (owns) {
@@ -321,21 +323,22 @@ private:
                 writePacked(out, y);
                 continue;
             }
-            y.insert(y.end(), { most, sum, most, sum });
-            writeNarrow(out, y);
+            writeNarrow(out + t.split * dh / 2, y);
+            writeNarrow(out + t.splits * dh / 2 + t.split, { most, sum });
+            if (t.split == t.splits - 1 && t.splits % 2) writeNarrow(out + t.splits * dh / 2 + t.splits, { most, sum });
         }
     }
     void join(const kernels::StepJoin& t, Place& place) const
     {
-        const int part = (t.headWidth + 4) / 2;
+        const int part = t.headWidth / 2;
         Values x;
         for (int c = 0; c < t.width; ++c) {
-            const auto from = t.in + std::int64_t(c / t.headWidth) * t.splits * part;
+            const auto from = t.in + std::int64_t(c / t.headWidth) * t.stride, scales = from + t.splits * part;
             float most = -1e30f, sum = 0, y = 0;
-            for (int s = 0; s < t.splits; ++s) most = std::max(most, narrow(from + s * part, t.headWidth));
+            for (int s = 0; s < t.splits; ++s) most = std::max(most, narrow(scales + s, 0));
             for (int s = 0; s < t.splits; ++s) {
-                const float u = std::exp2(narrow(from + s * part, t.headWidth) - most);
-                sum += u * narrow(from + s * part, t.headWidth + 1);
+                const float u = std::exp2(narrow(scales + s, 0) - most);
+                sum += u * narrow(scales + s, 1);
                 y += u * narrow(from + s * part, c % t.headWidth);
             }
             x.push_back(y / sum);
@@ -346,7 +349,7 @@ private:
     void scan(const kernels::StepScan& t) const
     {
         Values v;
-        for (int c = 0; c < t.channels; ++c) v.push_back(wide(t.in + c));
+        for (int c = 0; c < t.channels; ++c) v.push_back(wide(t.in, c));
         const float inverse = inverseRms(v);
         Values y;
         for (int c = t.first; c < t.first + t.count; ++c) {

@@ -169,15 +169,18 @@ __device__ inline void storeFloats(Word* p, unsigned tag, float2 x)
     const unsigned first = (__float_as_uint(x.x) & ~1u) | (tag & 1u);
     asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(p), "l"(word(__float_as_uint(x.y), first)) : "memory");
 }
+__device__ inline float4 fourOf(Word a, Word b)
+{
+    return { __uint_as_float(unsigned(a)), __uint_as_float(unsigned(a >> 32)), __uint_as_float(unsigned(b)),
+        __uint_as_float(unsigned(b >> 32)) };
+}
 /// Waits for N times two such words.
 template <int N, class Place> __device__ void awaitFloats(unsigned tag, float4 (&to)[N], const Place& place)
 {
     Word a[N], b[N];
     awaitPairs(1, tag % 2, a, b, place);
 #pragma unroll
-    for (int i = 0; i < N; ++i)
-        to[i] = { __uint_as_float(unsigned(a[i])), __uint_as_float(unsigned(a[i] >> 32)),
-            __uint_as_float(unsigned(b[i])), __uint_as_float(unsigned(b[i] >> 32)) };
+    for (int i = 0; i < N; ++i) to[i] = fourOf(a[i], b[i]);
 }
 
 /// Over the lanes whose number has the same remainder by 4.

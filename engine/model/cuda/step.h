@@ -91,10 +91,12 @@ struct StepAttend {
     const float* temperature = nullptr; ///< of the first query head
     int query = 0, key = 0, value = 0; ///< words, as projected
     int group = 0, headWidth = 0, slotKeys = 0, split = 0, splits = 0, out = 0,
-        outStride = 0; ///< stride: from head to head
+        outStride = 0; ///< of the head; stride: from head to head
     float eps = 0, queryScale = 1;
     bool normed = false, rotated = false;
 };
+/// Words of a head whose keys are split: values of all parts, then each one's highest score and sum.
+constexpr int stepPartWords(int headWidth, int splits) { return splits * headWidth / 2 + (splits + 1) / 2 * 2; }
 struct StepScan {
     const float* from[4] = {}; ///< lambda re, im, c re, im of the first channel
     float* state[2] = {}; ///< re, im
@@ -113,7 +115,7 @@ struct StepNorm {
     bool begins = false; ///< the stream begins as the embedding
 };
 struct StepJoin {
-    int in = 0, splits = 0, headWidth = 0, width = 0, out = 0; ///< of one text
+    int in = 0, stride = 0, splits = 0, headWidth = 0, width = 0, out = 0; ///< of one text; stride: from head to head
 };
 enum class StepKind { Product, Attend, Scan, Norm, Join };
 enum class StepFinish { Wide, WideGelu, Gelu, GeluTanh, Relu2, SwiGlu, Gate, Logits };
@@ -140,7 +142,7 @@ struct StepPlan {
     std::vector<StepTask> tasks; ///< of multiprocessor 0, 1, ...
     std::vector<int> begin; ///< (multiprocessors + 1)
     std::int64_t words = 0; ///< of the exchange, zeros at first
-    int group = 1; ///< most query heads a key head
+    int group = 1, headWidth = 0; ///< most query heads a key head, widest head
 };
 struct StepLaunch {
     const StepModel* model = nullptr;

@@ -27,15 +27,13 @@ inline __device__ void Worker<NB, Alone>::weightsOf(const StepNorm& t, float (&w
 }
 
 template <int NB, bool Alone>
+template <int Branches>
 inline __device__ void Worker<NB, Alone>::awaitBranches(const StepNorm& t, int c, float4 (&to)[mostBranches])
 {
-    const int branches = uniform(t.branches);
-    uint2 got[2 * mostBranches];
-    awaitWords(tag, got, [&](int i) -> const Word* {
-        return c < p.width && i / 2 < branches ? words(t.z[i / 2] + c + i % 2 * 2) : nullptr;
-    });
+    float4 got[Branches];
+    awaitResults(got, [&](int i) { return c < p.width && i < t.branches ? results(t.z[i], c) : nullptr; });
 #pragma unroll
-    for (int k = 0; k < mostBranches; ++k) to[k] = asFour(got[2 * k], got[2 * k + 1]);
+    for (int k = 0; k < Branches; ++k) to[k] = c < p.width && k < t.branches ? got[k] : float4 {};
 }
 
 template <int NB, bool Alone>
@@ -63,7 +61,7 @@ inline __device__ void Worker<NB, Alone>::awaitParts(const StepNorm& t, int c, f
 
 template <int NB, bool Alone> inline __device__ void Worker<NB, Alone>::norm(const StepNorm t)
 {
-    const int c = 4 * thread;
+    const int c = channel();
     const auto mix = StepMix(uniform(int(t.mix)));
     const bool mine = c < p.width;
     float4 gain { 0, 0, 0, 0 }, stream { 0, 0, 0, 0 };
@@ -75,19 +73,21 @@ template <int NB, bool Alone> inline __device__ void Worker<NB, Alone>::norm(con
         if (mine && !p.embeddingWide) stream = unpackedFour(static_cast<const uint2*>(p.embedding)[at]);
         stream = scaled(stream, p.embeddingScale);
     } else {
-        float scale[mostBranches] { 1, 1, 1 }, squares[mostBranches];
+        float scale[mostBranches] { 1, 1, 1 }, each[mostBranches];
         if (mix != StepMix::Plain || uniform(t.given != nullptr)) weightsOf(t, scale);
         float4 branch[mostBranches] {};
-        if constexpr (Alone)
-            awaitBranches(t, c, branch);
-        else
+        if constexpr (!Alone)
             awaitParts(t, c, branch);
+        else if (uniform(t.branches) == 1)
+            awaitBranches<1>(t, c, branch);
+        else
+            awaitBranches<mostBranches>(t, c, branch);
         if (mix != StepMix::Plain) {
 #pragma unroll
-            for (int k = 0; k < mostBranches; ++k) squares[k] = square(branch[k]);
-            sumWorkers(squares, shared.met[0]);
+            for (int k = 0; k < mostBranches; ++k) each[k] = square(branch[k]);
+            sumWorkers(each, shared.met[0]);
 #pragma unroll
-            for (int k = 0; k < mostBranches; ++k) scale[k] *= rsqrtf(squares[k] / p.width + p.eps);
+            for (int k = 0; k < mostBranches; ++k) scale[k] *= rsqrtf(each[k] / p.width + p.eps);
         }
         stream = scaled(kept, t.alpha);
 #pragma unroll
@@ -96,17 +96,15 @@ template <int NB, bool Alone> inline __device__ void Worker<NB, Alone>::norm(con
         }
     }
     kept = stream;
-    float squares[1] { square(stream) };
     auto x = stream;
     if constexpr (Alone) {
-        squares[0] = sumLanes(squares[0]);
-        if (lane == 0) shared.met[1][0][w] = squares[0];
+        squares = square(stream), fresh = true; // the products will scale what comes out
     } else {
-        sumWorkers(squares, shared.met[1]);
-        x = scaled(stream, rsqrtf(squares[0] / p.width + p.eps));
+        float all[1] { square(stream) };
+        sumWorkers(all, shared.met[1]);
+        x = scaled(stream, rsqrtf(all[0] / p.width + p.eps));
     }
     hand(shared.normed, c, mine, { packed(x.x * gain.x, x.y * gain.y), packed(x.z * gain.z, x.w * gain.w) }, t.out);
-    if constexpr (Alone) inverse = rsqrtf(sumLanes<workers>(shared.met[1][0][lane % workers]) / p.width + p.eps);
 }
 
 } // namespace pha::kernels

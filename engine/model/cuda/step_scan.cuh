@@ -30,9 +30,9 @@ template <class W> __device__ void scan(W& w, const StepScan t)
     float squares[1] { 0 };
     const int at = 4 * w.thread;
     const bool there = at < t.channels;
-    uint2 got[2];
-    awaitWords(w.tag, got, [&](int i) { return there ? w.words(t.in + at + 2 * i) : nullptr; });
-    const auto v = W::asFour(got[0], got[1]);
+    float4 got[1];
+    w.awaitResults(got, [&](int) { return there ? w.results(t.in, at) : nullptr; });
+    const auto v = there ? got[0] : float4 {};
     if (there) *reinterpret_cast<float4*>(w.shared.channels + at) = v;
     squares[0] = W::square(v);
     w.sumWorkers(squares, w.shared.met[0]);

@@ -20,7 +20,7 @@ struct Card {
     const void* embedding;
     const float *cosine, *sine;
     int batch, width, vocabulary, slots;
-    float embeddingScale, eps;
+    float embeddingScale, eps, share; ///< share: 1 / width
     bool embeddingWide;
 };
 
@@ -36,7 +36,7 @@ template <int NB, bool Alone> struct Sizes {
 
 template <int NB, bool Alone> struct Shared {
     alignas(128) StepTask task[descriptions], coming[descriptions];
-    alignas(16) bf16 normed[Alone ? mostWidth : 8], staged[Alone ? mostInner : 8]; ///< inputs of one text's products
+    alignas(16) bf16 normed[Alone ? mostWidth : 8], staged[Alone ? mostInner : 8]; ///< inputs of one text: putInputs
     alignas(16) float sums[Sizes<NB, Alone>::floats];
     alignas(16) float query[mostGroup][mostHead], key[mostHead], value[mostHead];
     alignas(16) float channels[mostWidth]; ///< of a state space

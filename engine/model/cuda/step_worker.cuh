@@ -19,7 +19,17 @@ template <int NB, bool Alone> struct Worker {
     unsigned tag; // of this step
     int parity = 0, resident = 0; // source of what `input` holds; 0: nothing
     uint4 input[S::together][NB];
-    float inverse = 1; // Alone: what the normed stream has still to be multiplied by
+    static constexpr int chunks = Alone ? 3 : 1, deepChunks = 12; ///< of 32 inputs, that a warp holds of a matrix
+    uint4 held[chunks][Alone ? mostEights : 1]; // one text: 8 rows of each, loaded before the inputs are there
+    struct { // one text: of the product that comes, the same in all lanes
+        int inner, source, rows, out, row, gate;
+        __device__ int eights() const { return (rows + 7) / 8; }
+        __device__ int slots() const { return (inner + stepSlotDepth - 1) / stepSlotDepth * eights(); }
+        bool both; // first and second
+        StepFinish how;
+    } coming;
+    float squares = 0, inverse = 1; // one text: of the stream, and what the normed stream has still to be multiplied by
+    bool fresh = false; // `inverse` is not yet that of `squares`
 
     /// What was multiplied last; a task between that does something else has the registers for itself.
     __device__ void forget()
@@ -28,29 +38,42 @@ template <int NB, bool Alone> struct Worker {
         for (auto& chunk : input)
             for (auto& x : chunk) x = {};
     }
-    /// Several texts leave no registers for what a compiler would find once from the lane and keep for all tasks; in
-    /// memory it costs more than to find it again.
-    __device__ void forgetPlaces()
-    {
-        if constexpr (!Alone) asm volatile("" : "+r"(lane), "+r"(w), "+r"(thread));
-    }
+    /// There are no registers for what a compiler would find once from the lane and keep for all tasks; in memory it
+    /// costs more than to find it again.
+    __device__ void forgetPlaces() { asm volatile("" : "+r"(lane), "+r"(w), "+r"(thread)); }
     __device__ Word* words(int at) const { return p.words + at; }
-    /// All workers; the next task's description has arrived by then.
+    /// All workers; the descriptions of the next two tasks have arrived by then.
     __device__ void meet()
     {
-        if (w == workers - 1) asm volatile("cp.async.wait_group %0;" ::"n"(descriptions - 3) : "memory");
+        if (w == workers - 1) asm volatile("cp.async.wait_group %0;" ::"n"(descriptions - 4) : "memory");
         asm volatile("bar.sync 1, %0;" ::"n"(workerThreads) : "memory");
     }
-    /// Alone: packed words to shared memory, by all.
+    /// The first of four channels that a thread has. One text: warp i has every eighth chunk of 32 from chunk i, which
+    /// are the inputs that it multiplies, so that it needs to wait for no other.
+    __device__ int channel() const { return Alone ? 32 * (workers * (lane / 8) + w) + 4 * (lane % 8) : 4 * thread; }
+    /// One text: inputs c ... c + 3, in the order in which multiplyEight takes them from inputsOf.
+    __device__ static void putInputs(bf16* place, int c, uint2 pairs)
+    {
+        auto* at = reinterpret_cast<unsigned*>(place + c / 8 * 8) + c / 4 % 2;
+        at[0] = pairs.x, at[2] = pairs.y;
+    }
+    /// Of this warp's n-th chunk; all four vectors of multiplyEight are the same one.
+    __device__ uint2 inputsOf(const bf16* place, int n) const
+    {
+        return *reinterpret_cast<const uint2*>(place + 32 * (w + workers * n) + 8 * (lane % 4) + lane / 4 % 2 * 4);
+    }
+    /// One text: this warp's words of packed inputs, to shared memory.
     __device__ void stage(int source, int inner);
-    /// One text: each warp takes every eighth chunk of 32 inputs, of up to mostEights times eight rows. Few branches
-    /// and places that need no arithmetic: what a product costs is its instructions.
-    __device__ void multiplyAlone(float (&acc)[mostEights][4], const bf16* from, int inner, int eights) const;
-    /// The half of eight channels that a lane gives multiplyEight.
-    __device__ uint2 pick(uint4 x) const { return lane / 4 % 2 ? uint2 { x.y, x.w } : uint2 { x.x, x.z }; }
-    /// One text: warp i finishes 16 rows, lanes r and r + 16 one of them.
-    __device__ void productAlone(const StepProduct t, StepFinish finishing);
-    __device__ void finishRow(const StepProduct& t, StepFinish how, int row, bool writes, float y);
+    /// One text: this warp's part of a matrix, which has been there for long. Not of a deep one.
+    __device__ void hold(const StepTask& t);
+    template <int N, int E> __device__ void holdPieces(uint4 (&to)[N][E]) const;
+    __device__ uint4 piece(int n, int e) const;
+    /// Meanwhile `all` becomes its sum over the lanes.
+    template <int E> __device__ void multiplyWide(float (&acc)[mostEights][4], const bf16* from, float& all) const;
+    __device__ void multiplyDeep(float (&acc)[mostEights][4]);
+    /// One text, of `coming`: a lane finishes one row.
+    __device__ void productAlone();
+    __device__ void finishRow(int row, bool writes, float y);
     __device__ void see(float logit, int index)
     {
         auto& best = shared.best[thread];
@@ -68,7 +91,7 @@ template <int NB, bool Alone> struct Worker {
     __device__ void product(const StepProduct t, StepFinish finishing)
     {
         if constexpr (Alone)
-            productAlone(t, finishing);
+            productAlone();
         else
             productTogether(t, finishing);
     }
@@ -94,7 +117,21 @@ template <int NB, bool Alone> struct Worker {
     /// Lane k of each warp finds the weight of branch k and tells the others.
     __device__ void weightsOf(const StepNorm& t, float (&weight)[mostBranches]) const;
     /// Channels c ... c + 3 of each branch. One text: a branch has one part.
-    __device__ void awaitBranches(const StepNorm& t, int c, float4 (&to)[mostBranches]);
+    /// Results of fp32: words of their own, or, of one text, two in a word.
+    __device__ const Word* results(int at, int c) const { return words(Alone ? at + c / 2 : at + c); }
+    /// Waits for N times four results, the i-th at place(i), or null.
+    template <int N, class Place> __device__ void awaitResults(float4 (&to)[N], const Place& place) const
+    {
+        if constexpr (Alone) {
+            awaitFloats(tag, to, place);
+        } else {
+            uint2 got[2 * N];
+            awaitWords(tag, got, [&](int i) { return place(i / 2) ? place(i / 2) + i % 2 * 2 : nullptr; });
+#pragma unroll
+            for (int i = 0; i < N; ++i) to[i] = asFour(got[2 * i], got[2 * i + 1]);
+        }
+    }
+    template <int Branches> __device__ void awaitBranches(const StepNorm& t, int c, float4 (&to)[mostBranches]);
     /// Several texts: the sums of all parts of the branches.
     __device__ void awaitParts(const StepNorm& t, int c, float4 (&to)[mostBranches]);
     __device__ void norm(const StepNorm t);
@@ -113,10 +150,14 @@ template <int NB, bool Alone> struct Worker {
     /// Channels c ... c + 3 to whoever multiplies them.
     __device__ void hand(bf16* place, int c, bool mine, uint2 value, int out)
     {
-        if (Alone && mine) *reinterpret_cast<uint2*>(place + c) = value;
-        if (!Alone && mine) storeWords(words(out + c / 2), tag, __uint_as_float(value.x), __uint_as_float(value.y));
-        if (Alone) resident = 0;
-        meet();
+        if constexpr (Alone) {
+            if (mine) putInputs(place, c, value);
+            resident = 0;
+            __syncwarp();
+        } else {
+            if (mine) storeWords(words(out + c / 2), tag, __uint_as_float(value.x), __uint_as_float(value.y));
+            meet();
+        }
     }
 };
 

@@ -40,15 +40,16 @@ template <int NB, bool Alone>
 inline __device__ void Worker<NB, Alone>::awaitParts(const StepNorm& t, int c, float4 (&to)[mostBranches])
 {
     constexpr int together = 6;
-    const int second = t.parts[0], third = second + t.parts[1], all = third + t.parts[2];
+    const int second = t.parts[0], third = second + t.parts[1], all = c < p.width ? third + t.parts[2] : 0;
+    const int stride = p.batch * p.width, own = t.row * p.width + c; // all parts of all branches, one after the other
+    const int z0 = t.z[0] + own, z1 = t.z[1] + own - second * stride, z2 = t.z[2] + own - third * stride;
     const auto branch = [&](int i) { return (i >= second) + (i >= third); };
 #pragma unroll 1
-    for (int first = 0; first < all; first += together) {
+    for (int first = 0; first < third + t.parts[2]; first += together) {
         uint2 got[2 * together];
         awaitWords(tag, got, [&](int i) -> const Word* {
-            const int at = first + i / 2, k = branch(at), part = at - (k == 2 ? third : k == 1 ? second : 0);
-            const int z = k == 2 ? t.z[2] : k == 1 ? t.z[1] : t.z[0];
-            return c < p.width && at < all ? words(z + (part * p.batch + t.row) * p.width + c + i % 2 * 2) : nullptr;
+            const int at = first + i / 2, z = at < second ? z0 : at < third ? z1 : z2;
+            return at < all ? words(z + at * stride + i % 2 * 2) : nullptr;
         });
 #pragma unroll
         for (int i = 0; i < together; ++i) {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <span>
 
 namespace pha {
 
@@ -15,27 +15,26 @@ constexpr std::size_t alternativesShown = 10;
 /// A prompt is read in pieces of this many tokens, so that a stop is answered and scores stay small.
 constexpr std::int64_t prefillPiece = 1024;
 
-std::vector<float> rowOf(const Tensor& logits)
+/// A row of logits (V) where a processor reads it, valid as long as `logits` are. A card writes it into page-locked
+/// memory of `place`, the same for every token.
+Tensor rowOf(const Tensor& logits, Tensor& place)
 {
-    const auto row = logits.reshape({ -1 }).to(torch::kCPU, torch::kFloat).contiguous();
-    return { row.data_ptr<float>(), row.data_ptr<float>() + row.numel() };
+    const auto row = logits.reshape({ -1 });
+    if (!row.is_cuda()) return row.to(torch::kFloat).contiguous();
+    if (!place.defined()) place = torch::empty(row.sizes(), torch::dtype(torch::kFloat).pinned_memory(true));
+    return place.copy_(row);
 }
+std::span<const float> numbers(const Tensor& row) { return { row.data_ptr<float>(), std::size_t(row.numel()) }; }
 
 /// Fills probability, entropy and alternatives of the token `id` that `logits` predicted.
-void describeToken(GeneratedToken& token, const std::vector<float>& logits, const Tokenizer& tokenizer)
+void describeToken(GeneratedToken& token, const Tensor& logits, TokenDistribution& said, const Tokenizer& tokenizer)
 {
-    const auto p = probabilities(logits);
-    token.probability = p[std::size_t(token.id)];
-    const auto shown = largest(p, alternativesShown);
-    // -sum p ln p with ln p = logit - ln Z, where the best one's tells ln Z.
-    const auto best = std::size_t(shown.front());
-    double mean = 0;
-    for (std::size_t i = 0; i < p.size(); ++i)
-        if (p[i] > 0) mean += p[i] * double(logits[i]);
-    if (p[best] > 0) token.entropy = std::max(0.0, double(logits[best]) - std::log(p[best]) - mean);
-    for (const auto id : shown) {
+    said.read(numbers(logits));
+    token.probability = said.probability(token.id);
+    token.entropy = said.entropy();
+    for (const auto id : said.largest(alternativesShown)) {
         std::int64_t repairs = 0;
-        token.alternatives.push_back({ id, repairUtf8(tokenizer.piece(id), repairs), p[std::size_t(id)] });
+        token.alternatives.push_back({ id, repairUtf8(tokenizer.piece(id), repairs), said.probability(id) });
     }
 }
 
@@ -74,15 +73,16 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     auto state = model.freshState();
 
     TextDecoder promptText;
-    const auto promptToken = [&](std::int64_t id, const std::vector<float>* logits) {
+    TokenDistribution said;
+    const auto promptToken = [&](std::int64_t id, const Tensor& logits) {
         GeneratedToken token;
         token.id = id;
         token.prompt = true;
         token.text = promptText.push(tokenizer.piece(std::int32_t(id)));
-        if (logits) describeToken(token, *logits, tokenizer);
+        if (logits.defined()) describeToken(token, logits, said, tokenizer);
         onToken(token);
     };
-    std::vector<float> logits;
+    Tensor logits, place;
     for (std::int64_t first = 0; first < std::int64_t(prompt.size()) && !stop.stop_requested(); first += prefillPiece) {
         const auto n = std::min(prefillPiece, std::int64_t(prompt.size()) - first);
         const auto ids = torch::from_blob(prompt.data() + first, { 1, n }, torch::kLong).to(device);
@@ -90,11 +90,11 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
         if (options.promptProbabilities) {
             const auto all = model.logits(h, pass).to(torch::kCPU);
             for (std::int64_t t = 0; t < n; ++t) {
-                promptToken(prompt[std::size_t(first + t)], logits.empty() ? nullptr : &logits);
-                logits = rowOf(all.select(1, t));
+                promptToken(prompt[std::size_t(first + t)], logits);
+                logits = rowOf(all.select(1, t), place);
             }
         } else {
-            logits = rowOf(model.logits(h.narrow(1, n - 1, 1), pass));
+            logits = rowOf(model.logits(h.narrow(1, n - 1, 1), pass), place);
         }
     }
 
@@ -102,18 +102,20 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     TextDecoder decoder;
     for (std::int64_t n = 0; n < wanted && !stop.stop_requested(); ++n) {
         GeneratedToken token;
-        std::tie(token.id, token.sampledProbability) = sampler.draw(logits, prompt);
+        std::tie(token.id, token.sampledProbability) = sampler.draw(numbers(logits), prompt);
         token.text = decoder.push(tokenizer.piece(std::int32_t(token.id)));
-        if (n + 1 == wanted) token.text += decoder.flush();
-        describeToken(token, logits, tokenizer);
+        const bool last = n + 1 == wanted;
+        if (last) token.text += decoder.flush();
+        const auto next = [&] { return read(torch::full({ 1, 1 }, token.id, torch::kLong).to(device)); };
+        Tensor ahead; // a card reads the token while it is described; a first step takes longer, and is not waited for
+        if (device.is_cuda() && n > 0 && !last) ahead = next();
+        describeToken(token, logits, said, tokenizer);
         prompt.push_back(token.id);
         result.text += token.text;
         result.tokens.push_back(token);
         if (n == 0) result.firstTokenSeconds = since(started);
         onToken(token);
-        if (n + 1 == wanted) break;
-        const auto ids = torch::full({ 1, 1 }, token.id, torch::kLong).to(device);
-        logits = rowOf(read(ids));
+        if (!last) logits = rowOf(ahead.defined() ? ahead : next(), place);
     }
     if (stop.stop_requested()) result.text += decoder.flush();
     result.seconds = since(started);

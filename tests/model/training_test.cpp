@@ -2,7 +2,6 @@
 // Runs from start to end: learning, exact resume, commands, divergence.
 #include "engine/base/error.h"
 #include "engine/eval/evaluator.h"
-#include "engine/eval/sampler.h"
 #include "engine/model/weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/train/trainer.h"
@@ -317,69 +316,6 @@ private Q_SLOTS:
         }
         QVERIFY(std::abs(score(64, 64).perplexity - 50) < 1e-3);
         QVERIFY_EXCEPTION_THROWN(score(64, 65), ConfigError);
-    }
-
-    void samplingFollowsItsSettings()
-    {
-        const std::vector<float> logits { 1, 3, 2, -INFINITY, NAN };
-        const auto draw = [&](Sampling s) { return Sampler(s).draw(logits, { 1 }); };
-        Sampling s;
-        s.temperature = 0;
-        QCOMPARE(draw(s).first, std::int64_t(1));
-        s.temperature = 1e-30;
-        QCOMPARE(draw(s).first, std::int64_t(1));
-        s.temperature = 1;
-        s.topK = 1;
-        QCOMPARE(draw(s).first, std::int64_t(1));
-        s.topK = 0;
-        s.topP = 0.01;
-        QCOMPARE(draw(s).second, 1.0);
-        s.topP = 1;
-        s.repetitionPenalty = 50;
-        s.topK = 1;
-        QCOMPARE(draw(s).first, std::int64_t(2));
-        s = {};
-        s.temperature = 1;
-        std::vector<int> counts(5);
-        Sampler sampler(s);
-        for (int i = 0; i < 20000; ++i) ++counts[std::size_t(sampler.draw(logits, {}).first)];
-        const double sum = std::exp(1.) + std::exp(2.) + std::exp(3.);
-        QVERIFY(std::abs(counts[1] / 20000.0 - std::exp(3.) / sum) < 0.02);
-        QCOMPARE(counts[3] + counts[4], 0);
-        QVERIFY_EXCEPTION_THROWN(Sampler(s).draw({ -INFINITY, NAN }, {}), Error);
-        s.temperature = -1;
-        QVERIFY_EXCEPTION_THROWN(Sampler { s }, ConfigError);
-    }
-
-    // What top-k and top-p leave of a large vocabulary, against all of it sorted.
-    void samplingOfManyTokens()
-    {
-        std::mt19937 random(3);
-        std::normal_distribution<float> normal;
-        for (const float width : { 0.F, 0.1F, 3.F }) {
-            std::vector<float> logits(20000);
-            for (auto& z : logits) z = std::round(8 * width * normal(random)) / 8; // many are equal
-            const auto p = probabilities(logits);
-            std::vector<std::int32_t> order(p.size());
-            std::iota(order.begin(), order.end(), 0);
-            std::stable_sort(
-                order.begin(), order.end(), [&](auto a, auto b) { return p[std::size_t(a)] > p[std::size_t(b)]; });
-            for (const std::size_t count : { 0, 1, 10, 2500, 2501, 20000, 30000 })
-                QVERIFY(largest(p, count)
-                    == std::vector(order.begin(), order.begin() + std::ptrdiff_t(std::min(count, order.size()))));
-            for (const double topP : { 0.001, 0.5, 0.95, 0.9999 }) {
-                double sum = 0;
-                std::size_t n = 0;
-                while (n < order.size() && sum < topP) sum += p[std::size_t(order[n++])];
-                Sampling s;
-                s.temperature = 1;
-                s.topP = topP;
-                const auto [token, probability] = Sampler(s).draw(logits, {});
-                QVERIFY(std::abs(probability * sum / p[std::size_t(token)] - 1) < 1e-9);
-                const auto last = order.begin() + std::ptrdiff_t(n);
-                QVERIFY(std::find(order.begin(), last, token) != last);
-            }
-        }
     }
 };
 

@@ -86,6 +86,19 @@ struct Muon {
 };
 std::int64_t muonScratch(const Muon& p);
 
+/// Softmax of a row of logits, as weights relative to the largest: w = exp((z - highest) scale). A NaN counts as -inf.
+struct SoftmaxRow {
+    struct Block {
+        float sum, product, largest; ///< of w, of w (z - highest)
+    };
+    std::int64_t count;
+    float scale; ///< 1 / temperature
+    const float* z;
+    float* weights; ///< (count)
+    Block* blocks; ///< of softmaxBlock tokens each
+};
+inline constexpr std::int64_t softmaxBlock = 256;
+
 struct Kernels {
     void (*attentionForward)(const Attention&, std::int64_t from, std::int64_t to, float* scratch);
     void (*attentionBackward)(const Attention&, std::int64_t from, std::int64_t to, float* scratch);
@@ -116,6 +129,7 @@ struct Kernels {
         std::int64_t from, std::int64_t to);
     /// -ln softmax[target] of a row of logits; with `gradient` they become softmax - onehot. `correct` may be null.
     float (*lossRow)(float* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width);
+    float (*softmaxRow)(const SoftmaxRow&); ///< -> highest; if that is not finite nothing is written
     void (*muonUpdate)(const Muon&, float* scratch);
     void (*stepRows)(const StepRows&, const float* x, float* y, std::int64_t from, std::int64_t to, float* scratch);
     void (*stepAttention)(const StepAttention&, std::int64_t position, std::int64_t task, float* scratch);

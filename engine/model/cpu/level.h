@@ -28,6 +28,7 @@ void geluNormBackward(const float* dx, const float* a, const float* gain, const 
 void fewRows(const float* x, const float* w, float* y, std::int64_t rows, std::int64_t in, std::int64_t yRow,
     std::int64_t from, std::int64_t to);
 float lossRow(float* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width);
+float softmaxRow(const SoftmaxRow&);
 void muonUpdate(const Muon&, float* scratch);
 void stepRows(const StepRows&, const float* x, float* y, std::int64_t from, std::int64_t to, float* scratch);
 void stepAttention(const StepAttention&, std::int64_t position, std::int64_t task, float* scratch);

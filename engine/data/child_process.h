@@ -8,8 +8,8 @@
 
 namespace pha {
 
-/// False under two sanitizers: that of threads forbids threads in a forked child, and the allocator of that of addresses
-/// stays locked in a child if another thread was using it.
+/// False under two sanitizers: that of threads forbids threads in a forked child, and the allocator of that of
+/// addresses stays locked in a child if another thread was using it.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define PHA_FORKS_ALONE
 #elif defined(__has_feature)

@@ -14,8 +14,8 @@ struct StepDevice {
     std::function<void(const kernels::StepLaunch&)> run;
 };
 
-/// Reads one token of each text as one piece: on a card by the kernel of cuda/step.h. Weights that change between two tokens are seen, and
-/// so are the user's own weights of branches.
+/// Reads one token of each text as one piece: on a card by the kernel of cuda/step.h. Weights that change between two
+/// tokens are seen, and so are the user's own weights of branches.
 class StepRunner {
 public:
     /// Null unless the model and the pass have this form, and `state` holds a prompt read with bf16 matrices.

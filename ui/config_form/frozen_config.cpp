@@ -15,6 +15,8 @@
 #include <QTreeView>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace pha::ui {
 
 namespace {
@@ -65,7 +67,6 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     tree_->setUniformRowHeights(true);
     tree_->setIndentation(12);
     tree_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    tree_->header()->setStretchLastSection(true);
     tree_->setSelectionMode(QAbstractItemView::ContiguousSelection);
     cloneButton_->setObjectName(QStringLiteral("cloneButton"));
     cloneButton_->setIcon(icon(QStringLiteral("clone")));
@@ -165,7 +166,9 @@ void FrozenConfig::fill()
         model_->appendRow(section);
     }
     tree_->expandAll();
-    tree_->header()->resizeSection(0, fontMetrics().averageCharWidth() * 22); // clear() has forgotten it
+    tree_->header()->setSectionResizeMode(1, QHeaderView::Stretch); // clear() has forgotten it
+    tree_->resizeColumnToContents(0);
+    tree_->setColumnWidth(0, std::min(tree_->columnWidth(0), fontMetrics().averageCharWidth() * 32));
     for (int row = 0; row < model_->rowCount(); ++row) tree_->setFirstColumnSpanned(row, {}, true);
 }
 

@@ -28,7 +28,7 @@ std::vector<Setting> settings(const TrainOptions& options, const CLI::App& comma
         { "device", options.device }, { "precision", options.precision }, { "threads", options.threads },
         { "seed", options.seed } };
     for (const auto& [key, value] : flags)
-        if (command.count("--" + std::string(key)) > 0) list.push_back({ key, value });
+        if (command.count("--" + std::string(key)) > 0) list.emplace_back(key, value);
     return list;
 }
 

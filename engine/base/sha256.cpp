@@ -32,7 +32,7 @@ std::uint32_t bigEndian(const std::uint8_t* p)
 void compressPortable(State& state, const std::uint8_t* block)
 {
     std::uint32_t w[64];
-    for (int i = 0; i < 16; ++i) w[i] = bigEndian(block + 4 * i);
+    for (int i = 0; i < 16; ++i) w[i] = bigEndian(block + std::ptrdiff_t(4) * i);
     for (int i = 16; i < 64; ++i) {
         const auto s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
         const auto s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);

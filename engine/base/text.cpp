@@ -98,7 +98,7 @@ std::string joinList(const std::vector<std::string>& parts, std::string_view sep
 std::string inQuotes(std::string_view text)
 {
     constexpr std::size_t longest = 60;
-    const auto whole = withoutControls(
+    auto whole = withoutControls(
         Json(std::string(text.substr(0, 4 * longest))).dump(-1, ' ', false, Json::error_handler_t::replace));
     if (whole.size() <= longest) return whole;
     std::size_t cut = longest - 4;
@@ -182,7 +182,7 @@ std::string formatDuration(double seconds)
     if (whole < 60) return fmt::format("{} s", whole);
     if (whole < 3600) return two(whole / 60, "min", whole % 60, "s");
     const auto minutes = (whole + 30) / 60;
-    if (minutes < 24 * 60) return two(minutes / 60, "h", minutes % 60, "min");
+    if (minutes < 1440) return two(minutes / 60, "h", minutes % 60, "min");
     const auto hours = (whole + 1800) / 3600;
     return two(hours / 24, "d", hours % 24, "h");
 }

@@ -23,8 +23,8 @@ const std::vector<BuiltinCorpus>& builtinCorpora()
     return corpora;
 }
 
-std::unique_ptr<Corpus> Corpus::open(
-    const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, std::stop_token stop)
+std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
+    EventSink& progress, const std::stop_token& stop)
 {
     if (const auto task = findTask(config)) return openTask(*task, tokenizer);
     if (!tokenizer) tokenizer = Tokenizer::given(config);

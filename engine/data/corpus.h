@@ -57,11 +57,11 @@ public:
     /// Opens built-in data or a text file; trains and caches the tokenizer when `tokenizer` is null. Long: reports
     /// progress. Throws DataError (unknown names list the known ones and the nearest), Error when stopped.
     static std::unique_ptr<Corpus> open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
-        EventSink& progress, std::stop_token stop);
+        EventSink& progress, const std::stop_token& stop);
 
     /// The tokenizer that open() would train or find in its cache, without encoding the text. Throws as open().
     static std::shared_ptr<const Tokenizer> trainTokenizer(
-        const DataConfig& config, EventSink& progress, std::stop_token stop);
+        const DataConfig& config, EventSink& progress, const std::stop_token& stop);
 
     virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
     virtual std::unique_ptr<BatchSource> batches(std::int64_t rows, std::int64_t context, std::int64_t seed) const = 0;

@@ -40,7 +40,7 @@ bool readDocuments(RecordReader& reader, int threads, const std::function<Made(i
     });
     std::size_t held = 0;
     for (bool more = true;;) {
-        while (more && pool.size() < std::size_t(2 * threads + 1) && held < maxHeld && !stop.stop_requested()) {
+        while (more && pool.size() < 2 * std::size_t(threads) + 1 && held < maxHeld && !stop.stop_requested()) {
             Batch batch;
             TextRecord record;
             while (batch.bytes < batchBytes && (more = reader.next(record))) {

@@ -117,7 +117,6 @@ std::uint32_t State::base(Kind kind) const
     case Kind::Thing:
         return !told_ && introduced_ > 0 && can(kind) ? 8 : 0;
     case Kind::Food:
-        return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 2 : 0;
     case Kind::Pet:
         return introduced_ > 0 && !lacks(Kind::Thing) && can(kind) ? 2 : 0;
     case Kind::Secret:
@@ -260,8 +259,6 @@ void State::finish(Kind kind)
         root_ = Root::Finish;
         return;
     case Kind::GoWith:
-        people_[std::size_t(other_)].place = subject().place;
-        break;
     case Kind::Meet:
         people_[std::size_t(other_)].place = subject().place;
         break;

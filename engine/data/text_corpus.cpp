@@ -213,7 +213,7 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
 }
 
 std::shared_ptr<const Tokenizer> Corpus::trainTokenizer(
-    const DataConfig& config, EventSink& progress, std::stop_token stop)
+    const DataConfig& config, EventSink& progress, const std::stop_token& stop)
 {
     const auto path = config.data == "stories" ? fs::path() : resolveCorpus(config.data);
     if (path.empty()) return open(config, nullptr, progress, stop)->tokenizer();

@@ -65,7 +65,7 @@ TokenizerRecipe::TokenizerRecipe(const DataConfig& config)
 }
 
 std::unique_ptr<Tokenizer> Tokenizer::train(
-    const std::string& text, const TokenizerRecipe& recipe, EventSink& progress, std::stop_token stop)
+    const std::string& text, const TokenizerRecipe& recipe, EventSink& progress, const std::stop_token& stop)
 {
     auto model = trainTokenizerModel(text, recipe, progress, stop);
     const auto scanned = scanTokenizerModel(model, "the trained tokenizer");

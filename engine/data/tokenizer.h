@@ -53,7 +53,7 @@ public:
     /// Trains a sentencepiece model on `text` (several MB are plenty). Deterministic. Reports progress; throws
     /// DataError if `text` or the size of the recipe is too small, and Error when `stop` was requested.
     static std::unique_ptr<Tokenizer> train(
-        const std::string& text, const TokenizerRecipe& recipe, EventSink& progress, std::stop_token stop);
+        const std::string& text, const TokenizerRecipe& recipe, EventSink& progress, const std::stop_token& stop);
     /// The words of a synthetic task, the first of them the blank.
     static std::unique_ptr<Tokenizer> symbols(const std::vector<std::string>& names);
     /// Any kind, told apart by its content. Checks a sentencepiece model before the library sees it (size, pieces,

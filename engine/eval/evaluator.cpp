@@ -94,7 +94,7 @@ void scoreTogether(LanguageModel& model, const Pass& pass, const Split& split, c
 }
 
 Scores scoreSplit(LanguageModel& model, const Pass& pass, const Split& split, std::int64_t count,
-    const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
+    const EvaluateOptions& options, EventSink& progress, const std::stop_token& stop)
 {
     const torch::NoGradGuard guard;
     const auto size = std::size_t(count);
@@ -216,7 +216,7 @@ std::string describe(const std::vector<MixOverride>& mix)
 } // namespace
 
 Evaluation evaluateSplit(LanguageModel& model, const Pass& given, const Split& split, const EvaluateOptions& asked,
-    EventSink& progress, std::stop_token stop, const Tokenizer* tokenizer)
+    EventSink& progress, const std::stop_token& stop, const Tokenizer* tokenizer)
 {
     const auto options = settled(asked);
     if (split.example > 0 && (options.context != split.example || options.protocol != "disjoint"))

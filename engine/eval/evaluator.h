@@ -11,7 +11,7 @@ namespace pha {
 /// `pass` gives the precision; `options.context` must be set. Documents need a `tokenizer`. Throws ConfigError for a
 /// protocol, stride or context that cannot be, Error when stopped.
 Evaluation evaluateSplit(LanguageModel& model, const Pass& pass, const Split& split, const EvaluateOptions& options,
-    EventSink& progress, std::stop_token stop, const Tokenizer* tokenizer = nullptr);
+    EventSink& progress, const std::stop_token& stop, const Tokenizer* tokenizer = nullptr);
 
 /// Weights, output sizes and shares of every branch on the first tokens of a split (models.md 5.5).
 std::vector<LayerMix> measureMixing(LanguageModel& model, const Pass& pass, const Split& probe, std::int64_t context);

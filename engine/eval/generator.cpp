@@ -59,7 +59,7 @@ std::int64_t fitPositions(
 
 Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
     std::vector<std::int64_t> prompt, const GenerateOptions& options,
-    const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop)
+    const std::function<void(const GeneratedToken&)>& onToken, const std::stop_token& stop)
 {
     using Clock = std::chrono::steady_clock;
     const auto since = [](Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); };

@@ -50,7 +50,7 @@ private:
 /// Continues a prompt. `tokens` (prompt ids) must not be empty. Used by NetworkModel and by the trainer's own samples.
 Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
     std::vector<std::int64_t> prompt, const GenerateOptions& options,
-    const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop);
+    const std::function<void(const GeneratedToken&)>& onToken, const std::stop_token& stop);
 
 /// Loads a checkpoint folder, a run's best or latest one, or a model in one file (model_file.h).
 std::shared_ptr<LoadedModel> loadNetwork(

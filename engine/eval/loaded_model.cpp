@@ -39,7 +39,7 @@ NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig confi
 void NetworkModel::beginJob() const { useThreads(int(config_.training.threads)); }
 
 std::shared_ptr<const Corpus> NetworkModel::corpusFor(
-    const EvaluateOptions& options, EventSink& progress, std::stop_token stop)
+    const EvaluateOptions& options, EventSink& progress, const std::stop_token& stop)
 {
     const bool own = (options.data.empty() || options.data == config_.data.data) && options.dataFields.empty();
     if (own && corpus_) return corpus_;

@@ -34,7 +34,8 @@ public:
 
 private:
     void beginJob() const; ///< thread count of this thread
-    std::shared_ptr<const Corpus> corpusFor(const EvaluateOptions& options, EventSink& progress, std::stop_token stop);
+    std::shared_ptr<const Corpus> corpusFor(
+        const EvaluateOptions& options, EventSink& progress, const std::stop_token& stop);
     void checkMix(const std::vector<MixOverride>& mix) const;
 
     std::shared_ptr<LanguageModel> model_;

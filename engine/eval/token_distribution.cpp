@@ -7,7 +7,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <ranges>
 
 namespace pha {
 
@@ -108,10 +107,11 @@ std::vector<std::int32_t> TokenDistribution::head(std::size_t most, double share
     return ids;
 }
 
-template <class Ids> std::int32_t TokenDistribution::passes(double x, const Ids& ids) const
+template <class IdOf> std::int32_t TokenDistribution::passes(double x, std::size_t count, const IdOf& idOf) const
 {
     std::int32_t found = -1;
-    for (const auto id : ids) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::int32_t id = idOf(i);
         const double weight = double(weights_[std::size_t(id)]);
         if (weight > 0) found = id;
         x -= weight;
@@ -125,8 +125,8 @@ std::int32_t TokenDistribution::at(double x) const
     x *= total_;
     std::size_t b = 0;
     for (; b + 1 < blocks_.size() && x >= double(blocks_[b].sum); ++b) x -= double(blocks_[b].sum);
-    const auto first = b * blockSize, last = std::min(first + blockSize, weights_.size());
-    return passes(x, std::views::iota(std::int32_t(first), std::int32_t(last)));
+    const auto first = b * blockSize;
+    return passes(x, std::min(blockSize, weights_.size() - first), [&](auto i) { return std::int32_t(first + i); });
 }
 
 double TokenDistribution::weightOf(const std::vector<std::int32_t>& ids) const
@@ -138,7 +138,7 @@ double TokenDistribution::weightOf(const std::vector<std::int32_t>& ids) const
 
 std::int32_t TokenDistribution::at(double x, const std::vector<std::int32_t>& kept) const
 {
-    return passes(x * weightOf(kept), kept);
+    return passes(x * weightOf(kept), kept.size(), [&](auto i) { return kept[i]; });
 }
 
 double TokenDistribution::share(const std::vector<std::int32_t>& ids) const { return weightOf(ids) / total_; }

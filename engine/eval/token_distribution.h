@@ -32,7 +32,7 @@ private:
     std::vector<std::int32_t> atLeast(float weight) const; ///< ascending
     float boundOf(std::size_t count) const; ///< a weight that at least `count` tokens reach
     double weightOf(const std::vector<std::int32_t>& ids) const;
-    template <class Ids> std::int32_t passes(double x, const Ids& ids) const;
+    template <class IdOf> std::int32_t passes(double x, std::size_t count, const IdOf& idOf) const;
     bool before(std::int32_t a, std::int32_t b) const;
 
     std::vector<float> weights_;

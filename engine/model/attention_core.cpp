@@ -31,7 +31,7 @@ Tensor softmaxBlock(Tensor& s, std::int64_t queries, std::int64_t first, std::in
     const auto wide = s.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
     const auto hidden = hiddenKeys(s.size(1), s.size(2), queries, first, offset, s.device());
     const auto scores = s.to(wide).masked_fill(hidden, -std::numeric_limits<double>::infinity());
-    const auto lse = scores.logsumexp(-1);
+    auto lse = scores.logsumexp(-1);
     s = (scores - lse.unsqueeze(-1)).exp().to(s.scalar_type());
     return lse;
 }

@@ -26,19 +26,19 @@ public:
     void nextLevel()
     {
         std::fill(level_.begin(), level_.end(), 0.0);
-        if (std::find(used_.begin(), used_.end(), true) == used_.end()) return;
+        if (std::count(used_.begin(), used_.end(), 0.0) == size()) return;
         before_.swap(used_);
-        std::fill(used_.begin(), used_.end(), false);
+        std::fill(used_.begin(), used_.end(), 0.0);
     }
     /// Those that had no work in the level before: they wait with everything ready while others still finish.
-    int rested() const { return int(std::count(before_.begin(), before_.end(), false)); }
+    int rested() const { return int(std::count(before_.begin(), before_.end(), 0.0)); }
     void give(std::size_t who, const StepTask& task, double bytes)
     {
         constexpr double perTask = 4096; // what a task costs beside its bytes, as bytes
         lists_[who].push_back(task);
         level_[who] += bytes + perTask;
         all_[who] += bytes + perTask;
-        if (alternates_ && bytes > 0) used_[who] = true;
+        if (alternates_) used_[who] += bytes;
     }
     std::size_t idlest() const
     {
@@ -55,11 +55,10 @@ public:
     }
 
 private:
-    std::tuple<double, bool, double> rank(std::size_t i) const { return { level_[i], before_[i], all_[i] }; }
+    std::tuple<double, double, double> rank(std::size_t i) const { return { level_[i], before_[i], all_[i] }; }
 
     std::vector<std::vector<StepTask>> lists_;
-    std::vector<double> level_, all_;
-    std::vector<bool> used_, before_; ///< in this level, in the one before
+    std::vector<double> level_, all_, used_, before_; ///< used: bytes of this level; before: of the one before
     bool alternates_;
 };
 
@@ -78,7 +77,8 @@ struct StepRows {
 inline int rowsATask(const std::vector<StepRows>& level, bool alone, const Board& board)
 {
     constexpr int tileRows = 16;
-    constexpr double perTask = 100, tired = 50; // what a task costs beside its rows, as rows, and after another
+    constexpr double perTask = 100; // what a task costs beside its rows, as rows
+    constexpr double tired = 100; // if all come after another
     if (!alone) return tileRows;
     int best = tileRows;
     double least = std::numeric_limits<double>::infinity();
@@ -91,7 +91,8 @@ inline int rowsATask(const std::vector<StepRows>& level, bool alone, const Board
                 slots = fewestSlots; // the kernel has two eights of those
         }
         const int rounds = (tasks + board.size() - 1) / board.size();
-        const double cost = rounds * (perTask + rows) + (tasks > board.rested() ? tired : 0);
+        const double late = std::max(0, tasks - board.rested()) * tired / board.size();
+        const double cost = rounds * (perTask + rows) + late;
         if (cost < least && slots < fewestSlots) best = rows, least = cost;
     }
     return best;

@@ -158,8 +158,8 @@ private:
     void work(const StepAttention& a, int level, int* place, int& z, int& parts)
     {
         const int dh = a.headWidth, heads = a.queryHeads + 2 * a.kvHeads, stride = heads * dh, D = a.queryHeads * dh;
-        const int splits = splitsOf(a);
-        group_ = std::max(group_, a.queryHeads / a.kvHeads);
+        const int splits = splitsOf(a), together = headsTogether(a, splits);
+        group_ = std::max(group_, together);
         headWidth_ = std::max(headWidth_, dh);
         if (level == 0) {
             place[0] = wideWords(stride);
@@ -174,8 +174,8 @@ private:
             place[1] = packedWords(D);
             if (splits > 1) place[2] = words(std::int64_t(m_.batch) * a.queryHeads * stepPartWords(dh, splits));
             for (int b = 0; b < m_.batch; ++b)
-                for (int h = 0; h < a.kvHeads; ++h)
-                    for (int s = 0; s < splits; ++s) attend(a, place, b, h, s, splits);
+                for (int first = 0; first < a.queryHeads; first += together)
+                    for (int s = 0; s < splits; ++s) attend(a, place, b, first, together, s, splits);
         } else if (level == 2) {
             auto& join = joins_.emplace_back();
             join.in = place[2];
@@ -195,9 +195,9 @@ private:
             output({ a.output, nullptr }, D, everyone ? joinedInput : place[1], z, parts, everyone ? &join : nullptr);
         }
     }
-    void attend(const StepAttention& a, const int* place, int b, int h, int s, int splits)
+    void attend(const StepAttention& a, const int* place, int b, int first, int together, int s, int splits)
     {
-        const int dh = a.headWidth, group = a.queryHeads / a.kvHeads, first = h * group;
+        const int dh = a.headWidth, h = first * a.kvHeads / a.queryHeads;
         const int text = place[0] + b * (a.queryHeads + 2 * a.kvHeads) * dh;
         const auto cache = (std::int64_t(b) * a.kvHeads + h) * m_.room * dh;
         auto t = task(StepKind::Attend);
@@ -209,7 +209,8 @@ private:
         to.query = text + wide(first * dh);
         to.key = text + wide((a.queryHeads + h) * dh);
         to.value = text + wide((a.queryHeads + a.kvHeads + h) * dh);
-        to.group = group;
+        to.group = together;
+        to.keeps = first * a.kvHeads % a.queryHeads == 0;
         to.headWidth = dh;
         to.slotKeys = stepSlotBytes / (4 * dh) / 8 * 8;
         to.split = s;
@@ -229,6 +230,12 @@ private:
         constexpr int fewest = 224, most = 32; // keys worth a multiprocessor; parts that join() takes
         const auto wanted = std::min<std::int64_t>((m_.length + fewest - 1) / fewest, most);
         return std::max(1, std::min(int(wanted), board_.size() / (m_.batch * a.kvHeads)));
+    }
+
+    /// Query heads of a task: all that share keys; of one text one, where there are multiprocessors for that.
+    int headsTogether(const StepAttention& a, int splits) const
+    {
+        return alone_ && a.queryHeads * splits <= board_.size() ? 1 : a.queryHeads / a.kvHeads;
     }
 
     void work(const StepGss& g, int level, int* place, int& z, int& parts)
@@ -285,7 +292,7 @@ private:
                                                              : StepFinish::Relu2;
             const StepMatrix matrix = f.gate ? StepMatrix { f.gate, f.up } : StepMatrix { f.up, nullptr };
             level_.push_back({ finish, matrix, m_.width, f.hidden, stream_, place[0], f.hidden / 2 });
-        } else if (level == 1) {
+        } else if (level == 2) { // the other branches are longer, and their tasks of level 1 slower
             output({ f.down, nullptr }, f.hidden, place[0], z, parts);
         }
     }

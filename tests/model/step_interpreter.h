@@ -291,31 +291,31 @@ private:
                 head(t.query + g * (m_->batch == 1 ? t.headWidth / 2 : t.headWidth), t, t.queryScale * tau, true));
         }
         const auto dh = std::int64_t(t.headWidth);
+        auto *keys = static_cast<std::uint16_t*>(t.keys), *values = static_cast<std::uint16_t*>(t.values);
+        std::vector<std::uint16_t> ownKey, ownValue;
+        std::vector<std::pair<const std::uint16_t*, const std::uint16_t*>> seen;
+        for (int key = first; key < last; ++key) seen.emplace_back(keys + key * dh, values + key * dh);
         if (owns) {
-            const auto key = head(t.key, t, 1, true), value = head(t.value, t, 1, false);
-            for (std::int64_t c = 0; c < dh; ++c) {
-                static_cast<std::uint16_t*>(t.keys)[position_ * dh + c] = rounded(key[std::size_t(c)]);
-                static_cast<std::uint16_t*>(t.values)[position_ * dh + c] = rounded(value[std::size_t(c)]);
-            }
+            for (const float x : head(t.key, t, 1, true)) ownKey.push_back(rounded(x));
+            for (const float x : head(t.value, t, 1, false)) ownValue.push_back(rounded(x));
+            seen.emplace_back(ownKey.data(), ownValue.data()); // the cache need not have them yet
+            if (t.keeps) std::copy(ownKey.begin(), ownKey.end(), keys + position_ * dh);
+            if (t.keeps) std::copy(ownValue.begin(), ownValue.end(), values + position_ * dh);
         }
         for (int g = 0; g < t.group; ++g) {
             constexpr float log2e = 1.44269504f;
             float most = -1e30f, sum = 0;
             Values scores, y(std::size_t(dh), 0.0f);
-            const auto look = [&](int key) {
+            for (const auto& [key, value] : seen) {
                 float s = 0;
-                for (std::int64_t c = 0; c < dh; ++c)
-                    s += q[std::size_t(g)][std::size_t(c)] * bf16At(t.keys, key * dh + c);
+                for (std::int64_t c = 0; c < dh; ++c) s += q[std::size_t(g)][std::size_t(c)] * bf16At(key, c);
                 scores.push_back(s * log2e);
                 most = std::max(most, scores.back());
-            };
-            for (int key = first; key < last; ++key) look(key);
-            if (owns) look(position_);
-            for (std::size_t i = 0; i < scores.size(); ++i) {
-                const auto key = i < std::size_t(last - first) ? first + std::int64_t(i) : position_;
+            }
+            for (std::size_t i = 0; i < seen.size(); ++i) {
                 const float u = std::exp2(scores[i] - most);
                 sum += u;
-                for (std::int64_t c = 0; c < dh; ++c) y[std::size_t(c)] += u * bf16At(t.values, key * dh + c);
+                for (std::int64_t c = 0; c < dh; ++c) y[std::size_t(c)] += u * bf16At(seen[i].second, c);
             }
             const auto out = t.out + g * t.outStride;
             if (t.splits == 1) {

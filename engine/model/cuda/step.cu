@@ -27,6 +27,10 @@ template <int Group, bool Wide, class W> __device__ void work(W& w, const StepTa
     const auto task = [&](int i) -> const StepTask& { return w.shared.task[i % descriptions]; };
     const auto kindOf = [](const StepTask& t) { return StepKind(uniform(int(t.kind))); };
     const auto gives = [](StepKind kind) { return kind == StepKind::Norm || kind == StepKind::Join; };
+    /// For others. A step's first norm reads memory, and after the weights were asked for it would wait behind them.
+    const auto waits = [](const StepTask& t, StepKind kind) {
+        return kind == StepKind::Join || (kind == StepKind::Norm && !t.norm.begins);
+    };
     bool given = false; // by the task before, which waits until its product has all else
     w.shared.best[w.thread] = 0;
 #pragma unroll 1
@@ -39,7 +43,7 @@ template <int Group, bool Wide, class W> __device__ void work(W& w, const StepTa
         const auto& t = task(i);
         const auto kind = kindOf(t);
         const bool product = kind == StepKind::Product;
-        if (W::alone && gives(kind) && i + 1 < count && kindOf(task(i + 1)) == StepKind::Product) {
+        if (W::alone && waits(t, kind) && i + 1 < count && kindOf(task(i + 1)) == StepKind::Product) {
             given = true;
             continue;
         }

@@ -125,9 +125,9 @@ __device__ __noinline__ void awaitOne(const Word* missing, Word mask, Word want)
     } while (!__all_sync(0xffffffffu, (a & mask) == want && (b & mask) == want));
 }
 /// Waits for N pairs of words, the i-th at place(i), which are there if their bits in `mask` are `want`; a null place
-/// is taken for words of `want` alone. After the first that was missing is there, the others are asked for until they
-/// are. A warp.
-template <int N, class Place>
+/// is taken for words of `want` alone. InTurn: the first that was missing is waited for, then the others are asked for
+/// until they are there, which is better where many are asked for. A warp.
+template <bool InTurn, int N, class Place>
 __device__ void awaitPairs(Word mask, Word want, Word (&a)[N], Word (&b)[N], const Place& place)
 {
     const auto missing = [&](int i) { return (a[i] & mask) != want || (b[i] & mask) != want; };
@@ -144,14 +144,15 @@ __device__ void awaitPairs(Word mask, Word want, Word (&a)[N], Word (&b)[N], con
         for (int i = 0; i < N; ++i)
             if (missing(i)) first = place(i);
         if (__all_sync(0xffffffffu, !first)) return;
-        if (polls == 0) awaitOne(first, mask, want);
+        if (InTurn && polls == 0) awaitOne(first, mask, want);
         if (++polls > mostPolls) __trap();
     }
 }
-template <int N, class Place> __device__ void awaitWords(unsigned tag, uint2 (&to)[N], const Place& place)
+template <bool InTurn = true, int N, class Place>
+__device__ void awaitWords(unsigned tag, uint2 (&to)[N], const Place& place)
 {
     Word a[N], b[N];
-    awaitPairs(~Word(0) << 32, word(tag, 0), a, b, place);
+    awaitPairs<InTurn>(~Word(0) << 32, word(tag, 0), a, b, place);
 #pragma unroll
     for (int i = 0; i < N; ++i) to[i] = { unsigned(a[i]), unsigned(b[i]) };
 }
@@ -178,7 +179,7 @@ __device__ inline float4 fourOf(Word a, Word b)
 template <int N, class Place> __device__ void awaitFloats(unsigned tag, float4 (&to)[N], const Place& place)
 {
     Word a[N], b[N];
-    awaitPairs(1, tag % 2, a, b, place);
+    awaitPairs<(N > 4)>(1, tag % 2, a, b, place);
 #pragma unroll
     for (int i = 0; i < N; ++i) to[i] = fourOf(a[i], b[i]);
 }

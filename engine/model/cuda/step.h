@@ -85,7 +85,7 @@ struct StepProduct {
     int row = 0; ///< Logits: the first row's index
     int gate = 0, gateStride = 0; ///< Gate: words of gelu(v)
 };
-/// Attention of one text and key head, over `split` of its keys.
+/// Attention of one text and some query heads of a key head, over `split` of its keys.
 struct StepAttend {
     void *keys = nullptr, *values = nullptr; ///< of this text and head
     const float* temperature = nullptr; ///< of the first query head
@@ -93,7 +93,7 @@ struct StepAttend {
     int group = 0, headWidth = 0, slotKeys = 0, split = 0, splits = 0, out = 0,
         outStride = 0; ///< of the head; stride: from head to head
     float eps = 0, queryScale = 1;
-    bool normed = false, rotated = false;
+    bool normed = false, rotated = false, keeps = false; ///< keeps: writes the new key and value
 };
 /// Words of a head whose keys are split: values of all parts, then each one's highest score and sum.
 constexpr int stepPartWords(int headWidth, int splits) { return splits * headWidth / 2 + (splits + 1) / 2 * 2; }

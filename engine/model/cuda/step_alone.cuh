@@ -14,7 +14,8 @@ template <int NB, bool Alone> inline __device__ void Worker<NB, Alone>::stage(in
     static_assert(N * 4 * workers * 32 == mostInner);
     const auto channelOf = [&](int i) { return channel() + i * 4 * workers * 32; };
     uint2 got[N];
-    awaitWords(tag, got, [&](int i) { return channelOf(i) < inner ? words(source + channelOf(i) / 2) : nullptr; });
+    awaitWords<false>(
+        tag, got, [&](int i) { return channelOf(i) < inner ? words(source + channelOf(i) / 2) : nullptr; });
 #pragma unroll
     for (int i = 0; i < N; ++i)
         if (channelOf(i) < inner) putInputs(shared.staged, channelOf(i), got[i]);
@@ -79,14 +80,11 @@ template <int NB, bool Alone> inline __device__ void Worker<NB, Alone>::multiply
     uint4 rows[deepChunks][2];
     holdPieces(rows);
     if (resident != coming.source) stage(coming.source, coming.inner);
-    uint2 x[deepChunks];
-#pragma unroll
-    for (int n = 0; n < deepChunks; ++n) x[n] = inputsOf(shared.staged, n);
 #pragma unroll
     for (int n = 0; n < deepChunks; ++n) {
         if (n % 3 == 0 && 32 * (w + workers * n) >= coming.inner) break; // what is not there has been held as zeros
 #pragma unroll
-        for (int j = 0; j < 2; ++j) multiplyEight(acc[n % 3 * 2 + j], rows[n][j], x[n]);
+        for (int j = 0; j < 2; ++j) multiplyEight(acc[n % 3 * 2 + j], rows[n][j], inputsOf(shared.staged, n));
     }
 #pragma unroll 1
     for (int n = deepChunks; 32 * (w + workers * n) < coming.inner; ++n)
@@ -108,7 +106,7 @@ template <int NB, bool Alone> inline __device__ void Worker<NB, Alone>::productA
     auto* met = shared.met[1][parity];
     const Word* gate = coming.how == StepFinish::Gate && writes ? results(coming.gate, row / 4 * 4) : nullptr;
     Word gates[2] {};
-    float acc[mostEights][4] = {}, all = squares;
+    float acc[mostEights][4] = {}, all = square(shared.stream[thread]);
     if (coming.inner > stepSlotDepth) {
         multiplyDeep(acc);
     } else {

@@ -51,14 +51,14 @@ template <class W> __device__ void head(W& w, const StepAttend& t, float* to, in
         x.z * sine.z + y.z * cosine.z, x.w * sine.w + y.w * cosine.w };
 }
 
-/// The new key and value, as later steps will read them.
-template <class W> __device__ void keep(W& w, float* from, void* cache, int headWidth)
+/// The new key or value, as later steps will read it.
+template <class W> __device__ void keep(W& w, float* from, void* cache, int headWidth, bool writes)
 {
 #pragma unroll 1
     for (int c = w.lane; c < headWidth; c += warp) {
         const auto rounded = narrow(from[c]);
         from[c] = wide(rounded);
-        static_cast<bf16*>(cache)[std::int64_t(w.position) * headWidth + c] = rounded;
+        if (writes) static_cast<bf16*>(cache)[std::int64_t(w.position) * headWidth + c] = rounded;
     }
 }
 
@@ -248,7 +248,7 @@ template <class W> __device__ void heads(W& w, const StepAttend& t, bool owns)
                       : t.value,
             query ? t.queryScale * tau * log2e : 1, query || key);
         __syncwarp();
-        if (!query) keep(w, to, key ? t.keys : t.values, t.headWidth);
+        if (!query) keep(w, to, key ? t.keys : t.values, t.headWidth, t.keeps);
     }
     w.meet();
 }

@@ -99,7 +99,7 @@ template <int NB, bool Alone> inline __device__ void Worker<NB, Alone>::norm(con
     kept = stream;
     auto x = stream;
     if constexpr (Alone) {
-        squares = square(stream), fresh = true; // the products will scale what comes out
+        fresh = true; // the products will scale what comes out
     } else {
         float all[1] { square(stream) };
         sumWorkers(all, shared.met[1]);

@@ -28,8 +28,8 @@ template <int NB, bool Alone> struct Worker {
         bool both; // first and second
         StepFinish how;
     } coming;
-    float squares = 0, inverse = 1; // one text: of the stream, and what the normed stream has still to be multiplied by
-    bool fresh = false; // `inverse` is not yet that of `squares`
+    float inverse = 1; // one text: what the normed stream has still to be multiplied by
+    bool fresh = false; // `inverse` is not yet that of the stream
 
     /// What was multiplied last; a task between that does something else has the registers for itself.
     __device__ void forget()

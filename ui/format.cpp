@@ -73,7 +73,7 @@ QString formatDuration(double seconds)
         return QStringLiteral("%1:%2").arg(a).arg(b, 2, 10, QLatin1Char('0'));
     };
     if (whole < 3600) return tr("%1 min").arg(pair(whole / 60, whole % 60));
-    if (whole < 48 * 3600) return tr("%1 h").arg(pair(whole / 3600, whole / 60 % 60));
+    if (whole < 172800) return tr("%1 h").arg(pair(whole / 3600, whole / 60 % 60));
     return tr("%1 days").arg(QString::number(double(whole) / 86400, 'f', whole < 864000 ? 1 : 0));
 }
 

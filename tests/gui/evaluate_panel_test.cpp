@@ -320,7 +320,7 @@ private Q_SLOTS:
 
         const auto model = findPreset("gss-hybrid-tiny").config.model;
         AblationTable table;
-        table.setModel(model);
+        table.setNetwork(model);
         const auto parts = modelParts(model);
         int lacking = 0;
         for (std::int64_t layer = 0; layer < model.layers; ++layer) {

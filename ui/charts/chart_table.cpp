@@ -55,7 +55,7 @@ QVariant ChartTableModel::data(const QModelIndex& index, int role) const
     if (!index.isValid()) return {};
     if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
     if (role != Qt::DisplayRole || index.row() >= sheet_.rows()) return {};
-    const auto cell = sheet_.cell(index.row(), index.column());
+    auto cell = sheet_.cell(index.row(), index.column());
     if (cell.typeId() != QMetaType::Double) return cell;
     const double value = cell.toDouble();
     if (!std::isfinite(value)) return tr("not finite");

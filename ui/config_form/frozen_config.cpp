@@ -157,7 +157,7 @@ void FrozenConfig::fill()
             for (auto* item : row) item->setForeground(colours.accent);
         section->appendRow(row);
     }
-    if (model_->rowCount() == 0) model_->appendRow({ cell(tr("Nothing: this is the preset")) });
+    if (model_->rowCount() == 0) model_->appendRow(cell(tr("Nothing: this is the preset")));
     const auto environment = file.environment.is_object() ? file.environment : Json::object();
     if (!environment.empty() && !onlyDifferences_->isChecked()) {
         auto* section = cell(tr("Environment"));

@@ -25,7 +25,7 @@ AblationTable::AblationTable(QWidget* parent)
     connect(&Theme::instance(), &Theme::changed, this, [this] { paintCells(); });
 }
 
-void AblationTable::setModel(const ModelConfig& model)
+void AblationTable::setNetwork(const ModelConfig& model)
 {
     const auto strings = [](const std::vector<std::string>& names) {
         QStringList list;

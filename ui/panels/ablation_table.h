@@ -19,7 +19,7 @@ public:
     explicit AblationTable(QWidget* parent = nullptr);
 
     /// What can be muted in each layer; empties the table if that is not what it was.
-    void setModel(const ModelConfig& model);
+    void setNetwork(const ModelConfig& model);
     void begin(); ///< empties it
     void set(const AblationCell& cell); ///< as the engine reports it
     bool complete() const;

@@ -59,7 +59,7 @@ public:
         connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { showProgress(e); });
         connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
             setShape(mixShape(report.config.model));
-            v.ablation->setModel(report.config.model);
+            v.ablation->setNetwork(report.config.model);
             v.mixer->setLearned(report.mixing);
         });
         connect(
@@ -76,7 +76,7 @@ public:
         session = s;
         mixingSeen = std::size_t(-1);
         setShape(s ? mixShape(*s) : MixShape {});
-        if (s) v.ablation->setModel(s->file().config.model);
+        if (s) v.ablation->setNetwork(s->file().config.model);
         v.ablation->begin();
         v.ablationNote->setText(tr("Nats per token lost when a part is muted, in all layers or in one."));
         if (const auto known = s ? ablations.find(fromPath(s->directory())) : ablations.end();

@@ -35,8 +35,9 @@ std::pair<std::int64_t, double> Sampler::draw(std::span<const float> logits, con
         return { id, d.probability(id) };
     }
     const auto kept = d.head(std::size_t(sampling_.topK), sampling_.topP);
-    const auto id = d.at(x, kept);
-    return { id, d.probability(id) / d.share(kept) };
+    const double whole = d.share(kept);
+    const auto id = d.at(x * whole, kept);
+    return { id, d.probability(id) / whole };
 }
 
 } // namespace pha

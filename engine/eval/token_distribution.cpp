@@ -129,18 +129,16 @@ std::int32_t TokenDistribution::at(double x) const
     return passes(x, std::min(blockSize, weights_.size() - first), [&](auto i) { return std::int32_t(first + i); });
 }
 
-double TokenDistribution::weightOf(const std::vector<std::int32_t>& ids) const
+std::int32_t TokenDistribution::at(double x, const std::vector<std::int32_t>& kept) const
+{
+    return passes(x * total_, kept.size(), [&](auto i) { return kept[i]; });
+}
+
+double TokenDistribution::share(const std::vector<std::int32_t>& ids) const
 {
     double sum = 0;
     for (const auto id : ids) sum += double(weights_[std::size_t(id)]);
-    return sum;
+    return sum / total_;
 }
-
-std::int32_t TokenDistribution::at(double x, const std::vector<std::int32_t>& kept) const
-{
-    return passes(x * weightOf(kept), kept.size(), [&](auto i) { return kept[i]; });
-}
-
-double TokenDistribution::share(const std::vector<std::int32_t>& ids) const { return weightOf(ids) / total_; }
 
 } // namespace pha

@@ -24,14 +24,13 @@ public:
     std::vector<std::int32_t> largest(std::size_t count) const; ///< the largest first
     /// The fewest of the largest tokens that have `share` of all together, at most `most` of them; ascending.
     std::vector<std::int32_t> head(std::size_t most, double share) const;
-    /// Where the running sum of all probabilities, or of those in `kept`, passes the share `x` in [0, 1) of its whole.
+    /// The token at which the running sum of all probabilities, or of those in `kept`, passes `x`.
     std::int32_t at(double x) const;
     std::int32_t at(double x, const std::vector<std::int32_t>& kept) const;
 
 private:
     std::vector<std::int32_t> atLeast(float weight) const; ///< ascending
     float boundOf(std::size_t count) const; ///< a weight that at least `count` tokens reach
-    double weightOf(const std::vector<std::int32_t>& ids) const;
     template <class IdOf> std::int32_t passes(double x, std::size_t count, const IdOf& idOf) const;
     bool before(std::int32_t a, std::int32_t b) const;
 

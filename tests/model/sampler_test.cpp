@@ -128,7 +128,7 @@ private Q_SLOTS:
                 const double whole = d.share(kept);
                 for (int i = 0; i <= 1000; ++i) {
                     const double x = std::min(i / 1000.0, std::nextafter(1.0, 0.0));
-                    const auto id = kept.size() == count ? d.at(x) : d.at(x, kept);
+                    const auto id = kept.size() == count ? d.at(x) : d.at(x * whole, kept);
                     double below = 0;
                     for (const auto other : kept)
                         if (other < id) below += d.probability(other);

@@ -88,4 +88,21 @@ PHA_INLINE void storeSome(float* p, V x, std::int64_t count)
     for (int i = 0; i < int(count); ++i) p[i] = x[i];
 }
 
+/// The last logits of a row, -inf behind them.
+PHA_INLINE V loadLast(const float* p, std::int64_t count)
+{
+    V x = all(-__builtin_inff());
+    for (int i = 0; i < int(count); ++i) x[i] = p[i];
+    return x;
+}
+/// The largest of a row of logits; -inf if there is none but NaN.
+PHA_INLINE float highestOf(const float* z, std::int64_t count)
+{
+    V top = all(-__builtin_inff()); // larger() takes its second argument where the first is NaN
+    overLanes(
+        count, [&](std::int64_t i) { top = larger(load(z + i), top); },
+        [&](std::int64_t i, std::int64_t rest) { top = larger(loadLast(z + i, rest), top); });
+    return largest(top);
+}
+
 } // namespace pha::cpu::PHA_CPU_LEVEL

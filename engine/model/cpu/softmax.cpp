@@ -4,34 +4,11 @@
 
 namespace pha::cpu::PHA_CPU_LEVEL {
 
-namespace {
-
-constexpr float nothing = -__builtin_inff();
-
-/// The last logits of a row, -inf behind them.
-PHA_INLINE V loadLast(const float* p, std::int64_t count)
-{
-    V x = all(nothing);
-    for (int i = 0; i < int(count); ++i) x[i] = p[i];
-    return x;
-}
-
-PHA_INLINE float highestOf(const float* z, std::int64_t count)
-{
-    V top = all(nothing); // a NaN is larger than nothing
-    overLanes(
-        count, [&](std::int64_t i) { top = larger(load(z + i), top); },
-        [&](std::int64_t i, std::int64_t rest) { top = larger(loadLast(z + i, rest), top); });
-    return largest(top);
-}
-
-} // namespace
-
 float softmaxRow(const SoftmaxRow& p)
 {
-    constexpr float smallest = -87; // exponential() stays there
+    constexpr float infinity = __builtin_inff(), smallest = -87; // exponential() stays there
     const float highest = highestOf(p.z, p.count);
-    if (!(highest > nothing && highest < -nothing)) return highest;
+    if (!(highest > -infinity && highest < infinity)) return highest;
     for (std::int64_t first = 0, block = 0; first < p.count; first += softmaxBlock, ++block) {
         const auto* z = p.z + first;
         auto* to = p.weights + first;

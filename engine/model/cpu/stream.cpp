@@ -143,14 +143,7 @@ void residualNormBackward(const ResidualNorm& p, std::int64_t from, std::int64_t
 
 float lossRow(float* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width)
 {
-    const float own = z[target];
-    V tops = all(own);
-    overRow(width, [&](auto get, auto) { tops = larger(tops, get(z)); });
-    float top = largest(tops);
-    if (width % lanes != 0 && top == 0) { // what stands behind the row's end is read as zeros
-        top = own;
-        for (std::int64_t i = 0; i < width; ++i) top = z[i] > top ? z[i] : top;
-    }
+    const float own = z[target], top = highestOf(z, width);
     if (correct) *correct = own >= top;
     const auto whole = width / lanes * lanes;
     V sums = all(0);

@@ -62,6 +62,12 @@ Tensor DeviceCache::stacked(const std::vector<Tensor>& weights, std::int64_t mul
     return found->copy;
 }
 
+void DeviceCache::forgetCopies()
+{
+    const std::lock_guard lock(mutex_);
+    entries_.clear();
+}
+
 Rope DeviceCache::rope(
     std::int64_t first, std::int64_t count, std::int64_t headWidth, double base, const torch::Device& device)
 {

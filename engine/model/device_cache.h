@@ -23,6 +23,12 @@ public:
     /// ropeTables() for positions first ... first+count-1, fp32.
     Rope rope(std::int64_t first, std::int64_t count, std::int64_t headWidth, double base, const torch::Device& device);
 
+    void forgetCopies(); ///< of matrices: each is made anew when it is next asked for
+    Rope tables() const
+    {
+        return rope_;
+    } ///< to be held by whoever reads them later: they may be replaced by longer ones
+
 private:
     struct Entry {
         std::vector<Tensor> weights; ///< kept, so that an address is never another tensor's

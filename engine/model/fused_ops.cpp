@@ -40,13 +40,24 @@ struct ProjectFunction : torch::autograd::Function<ProjectFunction> {
     }
 };
 
-/// Seed and offset of `count` random numbers per element, as LibTorch's own kernels take them.
-std::pair<std::uint64_t, std::uint64_t> drawSeed(const c10::optional<at::Generator>& generator)
+/// Seed and offset of four random numbers per element, as LibTorch's own kernels take them.
+at::PhiloxCudaState drawSeed(const c10::optional<at::Generator>& generator)
 {
     auto* own =
         at::get_generator_or_default<at::CUDAGeneratorImpl>(generator, at::cuda::detail::getDefaultCUDAGenerator());
     const std::lock_guard lock(own->mutex_);
-    return own->philox_engine_inputs(4);
+    return own->philox_cuda_state(4);
+}
+
+void keepSeed(decltype(AutogradContext::saved_data)& kept, const at::PhiloxCudaState& drawn)
+{
+    const auto address = [](const std::int64_t* at) { return std::int64_t(reinterpret_cast<std::intptr_t>(at)); };
+    if (drawn.captured_) { // the rest of its numbers is on the card
+        kept["seedAt"] = address(drawn.seed_.ptr), kept["offsetAt"] = address(drawn.offset_.ptr);
+        kept["offset"] = std::int64_t(drawn.offset_intragraph_);
+    } else {
+        kept["seed"] = std::int64_t(drawn.seed_.val), kept["offset"] = std::int64_t(drawn.offset_.val);
+    }
 }
 
 /// (stream x, K branches, weights, gain) -> x1 unless there are no branches; then, unless there is no gain, y once for
@@ -66,6 +77,8 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
         p.keep = float(d["keep"].toDouble());
         p.seed = std::uint64_t(d["seed"].toInt());
         p.offset = std::uint64_t(d["offset"].toInt());
+        p.seedAt = reinterpret_cast<const std::int64_t*>(d["seedAt"].toInt());
+        p.offsetAt = reinterpret_cast<const std::int64_t*>(d["offsetAt"].toInt());
         p.tokenWeights = d["token"].toBool();
         p.eps = p.branchEps = float(normEps);
         return p;
@@ -83,8 +96,8 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
         auto& d = ctx->saved_data;
         d["rows"] = rows, d["width"] = x.size(-1), d["branches"] = K, d["normed"] = normed;
         d["alpha"] = alpha, d["beta"] = beta, d["keep"] = 1 - dropout, d["token"] = weights.dim() > 1;
-        const auto [seed, offset] = dropout > 0 ? drawSeed(generator) : std::pair<std::uint64_t, std::uint64_t>();
-        d["seed"] = std::int64_t(seed), d["offset"] = std::int64_t(offset);
+        d["seed"] = d["offset"] = d["seedAt"] = d["offsetAt"] = std::int64_t(0);
+        if (dropout > 0) keepSeed(d, drawSeed(generator));
 
         auto p = shape(ctx);
         const auto in = x.contiguous();

@@ -9,7 +9,7 @@
 #include "engine/model/token_reader.h"
 #include "engine/model/weights.h"
 #include "engine/system/device.h"
-#include "engine/train/optimizer.h"
+#include "engine/train/captured_update.h"
 
 #include <algorithm>
 #include <chrono>
@@ -35,7 +35,10 @@ public:
         pass_.matrix = matrix;
         model_->to(device);
         if (mode_ != "train" && matrix == torch::kBFloat16) storeMatrices(*model_, matrix);
-        if (mode_ == "train") optimizer_ = std::make_unique<Optimizer>(*model_, config.training);
+        if (mode_ == "train") {
+            optimizer_ = std::make_unique<Optimizer>(*model_, config.training);
+            captured_ = std::make_unique<CapturedUpdate>(*model_);
+        }
         ids_ = torch::randint(config.model.vocabulary, { batch, context }, torch::kLong).to(device);
         targets_ = torch::randint(config.model.vocabulary, { batch, context }, torch::kLong).to(device);
     }
@@ -46,10 +49,10 @@ public:
             Pass pass = pass_;
             pass.training = true;
             pass.recompute = recompute_;
-            optimizer_->zeroGrad();
-            (model_->lossSum(ids_, targets_, pass) / double(ids_.numel())).backward();
-            const double norm = optimizer_->gradNorm();
-            optimizer_->step(1e-4, 1e-2, norm > 1 ? 1 / norm : 1);
+            const auto numbers = optimizer_->numbers({ double(ids_.numel()), 1, 1e-4, 1e-2 });
+            const auto applied = (*captured_)({ ids_, targets_, numbers },
+                [&](const std::vector<Tensor>& in) { return plainUpdate(*model_, *optimizer_, pass, in); });
+            optimizer_->read(applied);
             return ids_.numel();
         }
         const torch::NoGradGuard guard;
@@ -83,6 +86,8 @@ public:
         return decodedTokens * batch_;
     }
 
+    std::int64_t peakBytes() const { return captured_ ? captured_->peakBytes() : 0; } ///< of a replayed update
+
     /// What a decoded token had to read: weights once, as they are stored, and what was kept of all texts, on average.
     double stepBytes() const
     {
@@ -97,6 +102,7 @@ private:
     bool recompute_;
     std::shared_ptr<LanguageModel> model_;
     std::unique_ptr<Optimizer> optimizer_;
+    std::unique_ptr<CapturedUpdate> captured_;
     Pass pass_;
     Tensor ids_, targets_;
     ModelState state_;
@@ -141,12 +147,14 @@ private:
     Tensor u_, gradient_;
 };
 
-/// Rates of `repeats` calls of `work` after one that is not counted. Nothing if `stop` was requested meanwhile: looked
-/// at between two repeats.
+/// Rates of `repeats` calls of `work` after some that are not counted. Nothing if `stop` was requested meanwhile:
+/// looked at between two repeats.
 std::optional<std::vector<double>> ratesOf(
     const std::function<std::int64_t()>& work, int repeats, torch::Device device, const std::stop_token& stop)
 {
-    work(); // warms up caches, thread pools and kernel choices
+    // Caches, thread pools and kernel choices are warm after the first, and a card's launches captured after the
+    // second.
+    for (int i = 0; i < (device.is_cuda() ? 3 : 1); ++i) work();
     synchronize(device);
     resetPeakBytes(device);
     std::vector<double> rates;
@@ -228,7 +236,7 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
             work = [whole] { return (*whole)(); };
         }
         rates = ratesOf(work, request.repeats, device, stop);
-        row.peakBytes = peakBytes(device);
+        row.peakBytes = std::max(peakBytes(device), whole ? whole->peakBytes() : 0);
         if (request.mode == "decode") row.stepBytes = whole->stepBytes();
     }
     if (!rates || stop.stop_requested()) return std::nullopt; // before the machine's own best is measured

@@ -228,6 +228,7 @@ std::vector<CheckRow> runSelftest(const torch::Device& device, const std::functi
         checks.loss();
     }
     for (const auto& row : runFusedChecks(device, onRow)) checks.rows.push_back(row);
+    for (const auto& row : runCapturedChecks(device, onRow)) checks.rows.push_back(row);
     return checks.rows;
 }
 

@@ -14,4 +14,7 @@ std::vector<CheckRow> runSelftest(const torch::Device& device, const std::functi
 /// The fused kernels of a card against the plain operations, gradients included. No rows without them.
 std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
 
+/// Updates that a card replays against the same ones launched one by one. No rows elsewhere.
+std::vector<CheckRow> runCapturedChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
+
 } // namespace pha

@@ -83,17 +83,17 @@ public:
         m_.push_back(m);
         v_.push_back(v);
     }
-    /// `update` is 1 for the first one; gradients are multiplied by `scale` first.
-    void step(std::int64_t update, double rate, double beta1, double beta2, double epsilon, double decay, double scale)
+    /// `update` is 1 for the first one; gradients are divided by `divisor` first; nothing changes if `skip` is 1. All
+    /// four are fp32 numbers on the card, and are read there.
+    void step(const torch::Tensor& update, const torch::Tensor& rate, double beta1, double beta2, double epsilon,
+        double decay, const torch::Tensor& divisor, const torch::Tensor& skip)
     {
 #if PHA_TORCH_AT_LEAST(2, 4)
-        const auto number = [&](double x) { return torch::full({}, x, w_[0].options().requires_grad(false)); };
-        const std::vector<torch::Tensor> steps(w_.size(), number(double(update)));
-        at::_fused_adamw_(w_, g_, m_, v_, {}, steps, rate, beta1, beta2, decay, epsilon, false, false,
-            scale == 1 ? c10::optional<torch::Tensor>() : number(1 / scale));
+        const std::vector<torch::Tensor> steps(w_.size(), update);
+        at::_fused_adamw_(w_, g_, m_, v_, {}, steps, rate, beta1, beta2, decay, epsilon, false, false, divisor, skip);
         for (const auto& w : w_) w.unsafeGetTensorImpl()->bump_version(); // the operator does not, the cache needs it
 #else
-        (void)update, (void)rate, (void)beta1, (void)beta2, (void)epsilon, (void)decay, (void)scale;
+        (void)update, (void)rate, (void)beta1, (void)beta2, (void)epsilon, (void)decay, (void)divisor, (void)skip;
 #endif
     }
 

@@ -5,7 +5,6 @@
 #include "engine/train/muon.h"
 
 #include <cmath>
-#include <map>
 
 namespace pha {
 
@@ -20,11 +19,14 @@ public:
     AdamW(const LanguageModel& model, const TrainingConfig& config);
 
     void zeroGrad();
-    /// Norm of all gradients in double. Not finite if any gradient is not. Also lays out what step() hands to a card,
-    /// while the card still works on the gradients.
-    double gradNorm();
+    double gradNorm() const; ///< of all gradients, in double. Not finite if any gradient is not
+    std::vector<Tensor> gradients() const;
+    double rateOf(ParameterKind kind, double rate) const;
     /// One update at `rate`; gradients are multiplied by `scale` first. Counts the update.
     void step(double rate, double scale);
+    /// The same with numbers that a card reads where they are: the update's, the rates by kind; gradients are divided
+    /// by `divisor`, nothing changes if `skip` is 1. Counts nothing.
+    void stepOnCard(const Tensor& update, const Tensor& rates, const Tensor& divisor, const Tensor& skip);
 
     void reset(); ///< forgets all moments: another objective begins
     std::int64_t updates() const { return updates_; }
@@ -37,13 +39,23 @@ private:
         Tensor weight, m, v;
         ParameterKind kind;
     };
-    bool updatedOnCard(const Slot& slot) const;
-    void layOut();
+    double decayOf(ParameterKind kind) const { return kind == ParameterKind::Matrix ? config_.weightDecay : 0; }
 
     TrainingConfig config_;
     std::vector<Slot> slots_;
-    std::map<ParameterKind, FusedAdamW> onCard_; ///< this update's lists, by what rate and decay depend on
     std::int64_t updates_ = 0;
+};
+
+/// What an update takes beside gradients, in the order of a row of fp64 numbers.
+struct UpdateNumbers {
+    double scored = 1; ///< tokens that the loss is the mean over
+    double allowed = 1; ///< 0: it is left out
+    double rate = 0, share = 0; ///< learning rate; share of the peak rates, which Muon's own is multiplied by
+};
+/// Mean loss and norm of the gradients. Unless both are finite, nothing was changed.
+struct UpdateResult {
+    double loss = 0, norm = 0;
+    bool finite() const { return std::isfinite(loss) && std::isfinite(norm); }
 };
 
 /// What trains a network: AdamW for everything, or Muon for the matrices of the layers and AdamW for the rest.
@@ -53,6 +65,7 @@ public:
         : config_(config)
         , adamw_(model, config)
         , muon_(model, config)
+        , onCard_(hasFusedAdamW && model.embedding().is_cuda() && model.embedding().scalar_type() == torch::kFloat)
     {
     }
 
@@ -62,7 +75,7 @@ public:
         muon_.zeroGrad();
     }
     /// Norm of all gradients in double. Not finite if any gradient is not.
-    double gradNorm() { return std::hypot(adamw_.gradNorm(), muon_.gradNorm()); }
+    double gradNorm() const { return std::hypot(adamw_.gradNorm(), muon_.gradNorm()); }
     /// One update of AdamW at `rate`, and of Muon at the same `share` of its own peak rate; gradients are multiplied by
     /// `scale` first.
     void step(double rate, double share, double scale)
@@ -70,6 +83,13 @@ public:
         adamw_.step(rate, scale);
         muon_.step(config_.muonLearningRate * share, scale);
     }
+
+    /// The next update's numbers as apply() wants them, once they are where the weights are. The first one is `scored`.
+    Tensor numbers(const UpdateNumbers& update) const;
+    /// Clips the gradients and makes one update of them. `loss` is a scalar, the mean over what is scored. A card's
+    /// host waits for nothing: read() does. -> (2) fp64.
+    Tensor apply(const Tensor& loss, const Tensor& numbers);
+    UpdateResult read(const Tensor& applied); ///< counts the update
 
     /// Forgets the moments of AdamW: another objective begins. Muon has seen none yet, as features are not its matter.
     void reset() { adamw_.reset(); }
@@ -83,9 +103,12 @@ public:
     }
 
 private:
+    Tensor applyOnCard(const Tensor& loss, const Tensor& numbers);
+
     TrainingConfig config_;
     AdamW adamw_;
     Muon muon_;
+    bool onCard_ = false; ///< all weights are fp32 and a card's, and this LibTorch has the kernel for them
 };
 
 /// Learning rate at update `step` (0-based, after the distillation) as a share of the peak; the plateau schedule

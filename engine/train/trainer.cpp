@@ -67,7 +67,6 @@ bool Trainer::update()
         optimizer_->reset(); // from here on all weights learn
     const double share = scheduleShare(config_, step_) * plateau_.factor;
     const double rate = distilling ? config_.distillLearningRate : config_.learningRate * share;
-    optimizer_->zeroGrad();
     Pass pass;
     pass.matrix = matrix_;
     pass.training = true;
@@ -78,38 +77,42 @@ bool Trainer::update()
     pass.generator = generator_;
     const bool regularised = config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0;
 
-    Distillation distilled;
-    Tensor lossSum; // read once at the end: each reading waits for the device
     std::int64_t scored = 0;
     std::vector<Batch> micro;
+    std::vector<Tensor> inputs;
     const auto count = config_.microBatches(step_);
     for (std::int64_t i = 0; i < count; ++i) {
-        micro.push_back(batches_->next());
-        for (const auto target : micro.back().targets) scored += target >= 0;
+        auto& batch = micro.emplace_back(batches_->next());
+        for (const auto target : batch.targets) scored += target >= 0;
+        for (auto* tokens : { &batch.ids, &batch.targets })
+            inputs.push_back(torch::from_blob(tokens->data(), { batch.rows, batch.context }, torch::kLong));
     }
-    for (auto& batch : micro) {
-        const auto shape = std::vector<std::int64_t> { batch.rows, batch.context };
-        const auto ids = torch::from_blob(batch.ids.data(), shape, torch::kLong).to(device_);
-        const auto targets = torch::from_blob(batch.targets.data(), shape, torch::kLong).to(device_);
-        if (distilling) {
-            distil(*model_, ids, targets, pass, 1 / double(micro.size()), distilled);
-            continue;
-        }
-        std::vector<Tensor> means;
-        if (regularised) pass.meanWeights = &means;
-        auto part = model_->lossSum(ids, targets, pass) / double(scored);
-        lossSum = lossSum.defined() ? lossSum + part.detach() : part.detach();
-        if (regularised) part = part + regulariser(means) / double(count);
-        part.backward();
-    }
-    double loss = distilling ? distilled.loss : lossSum.item<double>();
-    if (step_ >= failFrom_ && step_ < failTo_) loss = std::numeric_limits<double>::quiet_NaN();
+    const bool failing = step_ >= failFrom_ && step_ < failTo_;
+    inputs.push_back(optimizer_->numbers({ double(scored), failing ? 0.0 : 1.0, rate, share }));
 
-    // One non-finite gradient makes the norm non-finite: the update is left out before anything is touched.
-    const double norm = optimizer_->gradNorm();
+    Distillation distilled;
+    std::vector<Tensor> means;
+    if (regularised) pass.meanWeights = &means;
+    const auto extra = [&] {
+        const auto sum = regulariser(means) / double(count);
+        means.clear();
+        return sum;
+    };
+    const auto plain = [&](const std::vector<Tensor>& in) {
+        return plainUpdate(*model_, *optimizer_, pass, in, regularised ? extra : std::function<Tensor()>());
+    };
+    const auto distillation = [&](const std::vector<Tensor>& in) {
+        optimizer_->zeroGrad();
+        for (std::size_t i = 0; i + 1 < in.size(); i += 2)
+            distil(*model_, in[i], in[i + 1], pass, 1 / double(count), distilled);
+        return optimizer_->apply(torch::full({}, distilled.loss, in.back().options()), in.back());
+    };
+    const auto applied = distilling ? captured_->once(inputs, distillation)
+        : regularised               ? captured_->once(inputs, plain) // its weight changes from step to step
+                                    : (*captured_)(inputs, plain);
+    const auto [loss, norm] = optimizer_->read(applied);
     const bool finite = std::isfinite(loss) && std::isfinite(norm);
     nonFinite_ = finite ? 0 : nonFinite_ + 1;
-    if (finite) optimizer_->step(rate, share, config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1.0);
     synchronize(device_);
 
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -117,7 +120,7 @@ bool Trainer::update()
     tokens_ += scored;
     seconds_ += took;
     emit(StepEvent { step_, tokens_, seconds_, loss, rate, norm, double(scored) / took, processBytes(),
-        peakBytes(device_), finite, distilled.crossEntropy, distilled.entropy });
+        std::max(peakBytes(device_), captured_->peakBytes()), finite, distilled.crossEntropy, distilled.entropy });
     resetPeakBytes(device_);
     if (const auto z = finite && !distilling ? watch_.observe(loss) : std::nullopt)
         emit(StatusEvent { step_, RunState::Running,

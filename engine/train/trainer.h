@@ -7,8 +7,8 @@
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 #include "engine/train/averages.h"
+#include "engine/train/captured_update.h"
 #include "engine/train/loss_watch.h"
-#include "engine/train/optimizer.h"
 
 #include <condition_variable>
 #include <deque>
@@ -74,6 +74,7 @@ private:
     torch::Dtype matrix_ = torch::kFloat;
     std::shared_ptr<LanguageModel> model_;
     std::unique_ptr<Optimizer> optimizer_;
+    std::unique_ptr<CapturedUpdate> captured_;
     std::unique_ptr<WeightAverages> averages_;
     std::unique_ptr<BatchSource> batches_;
     c10::optional<at::Generator> generator_; ///< dropout masks

@@ -154,6 +154,9 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     model_->to(device_);
     if (!request.initFrom.empty()) start(request.initFrom, progress);
     optimizer_ = std::make_unique<Optimizer>(*model_, config_);
+    captured_ = std::make_unique<CapturedUpdate>(*model_);
+    // What is formed again needs the random numbers of its first time, and a captured generator can't go back.
+    if (config_.recompute && (config_.dropout > 0 || config_.branchDropout > 0)) captured_->forbid();
     averages_ = std::make_unique<WeightAverages>(run_, config_);
     generator_ = device_.is_cuda() ? at::globalContext().defaultGenerator(device_)
                                    : at::detail::createCPUGenerator(std::uint64_t(config_.seed) + 0x9e3779b9);

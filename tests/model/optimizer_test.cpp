@@ -47,6 +47,15 @@ private Q_SLOTS:
         QVERIFY((inside - inside.diagonal().diag()).abs().max().item<double>() < 1e-3);
     }
 
+    void matricesTogetherAreOrthogonalisedAsEachAlone()
+    {
+        torch::manual_seed(2);
+        const auto matrices = torch::randn({ 3, 40, 16 });
+        const auto together = orthogonalise(matrices);
+        for (std::int64_t i = 0; i < 3; ++i)
+            QVERIFY((together[i] - orthogonalise(matrices[i])).abs().max().item<double>() < 1e-5);
+    }
+
     void muonTakesTheMatricesOfTheLayersAlone()
     {
         auto config = smallRun();
@@ -93,6 +102,71 @@ private Q_SLOTS:
                 if (expected.count(name))
                     QVERIFY2((weight - expected[name]).abs().max().item<double>() < 1e-5, name.c_str());
         }
+    }
+
+    /// Numbers that are read where the weights are: the form that cards take works anywhere.
+    void muonWithNumbersOfTheDeviceIsTheSame()
+    {
+        auto config = smallRun();
+        config.training.optimizer = "muon";
+        config.training.muonWeightDecay = 0.1;
+        LanguageModel one(config.model, 1), other(config.model, 1);
+        Muon plain(one, config.training), onCard(other, config.training);
+        const auto ids = torch::randint(config.model.vocabulary, { 2, 33 }, torch::kLong);
+        const auto number = [](double x) { return torch::tensor(x, torch::kFloat); };
+        for (int step = 0; step < 3; ++step) {
+            const bool broken = step == 1; // an update that is left out leaves momentum as it was, too
+            for (auto* model : { &one, &other }) {
+                for (auto& p : model->parameters()) p.mutable_grad() = Tensor();
+                model->lossSum(ids.narrow(1, 0, 32), ids.narrow(1, 1, 32), {}).backward();
+            }
+            if (broken)
+                for (const auto& g : onCard.gradients()) g.fill_(NAN);
+            else
+                plain.step(0.01, 0.5);
+            onCard.stepOnCard(number(0.01), number(2), number(broken));
+            const auto weights = namedWeights(one), others = namedWeights(other);
+            for (std::size_t i = 0; i < weights.size(); ++i)
+                QVERIFY2(
+                    (weights[i].second - others[i].second).abs().max().item<double>() < 1e-5, weights[i].first.c_str());
+        }
+    }
+
+    void anUpdateIsClippedOrLeftOut()
+    {
+        auto config = smallRun();
+        config.training.clip = 0.25;
+        LanguageModel model(config.model, 1), same(config.model, 1);
+        Optimizer optimizer(model, config.training), by(same, config.training);
+        const auto ids = torch::randint(config.model.vocabulary, { 2, 33 }, torch::kLong);
+        const auto lossOf = [&](LanguageModel& m) { return m.lossSum(ids.narrow(1, 0, 32), ids.narrow(1, 1, 32), {}); };
+        const auto apply = [&](const Tensor& loss, double allowed) {
+            return optimizer.read(optimizer.apply(loss, optimizer.numbers({ 64, allowed, 1e-2, 1 })));
+        };
+        const auto differs = [&] {
+            double most = 0;
+            for (std::size_t i = 0; i < model.parameters().size(); ++i)
+                most = std::max(most, (model.parameters()[i] - same.parameters()[i]).abs().max().item<double>());
+            return most;
+        };
+        const auto loss = lossOf(model);
+        loss.backward();
+        for (const auto& [value, allowed] : { std::pair(NAN, 1.0), std::pair(1.0F, 0.0) }) {
+            const auto result = apply(torch::tensor(value), allowed);
+            QVERIFY(!result.finite() && std::isnan(result.loss));
+            QCOMPARE(optimizer.updates(), std::int64_t(0));
+            QCOMPARE(differs(), 0.0);
+        }
+        const auto result = apply(loss.detach(), 1);
+        QCOMPARE(result.loss, loss.item<double>());
+        QVERIFY(result.norm > 0.25);
+        QCOMPARE(optimizer.updates(), std::int64_t(1));
+        lossOf(same).backward();
+        by.step(1e-2, 1, 0.25 / by.gradNorm());
+        QVERIFY(differs() < 1e-6);
+        model.parameters()[0].mutable_grad()[0][0] = INFINITY;
+        QVERIFY(!apply(loss.detach(), 1).finite());
+        QVERIFY(differs() < 1e-6);
     }
 
     void muonLearnsABatch()

@@ -21,6 +21,7 @@ struct ResidualNorm {
     bool normed = false;
     float alpha = 1, beta = 1, keep = 1; ///< keep: probability that an element is not dropped
     std::uint64_t seed = 0, offset = 0; ///< of the dropout mask, which is drawn again in the backward pass
+    const std::int64_t *seedAt = nullptr, *offsetAt = nullptr; ///< captured launches read the seed and add the offset
     float eps = 0, branchEps = 0;
     const float* x = nullptr; ///< (R,D)
     const void* z[mostBranches] = {}; ///< bf16 (R,D) each

@@ -72,10 +72,12 @@ template <int N> __device__ void drop(Row<N>& r, const ResidualNorm& p, std::int
 {
     const auto limit = unsigned(double(p.keep) * 4294967295.0);
     const float scale = 1 / p.keep;
+    const auto seed = p.seedAt ? std::uint64_t(*p.seedAt) : p.seed;
+    const auto offset = p.offset + (p.offsetAt ? std::uint64_t(*p.offsetAt) : 0);
 #pragma unroll
     for (int i = 0; i < N; ++i) {
         const auto at = std::uint64_t(row) * unsigned(p.width / 4) + unsigned(i * warp + lane);
-        const uint4 u = philox(p.seed, p.offset, at);
+        const uint4 u = philox(seed, offset, at);
         r.v[i][0] *= u.x <= limit ? scale : 0;
         r.v[i][1] *= u.y <= limit ? scale : 0;
         r.v[i][2] *= u.z <= limit ? scale : 0;

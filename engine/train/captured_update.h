@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/train/optimizer.h"
+
+#include <functional>
+#include <memory>
+
+namespace pha {
+
+/// Updates of a model that differ in nothing but the content of their inputs. A card is handed some thousand launches
+/// for each, which takes longer than the work of a small model: they are captured at the second update and replayed
+/// from then on. Elsewhere, and where something can't be captured, every update is done as it comes.
+class CapturedUpdate {
+public:
+    /// From tensors where the model is to one there. May be called once and replayed from then on, so it reads nothing
+    /// but those, the model and what the optimizer keeps.
+    using Work = std::function<Tensor(const std::vector<Tensor>& inputs)>;
+
+    explicit CapturedUpdate(LanguageModel& model);
+    ~CapturedUpdate();
+    /// `inputs` may be anywhere; other sizes than before begin anew. -> what `work` returns, valid until the next call.
+    Tensor operator()(const std::vector<Tensor>& inputs, const Work& work);
+    /// The same without capturing, for work that is something else each time.
+    Tensor once(const std::vector<Tensor>& inputs, const Work& work);
+    void forbid() { refused_ = true; } ///< captures nothing from now on
+    bool replays() const; ///< the last call was one
+    std::int64_t
+    peakBytes() const; ///< memory that a replayed update uses at most, which the allocator doesn't see; 0: none
+
+private:
+    struct Graph;
+    Tensor capture(const Work& work);
+
+    LanguageModel& model_;
+    const torch::Device device_;
+    std::unique_ptr<Graph> graph_;
+    bool refused_ = false;
+};
+
+/// The update of plain training. `inputs`: ids and targets (B,T) of each micro-batch, then Optimizer::numbers().
+/// `regulariser`, unless empty, is added to each micro-batch's mean loss.
+Tensor plainUpdate(LanguageModel& model, Optimizer& optimizer, const Pass& pass, const std::vector<Tensor>& inputs,
+    const std::function<Tensor()>& regulariser = {});
+
+} // namespace pha

@@ -10,11 +10,11 @@ namespace pha {
 
 /// Updates of a model that differ in nothing but the content of their inputs. A card is handed some thousand launches
 /// for each, which takes longer than the work of a small model: they are captured at the second update and replayed
-/// from then on. Elsewhere, and where something can't be captured, every update is done as it comes.
+/// from then on. Elsewhere, and where something cannot be captured, every update is done as it comes.
 class CapturedUpdate {
 public:
-    /// From tensors where the model is to one there. May be called once and replayed from then on, so it reads nothing
-    /// but those, the model and what the optimizer keeps.
+    /// Inputs and result are where the model is. It may be called once and replayed from then on, so it reads nothing
+    /// else but the model and what the optimizer keeps.
     using Work = std::function<Tensor(const std::vector<Tensor>& inputs)>;
 
     explicit CapturedUpdate(LanguageModel& model);
@@ -25,8 +25,7 @@ public:
     Tensor once(const std::vector<Tensor>& inputs, const Work& work);
     void forbid() { refused_ = true; } ///< captures nothing from now on
     bool replays() const; ///< the last call was one
-    std::int64_t
-    peakBytes() const; ///< memory that a replayed update uses at most, which the allocator doesn't see; 0: none
+    std::int64_t peakBytes() const; ///< most memory of a replayed update, which the allocator does not see; 0: none
 
 private:
     struct Graph;

@@ -75,7 +75,8 @@ bool Trainer::update()
     pass.embeddingDropout = config_.embeddingDropout < 0 ? config_.dropout : config_.embeddingDropout;
     pass.branchDropout = config_.branchDropout;
     pass.generator = generator_;
-    const bool regularised = config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0;
+    const bool regularised =
+        !distilling && (config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0);
 
     std::int64_t scored = 0;
     std::vector<Batch> micro;
@@ -87,19 +88,24 @@ bool Trainer::update()
         for (auto* tokens : { &batch.ids, &batch.targets })
             inputs.push_back(torch::from_blob(tokens->data(), { batch.rows, batch.context }, torch::kLong));
     }
+    if (regularised) inputs.insert(inputs.begin(), torch::tensor(fadeNow(), torch::kFloat));
     const bool failing = step_ >= failFrom_ && step_ < failTo_;
     inputs.push_back(optimizer_->numbers({ double(scored), failing ? 0.0 : 1.0, rate, share }));
 
     Distillation distilled;
     std::vector<Tensor> means;
     if (regularised) pass.meanWeights = &means;
-    const auto extra = [&] {
-        const auto sum = regulariser(means) / double(count);
-        means.clear();
-        return sum;
-    };
-    const auto plain = [&](const std::vector<Tensor>& in) {
-        return plainUpdate(*model_, *optimizer_, pass, in, regularised ? extra : std::function<Tensor()>());
+    const auto plain = [&](std::vector<Tensor> in) {
+        std::function<Tensor()> extra;
+        if (regularised) {
+            extra = [&, fade = in.front()] {
+                const auto sum = regulariser(means, fade) / double(count);
+                means.clear();
+                return sum;
+            };
+            in.erase(in.begin());
+        }
+        return plainUpdate(*model_, *optimizer_, pass, in, extra);
     };
     const auto distillation = [&](const std::vector<Tensor>& in) {
         optimizer_->zeroGrad();
@@ -107,9 +113,7 @@ bool Trainer::update()
             distil(*model_, in[i], in[i + 1], pass, 1 / double(count), distilled);
         return optimizer_->apply(torch::full({}, distilled.loss, in.back().options()), in.back());
     };
-    const auto applied = distilling ? captured_->once(inputs, distillation)
-        : regularised               ? captured_->once(inputs, plain) // its weight changes from step to step
-                                    : (*captured_)(inputs, plain);
+    const auto applied = distilling ? captured_->once(inputs, distillation) : (*captured_)(inputs, plain);
     const auto [loss, norm] = optimizer_->read(applied);
     const bool finite = std::isfinite(loss) && std::isfinite(norm);
     nonFinite_ = finite ? 0 : nonFinite_ + 1;
@@ -128,25 +132,20 @@ bool Trainer::update()
     return nonFinite_ < patienceForNonFinite;
 }
 
+/// models.md 5.4: the entropy bonus goes to 0 in the first half of training.
+double Trainer::fadeNow() const { return std::max(0.0, 1 - 2 * double(step_) / double(config_.steps)); }
+
 /// models.md 5.4, summed over the layers' mean weights (K): entropy bonus, KL to a prior, cost of attention.
-Tensor Trainer::regulariser(const std::vector<Tensor>& meanWeights) const
+Tensor Trainer::regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const
 {
     const auto names = file_.config.model.branchList();
     const auto K = double(names.size());
-    const double fade = std::max(0.0, 1 - 2 * double(step_) / double(config_.steps)); // 0 from half of training on
-    std::vector<double> prior;
-    for (std::size_t i = 0; i < config_.prior.size();) {
-        const auto end = std::min(config_.prior.find(',', i), config_.prior.size());
-        prior.push_back(std::stod(config_.prior.substr(i, end - i)));
-        i = end + 1;
-    }
     Tensor sum = torch::zeros({}, torch::dtype(torch::kFloat).device(device_));
     for (const auto& mean : meanWeights) {
         const auto w = mean / mean.sum();
         const auto entropy = -(w * (w + 1e-12).log()).sum() / std::log(std::max(2.0, K));
         sum = sum - config_.entropyBonus * fade * entropy;
-        if (config_.priorWeight > 0)
-            sum = sum + config_.priorWeight * (w * ((w + 1e-12) / torch::tensor(prior, w.options())).log()).sum();
+        if (config_.priorWeight > 0) sum = sum + config_.priorWeight * (w * ((w + 1e-12) / prior_).log()).sum();
         for (std::size_t k = 0; k < names.size(); ++k)
             if (names[k] == "attention") sum = sum + config_.attentionCost * w[std::int64_t(k)];
     }

@@ -50,7 +50,8 @@ private:
 
     // One step, and what happens between steps
     bool update();
-    Tensor regulariser(const std::vector<Tensor>& meanWeights) const;
+    double fadeNow() const;
+    Tensor regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const;
     void serve(std::stop_token stop); ///< commands and snapshots; waits here while paused
     void perform(const Command& command);
     void serveSnapshots();
@@ -75,6 +76,7 @@ private:
     std::shared_ptr<LanguageModel> model_;
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<CapturedUpdate> captured_;
+    Tensor prior_; ///< (K) of the mixing weights
     std::unique_ptr<WeightAverages> averages_;
     std::unique_ptr<BatchSource> batches_;
     c10::optional<at::Generator> generator_; ///< dropout masks

@@ -3,6 +3,7 @@
 // first.
 #include "engine/base/disk_space.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/config/conversion.h"
 #include "engine/model/import_weights.h"
 #include "engine/run/atomic_file.h"
@@ -155,7 +156,12 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     if (!request.initFrom.empty()) start(request.initFrom, progress);
     optimizer_ = std::make_unique<Optimizer>(*model_, config_);
     captured_ = std::make_unique<CapturedUpdate>(*model_);
-    // What is formed again needs the random numbers of its first time, and a captured generator can't go back.
+    if (config_.priorWeight > 0) {
+        std::vector<double> prior;
+        for (const auto& weight : splitList(config_.prior)) prior.push_back(std::stod(weight));
+        prior_ = torch::tensor(prior, torch::kFloat).to(device_);
+    }
+    // What is formed again needs the random numbers of its first time, and a captured generator cannot go back.
     if (config_.recompute && (config_.dropout > 0 || config_.branchDropout > 0)) captured_->forbid();
     averages_ = std::make_unique<WeightAverages>(run_, config_);
     generator_ = device_.is_cuda() ? at::globalContext().defaultGenerator(device_)

@@ -251,6 +251,32 @@ private Q_SLOTS:
         QCOMPARE(recorder.all<StatusEvent>().back().state, RunState::Diverged);
     }
 
+    /// models.md 5.4.
+    void regularisersMoveTheMixingWeights()
+    {
+        const auto mixAfter = [&](const char* name, const std::vector<std::pair<std::string, std::string>>& settings) {
+            auto config = tinyRun();
+            config.training.steps = 40;
+            config.training.evalEvery = config.training.saveEvery = 0;
+            config.training.learningRate = 0.02;
+            config.training.mixLearningRate = 5;
+            config.training.mixEvery = 20;
+            for (const auto& [field, value] : settings) config.set(field, value);
+            Recorder recorder;
+            [&] { QCOMPARE(train(folder(name), config, recorder), RunState::Finished); }();
+            return recorder.all<MixingEvent>().at(1).layers.at(0); // half-way, where the entropy bonus ends
+        };
+        const auto share = [](const LayerMix& mix, std::size_t branch) { return mix.branches.at(branch).normalised; };
+        constexpr std::size_t gss = 0, attention = 1;
+        const auto free = mixAfter("free", {});
+        const auto costly = mixAfter("costly", { { "attention_cost", "5" } });
+        QVERIFY(share(costly, attention) < 0.7 * share(free, attention));
+        const auto even = mixAfter("even", { { "entropy_bonus", "5" } });
+        QVERIFY(1 - even.entropy < (1 - free.entropy) / 2);
+        const auto prior = mixAfter("prior", { { "prior_weight", "5" }, { "prior", "0.2,0.7,0.1" } });
+        QVERIFY(std::abs(share(prior, attention) - 0.7) < 0.1 && std::abs(share(prior, gss) - 0.2) < 0.1);
+    }
+
     void everyMixingModeLearnsOneBatch_data()
     {
         QTest::addColumn<QString>("mode");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/format.h"
 
+#include "engine/base/text.h"
+
 #include <QCoreApplication>
 #include <QFile>
 #include <QLocale>
@@ -56,12 +58,7 @@ QString formatFixed(double value, int decimals)
 
 QString formatBytes(double bytes)
 {
-    if (!std::isfinite(bytes) || bytes < 0) return nothing;
-    static constexpr std::array<const char*, 5> units { "B", "kB", "MB", "GB", "TB" };
-    std::size_t unit = 0;
-    while (bytes >= 999.5 && unit + 1 < units.size()) bytes /= 1000, ++unit;
-    const int decimals = unit < 3 || bytes >= 99.95 ? 0 : 1;
-    return QString::number(bytes, 'f', decimals) + QLatin1Char(' ') + QLatin1String(units[unit]);
+    return std::isfinite(bytes) && bytes >= 0 ? fromUtf8(pha::formatBytes(bytes)) : nothing;
 }
 
 QString formatDuration(double seconds)

@@ -15,7 +15,7 @@ QString formatCount(std::int64_t value); ///< "12,345"
 QString formatCompact(double value); ///< "950", "18.2k", "1.31M", "2.4G"
 QString formatNumber(double value, int significant = 4); ///< "3.412", "0.0003", "1e-08"
 QString formatFixed(double value, int decimals); ///< "3.41"
-QString formatBytes(double bytes); ///< "410 MB", "1.2 GB" (powers of 1000)
+QString formatBytes(double bytes); ///< "410 MiB", "1.20 GiB", as the command line writes them
 QString formatDuration(double seconds); ///< "48 s", "6:12 min", "2:05 h", "3.1 days"
 QString formatPercent(double share); ///< 0.714 -> "71 %"
 

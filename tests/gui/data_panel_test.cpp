@@ -259,7 +259,7 @@ private Q_SLOTS:
         QVERIFY(f.panel->choose("unknown-raw"));
         QVERIFY(start->isEnabled() && !pause->isEnabled() && !cancel->isEnabled());
         QTest::keyClick(f.panel.get(), Qt::Key_Return, Qt::ControlModifier);
-        QTRY_VERIFY2(message->text().contains("400 B of 1 kB"), qPrintable(message->text()));
+        QTRY_VERIFY2(message->text().contains("400 B of 1000 B"), qPrintable(message->text()));
         QCOMPARE(f.row("unknown-raw"), QString::fromUtf8("unknown-raw \u00b7 40 %"));
         QTRY_VERIFY(message->text().contains("/s"));
         QTest::keyClick(f.panel.get(), Qt::Key_Escape);

@@ -97,7 +97,7 @@ private Q_SLOTS:
         QVERIFY(options[0].promptProbabilities);
         QCOMPARE(options[0].sampling.maxTokens, std::int64_t(30));
         const auto figures = panel_->findChild<QLabel*>("playgroundFigures")->text();
-        for (const char* part : { "30 tokens", "prompt 4", "148 tokens/s", "0.12 s", "MB", "step 1,000" })
+        for (const char* part : { "30 tokens", "prompt 4", "148 tokens/s", "0.12 s", "MiB", "step 1,000" })
             QVERIFY2(figures.contains(part), qPrintable(figures));
         QCOMPARE(view()->toPlainText(), view()->text());
     }

@@ -77,7 +77,7 @@ void BenchChart::rebuild()
     p->clearGraphs();
     const int text = fontMetrics().height();
     p->axisRect()->setMargins(
-        QMargins(fontMetrics().horizontalAdvance(QStringLiteral("000.0 MB")) + 6, text / 2 + 3, 14, text + 8));
+        QMargins(fontMetrics().horizontalAdvance(QStringLiteral("1000 MiB")) + 6, text / 2 + 3, 14, text + 8));
     const auto& c = Theme::instance().colours();
     double top = 0;
     for (std::size_t i = 0; i < lines_.size(); ++i) {

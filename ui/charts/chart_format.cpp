@@ -33,6 +33,20 @@ QString compactTick(double value, double step)
     return QString::number(value, 'f', decimalsOf(step)) + QLatin1String(units[unit]);
 }
 
+/// "0.25 GiB": all ticks of an axis have one unit, the one in which its step is a quarter or more.
+QString bytesTick(double value, double step)
+{
+    if (value == 0) return QStringLiteral("0");
+    static constexpr std::array<const char*, 5> units { "B", "KiB", "MiB", "GiB", "TiB" };
+    std::size_t unit = 0;
+    while (step >= 256 && unit + 1 < units.size()) value /= 1024, step /= 1024, ++unit;
+    return QStringLiteral("%1 %2").arg(QString::number(value, 'f',
+                                           step >= 1         ? 0
+                                               : step >= 0.5 ? 1
+                                                             : 2),
+        QLatin1String(units[unit]));
+}
+
 QString clockTick(double seconds)
 {
     const auto whole = std::llround(seconds);
@@ -71,12 +85,8 @@ QString tickText(ValueKind kind, double value, double step)
     case ValueKind::Perplexity:
     case ValueKind::Rate:
         return compactTick(value, step);
-    case ValueKind::Bytes: {
-        auto text = formatBytes(value);
-        if (step < std::pow(1000., std::floor(std::log10(std::max(1., value)) / 3)) && value >= 1e9)
-            text = QString::number(value / 1e9, 'f', decimalsOf(step / 1e9)) + QStringLiteral(" GB");
-        return value == 0 ? QStringLiteral("0") : text;
-    }
+    case ValueKind::Bytes:
+        return bytesTick(value, step);
     case ValueKind::Share:
         return QString::number(value * 100, 'f', decimalsOf(step * 100)) + QStringLiteral(" %");
     case ValueKind::Scientific:

@@ -82,7 +82,7 @@ void RecallChart::rebuild()
     p->clearPlottables();
     const int metricsHeight = fontMetrics().height();
     p->axisRect()->setMargins(QMargins(
-        fontMetrics().horizontalAdvance(QStringLiteral("00.0 MB")) + 6, metricsHeight / 2 + 3, 12, metricsHeight + 8));
+        fontMetrics().horizontalAdvance(QStringLiteral("1000 MiB")) + 6, metricsHeight / 2 + 3, 12, metricsHeight + 8));
     if (!event_) return;
     const auto& c = Theme::instance().colours();
     auto* bars = new QCPBars(p->xAxis, p->yAxis);

@@ -253,7 +253,7 @@ void TimePlot::setRightMargin(const QString& widestLabel)
     widestLabel_ = widestLabel;
     const QFontMetrics metrics(font());
     const int right = widestLabel.isEmpty() ? 12 : metrics.horizontalAdvance(widestLabel) + 22;
-    plot()->axisRect()->setMargins(QMargins(metrics.horizontalAdvance(QStringLiteral("00.0 MB")) + 6,
+    plot()->axisRect()->setMargins(QMargins(metrics.horizontalAdvance(QStringLiteral("1000 MiB")) + 6,
         metrics.height() / 2 + 3, right, metrics.height() + 8));
 }
 

@@ -7,6 +7,21 @@
 
 namespace pha::ui {
 
+namespace {
+
+/// Every n-th power of two in the range, at most `count` or so.
+QVector<double> powersOfTwo(const QCPRange& range, int count)
+{
+    const int first = int(std::ceil(std::log2(range.lower))), last = int(std::floor(std::log2(range.upper)));
+    const int every = (last - first) / std::max(1, count) + 1;
+    QVector<double> ticks;
+    for (int power = first; power <= last; ++power)
+        if (power % every == 0) ticks << std::exp2(power);
+    return ticks;
+}
+
+} // namespace
+
 void ValueTicker::setValues(ValueKind kind)
 {
     counts_ = false;
@@ -34,6 +49,9 @@ double ValueTicker::getTickStep(const QCPRange& range)
         step = next != steps.end() ? *next : std::ceil(exact / 86400) * 86400;
     } else if (counts_ && axis_ != XAxis::Seconds) {
         step = std::max(1., step); // there is no half step
+    } else if (bytes()) {
+        const double power = mTickCount <= 1 ? std::floor(std::log2(exact)) : std::round(std::log2(exact));
+        step = std::exp2(std::max(0., power)); // round in KiB, MiB and GiB
     }
     step_ = step;
     return step;
@@ -44,6 +62,7 @@ QVector<double> ValueTicker::createTickVector(double tickStep, const QCPRange& r
     if (!logarithmic_ || range.lower <= 0 || range.upper / range.lower < 3)
         return QCPAxisTicker::createTickVector(tickStep, range);
     step_ = 0;
+    if (bytes()) return powersOfTwo(range, mTickCount);
     const double decades = std::log10(range.upper / range.lower);
     static const QVector<double> one { 1 }, three { 1, 2, 5 }, many { 1, 1.5, 2, 3, 4, 5, 6, 8 };
     const auto& mantissas = decades > 3 ? one : decades > 0.9 ? three : many;
@@ -63,7 +82,9 @@ QVector<double> ValueTicker::createTickVector(double tickStep, const QCPRange& r
 QString ValueTicker::getTickLabel(double tick, const QLocale&, QChar, int)
 {
     double step = step_;
-    if (step <= 0) { // a tick of a logarithmic axis has the digits of its own size: 0.5, 1.5, 20
+    if (step <= 0 && bytes()) {
+        step = tick;
+    } else if (step <= 0) { // a tick of a logarithmic axis has the digits of its own size: 0.5, 1.5, 20
         const double power = std::pow(10., std::floor(std::log10(std::max(tick, 1e-300)) + 1e-9));
         step = std::abs(tick / power - 1.5) < 1e-6 ? power / 10 : power;
     }

@@ -6,9 +6,9 @@
 
 namespace pha::ui {
 
-/// Ticks of one axis: round numbers in the unit in which its values are read (thousands, whole steps, minutes), and on
-/// a logarithmic axis 1-2-5 steps, or plain steps where the range is so short that powers of ten would give no tick at
-/// all.
+/// Ticks of one axis: round numbers in the unit in which its values are read (thousands, powers of two for bytes, whole
+/// steps, minutes), and on a logarithmic axis 1-2-5 steps, or plain steps where the range is so short that powers of
+/// ten would give no tick at all.
 class ValueTicker : public QCPAxisTicker {
 public:
     void setValues(ValueKind kind);
@@ -22,6 +22,8 @@ protected:
     QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
 
 private:
+    bool bytes() const { return !counts_ && kind_ == ValueKind::Bytes; }
+
     bool counts_ = false, logarithmic_ = false;
     ValueKind kind_ = ValueKind::Loss;
     XAxis axis_ = XAxis::Step;

@@ -32,12 +32,14 @@ private Q_SLOTS:
     void initTestCase();
     void extremesAgreeWithASearch();
     void spikeAmongAMillionIsKeptAndSeen();
+    void onePointAloneIsSeen();
     void raggedLineIsTheLineOfItsSegments_data();
     void raggedLineIsTheLineOfItsSegments();
     void notFiniteIsAGap();
     void keysNeverRunBackwards();
     void logarithmicAxisTakesAnything();
     void logarithmicTicksExistOnShortRanges();
+    void ticksOfBytesAreRoundInTheirUnit();
     void smoothingIsTheFormula();
     void gapClosedFigure();
     void edgeLabelsDoNotOverlap_data();
@@ -108,6 +110,25 @@ void ChartsTest::spikeAmongAMillionIsKeptAndSeen()
     QVERIFY(seen);
     // And drawing costs what the width costs, not what the run's length would.
     QVERIFY(axes->graph(0)->data()->size() == n);
+}
+
+void ChartsTest::onePointAloneIsSeen()
+{
+    TimePlot plot(QStringLiteral("p"), QStringLiteral("P"), ValueKind::Loss);
+    const int id =
+        plot.addSeries({ QStringLiteral("a"), SeriesStyle::Line, [](const Colours&) { return QColor(Qt::red); } });
+    plot.append(id, 1, 5);
+    plot.resize(640, 320);
+    plot.show();
+    plot.redraw();
+    const auto picture = plot.plot()->toPixmap(0, 0, 1).toImage();
+    int red = 0;
+    for (int y = 0; y < picture.height(); ++y)
+        for (int x = 0; x < picture.width(); ++x) {
+            const auto c = picture.pixelColor(x, y);
+            red += c.red() > c.green() + 60 ? 1 : 0;
+        }
+    QVERIFY2(red >= 8, qPrintable(QString::number(red)));
 }
 
 void ChartsTest::raggedLineIsTheLineOfItsSegments_data()
@@ -253,6 +274,29 @@ void ChartsTest::logarithmicTicksExistOnShortRanges()
         const QSet<QString> distinct(labels.begin(), labels.end());
         QCOMPARE(distinct.size(), labels.size());
     }
+}
+
+void ChartsTest::ticksOfBytesAreRoundInTheirUnit()
+{
+    constexpr double MiB = 1 << 20, GiB = 1024 * MiB;
+    const auto labels = [](double low, double high, bool logarithmic = false, int count = 4) {
+        ValueTicker ticker;
+        ticker.setValues(ValueKind::Bytes);
+        ticker.setLogarithmic(logarithmic);
+        ticker.setTickCount(count);
+        QVector<double> ticks;
+        QVector<QString> words;
+        ticker.generate(QCPRange(low, high), QLocale::c(), QLatin1Char('g'), 6, ticks, nullptr, &words);
+        QStringList inside;
+        for (int i = 0; i < ticks.size(); ++i)
+            if (ticks[i] >= low && ticks[i] <= high) inside << words[i];
+        return inside.join(QStringLiteral(", "));
+    };
+    QCOMPARE(labels(0, 300 * MiB), "0, 64 MiB, 128 MiB, 192 MiB, 256 MiB");
+    QCOMPARE(labels(0.9 * GiB, 2.1 * GiB), "1.00 GiB, 1.25 GiB, 1.50 GiB, 1.75 GiB, 2.00 GiB");
+    QCOMPARE(labels(281 * MiB, 283 * MiB), "281.0 MiB, 281.5 MiB, 282.0 MiB, 282.5 MiB, 283.0 MiB");
+    QCOMPARE(labels(0, 412 * MiB, false, 1), "0, 0.25 GiB");
+    QCOMPARE(labels(90 * MiB, 1.1 * GiB, true), "128 MiB, 0.25 GiB, 0.5 GiB, 1 GiB");
 }
 
 void ChartsTest::smoothingIsTheFormula()

@@ -10,6 +10,15 @@ namespace pha::ui {
 namespace {
 constexpr int block = 64;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// The first point of a run, or one between two gaps: a dot as wide as its line could hardly be seen.
+void drawDot(QCPPainter* painter, const QPointF& at)
+{
+    painter->setBrush(painter->pen().color());
+    painter->drawEllipse(at, 2.2, 2.2);
+    painter->setBrush(Qt::NoBrush);
+}
+
 } // namespace
 
 SampledGraph::Extremes SampledGraph::nothing()
@@ -189,7 +198,7 @@ void SampledGraph::drawJoined(QCPPainter* painter, const QVector<QPointF>& lines
     QVector<QPointF> piece;
     piece.reserve(lines.size());
     const auto stroke = [&] {
-        if (piece.size() == 1) painter->drawPoint(piece.first());
+        if (piece.size() == 1) drawDot(painter, piece.first());
         if (piece.size() > 1) painter->drawPolyline(piece.constData(), int(piece.size()));
         piece.clear();
     };

@@ -10,6 +10,7 @@
 #include <QClipboard>
 #include <QComboBox>
 #include <QGuiApplication>
+#include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
 #include <QProcess>
@@ -253,6 +254,21 @@ private Q_SLOTS:
         // The form is a copy: editing it changes nothing of the run.
         f.panel->draft()->setText("learning_rate", QStringLiteral("0.5"));
         QCOMPARE(session.file().config.training.learningRate, 6e-4);
+        // Long values end in dots: no column is wider than what can be seen of it.
+        f.panel->showRun();
+        f.panel->resize(290, 600);
+        f.panel->show();
+        QTRY_COMPARE(tree->header()->length(), tree->viewport()->width());
+        // Of what the engine found out the panel learns with the state.
+        config.model.vocabulary = 800;
+        fs::create_directories(session.directory());
+        RunDirectory(session.directory()).write(RunFile { "one", "2026-01-01T10:00:00Z", config, Json::object() });
+        session.attach(nullptr);
+        f.find<QCheckBox>("onlyDifferences")->click();
+        const auto found = tree->model()->match(tree->model()->index(0, 0), Qt::DisplayRole,
+            QStringLiteral("Vocabulary"), 1, Qt::MatchExactly | Qt::MatchRecursive);
+        QVERIFY(!found.isEmpty());
+        QCOMPARE(found.front().siblingAtColumn(1).data().toString(), QStringLiteral("800"));
         f.panel->setSession(nullptr);
         QVERIFY(f.find<QWidget>("frozenEmpty"));
     }

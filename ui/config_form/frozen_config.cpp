@@ -28,6 +28,8 @@ const Preset* presetOf(const RunConfig& config)
     return nullptr;
 }
 
+Json shownOf(const RunFile& file) { return { file.config.toJson(), file.environment }; }
+
 QStandardItem* cell(const QString& text, const QString& tip = {})
 {
     auto* item = new QStandardItem(singleLine(text));
@@ -67,6 +69,7 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     tree_->setUniformRowHeights(true);
     tree_->setIndentation(12);
     tree_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    tree_->header()->setStretchLastSection(false); // it has a mode that stretches; with both it would never shrink
     tree_->setSelectionMode(QAbstractItemView::ContiguousSelection);
     cloneButton_->setObjectName(QStringLiteral("cloneButton"));
     cloneButton_->setIcon(icon(QStringLiteral("clone")));
@@ -106,8 +109,8 @@ void FrozenConfig::setSession(RunSession* session)
     session_ = session;
     if (session) connect(session, &RunSession::stateChanged, this, &FrozenConfig::refresh);
     stack_->setCurrentIndex(session ? 1 : 0);
-    refresh();
     fill();
+    refresh();
 }
 
 void FrozenConfig::refresh()
@@ -121,11 +124,14 @@ void FrozenConfig::refresh()
     if (!created.isEmpty()) parts << tr("started %1").arg(created.replace(QLatin1Char('Z'), QLatin1String(" UTC")));
     subtitle_->setText(session_->problem().isEmpty() ? parts.join(QStringLiteral("  \u00b7  ")) : session_->problem());
     cloneButton_->setEnabled(session_->problem().isEmpty());
+    // The engine fills in what the form left open, the vocabulary above all, once it has read the text.
+    if (shownOf(file) != filled_) fill();
 }
 
 void FrozenConfig::fill()
 {
     model_->clear();
+    filled_ = session_ ? shownOf(session_->file()) : Json();
     if (!session_ || !session_->problem().isEmpty()) return;
     const auto& file = session_->file();
     const auto* preset = presetOf(file.config);

@@ -31,6 +31,7 @@ private:
     void fill();
 
     QPointer<RunSession> session_;
+    Json filled_; ///< the configuration that the tree shows
     QStackedWidget* stack_;
     QLabel *title_, *subtitle_;
     QCheckBox* onlyDifferences_;

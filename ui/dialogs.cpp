@@ -17,6 +17,8 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include <cmath>
+
 namespace pha::ui {
 
 namespace {
@@ -69,8 +71,8 @@ std::optional<double> askForNumber(QWidget* parent, const QString& title, const 
     layout->addWidget(buttons);
     const auto check = [edit, buttons] {
         bool ok = false;
-        edit->text().trimmed().toDouble(&ok);
-        buttons->button(QDialogButtonBox::Ok)->setEnabled(ok);
+        const double number = edit->text().trimmed().toDouble(&ok);
+        buttons->button(QDialogButtonBox::Ok)->setEnabled(ok && std::isfinite(number));
     };
     QObject::connect(edit, &QLineEdit::textChanged, buttons, check);
     QObject::connect(buttons, &QDialogButtonBox::accepted, &dialog, &QDialog::accept);

@@ -93,10 +93,12 @@ void MainWindow::updateActions()
             ? tr("P&ut back")
             : tr("P&ut back %1").arg(QString(deleted_.back().name).replace(QLatin1Char('&'), QStringLiteral("&&"))));
     configPanel_->form()->setBlocked(!busy ? QString()
+            : paused                       ? tr("%1 is paused. Stop it, or let it finish.").arg(training->name())
             : training ? tr("%1 is training. Stop it, or wait until it has finished.").arg(training->name())
                        : tr("The last run is still being stopped."));
-    bench_->setDisturbed(
-        busy ? tr("A run is training: figures measured now come out too low. Pause or stop it first.") : QString());
+    bench_->setDisturbed(busy && !paused
+            ? tr("A run is training: figures measured now come out too low. Pause or stop it first.")
+            : QString());
     setWindowTitle(current_ ? tr("%1 - PHA Studio").arg(current_->name()) : QStringLiteral("PHA Studio"));
 }
 

@@ -44,6 +44,7 @@ private:
         std::vector<QString> questions;
         bool answer = true;
         std::optional<double> number;
+        double offered = 0; ///< by the dialog that asks for a number
         QString folder;
         std::unique_ptr<MainWindow> window;
 
@@ -63,7 +64,10 @@ private:
                 return questions.push_back(text), answer;
             };
             parts.dialogs.inform = [this](QWidget*, const QString&, const QString& text) { questions.push_back(text); };
-            parts.dialogs.number = [this](QWidget*, const QString&, const QString&, double) { return number; };
+            parts.dialogs.number = [this](QWidget*, const QString&, const QString&, double value) {
+                offered = value;
+                return number;
+            };
             parts.dialogs.openFolder = [this](QWidget*, const QString&) { return folder; };
             parts.dialogs.openFile = [](QWidget*, const QString&, const QString&) { return QString(); };
             const auto trash = home.path() / "trash";
@@ -191,6 +195,7 @@ private Q_SLOTS:
         QTest::keyClick(f.window.get(), Qt::Key_Space);
         QTRY_COMPARE(session->state(), RunState::Paused);
         QVERIFY(f.action("pauseRun")->text().contains(QStringLiteral("ontinue")));
+        QVERIFY(f.find<QLabel>("benchWarning")->text().isEmpty());
         QTest::keyClick(f.window.get(), Qt::Key_Space);
         QTRY_COMPARE(session->state(), RunState::Running);
         QTest::keyClick(f.window.get(), Qt::Key_S, Qt::ControlModifier);
@@ -198,6 +203,11 @@ private Q_SLOTS:
         f.number = 0.002;
         f.action("changeLearningRate")->trigger();
         QTRY_VERIFY(!session->history().commands.empty() && session->history().commands.back().name == "learning_rate");
+        QCOMPARE(f.offered, presets().front().config.training.learningRate);
+        f.number = std::numeric_limits<double>::quiet_NaN();
+        f.action("changeLearningRate")->trigger();
+        QCOMPARE(f.offered, 0.002);
+        QVERIFY(f.find<ErrorBanner>("errorBanner")->message().startsWith("learning_rate is"));
         QTest::keyClick(f.window.get(), Qt::Key_Period, Qt::ControlModifier);
         QTRY_COMPARE(session->state(), RunState::Stopped);
         QTRY_VERIFY(f.action("resumeRun")->isEnabled());

@@ -65,7 +65,7 @@ QString MixingBars::describe(int row) const
     if (row < 0 || row >= rows()) return {};
     QStringList lines;
     if (row == 0) {
-        lines << tr("Mean over %n layer(s)", nullptr, int(layers_.size()));
+        lines << (layers_.size() == 1 ? tr("Mean over 1 layer") : tr("Mean over %1 layers").arg(layers_.size()));
         for (int i = 0; i < summary_.branches.size(); ++i)
             lines << tr("%1: %2, deviation %3")
                          .arg(summary_.branches[i], mixText(summary_.mean[i], quantity_, 2),

@@ -46,13 +46,12 @@ void MonitorPanel::Private::describe()
     mixing_->advance();
     const auto every = current_ ? current_->file().config.training.mixEvery : 0;
     const bool mixes = current_ && !current_->file().config.model.branchList().empty();
+    const auto interval = every == 1 ? tr("step") : tr("%1 steps").arg(formatCount(every));
     mixing_->setEmptyText(!current_ ? tr("The mixing weights of the chosen run appear here.")
             : every > 0 && !mixes
-            ? tr("What each part writes is reported every %n step(s); the first report is on its way.", nullptr,
-                int(every))
-            : every > 0
-            ? tr("Mixing weights are reported every %n step(s); the first are on their way.", nullptr, int(every))
-            : tr("This run does not report its mixing weights (mix_every is 0)."));
+            ? tr("What each part writes is reported every %1; the first report is on its way.").arg(interval)
+            : every > 0 ? tr("Mixing weights are reported every %1; the first are on their way.").arg(interval)
+                        : tr("This run does not report its mixing weights (mix_every is 0)."));
     const bool recall = current_ && !current_->history().recalls.empty();
     recall_->setVisible(recall);
     if (recall) recall_->setEvent(current_->history().recalls.back());

@@ -16,13 +16,22 @@ namespace {
 
 using Kind = ComparedFigure::Kind;
 
+/// Numbers below each other: the zeros at the end stay. Small ones have their own digits.
+QString aligned(double value, int digits)
+{
+    const double size = std::abs(value);
+    if (!(size >= 0.1 && size < 1e5)) return formatNumber(value, digits);
+    const int whole = size < 1 ? 1 : int(std::log10(size)) + 1;
+    return QString::number(value, 'f', std::max(0, digits - whole));
+}
+
 QString figureText(Kind kind, double value, int digits)
 {
     switch (kind) {
     case Kind::Count:
         return formatCount(std::int64_t(value));
     case Kind::Number:
-        return formatNumber(value, digits);
+        return aligned(value, digits);
     case Kind::Rate:
         return formatCompact(value);
     case Kind::Bytes:

@@ -9,6 +9,7 @@
 #include "ui/theme.h"
 
 #include <QFile>
+#include <QScreen>
 #include <QSettings>
 #include <QSocketNotifier>
 #include <QTimer>
@@ -49,6 +50,13 @@ void moveCorruptSettingsAside()
     }
     QFile::remove(file + QStringLiteral(".corrupt"));
     QFile::rename(file, file + QStringLiteral(".corrupt"));
+}
+
+/// A first window as large as the screen would have its status bar below the edge: the desktop puts a frame around it.
+void fitToScreen(QWidget& window)
+{
+    const QSize frame(16, 56); // known only once the window is shown; few are larger
+    window.resize(window.size().boundedTo(window.screen()->availableSize() - frame));
 }
 
 } // namespace
@@ -106,6 +114,7 @@ int Application::run(const StudioOptions& options)
             window->quitNow();
         });
     } else {
+        if (!MainWindow::remembered()) fitToScreen(*window);
         for (const auto& path : options.runs) window->openRun(path, options.runs.size() > 1);
         if (options.demo) QTimer::singleShot(0, window, &MainWindow::startDemo);
     }

@@ -48,6 +48,8 @@ public:
     explicit MainWindow(WindowParts parts = {}, QWidget* parent = nullptr);
     ~MainWindow() override;
 
+    static bool remembered(); ///< size and layout are those of an earlier window of this user
+
     RunController& controller() { return *controller_; }
     RunListModel& runs() { return *runs_; }
     RunSession* currentSession() const { return current_; }

@@ -19,6 +19,7 @@
 #include "ui/window/window_actions.h"
 
 #include <QDockWidget>
+#include <QScrollArea>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
@@ -30,6 +31,7 @@ namespace pha::ui {
 namespace {
 
 constexpr int layoutVersion = 2; ///< raise it when docks come or go: old layouts are then left alone
+const QString geometryKey = QStringLiteral("window/geometry");
 
 } // namespace
 
@@ -44,15 +46,21 @@ QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidge
     frame->setObjectName(QStringLiteral("dockBody"));
     auto* layout = new QVBoxLayout(frame);
     layout->setContentsMargins(1, 1, 1, 1);
-    layout->addWidget(body);
     if (inCentre) {
         // The largest of the panels in the centre must not decide how small the window can be.
         frame->setMinimumSize(522, 362);
-        body->setMinimumSize(520, 360);
+        auto* scroll = new QScrollArea;
+        scroll->setObjectName(id + QStringLiteral("Scroll"));
+        scroll->setFrameShape(QFrame::NoFrame);
+        scroll->setWidgetResizable(true);
+        scroll->setWidget(body);
+        layout->addWidget(scroll);
         // Qt only moves a dock whose tab is behind out of sight; to itself it would be visible, and draw and answer
         // keys.
         body->hide();
         connect(dock, &QDockWidget::visibilityChanged, body, &QWidget::setVisible);
+    } else {
+        layout->addWidget(body);
     }
     dock->setWidget(frame);
     // In the centre the tab says the title; a title bar below it would say it again.
@@ -138,11 +146,13 @@ void MainWindow::arrange()
     resizeDocks({ runsDock_, logDock_ }, { 3, 2 }, Qt::Vertical);
 }
 
+bool MainWindow::remembered() { return QSettings().contains(geometryKey); }
+
 void MainWindow::restoreLayout()
 {
     resize(1280, 800);
     QSettings settings;
-    restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
+    restoreGeometry(settings.value(geometryKey).toByteArray());
     arranged_ = restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), layoutVersion);
     bannerBar_->hide(); // an error of the last session is not one of this
 }
@@ -150,7 +160,7 @@ void MainWindow::restoreLayout()
 void MainWindow::saveLayout() const
 {
     QSettings settings;
-    settings.setValue(QStringLiteral("window/geometry"), saveGeometry());
+    settings.setValue(geometryKey, saveGeometry());
     settings.setValue(QStringLiteral("window/state"), saveState(layoutVersion));
 }
 

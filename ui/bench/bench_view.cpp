@@ -101,6 +101,7 @@ QWidget* BenchView::buildControls(QWidget* panel)
     form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
     contexts = new QLineEdit(QStringLiteral("128, 256, 512, 1024"), frame);
     contexts->setObjectName(QStringLiteral("benchContexts"));
+    contexts->setCursorPosition(0);
     contexts->setAccessibleName(tr("Context lengths"));
     contexts->setToolTip(tr("Tokens per sequence, separated by commas"));
     mode = new QComboBox(frame);
@@ -150,7 +151,7 @@ QWidget* BenchView::buildControls(QWidget* panel)
     layout->addLayout(buttons);
     layout->addWidget(bar);
     layout->addWidget(message);
-    frame->setMinimumWidth(250);
+    frame->setMinimumWidth(268);
     return frame;
 }
 
@@ -186,14 +187,14 @@ QWidget* BenchView::buildResults(QWidget* panel)
     past->setObjectName(QStringLiteral("benchPast"));
     past->setAccessibleName(tr("Measurement shown"));
     past->setToolTip(tr("Measurements of this machine, newest first"));
-    past->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    past->setMinimumContentsLength(34);
+    past->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    past->setMinimumContentsLength(18);
     machine = new ElidedLabel(box, {}, "small");
     machine->setObjectName(QStringLiteral("benchMachine"));
     csv = toolButton(box, "benchCsv", tr("Export CSV\u2026"), tr("Save the rows shown with full precision"));
     forget = toolButton(box, "benchForget", tr("Remove"), tr("Remove the measurement shown from the list"));
     head->addWidget(caption(box, tr("S&hown"), past));
-    head->addWidget(past);
+    head->addWidget(past, 2);
     head->addWidget(machine, 1);
     head->addWidget(csv);
     head->addWidget(forget);
@@ -205,6 +206,7 @@ QWidget* BenchView::buildResults(QWidget* panel)
            "share of this machine's own matrix product."));
     styleTable(table);
     makeCopyable(table);
+    table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     auto* rows = new QSplitter(Qt::Vertical, box);
     rows->setObjectName(QStringLiteral("benchRows"));
     rows->setChildrenCollapsible(false);
@@ -237,6 +239,11 @@ void BenchView::showMeasurement(const Measurement& m)
         tr("Spread"), tr("Peak memory"), tr("GFLOP/s"), tr("Of GEMM"), tr("Precision"), tr("Device") };
     table->setColumnCount(int(heads.size()));
     table->setHorizontalHeaderLabels(heads);
+    const auto sideOf = [](int column) { // numbers end at the right
+        return (column >= 2 && column <= 9 ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter;
+    };
+    for (int column = 0; column < heads.size(); ++column)
+        table->horizontalHeaderItem(column)->setTextAlignment(sideOf(column));
     table->setRowCount(int(m.rows.size()));
     for (int r = 0; r < table->rowCount(); ++r) {
         const auto& row = m.rows[std::size_t(r)];
@@ -247,15 +254,11 @@ void BenchView::showMeasurement(const Measurement& m)
             fromUtf8(row.device) };
         for (int column = 0; column < cells.size(); ++column) {
             auto* item = new QTableWidgetItem(cells[column]);
-            const bool number = column >= 2 && column <= 9;
-            const Qt::Alignment side = (number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter;
-            item->setTextAlignment(side);
+            item->setTextAlignment(sideOf(column));
             table->setItem(r, column, item);
-            table->horizontalHeaderItem(column)->setTextAlignment(side);
         }
     }
     paintSwatches();
-    table->resizeColumnsToContents();
 }
 
 void BenchView::paintSwatches()

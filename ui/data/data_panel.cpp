@@ -74,7 +74,7 @@ void DataPanel::Private::connectWorker()
         show(data);
         v.showMessage(is(CorpusChoice::Kind::Prepared)
                 ? tr("It was prepared with this tokenizer; a run on it starts at once.")
-                : tr("The tokenizer is trained and the text is cut; a run with these settings starts at once."),
+                : tr("Trained and cut; a run with these settings starts at once."),
             "good");
         showState();
     });

@@ -157,10 +157,12 @@ QWidget* DataView::buildTokenizer(QWidget* panel)
     line->addWidget(train);
     line->addWidget(stop);
     line->addStretch(1);
-    line->addWidget(use);
+    auto* last = new QHBoxLayout;
+    last->addWidget(message, 1);
+    last->addWidget(use);
     layout->addLayout(line);
     layout->addWidget(bar);
-    layout->addWidget(message);
+    layout->addLayout(last);
     return frame;
 }
 

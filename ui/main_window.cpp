@@ -32,7 +32,9 @@ namespace pha::ui {
 
 namespace {
 
-constexpr int closePatience = 5000; ///< milliseconds that a stopping run may take before the window goes anyway
+/// Milliseconds that a stopping run may take before the window goes anyway: a large model needs many for an update and
+/// its checkpoint. Who does not want to wait closes the window again.
+constexpr int closePatience = 60000;
 
 } // namespace
 
@@ -223,13 +225,13 @@ void MainWindow::closeEvent(QCloseEvent* event)
         }
         closing_ = true;
     }
+    if (closeTimer_.isActive()) closeTimer_.setProperty("over", true); // asked again
     if (controller_->busy() && !closeTimer_.property("over").toBool()) {
         // Comes back here when the run has let go, or when its time is over. Nobody waits in this thread.
         event->ignore();
         setEnabled(false);
-        statusBar()->showMessage(tr("Saving a checkpoint before leaving\u2026"));
+        statusBar()->showMessage(tr("Saving a checkpoint before leaving\u2026 Close again to leave without it."));
         controller_->stop();
-        if (closeTimer_.isActive()) return;
         closeTimer_.setSingleShot(true);
         connect(&closeTimer_, &QTimer::timeout, this, [this] {
             closeTimer_.setProperty("over", true);

@@ -56,7 +56,7 @@ public:
     void openRun(const fs::path& directory, bool shown = false); ///< selects it
     void startDemo();
     void showError(const QString& message);
-    /// Closes without a question: stops what trains, waits at most five seconds in the event loop, then goes.
+    /// Closes without a question: stops what trains, waits at most a minute in the event loop, then goes.
     void quitNow();
     void showPanel(const QString& dock); ///< "monitorDock", "evaluateDock", "playgroundDock", "logDock", ...
     /// Ends all workers; as RunController::shutDown().

@@ -237,6 +237,23 @@ private Q_SLOTS:
         QVERIFY(RunDirectory(run).pointer("latest").has_value());
     }
 
+    void closingAgainDoesNotWaitForTheCheckpoint()
+    {
+        FakeOptions options;
+        options.ignoreStop = true;
+        Fixture f(options);
+        f.startLong();
+        QSignalSpy closed(f.window.get(), &MainWindow::closed);
+        f.window->close();
+        QVERIFY(f.window->isVisible());
+        QCOMPARE(closed.count(), 0);
+        f.window->close();
+        QCOMPARE(closed.count(), 1);
+        QCOMPARE(f.questions.size(), std::size_t(1));
+        f.engine.counters->release = true;
+        QTRY_VERIFY(!f.window->controller().busy());
+    }
+
     void windowMayGoInTheMiddleOfAnything()
     {
         for (const bool preparing : { true, false }) {

@@ -24,11 +24,10 @@ void RunSession::Follower::leave()
     receiver_ = nullptr;
 }
 
-RunSession::Follower::Stamp RunSession::Follower::stamp() const
+RunSession::Follower::Stamp RunSession::Follower::stampOf(const fs::path& file)
 {
     Stamp s;
     std::error_code ignored; // a missing file has the size and time of nothing, which is what is wanted
-    const auto file = RunDirectory(directory_).metricsFile();
     s.size = fs::file_size(file, ignored);
     s.time = fs::last_write_time(file, ignored);
     return s;
@@ -43,6 +42,16 @@ void RunSession::Follower::deliver(Reading reading)
     auto shared = std::make_shared<Reading>(std::move(reading));
     QMetaObject::invokeMethod(
         receiver_, [to = receiver_, shared] { to->digest(*shared); }, Qt::QueuedConnection);
+}
+
+/// Another process writes run.json anew where it trains a run for longer or gives it another name.
+void RunSession::Follower::readFile(Reading& into)
+{
+    const RunDirectory run(directory_);
+    if (const auto now = stampOf(run.runFile()); now != fileKnown_) {
+        fileKnown_ = now;
+        into.file = run.read(RunUse::View);
+    }
 }
 
 void RunSession::Follower::read()
@@ -66,6 +75,7 @@ void RunSession::Follower::read()
         }
         ending.holder = RunLock::holder(directory_);
         ending.checkpoint = RunDirectory(directory_).pointer("latest").has_value();
+        readFile(ending);
     } catch (const std::exception&) {
         // A run directory that vanished or cannot be read has nothing to report; the list shows what was known.
     }

@@ -17,6 +17,7 @@ struct RunSession::Reading {
     bool last = false; ///< nothing more to read for now
     bool checkpoint = false;
     int holder = 0;
+    std::optional<RunFile> file; ///< run.json, if it has changed
 };
 
 /// Reads one run's metrics file on the thread pool. Shared with the reading task, so a session may go away meanwhile.
@@ -36,13 +37,15 @@ private:
         fs::file_time_type time;
         bool operator==(const Stamp&) const = default;
     };
-    Stamp stamp() const;
+    static Stamp stampOf(const fs::path& file);
+    Stamp stamp() const { return stampOf(RunDirectory(directory_).metricsFile()); }
     void read();
+    void readFile(Reading& into);
     void deliver(Reading reading);
 
     const fs::path directory_;
     MetricsReader reader_; ///< touched by the reading task only
-    std::optional<Stamp> known_;
+    std::optional<Stamp> known_, fileKnown_;
     bool startOver_ = false;
     std::atomic<bool> busy_ { false };
     std::mutex mutex_; ///< guards `receiver_` while a task delivers

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <unistd.h>
+#include <utility>
 
 namespace pha::ui {
 
@@ -218,6 +219,10 @@ void RunSession::digest(const Reading& reading)
         holder_ = reading.holder;
         hasCheckpoint_ = reading.checkpoint;
     }
+    if (reading.file && reading.file->toJson() != file_.toJson()) {
+        file_ = *reading.file;
+        Q_EMIT stateChanged();
+    }
     if (reading.restarted && backlog_.empty()) Q_EMIT changed();
     if (!absorbing_) absorbSlice();
 }
@@ -249,7 +254,8 @@ void RunSession::absorbSlice()
 /// Works out state and place from what is known.
 void RunSession::settle()
 {
-    const auto before = std::tuple(state_, place_, interrupted_, detail_, hasCheckpoint_);
+    const bool had = std::exchange(hadCheckpoint_, hasCheckpoint_);
+    const auto before = std::tuple(state_, place_, interrupted_, detail_, had);
     const auto* last = history_.statuses.empty() ? nullptr : &history_.statuses.back();
     const bool here = job_ || preparing_;
     if (!here) place_ = holder_ != 0 && holder_ != int(getpid()) ? Place::Elsewhere : Place::Disk;

@@ -99,6 +99,7 @@ private:
     std::int64_t updatesReported_ = 0;
     int holder_ = 0; ///< process that holds the run's lock, 0 if none
     bool preparing_ = false, started_ = true, interrupted_ = false, absorbing_ = false, hasCheckpoint_ = false;
+    bool hadCheckpoint_ = false; ///< when the state was told last
 };
 
 } // namespace pha::ui

@@ -144,6 +144,11 @@ private Q_SLOTS:
         session.poll();
         QTRY_COMPARE(session.history().step.size(), std::size_t(60));
         QCOMPARE(session.history().generation, std::int64_t(0)); // nothing was drawn anew
+        auto longer = session.file();
+        longer.config.training.steps = 12345;
+        RunDirectory(run).write(longer);
+        session.poll();
+        QTRY_COMPARE(session.file().config.training.steps, std::int64_t(12345));
         other.reset(); // killed
         session.poll();
         QTRY_VERIFY(session.interrupted());

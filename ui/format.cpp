@@ -102,6 +102,12 @@ QString singleLine(QString text)
     return text.simplified();
 }
 
+QString shortened(const QString& name)
+{
+    constexpr int most = 28, end = 9;
+    return name.size() <= most ? name : name.left(most - end - 1) + QChar(0x2026) + name.right(end);
+}
+
 QString shellQuoted(const QString& text)
 {
     static const QRegularExpression harmless(QStringLiteral("^[A-Za-z0-9_@%+=:,./-]+$"));

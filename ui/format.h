@@ -28,6 +28,8 @@ std::filesystem::path toPath(const QString& text);
 QString plainToolTip(const QString& text);
 /// One line: line breaks and other control characters become spaces.
 QString singleLine(QString text);
+/// A name that fits a heading or a list: dots stand for the middle of a long one.
+QString shortened(const QString& name);
 /// Quotes for a POSIX shell where that is needed.
 QString shellQuoted(const QString& text);
 

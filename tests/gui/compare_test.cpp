@@ -95,6 +95,18 @@ private Q_SLOTS:
         QVERIFY(f.cell("best perplexity", 3).contains(" %"));
     }
 
+    void anotherNameIsTakenOver()
+    {
+        Fixture f;
+        f.panel.setSessions({ f.a.get(), f.b.get() }, f.a.get());
+        f.a->rename("a name that is much longer than its heading");
+        const auto heading = [&f] { return f.model()->headerData(1, Qt::Horizontal, Qt::DisplayRole).toString(); };
+        QTRY_VERIFY(heading().startsWith("a name"));
+        QVERIFY2(heading().endsWith(QString::fromUtf8("\u2026s heading (baseline)")), qPrintable(heading()));
+        QVERIFY(f.find<QComboBox>("compareBaseline")->currentText().startsWith("a name"));
+        for (const auto& sheet : f.find<TimePlot>("comparePerplexityChart")->sheets()) QVERIFY(sheet.name != "a");
+    }
+
     void onlyDifferentSettingsAreListedUntilAllAreWanted()
     {
         Fixture f;

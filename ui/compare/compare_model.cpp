@@ -262,7 +262,7 @@ QVariant CompareModel::headerData(int section, Qt::Orientation orientation, int 
                                              : name);
     if (role != Qt::DisplayRole) return {};
     if (isDelta(section)) return tr("\u0394 baseline");
-    return section == 1 && columns_.size() > 1 ? tr("%1 (baseline)").arg(name) : name;
+    return section == 1 && columns_.size() > 1 ? tr("%1 (baseline)").arg(shortened(name)) : shortened(name);
 }
 
 QString CompareModel::csv() const

@@ -65,6 +65,7 @@ public:
     QPointer<RunSession> current, base;
     fs::path chosen; ///< baseline that the user wants; need not be among the runs
     std::vector<Feed> feeds;
+    QStringList names; ///< of the sessions, as the curves have them
 };
 
 ComparePanel::Private::Private(ComparePanel* panel)
@@ -127,7 +128,11 @@ void ComparePanel::Private::setSessions(QVector<RunSession*> wanted)
             if (!tableTimer.isActive() && q->isVisible()) tableTimer.start();
         };
         connect(session, &RunSession::changed, this, grown);
-        connect(session, &RunSession::stateChanged, this, grown);
+        connect(session, &RunSession::stateChanged, this, [this, session, grown] {
+            const auto place = sessions.indexOf(session);
+            if (place >= 0 && names.value(place) != session->name()) rebuild(); // renamed
+            grown();
+        });
         connect(session, &QObject::destroyed, this, [this](QObject* gone) {
             // A mere QObject by now: its address is all that may be used.
             sessions.removeIf([gone](RunSession* s) { return static_cast<QObject*>(s) == gone; });
@@ -152,13 +157,16 @@ void ComparePanel::Private::fillBaselines()
 {
     const QSignalBlocker quiet(v.baseline);
     v.baseline->clear();
-    for (auto* session : std::as_const(sessions)) v.baseline->addItem(session->name(), fromPath(session->directory()));
+    for (auto* session : std::as_const(sessions))
+        v.baseline->addItem(shortened(session->name()), fromPath(session->directory()));
     v.baseline->setCurrentIndex(int(sessions.indexOf(base.data())));
 }
 
 void ComparePanel::Private::rebuild()
 {
     feeds.clear();
+    names.clear();
+    for (auto* session : std::as_const(sessions)) names << session->name();
     for (auto* chart : { v.perplexity, v.loss }) chart->removeAllSeries();
     chooseBaseline();
     fillBaselines();

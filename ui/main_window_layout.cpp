@@ -31,6 +31,7 @@ namespace pha::ui {
 namespace {
 
 constexpr int layoutVersion = 2; ///< raise it when docks come or go: old layouts are then left alone
+constexpr QSize leastRoom(480, 340); ///< of a panel in the centre
 const QString geometryKey = QStringLiteral("window/geometry");
 
 } // namespace
@@ -47,8 +48,8 @@ QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidge
     auto* layout = new QVBoxLayout(frame);
     layout->setContentsMargins(1, 1, 1, 1);
     if (inCentre) {
-        // The largest of the panels in the centre must not decide how small the window can be.
-        frame->setMinimumSize(522, 362);
+        // The largest of the panels in the centre must not decide how small the window can be: 1000 x 650 is enough.
+        frame->setMinimumSize(leastRoom + QSize(2, 2));
         auto* scroll = new QScrollArea;
         scroll->setObjectName(id + QStringLiteral("Scroll"));
         scroll->setFrameShape(QFrame::NoFrame);
@@ -102,6 +103,9 @@ void MainWindow::makePanels()
     monitorStack_->addWidget(new WelcomePage(actions_->runDemo, actions_->newRun, actions_->openRun));
     monitorStack_->addWidget(monitor_);
     monitorStack_->setCurrentWidget(monitor_);
+    // Charts arrange themselves in little room; the other panels scroll then.
+    for (auto* charts : { static_cast<QWidget*>(monitorStack_), static_cast<QWidget*>(compare_) })
+        charts->setMinimumSize(leastRoom);
     makeDocks();
 }
 

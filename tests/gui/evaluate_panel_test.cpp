@@ -201,6 +201,19 @@ private Q_SLOTS:
         QTRY_VERIFY(button("evaluateRun")->isEnabled());
     }
 
+    void saysSoWhenTheWeightsHaveGone()
+    {
+        panel_->setSession(session_.get());
+        const auto aside = run_.parent_path() / "aside";
+        std::filesystem::rename(run_, aside);
+        session_->poll();
+        QTRY_VERIFY(!button("evaluateRun")->isEnabled());
+        panel_->run();
+        std::filesystem::rename(aside, run_);
+        QVERIFY(asked().empty());
+        QVERIFY(panel_->findChild<QLabel*>("evaluateMessage")->text().contains("no checkpoint"));
+    }
+
     void resultsAreKeptForEachRun()
     {
         const fs::path other = folder_.filePath("other").toStdString();

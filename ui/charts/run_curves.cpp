@@ -10,7 +10,7 @@ namespace pha::ui {
 
 namespace {
 
-QString translated(const char* text) { return QCoreApplication::translate("pha::ui::RunCurves", text); }
+QString curveName(const char* text) { return QCoreApplication::translate("pha::ui::RunCurves", text); }
 
 /// exp() of a loss that no network survives is still a number that a chart can hold.
 double perplexityOf(double loss) { return std::exp(std::min(loss, 600.)); }
@@ -26,20 +26,20 @@ RunCurves::RunCurves(RunSession* session, const RunCharts& charts, const RunLook
     , loss_(charts.loss)
 {
     const auto train = colour(&Colours::train);
-    addTrack(charts.loss, &RunHistory::loss, translated("train"), train, true);
+    addTrack(charts.loss, &RunHistory::loss, curveName("train"), train, true);
     tracks_.back().perplexity = true;
-    addTrack(charts.throughput, &RunHistory::tokensPerSecond, translated("tokens/s"), train, true);
-    addTrack(charts.memory, &RunHistory::processBytes, translated("process"), train, false);
+    addTrack(charts.throughput, &RunHistory::tokensPerSecond, curveName("tokens/s"), train, true);
+    addTrack(charts.memory, &RunHistory::processBytes, curveName("process"), train, false);
     if (look.current) { // one line for each run is enough where runs are compared
-        addTrack(charts.memory, &RunHistory::deviceBytes, translated("device"),
+        addTrack(charts.memory, &RunHistory::deviceBytes, curveName("device"),
             look.alone ? colour(&Colours::valid) : train, false);
         tracks_.back().skipZero = true; // 0: the device does not tell
     }
-    addTrack(charts.learningRate, &RunHistory::learningRate, translated("learning rate"), train, false);
-    addTrack(charts.gradient, &RunHistory::gradNorm, translated("gradient norm"), train, true);
+    addTrack(charts.learningRate, &RunHistory::learningRate, curveName("learning rate"), train, false);
+    addTrack(charts.gradient, &RunHistory::gradNorm, curveName("gradient norm"), train, true);
 
     SeriesOptions options;
-    options.name = look.alone ? translated("valid") : translated("%1 · valid").arg(look.name);
+    options.name = look.alone ? curveName("valid") : curveName("%1 · valid").arg(look.name);
     options.style = SeriesStyle::Points;
     options.colour = colour(&Colours::valid);
     options.owner = look.owner;
@@ -63,11 +63,11 @@ void RunCurves::addTrack(
     SeriesOptions options;
     options.owner = look_.owner;
     options.colour = std::move(role);
-    options.name = look_.alone ? name : translated("%1 · %2").arg(look_.name, name);
+    options.name = look_.alone ? name : curveName("%1 · %2").arg(look_.name, name);
     if (smooth && look_.current) { // the others' raw curves would cover everything
         auto raw = options;
         raw.style = SeriesStyle::Ghost;
-        raw.name = translated("%1, raw").arg(options.name);
+        raw.name = curveName("%1, raw").arg(options.name);
         raw.readout = plot == loss_; // where one compares single batches
         track.ghost = plot->addSeries(raw);
     }

@@ -13,7 +13,7 @@ namespace pha::ui {
 
 namespace {
 
-QString translated(const char* text) { return QCoreApplication::translate("pha::ui::RunMarkers", text); }
+QString markerWord(const char* text) { return QCoreApplication::translate("pha::ui::RunMarkers", text); }
 
 } // namespace
 
@@ -85,12 +85,12 @@ QVector<PlotMarker> runMarkers(const RunHistory& history, XAxis axis)
     for (const auto& c : history.checkpoints) {
         if (!c.problem.empty())
             markers.append({ at(c.step), Kind::Trouble,
-                translated("Step %1: checkpoint not written: %2").arg(when(c.step), singleLine(fromUtf8(c.problem))) });
+                markerWord("Step %1: checkpoint not written: %2").arg(when(c.step), singleLine(fromUtf8(c.problem))) });
         else if (&c == best)
             markers.append(
-                { at(c.step), Kind::BestCheckpoint, translated("Step %1: best checkpoint").arg(when(c.step)) });
+                { at(c.step), Kind::BestCheckpoint, markerWord("Step %1: best checkpoint").arg(when(c.step)) });
         else
-            markers.append({ at(c.step), Kind::Checkpoint, translated("Step %1: checkpoint").arg(when(c.step)) });
+            markers.append({ at(c.step), Kind::Checkpoint, markerWord("Step %1: checkpoint").arg(when(c.step)) });
     }
     for (const auto& c : history.commands) {
         auto what = fromUtf8(c.name).replace(QLatin1Char('_'), QLatin1Char(' '));
@@ -101,19 +101,19 @@ QVector<PlotMarker> runMarkers(const RunHistory& history, XAxis axis)
             continue;
         }
         markers.append(
-            { at(c.step), resumed ? Kind::Resumed : Kind::Command, translated("Step %1: %2").arg(when(c.step), what) });
+            { at(c.step), resumed ? Kind::Resumed : Kind::Command, markerWord("Step %1: %2").arg(when(c.step), what) });
     }
     for (std::size_t i = 0; i < history.statuses.size(); ++i) {
         const auto& s = history.statuses[i];
         const auto detail = s.detail.empty() ? QString() : QStringLiteral(": ") + singleLine(fromUtf8(s.detail));
         if (s.state == RunState::Diverged)
-            markers.append({ at(s.step), Kind::Trouble, translated("Step %1: diverged%2").arg(when(s.step), detail) });
+            markers.append({ at(s.step), Kind::Trouble, markerWord("Step %1: diverged%2").arg(when(s.step), detail) });
         else if (s.state == RunState::Failed)
-            markers.append({ at(s.step), Kind::Trouble, translated("Step %1: failed%2").arg(when(s.step), detail) });
+            markers.append({ at(s.step), Kind::Trouble, markerWord("Step %1: failed%2").arg(when(s.step), detail) });
         else if (s.state == RunState::Running && s.step > 0 && i > 0
             && history.statuses[i - 1].state != RunState::Paused)
             markers.append(
-                { at(s.step), Kind::Resumed, translated("Step %1: continued from a checkpoint").arg(when(s.step)) });
+                { at(s.step), Kind::Resumed, markerWord("Step %1: continued from a checkpoint").arg(when(s.step)) });
     }
     return markers;
 }

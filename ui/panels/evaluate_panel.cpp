@@ -1,248 +1,149 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/evaluate_panel.h"
 
-#include "ui/format.h"
-#include "ui/model_worker.h"
 #include "ui/panels/ablation_table.h"
-#include "ui/panels/branch_mixer.h"
-#include "ui/panels/evaluate_form.h"
-#include "ui/panels/evaluate_view.h"
+#include "ui/panels/evaluate_private.h"
 #include "ui/panels/evaluations_model.h"
 #include "ui/panels/panel_keys.h"
 #include "ui/panels/table_tools.h"
-#include "ui/panels/weights_box.h"
 
 #include <QClipboard>
 #include <QFileDialog>
 #include <QGuiApplication>
-#include <QHeaderView>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QSaveFile>
 #include <QSortFilterProxyModel>
-#include <QStackedWidget>
 #include <QTabWidget>
 #include <QTableView>
 
-#include <map>
-
 namespace pha::ui {
 
-class EvaluatePanel::Private {
-public:
-    Private(EvaluatePanel* panel, std::function<Engine&()> engine)
-        : q(panel)
-        , v(panel)
-        , worker(nullptr, std::move(engine))
-    {
-        connect(v.run, &QPushButton::clicked, q, &EvaluatePanel::run);
-        connect(v.stop, &QPushButton::clicked, q, &EvaluatePanel::stop);
-        connect(v.ablate, &QPushButton::clicked, q, &EvaluatePanel::runAblation);
-        connect(v.copy, &QPushButton::clicked, &guard,
-            [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
-        connect(v.csv, &QPushButton::clicked, &guard, [this] { save(v.model->csv()); });
-        connect(v.ablationCsv, &QPushButton::clicked, &guard, [this] { save(v.ablation->csv()); });
-        connect(v.forget, &QPushButton::clicked, &guard, [this] {
-            v.model->clear();
-            showResults();
-        });
-        connect(v.form->weights(), &QComboBox::currentIndexChanged, &guard,
-            [this] { v.mixer->setLearned(v.form->weights()->mixing()); });
-        connect(v.table->selectionModel(), &QItemSelectionModel::currentRowChanged, &guard, [this] { showRow(); });
-        connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
-        connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
-            weights = w;
-            showWeights();
-        });
-        connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { showProgress(e); });
-        connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
-            setShape(mixShape(report.config.model));
-            v.ablation->setNetwork(report.config.model);
-            v.mixer->setLearned(report.mixing);
-        });
-        connect(
-            &worker, &ModelWorker::evaluated, &guard, [this](int index, const Evaluation& e) { receive(index, e); });
-        connect(&worker, &ModelWorker::cell, &guard, [this](const AblationCell& cell) { v.ablation->set(cell); });
-        connect(&worker, &ModelWorker::ablated, &guard, [this](const Ablation& all) { showAblation(all); });
-        connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
-    }
-
-    void setShape(const MixShape& shape) { v.mixer->setShape(shape.layers, shape.branches, shape.present); }
-
-    void follow(RunSession* s)
-    {
-        session = s;
-        mixingSeen = std::size_t(-1);
-        setShape(s ? mixShape(*s) : MixShape {});
-        if (s) v.ablation->setNetwork(s->file().config.model);
-        v.ablation->begin();
-        v.ablationNote->setText(tr("Nats per token lost when a part is muted, in all layers or in one."));
-        if (const auto known = s ? ablations.find(fromPath(s->directory())) : ablations.end();
-            known != ablations.end()) { // who comes back to a run finds its table
-            for (const auto& cell : known->second.first.cells) v.ablation->set(cell);
-            v.ablationNote->setText(known->second.second);
-        }
-        v.mixer->setVisible(s);
-        v.form->setSession(s);
-        v.model->setRun(s ? fromPath(s->directory()) : QString());
-        v.showMessage({}, "small");
-        if (s) {
-            connect(s, &RunSession::changed, &guard, [this] { update(); });
-            connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
-        }
-        update();
+EvaluatePanel::Private::Private(EvaluatePanel* panel, std::function<Engine&()> engine)
+    : q(panel)
+    , v(panel)
+    , worker(nullptr, std::move(engine))
+{
+    connect(v.run, &QPushButton::clicked, q, &EvaluatePanel::run);
+    connect(v.stop, &QPushButton::clicked, q, &EvaluatePanel::stop);
+    connect(v.ablate, &QPushButton::clicked, q, &EvaluatePanel::runAblation);
+    connect(v.copy, &QPushButton::clicked, &guard,
+        [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
+    connect(v.csv, &QPushButton::clicked, &guard, [this] { save(v.model->csv()); });
+    connect(v.ablationCsv, &QPushButton::clicked, &guard, [this] { save(v.ablation->csv()); });
+    connect(v.forget, &QPushButton::clicked, &guard, [this] {
+        v.model->clear();
         showResults();
-        showState();
+    });
+    connect(v.form->weights(), &QComboBox::currentIndexChanged, &guard,
+        [this] { v.mixer->setLearned(v.form->weights()->mixing()); });
+    connect(v.table->selectionModel(), &QItemSelectionModel::currentRowChanged, &guard, [this] { showRow(); });
+    connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
+    connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
+        weights = w;
+        showWeights();
+    });
+    connect(&worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { showProgress(e); });
+    connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
+        setShape(mixShape(report.config.model));
+        v.ablation->setNetwork(report.config.model);
+        v.mixer->setLearned(report.mixing);
+    });
+    connect(&worker, &ModelWorker::evaluated, &guard, [this](int index, const Evaluation& e) { receive(index, e); });
+    connect(&worker, &ModelWorker::cell, &guard, [this](const AblationCell& cell) { v.ablation->set(cell); });
+    connect(&worker, &ModelWorker::ablated, &guard, [this](const Ablation& all) { showAblation(all); });
+    connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
+}
+
+void EvaluatePanel::Private::follow(RunSession* s)
+{
+    session = s;
+    mixingSeen = std::size_t(-1);
+    setShape(s ? mixShape(*s) : MixShape {});
+    if (s) v.ablation->setNetwork(s->file().config.model);
+    v.ablation->begin();
+    v.ablationNote->setText(tr("Nats per token lost when a part is muted, in all layers or in one."));
+    if (const auto known = s ? ablations.find(fromPath(s->directory())) : ablations.end();
+        known != ablations.end()) { // who comes back to a run finds its table
+        for (const auto& cell : known->second.first.cells) v.ablation->set(cell);
+        v.ablationNote->setText(known->second.second);
     }
-
-    /// The run has grown: newer mixing weights, or its first checkpoint.
-    void update()
-    {
-        if (!session) return;
-        if (const auto seen = session->history().mixing.size(); seen != mixingSeen && !worker.busy()) {
-            mixingSeen = seen;
-            if (v.mixer->branches().isEmpty()) setShape(mixShape(*session));
-            v.mixer->setLearned(v.form->weights()->mixing());
-        }
-        if (v.run->isEnabled() != canRun() && !worker.busy()) showState();
+    v.mixer->setVisible(s);
+    v.form->setSession(s);
+    v.model->setRun(s ? fromPath(s->directory()) : QString());
+    v.showMessage({}, "small");
+    if (s) {
+        connect(s, &RunSession::changed, &guard, [this] { update(); });
+        connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
     }
+    update();
+    showResults();
+    showState();
+}
 
-    bool canRun() const { return session && v.form->weights()->source().available; }
-
-    void start(std::vector<EvaluateOptions> options, bool forAblation)
-    {
-        jobs = std::move(options);
-        done = 0;
-        plain.reset();
-        v.showMessage(tr("Getting the weights\u2026"), "small");
-        v.bar->setRange(0, 0);
-        if (forAblation)
-            worker.ablate(v.form->weights()->source(), jobs.front());
-        else
-            worker.evaluate(v.form->weights()->source(), jobs);
-        showState();
+void EvaluatePanel::Private::update()
+{
+    if (!session) return;
+    if (const auto seen = session->history().mixing.size(); seen != mixingSeen && !worker.busy()) {
+        mixingSeen = seen;
+        if (v.mixer->branches().isEmpty()) setShape(mixShape(*session));
+        v.mixer->setLearned(v.form->weights()->mixing());
     }
+    if (v.run->isEnabled() != canRun() && !worker.busy()) showState();
+}
 
-    void showWeights()
-    {
-        v.showMessage(tr("Using the %1.").arg(describeWeights(weights))
-                + (weights.note.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(weights.note)),
-            "small");
+void EvaluatePanel::Private::refuse()
+{
+    showState();
+    v.showMessage(v.emptyText->text(), "warning");
+}
+
+void EvaluatePanel::Private::start(std::vector<EvaluateOptions> options, bool forAblation)
+{
+    jobs = std::move(options);
+    done = 0;
+    plain.reset();
+    v.showMessage(tr("Getting the weights\u2026"), "small");
+    v.bar->setRange(0, 0);
+    if (forAblation)
+        worker.ablate(v.form->weights()->source(), jobs.front());
+    else
+        worker.evaluate(v.form->weights()->source(), jobs);
+    showState();
+}
+
+void EvaluatePanel::Private::receive(int index, const Evaluation& evaluation)
+{
+    done = index + 1;
+    v.bar->setRange(0, 1000);
+    v.bar->setValue(int(1000 * done / int(jobs.size())));
+    const auto& mix = jobs[std::size_t(index)].mix;
+    const auto& f = evaluation.figures;
+    EvaluationRow row { evaluation, weights, mix, {}, {} };
+    if (mix.empty()) plain = f;
+    if (!mix.empty() && plain) {
+        row.deltaNats = f.nll - plain->nll;
+        row.deltaPerplexity = f.perplexity - plain->perplexity;
     }
+    if (done == int(jobs.size())) showWeights(); // instead of the last state of its progress
+    const int at = v.model->add(row);
+    showResults();
+    v.table->setCurrentIndex(v.sorted->mapFromSource(v.model->index(at, 0)));
+    showRow();
+}
 
-    void showAblation(const Ablation& all)
-    {
-        const auto& f = all.plain.figures;
-        v.ablationNote->setText(
-            tr("Against %1 nats/token of the whole network: %2, %3 split, %4 tokens.")
-                .arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split), formatCount(f.tokens)));
-        v.showMessage(tr("The ablation table is complete."), "small");
-        if (session) ablations[fromPath(session->directory())] = { all, v.ablationNote->text() };
-    }
-
-    void receive(int index, const Evaluation& evaluation)
-    {
-        done = index + 1;
-        v.bar->setRange(0, 1000);
-        v.bar->setValue(int(1000 * done / int(jobs.size())));
-        const auto& mix = jobs[std::size_t(index)].mix;
-        const auto& f = evaluation.figures;
-        EvaluationRow row { evaluation, weights, mix, {}, {} };
-        if (mix.empty()) plain = f;
-        if (!mix.empty() && plain) {
-            row.deltaNats = f.nll - plain->nll;
-            row.deltaPerplexity = f.perplexity - plain->perplexity;
-        }
-        if (done == int(jobs.size())) showWeights(); // instead of the last state of its progress
-        const int at = v.model->add(row);
-        showResults();
-        v.table->setCurrentIndex(v.sorted->mapFromSource(v.model->index(at, 0)));
-        showRow();
-    }
-
-    void showProgress(const ProgressEvent& e)
-    {
-        const double part = e.total > 0 ? e.done / e.total : 0;
-        if (jobs.size() > 1 || e.total > 0) {
-            v.bar->setRange(0, 1000);
-            v.bar->setValue(int(1000 * (double(done) + part) / double(std::max<std::size_t>(jobs.size(), 1))));
-        }
-        auto text = fromUtf8(e.what);
-        if (e.total > 0)
-            text += QStringLiteral(" %1/%2 %3")
-                        .arg(formatCount(std::int64_t(e.done)), formatCount(std::int64_t(e.total)), fromUtf8(e.unit));
-        if (jobs.size() > 1) text = tr("Evaluation %1 of %2: %3").arg(done + 1).arg(jobs.size()).arg(text);
-        v.showMessage(text, "small");
-    }
-
-    void showRow()
-    {
-        const auto index = v.sorted->mapToSource(v.table->currentIndex());
-        const EvaluationRow* row = index.isValid() ? &v.model->row(index.row()) : nullptr;
-        v.showRow(row);
-        if (!row) return;
-        v.source->setText(tr("%1, tokenizer %2, %3")
-                              .arg(fromUtf8(row->evaluation.data), fromUtf8(row->evaluation.tokenizer),
-                                  describeWeights(row->weights)));
-        v.source->setToolTip(plainToolTip(v.source->text()));
-    }
-
-    void showResults()
-    {
-        const bool any = v.model->rowCount() > 0;
-        v.tablePages->setCurrentIndex(any ? 1 : 0);
-        for (auto* b : { v.copy, v.csv, v.forget }) b->setEnabled(any);
-        if (any) {
-            v.table->resizeColumnsToContents();
-            const int widest = v.table->fontMetrics().averageCharWidth() * 34;
-            if (v.table->columnWidth(EvaluationsModel::Note) > widest)
-                v.table->setColumnWidth(EvaluationsModel::Note, widest);
-            if (!v.table->currentIndex().isValid()) v.table->setCurrentIndex(v.sorted->index(0, 0));
-        }
-        showRow();
-    }
-
-    void showState()
-    {
-        const bool busy = worker.busy();
-        const bool can = canRun();
-        v.pages->setCurrentIndex(can || busy || v.model->rowCount() > 0 ? 1 : 0);
-        v.emptyTitle->setText(session ? tr("No weights yet") : tr("Nothing to evaluate yet"));
-        v.emptyText->setText(session
-                ? tr("This run has no checkpoint. Start or resume its training, then press Run (Ctrl+Enter).")
-                : tr("Train a run or open one; then press Run (Ctrl+Enter)."));
-        v.run->setEnabled(can && !busy);
-        v.ablate->setEnabled(can && !busy && v.ablation->possible());
-        v.stop->setEnabled(busy);
-        v.bar->setVisible(busy);
-        v.ablationCsv->setEnabled(!v.ablation->nothing());
-    }
-
-    void save(const QString& text)
-    {
-        const auto path = q->askForFile(q);
-        if (path.isEmpty()) return;
-        QSaveFile file(path);
-        if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit())
-            v.showMessage(tr("Saved %1.").arg(path), "small");
-        else
-            v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
-    }
-
-    EvaluatePanel* q;
-    QObject guard; ///< what connections to this object live as long as
-    EvaluateView v;
-    QPointer<RunSession> session;
-    std::size_t mixingSeen = 0;
-    std::map<QString, std::pair<Ablation, QString>> ablations; ///< by run, with their notes
-    std::vector<EvaluateOptions> jobs; ///< of the present or last order
-    int done = 0;
-    WeightsInfo weights;
-    std::optional<EvalEvent> plain; ///< the unchanged network in the present order
-    ModelWorker worker; ///< last: stops before the rest goes
-};
+void EvaluatePanel::Private::save(const QString& text)
+{
+    const auto path = q->askForFile(q);
+    if (path.isEmpty()) return;
+    QSaveFile file(path);
+    if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit())
+        v.showMessage(tr("Saved %1.").arg(path), "small");
+    else
+        v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
+}
 
 EvaluatePanel::EvaluatePanel(QWidget* parent, std::function<Engine&()> engine)
     : QWidget(parent)
@@ -269,7 +170,7 @@ void EvaluatePanel::setSession(RunSession* session)
 
 void EvaluatePanel::run()
 {
-    if (!d_->canRun()) return;
+    if (!d_->canRun()) return d_->refuse();
     auto options = d_->v.form->options();
     std::vector<EvaluateOptions> jobs { options };
     options.mix = d_->v.mixer->changes();
@@ -279,7 +180,7 @@ void EvaluatePanel::run()
 
 void EvaluatePanel::runAblation()
 {
-    if (!d_->canRun()) return;
+    if (!d_->canRun()) return d_->refuse();
     auto options = d_->v.form->options();
     options.recall = false;
     d_->v.ablation->begin();

@@ -17,7 +17,7 @@ class QListWidgetItem;
 namespace pha::ui {
 
 /// What the playground does, apart from where its widgets are. Writing is in playground_writing.cpp, the second network
-/// in playground_duel.cpp.
+/// in playground_duel.cpp, what it says in playground_words.cpp.
 class PlaygroundPanel::Private {
 public:
     Private(PlaygroundPanel* panel, std::function<Engine&()> engine);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/standard_streams.h"
 #include "ui/application.h"
 #include "ui/format.h"
 
@@ -22,6 +23,7 @@ bool needsNoWindow(int argc, char** argv)
 int main(int argc, char** argv)
 {
     using pha::ui::Application;
+    pha::occupyClosedStreams();
     QCommandLineParser parser;
     parser.setApplicationDescription(
         QStringLiteral("PHA Studio: interactive experiments with hybrid language models.\n\n"

@@ -4,6 +4,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/standard_streams.h"
 #include "engine/base/text.h"
 
 #include <fmt/format.h>
@@ -136,6 +137,7 @@ int guarded(int argc, char** argv)
 
 int main(int argc, char** argv)
 {
+    pha::occupyClosedStreams();
     std::setlocale(LC_CTYPE, ""); // characters only: numbers keep their points in every language
     pha::cli::StopOnSignal::ignoreBrokenPipes();
     return pha::cli::guarded(argc, argv);

@@ -150,6 +150,17 @@ private Q_SLOTS:
         QCOMPARE(Home::finish(*process).code, 143);
     }
 
+    void nothingIsPrintedIntoARunWithoutStreams()
+    {
+        const auto run = home_.path("closed");
+        const QStringList shell { "-c", R"(exec "$0" "$@" <&- >&- 2>&-)", PHA_BIN_DIR "/pha" };
+        const auto process = home_.start(shell + newRun(run), {}, "sh");
+        QCOMPARE(Home::finish(*process).code, 1); // the events that were asked for could not be written
+        QCOMPARE(metrics(run, "status").last()["state"].toString(), "finished");
+        verifyMetrics(run, allSteps_);
+        QCOMPARE(weights(run), uninterrupted_);
+    }
+
     void resumeIsExactAfterKillsAtAnyMoment()
     {
         constexpr int kills = 20;

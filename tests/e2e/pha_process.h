@@ -46,8 +46,9 @@ public:
         return path(name);
     }
 
-    /// `folder`: where the process works, if not at home.
-    std::unique_ptr<QProcess> start(const QStringList& arguments, const QString& folder = {}) const
+    /// `folder`: where the process works, if not at home. `program`: what starts pha, if not the test itself.
+    std::unique_ptr<QProcess> start(
+        const QStringList& arguments, const QString& folder = {}, const QString& program = PHA_BIN_DIR "/pha") const
     {
         auto process = std::make_unique<QProcess>();
         auto environment = QProcessEnvironment::systemEnvironment();
@@ -59,7 +60,7 @@ public:
         environment.insert("OPENBLAS_NUM_THREADS", "1");
         process->setProcessEnvironment(environment);
         process->setWorkingDirectory(folder.isEmpty() ? path() : folder);
-        process->start(PHA_BIN_DIR "/pha", arguments);
+        process->start(program, arguments);
         if (!process->waitForStarted(patience_)) qFatal("pha does not start: %s", qPrintable(process->errorString()));
         return process;
     }

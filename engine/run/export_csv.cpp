@@ -58,6 +58,7 @@ public:
         steps_.row(
             { cell(e.step), cell(e.tokens), cell(e.seconds), cell(e.loss), cell(e.learningRate), cell(e.gradNorm),
                 cell(e.tokensPerSecond), cell(e.processBytes), cell(e.deviceBytes), e.applied ? "1" : "0" });
+        if (e.distillation) distillation_.row({ cell(e.step), cell(e.distillation), cell(e.distillationFloor) });
     }
     void operator()(const EvalEvent& e)
     {
@@ -85,7 +86,8 @@ public:
     std::vector<fs::path> write(const fs::path& folder) const
     {
         std::vector<fs::path> files;
-        for (const auto* csv : { &steps_, &evals_, &mixing_, &recall_, &samples_ }) csv->write(folder, files);
+        for (const auto* csv : { &steps_, &distillation_, &evals_, &mixing_, &recall_, &samples_ })
+            csv->write(folder, files);
         return files;
     }
 
@@ -93,6 +95,7 @@ private:
     Csv steps_ { "steps.csv",
         { "step", "tokens", "seconds", "loss", "lr", "grad_norm", "tokens_per_second", "process_bytes", "device_bytes",
             "applied" } };
+    Csv distillation_ { "distillation.csv", { "step", "distillation", "distillation_floor" } };
     Csv evals_ { "evaluations.csv",
         { "step", "split", "nll", "total_nll", "tokens", "words", "bytes", "perplexity", "word_perplexity",
             "bits_per_byte", "context", "stride", "protocol", "floor_nll", "note" } };

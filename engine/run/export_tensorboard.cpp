@@ -107,6 +107,8 @@ public:
     {
         seconds_ = e.seconds;
         scalar(e.step, "loss/train", e.loss);
+        if (e.distillation) scalar(e.step, "loss/distillation", *e.distillation);
+        if (e.distillationFloor) scalar(e.step, "loss/distillation floor", *e.distillationFloor);
         scalar(e.step, "optimiser/learning_rate", e.learningRate);
         scalar(e.step, "optimiser/grad_norm", e.gradNorm);
         scalar(e.step, "speed/tokens_per_second", e.tokensPerSecond);

@@ -153,6 +153,20 @@ private Q_SLOTS:
         QCOMPARE(qint64(std::distance(fs::directory_iterator(run_ / "tables"), {})), qint64(5));
     }
 
+    void distillationIsExported()
+    {
+        QTemporaryDir home;
+        const auto run = makeRun(home);
+        MetricsWriter metrics(run.metricsFile());
+        metrics.append(StepEvent { 1, 96, 0.5, 4.25, 1e-3, 2, 192, 1000, 2000, true, 2.5, 2.25 });
+        metrics.append(StepEvent { 2, 192, 1, 4, 1e-3, 2, 192, 1000, 2000, true });
+        exportCsv(run.root(), run.root() / "tables");
+        QCOMPARE(readRaw(run.root() / "tables/distillation.csv"),
+            std::string("step,distillation,distillation_floor\r\n1,2.5,2.25\r\n"));
+        const auto board = readRaw(exportTensorBoard(run.root(), run.root() / "board").front());
+        QVERIFY(board.find("loss/distillation floor") != std::string::npos);
+    }
+
     void tensorBoardReadsTheEvents()
     {
         const auto files = exportTensorBoard(run_, run_ / "board");

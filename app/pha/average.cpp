@@ -23,6 +23,7 @@ int average(const Options& options)
     const auto out = fs::path(options.out).extension() == ".safetensors" ? fs::path(options.out)
                                                                          : fs::path(options.out + ".safetensors");
     checkNewFile(out.string());
+    for (const auto& each : options.checkpoints) warnOfDamage(each);
     loadEngine().average({ options.checkpoints.begin(), options.checkpoints.end() }, out);
     if (options.json) {
         printJson({ { "file", out.string() }, { "checkpoints", options.checkpoints.size() } });

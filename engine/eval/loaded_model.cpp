@@ -210,15 +210,9 @@ void NetworkModel::writeLogits(const std::vector<std::int64_t>& tokens, bool rec
 
 namespace {
 
-/// Files up to this size are hashed before they are believed; larger ones only have their size checked.
-constexpr std::int64_t hashedBytes = 256 << 20;
-
 ModelFile readCheckpoint(const fs::path& given)
 {
-    const bool inside = given.extension() == ".safetensors" && fs::is_regular_file(given);
-    const auto folder = resolveCheckpoint(inside ? given.parent_path() : given);
-    if (const auto problem = checkpointProblem(folder, true, hashedBytes); !problem.empty())
-        throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
+    const auto folder = intactCheckpoint(given);
     const RunDirectory run(runOfCheckpoint(folder));
     ModelFile content;
     const auto file = run.read(RunUse::View); // the model says itself what it is

@@ -4,12 +4,16 @@
 #include "engine/base/base64.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
+#include "engine/config/field_use.h"
 #include "engine/model/weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/safetensors.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
 
 namespace pha {
 
@@ -38,8 +42,7 @@ Source openSource(const fs::path& path)
         auto file = readModelFile(path);
         return { path, std::move(file.config), file.step, file.tokenizer->model() };
     }
-    const auto folder =
-        resolveCheckpoint(path.extension() == ".safetensors" && fs::exists(path) ? path.parent_path() : path);
+    const auto folder = intactCheckpoint(path);
     const RunDirectory run(runOfCheckpoint(folder));
     source.weights = folder / "model.safetensors";
     source.config = run.read(RunUse::View).config;
@@ -48,12 +51,27 @@ Source openSource(const fs::path& path)
     return source;
 }
 
+/// Tensors of one shape may still belong to networks that read them in different ways. What only decides where the
+/// weights began, or how the same numbers are reached, may differ.
+void requireSameNetwork(const RunConfig& first, const RunConfig& other, const fs::path& where)
+{
+    static constexpr const char* free[] = { "gss_convolution", "gss_init", "zero_init" };
+    for (const auto& [group, field] : allFields()) {
+        const auto& name = field.name;
+        if (group != "model" || std::count(std::begin(free), std::end(free), name) > 0) continue;
+        if (first.get(name) != other.get(name) && fieldMatters(first.model, name))
+            throw CheckpointError(where.string(),
+                fmt::format("another network than the first one's: {} is {}, not {}", name, other.get(name).dump(),
+                    first.get(name).dump()),
+                "average checkpoints of one network");
+    }
+}
+
 } // namespace
 
 bool isModelFile(const fs::path& path)
 {
-    return path.extension() == ".safetensors" && fs::is_regular_file(path)
-        && !fs::exists(path.parent_path() / "manifest.json");
+    return path.extension() == ".safetensors" && fs::is_regular_file(path) && !isCheckpointsWeights(path);
 }
 
 void writeModelFile(const fs::path& file, const ModelFile& content)
@@ -131,6 +149,7 @@ void averageCheckpoints(const std::vector<fs::path>& checkpoints, const fs::path
         if (sources.back().tokenizer != sources.front().tokenizer)
             throw CheckpointError(path.string(), "was trained with another tokenizer than the first",
                 "average checkpoints of one run, or of runs with the same tokenizer");
+        requireSameNetwork(sources.front().config, sources.back().config, path);
     }
     ModelFile mean;
     mean.model = readModel(files.front());

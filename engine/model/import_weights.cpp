@@ -56,13 +56,13 @@ std::vector<fs::path> weightFiles(const fs::path& path)
     const auto isWeights = [&](const fs::path& file) {
         return file.extension() == ".safetensors" && fs::is_regular_file(file, problem);
     };
-    if (isWeights(path)) return { path };
+    if (isWeights(path) && !isCheckpointsWeights(path)) return { path };
     std::vector<fs::path> files;
     const bool ours = fs::exists(path / "run.json", problem) || fs::exists(path / "manifest.json", problem);
     if (!ours && fs::is_directory(path, problem))
         for (const auto& entry : fs::directory_iterator(path, problem))
             if (isWeights(entry.path())) files.push_back(entry.path());
-    if (files.empty()) return { resolveCheckpoint(path) / "model.safetensors" };
+    if (files.empty()) return { intactCheckpoint(path) / "model.safetensors" };
     std::sort(files.begin(), files.end());
     return files;
 }

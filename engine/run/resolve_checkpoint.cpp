@@ -11,6 +11,8 @@ namespace pha {
 namespace {
 
 constexpr auto giveFolder = "give a run directory or one of its checkpoints";
+constexpr auto weightsName = "model.safetensors";
+constexpr std::int64_t hashedBytes = 256 << 20;
 
 /// Pickled files are programs: PyTorch's zip container and its older form. Names are no guide, contents are.
 bool looksPickled(const fs::path& file)
@@ -53,7 +55,7 @@ fs::path newestOf(const RunDirectory& run)
 bool looksLikeCheckpoint(const fs::path& folder)
 {
     std::error_code error;
-    for (const char* name : { "manifest.json", "model.safetensors", "state.json" })
+    for (const char* name : { "manifest.json", weightsName, "state.json" })
         if (fs::exists(folder / name, error)) return true;
     return checkpointStep(folder.filename().string()).has_value();
 }
@@ -94,6 +96,23 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint)
         throw CheckpointError(
             path.string(), "is not a complete checkpoint: " + problem, "take another checkpoint of the run");
     return path;
+}
+
+bool isCheckpointsWeights(const fs::path& file)
+{
+    std::error_code error;
+    const auto path = fs::absolute(file, error);
+    return path.filename() == weightsName && fs::is_regular_file(path, error)
+        && fs::exists(path.parent_path() / "manifest.json", error);
+}
+
+fs::path intactCheckpoint(const fs::path& runOrCheckpoint)
+{
+    const bool file = isCheckpointsWeights(runOrCheckpoint);
+    const auto folder = resolveCheckpoint(file ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint);
+    if (const auto problem = checkpointProblem(folder, true, hashedBytes); !problem.empty())
+        throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
+    return folder;
 }
 
 fs::path runOfCheckpoint(const fs::path& checkpoint)

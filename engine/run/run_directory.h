@@ -76,6 +76,11 @@ fs::path freshRunDirectory(const fs::path& parent, const std::string& name);
 /// The checkpoint folder that a path given by a user means: itself, or a run's best, else its latest.
 /// Throws CheckpointError that says what the path is instead.
 fs::path resolveCheckpoint(const fs::path& runOrCheckpoint);
+/// The same for whoever reads the weights: also of a checkpoint's model.safetensors itself. Throws CheckpointError if a
+/// file is damaged; those of up to 256 MB are hashed before they are believed, of larger ones the size has to do.
+fs::path intactCheckpoint(const fs::path& runOrCheckpoint);
+/// Whether a file is the weights of a checkpoint, and not only a file that somebody put there.
+bool isCheckpointsWeights(const fs::path& file);
 /// The run directory that a checkpoint folder lies in.
 fs::path runOfCheckpoint(const fs::path& checkpoint);
 

@@ -79,7 +79,7 @@ std::shared_ptr<LanguageModel> Trainer::readTeacher(const TrainingRequest& reque
         throw ConfigError("distill_steps", std::to_string(config_.distillSteps),
             "0 in a run that converts no softmax model (--convert-from)");
     if (path.empty()) return nullptr;
-    const auto folder = resolveCheckpoint(path);
+    const auto folder = intactCheckpoint(path);
     auto teacher = readModel(folder / "model.safetensors");
     checkConversion(teacher->config(), file_.config.model);
     file_.environment["converted_from"] = fs::absolute(folder).string();

@@ -101,6 +101,35 @@ private Q_SLOTS:
         isRefused({ "train", "--resume", withWeights("flipped", flipped), "--steps", "9" });
     }
 
+    void aFlippedBitIsFoundByWhoeverTakesTheWeights()
+    {
+        auto flipped = goodWeights();
+        flipped[flipped.size() - 5] = char(flipped[flipped.size() - 5] ^ 0x40);
+        const auto run = withWeights("flipped weights", flipped);
+        const auto file = run + "/checkpoints/step-00000002/model.safetensors";
+        for (const auto& path : { run, file }) {
+            isRefused({ "eval", path }, "SHA-256");
+            isRefused({ "average", run_, path, "--out", "mean" }, "SHA-256");
+            isRefused(smallRun({ "--run", "new", "--init-from", path }), "SHA-256");
+        }
+    }
+
+    /// What lies beside a checkpoint's weights is not those weights.
+    void aFileBesideTheWeightsIsItself()
+    {
+        const auto run = copy("beside"), folder = run + "/checkpoints/step-00000002/";
+        isRefused({ "inspect", folder + "optimizer.safetensors" }, "without a run's configuration");
+        isRefused({ "average", folder + "optimizer.safetensors", "--out", "mean" }, "without a run's configuration");
+        const QStringList inspect { "inspect", "model.safetensors", "--json" };
+        QCOMPARE(home_.run(inspect, {}, folder).json()["step"].toInt(), 2);
+        const auto trained = home_.run({ "train", "--resume", run, "--steps", "4", "--json" });
+        QVERIFY2(trained.code == 0, trained.err.constData());
+        const auto mean = run + "/checkpoints/step-00000002/mean.safetensors";
+        const auto averaged = home_.run({ "average", run + "/checkpoints/step-00000004", "--out", mean });
+        QVERIFY2(averaged.code == 0, averaged.err.constData());
+        QCOMPARE(home_.run({ "inspect", mean, "--json" }).json()["step"].toInt(), 4);
+    }
+
     void notACheckpoint()
     {
         home_.write("model.pt", QByteArray("PK\x03\x04", 4) + QByteArray(100, '\0'));

@@ -68,6 +68,18 @@ private Q_SLOTS:
         QVERIFY2(isOneErrorLine(absent.err), absent.err.constData());
     }
 
+    /// Of the same shapes, but read in another way.
+    void onlyOneNetworkIsAveraged()
+    {
+        const auto other = home_.path("softmax");
+        const auto trained = home_.run(smallRun({ "--run", other, "--steps", "1", "--set", "mix_mode=softmax" }));
+        QVERIFY2(trained.code == 0, trained.err.constData());
+        const auto result = home_.run({ "average", run_, other, "--out", home_.path("both") });
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err) && result.err.contains("mix_mode is \"softmax\""), result.err.constData());
+        QVERIFY(!QFile::exists(home_.path("both.safetensors")));
+    }
+
     void protocolsAreNamed()
     {
         QCOMPARE(eval({})["protocol"].toString(), "disjoint");

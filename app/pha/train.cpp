@@ -7,8 +7,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/data/catalogue.h"
+#include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
-#include "engine/data/tokenizer.h"
 #include "engine/engine.h"
 #include "engine/run/run_directory.h"
 
@@ -44,26 +45,47 @@ int printFields(bool json)
     return 0;
 }
 
+/// The one that the run will have, null if it is still to be trained.
+std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request)
+{
+    const auto& data = request.config.data;
+    if (const auto* entry = findInCatalogue(data.data); entry && downloadState(*entry) != DownloadState::Present) {
+        note("pha: note: " + data.data + " is not downloaded yet; get it with: pha data download " + data.data);
+        return Tokenizer::given(data);
+    }
+    auto known = Corpus::knownTokenizer(data); // throws if there are no such data
+    if (request.convertFrom.empty()) return known;
+    return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(request.convertFrom))).tokenizerFile());
+}
+
+/// Refuses what the run itself would refuse before it reads a text.
 int dryRun(const TrainingRequest& request, bool json)
 {
     auto config = request.config;
-    if (!request.resume) { // what the tokenizer will have
-        const auto given = Tokenizer::given(config.data);
-        config.model.vocabulary = given ? given->size() : config.data.vocabSize;
+    bool exact = true;
+    if (!request.resume) {
+        RunDirectory(request.directory).requireFresh();
+        std::error_code error;
+        if (!request.initFrom.empty() && !fs::exists(request.initFrom, error))
+            resolveCheckpoint(request.initFrom); // which says what is wrong
+        const auto tokenizer = plannedTokenizer(request);
+        exact = tokenizer != nullptr; // one that is trained has as many pieces as the text is good for
+        config.model.vocabulary = tokenizer ? tokenizer->size() : config.data.vocabSize;
         settleTaskShape(config);
     }
     const auto counts = modelCosts(config.model, config.training.context);
     const double bytes = trainingBytes(config);
     if (json) {
         printJson({ { "directory", request.directory.string() }, { "parameters", counts.parameters },
-            { "trainable", counts.trainable }, { "training_bytes", bytes }, { "config", config.toJson() } });
+            { "trainable", counts.trainable }, { "exact", exact }, { "training_bytes", bytes },
+            { "config", config.toJson() } });
         return 0;
     }
     printLine(config.toJson().dump(2, ' ', false, Json::error_handler_t::replace));
-    printLine(fmt::format(
-        "run directory  {}\nparameters     {} ({} trainable)\nmemory         about {}\ntokens         {} in {} updates",
-        request.directory.string(), withThousands(counts.parameters), withThousands(counts.trainable),
-        formatBytes(bytes), withThousands(std::int64_t(config.training.totalTokens())),
+    printLine(fmt::format("run directory  {}\nparameters     {}{} ({} trainable)\nmemory         about {}\ntokens      "
+                          "   {} in {} updates",
+        request.directory.string(), exact ? "" : "at most ", withThousands(counts.parameters),
+        withThousands(counts.trainable), formatBytes(bytes), withThousands(std::int64_t(config.training.totalTokens())),
         withThousands(config.training.steps)));
     return 0;
 }

@@ -23,6 +23,26 @@ const std::vector<BuiltinCorpus>& builtinCorpora()
     return corpora;
 }
 
+namespace {
+
+[[noreturn]] void refuseUnknown(const std::string& data)
+{
+    const auto where = data.empty() ? std::string("data") : inQuotes(data);
+    if (data.find_first_of("/.") != std::string::npos)
+        throw DataError(where, "no such file or folder", "check the path, or use the built-in corpus stories");
+    std::vector<std::string> names;
+    for (const auto& corpus : builtinCorpora()) names.push_back(corpus.name);
+    const auto builtin = joinList(names);
+    for (const auto& entry : catalogue()) names.push_back(entry.name);
+    for (const auto& corpus : preparedCorpora()) names.push_back(corpus.name);
+    const auto nearest = nearestName(data, names);
+    throw DataError(where, "neither a built-in corpus nor a file",
+        (nearest.empty() ? "" : "did you mean " + nearest + "? ") + "built-in: " + builtin
+            + "; or give the path of a text file");
+}
+
+} // namespace
+
 std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
     EventSink& progress, const std::stop_token& stop)
 {
@@ -37,18 +57,16 @@ std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<c
     }
     if (const auto path = resolveCorpus(config.data); !path.empty())
         return openText(path, config, std::move(tokenizer), progress, stop);
-    const auto where = config.data.empty() ? std::string("data") : inQuotes(config.data);
-    if (config.data.find_first_of("/.") != std::string::npos)
-        throw DataError(where, "no such file or folder", "check the path, or use the built-in corpus stories");
-    std::vector<std::string> names;
-    for (const auto& corpus : builtinCorpora()) names.push_back(corpus.name);
-    const auto builtin = joinList(names);
-    for (const auto& entry : catalogue()) names.push_back(entry.name);
-    for (const auto& corpus : preparedCorpora()) names.push_back(corpus.name);
-    const auto nearest = nearestName(config.data, names);
-    throw DataError(where, "neither a built-in corpus nor a file",
-        (nearest.empty() ? "" : "did you mean " + nearest + "? ") + "built-in: " + builtin
-            + "; or give the path of a text file");
+    refuseUnknown(config.data);
+}
+
+std::shared_ptr<const Tokenizer> Corpus::knownTokenizer(const DataConfig& config)
+{
+    if (const auto task = findTask(config)) return openTask(*task, nullptr)->tokenizer();
+    if (config.data == "stories") return Tokenizer::given(config);
+    const auto path = resolveCorpus(config.data);
+    if (path.empty()) refuseUnknown(config.data);
+    return tokenizerOfText(path, config);
 }
 
 std::int64_t stateInteger(const Json& state, const std::string& key, std::int64_t most)

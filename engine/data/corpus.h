@@ -63,6 +63,10 @@ public:
     static std::shared_ptr<const Tokenizer> trainTokenizer(
         const DataConfig& config, EventSink& progress, const std::stop_token& stop);
 
+    /// The tokenizer of open() as far as it is known before a text is read: null if one would be trained. Throws as
+    /// open() if there are no such data.
+    static std::shared_ptr<const Tokenizer> knownTokenizer(const DataConfig& config);
+
     virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
     virtual std::unique_ptr<BatchSource> batches(std::int64_t rows, std::int64_t context, std::int64_t seed) const = 0;
     /// Throws DataError for an unknown split.

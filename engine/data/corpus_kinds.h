@@ -15,6 +15,8 @@ std::unique_ptr<Corpus> openTask(const Task& task, const std::shared_ptr<const T
 /// Text files, packed or not, or folders with them; a prepared corpus; a file of tokens. Throws DataError.
 std::unique_ptr<Corpus> openText(const std::filesystem::path& path, const DataConfig& config,
     std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, const std::stop_token& stop);
+/// The tokenizer that openText() would take without reading a text, null if it would train one.
+std::shared_ptr<const Tokenizer> tokenizerOfText(const std::filesystem::path& path, const DataConfig& config);
 
 /// Values of a batch source's saved state. Throws CheckpointError if `key` is absent or not an integer from 0 to
 /// `most`.

@@ -212,6 +212,15 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
     return TextOpener(path, config, progress, stop).open(std::move(tokenizer));
 }
 
+std::shared_ptr<const Tokenizer> tokenizerOfText(const fs::path& path, const DataConfig& config)
+{
+    const auto given = Tokenizer::given(config);
+    if (isPreparedCorpus(path)) return given ? given : Tokenizer::load(path / "tokenizer.model");
+    if (const auto bins = findTokenBins(path)) return given ? given : tokenizerOfBins(*bins, config);
+    findTexts({ path }); // throws if there is none that can be read
+    return given;
+}
+
 std::shared_ptr<const Tokenizer> Corpus::trainTokenizer(
     const DataConfig& config, EventSink& progress, const std::stop_token& stop)
 {

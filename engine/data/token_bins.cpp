@@ -101,16 +101,6 @@ std::string digestsOf(const std::vector<fs::path>& files)
     return digests;
 }
 
-/// The one beside the files; else the tokens are numbers that spell nothing, as many as the configuration says.
-std::shared_ptr<const Tokenizer> usualTokenizer(const fs::path& folder, const DataConfig& config)
-{
-    if (std::shared_ptr<const Tokenizer> found = Tokenizer::findIn(folder)) return found;
-    if (config.tokenizer != "auto")
-        throw ConfigError("tokenizer", inQuotes(config.tokenizer),
-            "the one that the tokens were made with, since they are given; auto if it is not known");
-    return idTokenizer(config.vocabSize);
-}
-
 /// Tokens with their words and bytes as the pieces spell them.
 Split countedSplit(
     const TokenSequence& tokens, std::uint64_t most, const Tokenizer& tokenizer, const std::string& where)
@@ -164,11 +154,20 @@ void checkIds(std::span<const std::int32_t> ids, const Tokenizer& tokenizer, con
             + " or more");
 }
 
+std::shared_ptr<const Tokenizer> tokenizerOfBins(const TokenBins& bins, const DataConfig& config)
+{
+    if (std::shared_ptr<const Tokenizer> found = Tokenizer::findIn(bins.folder)) return found;
+    if (config.tokenizer != "auto")
+        throw ConfigError("tokenizer", inQuotes(config.tokenizer),
+            "the one that the tokens were made with, since they are given; auto if it is not known");
+    return idTokenizer(config.vocabSize);
+}
+
 OpenedBins openBins(const TokenBins& bins, const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
     double validShare, double testShare)
 {
     OpenedBins opened;
-    opened.tokenizer = tokenizer ? std::move(tokenizer) : usualTokenizer(bins.folder, config);
+    opened.tokenizer = tokenizer ? std::move(tokenizer) : tokenizerOfBins(bins, config);
     for (std::size_t i = 0; i < opened.splits.size(); ++i) opened.splits[i] = openShards(bins.files[i]);
     opened.name = bins.files[0].front().filename().string();
     auto identity = digestsOf(bins.files[0]);

@@ -23,6 +23,10 @@ struct TokenBins {
 /// *_train.bin or *_train_000001.bin and on; else null. Throws DataError for a folder with several such corpora.
 std::optional<TokenBins> findTokenBins(const std::filesystem::path& path);
 
+/// The one beside the files; else the tokens are numbers that spell nothing, as many as the configuration says. Throws
+/// ConfigError if the configuration names another kind.
+std::shared_ptr<const Tokenizer> tokenizerOfBins(const TokenBins& bins, const DataConfig& config);
+
 /// Them opened. Without a validation file the end of the training tokens validates.
 struct OpenedBins {
     std::array<TokenSequence, 3> splits;

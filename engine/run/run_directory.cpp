@@ -159,6 +159,20 @@ void RunDirectory::require() const
     throw refusal(fs::exists(root_, error) ? "is not a run directory: it has no run.json" : "does not exist");
 }
 
+void RunDirectory::requireFresh() const
+{
+    if (exists())
+        throw CheckpointError(root_.string(), "there is a run in this folder already",
+            "choose another folder, or continue it with --resume");
+    std::error_code error;
+    auto there = fs::absolute(root_, error);
+    while (!error && !fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
+    if (!fs::is_directory(there, error))
+        throw CheckpointError(root_.string(), "no folder can be made there, since " + there.string() + " is a file",
+            "choose another place with --run");
+    if (::access(there.c_str(), W_OK) != 0) throwIoError(there, "write there");
+}
+
 void RunDirectory::create(const RunFile& file) const
 {
     const auto taken = [&] {

@@ -50,6 +50,9 @@ public:
 
     bool exists() const; ///< has a run.json
     void require() const; ///< Throws CheckpointError if it has none, or may not be read.
+    /// Whether a new run could be written here, before anything slow. Throws CheckpointError if a run is here already
+    /// or no folder can be made, IoError if nothing may be written.
+    void requireFresh() const;
     /// Creates the folders and run.json. Throws CheckpointError if a run is already there.
     /// Of several processes that try at once, exactly one succeeds. An empty `created` becomes the present time.
     void create(const RunFile& file) const;

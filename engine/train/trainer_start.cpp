@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <unistd.h>
 
 namespace pha {
 
@@ -31,18 +30,6 @@ std::int64_t availableMemory()
         if (name == "MemAvailable:") return kilobytes * 1024;
     }
     return 0;
-}
-
-/// Whether a run could be written there, before a text is read for an hour.
-void checkPlace(const fs::path& run)
-{
-    std::error_code error;
-    auto there = fs::absolute(run, error);
-    while (!error && !fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
-    if (!fs::is_directory(there, error))
-        throw CheckpointError(run.string(), "no folder can be made there, since " + there.string() + " is a file",
-            "choose another place with --run");
-    if (::access(there.c_str(), W_OK) != 0) throwIoError(there, "write there");
 }
 
 } // namespace
@@ -94,12 +81,10 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     file_.config.validate();
     device_ = chooseDevice(config_.device);
     useThreads(int(config_.threads));
-    if (!request.resume && run_.exists())
-        throw CheckpointError(run_.root().string(), "there is a run in this folder already",
-            "choose another folder, or continue it with --resume");
-    if (!request.resume) checkPlace(run_.root());
     if (request.resume)
         lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
+    else
+        run_.requireFresh();
 
     const auto teacher = readTeacher(request);
     std::shared_ptr<const Tokenizer> tokenizer;

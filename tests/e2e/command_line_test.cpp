@@ -168,6 +168,12 @@ private Q_SLOTS:
         QTest::newRow("config wrong type") << train({ "--config", "wrong_type.json" }) << "layers";
         QTest::newRow("config out of range") << train({ "--config", "out_of_range.json" }) << "steps";
         QTest::newRow("config duplicate key") << train({ "--config", "duplicate.json" }) << "layers";
+        QTest::newRow("plan without data") << train({ "--dry-run", "--data", "nosuch" }) << "nosuch";
+        QTest::newRow("plan with an empty text")
+            << train({ "--dry-run", "--data", "empty.txt" }) << "empty.txt: is empty";
+        QTest::newRow("plan without weights") << train({ "--dry-run", "--init-from", "nosuch" }) << "nosuch";
+        QTest::newRow("plan below a file")
+            << QStringList { "train", "--preset", "pha-tiny", "--dry-run", "--run", "empty.txt/new" } << "is a file";
         QTest::newRow("resume nothing") << QStringList { "train", "--resume", "nosuch" } << "nosuch";
         QTest::newRow("resume with preset")
             << QStringList { "train", "--resume", ".", "--preset", "pha-tiny" } << "--preset";

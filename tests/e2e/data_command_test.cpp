@@ -36,6 +36,18 @@ private Q_SLOTS:
         QVERIFY(info.json()["bytes_per_token"].toDouble() > 1);
         QVERIFY(home_.run({ "data", "info", "small" }).out.contains("nothing had to be repaired"));
 
+        const auto plan = [&](const QString& data) {
+            return home_.run({ "train", "--preset", "pha-tiny", "--data", data, "--dry-run", "--json" }).json();
+        };
+        const auto pieces = [](const QJsonObject& planned) {
+            return planned["config"].toObject()["model"].toObject()["vocabulary"].toInt();
+        };
+        QVERIFY(plan("small")["exact"].toBool());
+        QCOMPARE(pieces(plan("small")), prepared.json()["tokenizer"].toObject()["pieces"].toInt());
+        QVERIFY(!plan("small.jsonl")["exact"].toBool()); // nobody has read the text yet
+        QCOMPARE(pieces(plan("small.jsonl")), 1024);
+        QVERIFY(home_.run({ "train", "--preset", "pha-tiny", "--dry-run" }).out.contains("parameters     at most "));
+
         const auto learnt = home_.run({ "tokenizer", "train", "small", "--out", "small.model" });
         QCOMPARE(learnt.code, 2);
         QVERIFY2(isOneErrorLine(learnt.err) && learnt.err.contains("holds tokens, not a text"), learnt.err);

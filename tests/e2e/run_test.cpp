@@ -119,9 +119,11 @@ private Q_SLOTS:
     void aRunIsNeverOverwritten()
     {
         const auto before = content(run_ + "/metrics.jsonl");
-        const auto result = home_.run(smallRun({ "--run", run_, "--steps", "2" }));
-        QCOMPARE(result.code, 2);
-        QVERIFY2(isOneErrorLine(result.err) && result.err.contains("--resume"), result.err.constData());
+        for (const auto& more : { QStringList {}, { "--dry-run" } }) {
+            const auto result = home_.run(smallRun({ "--run", run_, "--steps", "2" }) + more);
+            QCOMPARE(result.code, 2);
+            QVERIFY2(isOneErrorLine(result.err) && result.err.contains("--resume"), result.err.constData());
+        }
         QCOMPARE(content(run_ + "/metrics.jsonl"), before);
     }
 

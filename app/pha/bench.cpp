@@ -4,12 +4,14 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/memory.h"
 #include "engine/base/text.h"
 #include "engine/engine.h"
 #include "engine/run/bench_rows.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace pha::cli {
@@ -46,11 +48,35 @@ BenchRequest request(const Options& options, const CLI::App& command)
     checkRange("--decode-batch", request.decodeBatch, 1, 4096);
     checkRange("--repeats", options.repeats, 1, 1000);
     checkRange("--threads", options.threads, 0, 1024);
+    for (const auto& [option, mode] : { std::pair { "--decode-batch", "decode" }, { "--recompute", "train" } })
+        if (command.count(option) > 0 && request.mode != mode)
+            throw Error(fmt::format("{} means nothing with --mode {}", option, request.mode),
+                fmt::format("leave it out, or add --mode {}", mode), ExitCode::Usage);
     request.repeats = int(options.repeats);
     request.threads = int(options.threads);
     request.device = options.device.device;
     request.precision = options.device.precision;
     return request;
+}
+
+/// On a processor the system would end what does not fit in the middle of a row, perhaps with other programs.
+void refuseIfTooLarge(const BenchRequest& what, const EngineInfo& info)
+{
+    const bool processor = what.device == "cpu" || (what.device == "auto" && info.devices.size() == 1);
+    const double available = double(availableMemory());
+    if (what.mode != "train" || !processor || available == 0) return;
+    for (const auto& name : what.presets)
+        for (const auto context : what.contexts) {
+            auto config = findPreset(name).config;
+            config.training.context = context;
+            config.training.batchSize = std::max<std::int64_t>(what.batchTokens / context, 1);
+            config.training.precision = what.precision;
+            config.training.recompute = what.recompute;
+            if (const double needed = trainingBytes(config); needed > available)
+                throw Error(fmt::format("{} at {} needs about {}, and {} of memory are free", name, context,
+                                formatBytes(needed), formatBytes(available)),
+                    "take fewer --batch-tokens, a shorter context or a smaller preset", ExitCode::Usage);
+        }
 }
 
 /// Columns of fixed width: rows are shown as they are measured.
@@ -83,6 +109,7 @@ int bench(const Options& options, const CLI::App& command)
     auto& engine = loadEngine();
     const auto info = engine.info();
     if (!info.warning.empty()) note("pha: warning: " + oneLine(info.warning));
+    refuseIfTooLarge(what, info);
     bool first = true;
     const auto rows = engine.bench(
         what,

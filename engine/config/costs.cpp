@@ -33,17 +33,27 @@ template <class Visit> void eachStage(const ModelConfig& m, Visit&& visit)
 }
 
 /// Bytes of activations per token that backward needs [11.4]: a norm's input and output and a dropout mask for each
-/// stage; outputs and normed outputs of the branches of a mix.
-double activationBytes(const ModelConfig& m, const CostBasis& basis)
+/// stage; outputs and normed outputs of the branches of a mix. Recomputed, what enters each layer and attention's
+/// results stay, and one layer at a time is whole.
+double activationBytes(const ModelConfig& m, const CostBasis& basis, bool recompute)
 {
-    const double D = double(m.width);
-    double bytes = 0;
-    eachStage(m, [&](const Stage& stage) {
-        bytes += basis.wide * 4 * D + D;
-        if (stage.mixed) bytes += basis.wide * 4 * D * double(stage.parts.size()) + D;
-        for (const auto& part : stage.parts) bytes += findPart(part)->costs(m, basis).activationBytes;
-    });
-    return bytes;
+    const double D = double(m.width), row = basis.wide * 2 * D;
+    double all = 0, kept = 0, largest = 0;
+    for (std::int64_t layer = 0; layer < m.layers; ++layer) {
+        double bytes = 0;
+        kept += row;
+        for (const auto& stage : layerStages(m, layer)) {
+            bytes += basis.wide * 4 * D + D;
+            if (stage.mixed) bytes += basis.wide * 4 * D * double(stage.parts.size()) + D;
+            for (const auto& part : stage.parts) {
+                bytes += findPart(part)->costs(m, basis).activationBytes;
+                if (part == "attention") kept += row + 4 * double(m.queryHeads);
+            }
+        }
+        all += bytes;
+        largest = std::max(largest, bytes);
+    }
+    return recompute ? kept + largest : all;
 }
 
 } // namespace
@@ -101,7 +111,7 @@ double trainingBytes(const RunConfig& config)
     const double wide = t.precision == "bf16" ? 1 : 2; // auto may end in fp32: count the larger
     const double tokens = double(t.batchSize) * double(t.context);
     const double states = (t.emaDecay > 0 ? 20 : 16) * double(modelCosts(m, t.context).parameters);
-    const double activations = tokens * activationBytes(m, { double(t.context), wide });
+    const double activations = tokens * activationBytes(m, { double(t.context), wide }, t.recompute);
     // The loss holds one chunk of logits twice (as log-probabilities and as gradient) and the embedding's gradient in
     // fp32.
     const auto rows = std::clamp<std::int64_t>(logitsAtOnce / m.vocabulary, 64, 8192);

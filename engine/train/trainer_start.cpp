@@ -3,6 +3,7 @@
 // first.
 #include "engine/base/disk_space.h"
 #include "engine/base/error.h"
+#include "engine/base/memory.h"
 #include "engine/base/text.h"
 #include "engine/config/conversion.h"
 #include "engine/model/import_weights.h"
@@ -15,24 +16,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
-#include <fstream>
 
 namespace pha {
-
-namespace {
-
-std::int64_t availableMemory()
-{
-    std::ifstream file("/proc/meminfo");
-    for (std::string name, unit; file >> name;) {
-        std::int64_t kilobytes = 0;
-        file >> kilobytes >> unit;
-        if (name == "MemAvailable:") return kilobytes * 1024;
-    }
-    return 0;
-}
-
-} // namespace
 
 RunFile Trainer::readOrPlan(const TrainingRequest& request)
 {

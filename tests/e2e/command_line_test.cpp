@@ -212,6 +212,10 @@ private Q_SLOTS:
         QTest::newRow("bench preset") << QStringList { "bench", "--presets", "pha-tiny,nosuch" } << "nosuch";
         QTest::newRow("bench context") << QStringList { "bench", "--contexts", "0" } << "--contexts";
         QTest::newRow("bench mode") << QStringList { "bench", "--mode", "sleep" } << "sleep";
+        QTest::newRow("bench beyond the memory") << QStringList { "bench", "--presets", "pha-180m", "--contexts",
+            "1048576", "--device", "cpu" } << "needs about";
+        QTest::newRow("bench recomputes nothing")
+            << QStringList { "bench", "--mode", "decode", "--recompute" } << "add --mode train";
         QTest::newRow("bench of a branch that is not there")
             << QStringList { "bench", "--mode", "gss", "--presets", "attention-tiny" } << "attention-tiny";
         QTest::newRow("compare nothing") << QStringList { "compare", "nosuch" } << "nosuch";

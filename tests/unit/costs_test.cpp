@@ -385,6 +385,10 @@ void CostsTest::trainingMemory()
     config.training.precision = "bf16";
     const double total = trainingBytes(config) / 1e9; // 15.6 of activations, 2.0 of states, one loss chunk
     QVERIFY2(total > 17.6 && total < 18.1, qPrintable(QString::number(total)));
+    // Recomputed, a layer of twelve is whole, and of each its input and what attention wrote: 1/12 of 15.6 + 2 x 0.36.
+    config.training.recompute = true;
+    const double little = trainingBytes(config) / 1e9;
+    QVERIFY2(little > 4.1 && little < 4.6, qPrintable(QString::number(little)));
 }
 
 void CostsTest::refusesContext() { QVERIFY_THROWS_EXCEPTION(ConfigError, (void)modelCosts(ModelConfig(), 0)); }

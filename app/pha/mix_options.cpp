@@ -35,10 +35,12 @@ Part splitMix(const std::string& text) { return splitLayer("--mix", text, "LAYER
 
 std::vector<double> weights(const std::string& text)
 {
+    constexpr double largest = 1e6; // far beyond all that are learnt, and far from what fp32 can hold
     std::vector<double> list;
     for (const auto& part : splitCommas(text)) {
         list.push_back(parseNumber("--mix weight", part));
-        if (list.back() < 0) throw ConfigError("--mix weight", part, "a number of at least 0");
+        if (list.back() < 0 || list.back() > largest)
+            throw ConfigError("--mix weight", part, fmt::format("a number from 0 to {:.0f}", largest));
     }
     return list;
 }

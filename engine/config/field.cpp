@@ -105,7 +105,11 @@ void Field::check(const Json& value) const
         }
         return false;
     };
-    if (!accepted()) throw ConfigError(name, shown(value), expectation());
+    if (accepted()) return;
+    // The largest integer is only worth a word to whoever has gone beyond it.
+    const bool beyond = kind == Kind::Integer && value.is_number() && value.get<double>() > maximum;
+    throw ConfigError(name, shown(value),
+        beyond ? "an integer from " + formatNumber(minimum) + " to " + formatNumber(maximum) : expectation());
 }
 
 Json Field::parse(const std::string& text) const

@@ -43,12 +43,16 @@ std::shared_ptr<const Corpus> NetworkModel::corpusFor(
 {
     const bool own = (options.data.empty() || options.data == config_.data.data) && options.dataFields.empty();
     if (own && corpus_) return corpus_;
+    static constexpr const char* ofTokenizers[] = { "tokenizer", "vocab_size", "byte_fallback" };
     auto wanted = config_;
     if (!options.data.empty()) wanted.data.data = options.data;
     for (const auto& [key, value] : options.dataFields) {
         wanted.set(key, value);
-        if (!wanted.toJson()["data"].contains(key))
-            throw ConfigError(key, "set for an evaluation", "a field of the data, such as task_length or data_seed");
+        const bool ofTokenizer = std::count(std::begin(ofTokenizers), std::end(ofTokenizers), key) > 0;
+        if (ofTokenizer || !wanted.toJson()["data"].contains(key))
+            throw ConfigError(key, "set for an evaluation",
+                ofTokenizer ? "the model's own, which reads any text"
+                            : "a field of the data, such as task_length or data_seed");
     }
     std::shared_ptr<const Corpus> corpus = Corpus::open(wanted.data, tokenizer_, progress, stop);
     if (own) corpus_ = corpus;
@@ -62,7 +66,7 @@ void NetworkModel::checkMix(const std::vector<MixOverride>& mix) const
             throw ConfigError(
                 "layer", std::to_string(m.layer), "a layer between 0 and " + std::to_string(config_.model.layers - 1));
         checkPart(config_.model, m.layer, m.branch);
-        if (!std::isfinite(m.weight)) throw ConfigError("mixing weight", "not finite", "a number");
+        if (!std::isfinite(float(m.weight))) throw ConfigError("mixing weight", "not finite", "a number");
     }
 }
 

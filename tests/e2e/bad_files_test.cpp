@@ -282,6 +282,8 @@ private Q_SLOTS:
         isRefused({ "eval", run_, "--mute", "0:convolution" }, "gss");
         isRefused({ "eval", run_, "--mix", "0:0.5,0.5" }, "3 weights");
         isRefused({ "eval", run_, "--stride", "33" }, "--stride");
+        for (const auto* setting : { "tokenizer=bytes", "vocab_size=300", "byte_fallback=false" })
+            isRefused({ "eval", run_, "--set", setting }, "the model's own");
         isRefused({ "train", "--resume", run_ }, "--steps");
         isRefused({ "train", "--resume", run_, "--set", "width=64", "--steps", "9" }, "width");
     }

@@ -151,6 +151,8 @@ private Q_SLOTS:
         QTest::newRow("zero") << train({ "--set", "layers=0" }) << "layers";
         QTest::newRow("negative") << train({ "--steps", "-1" }) << "steps";
         QTest::newRow("too large") << train({ "--steps", "99999999999999999999" }) << "steps";
+        QTest::newRow("larger than any number of steps")
+            << train({ "--steps", "9223372036854775807" }) << "from 1 to 9000000000000000\n";
         QTest::newRow("empty number") << train({ "--steps", "" }) << "steps";
         QTest::newRow("not a number") << train({ "--set", "learning_rate=nan" }) << "learning_rate";
         QTest::newRow("infinite") << train({ "--set", "learning_rate=inf" }) << "learning_rate";
@@ -184,6 +186,8 @@ private Q_SLOTS:
         QTest::newRow("eval bad mute") << QStringList { "eval", ".", "--mute", "gss" } << "LAYER:BRANCH";
         QTest::newRow("eval bad mix") << QStringList { "eval", ".", "--mix", "0:0.5,x,1" } << "--mix";
         QTest::newRow("eval negative mix") << QStringList { "eval", ".", "--mix", "0:0.5,-1,1" } << "--mix";
+        QTest::newRow("eval mix beyond fp32")
+            << QStringList { "eval", ".", "--mix", "0:1e308,1,1" } << "from 0 to 1000000";
         QTest::newRow("ablation by position")
             << QStringList { "eval", ".", "--ablation", "--by-position" } << "--by-position";
         QTest::newRow("generate without prompt") << QStringList { "generate", "." } << "--prompt";

@@ -68,8 +68,8 @@ struct ProcessorStep::Impl {
         std::erase_if(levels, [](const Level& level) { return level.empty(); });
         progress = std::vector<Progress>(levels.size());
         // Half a millisecond of one: below it a thread that something else keeps away costs more than it brings.
-        constexpr std::int64_t worthAThread = 8 << 20; // bytes times columns
-        const auto wanted = bytes * quotientUp(columns, lanes) / worthAThread;
+        constexpr std::int64_t ofAThread = 8 << 20; // bytes times columns
+        const auto wanted = bytes * quotientUp(columns, lanes) / ofAThread;
         threads = std::clamp<std::int64_t>(wanted, 1, std::max(1, at::get_num_threads()));
         scratches = std::vector<std::vector<float>>(std::size_t(threads), std::vector<float>(std::size_t(scratch)));
     }

@@ -194,6 +194,29 @@ std::int64_t mostColumns(); ///< of softmaxLoss on this card: a row has to fit a
 void softmaxLoss(void* logits, const std::int64_t* targets, float* nll, bool* correct, std::int64_t rows,
     std::int64_t vocabulary, std::int64_t stride, bool gradient, Stream stream);
 
+/// Draws a token from a row of logits (V) as Sampler does (engine/eval/sampler.h), with weights in fp32 and sums in
+/// double: `x` in [0, 1) takes the token at which the running sum of probabilities passes it. Tokens whose weights are
+/// the same but for rounding are equal: of these the first rank higher.
+struct DrawnToken {
+    std::int64_t id = -1; ///< -1: no token has a finite logit, or one has an infinite one
+    double probability = 0; ///< after all cuts
+};
+struct Draw {
+    int vocabulary = 0;
+    const float* logits = nullptr;
+    float* copy = nullptr; ///< (V): the logits again, which the next step writes over
+    float scale = 1; ///< 1 / temperature; 0: the first of the largest is taken
+    std::int64_t most = 0; ///< tokens that are kept; 0: all
+    double share = 1; ///< of all probability that is kept
+    double x = 0;
+    std::int64_t* id = nullptr; ///< for the next step: never -1
+    DrawnToken* drawn = nullptr;
+    void* room = nullptr; ///< drawRoom bytes to work in, zeros at first
+};
+inline constexpr std::int64_t mostDrawn = 1 << 20, drawRoom = 16400; ///< mostDrawn: V
+bool drawFits(std::int64_t vocabulary); ///< the current card has the kernel
+void draw(const Draw& p, Stream stream);
+
 /// Reads `bytes` of memory and does nothing with them: for the rate that a card's memory gives. `word`: 4 bytes.
 void readMemory(const void* from, std::int64_t bytes, void* word, Stream stream);
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/eval/loaded_model.h"
-#include "engine/eval/sampler.h"
-#include "engine/model/token_reader.h"
+#include "engine/eval/token_distribution.h"
+#include "engine/eval/token_writer.h"
 
 #include <algorithm>
 #include <chrono>
-#include <span>
 
 namespace pha {
 
@@ -15,21 +14,11 @@ constexpr std::size_t alternativesShown = 10;
 /// A prompt is read in pieces of this many tokens, so that a stop is answered and scores stay small.
 constexpr std::int64_t prefillPiece = 1024;
 
-/// A row of logits (V) where a processor reads it, valid as long as `logits` are. A card writes it into page-locked
-/// memory of `place`, the same for every token.
-Tensor rowOf(const Tensor& logits, Tensor& place)
-{
-    const auto row = logits.reshape({ -1 });
-    if (!row.is_cuda()) return row.to(torch::kFloat).contiguous();
-    if (!place.defined()) place = torch::empty(row.sizes(), torch::dtype(torch::kFloat).pinned_memory(true));
-    return place.copy_(row);
-}
-std::span<const float> numbers(const Tensor& row) { return { row.data_ptr<float>(), std::size_t(row.numel()) }; }
-
 /// Fills probability, entropy and alternatives of the token `id` that `logits` predicted.
-void describeToken(GeneratedToken& token, const Tensor& logits, TokenDistribution& said, const Tokenizer& tokenizer)
+void describeToken(
+    GeneratedToken& token, std::span<const float> logits, TokenDistribution& said, const Tokenizer& tokenizer)
 {
-    said.read(numbers(logits));
+    said.read(logits);
     token.probability = said.probability(token.id);
     token.entropy = said.entropy();
     for (const auto id : said.largest(alternativesShown)) {
@@ -67,7 +56,7 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     Generation result;
     const auto wanted = fitPositions(model.config(), prompt, options.sampling.maxTokens, result.note);
     result.promptIds = prompt;
-    Sampler sampler(options.sampling);
+    options.sampling.validate();
     const auto started = Clock::now();
     const auto device = model.embedding().device();
     auto state = model.freshState();
@@ -79,49 +68,48 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
         token.id = id;
         token.prompt = true;
         token.text = promptText.push(tokenizer.piece(std::int32_t(id)));
-        if (logits.defined()) describeToken(token, logits, said, tokenizer);
+        if (logits.defined()) describeToken(token, numbers(logits), said, tokenizer);
         onToken(token);
     };
-    Tensor logits, place;
+    Tensor logits;
     for (std::int64_t first = 0; first < std::int64_t(prompt.size()) && !stop.stop_requested(); first += prefillPiece) {
         const auto n = std::min(prefillPiece, std::int64_t(prompt.size()) - first);
         const auto ids = torch::from_blob(prompt.data() + first, { 1, n }, torch::kLong).to(device);
         const auto h = model.forward(ids, pass, &state);
         if (options.promptProbabilities) {
-            const auto all = model.logits(h, pass).to(torch::kCPU);
+            const auto all = model.logits(h, pass).to(torch::kCPU, torch::kFloat).contiguous();
             for (std::int64_t t = 0; t < n; ++t) {
                 promptToken(prompt[std::size_t(first + t)], logits);
-                logits = rowOf(all.select(1, t), place);
+                logits = all.select(1, t);
             }
         } else {
-            logits = rowOf(model.logits(h.narrow(1, n - 1, 1), pass), place);
+            logits = model.logits(h.narrow(1, n - 1, 1), pass);
         }
     }
 
+    result.stateBytes = state.bytes();
     TokenReader read(model, pass, state);
+    std::unique_ptr<TokenWriter> writer;
     TextDecoder decoder;
     for (std::int64_t n = 0; n < wanted && !stop.stop_requested(); ++n) {
+        if (!writer) writer = TokenWriter::make({ read, state, device, logits, options.sampling, prompt, wanted });
+        const auto drawn = writer->next();
         GeneratedToken token;
-        std::tie(token.id, token.sampledProbability) = sampler.draw(numbers(logits), prompt);
+        token.id = drawn.id;
+        token.sampledProbability = drawn.probability;
         token.text = decoder.push(tokenizer.piece(std::int32_t(token.id)));
-        const bool last = n + 1 == wanted;
-        if (last) token.text += decoder.flush();
-        const auto next = [&] { return read(torch::full({ 1, 1 }, token.id, torch::kLong).to(device)); };
-        Tensor ahead; // a card reads the token while it is described; a first step takes longer, and is not waited for
-        if (device.is_cuda() && n > 0 && !last) ahead = next();
-        describeToken(token, logits, said, tokenizer);
-        prompt.push_back(token.id);
+        if (n + 1 == wanted) token.text += decoder.flush();
+        describeToken(token, drawn.logits, said, tokenizer);
         result.text += token.text;
         result.tokens.push_back(token);
+        result.stateBytes = drawn.stateBytes;
         if (n == 0) result.firstTokenSeconds = since(started);
         onToken(token);
-        if (!last) logits = rowOf(ahead.defined() ? ahead : next(), place);
     }
     if (stop.stop_requested()) result.text += decoder.flush();
     result.seconds = since(started);
     const double writing = result.seconds - result.firstTokenSeconds;
     if (result.tokens.size() > 1 && writing > 0) result.tokensPerSecond = double(result.tokens.size() - 1) / writing;
-    result.stateBytes = state.bytes();
     return result;
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/eval/sampler.h"
 
-#include "engine/base/error.h"
-
 namespace pha {
+
+Error brokenLogits()
+{
+    return { "the model gives no token a finite probability", "its weights are broken; take an earlier checkpoint" };
+}
 
 std::span<const float> Sampler::penalised(std::span<const float> logits, const std::vector<std::int64_t>& seen)
 {
@@ -25,11 +28,9 @@ std::pair<std::int64_t, double> Sampler::draw(std::span<const float> logits, con
     const bool greedy = sampling_.temperature == 0;
     auto& d = distribution_;
     d.read(penalised(logits, seen), greedy ? 1 : sampling_.temperature);
-    if (d.empty())
-        throw Error(
-            "the model gives no token a finite probability", "its weights are broken; take an earlier checkpoint");
+    if (d.empty()) throw brokenLogits();
     if (greedy) return { d.largest(1).front(), 1.0 };
-    const double x = double(random_() >> 11) * 0x1p-53; // uniform in [0, 1), the same in every standard library
+    const double x = uniform_();
     if (sampling_.topK == 0 && sampling_.topP >= 1) {
         const auto id = d.at(x);
         return { id, d.probability(id) };

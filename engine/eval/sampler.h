@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/error.h"
 #include "engine/config/sampling.h"
 #include "engine/eval/token_distribution.h"
 
@@ -12,12 +13,27 @@
 
 namespace pha {
 
+/// Numbers in [0, 1), the same in every standard library.
+class Uniform {
+public:
+    explicit Uniform(std::uint64_t seed)
+        : random_(seed)
+    {
+    }
+    double operator()() { return double(random_() >> 11) * 0x1p-53; }
+
+private:
+    std::mt19937_64 random_;
+};
+
+Error brokenLogits(); ///< no token has a finite one
+
 /// Draws a token: penalty, temperature, top-k, top-p, draw. The same seed and logits draw the same.
 class Sampler {
 public:
     explicit Sampler(const Sampling& sampling)
         : sampling_(sampling)
-        , random_(sampling.seed)
+        , uniform_(sampling.seed)
     {
         sampling.validate();
     }
@@ -31,7 +47,7 @@ private:
     Sampling sampling_;
     TokenDistribution distribution_;
     std::vector<float> changed_; ///< logits
-    std::mt19937_64 random_;
+    Uniform uniform_;
 };
 
 } // namespace pha

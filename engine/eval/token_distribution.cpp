@@ -12,14 +12,16 @@ namespace pha {
 
 constexpr auto blockSize = std::size_t(cpu::softmaxBlock);
 
+float scaleOf(double temperature) { return float(std::min(1 / temperature, 1e30)); }
+
 void TokenDistribution::read(std::span<const float> logits, double temperature)
 {
     const auto count = std::int64_t(logits.size());
     weights_.resize(logits.size());
     blocks_.resize(std::size_t((count + cpu::softmaxBlock - 1) / cpu::softmaxBlock));
     total_ = product_ = 0;
-    const auto scale = float(std::min(1 / temperature, 1e30)); // finite: the largest logit stays exp(0)
-    const float highest = cpu::kernels().softmaxRow({ count, scale, logits.data(), weights_.data(), blocks_.data() });
+    const float highest =
+        cpu::kernels().softmaxRow({ count, scaleOf(temperature), logits.data(), weights_.data(), blocks_.data() });
     if (!std::isfinite(highest)) return;
     for (const auto& block : blocks_) total_ += double(block.sum), product_ += double(block.product);
 }

@@ -9,6 +9,9 @@
 
 namespace pha {
 
+/// What logits are multiplied by: 1 / temperature, but finite, so that the largest logit stays exp(0).
+float scaleOf(double temperature);
+
 /// What a row of logits (V) says about the next token: its softmax, in fp32 with sums in double. A NaN counts as -inf.
 /// A token whose probability is below e^-87 of the largest has none. Of equal tokens the first ranks higher.
 class TokenDistribution {

@@ -68,6 +68,7 @@ public:
                 if (part.keys.defined()) ++part.filled;
         return logits_;
     }
+    Tensor ids() const override { return ids_; }
     /// Describes the model as it is now and lays out its step. False if there is no such form.
     bool prepare()
     {

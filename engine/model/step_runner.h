@@ -26,6 +26,7 @@ public:
     virtual ~StepRunner() = default;
     /// ids (B,1) -> logits (B,1,V) fp32, valid until the next call.
     virtual Tensor read(const Tensor& ids) = 0;
+    virtual Tensor ids() const = 0; ///< (B,1): read() takes what is written there without a copy
     virtual Tensor best() const = 0; ///< (B,1): the most probable tokens after the last call; read() may be given it
 };
 

@@ -71,7 +71,7 @@ Tensor TokenReader::step(const Tensor& given)
         g.table = model_.cache().rope(0, g.room, c.headWidth(), c.ropeBase, given.device());
     }
     auto& g = *graph_;
-    g.ids.copy_(given);
+    if (given.data_ptr() != g.ids.data_ptr()) g.ids.copy_(given);
     const auto run = [&] {
         g.step.rope = { g.table.cosine.index_select(0, g.step.position),
             g.table.sine.index_select(0, g.step.position) };
@@ -106,7 +106,9 @@ Tensor TokenReader::step(const Tensor& given)
 
 #else
 
-struct TokenReader::Graph { };
+struct TokenReader::Graph {
+    Tensor ids;
+};
 TokenReader::~TokenReader() = default;
 bool TokenReader::capturable(const Tensor&) const { return false; }
 Tensor TokenReader::step(const Tensor&) { return {}; }
@@ -162,6 +164,8 @@ Tensor TokenReader::operator()(const Tensor& ids)
     const torch::NoGradGuard guard;
     return last_ = read(ids);
 }
+
+Tensor TokenReader::ids() const { return runner_ ? runner_->ids() : graph_ ? graph_->ids : Tensor(); }
 
 Tensor TokenReader::best() const { return runner_ ? runner_->best() : last_.argmax(-1); }
 

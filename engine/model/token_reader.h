@@ -20,6 +20,7 @@ public:
 
     /// ids (B,1) -> logits (B,1,V) fp32, valid until the next call.
     Tensor operator()(const Tensor& ids);
+    Tensor ids() const; ///< (B,1), from where ids are read without a copy; undefined if there is no such place
     Tensor best() const; ///< (B,1): the most probable tokens after the last call, to be read next; valid as the logits
 
 private:

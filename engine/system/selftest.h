@@ -17,4 +17,7 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
 /// Updates that a card replays against the same ones launched one by one. No rows elsewhere.
 std::vector<CheckRow> runCapturedChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
 
+/// What a card draws from logits, and the texts that it writes so, against the processor. No rows without its kernel.
+std::vector<CheckRow> runDrawChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
+
 } // namespace pha

@@ -12,6 +12,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -37,9 +38,9 @@ rates = [float(rate) for rate in options.rates.split(",")]
 tasks = [options.only] if options.only else ["stories", "mqar"]
 
 
-def pha(*arguments):
+def pha(*arguments, codes=(0,)):
     done = subprocess.run([options.pha, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
+    if done.returncode not in codes:
         raise SystemExit(f"pha {' '.join(arguments)}: {done.stderr.strip().splitlines()[-1]}")
     return done.stdout
 
@@ -53,23 +54,34 @@ def changes(family, task, rate, seed):
         options.set if task == "mqar" else [])
 
 
+def events_of(run):
+    """The last event of each type."""
+    try:
+        with open(os.path.join(run, "metrics.jsonl")) as lines:
+            return {event["type"]: event for event in map(json.loads, filter(str.strip, lines))}
+    except FileNotFoundError:
+        return {}
+
+
 def learn(job):
-    """Trains a run unless it is there, and reads what it learned."""
+    """Trains a run unless it is there, and reads what it learned. None: it diverged."""
     family, task, rate, seed = job
     run = os.path.join(options.out, f"{task}-{family}-{rate:g}-{seed}")
-    if not os.path.exists(os.path.join(run, "checkpoints", "latest")):
+    if events_of(run).get("status", {}).get("state") not in ("finished", "diverged"):
+        shutil.rmtree(run, ignore_errors=True)  # cut off by whoever ended this script
         pha("train", "--preset", family + "-tiny", "--data", task, "--run", run, "--device", options.device,
-            *[word for change in changes(*job) for word in ("--set", change)])
-    with open(os.path.join(run, "metrics.jsonl")) as lines:
-        events = [json.loads(line) for line in lines if line.strip()]
-    of = lambda kind: [event for event in events if event["type"] == kind][-1]
+            *[word for change in changes(*job) for word in ("--set", change)], codes=(0, 4))
+    events = events_of(run)
+    if events["status"]["state"] == "diverged":
+        print(f"{time.time() - begin:.0f} s: {task}, {family}, rate x {rate:g}, seed {seed}: diverged", file=sys.stderr, flush=True)
+        return None
     evaluation = json.loads(pha("eval", run, "--json", "--device", options.device))
     print(f"{time.time() - begin:.0f} s: {task}, {family}, rate x {rate:g}, seed {seed}: "
           f"{evaluation['nll']:.3f} {evaluation['recall']['accuracy']:.3f}", file=sys.stderr, flush=True)
-    result = {"family": family, "task": task, "rate": rate, "seed": seed, "tokens": of("step")["tokens"],
-              "valid": of("eval")["nll"], "loss": evaluation["nll"], "floor": evaluation["floor_nll"],
+    result = {"family": family, "task": task, "rate": rate, "seed": seed, "tokens": events["step"]["tokens"],
+              "valid": events["eval"]["nll"], "loss": evaluation["nll"], "floor": evaluation["floor_nll"],
               "recall": evaluation["recall"]["accuracy"], "chance": evaluation["recall"]["chance"]}
-    if job == (family, tasks[0], rates[0], 1):
+    if task == tasks[0] and seed == 1:
         report = json.loads(pha("inspect", run, "--json", "--device", options.device))
         result["shape"] = {name: report[name] for name in ("parameters", "cache_bytes_per_token", "fixed_state_bytes")}
     return result
@@ -83,18 +95,19 @@ else:
     jobs = [(family, task, rate, seed + 1) for task in tasks for family in families for rate in rates
             for seed in range(options.seeds)]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        learned = list(pool.map(learn, jobs))
+        learned = [run for run in pool.map(learn, jobs) if run]
     with open(os.path.join(options.out, "figures.json"), "w") as file:
         json.dump(learned, file, indent=1)
 
 
 def best(family, task):
-    """The runs of all seeds at the rate whose mean validation loss is lowest."""
+    """The runs of all seeds at the rate whose mean validation loss is lowest; one at which a run diverged is none."""
     by_rate = {}
     for run in learned:
         if run["family"] == family and run["task"] == task:
             by_rate.setdefault(run["rate"], []).append(run)
-    return min(by_rate.values(), key=lambda runs: sum(run["valid"] for run in runs) / len(runs))
+    whole = [runs for runs in by_rate.values() if len(runs) == max(map(len, by_rate.values()))]
+    return min(whole, key=lambda runs: sum(run["valid"] for run in runs) / len(runs))
 
 
 def mean(runs, name, form):

@@ -57,9 +57,8 @@ QString MainWindow::resumeText() const
 {
     if (!current_ || current_->active()) return tr("&Resume");
     if (current_->step() >= current_->file().config.training.steps) return tr("Train longer\u2026");
-    const auto& saved = current_->history().checkpoints;
-    const auto last = std::find_if(saved.rbegin(), saved.rend(), [](const auto& c) { return c.problem.empty(); });
-    return last == saved.rend() ? tr("&Resume") : tr("&Resume from %1").arg(formatCount(last->step));
+    const auto saved = current_->savedStep();
+    return saved < 0 ? tr("&Resume") : tr("&Resume from %1").arg(formatCount(saved));
 }
 
 void MainWindow::updateActions()

@@ -74,7 +74,8 @@ void RunSession::Follower::read()
             if (!more) break;
         }
         ending.holder = RunLock::holder(directory_);
-        ending.checkpoint = RunDirectory(directory_).pointer("latest").has_value();
+        if (const auto latest = RunDirectory(directory_).pointer("latest"))
+            ending.savedStep = checkpointStep(*latest).value_or(-1);
         readFile(ending);
     } catch (const std::exception&) {
         // A run directory that vanished or cannot be read has nothing to report; the list shows what was known.

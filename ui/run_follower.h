@@ -15,7 +15,7 @@ struct RunSession::Reading {
     std::vector<Event> events;
     bool restarted = false; ///< `events` begin at the start of the file again
     bool last = false; ///< nothing more to read for now
-    bool checkpoint = false;
+    std::int64_t savedStep = -1; ///< of the checkpoint that `latest` names
     int holder = 0;
     std::optional<RunFile> file; ///< run.json, if it has changed
 };

@@ -116,7 +116,7 @@ double RunSession::secondsLeft() const
     return std::max(0.0, double(file_.config.training.steps) - history_.step[n - 1]) * seconds / steps;
 }
 
-ModelSource RunSession::modelSource() const { return { job_, directory_, job_ || hasCheckpoint_ }; }
+ModelSource RunSession::modelSource() const { return { job_, directory_, job_ || savedStep_ >= 0 }; }
 
 void RunSession::prepare()
 {
@@ -182,7 +182,7 @@ void RunSession::take(const Event& event)
 {
     history_.append(event);
     if (const auto* checkpoint = std::get_if<CheckpointEvent>(&event); checkpoint && checkpoint->problem.empty())
-        hasCheckpoint_ = true;
+        savedStep_ = std::max(savedStep_, checkpoint->step);
 }
 
 void RunSession::receive(const std::vector<Event>& batch)
@@ -217,7 +217,7 @@ void RunSession::digest(const Reading& reading)
     backlog_.insert(backlog_.end(), reading.events.begin(), reading.events.end());
     if (reading.last) {
         holder_ = reading.holder;
-        hasCheckpoint_ = reading.checkpoint;
+        savedStep_ = reading.savedStep;
     }
     if (reading.file && reading.file->toJson() != file_.toJson()) {
         file_ = *reading.file;
@@ -254,7 +254,7 @@ void RunSession::absorbSlice()
 /// Works out state and place from what is known.
 void RunSession::settle()
 {
-    const bool had = std::exchange(hadCheckpoint_, hasCheckpoint_);
+    const bool has = savedStep_ >= 0, had = std::exchange(hadCheckpoint_, has);
     const auto before = std::tuple(state_, place_, interrupted_, detail_, had);
     const auto* last = history_.statuses.empty() ? nullptr : &history_.statuses.back();
     const bool here = job_ || preparing_;
@@ -276,7 +276,7 @@ void RunSession::settle()
     } else if (!here && problem_.isEmpty()) {
         state_ = RunState::Stopped;
     }
-    if (before != std::tuple(state_, place_, interrupted_, detail_, hasCheckpoint_)) Q_EMIT stateChanged();
+    if (before != std::tuple(state_, place_, interrupted_, detail_, has)) Q_EMIT stateChanged();
 }
 
 void RunSession::rename(const QString& name)

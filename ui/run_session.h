@@ -53,6 +53,7 @@ public:
     static QString describe(RunState state, Place place, std::int64_t step, bool interrupted, const QString& detail);
 
     std::int64_t step() const; ///< the last update known
+    std::int64_t savedStep() const { return savedStep_; } ///< of the newest checkpoint, -1 without one
     bool active() const; ///< prepares, trains or is paused, here or elsewhere
     bool interrupted() const { return interrupted_; } ///< its process ended without a word; the last checkpoint stands
     bool loading() const; ///< rows of the file are still on their way
@@ -98,7 +99,8 @@ private:
     QElapsedTimer sinceChanged_;
     std::int64_t updatesReported_ = 0;
     int holder_ = 0; ///< process that holds the run's lock, 0 if none
-    bool preparing_ = false, started_ = true, interrupted_ = false, absorbing_ = false, hasCheckpoint_ = false;
+    bool preparing_ = false, started_ = true, interrupted_ = false, absorbing_ = false;
+    std::int64_t savedStep_ = -1;
     bool hadCheckpoint_ = false; ///< when the state was told last
 };
 

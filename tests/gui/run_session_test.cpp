@@ -6,6 +6,7 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include <fstream>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,10 +150,26 @@ private Q_SLOTS:
         RunDirectory(run).write(longer);
         session.poll();
         QTRY_COMPARE(session.file().config.training.steps, std::int64_t(12345));
+        QCOMPARE(session.savedStep(), std::int64_t(-1));
         other.reset(); // killed
         session.poll();
         QTRY_VERIFY(session.interrupted());
         QCOMPARE(session.place(), RunSession::Place::Disk);
+    }
+
+    /// A resumed run's figures end before the line that told of the checkpoint.
+    void newestCheckpointIsKnownWithoutItsLine()
+    {
+        const test::TestHome home;
+        const auto run = home.train("short", 50);
+        const auto file = RunDirectory(run).metricsFile();
+        std::string kept, line;
+        for (std::ifstream in(file); std::getline(in, line);)
+            if (line.find("\"checkpoint\"") == std::string::npos) kept += line + "\n";
+        writeFileAtomically(file, kept);
+        const RunSession session(run);
+        QTRY_COMPARE(session.savedStep(), std::int64_t(50));
+        QVERIFY(session.history().checkpoints.empty());
     }
 
     void unreadableRunHasAProblem()

@@ -51,9 +51,8 @@ void StatusMeters::refresh()
         const auto& h = session_->history();
         points_->setText(tr("%1/%2 points kept")
                              .arg(formatCount(std::int64_t(h.step.size())), formatCount(session_->updatesReported())));
-        const auto last =
-            std::find_if(h.checkpoints.rbegin(), h.checkpoints.rend(), [](const auto& c) { return c.problem.empty(); });
-        saved_->setText(last == h.checkpoints.rend() ? QString() : tr("saved at step %1").arg(formatCount(last->step)));
+        const auto step = session_->savedStep();
+        saved_->setText(step < 0 ? QString() : tr("saved at step %1").arg(formatCount(step)));
     }
     points_->setVisible(session_);
     saved_->setVisible(session_ && !saved_->text().isEmpty());

@@ -40,13 +40,25 @@ bool askToConfirm(QWidget* parent, const QString& title, const QString& text, co
     return box.clickedButton() == act;
 }
 
+/// Lines with a tab become rows of a table: a label's own tab stops do not know how wide the words are.
+QString asTable(const QString& text)
+{
+    QString rows;
+    for (const auto& line : text.split(QLatin1Char('\n')))
+        rows += QStringLiteral("<tr><td>%1</td><td style='padding-left: 18px'>%2</td></tr>")
+                    .arg(line.section(QLatin1Char('\t'), 0, 0).toHtmlEscaped(),
+                        line.section(QLatin1Char('\t'), 1).toHtmlEscaped());
+    return QStringLiteral("<table>%1</table>").arg(rows);
+}
+
 void showText(QWidget* parent, const QString& title, const QString& text)
 {
     QMessageBox box(parent);
     box.setObjectName(QStringLiteral("informDialog"));
     box.setWindowTitle(title);
-    box.setTextFormat(Qt::PlainText);
-    box.setText(text);
+    const bool table = text.contains(QLatin1Char('\t'));
+    box.setTextFormat(table ? Qt::RichText : Qt::PlainText);
+    box.setText(table ? asTable(text) : text);
     box.setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     box.exec();
 }

@@ -293,10 +293,10 @@ void ChartsTest::ticksOfBytesAreRoundInTheirUnit()
         return inside.join(QStringLiteral(", "));
     };
     QCOMPARE(labels(0, 300 * MiB), "0, 64 MiB, 128 MiB, 192 MiB, 256 MiB");
-    QCOMPARE(labels(0.9 * GiB, 2.1 * GiB), "1.00 GiB, 1.25 GiB, 1.50 GiB, 1.75 GiB, 2.00 GiB");
+    QCOMPARE(labels(0.9 * GiB, 2.1 * GiB), "1024 MiB, 1280 MiB, 1536 MiB, 1792 MiB, 2048 MiB");
     QCOMPARE(labels(281 * MiB, 283 * MiB), "281.0 MiB, 281.5 MiB, 282.0 MiB, 282.5 MiB, 283.0 MiB");
-    QCOMPARE(labels(0, 412 * MiB, false, 1), "0, 0.25 GiB");
-    QCOMPARE(labels(90 * MiB, 1.1 * GiB, true), "128 MiB, 0.25 GiB, 0.5 GiB, 1 GiB");
+    QCOMPARE(labels(0, 412 * MiB, false, 1), "0, 256 MiB");
+    QCOMPARE(labels(90 * MiB, 1.1 * GiB, true), "128 MiB, 256 MiB, 0.5 GiB, 1 GiB");
 }
 
 void ChartsTest::smoothingIsTheFormula()

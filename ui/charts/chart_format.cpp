@@ -33,18 +33,14 @@ QString compactTick(double value, double step)
     return QString::number(value, 'f', decimalsOf(step)) + QLatin1String(units[unit]);
 }
 
-/// "0.25 GiB": all ticks of an axis have one unit, the one in which its step is a quarter or more.
+/// "256 MiB": all ticks of an axis have one unit, the one in which its step is a half or more.
 QString bytesTick(double value, double step)
 {
     if (value == 0) return QStringLiteral("0");
     static constexpr std::array<const char*, 5> units { "B", "KiB", "MiB", "GiB", "TiB" };
     std::size_t unit = 0;
-    while (step >= 256 && unit + 1 < units.size()) value /= 1024, step /= 1024, ++unit;
-    return QStringLiteral("%1 %2").arg(QString::number(value, 'f',
-                                           step >= 1         ? 0
-                                               : step >= 0.5 ? 1
-                                                             : 2),
-        QLatin1String(units[unit]));
+    while (step >= 512 && unit + 1 < units.size()) value /= 1024, step /= 1024, ++unit;
+    return QStringLiteral("%1 %2").arg(QString::number(value, 'f', step >= 1 ? 0 : 1), QLatin1String(units[unit]));
 }
 
 QString clockTick(double seconds)

@@ -214,7 +214,7 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
 
 std::shared_ptr<const Tokenizer> tokenizerOfText(const fs::path& path, const DataConfig& config)
 {
-    const auto given = Tokenizer::given(config);
+    auto given = Tokenizer::given(config);
     if (isPreparedCorpus(path)) return given ? given : Tokenizer::load(path / "tokenizer.model");
     if (const auto bins = findTokenBins(path)) return given ? given : tokenizerOfBins(*bins, config);
     findTexts({ path }); // throws if there is none that can be read

@@ -73,7 +73,7 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint)
         throw CheckpointError(runOrCheckpoint.string(), "does not exist", giveFolder);
     }
     // An absolute path without "." and without a slash at its end, whose name and parent mean something.
-    const auto path = fs::canonical(runOrCheckpoint, error);
+    auto path = fs::canonical(runOrCheckpoint, error);
     if (error) throw CheckpointError(runOrCheckpoint.string(), "cannot be opened: " + error.message(), giveFolder);
     const auto name = path.filename().string();
     const RunDirectory above(path.parent_path().parent_path());
@@ -109,7 +109,7 @@ bool isCheckpointsWeights(const fs::path& file)
 fs::path intactCheckpoint(const fs::path& runOrCheckpoint)
 {
     const bool file = isCheckpointsWeights(runOrCheckpoint);
-    const auto folder = resolveCheckpoint(file ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint);
+    auto folder = resolveCheckpoint(file ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint);
     if (const auto problem = checkpointProblem(folder, true, hashedBytes); !problem.empty())
         throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
     return folder;

@@ -6,7 +6,6 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
-#include "engine/data/tokenizer.h"
 #include "engine/engine.h"
 #include "engine/run/atomic_file.h"
 
@@ -73,10 +72,6 @@ int generate(const Options& options, const CLI::App& command)
     GenerateOptions request;
     request.prompt = prompt(options, command);
     request.sampling = sampling;
-    std::int64_t repairs = 0;
-    repairUtf8(request.prompt, repairs);
-    if (repairs > 0) note(fmt::format("pha: note: {} invalid UTF-8 bytes of the prompt were replaced", repairs));
-
     StopOnSignal stop;
     const auto model = options.load(options.target);
     request.mix = options.mix.resolve(model->config().model);
@@ -93,6 +88,7 @@ int generate(const Options& options, const CLI::App& command)
     else
         printLine("");
     flushOutput();
+    if (!result.note.empty()) note("pha: note: " + oneLine(result.note));
     note(fmt::format("{} tokens, {:.1f} tokens/s, first after {:.0f} ms, state {}", result.tokens.size(),
         result.tokensPerSecond, 1000 * result.firstTokenSeconds, formatBytes(double(result.stateBytes))));
     return StopOnSignal::received() ? 128 + StopOnSignal::received() : 0;

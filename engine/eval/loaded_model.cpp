@@ -2,6 +2,7 @@
 #include "engine/eval/loaded_model.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/eval/evaluator.h"
 #include "engine/eval/model_file.h"
 #include "engine/model/weights.h"
@@ -11,6 +12,7 @@
 #include "engine/system/device.h"
 
 #include <algorithm>
+#include <sstream>
 
 namespace pha {
 
@@ -21,6 +23,19 @@ struct SilentSink final : EventSink {
 
 /// A prompt longer than this is cut at the front; the note says so.
 constexpr std::size_t longestPrompt = 4 << 20;
+
+/// Words of a prompt that a tokenizer of whole words does not have: it reads them as its first one.
+std::int64_t unknownWords(const Tokenizer& tokenizer, std::string text, const std::vector<std::int64_t>& ids)
+{
+    if (tokenizer.kind() != Tokenizer::Kind::Symbols && tokenizer.kind() != Tokenizer::Kind::Ids) return 0;
+    const auto piece = tokenizer.piece(0);
+    const auto first = trim(piece);
+    auto unknown = std::int64_t(std::count(ids.begin(), ids.end(), 0));
+    std::replace(text.begin(), text.end(), ',', ' '); // stands between numbers too
+    std::istringstream words(text);
+    for (std::string word; words >> word;) unknown -= word == first ? 1 : 0;
+    return std::max<std::int64_t>(unknown, 0);
+}
 } // namespace
 
 NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step,
@@ -158,8 +173,12 @@ Generation NetworkModel::generate(
         }
         std::int64_t repairs = 0;
         const auto text = repairUtf8(bytes, repairs);
-        if (repairs > 0) note = std::to_string(repairs) + " invalid bytes of the prompt were replaced";
+        if (repairs > 0) note = std::to_string(repairs) + " invalid UTF-8 bytes of the prompt were replaced";
         for (const auto id : tokenizer_->encode(text.empty() ? "\n" : text)) prompt.push_back(id);
+        if (const auto unknown = unknownWords(*tokenizer_, text, prompt); unknown > 0)
+            note += (note.empty() ? "" : "; ") + std::to_string(unknown)
+                + (unknown == 1 ? " word of the prompt is" : " words of the prompt are")
+                + " unknown to this model and read as " + inQuotes(std::string(trim(tokenizer_->piece(0))));
         if (prompt.empty()) prompt.push_back(0); // blanks alone are no symbols of a task
     }
     for (const auto id : prompt)

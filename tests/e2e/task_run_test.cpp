@@ -128,6 +128,11 @@ private Q_SLOTS:
             home_.run({ "generate", "run", "--prompt", "k3 v20 k5 v17 k3", "--max-tokens", "2", "--json" });
         QVERIFY2(result.code == 0, result.err.constData());
         QCOMPARE(result.json()["prompt_ids"].toArray(), (QJsonArray { 3, 20, 5, 17, 3 }));
+        QVERIFY(!result.err.contains("note"));
+        const auto foreign =
+            home_.run({ "generate", "run", "--prompt", "k3 once upon", "--max-tokens", "2", "--json" });
+        QVERIFY2(foreign.json()["note"].toString().startsWith("2 words of the prompt are unknown"), foreign.out);
+        QVERIFY2(foreign.err.contains("pha: note: 2 words of the prompt are unknown"), foreign.err);
         QCOMPARE(home_.run({ "generate", "run", "--prompt", " ", "--max-tokens", "1" }).code, 0);
         QCOMPARE(home_.run({ "inspect", "run" }).code, 0);
     }

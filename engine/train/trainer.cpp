@@ -114,8 +114,8 @@ bool Trainer::update()
         return optimizer_->apply(torch::full({}, distilled.loss, in.back().options()), in.back());
     };
     const auto applied = distilling ? captured_->once(inputs, distillation) : (*captured_)(inputs, plain);
-    const auto [loss, norm] = optimizer_->read(applied);
-    const bool finite = std::isfinite(loss) && std::isfinite(norm);
+    const auto result = optimizer_->read(applied);
+    const bool finite = result.finite();
     nonFinite_ = finite ? 0 : nonFinite_ + 1;
     synchronize(device_);
 
@@ -123,12 +123,12 @@ bool Trainer::update()
     ++step_;
     tokens_ += scored;
     seconds_ += took;
-    emit(StepEvent { step_, tokens_, seconds_, loss, rate, norm, double(scored) / took, processBytes(),
+    emit(StepEvent { step_, tokens_, seconds_, result.loss, rate, result.norm, double(scored) / took, processBytes(),
         std::max(peakBytes(device_), captured_->peakBytes()), finite, distilled.crossEntropy, distilled.entropy });
     resetPeakBytes(device_);
-    if (const auto z = finite && !distilling ? watch_.observe(loss) : std::nullopt)
+    if (const auto z = finite && !distilling ? watch_.observe(result.loss) : std::nullopt)
         emit(StatusEvent { step_, RunState::Running,
-            fmt::format("a spike: loss {:.3f} stands {:.0f} deviations above the updates before", loss, *z) });
+            fmt::format("a spike: loss {:.3f} stands {:.0f} deviations above the updates before", result.loss, *z) });
     return nonFinite_ < patienceForNonFinite;
 }
 

@@ -134,6 +134,44 @@ struct ModelReport {
     std::string device, precision;
 };
 
+struct LookOptions {
+    std::string text; ///< bytes; invalid UTF-8 is repaired and reported
+    std::int64_t maxTokens = 256; ///< the beginning that is looked at; time and memory grow with its square
+    std::vector<MixOverride> mix;
+};
+/// Where one part of a layer takes its information from. weights[(head T + t) T + s]: the share of the token at s in
+/// what the part reads at t; each row sums to 1 over s <= t. Attention: its weights, head by head. State spaces, which
+/// have no weights: one head, |kernel(t - s) input(s)| summed over channels.
+struct ReadingMap {
+    std::int64_t layer = 0;
+    std::string part;
+    std::int64_t heads = 1, tokens = 0; ///< H, T
+    std::vector<float> weights; ///< (H,T,T)
+};
+/// How far back one part reads: mean share, over heads and positions, of the tokens 0, 1, 2 to 3, 4 to 7, ... back.
+struct ReadingReach {
+    std::int64_t layer = 0;
+    std::string part;
+    std::vector<double> shares; ///< sum to 1
+    double meanDistance = 0; ///< tokens
+};
+/// What one part of a layer adds to the logit of each token, in nats, when it is predicted from those before it. The
+/// logit is taken relative to the mean of the vocabulary, so that all pushes of a token sum to logit - mean logit.
+struct LogitPush {
+    std::int64_t layer = -1; ///< -1: the embedding
+    std::string part;
+    std::vector<float> nats; ///< (T); the first token is predicted from nothing: 0
+};
+/// A look inside while a text is read.
+struct InsideView {
+    std::int64_t step = 0;
+    std::vector<GeneratedToken> tokens; ///< of the text, with probability, entropy and alternatives from the second on
+    std::vector<ReadingMap> maps; ///< layer by layer; networks at each position have none
+    std::vector<ReadingReach> reach; ///< of the same parts
+    std::vector<LogitPush> pushes; ///< the embedding, then layer by layer
+    std::string note; ///< "only the first 256 of 1,302 tokens are shown"
+};
+
 /// A network with its tokenizer, ready to be evaluated or to write. Safe to use from one thread at a time; independent
 /// of any training that goes on (it owns its weights).
 class LoadedModel {
@@ -150,6 +188,9 @@ public:
     /// `onToken` is called on this thread for each token as it is drawn.
     virtual Generation generate(const GenerateOptions& options,
         const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop) = 0;
+    /// Reads a text and shows where every part looks and what it pushes. Throws ConfigError for an empty text, Error
+    /// when stopped.
+    virtual InsideView lookInside(const LookOptions& options, std::stop_token stop) = 0;
     /// Tokenises for display: pieces with ids.
     virtual std::vector<GeneratedToken> tokenize(const std::string& text) = 0;
     /// Writes raw logits (T,V) fp32 as a safetensors file with the one tensor "logits".

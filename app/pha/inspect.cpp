@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
 #include "app/pha/layer_lines.h"
+#include "app/pha/look.h"
 #include "app/pha/progress.h"
 #include "app/pha/terminal.h"
 
@@ -17,6 +18,7 @@ namespace {
 struct Options : DeviceOptions {
     std::string target;
     bool json = false;
+    LookCommand look;
 };
 
 Json toJson(const ModelReport& report)
@@ -36,7 +38,10 @@ Json toJson(const ModelReport& report)
 
 int inspect(const Options& options)
 {
-    const auto report = options.load(options.target)->inspect();
+    options.look.check();
+    const auto model = options.load(options.target);
+    if (options.look.wanted()) return options.look.run(*model, options.json);
+    const auto report = model->inspect();
     if (options.json) {
         printJson(toJson(report));
         return 0;
@@ -80,14 +85,17 @@ int inspect(const Options& options)
 
 void addInspect(CLI::App& root, Program& program)
 {
-    auto* command = root.add_subcommand(
-        "inspect", "Show configuration, parameters by part, mixing weights, FLOPs and cache of a model");
+    auto* command = root.add_subcommand("inspect",
+        "Show configuration, parameters by part, mixing weights, FLOPs and cache of a model; with a text, what each "
+        "part does with it");
     auto options = std::make_shared<Options>();
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     options->addDevice(*command);
     options->addPrecision(*command);
+    options->look.add(*command);
     command->add_flag("--json", options->json, "One JSON document");
-    command->footer("Example: pha inspect runs/pha-tiny-stories");
+    command->footer("Example: pha inspect runs/pha-tiny-stories\n"
+                    "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key. What did Tom have?'");
     command->callback([options, &program] { program.action = [options] { return inspect(*options); }; });
 }
 

@@ -14,19 +14,6 @@ constexpr std::size_t alternativesShown = 10;
 /// A prompt is read in pieces of this many tokens, so that a stop is answered and scores stay small.
 constexpr std::int64_t prefillPiece = 1024;
 
-/// Fills probability, entropy and alternatives of the token `id` that `logits` predicted.
-void describeToken(
-    GeneratedToken& token, std::span<const float> logits, TokenDistribution& said, const Tokenizer& tokenizer)
-{
-    said.read(logits);
-    token.probability = said.probability(token.id);
-    token.entropy = said.entropy();
-    for (const auto id : said.largest(alternativesShown)) {
-        std::int64_t repairs = 0;
-        token.alternatives.push_back({ id, repairUtf8(tokenizer.piece(id), repairs), said.probability(id) });
-    }
-}
-
 /// A table of learned positions ends: of a long prompt its end is kept, and the text may grow to the last position.
 /// Returns how many tokens may be written.
 std::int64_t fitPositions(
@@ -45,6 +32,18 @@ std::int64_t fitPositions(
 }
 
 } // namespace
+
+void describeToken(
+    GeneratedToken& token, std::span<const float> logits, TokenDistribution& said, const Tokenizer& tokenizer)
+{
+    said.read(logits);
+    token.probability = said.probability(token.id);
+    token.entropy = said.entropy();
+    for (const auto id : said.largest(alternativesShown)) {
+        std::int64_t repairs = 0;
+        token.alternatives.push_back({ id, repairUtf8(tokenizer.piece(id), repairs), said.probability(id) });
+    }
+}
 
 Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
     std::vector<std::int64_t> prompt, const GenerateOptions& options,

@@ -24,6 +24,14 @@ struct SilentSink final : EventSink {
 /// A prompt longer than this is cut at the front; the note says so.
 constexpr std::size_t longestPrompt = 4 << 20;
 
+/// Maps of this many tokens take some hundred megabytes in a model of a dozen layers and heads.
+constexpr std::int64_t mostLooked = 1024;
+
+void addNote(std::string& note, const std::string& more)
+{
+    if (!more.empty()) note += (note.empty() ? "" : "; ") + more;
+}
+
 /// Words of a prompt that a tokenizer of whole words does not have: it reads them as its first one.
 std::int64_t unknownWords(const Tokenizer& tokenizer, std::string text, const std::vector<std::int64_t>& ids)
 {
@@ -166,19 +174,12 @@ Generation NetworkModel::generate(
     auto prompt = options.promptIds;
     std::string note;
     if (prompt.empty()) {
-        std::string_view bytes = options.prompt;
+        std::string_view bytes = options.prompt.empty() ? "\n" : std::string_view(options.prompt);
         if (bytes.size() > longestPrompt) {
             bytes.remove_prefix(bytes.size() - longestPrompt);
-            note = "the prompt was cut to its last 4 MB";
+            addNote(note, "the prompt was cut to its last 4 MB");
         }
-        std::int64_t repairs = 0;
-        const auto text = repairUtf8(bytes, repairs);
-        if (repairs > 0) note = std::to_string(repairs) + " invalid UTF-8 bytes of the prompt were replaced";
-        for (const auto id : tokenizer_->encode(text.empty() ? "\n" : text)) prompt.push_back(id);
-        if (const auto unknown = unknownWords(*tokenizer_, text, prompt); unknown > 0)
-            note += (note.empty() ? "" : "; ") + std::to_string(unknown)
-                + (unknown == 1 ? " word of the prompt is" : " words of the prompt are")
-                + " unknown to this model and read as " + inQuotes(std::string(trim(tokenizer_->piece(0))));
+        prompt = read(bytes, "prompt", note);
         if (prompt.empty()) prompt.push_back(0); // blanks alone are no symbols of a task
     }
     for (const auto id : prompt)
@@ -189,8 +190,50 @@ Generation NetworkModel::generate(
     pass.matrix = writing_;
     pass.mix = &options.mix;
     auto result = generateText(*model_, *tokenizer_, pass, std::move(prompt), options, onToken, stop);
-    if (!note.empty()) result.note = result.note.empty() ? note : note + "; " + result.note;
+    addNote(note, result.note);
+    result.note = note;
     return result;
+}
+
+InsideView NetworkModel::lookInside(const LookOptions& options, std::stop_token stop)
+{
+    beginJob();
+    checkMix(options.mix);
+    if (options.maxTokens < 1 || options.maxTokens > mostLooked)
+        throw ConfigError("the number of tokens to look at", std::to_string(options.maxTokens),
+            "1 to " + std::to_string(mostLooked) + ", for maps grow with its square");
+    const bool ends = config_.model.positions == "learned";
+    const auto most = ends ? std::min(options.maxTokens, config_.model.maxPositions) : options.maxTokens;
+    std::string note;
+    auto tokens = read(std::string_view(options.text).substr(0, longestPrompt), "text", note);
+    if (tokens.empty()) throw ConfigError("the text to look at", "", "at least one token of text");
+    if (std::int64_t(tokens.size()) > most) {
+        addNote(note,
+            "only the first " + std::to_string(most) + " of " + std::to_string(tokens.size())
+                + " tokens are looked at");
+        tokens.resize(std::size_t(most));
+    }
+    auto pass = pass_;
+    pass.mix = &options.mix;
+    auto view = readInside(*model_, *tokenizer_, pass, tokens, stop);
+    view.step = step_;
+    view.note = note;
+    return view;
+}
+
+std::vector<std::int64_t> NetworkModel::read(std::string_view bytes, const std::string& what, std::string& note) const
+{
+    std::int64_t repairs = 0;
+    const auto text = repairUtf8(bytes, repairs);
+    if (repairs > 0) addNote(note, std::to_string(repairs) + " invalid UTF-8 bytes of the " + what + " were replaced");
+    std::vector<std::int64_t> ids;
+    for (const auto id : tokenizer_->encode(text)) ids.push_back(id);
+    if (const auto unknown = unknownWords(*tokenizer_, text, ids); unknown > 0)
+        addNote(note,
+            std::to_string(unknown) + (unknown == 1 ? " word" : " words") + " of the " + what
+                + (unknown == 1 ? " is" : " are") + " unknown to this model and read as "
+                + inQuotes(std::string(trim(tokenizer_->piece(0)))));
+    return ids;
 }
 
 std::vector<GeneratedToken> NetworkModel::tokenize(const std::string& text)

@@ -7,8 +7,11 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace pha {
+
+class TokenDistribution;
 
 /// A model with its tokenizer behind the engine's interface. The corpus is opened when an evaluation first asks for it.
 class NetworkModel final : public LoadedModel {
@@ -29,6 +32,7 @@ public:
         EventSink& progress, std::stop_token stop) override;
     Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken,
         std::stop_token stop) override;
+    InsideView lookInside(const LookOptions& options, std::stop_token stop) override;
     std::vector<GeneratedToken> tokenize(const std::string& text) override;
     void writeLogits(const std::vector<std::int64_t>& tokens, bool recurrent, const fs::path& out) override;
 
@@ -37,6 +41,8 @@ private:
     std::shared_ptr<const Corpus> corpusFor(
         const EvaluateOptions& options, EventSink& progress, const std::stop_token& stop);
     void checkMix(const std::vector<MixOverride>& mix) const;
+    /// The tokens of a text, and into `note` what was done to it. `what` it is: "prompt".
+    std::vector<std::int64_t> read(std::string_view bytes, const std::string& what, std::string& note) const;
 
     std::shared_ptr<LanguageModel> model_;
     RunConfig config_;
@@ -52,6 +58,14 @@ private:
 Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
     std::vector<std::int64_t> prompt, const GenerateOptions& options,
     const std::function<void(const GeneratedToken&)>& onToken, const std::stop_token& stop);
+
+/// Fills probability, entropy and alternatives of the token `id` that `logits` predicted; `said` is working memory.
+void describeToken(
+    GeneratedToken& token, std::span<const float> logits, TokenDistribution& said, const Tokenizer& tokenizer);
+
+/// A look inside while `tokens` (at least one) are read. Throws Error when stopped.
+InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
+    const std::vector<std::int64_t>& tokens, const std::stop_token& stop);
 
 /// Loads a checkpoint folder, a run's best or latest one, or a model in one file (model_file.h).
 std::shared_ptr<LoadedModel> loadNetwork(

@@ -3,6 +3,7 @@
 #include "engine/model/device_cache.h"
 #include "engine/model/fused_ops.h"
 #include "engine/model/recompute.h"
+#include "engine/model/watch.h"
 
 #include <cmath>
 
@@ -168,6 +169,7 @@ Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t 
         return fusedProject(out.reshape({ u.size(0), 1, -1 }), output_, outputBias_, pass);
     }
     const auto span = config_.attentionSpan;
+    if (pass.watch) pass.watch->softmax(q, k, span);
     const auto mixed = span > 0 ? insideChunks(q, k, v, span, position, state)
         : state                 ? overCache(q, k, v, *state)
         : pass.kept             ? (*pass.kept)(q, k, v)

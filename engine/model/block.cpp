@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/language_model.h"
+#include "engine/model/watch.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,11 +19,25 @@ Tensor StreamNorm::operator()(const Tensor& x, torch::Dtype out) const
     return bias.defined() ? layerNorm(x, gain, bias, out) : rmsNorm(x, gain, out);
 }
 
+void StreamNorm::split(const Tensor& x, Watch& watch) const
+{
+    if (!gain.defined()) return;
+    const auto whole = x.squeeze(0);
+    const auto scale = bias.defined() ? (whole.var(-1, false, true) + layerNormEps).rsqrt()
+                                      : (whole.square().mean(-1, true) + normEps).rsqrt();
+    const auto linear = [&](const Tensor& part) {
+        return (bias.defined() ? part - part.mean(-1, true) : part) * scale * gain;
+    };
+    watch.pass(linear, bias);
+}
+
 Block::Block(const ModelConfig& config, std::int64_t layer)
-    : residualMode_(config.residualMode)
-    , alpha_(std::pow(2.0 * double(config.layers), 0.25))
+    : postNorm_(config.residualMode == "deepnorm_post")
     , layer_(layer)
 {
+    const double alpha = std::pow(2.0 * double(config.layers), 0.25);
+    if (config.residualMode == "prenorm_scaled") added_ = 1 / alpha;
+    if (postNorm_ || config.residualMode == "prenorm_alpha_literal") kept_ = alpha;
     for (const auto& stage : layerStages(config, layer)) addStep(config, stage);
 }
 
@@ -33,7 +48,7 @@ void Block::addStep(const ModelConfig& config, const Stage& stage)
     // Names of files: norm_in and norm_post_mix of a mix, norm_mid and norm_post_main of the main network, otherwise
     // norm_PART and norm_post_PART.
     const auto& first = stage.parts.front();
-    if (residualMode_ == "deepnorm_post")
+    if (postNorm_)
         step.after = StreamNorm(*this, "norm_post_" + (stage.mixed ? "mix" : first), config);
     else
         step.before = StreamNorm(*this, "norm_" + (stage.mixed ? "in" : first == "main" ? "mid" : first), config);
@@ -53,10 +68,13 @@ std::size_t Block::partCount() const
 Tensor Block::join(const Tensor& x, const Tensor& update, const StreamNorm& after, const Pass& pass) const
 {
     const auto f = dropout(update.to(x.scalar_type()), pass.training ? pass.dropout : 0, pass.generator);
-    if (residualMode_ == "prenorm") return x + f;
-    if (residualMode_ == "prenorm_scaled") return x + f * (1 / alpha_);
-    if (residualMode_ == "deepnorm_post") return after(x * alpha_ + f, x.scalar_type());
-    return x * alpha_ + f; // prenorm_alpha_literal
+    const auto scaled = [](const Tensor& y, double by) { return by == 1 ? y : y * by; };
+    const auto sum = scaled(x, kept_) + scaled(f, added_);
+    if (pass.watch) {
+        pass.watch->join(kept_, added_);
+        after.split(sum, *pass.watch);
+    }
+    return after(sum, x.scalar_type());
 }
 
 double Block::plainWeight(const Step& step, const Pass& pass) const
@@ -71,7 +89,9 @@ double Block::plainWeight(const Step& step, const Pass& pass) const
 Tensor Block::plain(const Step& step, const Tensor& z, const Pass& pass) const
 {
     const double weight = plainWeight(step, pass);
-    return weight == 1 ? z : z * weight;
+    const auto update = weight == 1 ? z : z * weight;
+    if (pass.watch) pass.watch->write(layer_, step.names[0], update);
+    return update;
 }
 
 namespace {
@@ -94,7 +114,7 @@ BranchMix describePlain(const std::string& name, const Tensor& z, const Tensor& 
 
 bool Block::fusable(const torch::Device& device) const
 {
-    return residualMode_ != "deepnorm_post" && std::all_of(steps_.begin(), steps_.end(), [&](const Step& step) {
+    return !postNorm_ && std::all_of(steps_.begin(), steps_.end(), [&](const Step& step) {
         return !step.before.bias.defined() && (!step.mixer || step.mixer->fusable())
             && fusedUpdateFits(device, step.before.gain.size(0), step.parts.size());
     });
@@ -109,15 +129,14 @@ bool Block::stepsOnCard() const
 
 bool Block::describe(std::vector<kernels::StepStage>& stages, StepSource& source, std::vector<BlockState>& state) const
 {
-    if (residualMode_ == "deepnorm_post") return false;
+    if (postNorm_) return false;
     std::size_t at = 0;
     for (const auto& step : steps_) {
         kernels::StepStage stage;
         if (!step.before.gain.defined() || step.before.bias.defined()) return false;
         if (step.mixer && !step.mixer->describe(stage)) return false;
         stage.gain = step.before.gain.data_ptr<float>();
-        if (residualMode_ == "prenorm_scaled") stage.beta = float(1 / alpha_);
-        if (residualMode_ == "prenorm_alpha_literal") stage.alpha = float(alpha_);
+        stage.alpha = float(kept_), stage.beta = float(added_);
         for (const auto& part : step.parts)
             if (!part->describe(stage.parts.emplace_back(), source, state.at(at++))) return false;
         stages.push_back(std::move(stage));
@@ -147,8 +166,7 @@ void Block::forwardFused(
             const double weight = plainWeight(step, pass);
             pending = { std::move(z), weight == 1 ? Tensor() : torch::full({ 1 }, weight, x.options()) };
         }
-        if (residualMode_ == "prenorm_scaled") pending.beta = 1 / alpha_;
-        if (residualMode_ == "prenorm_alpha_literal") pending.alpha = alpha_;
+        pending.alpha = kept_, pending.beta = added_;
     }
 }
 
@@ -161,8 +179,10 @@ Tensor Block::forward(const Tensor& input, const Pass& pass, std::int64_t positi
     for (const auto& step : steps_) {
         const auto u = step.before(x, pass.matrix); // (B,T,D), shared by the branches of a mix
         std::vector<Tensor> z; // K x (B,T,D)
-        for (const auto& branch : step.parts)
-            z.push_back(branch->forward(u, pass, position, state ? &state->at(part++) : nullptr));
+        for (std::size_t k = 0; k < step.parts.size(); ++k) {
+            if (pass.watch) pass.watch->enter(layer_, step.names[k]);
+            z.push_back(step.parts[k]->forward(u, pass, position, state ? &state->at(part++) : nullptr));
+        }
         const auto update = step.mixer ? step.mixer->forward(u, z, pass, layer_) : plain(step, z[0], pass);
         if (pass.record && !mixes_) shown.branches.push_back(describePlain(step.names[0], z[0], update, x + update));
         x = join(x, update, step.after, pass);

@@ -13,6 +13,7 @@ namespace pha {
 
 class DeviceCache;
 class KeptAttention;
+class Watch;
 struct CardStep;
 
 /// What a forward pass needs to know beside its input.
@@ -27,6 +28,7 @@ struct Pass {
     c10::optional<at::Generator> generator; ///< of the dropout masks
     const std::vector<MixOverride>* mix = nullptr; ///< weights set by the user, applied as given
     std::vector<LayerMix>* record = nullptr; ///< filled with one entry a layer
+    Watch* watch = nullptr; ///< filled with where every part reads and what it writes
     /// Conversion: Hedgehog layers act as softmax attention and report the cross entropy of their weights, which trains
     /// their features, and the entropy of the softmax's, which it cannot fall below.
     const std::function<void(const Tensor& crossEntropy, const Tensor& entropy)>* distil = nullptr;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/branches.h"
 #include "engine/model/cpu_kernels.h"
+#include "engine/model/watch.h"
 
 #include <cmath>
 
@@ -86,6 +87,7 @@ Tensor GatedRecurrenceBranch::forward(const Tensor& u, const Pass& pass, std::in
     const auto start = state && state->recurrent.defined()
         ? state->recurrent
         : torch::zeros({ u.size(0), a.size(0) }, v.options().requires_grad(false));
+    if (pass.watch) pass.watch->recurrence(g * a, g * v);
     auto h = gatedScan(g * a, g * v, start);
     if (state) state->recurrent = h.select(1, h.size(1) - 1).clone();
     if (filter_.defined()) h = h * torch::silu(project(u, filter_, pass.matrix)).to(type);

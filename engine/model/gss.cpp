@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/branches.h"
 #include "engine/model/fused_ops.h"
+#include "engine/model/watch.h"
 
 #include <cmath>
 #include <numbers>
@@ -109,7 +110,7 @@ bool GssBranch::describe(kernels::StepPart& part, StepSource& source, BlockState
 Tensor GssBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState* state)
 {
     const GssWeights weights { value_, input_, expand_, output_, normGain_, skip_ };
-    const bool fused = fusedPass(u, pass) && config_.gssConvolution == "auto";
+    const bool fused = fusedPass(u, pass) && !pass.watch && config_.gssConvolution == "auto";
     if (fused && fusedGssFits(u.device(), config_)) {
         const bool reading = state && !torch::GradMode::is_enabled();
         const bool known = reading && state->space.c.re.defined() && state->space.c.re.device() == u.device();
@@ -123,6 +124,7 @@ Tensor GssBranch::forward(const Tensor& u, const Pass& pass, std::int64_t, Block
     const auto gate = torch::gelu(project(u, value_, pass.matrix)); // (B,T,E)
     const auto x = rmsNorm(torch::gelu(project(u, input_, pass.matrix)), normGain_, type); // (B,T,h)
     const auto space = ssm();
+    if (pass.watch) pass.watch->stateSpace(space, skip_, x);
     Tensor y;
     if (state && x.size(1) == 1 && state->ssm.re.defined()) {
         y = ssmStep(space, x.squeeze(1), state->ssm).unsqueeze(1);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/h3.h"
 
+#include "engine/model/watch.h"
+
 #include <cmath>
 #include <numbers>
 
@@ -104,7 +106,9 @@ Tensor H3Branch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockS
     // Each entry of a head's k v^T runs through the head's state space like a sequence of its own.
     const auto pairs = k.reshape({ B, T, H, d, 1 }) * v.view({ B, T, H, 1, d });
     const auto m = pairs.permute({ 0, 3, 4, 1, 2 }).reshape({ B * d * d, T, H });
-    const auto s = ssmContinue(ssm(), m, state ? &state->ssm : nullptr, chunk) + skip_ * m;
+    const auto space = ssm();
+    if (pass.watch) pass.watch->stateSpace(space, skip_, m);
+    const auto s = ssmContinue(space, m, state ? &state->ssm : nullptr, chunk) + skip_ * m;
     const auto memory = s.view({ B, d, d, T, H }).permute({ 0, 3, 4, 1, 2 }); // (B,T,H,d,d)
     const auto o = d == 1 ? q * memory.reshape({ B, T, D }) : (q.view({ B, T, H, d, 1 }) * memory).sum(3);
     return project(o.reshape({ B, T, D }), output_, pass.matrix, outputBias_);

@@ -2,6 +2,7 @@
 #include "engine/model/hedgehog.h"
 
 #include "engine/model/linear_attention.h"
+#include "engine/model/watch.h"
 
 #include <cmath>
 
@@ -61,9 +62,14 @@ Tensor HedgehogBranch::forward(const Tensor& u, const Pass& pass, std::int64_t p
     q = byHead(q * scale);
     k = byHead(k * scale);
     const auto v = byHead(read(value_, valueBias_, Hkv)).to(wide).view({ Hq * B, T, dh });
-    const auto y = pass.distil ? teach(q, k, v, B, pass)
-                               : linearAttention(features(q, featureQuery_, B, pass.matrix),
-                                   features(k, featureKey_, B, pass.matrix), v, state ? &state->featureSums : nullptr);
+    Tensor y;
+    if (pass.distil) {
+        y = teach(q, k, v, B, pass);
+    } else {
+        const auto fq = features(q, featureQuery_, B, pass.matrix), fk = features(k, featureKey_, B, pass.matrix);
+        if (pass.watch) pass.watch->features(fq, fk);
+        y = linearAttention(fq, fk, v, state ? &state->featureSums : nullptr);
+    }
     const auto o = y.view({ Hq, B, T, dh }).permute({ 1, 2, 0, 3 }).reshape({ B, T, Hq * dh });
     return project(o, output_, pass.matrix, outputBias_);
 }

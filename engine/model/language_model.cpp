@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/config/parts.h"
 #include "engine/model/recompute.h"
+#include "engine/model/watch.h"
 
 #include <algorithm>
 #include <cmath>
@@ -93,7 +94,7 @@ Tensor LanguageModel::recomputedLayer(Block& block, const Tensor& x, const Pass&
 
 bool LanguageModel::takesFused(const Tensor& x, const Pass& pass) const
 {
-    return fusedStream(x, pass) && !pass.record
+    return fusedStream(x, pass) && !pass.record && !pass.watch
         && std::all_of(blocks_.begin(), blocks_.end(), [&](const auto& block) { return block->fusable(x.device()); });
 }
 
@@ -103,6 +104,7 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* 
     pass.cache = &cache_;
     const auto position = state ? state->length : 0;
     auto x = embed(ids, pass, position);
+    if (pass.watch) pass.watch->begin(x);
     if (state) state->length += ids.size(1);
     const auto stateOf = [&](std::size_t i) { return state ? &state->layers[i] : nullptr; };
     const bool fused = takesFused(x, pass);
@@ -117,6 +119,7 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* 
         else
             x = blocks_[i]->forward(x, pass, position, stateOf(i));
     }
+    if (pass.watch) normOut_.split(x, *pass.watch);
     return fused ? fusedNorm(x, pending, normOut_.gain, pass)[0] : normOut_(x, x.scalar_type());
 }
 

@@ -15,6 +15,8 @@ struct StreamNorm {
     /// Registers `name` and, for LayerNorm, `name`_bias.
     StreamNorm(torch::nn::Module& owner, const std::string& name, const ModelConfig& config);
     Tensor operator()(const Tensor& x, torch::Dtype out) const;
+    /// What becomes of each summand of x (1,T,D): with the scale that x has, a norm is linear.
+    void split(const Tensor& x, Watch& watch) const;
 };
 
 /// One layer: the stages of its family (engine/config/families.h) one after the other, each with a norm and a residual.
@@ -44,11 +46,10 @@ private:
     /// What a stage without a mix writes: its output, weighted as the user asks.
     Tensor plain(const Step& step, const Tensor& z, const Pass& pass) const;
     double plainWeight(const Step& step, const Pass& pass) const;
-    Tensor join(
-        const Tensor& x, const Tensor& update, const StreamNorm& after, const Pass& pass) const; ///< models.md 5.2
+    Tensor join(const Tensor& x, const Tensor& update, const StreamNorm& after, const Pass& pass) const;
 
-    std::string residualMode_;
-    double alpha_;
+    bool postNorm_;
+    double kept_ = 1, added_ = 1; ///< x <- kept x + added update, normed if postNorm_ (models.md 5.2)
     std::int64_t layer_;
     bool mixes_ = false;
     std::vector<Step> steps_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/mixer.h"
+#include "engine/model/watch.h"
 
 #include <algorithm>
 #include <cmath>
@@ -115,6 +116,7 @@ Tensor Mixer::forward(const Tensor& u, const std::vector<Tensor>& z, const Pass&
         const auto n = rmsNorm(z[k], affine_ ? gains_[k] : Tensor(), z[k].scalar_type());
         const auto part = n.to(type) * w[k];
         y = y.defined() ? y + part : part;
+        if (pass.watch) pass.watch->write(layer, names_[k], part);
         if (pass.record) normed.push_back(n);
     }
     if (pass.record) pass.record->push_back(describe(w, z, normed, y));

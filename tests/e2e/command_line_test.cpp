@@ -213,6 +213,9 @@ private Q_SLOTS:
         QTest::newRow("tokens empty part")
             << QStringList { "logits", ".", "--tokens", "5,,6", "--out", "l" } << "--tokens";
         QTest::newRow("tokens negative") << QStringList { "logits", ".", "--tokens=-5", "--out", "l" } << "--tokens";
+        QTest::newRow("maps without a text") << QStringList { "inspect", ".", "--out", "m" } << "--text";
+        QTest::newRow("two texts") << QStringList { "inspect", ".", "--text", "a", "--text-file", "b" }
+                                   << "use one of them";
         QTest::newRow("bench preset") << QStringList { "bench", "--presets", "pha-tiny,nosuch" } << "nosuch";
         QTest::newRow("bench context") << QStringList { "bench", "--contexts", "0" } << "--contexts";
         QTest::newRow("bench mode") << QStringList { "bench", "--mode", "sleep" } << "sleep";

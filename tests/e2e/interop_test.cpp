@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Averages, protocols, ablation, exports and initial weights as a user asks for them.
+#include "engine/run/safetensors.h"
 #include "tests/e2e/pha_process.h"
 
 #include <QRegularExpression>
+
+#include <span>
 
 using namespace pha::e2e;
 
@@ -116,6 +119,52 @@ private Q_SLOTS:
         const auto table = home_.run({ "eval", run_, "--max-tokens", "100", "--ablation" }).out;
         QVERIFY2(table.contains("all layers") && table.contains("layer 0"), table.constData());
         QCOMPARE(home_.run({ "eval", run_, "--ablation", "--mute", "0:ffn" }).code, 2);
+    }
+
+    /// What pushed each token sums to the logit that `pha logits` writes, over the mean of its row.
+    void aTextIsLookedAt()
+    {
+        const auto maps = home_.path("maps.safetensors"), file = home_.path("rows.safetensors");
+        const QStringList look { "inspect", run_, "--text", "There was a key.", "--max-tokens", "6", "--mute",
+            "0:gss" };
+        const auto result = home_.run(look + QStringList { "--out", maps, "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        const auto view = result.json();
+        const auto tokens = view["tokens"].toArray();
+        const auto T = std::int64_t(tokens.size());
+        QVERIFY(T > 2 && T <= 6);
+        for (const auto& push : view["pushes"].toArray())
+            if (push.toObject()["part"] == "gss") QCOMPARE(push.toObject()["nats"].toArray()[1].toDouble(), 0.0);
+        for (const auto& reach : view["reach"].toArray()) {
+            double sum = 0;
+            for (const auto& share : reach.toObject()["shares"].toArray()) sum += share.toDouble();
+            QVERIFY(std::abs(sum - 1) < 1e-4);
+        }
+        const pha::SafetensorsReader reader(maps.toStdString());
+        QCOMPARE(reader.tensors().at("layers.0.attention").shape, (std::vector<std::int64_t> { 2, T, T }));
+        QCOMPARE(reader.tensors().at("layers.0.gss").shape, (std::vector<std::int64_t> { 1, T, T }));
+
+        QStringList ids;
+        for (const auto& token : tokens) ids << QString::number(token.toObject()["id"].toInt());
+        QCOMPARE(home_.run({ "logits", run_, "--tokens", ids.join(','), "--out", file }).code, 0);
+        const pha::SafetensorsReader logits(file.toStdString());
+        const auto& entry = logits.tensors().at("logits");
+        const auto V = std::size_t(entry.shape[1]);
+        std::vector<float> rows(std::size_t(T) * V);
+        logits.read(entry, rows.data());
+        const auto plain =
+            home_.run(QStringList { "inspect", run_, "--text", "There was a key.", "--max-tokens", "6", "--json" })
+                .json();
+        for (std::int64_t t = 1; t < T; ++t) {
+            const auto row = std::span(rows).subspan(std::size_t(t - 1) * V, V);
+            double mean = 0, pushed = 0;
+            for (const float x : row) mean += double(x) / double(V);
+            for (const auto& push : plain["pushes"].toArray())
+                pushed += push.toObject()["nats"].toArray()[t].toDouble();
+            QVERIFY(std::abs(pushed - (double(row[std::size_t(ids[t].toInt())]) - mean)) < 1e-3);
+        }
+        const auto shown = home_.run({ "inspect", run_, "--text-file", "-" }, "There was a key.");
+        QVERIFY2(shown.out.contains("Where each part reads") && shown.out.contains("L0 attention"), shown.out);
     }
 
     void metricsAreExported()

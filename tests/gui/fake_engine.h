@@ -249,6 +249,7 @@ public:
         }
         return out;
     }
+    InsideView lookInside(const LookOptions&, std::stop_token) override { return {}; }
     void writeLogits(const std::vector<std::int64_t>&, bool, const fs::path&) override { }
 
 private:

@@ -140,6 +140,7 @@ public:
         return g;
     }
     std::vector<GeneratedToken> tokenize(const std::string&) override { return {}; }
+    InsideView lookInside(const LookOptions&, std::stop_token) override { return {}; }
     void writeLogits(const std::vector<std::int64_t>&, bool, const fs::path&) override { }
 
     static GeneratedToken token(std::int64_t id)

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/look.h"
+
+#include "app/pha/command.h"
+#include "app/pha/signals.h"
+#include "app/pha/terminal.h"
+
+#include "engine/base/error.h"
+#include "engine/run/atomic_file.h"
+#include "engine/run/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace pha::cli {
+
+namespace {
+
+constexpr std::int64_t textLimit = 4 << 20;
+constexpr std::size_t pushesShown = 3;
+
+std::string partName(std::int64_t layer, const std::string& part)
+{
+    return layer < 0 ? part : fmt::format("L{} {}", layer, part);
+}
+
+/// "0", "1", "2-3", "4-7", ...
+std::string distances(std::size_t bin)
+{
+    if (bin < 2) return std::to_string(bin);
+    return fmt::format("{}-{}", 1 << (bin - 1), (1 << bin) - 1);
+}
+
+std::string reachTable(const InsideView& view)
+{
+    if (view.reach.empty()) return {};
+    std::vector<std::string> header { "part", "mean" };
+    for (std::size_t bin = 0; bin < view.reach.front().shares.size(); ++bin) header.push_back(distances(bin));
+    Table table(header);
+    for (const auto& reach : view.reach) {
+        std::vector<std::string> row { partName(reach.layer, reach.part), fmt::format("{:.1f}", reach.meanDistance) };
+        for (const auto share : reach.shares) row.push_back(fmt::format("{:.1f} %", 100 * share));
+        table.add(row);
+    }
+    return "Where each part reads: mean distance in tokens, and the share of what is so far back\n" + table.text();
+}
+
+double mean(const std::vector<float>& nats)
+{
+    double sum = 0;
+    for (const float x : nats) sum += double(x);
+    return nats.size() > 1 ? sum / double(nats.size() - 1) : 0; // nothing predicts the first
+}
+
+std::string pushTable(const InsideView& view)
+{
+    Table table({ "part", "nats" });
+    double sum = 0;
+    for (const auto& push : view.pushes) {
+        table.add({ partName(push.layer, push.part), fmt::format("{:+.3f}", mean(push.nats)) });
+        sum += mean(push.nats);
+    }
+    table.add({ "sum", fmt::format("{:+.3f}", sum) });
+    return "What each part adds to the logit of the token that comes, over the mean piece\n" + table.text();
+}
+
+std::string tokenTable(const InsideView& view)
+{
+    Table table({ "token", "probability", "pushed most by" });
+    std::vector<const LogitPush*> order;
+    for (const auto& push : view.pushes) order.push_back(&push);
+    for (std::size_t t = 0; t < view.tokens.size(); ++t) {
+        const auto& token = view.tokens[t];
+        const auto text = Json(token.text).dump(-1, ' ', false, Json::error_handler_t::replace);
+        if (t == 0) {
+            table.add({ oneLine(text), "-", "" });
+            continue;
+        }
+        std::stable_sort(order.begin(), order.end(),
+            [&](const LogitPush* a, const LogitPush* b) { return std::abs(a->nats[t]) > std::abs(b->nats[t]); });
+        std::string pushed;
+        for (std::size_t i = 0; i < std::min(pushesShown, order.size()); ++i)
+            pushed += fmt::format("{}{} {:+.2f}", i > 0 ? ", " : "", partName(order[i]->layer, order[i]->part),
+                double(order[i]->nats[t]));
+        table.add({ oneLine(text), fmt::format("{:.1f} %", 100 * token.probability), pushed });
+    }
+    return "Token by token, predicted from those before it\n" + table.text();
+}
+
+Json toJson(const InsideView& view)
+{
+    Json json { { "step", view.step }, { "note", view.note }, { "tokens", Json::array() }, { "reach", Json::array() },
+        { "pushes", Json::array() } };
+    for (const auto& token : view.tokens)
+        json["tokens"].push_back({ { "id", token.id }, { "text", token.text }, { "probability", token.probability },
+            { "entropy", token.entropy } });
+    for (const auto& reach : view.reach)
+        json["reach"].push_back({ { "layer", reach.layer }, { "part", reach.part },
+            { "mean_distance", reach.meanDistance }, { "shares", reach.shares } });
+    for (const auto& push : view.pushes)
+        json["pushes"].push_back({ { "layer", push.layer }, { "part", push.part }, { "nats", push.nats } });
+    return json;
+}
+
+void writeMaps(const InsideView& view, const std::string& out)
+{
+    std::vector<TensorToWrite> tensors;
+    for (const auto& map : view.maps)
+        tensors.push_back({ fmt::format("layers.{}.{}", map.layer, map.part), "F32",
+            { map.heads, map.tokens, map.tokens }, map.weights.data() });
+    writeSafetensors(out, tensors, {});
+}
+
+} // namespace
+
+void LookCommand::add(CLI::App& command)
+{
+    command_ = &command;
+    command.add_option("--text", text_, "Show instead where every part looks while this text is read");
+    command.add_option("--text-file", file_, "The same with the text of a file; - reads standard input");
+    addInteger(command, "--max-tokens", maxTokens_, "With a text: the beginning of it that is looked at");
+    command.add_option(
+        "--out", out_, "With a text: safetensors file for the maps, (heads,T,T) by the name of layer and part");
+    mix_.add(command);
+}
+
+bool LookCommand::wanted() const { return command_->count("--text") + command_->count("--text-file") > 0; }
+
+void LookCommand::check() const
+{
+    if (!wanted())
+        for (const char* option : { "--max-tokens", "--out", "--mute", "--mix" })
+            if (command_->count(option) > 0)
+                throw Error(
+                    fmt::format("{} without a text", option), "add --text TEXT or --text-file FILE", ExitCode::Usage);
+    if (command_->count("--text") > 0 && command_->count("--text-file") > 0)
+        throw Error("both --text and --text-file given", "use one of them", ExitCode::Usage);
+    mix_.check();
+    if (command_->count("--out") > 0) checkNewFile(out_);
+}
+
+std::string LookCommand::text() const
+{
+    if (command_->count("--text") > 0) return text_;
+    return file_ == "-" ? readStandardInput(textLimit) : readFile(file_, textLimit);
+}
+
+int LookCommand::run(LoadedModel& model, bool json) const
+{
+    StopOnSignal stop;
+    const auto view = model.lookInside({ text(), maxTokens_, mix_.resolve(model.config().model) }, stop.token());
+    if (!out_.empty()) writeMaps(view, out_);
+    if (json) {
+        printJson(toJson(view));
+    } else {
+        print(tokenTable(view));
+        if (const auto table = reachTable(view); !table.empty()) print("\n" + table);
+        print("\n" + pushTable(view));
+    }
+    flushOutput();
+    if (!view.note.empty()) note("pha: note: " + oneLine(view.note));
+    return StopOnSignal::received() ? 128 + StopOnSignal::received() : 0;
+}
+
+} // namespace pha::cli

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "app/pha/mix_options.h"
+
+#include "engine/engine.h"
+
+#include <string>
+
+namespace pha::cli {
+
+/// `pha inspect --text`: where every part looks while a text is read, and what it pushes.
+class LookCommand {
+public:
+    void add(CLI::App& command);
+    bool wanted() const; ///< a text is given
+    /// What can be said without the model. Throws Error.
+    void check() const;
+    /// Exit code. Results on stdout, maps into the file that was asked for.
+    int run(LoadedModel& model, bool json) const;
+
+private:
+    std::string text() const;
+
+    const CLI::App* command_ = nullptr;
+    std::string text_, file_, out_;
+    std::int64_t maxTokens_ = LookOptions().maxTokens;
+    MixOptions mix_;
+};
+
+} // namespace pha::cli

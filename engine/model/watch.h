@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/ssm.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace pha {
+
+/// What a pass over one text (B = 1) shows of itself: where every part reads, and the residual stream as the sum of all
+/// that was written to it. Layers and parts fill it as they go (Pass::watch); nothing of it changes the pass, which
+/// takes the plain operations throughout.
+class Watch {
+public:
+    struct Map {
+        std::int64_t layer = 0;
+        std::string part;
+        Tensor shares; ///< (H,T,T): of the token at s in what is read at t >= s; rows sum to 1
+    };
+    struct Write {
+        std::int64_t layer = -1; ///< -1: the embedding, and the biases of all norms
+        std::string part;
+        Tensor x; ///< (T,D), as much as is left of it in the stream
+    };
+    const std::vector<Map>& maps() const { return maps_; }
+    const std::vector<Write>& writes() const { return writes_; }
+
+    // Layers say what becomes of the stream.
+    void begin(const Tensor& embedding); ///< (1,T,D)
+    void enter(std::int64_t layer, const std::string& part) { layer_ = layer, part_ = part; }
+    void write(std::int64_t layer, const std::string& part, const Tensor& x); ///< (1,T,D), to be joined
+    /// stream <- kept stream + added (what was written since the last time)
+    void join(double kept, double added);
+    /// stream <- linear(stream) + bias (D); linear acts on each summand by itself.
+    void pass(const std::function<Tensor(const Tensor&)>& linear, const Tensor& bias);
+
+    // The part that was entered says where it reads.
+    /// Scores q k as they stand, inside chunks of `span` tokens if that is not 0: q (1,T,Hq,dh), k (1,T,Hkv,dh).
+    void softmax(const Tensor& q, const Tensor& k, std::int64_t span);
+    void features(const Tensor& q, const Tensor& k); ///< positive ones: (H,T,F)
+    /// Channels K u + skip u: u (R,T,h), whose rows R run through the same state spaces.
+    void stateSpace(const DiagonalSsm& ssm, const Tensor& skip, const Tensor& u);
+    void recurrence(const Tensor& a, const Tensor& b); ///< h_t = a_t h_{t-1} + b_t, a >= 0: (1,T,C)
+
+private:
+    void show(const Tensor& parts); ///< (H,T,T), not negative
+
+    std::int64_t layer_ = -1;
+    std::string part_;
+    std::vector<Map> maps_;
+    std::vector<Write> writes_;
+    std::size_t joined_ = 0; ///< of writes_
+};
+
+} // namespace pha

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a look inside shows, against the same things found another way.
+#include "engine/base/error.h"
+#include "engine/eval/loaded_model.h"
+#include "engine/model/watch.h"
+#include "engine/system/cpu_allocator.h"
+#include "tests/model/family_variants.h"
+
+#include <QtTest>
+
+using namespace pha;
+using namespace pha::test;
+
+namespace {
+
+Tensor normal(const std::vector<std::int64_t>& sizes) { return torch::randn(sizes, torch::kDouble); }
+
+/// |parts| (T,T), rows made to sum to one.
+Tensor rowsOfOne(const Tensor& parts) { return parts / parts.sum(-1, true); }
+
+/// Named words, so that the text "w5 w0 ..." has these ids.
+std::shared_ptr<const Tokenizer> words()
+{
+    std::vector<std::string> names;
+    for (std::int64_t i = 0; i < vocabulary; ++i) names.push_back("w" + std::to_string(i));
+    return Tokenizer::symbols(names);
+}
+
+std::string textOf(const Tensor& ids)
+{
+    std::string text;
+    for (std::int64_t i = 0; i < ids.numel(); ++i) text += "w" + std::to_string(ids[i].item<std::int64_t>()) + " ";
+    return text;
+}
+
+std::shared_ptr<LanguageModel> drawn(const ModelConfig& config)
+{
+    auto model = std::make_shared<LanguageModel>(config, 7);
+    disturb(*model);
+    return model;
+}
+
+NetworkModel network(const std::shared_ptr<LanguageModel>& model)
+{
+    RunConfig run;
+    run.model = model->config();
+    run.training.threads = 1;
+    return { model, run, 12, words(), nullptr, torch::kFloat };
+}
+
+/// Parts that read along the text, in the order of a layer.
+std::vector<std::string> readers(const ModelConfig& config, std::int64_t layer)
+{
+    std::vector<std::string> names;
+    for (const auto& part : layerParts(config, layer))
+        if (part != "ffn" && part != "main") names.push_back(part);
+    return names;
+}
+
+} // namespace
+
+class LookInsideTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        installCpuAllocator();
+        torch::manual_seed(5);
+        at::set_num_threads(1);
+    }
+
+    /// All that was written sums to what the head reads, whatever the residual form, the mix and the norms; and being
+    /// watched changes nothing.
+    void writesSumToTheStream_data() { addVariants(); }
+    void writesSumToTheStream()
+    {
+        const torch::NoGradGuard guard;
+        const auto config = chosen();
+        LanguageModel model(config, 7);
+        disturb(model);
+        model.to(torch::kDouble);
+        const auto ids = someIds(1, 31);
+        Watch watch;
+        Pass pass;
+        pass.watch = &watch;
+        const auto plain = model.forward(ids, {}), watched = model.forward(ids, pass);
+        QVERIFY(largest(plain - watched) < 1e-12);
+        Tensor sum = torch::zeros_like(plain[0]);
+        std::size_t parts = 1; // the embedding
+        for (std::int64_t layer = 0; layer < config.layers; ++layer) parts += layerParts(config, layer).size();
+        for (const auto& write : watch.writes()) sum += write.x;
+        QVERIFY(largest(sum - watched[0]) < 1e-10);
+        QCOMPARE(watch.writes().size(), parts + (config.normKind == "layernorm" ? 1 : 0));
+    }
+
+    void rowsAreShares_data() { addVariants(); }
+    void rowsAreShares()
+    {
+        const torch::NoGradGuard guard;
+        const auto config = chosen();
+        LanguageModel model(config, 7);
+        disturb(model);
+        Watch watch;
+        Pass pass;
+        pass.watch = &watch;
+        model.forward(someIds(1, 31), pass);
+        std::size_t at = 0;
+        for (std::int64_t layer = 0; layer < config.layers; ++layer)
+            for (const auto& part : readers(config, layer)) {
+                const auto& map = watch.maps().at(at++);
+                QCOMPARE(map.layer, layer);
+                QCOMPARE(map.part, part);
+                const bool heads = part == "attention" || part == "hedgehog";
+                QCOMPARE(map.shares.size(0), heads ? config.queryHeads : 1);
+                QVERIFY(map.shares.min().item<float>() >= 0);
+                QVERIFY(largest(map.shares.triu(1)) == 0);
+                QVERIFY(largest(map.shares.sum(-1) - 1) < 1e-5);
+            }
+        QCOMPARE(watch.maps().size(), at);
+    }
+
+    /// Values in these shares are what attention writes.
+    void sharesOfValuesAreTheOutput_data() { addVariants(); }
+    void sharesOfValuesAreTheOutput()
+    {
+        const torch::NoGradGuard guard;
+        const auto config = chosen();
+        const auto names = readers(config, 0);
+        const auto T = 23, dh = int(config.headWidth());
+        for (const auto& name : names) {
+            if (name != "attention" && name != "hedgehog") continue;
+            const auto branch = makeBranch(name, config);
+            branch->to(torch::kDouble);
+            std::map<std::string, Tensor> w;
+            for (auto& p : branch->named_parameters()) w[p.key()] = p.value().normal_(0, 0.4);
+            const auto u = normal({ 1, T, config.width });
+            Watch watch;
+            Pass pass;
+            pass.watch = &watch;
+            branch->forward(u, pass, 0, nullptr);
+            const auto shares = watch.maps().at(0).shares;
+            auto v = at::linear(u[0], w["value"], w["value_bias"]).view({ T, config.kvHeads, dh }).transpose(0, 1);
+            v = v.repeat_interleave(config.queryHeads / config.kvHeads, 0); // (Hq,T,dh)
+            const auto mixed = torch::bmm(shares, v).transpose(0, 1).reshape({ T, config.queryHeads * dh });
+            const auto expected = at::linear(mixed, w["output"], w["output_bias"]);
+            QVERIFY(largest(branch->forward(u, {}, 0, nullptr)[0] - expected) < 1e-9);
+        }
+    }
+
+    /// A state space asked token by token: only the token at s is not zero, and the outputs are what comes of it.
+    void stateSpacesAnswerEachTokenByItself()
+    {
+        const torch::NoGradGuard guard;
+        const std::int64_t T = 17, h = 5, P = 4, rows = 2;
+        const auto angle = normal({ h, P });
+        const auto size = 1 - 0.2 * torch::rand({ h, P }, torch::kDouble);
+        const DiagonalSsm ssm { { size * angle.cos(), size * angle.sin() }, { normal({ h, P }), normal({ h, P }) } };
+        const auto skip = normal({ h }), u = normal({ rows, T, h });
+        Watch watch;
+        watch.stateSpace(ssm, skip, u);
+        auto expected = torch::zeros({ T, T }, torch::kDouble);
+        for (std::int64_t s = 0; s < T; ++s) {
+            SsmState state { torch::zeros({ rows, h, P }, torch::kDouble),
+                torch::zeros({ rows, h, P }, torch::kDouble) };
+            for (std::int64_t t = s; t < T; ++t) {
+                const auto in = t == s ? u.select(1, s) : torch::zeros({ rows, h }, torch::kDouble);
+                expected[t][s] = (ssmStep(ssm, in, state) + skip * in).abs().sum();
+            }
+        }
+        QVERIFY(largest(watch.maps().at(0).shares[0] - rowsOfOne(expected)) < 1e-9);
+    }
+
+    void recurrencesAnswerEachTokenByItself()
+    {
+        const torch::NoGradGuard guard;
+        const std::int64_t T = 17, C = 5;
+        const auto a = torch::rand({ 1, T, C }, torch::kDouble), b = normal({ 1, T, C });
+        Watch watch;
+        watch.recurrence(a, b);
+        auto expected = torch::zeros({ T, T }, torch::kDouble);
+        for (std::int64_t s = 0; s < T; ++s) {
+            auto only = torch::zeros_like(b);
+            only.select(1, s).copy_(b.select(1, s));
+            expected.select(1, s).copy_(gatedScan(a, only, torch::zeros({ 1, C }, torch::kDouble))[0].abs().sum(1));
+        }
+        QVERIFY(largest(watch.maps().at(0).shares[0] - rowsOfOne(expected)) < 1e-9);
+    }
+
+    /// Pushes of a token sum to its logit over the mean of all; probabilities are the model's.
+    void pushesSumToTheLogit_data() { addVariants(); }
+    void pushesSumToTheLogit()
+    {
+        const torch::NoGradGuard guard;
+        const auto config = chosen();
+        const auto model = drawn(config);
+        const auto ids = someIds(1, 29)[0];
+        const auto view = network(model).lookInside({ textOf(ids), 256, {} }, {});
+        const auto logits = model->logits(model->forward(ids.unsqueeze(0), {}), {})[0];
+        QCOMPARE(view.step, 12);
+        QCOMPARE(view.tokens.size(), std::size_t(29));
+        for (std::int64_t t = 1; t < 29; ++t) {
+            const auto row = logits[t - 1];
+            const auto id = ids[t].item<std::int64_t>();
+            double sum = 0;
+            for (const auto& push : view.pushes) sum += double(push.nats.at(std::size_t(t)));
+            QVERIFY(std::abs(sum - (row[id] - row.mean()).item<double>()) < 1e-3);
+            const auto& token = view.tokens[std::size_t(t)];
+            QCOMPARE(token.id, id);
+            QVERIFY(std::abs(token.probability - torch::softmax(row, 0)[id].item<double>()) < 1e-5);
+        }
+        for (const auto& push : view.pushes) QCOMPARE(push.nats[0], 0.0f);
+    }
+
+    /// The means of the maps, by loops over all their numbers.
+    void reachIsTheMeanOfTheMaps()
+    {
+        auto model = network(drawn(small("pha")));
+        const auto view = model.lookInside({ textOf(someIds(1, 21)[0]), 256, {} }, {});
+        QCOMPARE(view.reach.size(), view.maps.size());
+        for (std::size_t i = 0; i < view.maps.size(); ++i) {
+            const auto& map = view.maps[i];
+            std::vector<double> shares(6); // 0, 1, 2-3, 4-7, 8-15, 16-20
+            double distance = 0;
+            std::size_t at = 0;
+            for (std::int64_t h = 0; h < map.heads; ++h)
+                for (std::int64_t t = 0; t < map.tokens; ++t)
+                    for (std::int64_t s = 0; s < map.tokens; ++s, ++at) {
+                        const double share = double(map.weights[at]) / double(map.heads * map.tokens);
+                        if (s > t) continue;
+                        distance += share * double(t - s);
+                        shares[t == s ? 0 : 1 + std::size_t(std::log2(double(t - s)))] += share;
+                    }
+            QCOMPARE(at, map.weights.size());
+            const auto& reach = view.reach[i];
+            QCOMPARE(reach.part, map.part);
+            QCOMPARE(reach.shares.size(), shares.size());
+            for (std::size_t bin = 0; bin < shares.size(); ++bin)
+                QVERIFY(std::abs(reach.shares[bin] - shares[bin]) < 1e-5);
+            QVERIFY(std::abs(reach.meanDistance - distance) < 1e-4);
+        }
+    }
+
+    void mutedPartsPushNothing()
+    {
+        auto model = network(drawn(small("pha")));
+        const auto view = model.lookInside({ textOf(someIds(1, 21)[0]), 256, { { 1, "gss", 0 } } }, {});
+        for (const auto& push : view.pushes) {
+            float most = 0;
+            for (const auto nats : push.nats) most = std::max(most, std::abs(nats));
+            QCOMPARE(most == 0, push.layer == 1 && push.part == "gss");
+        }
+    }
+
+    void limits()
+    {
+        auto config = small("transformer");
+        config.positions = "learned";
+        config.maxPositions = 16;
+        auto model = network(drawn(config));
+        const auto text = textOf(someIds(1, 21)[0]);
+        const auto look = [&](const std::string& what, std::int64_t most) {
+            return model.lookInside({ what, most, {} }, {});
+        };
+        QCOMPARE(look(text, 5).tokens.size(), std::size_t(5));
+        QCOMPARE(QString::fromStdString(look(text, 5).note), QString("only the first 5 of 21 tokens are looked at"));
+        QCOMPARE(look(text, 256).tokens.size(), std::size_t(16)); // as many positions as it has learned
+        const auto one = look("w3", 256);
+        QCOMPARE(one.tokens.size(), std::size_t(1));
+        QCOMPARE(one.maps.at(0).weights.at(0), 1.0f);
+        QVERIFY_THROWS_EXCEPTION(ConfigError, look("", 256));
+        QVERIFY_THROWS_EXCEPTION(ConfigError, look(text, 0));
+        QVERIFY_THROWS_EXCEPTION(ConfigError, look(text, 5000));
+        std::stop_source stop;
+        stop.request_stop();
+        QVERIFY_THROWS_EXCEPTION(Error, model.lookInside({ text, 256, {} }, stop.get_token()));
+    }
+};
+
+QTEST_APPLESS_MAIN(LookInsideTest)
+#include "look_inside_test.moc"

@@ -13,7 +13,7 @@
 namespace pha {
 namespace {
 
-using State = std::array<std::uint32_t, 8>;
+using Hash = std::array<std::uint32_t, 8>;
 
 alignas(16) constexpr std::uint32_t roundConstants[64] = { 0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b,
     0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
@@ -29,7 +29,7 @@ std::uint32_t bigEndian(const std::uint8_t* p)
     return std::uint32_t(p[0]) << 24 | std::uint32_t(p[1]) << 16 | std::uint32_t(p[2]) << 8 | p[3];
 }
 
-void compressPortable(State& state, const std::uint8_t* block)
+void compressPortable(Hash& state, const std::uint8_t* block)
 {
     std::uint32_t w[64];
     for (int i = 0; i < 16; ++i) w[i] = bigEndian(block + std::ptrdiff_t(4) * i);
@@ -46,7 +46,7 @@ void compressPortable(State& state, const std::uint8_t* block)
         const auto t2 = sum0 + ((a & b) ^ (a & c) ^ (b & c));
         h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
     }
-    const State sum { a, b, c, d, e, f, g, h };
+    const Hash sum { a, b, c, d, e, f, g, h };
     for (std::size_t i = 0; i < 8; ++i) state[i] += sum[i];
 }
 
@@ -60,7 +60,7 @@ bool hasShaInstructions()
 
 // The instructions keep the state as the pairs ABEF and CDGH and do two rounds each.
 __attribute__((target("sha,sse4.1,ssse3"))) void compressAccelerated(
-    State& state, const std::uint8_t* blocks, std::size_t count)
+    Hash& state, const std::uint8_t* blocks, std::size_t count)
 {
     const auto swapBytes = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
     auto low = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data())), 0xb1);
@@ -94,7 +94,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compressAccelerated(
 }
 #else
 bool hasShaInstructions() { return false; }
-void compressAccelerated(State& state, const std::uint8_t* blocks, std::size_t count)
+void compressAccelerated(Hash& state, const std::uint8_t* blocks, std::size_t count)
 {
     for (; count > 0; --count, blocks += 64) compressPortable(state, blocks);
 }

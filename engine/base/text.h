@@ -20,6 +20,8 @@ std::optional<std::int64_t> parseInteger(std::string_view text);
 /// Shortest text that reads back as the same double: "0.0003", "1e-16", "1048576".
 std::string formatNumber(double value);
 
+inline constexpr std::string_view byteOrderMark = "\xEF\xBB\xBF"; ///< of UTF-8
+
 std::string_view trim(std::string_view text); ///< without blanks, tabs and line ends around it
 /// The parts between `separator`s, trimmed, empty ones kept. Empty text has no parts.
 std::vector<std::string> splitList(std::string_view text, char separator = ',');

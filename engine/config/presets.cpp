@@ -129,13 +129,11 @@ ModelConfig leanShape(std::int64_t vocabulary, std::int64_t width, std::int64_t 
     return m;
 }
 
-constexpr auto gpt2 = gpt2Vocabulary;
-
 std::vector<Preset> phaPresets()
 {
-    const Shape shape90 { gpt2, 480, 14, 8, 2, 960, 321 };
-    const Shape shape125 { gpt2, 608, 12, 8, 2, 1216, 407 };
-    const Shape shape180 { gpt2, 768, 10, 12, 4, 1920, 960 };
+    const Shape shape90 { gpt2Vocabulary, 480, 14, 8, 2, 960, 321 };
+    const Shape shape125 { gpt2Vocabulary, 608, 12, 8, 2, 1216, 407 };
+    const Shape shape180 { gpt2Vocabulary, 768, 10, 12, 4, 1920, 960 };
     const auto recipe90 = paperRecipe(rate90m), recipe125 = paperRecipe(rate125m), recipe180 = paperRecipe(rate180m);
     return {
         preset("pha-tiny", phaShape({ 4096, 128, 4, 4, 1, 256, 96 }, { 512, 32, 32, "s4d" }), tinyRecipe(),
@@ -149,7 +147,8 @@ std::vector<Preset> phaPresets()
             "The paper's PHA-125M with the public GSS layer, which fits its parameter count."),
         preset("pha-180m", phaShape(shape180, { 3072, 256, 512, "dss" }), recipe180,
             "The paper's PHA-180M with the public GSS layer, which fits its parameter count."),
-        preset("pha-125m-s4d", phaShape({ gpt2, 640, 12, 10, 2, 1280, 384 }, { 2560, 128, 64, "s4d" }), recipe125,
+        preset("pha-125m-s4d", phaShape({ gpt2Vocabulary, 640, 12, 10, 2, 1280, 384 }, { 2560, 128, 64, "s4d" }),
+            recipe125,
             "PHA-125M in a shape of ours for hardware: heads of 64 channels and a GSS state 32 times smaller."),
         preset("pha-180m-s4d", phaShape(shape180, { 3072, 256, 64, "s4d" }), recipe180,
             "PHA-180M with the s4d kernel, whose GSS state is 16 times smaller than the paper shape's."),
@@ -171,10 +170,10 @@ std::vector<Preset> leanPresets()
             "Our leaner PHA (GSS and attention, no auxiliary FFN, more layers) at the size of pha-tiny."),
         preset("pha-lean-small", leanShape(16384, 384, 9, 6, 2, 64), smallRecipe(),
             "Our leaner PHA (GSS and attention, no auxiliary FFN, more layers) at the size of pha-small."),
-        preset("pha-lean-125m", leanShape(gpt2, 640, 18, 10, 2, 64), paperRecipe(rate125m),
+        preset("pha-lean-125m", leanShape(gpt2Vocabulary, 640, 18, 10, 2, 64), paperRecipe(rate125m),
             "Our leaner PHA at 124 M parameters. At 42 M it was level with attention alone and behind the paper's "
             "shape."),
-        preset("pha-lean-180m", leanShape(gpt2, 768, 19, 12, 4, 64), paperRecipe(rate180m),
+        preset("pha-lean-180m", leanShape(gpt2Vocabulary, 768, 19, 12, 4, 64), paperRecipe(rate180m),
             "Our leaner PHA at 181 M parameters. At 42 M it was level with attention alone and behind the paper's "
             "shape."),
     };

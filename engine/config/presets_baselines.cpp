@@ -7,8 +7,6 @@ namespace pha {
 
 namespace {
 
-constexpr auto gpt2 = gpt2Vocabulary;
-
 struct Stack {
     std::int64_t vocabulary, width, layers, heads;
 };
@@ -84,8 +82,8 @@ Presets attentionPresets()
     return {
         make("attention-tiny", { 4096, 128, 8, 4 }, 1, tinyRecipe()),
         make("attention-small", { 16384, 384, 12, 6 }, 2, smallRecipe()),
-        make("attention-125m", { gpt2, 640, 23, 10 }, 2, paperRecipe(rate125m)),
-        make("attention-180m", { gpt2, 768, 24, 12 }, 4, paperRecipe(rate180m)),
+        make("attention-125m", { gpt2Vocabulary, 640, 23, 10 }, 2, paperRecipe(rate125m)),
+        make("attention-180m", { gpt2Vocabulary, 768, 24, 12 }, 4, paperRecipe(rate180m)),
     };
 }
 
@@ -98,11 +96,11 @@ Presets transformerPresets()
     return {
         make("transformer-tiny", { 4096, 128, 4, 4 }, tinyRecipe()),
         make("transformer-small", { 16384, 384, 8, 6 }, smallRecipe()),
-        make("transformer-125m", { gpt2, 768, 12, 12 }, paperRecipe(rate125m)),
-        make("transformer-180m", { gpt2, 896, 14, 14 }, paperRecipe(rate180m)),
+        make("transformer-125m", { gpt2Vocabulary, 768, 12, 12 }, paperRecipe(rate125m)),
+        make("transformer-180m", { gpt2Vocabulary, 896, 14, 14 }, paperRecipe(rate180m)),
         make("transformer-125m-32k", { 32000, 768, 14, 12 }, paperRecipe(rate125m), ", for 32,000 pieces."),
         make("transformer-180m-32k", { 32000, 896, 16, 14 }, paperRecipe(rate180m), ", for 32,000 pieces."),
-        preset("transformer-125m-classic", classic(plainShape("transformer", { gpt2, 768, 12, 12 })),
+        preset("transformer-125m-classic", classic(plainShape("transformer", { gpt2Vocabulary, 768, 12, 12 })),
             paperRecipe(rate125m), "GPT-2 small as published: LayerNorm, biases and 1024 learned positions."),
     };
 }
@@ -113,8 +111,10 @@ Presets gssPresets()
     return {
         preset("gss-tiny", withGss(plainShape("gss", { 4096, 128, 6, 4 }), 32, 32, "s4d"), tinyRecipe(), what),
         preset("gss-small", withGss(plainShape("gss", { 16384, 384, 10, 6 }), 96, 64, "s4d"), smallRecipe(), what),
-        preset("gss-125m", withLargeGss(plainShape("gss", { gpt2, 768, 15, 12 })), paperRecipe(rate125m), what),
-        preset("gss-180m", withLargeGss(plainShape("gss", { gpt2, 896, 17, 14 })), paperRecipe(rate180m), what),
+        preset(
+            "gss-125m", withLargeGss(plainShape("gss", { gpt2Vocabulary, 768, 15, 12 })), paperRecipe(rate125m), what),
+        preset(
+            "gss-180m", withLargeGss(plainShape("gss", { gpt2Vocabulary, 896, 17, 14 })), paperRecipe(rate180m), what),
     };
 }
 
@@ -131,12 +131,14 @@ Presets gssHybridPresets()
     return {
         preset("gss-hybrid-tiny", tiny, tinyRecipe(), "GSS layers with one layer of full attention."),
         preset("gss-hybrid-small", withGss(shape({ 16384, 384, 10, 6 }), 96, 64, "s4d"), smallRecipe(), two + "."),
-        make("gss-hybrid-125m", { gpt2, 768, 14, 12 }, rate125m, two + "."),
-        make("gss-hybrid-180m", { gpt2, 896, 17, 14 }, rate180m, two + "."),
+        make("gss-hybrid-125m", { gpt2Vocabulary, 768, 14, 12 }, rate125m, two + "."),
+        make("gss-hybrid-180m", { gpt2Vocabulary, 896, 17, 14 }, rate180m, two + "."),
         make("gss-hybrid-125m-32k", { 32000, 768, 16, 12 }, rate125m, two + ", for 32,000 pieces."),
         make("gss-hybrid-180m-32k", { 32000, 896, 19, 14 }, rate180m, two + ", for 32,000 pieces."),
-        preset("gss-hybrid-125m-4", oneInFour(withLargeGss(shape({ gpt2, 768, 14, 12 }))), paperRecipe(rate125m), four),
-        preset("gss-hybrid-180m-4", oneInFour(withLargeGss(shape({ gpt2, 896, 16, 14 }))), paperRecipe(rate180m), four),
+        preset("gss-hybrid-125m-4", oneInFour(withLargeGss(shape({ gpt2Vocabulary, 768, 14, 12 }))),
+            paperRecipe(rate125m), four),
+        preset("gss-hybrid-180m-4", oneInFour(withLargeGss(shape({ gpt2Vocabulary, 896, 16, 14 }))),
+            paperRecipe(rate180m), four),
     };
 }
 
@@ -150,8 +152,8 @@ Presets sequentialPresets()
     return {
         preset("sequential-tiny", withGss(shape({ 4096, 128, 4, 4 }, 1), 32, 32, "s4d"), tinyRecipe(), what),
         preset("sequential-small", withGss(shape({ 16384, 384, 6, 6 }, 2), 96, 64, "s4d"), smallRecipe(), what),
-        preset("sequential-125m", withLargeGss(shape({ gpt2, 608, 12, 8 }, 2)), paperRecipe(rate125m), what),
-        preset("sequential-180m", withLargeGss(shape({ gpt2, 768, 12, 12 }, 4)), paperRecipe(rate180m), what),
+        preset("sequential-125m", withLargeGss(shape({ gpt2Vocabulary, 608, 12, 8 }, 2)), paperRecipe(rate125m), what),
+        preset("sequential-180m", withLargeGss(shape({ gpt2Vocabulary, 768, 12, 12 }, 4)), paperRecipe(rate180m), what),
     };
 }
 
@@ -167,13 +169,13 @@ Presets h3Presets()
     };
     auto tiny = shape({ 4096, 128, 4, 4 }, 32);
     tiny.attentionLayers = "1";
-    auto published = shape({ gpt2, 768, 12, 12 }, 64);
+    auto published = shape({ gpt2Vocabulary, 768, 12, 12 }, 64);
     published.attentionLayers = "1,8";
     return {
         preset("h3-tiny", tiny, tinyRecipe(), what + "one layer of attention."),
         preset("h3-small", shape({ 16384, 384, 8, 6 }, 64), smallRecipe(), two + "."),
         preset("h3-125m", published, paperRecipe(rate125m), two + " where the released configuration has them."),
-        preset("h3-180m", shape({ gpt2, 896, 14, 14 }, 64), paperRecipe(rate180m), two + "."),
+        preset("h3-180m", shape({ gpt2Vocabulary, 896, 14, 14 }, 64), paperRecipe(rate180m), two + "."),
         preset("h3-125m-32k", shape({ 32000, 768, 14, 12 }, 64), paperRecipe(rate125m), two + ", for 32,000 pieces."),
         preset("h3-180m-32k", shape({ 32000, 896, 16, 14 }, 64), paperRecipe(rate180m), two + ", for 32,000 pieces."),
     };
@@ -188,8 +190,8 @@ Presets hedgehogPresets()
     return {
         make("hedgehog-tiny", { 4096, 128, 4, 4 }, tinyRecipe()),
         make("hedgehog-small", { 16384, 384, 8, 6 }, smallRecipe()),
-        make("hedgehog-125m", { gpt2, 768, 12, 12 }, paperRecipe(rate125m)),
-        make("hedgehog-180m", { gpt2, 896, 14, 14 }, paperRecipe(rate180m)),
+        make("hedgehog-125m", { gpt2Vocabulary, 768, 12, 12 }, paperRecipe(rate125m)),
+        make("hedgehog-180m", { gpt2Vocabulary, 896, 14, 14 }, paperRecipe(rate180m)),
         make("hedgehog-125m-32k", { 32000, 768, 14, 12 }, paperRecipe(rate125m), ", for 32,000 pieces."),
         make("hedgehog-180m-32k", { 32000, 896, 16, 14 }, paperRecipe(rate180m), ", for 32,000 pieces."),
     };

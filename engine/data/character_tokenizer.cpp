@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t mostCharacters = std::size_t(1) << 20;
 
-[[noreturn]] void fail(const std::string& where, const std::string& reason)
+[[noreturn]] void failList(const std::string& where, const std::string& reason)
 {
     throw DataError(where, "the list of characters " + reason, "restore the tokenizer, or make the tokens again");
 }
@@ -25,13 +25,13 @@ public:
     CharacterTokenizer(std::vector<std::string> characters, const std::string& where)
         : characters_(std::move(characters))
     {
-        if (characters_.size() < 2 || characters_.size() > mostCharacters) fail(where, "is too short or too long");
+        if (characters_.size() < 2 || characters_.size() > mostCharacters) failList(where, "is too short or too long");
         for (const auto& character : characters_) {
             const auto step = character.empty() ? Utf8Step() : stepUtf8(character);
             if (!step.valid || step.length != character.size())
-                fail(where, "has " + inQuotes(character) + ", which is not one character");
+                failList(where, "has " + inQuotes(character) + ", which is not one character");
             if (!ids_.emplace(character, std::int32_t(ids_.size())).second)
-                fail(where, "has " + inQuotes(character) + " twice");
+                failList(where, "has " + inQuotes(character) + " twice");
         }
         if (const auto space = ids_.find(" "); space != ids_.end()) unknown_ = space->second;
         model_ = std::string(charactersMark) + Json(characters_).dump() + "\n";
@@ -77,10 +77,10 @@ std::unique_ptr<Tokenizer> characterTokenizer(std::vector<std::string> character
 std::unique_ptr<Tokenizer> readCharacterTokenizer(std::string_view model, const std::string& where)
 {
     const auto list = parseJsonStrict(std::string(model.substr(charactersMark.size())), where);
-    if (!list.is_array()) fail(where, "is none");
+    if (!list.is_array()) failList(where, "is none");
     std::vector<std::string> characters;
     for (const auto& each : list) {
-        if (!each.is_string()) fail(where, "has something that is no text");
+        if (!each.is_string()) failList(where, "has something that is no text");
         characters.push_back(each.get<std::string>());
     }
     return characterTokenizer(std::move(characters), where);

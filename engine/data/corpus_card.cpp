@@ -10,7 +10,7 @@ namespace pha {
 
 namespace {
 
-constexpr int schema = 1;
+constexpr int cardSchema = 1;
 
 /// The one list of repairs: key in files, words for people.
 template <class Self, class Visit> void visitRepairs(Self& repairs, Visit&& visit)
@@ -84,7 +84,7 @@ Json CorpusCard::toJson() const
     Json parts = Json::object();
     for (std::size_t i = 0; i < splits.size(); ++i)
         visitSplit(splits[i], [&](const char* key, std::int64_t value) { parts[splitNames[i]][key] = value; });
-    return { { "schema", schema }, { "name", name }, { "sources", sources }, { "files", files },
+    return { { "schema", cardSchema }, { "name", name }, { "sources", sources }, { "files", files },
         { "fingerprint", fingerprint }, { "tokenizer", { { "sha256", tokenizer }, { "pieces", pieces } } },
         { "splits", parts }, { "repairs", repairs.toJson() }, { "note", note } };
 }
@@ -92,7 +92,7 @@ Json CorpusCard::toJson() const
 CorpusCard CorpusCard::fromJson(const Json& json, const std::string& where)
 {
     try {
-        if (json.at("schema").get<int>() != schema)
+        if (json.at("schema").get<int>() != cardSchema)
             throw DataError(where, "was written by another version", "prepare the corpus again");
         CorpusCard card;
         card.name = json.at("name").get<std::string>();

@@ -2,6 +2,7 @@
 #include "engine/data/document.h"
 
 #include "engine/base/sha256.h"
+#include "engine/base/text.h"
 #include "engine/data/tokenizer.h"
 #include "engine/data/utf8.h"
 
@@ -11,8 +12,6 @@
 namespace pha {
 
 namespace {
-
-constexpr std::string_view byteOrderMark = "\xEF\xBB\xBF";
 
 /// True if nothing has to be looked at closely: ASCII without NUL and "\r". Eight bytes at a time.
 bool isPlainAscii(std::string_view text)

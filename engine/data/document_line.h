@@ -19,7 +19,7 @@ bool readDocuments(RecordReader& reader, int threads, const std::function<Made(i
     const std::function<void(std::vector<Made>, const TextPosition&)>& consume, const std::stop_token& stop)
 {
     constexpr std::size_t batchBytes = std::size_t(1) << 18, maxHeld = std::size_t(32) << 20;
-    struct Batch {
+    struct Lot {
         std::vector<TextRecord> records;
         TextPosition after;
         std::size_t bytes = 0;
@@ -29,7 +29,7 @@ bool readDocuments(RecordReader& reader, int threads, const std::function<Made(i
         TextPosition after;
         std::size_t bytes = 0;
     };
-    OrderedPool<Batch, Result> pool(threads, [&](int thread, Batch batch) {
+    OrderedPool<Lot, Result> pool(threads, [&](int thread, Lot batch) {
         Result result { {}, batch.after, batch.bytes };
         result.made.reserve(batch.records.size());
         for (auto& record : batch.records) {
@@ -41,7 +41,7 @@ bool readDocuments(RecordReader& reader, int threads, const std::function<Made(i
     std::size_t held = 0;
     for (bool more = true;;) {
         while (more && pool.size() < 2 * std::size_t(threads) + 1 && held < maxHeld && !stop.stop_requested()) {
-            Batch batch;
+            Lot batch;
             TextRecord record;
             while (batch.bytes < batchBytes && (more = reader.next(record))) {
                 batch.bytes += record.bytes.size() + 1;

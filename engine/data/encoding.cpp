@@ -43,7 +43,7 @@ std::vector<CountedToken> countTokens(const std::string& text, const Tokenizer& 
 }
 
 /// Everything that decides what is still to be done; the journal's "state".
-struct State {
+struct EncodingState {
     TextPosition position;
     std::string chain;
     std::array<SplitCard, 3> splits;
@@ -60,9 +60,9 @@ struct State {
             { "chain", chain }, { "card", card.toJson() }, { "keys", keys },
             { "sample", { sample.tokens, sample.words, sample.bytes } } };
     }
-    static State fromJson(const Json& json)
+    static EncodingState fromJson(const Json& json)
     {
-        State state;
+        EncodingState state;
         state.position = { json.at("file").get<std::size_t>(), json.at("text").get<std::size_t>(),
             json.at("offset").get<std::uint64_t>() };
         state.chain = json.at("chain").get<std::string>();
@@ -123,12 +123,12 @@ public:
     }
 
 private:
-    static State savedState(const WorkFolder& work)
+    static EncodingState savedState(const WorkFolder& work)
     {
         const auto json = work.part("state");
         if (json.is_null()) return {};
         try {
-            return State::fromJson(json);
+            return EncodingState::fromJson(json);
         } catch (const Json::exception&) {
             throw DataError(work.path().string(), "its work.json is damaged", "remove the folder and start again");
         }
@@ -237,7 +237,7 @@ private:
     WorkFolder& work_;
     EncodingTask task_;
     EventSink& progress_;
-    State state_;
+    EncodingState state_;
     TokenRow row_;
     TokenFileWriter train_, valid_, test_, sample_;
     KeySet keys_;

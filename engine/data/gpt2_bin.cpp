@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t headerBytes = 1024; ///< 256 numbers of 32 bits
 constexpr std::uint32_t magic = 20240328, gpt2Pieces = 50257;
 
-[[noreturn]] void fail(const std::string& where, const std::string& reason)
+[[noreturn]] void failFile(const std::string& where, const std::string& reason)
 {
     throw DataError(where, reason, "make it again with llm.c's train_gpt2.py");
 }
@@ -28,9 +28,9 @@ std::vector<std::string_view> readPieces(std::string_view bytes, const std::stri
 {
     const auto version = headerNumber(bytes, 1), count = headerNumber(bytes, 2);
     if (version != 1 && version != 2)
-        fail(where, "is a tokenizer of llm.c of version " + std::to_string(version) + ", and 1 and 2 are known");
-    if (version == 1 && count != gpt2Pieces) fail(where, "is of version 1, and has not GPT-2's 50257 pieces");
-    if (version == 2 && headerNumber(bytes, 3) >= count) fail(where, "the end of its texts is no piece");
+        failFile(where, "is a tokenizer of llm.c of version " + std::to_string(version) + ", and 1 and 2 are known");
+    if (version == 1 && count != gpt2Pieces) failFile(where, "is of version 1, and has not GPT-2's 50257 pieces");
+    if (version == 2 && headerNumber(bytes, 3) >= count) failFile(where, "the end of its texts is no piece");
     std::vector<std::string_view> pieces;
     bytes.remove_prefix(headerBytes);
     while (!bytes.empty() && pieces.size() < count) {
@@ -40,7 +40,7 @@ std::vector<std::string_view> readPieces(std::string_view bytes, const std::stri
         bytes.remove_prefix(1 + length);
     }
     if (pieces.size() != count || !bytes.empty())
-        fail(where, "does not hold the " + std::to_string(count) + " pieces that it announces");
+        failFile(where, "does not hold the " + std::to_string(count) + " pieces that it announces");
     return pieces;
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t maxFileBytes = std::size_t(32) << 20, maxPieces = 1'000'000, maxPieceBytes = 1024;
 
-[[noreturn]] void fail(const std::string& where, const std::string& reason)
+[[noreturn]] void failTables(const std::string& where, const std::string& reason)
 {
     throw DataError(where, reason, "give a folder with GPT-2's own vocab.json and merges.txt");
 }
@@ -111,12 +111,13 @@ private:
 std::vector<std::string> readVocabulary(std::string_view text, const std::string& where)
 {
     VocabularyReader reader;
-    if (text.size() > maxFileBytes) fail(where, "its vocabulary is larger than 32 MB");
-    if (!nlohmann::json::sax_parse(text.begin(), text.end(), &reader)) fail(where, "its vocabulary " + reader.problem);
+    if (text.size() > maxFileBytes) failTables(where, "its vocabulary is larger than 32 MB");
+    if (!nlohmann::json::sax_parse(text.begin(), text.end(), &reader))
+        failTables(where, "its vocabulary " + reader.problem);
     std::vector<std::string> pieces;
     for (auto& [id, piece] : reader.pieces) {
         if (id != std::int64_t(pieces.size()))
-            fail(where, "its vocabulary has no piece " + std::to_string(pieces.size()));
+            failTables(where, "its vocabulary has no piece " + std::to_string(pieces.size()));
         pieces.push_back(std::move(piece));
     }
     return pieces;
@@ -139,21 +140,21 @@ public:
     Builder(const std::vector<std::string>& pieces, const std::string& where)
         : where_(where)
     {
-        if (pieces.size() > maxPieces) fail(where, "it has more than a million pieces");
+        if (pieces.size() > maxPieces) failTables(where, "it has more than a million pieces");
         std::string bytes;
         for (const auto& piece : pieces) {
             if (piece.empty() || piece.size() > 2 * maxPieceBytes)
-                fail(where, "it has a piece that is empty or too long");
+                failTables(where, "it has a piece that is empty or too long");
             if (!Alphabet::instance().read(piece, bytes))
-                fail(where, "its piece " + inQuotes(piece) + " is not written in GPT-2's alphabet of bytes");
+                failTables(where, "its piece " + inQuotes(piece) + " is not written in GPT-2's alphabet of bytes");
             if (!ids_.emplace(bytes, std::int32_t(tables_.pieces.size())).second)
-                fail(where, "it has the piece " + inQuotes(piece) + " twice");
+                failTables(where, "it has the piece " + inQuotes(piece) + " twice");
             tables_.pieces.push_back(bytes);
         }
         made_.resize(pieces.size(), false);
         for (int byte = 0; byte < 256; ++byte) {
             const auto known = ids_.find(std::string(1, char(byte)));
-            if (known == ids_.end()) fail(where, "it has no piece for the byte " + std::to_string(byte));
+            if (known == ids_.end()) failTables(where, "it has no piece for the byte " + std::to_string(byte));
             tables_.bytes[std::size_t(byte)] = known->second;
             made_[std::size_t(known->second)] = true;
         }
@@ -163,12 +164,13 @@ public:
     {
         const auto space = line.find(' ');
         if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
-            fail(where_, "its merge " + inQuotes(line) + " is not two pieces with a space between them");
+            failTables(where_, "its merge " + inQuotes(line) + " is not two pieces with a space between them");
         const auto left = idOf(line.substr(0, space)), right = idOf(line.substr(space + 1));
         const auto result = ids_.find(tables_.pieces[std::size_t(left)] + tables_.pieces[std::size_t(right)]);
-        if (result == ids_.end()) fail(where_, "its merge " + inQuotes(line) + " makes no piece of the vocabulary");
+        if (result == ids_.end())
+            failTables(where_, "its merge " + inQuotes(line) + " makes no piece of the vocabulary");
         if (!pairs_.insert(std::uint64_t(left) << 32 | std::uint32_t(right)).second)
-            fail(where_, "it has the merge " + inQuotes(line) + " twice");
+            failTables(where_, "it has the merge " + inQuotes(line) + " twice");
         tables_.merges.push_back({ left, right, result->second });
         made_[std::size_t(result->second)] = true;
     }
@@ -190,7 +192,7 @@ private:
         const bool readable = Alphabet::instance().read(piece, bytes);
         const auto known = ids_.find(bytes);
         if (!readable || known == ids_.end())
-            fail(where_, "its merges name " + inQuotes(piece) + ", which is no piece of the vocabulary");
+            failTables(where_, "its merges name " + inQuotes(piece) + ", which is no piece of the vocabulary");
         return known->second;
     }
 
@@ -206,7 +208,7 @@ private:
 Gpt2Tables readGpt2Files(std::string_view vocab, std::string_view merges, const std::string& where)
 {
     Builder builder(readVocabulary(vocab, where), where);
-    if (merges.size() > maxFileBytes) fail(where, "its merges are larger than 32 MB");
+    if (merges.size() > maxFileBytes) failTables(where, "its merges are larger than 32 MB");
     std::string_view line;
     for (bool first = true; nextLine(merges, line); first = false)
         if (!line.empty() && !(first && line.starts_with("#version"))) builder.add(line);
@@ -228,15 +230,15 @@ std::string Gpt2Tables::model() const
 
 Gpt2Tables readGpt2Model(std::string_view model, const std::string& where)
 {
-    if (model.size() > maxFileBytes) fail(where, "it is larger than 32 MB");
-    if (!model.starts_with(gpt2Mark)) fail(where, "it is not a GPT-2 tokenizer");
+    if (model.size() > maxFileBytes) failTables(where, "it is larger than 32 MB");
+    if (!model.starts_with(gpt2Mark)) failTables(where, "it is not a GPT-2 tokenizer");
     model.remove_prefix(gpt2Mark.size());
     std::string_view line;
     const auto count = nextLine(model, line) ? parseInteger(line) : std::nullopt;
-    if (!count || *count < 0 || *count > std::int64_t(maxPieces)) fail(where, "it has no number of pieces");
+    if (!count || *count < 0 || *count > std::int64_t(maxPieces)) failTables(where, "it has no number of pieces");
     std::vector<std::string> pieces;
     while (std::int64_t(pieces.size()) < *count) {
-        if (!nextLine(model, line)) fail(where, "it ends in the middle of its pieces");
+        if (!nextLine(model, line)) failTables(where, "it ends in the middle of its pieces");
         pieces.emplace_back(line);
     }
     Builder builder(pieces, where);

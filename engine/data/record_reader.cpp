@@ -17,7 +17,7 @@ constexpr std::size_t maxArticle = std::size_t(4) << 20, maxLine = std::size_t(1
 constexpr auto none = std::string_view::npos;
 
 /// " = Title = " but not " = = Section = = ".
-bool isTitle(std::string_view line)
+bool isArticleTitle(std::string_view line)
 {
     while (line.ends_with(' ') || line.ends_with('\r')) line.remove_suffix(1);
     return line.size() > 5 && line.starts_with(" = ") && line.ends_with(" =") && line[3] != '='
@@ -34,7 +34,7 @@ bool beginsWithTitle(std::string_view head)
         const auto end = head.find('\n', begin);
         if (end == none) return false;
         const auto line = head.substr(begin, end - begin);
-        if (!isBlank(line)) return isTitle(line);
+        if (!isBlank(line)) return isArticleTitle(line);
         begin = end + 1;
     }
     return false;
@@ -145,7 +145,7 @@ std::size_t RecordReader::cutArticle()
             continue;
         }
         const auto content = text.substr(line, end - line);
-        if (words && (isTitle(content) || end + 1 > maxArticle)) return line;
+        if (words && (isArticleTitle(content) || end + 1 > maxArticle)) return line;
         words |= !isBlank(content);
         line = end + 1;
     }

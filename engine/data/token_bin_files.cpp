@@ -35,11 +35,11 @@ bool isBin(const fs::path& path)
     return path.extension() == ".bin" && fs::is_regular_file(path, problem);
 }
 
-using Families = std::map<std::string, TokenBins>;
+using BinFamilies = std::map<std::string, TokenBins>;
 
-Families familiesIn(const fs::path& folder)
+BinFamilies familiesIn(const fs::path& folder)
 {
-    Families families;
+    BinFamilies families;
     std::error_code problem;
     for (const auto& entry : fs::directory_iterator(folder.empty() ? fs::path(".") : folder, problem)) {
         const auto path = folder / entry.path().filename();

@@ -39,7 +39,7 @@ void copyDigest(std::array<char, 64>& out, const std::string& hex)
     std::memcpy(out.data(), hex.data(), std::min<std::size_t>(hex.size(), 64));
 }
 
-[[noreturn]] void refuse(const fs::path& file, const std::string& reason)
+[[noreturn]] void refuseFile(const fs::path& file, const std::string& reason)
 {
     throw DataError(file.string(), reason, "prepare the corpus again");
 }
@@ -69,9 +69,9 @@ void TokenFile::map(const fs::path& path)
 {
     file_ = openInput(path, "prepare the corpus again");
     mapped_ = std::uint64_t(std::max<off_t>(file_.status().st_size, 0));
-    if (mapped_ == 0) refuse(path, "is empty");
+    if (mapped_ == 0) refuseFile(path, "is empty");
     void* data = mmap(nullptr, std::size_t(mapped_), PROT_READ, MAP_SHARED, file_.descriptor(), 0);
-    if (data == MAP_FAILED) refuse(path, std::string("cannot be mapped: ") + std::strerror(errno));
+    if (data == MAP_FAILED) refuseFile(path, std::string("cannot be mapped: ") + std::strerror(errno));
     data_ = static_cast<const char*>(data);
     // Windows are read at random: reading ahead would fetch what nobody asked for.
     madvise(data, std::size_t(mapped_), MADV_RANDOM);
@@ -87,19 +87,19 @@ std::shared_ptr<const TokenFile> TokenFile::open(const fs::path& path, const Tok
     std::shared_ptr<TokenFile> file(new TokenFile);
     file->map(path);
     Header header, wanted;
-    if (file->mapped_ < sizeof header) refuse(path, "is no token file");
+    if (file->mapped_ < sizeof header) refuseFile(path, "is no token file");
     std::memcpy(&header, file->data_, sizeof header);
     copyDigest(wanted.text, key.text);
     copyDigest(wanted.tokenizer, key.tokenizer);
-    if (header.magic != wanted.magic) refuse(path, "is no token file of this version");
-    if (header.text != wanted.text) refuse(path, "belongs to another text");
-    if (header.tokenizer != wanted.tokenizer) refuse(path, "was made with another tokenizer");
+    if (header.magic != wanted.magic) refuseFile(path, "is no token file of this version");
+    if (header.text != wanted.text) refuseFile(path, "belongs to another text");
+    if (header.tokenizer != wanted.tokenizer) refuseFile(path, "was made with another tokenizer");
     file->row_ = TokenRow(header.rowBytes);
     if (file->row_ != TokenRow::Short && file->row_ != TokenRow::Long && file->row_ != TokenRow::Counted)
-        refuse(path, "has an unknown kind of rows");
+        refuseFile(path, "has an unknown kind of rows");
     const auto rowBytes = file->mapped_ - sizeof header;
-    if (header.rows != rowBytes / header.rowBytes || rowBytes % header.rowBytes != 0) refuse(path, "is cut short");
-    if (check && header.digest != digestOf(file->file_, header)) refuse(path, "is damaged: its checksum is wrong");
+    if (header.rows != rowBytes / header.rowBytes || rowBytes % header.rowBytes != 0) refuseFile(path, "is cut short");
+    if (check && header.digest != digestOf(file->file_, header)) refuseFile(path, "is damaged: its checksum is wrong");
     file->first_ = file->data_ + sizeof header;
     file->rows_ = header.rows;
     return file;

@@ -2,6 +2,7 @@
 #include "engine/run/metrics.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -17,7 +18,6 @@ namespace {
 constexpr std::size_t sliceBytes = std::size_t(4) << 20, longestLine = std::size_t(16) << 20, anchorBytes = 64;
 constexpr std::size_t eventsPerPoll = 200'000;
 constexpr std::int64_t bytesPerPoll = std::int64_t(128) << 20;
-constexpr std::string_view byteOrderMark = "\xef\xbb\xbf";
 
 } // namespace
 

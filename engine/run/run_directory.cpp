@@ -60,7 +60,7 @@ Json takeUnknown(Json& settings)
     return unknown;
 }
 
-void makeFolder(const fs::path& path)
+void makeFolders(const fs::path& path)
 {
     std::error_code error;
     if (faultHook)
@@ -180,8 +180,8 @@ void RunDirectory::create(const RunFile& file) const
             root_.string(), "there is a run in this folder already", "choose another folder, or continue that run");
     };
     if (exists()) throw taken();
-    makeFolder(root_);
-    makeFolder(checkpoints());
+    makeFolders(root_);
+    makeFolders(checkpoints());
     auto complete = file;
     if (complete.created.empty()) complete.created = timestampUtc();
     const auto text = complete.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

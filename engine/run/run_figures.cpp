@@ -11,25 +11,28 @@ namespace pha {
 
 namespace {
 
-using Value = std::optional<double>;
+using Figure = std::optional<double>;
 
-template <auto member> Value ofLast(const RunFigures& run)
+template <auto member> Figure ofLast(const RunFigures& run)
 {
-    return run.last ? Value(double((*run.last).*member)) : Value();
+    return run.last ? Figure(double((*run.last).*member)) : Figure();
 }
 
-template <auto member> Value ofBest(const RunFigures& run)
+template <auto member> Figure ofBest(const RunFigures& run)
 {
-    return run.best ? Value(double((*run.best).*member)) : Value();
+    return run.best ? Figure(double((*run.best).*member)) : Figure();
 }
 
 /// Of a text whose `units` could be counted.
-template <auto units, auto member> Value ofBestPer(const RunFigures& run)
+template <auto units, auto member> Figure ofBestPer(const RunFigures& run)
 {
-    return run.best && (*run.best).*units > 0 ? Value(double((*run.best).*member)) : Value();
+    return run.best && (*run.best).*units > 0 ? Figure(double((*run.best).*member)) : Figure();
 }
 
-template <auto member> Value largest(const RunFigures& run) { return run.last ? Value(double(run.*member)) : Value(); }
+template <auto member> Figure largest(const RunFigures& run)
+{
+    return run.last ? Figure(double(run.*member)) : Figure();
+}
 
 } // namespace
 
@@ -77,7 +80,7 @@ const std::vector<ComparedFigure>& comparedFigures()
 {
     using Kind = ComparedFigure::Kind;
     static const std::vector<ComparedFigure> all {
-        { "parameters", Kind::Count, 0, [](const RunFigures& run) { return Value(double(run.costs.parameters)); } },
+        { "parameters", Kind::Count, 0, [](const RunFigures& run) { return Figure(double(run.costs.parameters)); } },
         { "steps", Kind::Count, 0, ofLast<&StepEvent::step> },
         { "tokens", Kind::Count, 0, ofLast<&StepEvent::tokens> },
         { "last loss", Kind::Number, -1, ofLast<&StepEvent::loss> },
@@ -86,7 +89,7 @@ const std::vector<ComparedFigure>& comparedFigures()
         { "bits per byte", Kind::Number, -1, ofBestPer<&EvalEvent::bytes, &EvalEvent::bitsPerByte> },
         { "at step", Kind::Count, 0, ofBest<&EvalEvent::step> },
         { "tokens/s (median)", Kind::Rate, 1,
-            [](const RunFigures& run) { return run.last ? Value(run.tokensPerSecond()) : Value(); } },
+            [](const RunFigures& run) { return run.last ? Figure(run.tokensPerSecond()) : Figure(); } },
         { "process memory", Kind::Bytes, -1, largest<&RunFigures::processBytes> },
         { "tensor memory", Kind::Bytes, -1, largest<&RunFigures::deviceBytes> },
     };

@@ -15,10 +15,10 @@ namespace pha {
 /// One optimiser update. JSON type "step".
 struct StepEvent {
     std::int64_t step = 0; ///< updates done, 1 after the first
-    std::int64_t tokens = 0; ///< target tokens seen since the start of the run
+    std::int64_t tokens = 0; ///< read since the start of the run, also those of a task that ask nothing
     double seconds = 0; ///< active training time since the start of the run (pauses, evaluations excluded)
     double loss =
-        0; ///< mean cross entropy of this update's tokens, nats per token; NaN if `applied` is false and it was
+        0; ///< mean cross entropy of this update's targets, nats per token; NaN if `applied` is false and it was
     double learningRate = 0;
     double gradNorm = 0; ///< before clipping
     double tokensPerSecond = 0; ///< of this update

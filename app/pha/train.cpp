@@ -75,18 +75,20 @@ int dryRun(const TrainingRequest& request, bool json)
     }
     const auto counts = modelCosts(config.model, config.training.context);
     const double bytes = trainingBytes(config);
+    const auto tokens = std::int64_t(config.training.totalTokens());
     if (json) {
         printJson({ { "directory", request.directory.string() }, { "parameters", counts.parameters },
-            { "trainable", counts.trainable }, { "exact", exact }, { "training_bytes", bytes },
+            { "trainable", counts.trainable }, { "exact", exact }, { "training_bytes", bytes }, { "tokens", tokens },
             { "config", config.toJson() } });
         return 0;
     }
     printLine(config.toJson().dump(2, ' ', false, Json::error_handler_t::replace));
     printLine(fmt::format("run directory  {}\nparameters     {}{} ({} trainable)\nmemory         about {}\ntokens      "
-                          "   {} in {} updates",
+                          "   {} in {} updates{}",
         request.directory.string(), exact ? "" : "at most ", withThousands(counts.parameters),
-        withThousands(counts.trainable), formatBytes(bytes), withThousands(std::int64_t(config.training.totalTokens())),
-        withThousands(config.training.steps)));
+        withThousands(counts.trainable), formatBytes(bytes), withThousands(tokens),
+        withThousands(config.training.steps),
+        findTask(config.data) ? "; all symbols that are read, not the answers alone" : ""));
     return 0;
 }
 

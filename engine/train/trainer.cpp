@@ -78,12 +78,13 @@ bool Trainer::update()
     const bool regularised =
         !distilling && (config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0);
 
-    std::int64_t scored = 0;
+    std::int64_t read = 0, scored = 0;
     std::vector<Batch> micro;
     std::vector<Tensor> inputs;
     const auto count = config_.microBatches(step_);
     for (std::int64_t i = 0; i < count; ++i) {
         auto& batch = micro.emplace_back(batches_->next());
+        read += std::int64_t(batch.ids.size());
         for (const auto target : batch.targets) scored += target >= 0;
         for (auto* tokens : { &batch.ids, &batch.targets })
             inputs.push_back(torch::from_blob(tokens->data(), { batch.rows, batch.context }, torch::kLong));
@@ -121,9 +122,9 @@ bool Trainer::update()
 
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     ++step_;
-    tokens_ += scored;
+    tokens_ += read;
     seconds_ += took;
-    emit(StepEvent { step_, tokens_, seconds_, result.loss, rate, result.norm, double(scored) / took, processBytes(),
+    emit(StepEvent { step_, tokens_, seconds_, result.loss, rate, result.norm, double(read) / took, processBytes(),
         std::max(peakBytes(device_), captured_->peakBytes()), finite, distilled.crossEntropy, distilled.entropy });
     resetPeakBytes(device_);
     if (const auto z = finite && !distilling ? watch_.observe(result.loss) : std::nullopt)

@@ -45,6 +45,18 @@ private Q_SLOTS:
         QCOMPARE(dry["config"]["model"]["vocabulary"].toInt(), 32);
     }
 
+    /// Tokens are what the model reads, in the plan, in the figures of the run and in its speed.
+    void tokensAreCountedAsPlanned()
+    {
+        const auto planned = home_.run(taskRun("other", { "--steps", "8", "--dry-run", "--json" })).json();
+        const auto steps = metrics(home_.path("run"), "step");
+        QCOMPARE(steps.size(), 8);
+        QCOMPARE(steps.last()["tokens"].toInt(), planned["tokens"].toInt());
+        const auto batch = planned["config"]["training"]["batch_size"].toInt();
+        QCOMPARE(steps.first()["tokens"].toInt(), batch * 16);
+        QVERIFY(home_.run(taskRun("other", { "--dry-run" })).out.contains("not the answers alone"));
+    }
+
     void accuracyIsAnEvaluation()
     {
         const auto run = home_.path("run");

@@ -105,7 +105,7 @@ void printRow(const BenchRow& row)
 int bench(const Options& options, const CLI::App& command)
 {
     const auto what = request(options, command);
-    StopOnSignal stop;
+    StopOnSignal stop("start it again");
     auto& engine = loadEngine();
     const auto info = engine.info();
     if (!info.warning.empty()) note("pha: warning: " + oneLine(info.warning));

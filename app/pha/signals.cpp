@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/signals.h"
+#include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 namespace pha::cli {
 
@@ -19,6 +22,8 @@ namespace {
 std::atomic<int> signalReceived { 0 };
 std::atomic<int> wakeUp { -1 };
 static_assert(std::atomic<int>::is_always_lock_free);
+
+constexpr int grace = 1000; ///< milliseconds that work without results on the disk has to end by itself
 
 void handle(int number)
 {
@@ -31,17 +36,12 @@ void handle(int number)
 
 } // namespace
 
-StopOnSignal::StopOnSignal()
+StopOnSignal::StopOnSignal(std::string leaveWith)
+    : leaveWith_(std::move(leaveWith))
 {
     if (pipe2(pipe_, O_CLOEXEC) != 0) throw IoError("pipe", std::strerror(errno));
     wakeUp = pipe_[1];
-    watcher_ = std::thread([this] {
-        char byte = 0;
-        ssize_t got = 0;
-        do got = read(pipe_[0], &byte, 1);
-        while (got < 0 && errno == EINTR);
-        if (byte == 's') source_.request_stop();
-    });
+    watcher_ = std::thread([this] { watch(); });
     struct sigaction action { };
     action.sa_handler = handle;
     action.sa_flags = SA_RESTART;
@@ -52,6 +52,24 @@ StopOnSignal::StopOnSignal()
         if (number == SIGHUP && sigaction(number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
         sigaction(number, &action, nullptr);
     }
+}
+
+void StopOnSignal::watch()
+{
+    char byte = 0;
+    ssize_t got = 0;
+    do got = read(pipe_[0], &byte, 1);
+    while (got < 0 && errno == EINTR);
+    if (byte != 's') return;
+    source_.request_stop();
+    if (leaveWith_.empty()) return;
+    pollfd ended { pipe_[0], POLLIN, 0 };
+    int ready = 0;
+    do ready = poll(&ended, 1, grace);
+    while (ready < 0 && errno == EINTR);
+    if (ready > 0) return; // the work has ended in order
+    note("pha: stopped; " + leaveWith_);
+    _exit(128 + signalReceived);
 }
 
 StopOnSignal::~StopOnSignal()

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stop_token>
+#include <string>
 #include <thread>
 
 namespace pha::cli {
@@ -10,7 +11,9 @@ namespace pha::cli {
 /// leaves the process at once. Lives as long as the work that it stops; one at a time.
 class StopOnSignal {
 public:
-    StopOnSignal();
+    /// With an advice, for work that leaves nothing behind: what is still under way a second after the signal is not
+    /// waited for. The process says that it was stopped, gives the advice and leaves.
+    explicit StopOnSignal(std::string leaveWith = {});
     ~StopOnSignal();
     StopOnSignal(const StopOnSignal&) = delete;
     StopOnSignal& operator=(const StopOnSignal&) = delete;
@@ -24,6 +27,9 @@ public:
     static void ignoreBrokenPipes();
 
 private:
+    void watch();
+
+    std::string leaveWith_;
     std::stop_source source_;
     int pipe_[2] = { -1, -1 };
     std::thread watcher_;

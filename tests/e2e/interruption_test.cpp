@@ -5,6 +5,8 @@
 
 #include <QRandomGenerator>
 
+#include <unistd.h>
+
 using namespace pha::e2e;
 
 class InterruptionTest : public QObject {
@@ -46,6 +48,13 @@ private:
         qint64 expected = 0;
         for (const auto& step : metrics(run, "step")) QCOMPARE(step["step"].toInteger(), ++expected);
         QCOMPARE(expected, steps);
+    }
+
+    /// Seconds of processor time that it has taken in its own code.
+    static double taken(const QProcess& process)
+    {
+        const auto stat = content(QString("/proc/%1/stat").arg(process.processId()));
+        return stat.mid(stat.lastIndexOf(')')).split(' ').value(12).toDouble() / double(sysconf(_SC_CLK_TCK));
     }
 
 private Q_SLOTS:
@@ -97,6 +106,18 @@ private Q_SLOTS:
         QCOMPARE(home_.run({ "inspect", run, "--json" }).code, 0);
         const auto resumed = home_.run({ "train", "--resume", run, "--set", "stop_after=2", "--json" });
         QVERIFY2(resumed.code == 130, resumed.err.constData());
+    }
+
+    /// One measurement of this context takes minutes, and nothing of it is kept.
+    void aBenchmarkIsNotWaitedFor()
+    {
+        const auto process = home_.start({ "bench", "--presets", "pha-tiny", "--contexts", "131072", "--batch-tokens",
+            "131072", "--mode", "forward", "--threads", "1" });
+        QTRY_VERIFY_WITH_TIMEOUT(taken(*process) > 4, 240'000); // it is loaded, and measures
+        signal(*process, SIGINT);
+        const auto result = Home::finish(*process);
+        QCOMPARE(result.code, 128 + SIGINT);
+        QCOMPARE(result.err, QByteArray("pha: stopped; start it again\n"));
     }
 
     void stopAfterLeavesAsASignalWould()

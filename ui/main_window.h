@@ -119,6 +119,7 @@ private:
     QPointer<RunSession> current_;
     struct Deleted {
         QString name, inTrash, path;
+        bool shown = false; ///< it was ticked
     };
     std::vector<Deleted> deleted_; ///< of this session, the last one at the end
     QTimer rateTimer_, closeTimer_;

@@ -218,7 +218,7 @@ void MainWindow::deleteCurrent()
             return showError(
                 tr("%1 could not be moved to the trash; delete the folder by hand if you no longer need it")
                     .arg(fromPath(directory)));
-        deleted_.push_back({ current_->name(), *place, fromPath(directory) });
+        deleted_.push_back({ current_->name(), *place, fromPath(directory), runs_->shown().contains(current_) });
         statusBar()->showMessage(tr("%1 is in the trash; %2 puts it back")
                                      .arg(current_->name(), actions_->putBackRun->shortcut().toString()),
             messageTime);
@@ -237,7 +237,7 @@ void MainWindow::putBack()
     if (!parts_.dialogs.putBack(last.inTrash, last.path))
         return showError(
             tr("%1 cannot be put back to %2; look for it in the trash of the desktop").arg(last.name, last.path));
-    openRun(toPath(last.path));
+    openRun(toPath(last.path), last.shown);
     statusBar()->showMessage(tr("%1 is back").arg(last.name), messageTime);
 }
 

@@ -340,6 +340,12 @@ private Q_SLOTS:
         QCOMPARE(f.window->runs().rowCount(), 1);
         QVERIFY(f.window->currentSession() && f.window->currentSession()->directory() == run);
         QTRY_COMPARE(f.window->currentSession()->step(), 20);
+        QVERIFY(f.window->runs().shown().empty());
+        f.action("toggleShown")->trigger();
+        f.action("deleteRun")->trigger();
+        QVERIFY(f.window->runs().shown().empty());
+        f.action("putBackRun")->trigger();
+        QCOMPARE(f.window->runs().shown(), QVector<RunSession*> { f.window->currentSession() }); // ticked, as it was
         // Somebody else took the place meanwhile: nothing is overwritten, and the window says so.
         f.action("deleteRun")->trigger();
         fs::create_directories(run / "other");
@@ -347,6 +353,25 @@ private Q_SLOTS:
         QVERIFY(fs::exists(run / "other") && !fs::exists(run / "run.json"));
         QVERIFY(f.find<ErrorBanner>("errorBanner")->isVisible());
         QVERIFY(!f.action("putBackRun")->isEnabled());
+    }
+
+    void aFolderThatGoesTakesItsRunAlong()
+    {
+        Fixture f;
+        const auto kept = f.home.train("kept", 20), gone = f.home.train("gone", 20);
+        auto& runs = f.window->runs();
+        QTRY_COMPARE((runs.rescan(), runs.rowCount()), 2);
+        f.window->openRun(kept, true);
+        f.window->openRun(gone);
+        fs::remove_all(gone);
+        QTRY_COMPARE((runs.rescan(), runs.rowCount()), 1);
+        QVERIFY(f.window->currentSession() && f.window->currentSession()->directory() == kept);
+        fs::remove_all(kept);
+        QTest::qWait(100);
+        QCOMPARE((runs.rescan(), runs.rowCount()), 1); // its curves are in the charts
+        runs.setShown(kept, false);
+        QTRY_COMPARE((runs.rescan(), runs.rowCount()), 0);
+        QVERIFY(!f.window->currentSession());
     }
 
     void finishedRunCanTrainLonger()

@@ -63,7 +63,7 @@ RunSession* RunListModel::adopt(RunSession* session)
     if (row < 0) {
         row = rowCount();
         beginInsertRows({}, row, row);
-        rows_.push_back({ summarise(*session), session });
+        rows_.push_back({ summarise(*session), session, false });
         index_[directory] = row;
         endInsertRows();
     } else {
@@ -120,7 +120,7 @@ void RunListModel::absorb(const std::vector<RunSummary>& changed)
         if (row < 0) {
             if (summary.directory.parent_path() == folder_
                 || std::find(outside_.begin(), outside_.end(), summary.directory) != outside_.end())
-                fresh.push_back({ summary, nullptr });
+                fresh.push_back({ summary, nullptr, true });
         } else if (!rows_[std::size_t(row)].session) {
             rows_[std::size_t(row)].summary = summary;
             Q_EMIT dataChanged(index(row), index(row));
@@ -138,9 +138,15 @@ void RunListModel::absorb(const std::vector<RunSummary>& changed)
 void RunListModel::dropMissing(const std::set<fs::path>& present)
 {
     for (int row = rowCount() - 1; row >= 0; --row) {
-        const auto& entry = rows_[std::size_t(row)];
-        // An open run whose folder somebody deleted stays: its curves are still worth looking at.
-        if (!entry.session && !present.contains(entry.summary.directory)) removeRow(row);
+        auto& entry = rows_[std::size_t(row)];
+        const auto& directory = entry.summary.directory;
+        if (present.contains(directory)) {
+            entry.onDisk = true;
+            continue;
+        }
+        // The folder of a planned run may not be made yet; the curves of a ticked one are still worth looking at.
+        const bool planned = entry.session && (!entry.onDisk || entry.session->place() == RunSession::Place::Here);
+        if (!planned && std::find(shown_.begin(), shown_.end(), directory) == shown_.end()) removeRow(row);
     }
     const bool first = !scanned_;
     scanned_ = true;

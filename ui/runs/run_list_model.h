@@ -51,6 +51,7 @@ private:
     struct Row {
         RunSummary summary;
         RunSession* session = nullptr;
+        bool onDisk = false; ///< a look at the disk has found it
     };
     static QStringList lines(const RunSummary& s); ///< of the tool tip
     void absorb(const std::vector<RunSummary>& changed);

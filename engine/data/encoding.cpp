@@ -170,7 +170,7 @@ private:
         if (made.bytes == 0) return;
         taken_ += made.bytes;
         state_.chain = chainDigest(state_.chain, document);
-        const bool evaluated = document.given && *document.given != TextSplit::Train;
+        const bool evaluated = task_.survey.rule.undivided() || (document.given && *document.given != TextSplit::Train);
         if (document.whole && !keys_.insert(document.key) && !evaluated) {
             ++state_.repairs.duplicates;
             return;

@@ -81,6 +81,7 @@ std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, cons
         }
     }
     auto survey = surveyTexts(files, request.shares, threads, progress, stop);
+    if (survey.rule.undivided()) refuseUndivided(files.front().path.string());
     if (!tokenizer)
         tokenizer = cachedTokenizer(
             "text-" + survey.fingerprint.substr(0, 32), request.config, [&] { return std::move(survey.sample); },

@@ -153,9 +153,7 @@ private:
         rule.validBelow = take(keys, at, valid);
         rule.testBelow = std::max(rule.validBelow, take(keys, at, test));
         const bool all = at < keys.size() || keys_.full() || (valid <= 0 && test <= 0);
-        if (!all)
-            throw DataError(where_, "is too short to keep a part for validation and one for test",
-                "give a longer text: several paragraphs or lines, at least 2 KB");
+        if (!all) rule.validBelow = 0, rule.testBelow = SplitRule::everyKey;
     }
 
     /// The key below which documents from `at` on have about that many bytes; equal keys stay together.
@@ -201,6 +199,12 @@ Survey Survey::fromJson(const Json& json)
     survey.rule = { json.at("valid_below").get<std::uint64_t>(), json.at("test_below").get<std::uint64_t>(),
         json.at("valid_given").get<bool>(), json.at("test_given").get<bool>() };
     return survey;
+}
+
+void refuseUndivided(const std::string& where)
+{
+    throw DataError(where, "is too short to keep a part for validation and one for test",
+        "give a longer text to train on: several paragraphs or lines, at least 2 KB");
 }
 
 std::string chainDigest(const std::string& before, const Document& document)

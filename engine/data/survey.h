@@ -19,6 +19,8 @@ struct SplitShares {
 /// Which split a document belongs to. Decided by its own content, so that equal documents are in the same split
 /// wherever they stand, and so that nothing has to be remembered.
 struct SplitRule {
+    static constexpr std::uint64_t everyKey = ~std::uint64_t(0);
+
     std::uint64_t validBelow = 0, testBelow = 0; ///< keys under the first validate, those under the second test
     bool validGiven = false, testGiven = false; ///< whole files belong to that split
 
@@ -29,6 +31,8 @@ struct SplitRule {
             : document.key < testBelow   ? TextSplit::Test
                                          : TextSplit::Train;
     }
+    /// Too short to be divided: nothing of it trains, and all of it is for an evaluation.
+    bool undivided() const { return validBelow == 0 && testBelow == everyKey; }
 };
 
 /// What one reading of the texts tells.
@@ -44,10 +48,12 @@ struct Survey {
     static Survey fromJson(const Json& json); ///< throws Json::exception
 };
 
-/// Reads all texts once, on all cores, in bounded memory. Throws DataError (not text, too short to divide); Error when
-/// stopped.
+/// Reads all texts once, on all cores, in bounded memory. Throws DataError (not text); Error when stopped.
 Survey surveyTexts(const std::vector<TextFile>& files, const SplitShares& shares, int threads, EventSink& progress,
     const std::stop_token& stop);
+
+/// Throws DataError: `where` cannot be trained on, because it is too short to be divided.
+[[noreturn]] void refuseUndivided(const std::string& where);
 
 /// The digest of everything up to and including a document.
 std::string chainDigest(const std::string& before, const Document& document);

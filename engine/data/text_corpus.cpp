@@ -106,6 +106,7 @@ public:
     std::shared_ptr<const Tokenizer> usualTokenizer()
     {
         readSurvey();
+        if (survey_.rule.undivided()) refuseUndivided(files_.front().path.string());
         const auto sample = [&] {
             if (survey_.sample.empty()) survey_ = Surveys(files_, cacheFolder()).fresh(progress_, stop_);
             return std::move(survey_.sample);
@@ -149,7 +150,7 @@ private:
         for (int attempt = 0;; ++attempt) {
             if (isPreparedCorpus(folder)) {
                 try {
-                    return openPrepared(folder, shown_, tokenizer);
+                    return openPrepared(folder, shown_, tokenizer, true, survey_.rule.undivided());
                 } catch (const DataError&) {
                     if (attempt > 1) throw;
                     damaged = true;

@@ -8,6 +8,7 @@
 #include "engine/data/ngrams.h"
 #include "engine/data/prepare.h"
 #include "engine/data/random.h"
+#include "engine/data/survey.h"
 #include "engine/data/window_order.h"
 
 #include <algorithm>
@@ -110,6 +111,7 @@ public:
         if (rows < 1 || context < 1)
             throw DataError(parts_.name, "batches need rows and a context", "set batch_size and context to at least 1");
         const auto tokens = std::int64_t(parts_.train.size());
+        if (tokens == 0 && parts_.undivided) refuseUndivided(parts_.name);
         if (tokens == 0)
             throw DataError(
                 parts_.name, "has no training text", "add a text to train on; this one can be evaluated only");
@@ -126,10 +128,10 @@ public:
     {
         for (const auto& split : parts_.splits) {
             if (split.name != name) continue;
-            if (split.tokens.size() < 2)
-                throw DataError(parts_.name, "has no text for the split '" + name + "'",
-                    "use another split, or prepare the corpus with a share for this one");
-            return split;
+            if (split.tokens.size() >= 2) return split;
+            if (const auto& whole = parts_.splits[2]; parts_.undivided && whole.tokens.size() >= 2) return whole;
+            throw DataError(parts_.name, "has no text for the split '" + name + "'",
+                "use another split, or prepare the corpus with a share for this one");
         }
         throw DataError(parts_.name, "no split '" + name + "'", "use train, valid or test");
     }
@@ -208,8 +210,8 @@ std::unique_ptr<Corpus> makeTokenCorpus(TokenCorpusParts parts)
     return std::make_unique<TokenCorpus>(std::move(parts));
 }
 
-std::unique_ptr<Corpus> openPrepared(
-    const fs::path& folder, const std::string& shown, std::shared_ptr<const Tokenizer> tokenizer, bool check)
+std::unique_ptr<Corpus> openPrepared(const fs::path& folder, const std::string& shown,
+    std::shared_ptr<const Tokenizer> tokenizer, bool check, bool undivided)
 {
     TokenCorpusParts parts;
     parts.card = readCorpusCard(folder);
@@ -235,6 +237,7 @@ std::unique_ptr<Corpus> openPrepared(
         parts.splits[i] = splitFromFile(*file);
         parts.totals[i] = parts.card->splits[i].tokens;
     }
+    parts.undivided = undivided;
     parts.name = shown;
     parts.description = describe(*parts.card, shown);
     parts.fingerprint = parts.card->fingerprint;

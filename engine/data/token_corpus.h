@@ -20,12 +20,14 @@ struct TokenCorpusParts {
     std::array<Split, 3> splits; ///< a sample of train, valid, test; in memory
     std::array<std::int64_t, 3> totals {}; ///< tokens of the splits, also those that are not in memory
     std::optional<CorpusCard> card;
+    bool undivided = false; ///< all of the text is the test split, and answers for the others
 };
 std::unique_ptr<Corpus> makeTokenCorpus(TokenCorpusParts parts);
 
 /// A folder that `prepareCorpus` made. `shown`: the name for people. Files up to 1 GiB are checked against their
-/// checksums. Throws DataError, also if `tokenizer` (null: the corpus's own) is not the one it was prepared with.
+/// checksums. `undivided`: its text was too short for parts, the whole of it stands for each. Throws DataError, also if
+/// `tokenizer` (null: the corpus's own) is not the one it was prepared with.
 std::unique_ptr<Corpus> openPrepared(const std::filesystem::path& folder, const std::string& shown,
-    std::shared_ptr<const Tokenizer> tokenizer, bool check = true);
+    std::shared_ptr<const Tokenizer> tokenizer, bool check = true, bool undivided = false);
 
 } // namespace pha

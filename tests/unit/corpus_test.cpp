@@ -322,6 +322,26 @@ private Q_SLOTS:
         }
     }
 
+    /// A text that is too short for parts is evaluated as a whole, whichever part is asked for; nothing trains on it.
+    void shortTextsAreEvaluatedWhole()
+    {
+        const auto tokenizer = open(write("long.txt", numberedLines(300)))->tokenizer();
+        const auto openShort = [&](const std::string& text) {
+            DataConfig config;
+            config.data = write("few.txt", text);
+            return Corpus::open(config, tokenizer, sink_, {});
+        };
+        for (const std::string text : { "a\n", "Just one line of text.\n", "Twice.\n\nTwice.\n" }) {
+            const auto corpus = openShort(text);
+            for (const char* name : { "valid", "test", "train" })
+                QCOMPARE(
+                    QString::fromStdString(decode(*corpus, corpus->split(name).tokens)), QString::fromStdString(text));
+            checkCounts(*corpus, corpus->split("test"));
+            QVERIFY_THROWS_EXCEPTION(DataError, corpus->split("dev"));
+            QVERIFY_THROWS_EXCEPTION(DataError, corpus->batches(1, 1, 1));
+        }
+    }
+
     void lineEndsAndInvalidBytes()
     {
         const auto plain = numberedLines(400);

@@ -29,6 +29,7 @@ struct Job {
     std::vector<EvaluateOptions> evaluations;
     std::optional<EvaluateOptions> ablation;
     std::optional<GenerateOptions> generation;
+    std::optional<LookOptions> look;
     bool inspect = false, release = false;
     std::int64_t number = 0;
     std::stop_source stop;
@@ -43,8 +44,9 @@ struct Failed {
 };
 struct Ended { };
 using Tokens = QVector<GeneratedToken>;
+using Look = std::shared_ptr<const InsideView>;
 using Message = std::variant<WeightsInfo, ProgressEvent, Evaluated, AblationCell, Ablation, Tokens, Generation,
-    ModelReport, Failed, Ended>;
+    ModelReport, Look, Failed, Ended>;
 
 QString oneLine(const char* what)
 {
@@ -168,6 +170,8 @@ private:
             const auto onCell = [this](const AblationCell& cell) { post(cell); };
             if (const auto* answer = cache_.ablate(*job.ablation, onCell, *this, stop)) post(*answer);
         }
+        if (job.look && !stop.stop_requested())
+            post(std::make_shared<const InsideView>(model->lookInside(*job.look, stop)));
         if (!job.generation || stop.stop_requested()) return;
         post(model->generate(
             *job.generation, [this](const GeneratedToken& token) { postToken(token); }, stop));
@@ -231,6 +235,7 @@ private:
     void tell(const Tokens& m) { Q_EMIT owner_->tokens(m); }
     void tell(const Generation& m) { Q_EMIT owner_->generated(m); }
     void tell(const ModelReport& m) { Q_EMIT owner_->inspected(m); }
+    void tell(const Look& m) { Q_EMIT owner_->looked(m); }
     void tell(const Failed& m) { Q_EMIT owner_->failed(m.message); }
     void tell(const Ended&) { setBusy(false); }
 
@@ -294,6 +299,14 @@ void ModelWorker::inspect(const ModelSource& source)
     Job job;
     job.source = source;
     job.inspect = true;
+    d_->start(std::move(job));
+}
+
+void ModelWorker::look(const ModelSource& source, const LookOptions& options)
+{
+    Job job;
+    job.source = source;
+    job.look = options;
     d_->start(std::move(job));
 }
 

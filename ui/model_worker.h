@@ -24,10 +24,10 @@ struct WeightsInfo {
     }
 };
 
-/// Evaluates and generates on a thread of its own, also while a run trains: it works on a copy of the weights taken
-/// between two steps, so training goes on meanwhile. One job at a time; a new one stops the old one. GUI thread only;
-/// signals arrive on the GUI thread, tokens at most once a frame. After `stop()` or a new job nothing of the old one
-/// arrives.
+/// Evaluates, generates and looks inside on a thread of its own, also while a run trains: it works on a copy of the
+/// weights taken between two steps, so training goes on meanwhile. One job at a time; a new one stops the old one. GUI
+/// thread only; signals arrive on the GUI thread, tokens at most once a frame. After `stop()` or a new job nothing of
+/// the old one arrives.
 ///
 /// The network stays loaded between jobs as long as its source has not changed, and evaluations that were already made
 /// with it are answered at once: they are deterministic.
@@ -46,6 +46,7 @@ public:
     void ablate(const ModelSource& source, const EvaluateOptions& options);
     void generate(const ModelSource& source, const GenerateOptions& options);
     void inspect(const ModelSource& source);
+    void look(const ModelSource& source, const LookOptions& options); ///< inside, while a text is read
     void stop(); ///< `busy()` is false afterwards, although the engine may need a moment to notice
     void release(); ///< stops and frees the network
 
@@ -59,6 +60,7 @@ Q_SIGNALS:
     void tokens(const QVector<pha::GeneratedToken>& batch);
     void generated(const pha::Generation& generation);
     void inspected(const pha::ModelReport& report);
+    void looked(const std::shared_ptr<const pha::InsideView>& view); ///< shared, since it is large
     void failed(const QString& message); ///< one line: what; what to do
 
 private:

@@ -8,6 +8,7 @@
 #include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
+#include "tests/gui/fake_inside.h"
 
 #include <algorithm>
 #include <atomic>
@@ -249,7 +250,10 @@ public:
         }
         return out;
     }
-    InsideView lookInside(const LookOptions&, std::stop_token) override { return {}; }
+    InsideView lookInside(const LookOptions& options, std::stop_token) override
+    {
+        return fakeInside(config_, step_, tokenize(options.text));
+    }
     void writeLogits(const std::vector<std::int64_t>&, bool, const fs::path&) override { }
 
 private:

@@ -9,14 +9,15 @@ namespace pha::test {
 
 /// Shared between a test and the models that its engine loads.
 struct Script {
-    // What the models do. `allowed` tokens, and `answers` evaluations, pass the gates before they wait.
+    // What the models do. `allowed` tokens, and `answers` evaluations and looks, pass the gates before they wait.
     int allowed = 1 << 30, answers = 1 << 30;
     bool deaf = false; ///< goes on for a while after a stop, as an engine in a long operation does
-    std::string loadError, generateError, evaluateError;
+    std::string loadError, generateError, evaluateError, lookError, lookNote;
     std::int64_t step = 1000;
     // What they were asked.
     std::vector<GenerateOptions> generations;
     std::vector<EvaluateOptions> evaluations;
+    std::vector<LookOptions> looks;
     std::vector<fs::path> loads;
     int snapshots = 0, inspections = 0, models = 0; ///< the last: alive now
     int written = 0; ///< tokens
@@ -140,7 +141,24 @@ public:
         return g;
     }
     std::vector<GeneratedToken> tokenize(const std::string&) override { return {}; }
-    InsideView lookInside(const LookOptions&, std::stop_token) override { return {}; }
+    /// One token a word.
+    InsideView lookInside(const LookOptions& options, std::stop_token stop) override
+    {
+        std::unique_lock lock(script_->mutex);
+        script_->looks.push_back(options);
+        script_->changed.notify_all();
+        script_->changed.wait(lock, stop, [&] { return script_->answers > 0; });
+        if (stop.stop_requested()) throw Error("the look was stopped", "start it again");
+        if (!script_->lookError.empty()) throw Error(script_->lookError, "do something else");
+        std::vector<GeneratedToken> tokens;
+        for (std::int64_t i = 0, n = 1 + std::count(options.text.begin(), options.text.end(), ' '); i < n; ++i) {
+            tokens.push_back(token(i));
+            tokens.back().prompt = true;
+        }
+        auto view = fakeInside(config_, step_, std::move(tokens));
+        view.note = script_->lookNote;
+        return view;
+    }
     void writeLogits(const std::vector<std::int64_t>&, bool, const fs::path&) override { }
 
     static GeneratedToken token(std::int64_t id)

@@ -103,6 +103,27 @@ private Q_SLOTS:
         QCOMPARE(heard.order.count("busy"), 1); // it never stopped being busy
     }
 
+    void aLookIsSharedAndANewOneReplacesIt()
+    {
+        script_->change([](Script& s) { s.answers = 0; });
+        ModelWorker worker(nullptr, open());
+        Listener heard(worker);
+        std::vector<std::shared_ptr<const InsideView>> looks;
+        connect(&worker, &ModelWorker::looked, &worker, [&looks](const auto& view) { looks.push_back(view); });
+        LookOptions options;
+        options.text = "one two";
+        worker.look(disk(), options);
+        QTRY_COMPARE(script_->read([](const Script& s) { return s.looks.size(); }), std::size_t(1));
+        options.text = "one two three";
+        worker.look(disk(), options);
+        script_->change([](Script& s) { s.answers = 10; });
+        QTRY_VERIFY(!worker.busy());
+        QCOMPARE(looks.size(), std::size_t(1));
+        QCOMPARE(looks.front()->tokens.size(), std::size_t(3));
+        QCOMPARE(looks.front().use_count(), 1L); // no copy is kept anywhere
+        QVERIFY(heard.errors.isEmpty()); // nobody asked to hear that the first one was stopped
+    }
+
     void onlyTheLastOfManyJobsIsAnswered()
     {
         ModelWorker worker(nullptr, open());

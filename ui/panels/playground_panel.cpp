@@ -5,6 +5,7 @@
 #include "ui/panels/branch_mixer.h"
 #include "ui/panels/panel_keys.h"
 #include "ui/panels/playground_private.h"
+#include "ui/panels/proposed_prompt.h"
 #include "ui/panels/sampling_form.h"
 #include "ui/panels/token_popup.h"
 #include "ui/panels/token_view.h"
@@ -119,8 +120,7 @@ void PlaygroundPanel::Private::update()
         v.mixer->setLearned(v.weights->mixing());
     }
     // A prompt is proposed as long as the user has not typed one.
-    auto sample = fromUtf8(session->file().config.training.samplePrompt);
-    if (sample.isEmpty() && !past.samples.empty()) sample = fromUtf8(past.samples.back().prompt);
+    const auto sample = proposedPrompt(*session);
     const auto present = v.prompt->toPlainText();
     if (!sample.isEmpty() && sample != present && (present.isEmpty() || present == proposed)) {
         proposed = sample;
@@ -166,6 +166,8 @@ void PlaygroundPanel::generate()
     options.prompt = prompt.toStdString();
     d_->begin(options, {}, -1, {});
 }
+
+QString PlaygroundPanel::text() const { return d_->v.text->text(); }
 
 void PlaygroundPanel::setRuns(RunListModel* runs) { d_->rival->setRuns(runs); }
 

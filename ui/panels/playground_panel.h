@@ -24,6 +24,7 @@ public:
     void setSession(RunSession* session); ///< null: no run is selected. Stops what was going on for the old run
     void setRuns(RunListModel* runs); ///< among which the second network is chosen
     void generate(); ///< continues the prompt
+    QString text() const; ///< what is shown: prompt and continuation
     void stop(); ///< keeps what was written so far
 
     void undo(); ///< back to the text shown before

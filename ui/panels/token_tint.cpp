@@ -16,6 +16,14 @@ namespace {
 constexpr std::size_t steps = 64;
 }
 
+QColor readableTint(const QColor& hue, double share)
+{
+    const auto& c = Theme::instance().colours();
+    auto colour = mixed(c.surface, hue, share);
+    while (share > 0.02 && contrast(colour, c.text) < 4.6) colour = mixed(c.surface, hue, share *= 0.94);
+    return colour;
+}
+
 TokenTint::TokenTint() { rebuild(); }
 
 void TokenTint::setMode(TintMode mode)
@@ -29,21 +37,15 @@ void TokenTint::rebuild()
     const auto& c = Theme::instance().colours();
     ramp_.clear();
     if (mode_ == TintMode::None) return;
-    const auto readable = [&c](const QColor& hue, double share) {
-        auto colour = mixed(c.surface, hue, share);
-        // Text stays at 4.5:1 whatever hue the theme has.
-        while (share > 0.02 && contrast(colour, c.text) < 4.6) colour = mixed(c.surface, hue, share *= 0.94);
-        return colour;
-    };
     const double strength = c.dark ? 0.62 : 0.5;
     for (std::size_t i = 0; i < steps; ++i) {
         const double x = double(i) / double(steps - 1);
         if (mode_ == TintMode::Probability) { // red for what was unlikely, blue for what was certain
             const double away = std::abs(2 * x - 1);
-            ramp_.push_back(readable(x < 0.5 ? c.error : c.accent, strength * std::pow(away, 1.15)));
+            ramp_.push_back(readableTint(x < 0.5 ? c.error : c.accent, strength * std::pow(away, 1.15)));
         } else {
             ramp_.push_back(
-                readable(mode_ == TintMode::Surprise ? c.attention : c.marker, strength * 1.15 * std::pow(x, 0.8)));
+                readableTint(mode_ == TintMode::Surprise ? c.attention : c.marker, strength * 1.15 * std::pow(x, 0.8)));
         }
     }
 }

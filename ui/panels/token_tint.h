@@ -13,6 +13,9 @@ namespace pha::ui {
 /// What the colour behind a token says.
 enum class TintMode { Probability, Surprise, Entropy, None };
 
+/// `share` of a hue on the ground of the theme, or as much of it as leaves text readable on it (4.5:1).
+QColor readableTint(const QColor& hue, double share);
+
 /// Colours of tokens for the present theme: always readable under the theme's text.
 class TokenTint {
 public:

@@ -75,6 +75,17 @@ void TokenView::setTint(TintMode mode)
     viewport()->update();
 }
 
+void TokenView::setColours(const QVector<QColor>& colours)
+{
+    colours_ = colours;
+    viewport()->update();
+}
+
+QColor TokenView::colourOf(int index) const
+{
+    return colours_.isEmpty() ? tint_.colour(tokens_[index]) : colours_.value(index);
+}
+
 void TokenView::clearTokens()
 {
     hover(-1);
@@ -82,6 +93,7 @@ void TokenView::clearTokens()
     tokens_.clear();
     spans_.clear();
     breaks_.clear();
+    colours_.clear();
     paragraph_ = 0;
     clear();
 }
@@ -208,7 +220,7 @@ void TokenView::paintEvent(QPaintEvent* event)
             const auto boxes = rects(index);
             if (!boxes.isEmpty() && boxes.front().top() > event->rect().bottom()) break;
             const auto& token = tokens_[index];
-            const auto fill = tint_.colour(token);
+            const auto fill = colourOf(index);
             for (const auto& box : boxes) {
                 const auto inner = box.adjusted(0.5, 1, -0.5, -1);
                 if (fill.isValid()) {

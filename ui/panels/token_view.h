@@ -29,6 +29,9 @@ public:
 
     const TokenTint& tint() const { return tint_; }
     void setTint(TintMode mode);
+    /// Colours of its own for each token, instead of the tint's; an invalid one is none, an empty list the tint again.
+    void setColours(const QVector<QColor>& colours);
+    QColor colourOf(int index) const; ///< behind a token; invalid: none
     int current() const { return current_; } ///< -1: none
     void setCurrent(int index); ///< and scrolls there
     void setMark(int index); ///< a token set off from all before it; -1: none
@@ -69,6 +72,7 @@ private:
     int current_ = -1, hovered_ = -1, mark_ = -1;
     QPoint pressed_;
     TokenTint tint_;
+    QVector<QColor> colours_;
 };
 
 /// Characters that cannot be seen, made visible: for one token, in quotes.

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A look inside whose every figure is known: attention of head h looks h + 1 tokens back, a state space forgets by
+// halves, and the parts take turns in pushing.
+#pragma once
+
+#include "engine/config/families.h"
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pha::test {
+
+/// At t: `far` tokens back with a weight of 0.7, the rest at t itself.
+inline ReadingMap fakeAttention(std::int64_t layer, const std::string& part, std::int64_t heads, std::int64_t tokens)
+{
+    ReadingMap map { layer, part, heads, tokens, {} };
+    map.weights.assign(std::size_t(heads * tokens * tokens), 0);
+    for (std::int64_t h = 0; h < heads; ++h) {
+        for (std::int64_t t = 0; t < tokens; ++t) {
+            auto* row = map.weights.data() + (h * tokens + t) * tokens;
+            row[t] += 0.3F;
+            row[std::max<std::int64_t>(0, t - h - 1)] += 0.7F;
+        }
+    }
+    return map;
+}
+
+inline ReadingMap fakeStateSpace(std::int64_t layer, const std::string& part, std::int64_t tokens)
+{
+    ReadingMap map { layer, part, 1, tokens, {} };
+    map.weights.assign(std::size_t(tokens * tokens), 0);
+    for (std::int64_t t = 0; t < tokens; ++t) {
+        float sum = 0;
+        auto* row = map.weights.data() + t * tokens;
+        for (std::int64_t s = 0; s <= t; ++s) sum += row[s] = float(std::pow(0.5, double(t - s)));
+        for (std::int64_t s = 0; s <= t; ++s) row[s] /= sum;
+    }
+    return map;
+}
+
+/// Means over heads and positions, as ReadingReach says.
+inline ReadingReach fakeReach(const ReadingMap& map)
+{
+    ReadingReach reach { map.layer, map.part, {}, 0 };
+    const auto n = map.tokens;
+    for (std::int64_t h = 0; h < map.heads; ++h) {
+        for (std::int64_t t = 0; t < n; ++t) {
+            for (std::int64_t s = 0; s <= t; ++s) {
+                const double share = double(map.weights[std::size_t((h * n + t) * n + s)]) / double(map.heads * n);
+                std::size_t bin = 0;
+                for (auto far = t - s; far > 0; far /= 2) ++bin;
+                if (reach.shares.size() <= bin) reach.shares.resize(bin + 1);
+                reach.shares[bin] += share;
+                reach.meanDistance += share * double(t - s);
+            }
+        }
+    }
+    return reach;
+}
+
+/// Part p of layer l pushes token t by (p + 1) + l / 10 nats if it is its turn, and pulls by a tenth of that otherwise.
+inline double fakePush(std::int64_t layer, std::size_t part, std::size_t parts, std::size_t token)
+{
+    if (token == 0) return 0;
+    const double size = double(part + 1) + double(layer) / 10;
+    return token % parts == part ? size : -size / 10;
+}
+
+inline InsideView fakeInside(const RunConfig& config, std::int64_t step, std::vector<GeneratedToken> tokens)
+{
+    InsideView view;
+    view.step = step;
+    const auto n = std::int64_t(tokens.size());
+    if (n > 0) tokens.front().alternatives.clear(); // nothing predicted it
+    view.tokens = std::move(tokens);
+    view.pushes.push_back({ -1, "embedding", std::vector<float>(std::size_t(n), 0.25F) });
+    if (n > 0) view.pushes.back().nats.front() = 0;
+    if (config.model.family == "h3") view.pushes.push_back({ -1, "norms", std::vector<float>(std::size_t(n), 0.5F) });
+    for (std::int64_t layer = 0; layer < config.model.layers; ++layer) {
+        const auto parts = layerParts(config.model, layer);
+        for (std::size_t p = 0; p < parts.size(); ++p) {
+            if (parts[p] == "attention" || parts[p] == "hedgehog")
+                view.maps.push_back(fakeAttention(layer, parts[p], config.model.queryHeads, n));
+            else if (parts[p] == "gss" || parts[p] == "h3")
+                view.maps.push_back(fakeStateSpace(layer, parts[p], n));
+            LogitPush push { layer, parts[p], {} };
+            for (std::size_t t = 0; t < std::size_t(n); ++t)
+                push.nats.push_back(float(fakePush(layer, p, parts.size(), t)));
+            view.pushes.push_back(std::move(push));
+        }
+    }
+    for (const auto& map : view.maps) view.reach.push_back(fakeReach(map));
+    return view;
+}
+
+} // namespace pha::test

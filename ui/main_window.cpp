@@ -8,6 +8,7 @@
 #include "ui/data/data_panel.h"
 #include "ui/focus_order.h"
 #include "ui/format.h"
+#include "ui/inspect/inspect_panel.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/runs/run_panel.h"
@@ -158,8 +159,8 @@ void MainWindow::connectView()
 {
     const auto& a = *actions_;
     const std::pair<QAction*, QDockWidget*> panels[] = { { a.showMonitor, monitorDock_ },
-        { a.showCompare, compareDock_ }, { a.showPlayground, playgroundDock_ }, { a.showEvaluate, evaluateDock_ },
-        { a.showData, dataDock_ }, { a.showBench, benchDock_ } };
+        { a.showCompare, compareDock_ }, { a.showPlayground, playgroundDock_ }, { a.showInspect, inspectDock_ },
+        { a.showEvaluate, evaluateDock_ }, { a.showData, dataDock_ }, { a.showBench, benchDock_ } };
     for (const auto& [action, dock] : panels)
         connect(action, &QAction::triggered, this, [this, dock = dock] { showPanel(dock->objectName()); });
     connect(a.searchRuns, &QAction::triggered, this, [this] {
@@ -167,6 +168,7 @@ void MainWindow::connectView()
         runPanel_->focusSearch();
     });
     connect(a.runPanelCommand, &QAction::triggered, this, [this] {
+        if (inspect_->isVisible()) return inspect_->look();
         if (evaluate_->isVisible()) return evaluate_->run();
         if (bench_->isVisible()) return bench_->run();
         if (data_->isVisible()) return data_->run();
@@ -176,11 +178,13 @@ void MainWindow::connectView()
     connect(a.stopPanelCommand, &QAction::triggered, this, [this] {
         evaluate_->stop();
         playground_->stop();
+        inspect_->stop();
         bench_->stop();
         if (data_->isVisible()) data_->stop(); // a download in the background goes on
     });
     connect(a.exportImage, &QAction::triggered, this, [this] {
         if (compare_->isVisible()) return compare_->exportImage();
+        if (inspect_->isVisible()) return inspect_->exportImage();
         if (bench_->isVisible()) return bench_->exportImage();
         monitor_->exportImage();
     });

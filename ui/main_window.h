@@ -24,6 +24,7 @@ class ConfigPanel;
 class DataPanel;
 class ErrorBanner;
 class EvaluatePanel;
+class InspectPanel;
 class LogPanel;
 class MonitorPanel;
 class PlaygroundPanel;
@@ -135,13 +136,14 @@ private:
     ComparePanel* compare_ = nullptr;
     EvaluatePanel* evaluate_ = nullptr;
     PlaygroundPanel* playground_ = nullptr;
+    InspectPanel* inspect_ = nullptr;
     DataPanel* data_ = nullptr;
     BenchPanel* bench_ = nullptr;
     StatusMeters* meters_ = nullptr;
     CommandPalette* palette_ = nullptr;
     QDockWidget *runsDock_ = nullptr, *logDock_ = nullptr, *configDock_ = nullptr;
-    QDockWidget *monitorDock_ = nullptr, *compareDock_ = nullptr, *playgroundDock_ = nullptr, *evaluateDock_ = nullptr,
-                *dataDock_ = nullptr, *benchDock_ = nullptr;
+    QDockWidget *monitorDock_ = nullptr, *compareDock_ = nullptr, *playgroundDock_ = nullptr, *inspectDock_ = nullptr,
+                *evaluateDock_ = nullptr, *dataDock_ = nullptr, *benchDock_ = nullptr;
     bool arranged_ = false, painted_ = false, closing_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/data/data_panel.h"
 #include "ui/format.h"
+#include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
@@ -30,7 +31,7 @@ namespace pha::ui {
 
 namespace {
 
-constexpr int layoutVersion = 2; ///< raise it when docks come or go: old layouts are then left alone
+constexpr int layoutVersion = 3; ///< raise it when docks come or go: old layouts are then left alone
 constexpr QSize leastRoom(480, 340); ///< of a panel in the centre
 const QString geometryKey = QStringLiteral("window/geometry");
 
@@ -94,6 +95,8 @@ void MainWindow::makePanels()
     evaluate_ = new EvaluatePanel(nullptr, parts_.engine);
     playground_ = new PlaygroundPanel(nullptr, parts_.engine);
     playground_->setRuns(runs_);
+    inspect_ = new InspectPanel(nullptr, parts_.engine);
+    inspect_->setOtherText([this] { return playground_->text(); });
     compare_ = new ComparePanel;
     data_ = new DataPanel(&parts_.dialogs);
     // Beside the runs' usual place, wherever those of this window are: figures of the machine, not of a folder.
@@ -117,6 +120,7 @@ void MainWindow::makeDocks()
     monitorDock_ = addDock(QStringLiteral("monitorDock"), tr("Monitor"), monitorStack_, true);
     compareDock_ = addDock(QStringLiteral("compareDock"), tr("Compare"), compare_, true);
     playgroundDock_ = addDock(QStringLiteral("playgroundDock"), tr("Playground"), playground_, true);
+    inspectDock_ = addDock(QStringLiteral("inspectDock"), tr("Inspect"), inspect_, true);
     evaluateDock_ = addDock(QStringLiteral("evaluateDock"), tr("Evaluate"), evaluate_, true);
     dataDock_ = addDock(QStringLiteral("dataDock"), tr("Data"), data_, true);
     benchDock_ = addDock(QStringLiteral("benchDock"), tr("Benchmark"), bench_, true);
@@ -126,7 +130,7 @@ void MainWindow::makeDocks()
 
 QList<QDockWidget*> MainWindow::centre() const
 {
-    return { monitorDock_, compareDock_, playgroundDock_, evaluateDock_, dataDock_, benchDock_ };
+    return { monitorDock_, compareDock_, playgroundDock_, inspectDock_, evaluateDock_, dataDock_, benchDock_ };
 }
 
 void MainWindow::arrange()

@@ -6,6 +6,7 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/cost_estimate.h"
 #include "ui/format.h"
+#include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
@@ -41,6 +42,7 @@ void MainWindow::selectCurrent()
     configPanel_->setSession(session);
     evaluate_->setSession(session);
     playground_->setSession(session);
+    inspect_->setSession(session);
     meters_->setSession(session);
     updateSessions();
 }

@@ -493,8 +493,32 @@ private Q_SLOTS:
         auto* focus = QApplication::focusWidget();
         QTest::keyClick(focus ? focus : f.window.get(), Qt::Key_Return, Qt::ControlModifier);
         QTRY_VERIFY(f.find<QPushButton>("playgroundCopy")->isEnabled());
-        for (const auto* behind : { "monitorPanel", "comparePanel", "evaluatePanel", "dataPanel", "benchPanel" })
+        for (const auto* behind :
+            { "monitorPanel", "comparePanel", "inspectPanel", "evaluatePanel", "dataPanel", "benchPanel" })
             QVERIFY2(!f.find(behind)->isVisible(), behind);
+    }
+
+    void inspectLooksAtWhatThePlaygroundWrote()
+    {
+        Fixture f;
+        f.window->openRun(f.home.train("a", 20));
+        QTRY_COMPARE(f.window->currentSession()->step(), 20);
+        f.window->activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(f.window.get(), test::patience));
+        f.action("showPlayground")->trigger();
+        f.find<QPlainTextEdit>("playgroundPrompt")->setPlainText(QStringLiteral("Once"));
+        f.action("runPanelCommand")->trigger();
+        QTRY_VERIFY(f.find<QPushButton>("playgroundCopy")->isEnabled());
+        QTRY_VERIFY(!f.find<QPushButton>("playgroundStop")->isEnabled());
+        const auto written = f.find<QPlainTextEdit>("playgroundText")->toPlainText();
+        QTest::keyClick(f.window.get(), Qt::Key_F4);
+        QTRY_VERIFY(f.find("inspectPanel")->isVisible());
+        f.find<QPushButton>("inspectTake")->click();
+        QCOMPARE(f.find<QPlainTextEdit>("inspectPrompt")->toPlainText(), written);
+        QTRY_COMPARE(f.find<QPlainTextEdit>("inspectText")->toPlainText(), written);
+        f.action("runPanelCommand")->trigger(); // the panel in front answers
+        QVERIFY(f.find("inspectPanel")->isVisible());
+        QTRY_VERIFY(!f.find<QPushButton>("inspectStop")->isEnabled());
     }
 
     void dataGoesIntoTheForm()
@@ -523,8 +547,8 @@ private Q_SLOTS:
     {
         Fixture f;
         f.window->openRun(f.home.train("a", 20)); // fills the panels that are empty without a run
-        for (const auto* show : { "showCompare", "showPlayground", "showEvaluate", "showData", "showBench", "newRun",
-                 "showMonitor", "palette" }) {
+        for (const auto* show : { "showCompare", "showPlayground", "showInspect", "showEvaluate", "showData",
+                 "showBench", "newRun", "showMonitor", "palette" }) {
             f.action(show)->trigger();
             QCoreApplication::processEvents();
         }

@@ -19,6 +19,8 @@
 #include <QDialog>
 #include <QDockWidget>
 #include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
 #include <QScrollArea>
 #include <QScrollBar>
 #include <QTabBar>
@@ -219,6 +221,12 @@ private Q_SLOTS:
                                               << "playgroundTabs" << 0;
         QTest::newRow("playground, mixer") << "playgroundDock"
                                            << "playgroundTabs" << 1;
+        QTest::newRow("inspect, maps") << "inspectDock"
+                                       << "inspectTabs" << 0;
+        QTest::newRow("inspect, pushes") << "inspectDock"
+                                         << "inspectTabs" << 1;
+        QTest::newRow("inspect, reach") << "inspectDock"
+                                        << "inspectTabs" << 2;
         QTest::newRow("evaluate, ablation") << "evaluateDock"
                                             << "evaluateAnalysis" << 0;
         QTest::newRow("evaluate, recall") << "evaluateDock"
@@ -234,6 +242,12 @@ private Q_SLOTS:
         QFETCH(int, page);
         Fixture f;
         f.window->showPanel(dock);
+        if (dock == QLatin1String("inspectDock")) {
+            f.find<QPlainTextEdit>("inspectPrompt")->setPlainText(QStringLiteral("Mara took the key"));
+            QTRY_VERIFY(f.find<QPushButton>("inspectLook")->isEnabled());
+            f.find<QPushButton>("inspectLook")->click();
+            QTRY_VERIFY(f.find("inspectMap") && f.find("inspectMap")->isVisible());
+        }
         if (!tabs.isEmpty()) {
             auto* widget = f.window->findChild<QTabWidget*>(tabs);
             QVERIFY(widget);

@@ -86,12 +86,14 @@ WindowActions::WindowActions(QMainWindow* window)
     showCompare =
         make("showCompare", tr("Co&mpare"), tr("Curves, figures and settings of runs side by side"), { K(Qt::Key_F2) });
     showPlayground = make("showPlayground", tr("&Playground"), tr("Text from the selected run"), { K(Qt::Key_F3) });
+    showInspect = make(
+        "showInspect", tr("&Inspect"), tr("Where each part of the network looks, and what it adds"), { K(Qt::Key_F4) });
     showEvaluate = make("showEvaluate", tr("&Evaluate"), tr("Perplexity with branches muted"), { K(Qt::Key_F5) });
     showData = make("showData", tr("&Data"), tr("Texts and their tokenizers"), { K(Qt::Key_F6) });
     showBench = make("showBench", tr("&Benchmark"), tr("Speed and memory of this machine"), { K(Qt::Key_F7) });
-    runPanelCommand =
-        make("runPanelCommand", tr("&Generate, evaluate or measure"), tr("Does what the panel in front is for"),
-            { K(QStringLiteral("Ctrl+Return")), K(QStringLiteral("Ctrl+Enter")) });
+    runPanelCommand = make("runPanelCommand", tr("&Generate, look inside, evaluate or measure"),
+        tr("Does what the panel in front is for"),
+        { K(QStringLiteral("Ctrl+Return")), K(QStringLiteral("Ctrl+Enter")) });
     stopPanelCommand = make("stopPanelCommand", tr("Stop generating"),
         tr("Ends the generation, evaluation or measurement that is going on"), { K(Qt::Key_Escape) });
     logAxis = make("logAxis", tr("&Logarithmic axis"), tr("Switches the loss axis between linear and logarithmic"),
@@ -179,7 +181,8 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addActions({ toggleShown, setBaseline, cloneRun, renameRun, copyPath, openFolder, deleteRun, putBackRun });
 
     auto* view = menu("viewMenu", tr("&View"));
-    view->addActions({ showMonitor, showCompare, showPlayground, showEvaluate, showData, showBench, searchRuns });
+    view->addActions(
+        { showMonitor, showCompare, showPlayground, showInspect, showEvaluate, showData, showBench, searchRuns });
     view->addSeparator();
     view->addActions({ logAxis, cycleXAxis, smoothMore, smoothLess, fitAndFollow });
     view->addSeparator();

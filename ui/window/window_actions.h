@@ -24,8 +24,8 @@ struct WindowActions {
     QAction *cloneRun, *renameRun, *toggleShown, *setBaseline, *copyPath, *openFolder, *deleteRun, *putBackRun,
         *searchRuns;
     // View
-    QAction *showMonitor, *showCompare, *showPlayground, *showEvaluate, *showData, *showBench, *runPanelCommand,
-        *stopPanelCommand;
+    QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench,
+        *runPanelCommand, *stopPanelCommand;
     QAction *logAxis, *cycleXAxis, *smoothMore, *smoothLess, *fitAndFollow;
     QAction *themeSystem, *themeLight, *themeDark, *textLarger, *textSmaller, *presentation, *resetLayout;
     // Help

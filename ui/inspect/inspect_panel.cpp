@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/inspect/inspect_panel.h"
+
+#include "ui/format.h"
+#include "ui/inspect/inspect_private.h"
+#include "ui/inspect/map_grid.h"
+#include "ui/inspect/map_view.h"
+#include "ui/inspect/push_table.h"
+#include "ui/inspect/reach_table.h"
+#include "ui/panels/panel_keys.h"
+#include "ui/panels/proposed_prompt.h"
+#include "ui/panels/token_view.h"
+#include "ui/panels/weights_box.h"
+#include "ui/theme.h"
+
+#include <QComboBox>
+#include <QFileDialog>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSaveFile>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QTabWidget>
+
+#include <utility>
+
+namespace pha::ui {
+
+InspectPanel::Private::Private(InspectPanel* panel, std::function<Engine&()> engine)
+    : q(panel)
+    , v(panel)
+    , worker(nullptr, std::move(engine))
+{
+    connectControls();
+    connectTokens();
+    connectWorker();
+    for (auto* w : { static_cast<QWidget*>(v.prompt), static_cast<QWidget*>(v.text) }) w->installEventFilter(q);
+}
+
+void InspectPanel::Private::connectControls()
+{
+    connect(v.look, &QPushButton::clicked, q, &InspectPanel::look);
+    connect(v.stop, &QPushButton::clicked, q, &InspectPanel::stop);
+    connect(v.take, &QPushButton::clicked, &guard, [this] { takeOther(); });
+    connect(v.prompt, &QPlainTextEdit::textChanged, &guard, [this] {
+        if (v.prompt->toPlainText() != proposed) proposed = QString();
+    });
+    connect(v.picture, &QPushButton::clicked, q, &InspectPanel::exportImage);
+    connect(v.pushesCsv, &QPushButton::clicked, &guard, [this] {
+        save(
+            QStringLiteral("pushes.csv"), [this](QIODevice& file) { return file.write(q->pushesCsv().toUtf8()) >= 0; });
+    });
+    connect(v.reachCsv, &QPushButton::clicked, &guard, [this] {
+        save(QStringLiteral("reach.csv"), [this](QIODevice& file) { return file.write(q->reachCsv().toUtf8()) >= 0; });
+    });
+    connect(v.tint, &QComboBox::currentIndexChanged, &guard, [this] { paintTokens(); });
+    connect(v.pushesOf, &QComboBox::currentIndexChanged, &guard, [this] { showSum(); });
+    connect(&Theme::instance(), &Theme::changed, &guard, [this] {
+        paintTokens();
+        showReading(); // its scale has colours too
+    });
+}
+
+void InspectPanel::Private::connectTokens()
+{
+    connect(v.text, &TokenView::currentChanged, &guard, [this](int index) {
+        if (index >= 0)
+            select(index);
+        else
+            v.text->setCurrent(token); // there is always one that is read
+    });
+    connect(v.text, &TokenView::hovered, &guard, [this](int index) {
+        showTip(index);
+        v.map->setKey(index <= token ? index : -1);
+        showReading();
+    });
+    connect(v.grid, &MapGrid::selectedChanged, &guard, [this](int index) { showMap(index); });
+    connect(v.grid, &MapGrid::hovered, &guard, [this](int index) { showMap(index < 0 ? v.grid->selected() : index); });
+    connect(v.map, &MapView::tokenChosen, &guard, [this](int index) { select(index); });
+    connect(v.map, &MapView::keyChanged, &guard, [this] { showReading(); });
+    connect(v.map, &MapView::pointed, &guard, [this](int at, int key) {
+        if (at < 0) return showReading();
+        v.readout->setText(readingAt(at, key));
+    });
+}
+
+void InspectPanel::Private::connectWorker()
+{
+    connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
+    connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
+        weights = w;
+        v.showMessage(w.note.isEmpty() ? tr("Reading the text\u2026") : w.note, w.note.isEmpty() ? "small" : "warning");
+    });
+    connect(&worker, &ModelWorker::progress, &guard,
+        [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
+    connect(&worker, &ModelWorker::looked, &guard, [this](const LookPtr& view) { receive(view); });
+    connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
+}
+
+bool InspectPanel::Private::canLook() const { return session && v.weights->source().available; }
+
+void InspectPanel::Private::follow(RunSession* s)
+{
+    session = s;
+    v.weights->setSession(s);
+    v.showMessage({}, "small");
+    show(nullptr); // what was seen belongs to another network
+    if (s) {
+        connect(s, &RunSession::changed, &guard, [this] { update(); });
+        connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
+    }
+    update();
+    showState();
+}
+
+void InspectPanel::Private::update()
+{
+    if (!session) return;
+    const auto sample = proposedPrompt(*session);
+    const auto present = v.prompt->toPlainText();
+    if (!sample.isEmpty() && sample != present && (present.isEmpty() || present == proposed)) {
+        proposed = sample;
+        v.prompt->setPlainText(sample);
+    }
+    if (v.look->isEnabled() != canLook()) showState();
+}
+
+void InspectPanel::Private::takeOther()
+{
+    const auto text = otherText ? otherText() : QString();
+    if (text.isEmpty()) return v.showMessage(tr("The playground has not written a text yet: F3."), "warning");
+    v.prompt->setPlainText(text);
+    v.showMessage({}, "small");
+    if (canLook()) q->look();
+}
+
+void InspectPanel::Private::receive(const LookPtr& view)
+{
+    if (view->tokens.empty()) return v.showMessage(tr("The text has no tokens; type a few words."), "warning");
+    show(view);
+    const auto from = tr("%1 tokens \u00b7 %2").arg(formatCount(tokens())).arg(describeWeights(weights));
+    const auto note = fromUtf8(view->note);
+    if (!note.isEmpty())
+        v.showMessage(note, "warning");
+    else if (!weights.note.isEmpty())
+        v.showMessage(weights.note, "warning");
+    else
+        v.showMessage(from, "small");
+}
+
+void InspectPanel::Private::show(const LookPtr& view)
+{
+    look = view;
+    token = cell = -1;
+    QVector<GeneratedToken> list;
+    for (int i = 0; i < tokens(); ++i) {
+        list << look->tokens[std::size_t(i)];
+        list.back().prompt = false; // all of it was given: nothing to set off
+    }
+    v.map->setMap(nullptr, {});
+    v.text->setTokens(list);
+    v.grid->setLook(view);
+    v.pushes->setLook(view);
+    v.reach->setLook(view);
+    v.mapPages->setCurrentIndex(v.grid->plan().cells.empty() ? 0 : 1);
+    if (const auto rows = int(v.grid->plan().layers.size()); rows > 0 && rows != std::exchange(mapRows, rows)) {
+        const int room = v.mapPages->height(), small = std::min(v.grid->comfortableHeight(), room * 45 / 100);
+        v.maps->setSizes({ small, room - small });
+    }
+    if (tokens() > 0) v.text->setCurrent(tokens() - 1);
+    paintTokens();
+    showToken();
+    showSum();
+    showState();
+}
+
+void InspectPanel::Private::select(int index)
+{
+    if (index == token || index >= tokens()) return;
+    token = index;
+    v.text->setCurrent(index);
+    v.map->setToken(index);
+    showToken();
+    showReading();
+    showSum();
+    if (v.tint->currentIndex() == Looks) paintTokens();
+}
+
+void InspectPanel::Private::showMap(int index)
+{
+    cell = index;
+    if (look && index >= 0) {
+        v.map->setMap(look, v.grid->plan().cells[std::size_t(index)]);
+        v.map->setToken(token);
+    }
+    showReading();
+    if (v.tint->currentIndex() == Looks) paintTokens();
+}
+
+void InspectPanel::Private::save(const QString& suggestion, const std::function<bool(QIODevice&)>& write)
+{
+    const auto path = q->askForFile(q, suggestion);
+    if (path.isEmpty()) return;
+    QSaveFile file(path);
+    if (file.open(QIODevice::WriteOnly) && write(file) && file.commit())
+        v.showMessage(tr("Saved %1.").arg(path), "small");
+    else
+        v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
+}
+
+InspectPanel::InspectPanel(QWidget* parent, std::function<Engine&()> engine)
+    : QWidget(parent)
+    , askForFile([](QWidget* over, const QString& suggestion) {
+        const bool picture = suggestion.endsWith(QStringLiteral(".png"));
+        return QFileDialog::getSaveFileName(
+            over, tr("Export"), suggestion, picture ? tr("Pictures (*.png)") : tr("CSV files (*.csv)"));
+    })
+{
+    d_ = std::make_unique<Private>(this, std::move(engine)); // not earlier: building it sends events here
+    setObjectName(QStringLiteral("inspectPanel"));
+    setAccessibleName(tr("Inspect"));
+    d_->follow(nullptr);
+}
+
+InspectPanel::~InspectPanel() = default;
+
+void InspectPanel::setSession(RunSession* session)
+{
+    if (session == d_->session && session) return;
+    if (d_->session) disconnect(d_->session, nullptr, &d_->guard, nullptr);
+    d_->worker.release();
+    d_->follow(session);
+}
+
+void InspectPanel::setOtherText(std::function<QString()> text) { d_->otherText = std::move(text); }
+
+void InspectPanel::look()
+{
+    if (!d_->canLook()) { // the weights may have gone since the button was drawn
+        d_->showState();
+        return d_->v.showMessage(d_->v.emptyText->text(), "warning");
+    }
+    const auto text = d_->v.prompt->toPlainText();
+    if (text.isEmpty()) {
+        d_->v.showMessage(tr("The text is empty; type a few words to look at."), "warning");
+        d_->v.prompt->setFocus();
+        return;
+    }
+    LookOptions options;
+    options.text = text.toStdString();
+    d_->v.showMessage(tr("Getting the weights\u2026"), "small");
+    d_->worker.look(d_->v.weights->source(), options);
+}
+
+void InspectPanel::stop()
+{
+    if (!d_->worker.busy()) return;
+    d_->worker.stop();
+    d_->v.showMessage(tr("Stopped."), "small");
+}
+
+void InspectPanel::exportImage()
+{
+    if (d_->cell < 0) return d_->v.showMessage(tr("There is no map to save yet; look inside first."), "warning");
+    const auto& plan = d_->v.grid->plan();
+    const auto title = cellName(*d_->look, plan.cells[std::size_t(d_->cell)]);
+    d_->save(QStringLiteral("map.png"), [&](QIODevice& file) { return d_->v.map->picture(title).save(&file, "PNG"); });
+}
+
+QString InspectPanel::pushesCsv() const { return PushTable::csv(d_->look ? *d_->look : InsideView()); }
+QString InspectPanel::reachCsv() const { return ReachTable::csv(d_->look ? *d_->look : InsideView()); }
+
+bool InspectPanel::event(QEvent* event)
+{
+    return claimPanelKey(event, d_ && d_->worker.busy()) || QWidget::event(event);
+}
+
+bool InspectPanel::eventFilter(QObject* watched, QEvent* event)
+{
+    if (event->type() != QEvent::KeyPress && event->type() != QEvent::ShortcutOverride)
+        return QWidget::eventFilter(watched, event);
+    auto* key = static_cast<QKeyEvent*>(event);
+    if (!isRunKey(*key) && !(key->key() == Qt::Key_Escape && d_->worker.busy())) return false;
+    event->accept();
+    if (event->type() == QEvent::KeyPress) keyPressEvent(key);
+    return true;
+}
+
+void InspectPanel::keyPressEvent(QKeyEvent* event)
+{
+    if (isRunKey(*event))
+        look();
+    else if (event->key() == Qt::Key_Escape && d_->worker.busy())
+        stop();
+    else
+        QWidget::keyPressEvent(event);
+}
+
+void InspectPanel::showEvent(QShowEvent* event)
+{
+    QWidget::showEvent(event);
+    d_->v.weights->refresh();
+}
+
+} // namespace pha::ui

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/run_session.h"
+
+#include <QWidget>
+
+#include <functional>
+#include <memory>
+
+namespace pha::ui {
+
+/// What each part of a run's network does on a text: where attention looks and state spaces remember, and which part
+/// pushed the token that came next. Works on a copy of the weights, so it can be used while the run trains.
+class InspectPanel : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit InspectPanel(QWidget* parent = nullptr, std::function<Engine&()> engine = loadEngine);
+    ~InspectPanel() override;
+
+    void setSession(RunSession* session); ///< null: no run is selected. Stops what was going on for the old run
+    /// Where the text of the playground comes from, when it is asked for.
+    void setOtherText(std::function<QString()> text);
+    void look(); ///< reads the text and shows what happens inside
+    void stop();
+
+    void exportImage(); ///< the large map as a picture
+    QString pushesCsv() const;
+    QString reachCsv() const;
+    /// Asks for a file to write, with a suggestion whose ending says of what kind it is; tests replace it.
+    std::function<QString(QWidget*, const QString& suggestion)> askForFile;
+
+protected:
+    bool event(QEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+    void showEvent(QShowEvent* event) override;
+
+private:
+    class Private;
+    std::unique_ptr<Private> d_;
+};
+
+} // namespace pha::ui

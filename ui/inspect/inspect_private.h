@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/inspect/inspect_panel.h"
+#include "ui/inspect/inspect_view.h"
+#include "ui/inspect/look_figures.h"
+#include "ui/model_worker.h"
+
+#include <QIODevice>
+#include <QPointer>
+
+#include <functional>
+
+namespace pha::ui {
+
+/// What the panel does, apart from where its widgets are. What it says is in inspect_words.cpp.
+class InspectPanel::Private {
+public:
+    enum Tint { Looks, Pushed, Probability, None }; ///< in the order of the box
+    Private(InspectPanel* panel, std::function<Engine&()> engine);
+    void connectControls();
+    void connectTokens();
+    void connectWorker();
+
+    void follow(RunSession* s);
+    void update(); ///< the run has grown: its first checkpoint, or a prompt to propose
+    bool canLook() const;
+    void takeOther();
+    void receive(const LookPtr& view);
+    void show(const LookPtr& view); ///< null: nothing
+    void select(int token);
+    void showMap(int cell); ///< also one that the pointer only passes
+    void save(const QString& suggestion, const std::function<bool(QIODevice&)>& write);
+
+    void paintTokens();
+    void showLegend();
+    void showToken();
+    void showReading(); ///< of the selected row, or of the key that is pointed at
+    QString readingAt(int at, int key) const; ///< "...looks at...": 34 %
+    void showSum();
+    void showTip(int index);
+    void showState();
+    QString quoted(int index) const;
+    int tokens() const { return look ? int(look->tokens.size()) : 0; }
+
+    InspectPanel* q;
+    QObject guard; ///< what connections to this object live as long as
+    InspectView v;
+    QPointer<RunSession> session;
+    QString proposed; ///< the text as the program put it there
+    std::function<QString()> otherText;
+    LookPtr look;
+    WeightsInfo weights;
+    int token = -1; ///< selected
+    int mapRows = 0; ///< for which the large map has left room
+    int cell = -1; ///< of the grid's plan, shown large
+    ModelWorker worker; ///< last: stops before the rest goes
+};
+
+} // namespace pha::ui

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/inspect/inspect_view.h"
+
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/inspect/look_legend.h"
+#include "ui/inspect/map_grid.h"
+#include "ui/inspect/map_view.h"
+#include "ui/inspect/push_table.h"
+#include "ui/inspect/reach_table.h"
+#include "ui/panels/controls.h"
+#include "ui/panels/token_view.h"
+#include "ui/panels/weights_box.h"
+#include "ui/theme.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QTabWidget>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+QSplitter* lookSplitter(Qt::Orientation orientation, QWidget* parent, const char* name)
+{
+    auto* split = new QSplitter(orientation, parent);
+    split->setObjectName(QLatin1String(name));
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(10);
+    return split;
+}
+
+QComboBox* lookChoice(
+    QWidget* parent, const char* name, const QString& what, const QString& tip, const QStringList& entries, int letters)
+{
+    auto* box = new QComboBox(parent);
+    box->setObjectName(QLatin1String(name));
+    box->addItems(entries);
+    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    box->setMinimumContentsLength(letters);
+    box->setToolTip(plainToolTip(tip));
+    box->setAccessibleName(what);
+    return box;
+}
+
+/// Text that changes with every token must not move what is below it.
+QLabel* lookLines(QWidget* parent, const char* name, int lines, const char* role)
+{
+    auto* made = label(parent, {}, role);
+    made->setObjectName(QLatin1String(name));
+    made->setWordWrap(true);
+    made->setAlignment(Qt::AlignLeft | Qt::AlignTop);
+    made->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    made->setFixedHeight(lines * made->fontMetrics().lineSpacing() + 2);
+    return made;
+}
+
+} // namespace
+
+InspectView::InspectView(QWidget* panel)
+{
+    auto* layout = new QHBoxLayout(panel);
+    layout->setContentsMargins(10, 10, 10, 10);
+    auto* split = lookSplitter(Qt::Horizontal, panel, "inspectSplitter");
+    auto* left = lookSplitter(Qt::Vertical, panel, "inspectTextSplitter");
+    left->addWidget(buildPrompt(panel));
+    left->addWidget(buildText(panel));
+    left->setStretchFactor(1, 1);
+    left->setSizes({ 150, 600 });
+    split->addWidget(left);
+    split->addWidget(buildTabs(panel));
+    split->setStretchFactor(0, 2);
+    split->setStretchFactor(1, 3);
+    split->setSizes({ 300, 460 });
+    layout->addWidget(split);
+}
+
+QWidget* InspectView::buildPrompt(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    auto* head = new QHBoxLayout;
+    weights = new WeightsBox(frame);
+    weights->setObjectName(QStringLiteral("inspectWeights"));
+    take = pushButton(frame, "inspectTake", tr("From &playground"),
+        tr("Look at the text that the playground wrote last, with its prompt."), "flat");
+    head->addWidget(label(frame, tr("Text"), "heading"));
+    head->addSpacing(8);
+    head->addWidget(weights, 1);
+    head->addStretch();
+    layout->addLayout(head);
+    prompt = new QPlainTextEdit(frame);
+    prompt->setObjectName(QStringLiteral("inspectPrompt"));
+    prompt->setPlaceholderText(tr("Type the text that the network shall read, then press Ctrl+Enter."));
+    prompt->setToolTip(tr("The text that the network reads. Ctrl+Enter looks inside."));
+    prompt->setAccessibleName(tr("Text to look at"));
+    prompt->setTabChangesFocus(true);
+    prompt->setMinimumHeight(prompt->fontMetrics().height() * 2 + 16);
+    layout->addWidget(prompt, 1);
+    look = pushButton(frame, "inspectLook", tr("&Look inside"),
+        tr("Read the text and show what every part does (Ctrl+Enter). Works while the run trains."), "primary");
+    look->setIcon(iconOnAccent(QStringLiteral("search")));
+    stop = pushButton(frame, "inspectStop", {}, tr("Stop reading (Esc)"));
+    stop->setAccessibleName(tr("Stop"));
+    stop->setIcon(icon(QStringLiteral("stop")));
+    auto* row = new QHBoxLayout;
+    row->addWidget(look);
+    row->addWidget(stop);
+    row->addStretch();
+    row->addWidget(take);
+    layout->addLayout(row);
+    message = new ElidedLabel(frame, {}, "small");
+    message->setObjectName(QStringLiteral("inspectMessage"));
+    layout->addWidget(message);
+    return frame;
+}
+
+QWidget* InspectView::buildText(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    auto* head = new QHBoxLayout;
+    tint = lookChoice(frame, "inspectTint", tr("Colours of the tokens"),
+        tr("What the colour behind each token shows: how much of it is read at the selected token in the selected map; "
+           "which branch pushed it most, when it was predicted from the tokens before it; or how probable it was."),
+        { tr("Where it looks"), tr("Which branch pushed it"), tr("Probability"), tr("No colours") }, 12);
+    legend = new LookLegend(frame);
+    legend->setObjectName(QStringLiteral("inspectLegend"));
+    head->addWidget(label(frame, tr("Tokens"), "heading"));
+    head->addSpacing(8);
+    head->addWidget(tint, 1);
+    head->addStretch();
+    layout->addLayout(head);
+    layout->addWidget(legend);
+
+    pages = new QStackedWidget(frame);
+    auto* empty = new QWidget(frame);
+    auto* emptyLayout = new QVBoxLayout(empty);
+    emptyTitle = label(empty, {}, "title");
+    emptyText = label(empty, {}, "muted");
+    emptyText->setObjectName(QStringLiteral("inspectEmpty"));
+    emptyLayout->addStretch();
+    for (auto* l : { emptyTitle, emptyText }) {
+        l->setAlignment(Qt::AlignCenter);
+        l->setWordWrap(true);
+        emptyLayout->addWidget(l);
+    }
+    emptyLayout->addStretch();
+    text = new TokenView(frame);
+    text->setObjectName(QStringLiteral("inspectText"));
+    text->setAccessibleName(tr("Tokens of the text"));
+    auto font = text->font();
+    font.setPointSizeF(font.pointSizeF() * 1.12);
+    text->setFont(font);
+    pages->addWidget(empty);
+    pages->addWidget(text);
+    layout->addWidget(pages, 1);
+    figures = lookLines(frame, "inspectFigures", 4, "small");
+    layout->addWidget(figures);
+    return frame;
+}
+
+QWidget* InspectView::buildTabs(QWidget* panel)
+{
+    auto* frame = new QFrame(panel);
+    auto* layout = card(frame);
+    layout->setContentsMargins(12, 4, 12, 10);
+    tabs = new QTabWidget(frame);
+    tabs->setObjectName(QStringLiteral("inspectTabs"));
+    tabs->setAccessibleName(tr("What is shown of the inside"));
+    tabs->setDocumentMode(true);
+    tabs->setTabToolTip(tabs->addTab(buildMaps(), tr("Maps")), tr("Where each head and each state space looks"));
+    tabs->setTabToolTip(tabs->addTab(buildPushes(), tr("Pushes")), tr("Which part made a token probable"));
+    tabs->setTabToolTip(tabs->addTab(buildReach(), tr("Reach")), tr("How far back each part reads"));
+    layout->addWidget(tabs);
+    return frame;
+}
+
+QWidget* InspectView::buildMaps()
+{
+    mapPages = new QStackedWidget;
+    auto* none = new QWidget;
+    auto* noneLayout = new QVBoxLayout(none);
+    noMaps = label(none, {}, "muted");
+    noMaps->setAlignment(Qt::AlignCenter);
+    noMaps->setWordWrap(true);
+    noneLayout->addWidget(noMaps);
+    maps = lookSplitter(Qt::Vertical, nullptr, "inspectMapSplitter");
+    maps->setContentsMargins(0, 8, 0, 0);
+    grid = new MapGrid(maps);
+    grid->setObjectName(QStringLiteral("inspectGrid"));
+    auto* large = new QWidget(maps);
+    auto* layout = new QVBoxLayout(large);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(4);
+    mapTitle = label(large, {}, "heading");
+    mapTitle->setObjectName(QStringLiteral("inspectMapTitle"));
+    mapScale = new LookLegend(large);
+    mapScale->setObjectName(QStringLiteral("inspectMapScale"));
+    picture = pushButton(large, "inspectPicture", {}, tr("Save the large map as a picture"), "flat");
+    picture->setIcon(icon(QStringLiteral("image")));
+    map = new MapView(large);
+    map->setObjectName(QStringLiteral("inspectMap"));
+    readout = lookLines(large, "inspectReadout", 2, "small");
+    auto* head = new QHBoxLayout;
+    head->addWidget(mapTitle);
+    head->addStretch();
+    head->addWidget(mapScale);
+    head->addWidget(picture);
+    mapScale->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+    layout->addLayout(head);
+    layout->addWidget(map, 1);
+    layout->addWidget(readout);
+    maps->addWidget(grid);
+    maps->addWidget(large);
+    maps->setStretchFactor(0, 2);
+    maps->setStretchFactor(1, 3);
+    mapPages->addWidget(none);
+    mapPages->addWidget(maps);
+    return mapPages;
+}
+
+QWidget* InspectView::buildPushes()
+{
+    auto* page = new QWidget;
+    auto* layout = new QVBoxLayout(page);
+    layout->setContentsMargins(0, 10, 0, 0);
+    pushesOf = lookChoice(page, "inspectPushesOf", tr("Whose pushes"),
+        tr("The pushes of the selected token, or their mean over all tokens that were predicted."),
+        { tr("Selected token"), tr("Mean over the text") }, 14);
+    pushesCsv = pushButton(page, "inspectPushesCsv", tr("Export CSV"), tr("Save the pushes of every token"), "flat");
+    auto* head = new QHBoxLayout;
+    head->addWidget(pushesOf);
+    head->addStretch();
+    head->addWidget(pushesCsv);
+    layout->addLayout(head);
+    sum = lookLines(page, "inspectSum", 2, "small");
+    layout->addWidget(sum);
+    pushes = new PushTable(page);
+    pushes->setObjectName(QStringLiteral("inspectPushes"));
+    layout->addWidget(pushes, 1);
+    return page;
+}
+
+QWidget* InspectView::buildReach()
+{
+    auto* page = new QWidget;
+    auto* layout = new QVBoxLayout(page);
+    layout->setContentsMargins(0, 10, 0, 0);
+    auto* what = label(page,
+        tr("How much of what a part reads lies how many tokens back, in percent. A column reaches up to the next one."),
+        "small");
+    what->setWordWrap(true);
+    reachCsv = pushButton(page, "inspectReachCsv", tr("Export CSV"), tr("Save how far back each part reads"), "flat");
+    auto* head = new QHBoxLayout;
+    head->addWidget(what, 1);
+    head->addWidget(reachCsv);
+    layout->addLayout(head);
+    reach = new ReachTable(page);
+    reach->setObjectName(QStringLiteral("inspectReach"));
+    layout->addWidget(reach, 1);
+    return page;
+}
+
+void InspectView::showMessage(const QString& what, const char* role)
+{
+    setRole(message, role);
+    message->setText(what);
+    message->setToolTip(plainToolTip(what));
+}
+
+} // namespace pha::ui

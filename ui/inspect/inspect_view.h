@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QCoreApplication>
+#include <QWidget>
+
+class QComboBox;
+class QLabel;
+class QPlainTextEdit;
+class QPushButton;
+class QSplitter;
+class QStackedWidget;
+class QTabWidget;
+
+namespace pha::ui {
+
+class LookLegend;
+class MapGrid;
+class MapView;
+class PushTable;
+class ReachTable;
+class TokenView;
+class WeightsBox;
+
+/// The widgets of the panel and where they are. What they do is the panel's business.
+struct InspectView {
+    Q_DECLARE_TR_FUNCTIONS(InspectView)
+public:
+    explicit InspectView(QWidget* panel);
+    void showMessage(const QString& text, const char* role);
+
+    QPlainTextEdit* prompt;
+    WeightsBox* weights;
+    QPushButton *look, *stop, *take, *pushesCsv, *reachCsv, *picture;
+    QLabel *message, *emptyTitle, *emptyText, *figures;
+    QStackedWidget* pages; ///< 0: what to do, 1: what was seen
+    QComboBox* tint;
+    LookLegend* legend;
+    TokenView* text;
+    QTabWidget* tabs; ///< maps, pushes, reach
+    QSplitter* maps; ///< the small ones and the large one
+    MapGrid* grid;
+    MapView* map;
+    LookLegend* mapScale;
+    QLabel *mapTitle, *readout, *noMaps;
+    QStackedWidget* mapPages; ///< 0: why there are none, 1: maps
+    QComboBox* pushesOf; ///< the selected token, or the whole text
+    QLabel* sum;
+    PushTable* pushes;
+    ReachTable* reach;
+
+private:
+    QWidget* buildPrompt(QWidget* panel);
+    QWidget* buildText(QWidget* panel);
+    QWidget* buildTabs(QWidget* panel);
+    QWidget* buildMaps();
+    QWidget* buildPushes();
+    QWidget* buildReach();
+};
+
+} // namespace pha::ui

@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/screenshots.h"
 
-#include "ui/bench/bench_panel.h"
-#include "ui/config_form/config_panel.h"
-#include "ui/data/data_panel.h"
 #include "ui/format.h"
 #include "ui/main_window.h"
-#include "ui/panels/evaluate_panel.h"
-#include "ui/panels/playground_panel.h"
-#include "ui/window/command_palette.h"
 
-#include <QAbstractButton>
 #include <QCoreApplication>
 #include <QDir>
-#include <QLineEdit>
 #include <QPixmap>
 #include <QProcess>
 #include <QProcessEnvironment>
-#include <QSpinBox>
-#include <QStackedWidget>
-#include <QTabWidget>
 
 #include <cstdio>
 
@@ -30,13 +19,6 @@ namespace {
 constexpr int tick = 150; ///< milliseconds
 constexpr int settle = 5; ///< ticks that a picture gets to draw itself
 constexpr int patience = 2000; ///< ticks after which it is taken as it is
-
-/// True while a panel is at work: then, and only then, there is something to stop.
-bool busy(QWidget* panel, const char* stopButton)
-{
-    const auto* button = panel->findChild<QAbstractButton*>(QLatin1String(stopButton));
-    return button && button->isEnabled();
-}
 
 /// As the window knows them.
 std::vector<std::filesystem::path> absolute(std::vector<std::filesystem::path> runs)
@@ -61,165 +43,6 @@ Screenshots::Screenshots(
     plan();
     connect(&tick_, &QTimer::timeout, this, &Screenshots::next);
     tick_.start(tick);
-}
-
-void Screenshots::plan()
-{
-    for (const auto mode : { Theme::Mode::Light, Theme::Mode::Dark }) {
-        const auto suffix = mode == Theme::Mode::Light ? QStringLiteral("-light") : QStringLiteral("-dark");
-        const bool first = mode == Theme::Mode::Light; // work is done once; the second pass only draws it
-        planRuns(mode, suffix);
-        planModels(first && !runs_.empty(), suffix);
-        for (const auto& run : runs_) planFamily(run, first, suffix);
-        planMachine(first, suffix);
-        planWindow(suffix);
-    }
-}
-
-void Screenshots::add(const QString& name, std::function<void()> prepare, std::function<bool()> ready)
-{
-    shots_.push_back({ std::move(prepare), std::move(ready), name });
-}
-
-void Screenshots::planRuns(Theme::Mode mode, const QString& suffix)
-{
-    auto* config = window_.findChild<ConfigPanel*>();
-    const auto read = [this] { return !window_.currentSession() || !window_.currentSession()->loading(); };
-    add(
-        QStringLiteral("monitor") + suffix,
-        [this, mode, config] {
-            Theme::instance().setMode(mode);
-            config->showForm();
-            window_.showPanel(QStringLiteral("monitorDock"));
-        },
-        read);
-    add(
-        QStringLiteral("configuration") + suffix, [config] { config->showRun(); }, read);
-    add(
-        QStringLiteral("compare") + suffix, [this] { window_.showPanel(QStringLiteral("compareDock")); }, read);
-}
-
-void Screenshots::planModels(bool work, const QString& suffix)
-{
-    auto* evaluate = window_.findChild<EvaluatePanel*>();
-    auto* playground = window_.findChild<PlaygroundPanel*>();
-    add(
-        QStringLiteral("evaluate") + suffix,
-        [this, work, evaluate] {
-            window_.showPanel(QStringLiteral("evaluateDock"));
-            evaluate->findChild<QSpinBox*>(QStringLiteral("evaluateMaxTokens"))->setValue(4096); // dozens follow
-            if (work) evaluate->run();
-        },
-        [evaluate] { return !busy(evaluate, "evaluateStop"); });
-    add(
-        QStringLiteral("ablation") + suffix,
-        [work, evaluate] {
-            evaluate->findChild<QTabWidget*>(QStringLiteral("evaluateAnalysis"))->setCurrentIndex(0);
-            if (work) evaluate->runAblation();
-        },
-        [evaluate] { return !busy(evaluate, "evaluateStop"); });
-    auto* tabs = evaluate->findChild<QTabWidget*>(QStringLiteral("evaluateAnalysis"));
-    add(
-        QStringLiteral("recall") + suffix, [tabs] { tabs->setCurrentIndex(1); }, [] { return true; });
-    add(
-        QStringLiteral("playground") + suffix,
-        [this, work, playground] {
-            window_.showPanel(QStringLiteral("playgroundDock"));
-            if (work) playground->generate();
-        },
-        [playground] { return !busy(playground, "playgroundStop"); });
-    auto* both = playground->findChild<QAbstractButton*>(QStringLiteral("playgroundCompare"));
-    add(
-        QStringLiteral("duel") + suffix,
-        [work, playground, both] {
-            both->setChecked(true);
-            if (work) playground->generate();
-        },
-        [playground] { return !busy(playground, "playgroundStop"); });
-    add(
-        QString(), [both] { both->setChecked(false); }, [] { return true; });
-}
-
-/// Families that mix nothing have displays of their own: what each part writes, and what it is worth.
-void Screenshots::planFamily(const std::filesystem::path& run, bool work, const QString& suffix)
-{
-    const auto* session = window_.runs().open(run);
-    if (!session->problem().isEmpty() || !session->file().config.model.branchList().empty()) return;
-    const auto family = QLatin1Char('-') + fromUtf8(session->file().config.model.family);
-    auto* evaluate = window_.findChild<EvaluatePanel*>();
-    add(
-        QStringLiteral("monitor") + family + suffix,
-        [this, run] {
-            window_.openRun(run);
-            window_.showPanel(QStringLiteral("monitorDock"));
-        },
-        [this] { return !window_.currentSession()->loading(); });
-    add(
-        QStringLiteral("ablation") + family + suffix,
-        [this, work, evaluate] {
-            window_.showPanel(QStringLiteral("evaluateDock"));
-            evaluate->findChild<QTabWidget*>(QStringLiteral("evaluateAnalysis"))->setCurrentIndex(0);
-            if (work) evaluate->runAblation();
-        },
-        [evaluate] { return !busy(evaluate, "evaluateStop"); });
-    add(
-        QString(), [this] { window_.openRun(runs_.front()); }, [] { return true; });
-}
-
-void Screenshots::planMachine(bool work, const QString& suffix)
-{
-    auto* data = window_.findChild<DataPanel*>();
-    auto* bench = window_.findChild<BenchPanel*>();
-    add(
-        QStringLiteral("data") + suffix,
-        [this, work, data] {
-            window_.showPanel(QStringLiteral("dataDock"));
-            if (work) data->run();
-        },
-        [data] { return !busy(data, "dataStop"); });
-    const auto* first = pha::catalogue().empty() ? nullptr : &pha::catalogue().front();
-    if (first)
-        add(
-            QStringLiteral("download") + suffix, [data, first] { data->choose(fromUtf8(first->name)); },
-            [] { return true; });
-    add(
-        QString(), [data] { data->choose(QStringLiteral("stories")); }, [] { return true; });
-    add(
-        QStringLiteral("benchmark") + suffix,
-        [this, work, bench] {
-            window_.showPanel(QStringLiteral("benchDock"));
-            if (!work) return;
-            bench->findChild<QLineEdit*>(QStringLiteral("benchContexts"))->setText(QStringLiteral("64, 128, 256"));
-            bench->findChild<QSpinBox*>(QStringLiteral("benchBatchTokens"))->setValue(512);
-            bench->findChild<QSpinBox*>(QStringLiteral("benchRepeats"))->setValue(3);
-            bench->run();
-        },
-        [bench] { return !bench->busy(); });
-}
-
-void Screenshots::planWindow(const QString& suffix)
-{
-    auto* stack = window_.findChild<QStackedWidget*>(QStringLiteral("monitorStack"));
-    auto* config = window_.findChild<ConfigPanel*>();
-    auto* palette = window_.findChild<CommandPalette*>();
-    const auto always = [] { return true; };
-    add(
-        QStringLiteral("welcome") + suffix,
-        [this, stack, config] {
-            config->showForm();
-            window_.showPanel(QStringLiteral("monitorDock"));
-            stack->setCurrentIndex(0);
-        },
-        always);
-    add(
-        QStringLiteral("palette") + suffix,
-        [this, stack, palette] {
-            stack->setCurrentIndex(runs_.empty() ? 0 : 1);
-            palette->open();
-        },
-        always);
-    add(
-        QString(), [palette] { palette->hide(); }, always);
 }
 
 void Screenshots::next()

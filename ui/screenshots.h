@@ -35,6 +35,7 @@ private:
     void plan();
     void planRuns(Theme::Mode mode, const QString& suffix);
     void planModels(bool work, const QString& suffix); ///< what is written and evaluated with a network
+    void planInside(bool work, const QString& suffix); ///< what the network does on a text
     void planFamily(const std::filesystem::path& run, bool work, const QString& suffix);
     void planMachine(bool work, const QString& suffix);
     void planWindow(const QString& suffix);

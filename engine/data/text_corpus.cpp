@@ -75,7 +75,8 @@ public:
     Survey fresh(EventSink& progress, const std::stop_token& stop) const
     {
         auto survey = surveyTexts(files_, {}, defaultThreads(), progress, stop);
-        if (file_.empty()) return survey;
+        // A short text is read in no time, and a refusal to train on it leaves nothing behind.
+        if (file_.empty() || survey.rule.undivided()) return survey;
         try {
             writeFileAtomically(file_, survey.toJson().dump());
         } catch (const IoError&) {

@@ -80,7 +80,8 @@ private Q_SLOTS:
             const auto next = at(step);
             for (auto& [name, weight] : mean) weight = 0.8 * weight + 0.2 * next.at(name);
         }
-        QVERIFY(distance(mean, weightsIn(run_ / "averages" / "ema.safetensors")) < 1e-6);
+        // The largest weights are near ten, where two roundings make 2e-6.
+        QVERIFY(distance(mean, weightsIn(run_ / "averages" / "ema.safetensors")) < 4e-6);
         QVERIFY(distance(at(12), mean) > 1e-4);
         QVERIFY(!fs::exists(checkpoint(2) / "ema.safetensors"));
         QVERIFY(fs::exists(checkpoint(3) / "ema.safetensors"));

@@ -7,6 +7,7 @@
 #include "engine/run/atomic_file.h"
 #include "engine/train/conversion.h"
 #include "engine/train/trainer.h"
+#include "tests/model/run_tokenizer.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -48,6 +49,7 @@ ModelConfig teacherShape()
 RunConfig teacherRun()
 {
     RunConfig c;
+    c.data.tokenizer = test::runTokenizer;
     c.model = teacherShape();
     c.training.steps = 250;
     c.training.batchSize = 4;

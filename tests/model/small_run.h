@@ -4,6 +4,7 @@
 
 #include "engine/run/atomic_file.h"
 #include "engine/train/trainer.h"
+#include "tests/model/run_tokenizer.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -52,6 +53,7 @@ inline RunConfig smallRun()
     c.training.sampleEvery = 0;
     c.training.precision = "fp32";
     c.training.threads = 1;
+    c.data.tokenizer = runTokenizer;
     return c;
 }
 

@@ -5,6 +5,7 @@
 #include "engine/model/weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/train/trainer.h"
+#include "tests/model/run_tokenizer.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -39,6 +40,7 @@ struct Recorder final : EventSink {
 RunConfig tinyRun()
 {
     RunConfig c;
+    c.data.tokenizer = test::runTokenizer;
     c.model.layers = 1;
     c.model.width = 32;
     c.model.queryHeads = 2;

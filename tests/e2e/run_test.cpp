@@ -98,7 +98,9 @@ private Q_SLOTS:
         const auto result = home_.run(smallRun({ "--steps", "3" }));
         QCOMPARE(result.code, 0);
         const auto run = home_.path("share/pha-studio/runs/pha-tiny-stories");
-        for (const auto& text : { "Perplexity", "% of the learnable gap", "Mixing weights", "Sample", qPrintable(run) })
+        const auto place = run.toUtf8();
+        for (const auto* text :
+            { "Perplexity", "% of the learnable gap", "Mixing weights", "Sample", place.constData() })
             QVERIFY2(result.out.contains(text), text);
         QVERIFY2(QFile::exists(run + "/run.json"), "the default place");
         const auto again = home_.run(smallRun({ "--steps", "2" }));

@@ -141,7 +141,7 @@ public:
         return g;
     }
     std::vector<GeneratedToken> tokenize(const std::string&) override { return {}; }
-    /// One token a word.
+    /// One token a word, and one for a line end after them.
     InsideView lookInside(const LookOptions& options, std::stop_token stop) override
     {
         std::unique_lock lock(script_->mutex);
@@ -155,6 +155,7 @@ public:
             tokens.push_back(token(i));
             tokens.back().prompt = true;
         }
+        if (options.text.ends_with('\n')) tokens.emplace_back().text = "\n";
         auto view = fakeInside(config_, step_, std::move(tokens));
         view.note = script_->lookNote;
         return view;

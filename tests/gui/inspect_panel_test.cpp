@@ -97,6 +97,15 @@ private Q_SLOTS:
         QVERIFY(asked().empty());
     }
 
+    void aLineEndIsNotReadFirst()
+    {
+        panel_->setSession(session_.get());
+        prompt()->setPlainText(QStringLiteral("one two three\n"));
+        panel_->look();
+        QTRY_COMPARE(text()->tokens().size(), qsizetype(4));
+        QCOMPARE(text()->current(), 2);
+    }
+
     void ctrlEnterShowsEverything()
     {
         panel_->setSession(session_.get());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/inspect/inspect_panel.h"
 
+#include "engine/base/text.h"
 #include "ui/format.h"
 #include "ui/inspect/inspect_private.h"
 #include "ui/inspect/map_grid.h"
@@ -27,6 +28,18 @@
 #include <utility>
 
 namespace pha::ui {
+
+namespace {
+
+/// The token that is read at first: the last one, but for blanks and line ends after it.
+int firstRead(const QVector<GeneratedToken>& tokens)
+{
+    auto at = int(tokens.size()) - 1;
+    while (at > 0 && trim(tokens[at].text).empty()) --at;
+    return at;
+}
+
+} // namespace
 
 InspectPanel::Private::Private(InspectPanel* panel, std::function<Engine&()> engine)
     : q(panel)
@@ -169,7 +182,7 @@ void InspectPanel::Private::show(const LookPtr& view)
         const int room = v.mapPages->height(), small = std::min(v.grid->comfortableHeight(), room * 45 / 100);
         v.maps->setSizes({ small, room - small });
     }
-    if (tokens() > 0) v.text->setCurrent(tokens() - 1);
+    if (tokens() > 0) v.text->setCurrent(firstRead(v.text->tokens()));
     paintTokens();
     showToken();
     showSum();

@@ -158,7 +158,7 @@ struct ReadingReach {
 /// What one part of a layer adds to the logit of each token, in nats, when it is predicted from those before it. The
 /// logit is taken relative to the mean of the vocabulary, so that all pushes of a token sum to logit - mean logit.
 struct LogitPush {
-    std::int64_t layer = -1; ///< -1: the embedding
+    std::int64_t layer = -1; ///< -1: "embedding", and "norms", the biases of all norms
     std::string part;
     std::vector<float> nats; ///< (T); the first token is predicted from nothing: 0
 };
@@ -168,8 +168,8 @@ struct InsideView {
     std::vector<GeneratedToken> tokens; ///< of the text, with probability, entropy and alternatives from the second on
     std::vector<ReadingMap> maps; ///< layer by layer; networks at each position have none
     std::vector<ReadingReach> reach; ///< of the same parts
-    std::vector<LogitPush> pushes; ///< the embedding, then layer by layer
-    std::string note; ///< "only the first 256 of 1,302 tokens are shown"
+    std::vector<LogitPush> pushes; ///< in the order in which they came into the stream
+    std::string note; ///< "only the first 256 of 1302 tokens are looked at"
 };
 
 /// A network with its tokenizer, ready to be evaluated or to write. Safe to use from one thread at a time; independent

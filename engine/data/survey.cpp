@@ -133,7 +133,8 @@ private:
     {
         if (survey_.bytes == 0 && survey_.repairs.badRecords > 0)
             throw DataError(where_, "has no records with a text", "give JSON objects, one a line, with the field text");
-        if (survey_.bytes == 0) throw DataError(where_, "is empty", "give a longer text, at least a few kilobytes");
+        if (survey_.bytes == 0)
+            throw DataError(where_, "is empty", "give a text: some words to evaluate, a few kilobytes to train on");
         if (control_ > survey_.bytes / 50 || survey_.repairs.invalidUtf8 > survey_.bytes / 10)
             throw DataError(where_, "does not look like text", "unpack or convert it to plain UTF-8 text first");
         if (!words_) throw DataError(where_, "has nothing but blanks and line ends", "give a text with words");

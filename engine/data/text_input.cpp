@@ -188,7 +188,7 @@ std::vector<TextFile> findTexts(const std::vector<fs::path>& paths)
     for (const auto& file : files) bytes += file.size;
     if (bytes == 0)
         throw DataError(paths.empty() ? "data" : paths.front().string(), "is empty",
-            "give a longer text, at least a few kilobytes");
+            "give a text: some words to evaluate, a few kilobytes to train on");
     return files;
 }
 

@@ -45,10 +45,7 @@ BenchView::BenchView(QWidget* panel)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
-    auto* split = new QSplitter(Qt::Horizontal, panel);
-    split->setObjectName(QStringLiteral("benchSplitter"));
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(10);
+    auto* split = splitter(Qt::Horizontal, panel, "benchSplitter");
     split->addWidget(buildControls(split));
     split->addWidget(buildResults(split));
     split->setStretchFactor(1, 1);
@@ -157,10 +154,7 @@ QWidget* BenchView::buildControls(QWidget* panel)
 
 QWidget* BenchView::buildCharts(QWidget* panel)
 {
-    auto* charts = new QSplitter(Qt::Horizontal, panel);
-    charts->setObjectName(QStringLiteral("benchCharts"));
-    charts->setChildrenCollapsible(false);
-    charts->setHandleWidth(6);
+    auto* charts = splitter(Qt::Horizontal, panel, "benchCharts", 6);
     speed = new BenchChart(
         QStringLiteral("benchSpeedChart"), tr("Tokens/s over context"), ValueKind::Rate,
         [](const BenchRow& row) { return row.tokensPerSecond; }, charts);
@@ -207,10 +201,7 @@ QWidget* BenchView::buildResults(QWidget* panel)
     styleTable(table);
     makeCopyable(table);
     table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    auto* rows = new QSplitter(Qt::Vertical, box);
-    rows->setObjectName(QStringLiteral("benchRows"));
-    rows->setChildrenCollapsible(false);
-    rows->setHandleWidth(10);
+    auto* rows = splitter(Qt::Vertical, box, "benchRows");
     rows->addWidget(buildCharts(rows));
     auto* frame = new QFrame(rows);
     card(frame)->addWidget(table);

@@ -34,10 +34,7 @@ CompareView::CompareView(QWidget* panel)
     readout = new ReadoutStrip(full);
     readout->setObjectName(QStringLiteral("compareReadout"));
     layout->addWidget(readout);
-    auto* rows = new QSplitter(Qt::Vertical, full);
-    rows->setObjectName(QStringLiteral("compareRows"));
-    rows->setChildrenCollapsible(false);
-    rows->setHandleWidth(6);
+    auto* rows = splitter(Qt::Vertical, full, "compareRows", 6);
     rows->addWidget(buildCharts(full));
     rows->addWidget(buildTable(full));
     rows->setStretchFactor(0, 5);
@@ -85,10 +82,7 @@ QWidget* CompareView::buildTools(QWidget* panel)
 
 QWidget* CompareView::buildCharts(QWidget* panel)
 {
-    auto* columns = new QSplitter(Qt::Horizontal, panel);
-    columns->setObjectName(QStringLiteral("compareCharts"));
-    columns->setChildrenCollapsible(false);
-    columns->setHandleWidth(6);
+    auto* columns = splitter(Qt::Horizontal, panel, "compareCharts", 6);
     perplexity = new TimePlot(
         QStringLiteral("comparePerplexityChart"), tr("Validation perplexity"), ValueKind::Perplexity, columns);
     loss = new TimePlot(QStringLiteral("compareLossChart"), tr("Training loss, smoothed"), ValueKind::Loss, columns);

@@ -32,16 +32,10 @@ DataView::DataView(QWidget* panel, std::vector<CatalogueEntry> catalogue)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
-    auto* split = new QSplitter(Qt::Horizontal, panel);
-    split->setObjectName(QStringLiteral("dataSplitter"));
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(10);
+    auto* split = splitter(Qt::Horizontal, panel, "dataSplitter");
     split->addWidget(buildCorpora(split, std::move(catalogue)));
     pages = new QStackedWidget(split);
-    auto* rows = new QSplitter(Qt::Vertical, pages);
-    rows->setObjectName(QStringLiteral("dataRows"));
-    rows->setChildrenCollapsible(false);
-    rows->setHandleWidth(10);
+    auto* rows = splitter(Qt::Vertical, pages, "dataRows");
     rows->addWidget(buildText(rows));
     rows->addWidget(buildCut(rows));
     rows->setStretchFactor(0, 5);
@@ -176,10 +170,7 @@ QWidget* DataView::buildCut(QWidget* panel)
     cutFigures->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     head->addWidget(label(frame, tr("How a text is cut"), "heading"));
     head->addWidget(cutFigures, 1);
-    auto* split = new QSplitter(Qt::Horizontal, frame);
-    split->setObjectName(QStringLiteral("dataCutSplitter"));
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(8);
+    auto* split = splitter(Qt::Horizontal, frame, "dataCutSplitter", 8);
     editor = new PieceEditor(split);
     editor->setObjectName(QStringLiteral("dataEditor"));
     editor->setAccessibleName(tr("Text to cut"));

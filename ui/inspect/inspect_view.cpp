@@ -27,15 +27,6 @@ namespace pha::ui {
 
 namespace {
 
-QSplitter* lookSplitter(Qt::Orientation orientation, QWidget* parent, const char* name)
-{
-    auto* split = new QSplitter(orientation, parent);
-    split->setObjectName(QLatin1String(name));
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(10);
-    return split;
-}
-
 QComboBox* lookChoice(
     QWidget* parent, const char* name, const QString& what, const QString& tip, const QStringList& entries, int letters)
 {
@@ -67,8 +58,8 @@ InspectView::InspectView(QWidget* panel)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
-    auto* split = lookSplitter(Qt::Horizontal, panel, "inspectSplitter");
-    auto* left = lookSplitter(Qt::Vertical, panel, "inspectTextSplitter");
+    auto* split = splitter(Qt::Horizontal, panel, "inspectSplitter");
+    auto* left = splitter(Qt::Vertical, panel, "inspectTextSplitter");
     left->addWidget(buildPrompt(panel));
     left->addWidget(buildText(panel));
     left->setStretchFactor(1, 1);
@@ -191,7 +182,7 @@ QWidget* InspectView::buildMaps()
     noMaps->setAlignment(Qt::AlignCenter);
     noMaps->setWordWrap(true);
     noneLayout->addWidget(noMaps);
-    maps = lookSplitter(Qt::Vertical, nullptr, "inspectMapSplitter");
+    maps = splitter(Qt::Vertical, nullptr, "inspectMapSplitter");
     maps->setContentsMargins(0, 8, 0, 0);
     grid = new MapGrid(maps);
     grid->setObjectName(QStringLiteral("inspectGrid"));

@@ -7,6 +7,7 @@
 #include <QFrame>
 #include <QLabel>
 #include <QPushButton>
+#include <QSplitter>
 #include <QStylePainter>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -81,6 +82,15 @@ QVBoxLayout* card(QFrame* frame)
     layout->setContentsMargins(12, 10, 12, 10);
     layout->setSpacing(8);
     return layout;
+}
+
+QSplitter* splitter(Qt::Orientation orientation, QWidget* parent, const char* name, int handle)
+{
+    auto* bars = new QSplitter(orientation, parent);
+    bars->setObjectName(QLatin1String(name));
+    bars->setChildrenCollapsible(false);
+    bars->setHandleWidth(handle);
+    return bars;
 }
 
 QWidget* emptyPage(QWidget* parent, const QString& title, const QString& text)

@@ -6,6 +6,7 @@
 
 class QFrame;
 class QPushButton;
+class QSplitter;
 class QStackedWidget;
 class QToolButton;
 class QVBoxLayout;
@@ -34,6 +35,8 @@ QLabel* label(QWidget* parent, const QString& text, const char* role);
 /// The name before a control; its mnemonic goes there.
 QLabel* caption(QWidget* parent, const QString& text, QWidget* control);
 QVBoxLayout* card(QFrame* frame); ///< rounded, with a border and room inside
+/// None of its parts can be dragged away.
+QSplitter* splitter(Qt::Orientation orientation, QWidget* parent, const char* name, int handle = 10);
 /// A page in the middle of a panel: a title and what to do next.
 QWidget* emptyPage(QWidget* parent, const QString& title, const QString& text);
 

@@ -41,10 +41,7 @@ EvaluateView::EvaluateView(QWidget* panel)
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
     layout->setSpacing(10);
-    auto* split = new QSplitter(Qt::Horizontal, panel);
-    split->setObjectName(QStringLiteral("evaluateSplitter"));
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(10);
+    auto* split = splitter(Qt::Horizontal, panel, "evaluateSplitter");
     split->addWidget(buildControls(panel));
 
     pages = new QStackedWidget(panel);
@@ -61,10 +58,7 @@ EvaluateView::EvaluateView(QWidget* panel)
     emptyLayout->addWidget(emptyText);
     emptyLayout->addStretch();
     pages->addWidget(empty);
-    auto* full = new QSplitter(Qt::Vertical, panel);
-    full->setObjectName(QStringLiteral("evaluateResultSplitter"));
-    full->setChildrenCollapsible(false);
-    full->setHandleWidth(10);
+    auto* full = splitter(Qt::Vertical, panel, "evaluateResultSplitter");
     full->addWidget(buildResults(panel));
     full->addWidget(buildAnalysis(panel));
     full->setStretchFactor(0, 4);

@@ -44,19 +44,10 @@ PlaygroundView::PlaygroundView(QWidget* panel)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
-    auto* split = new QSplitter(Qt::Horizontal, panel);
-    split->setObjectName(QStringLiteral("playgroundSplitter"));
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(10);
-    auto* left = new QSplitter(Qt::Vertical, panel);
-    left->setObjectName(QStringLiteral("playgroundTextSplitter"));
-    left->setChildrenCollapsible(false);
-    left->setHandleWidth(10);
+    auto* split = splitter(Qt::Horizontal, panel, "playgroundSplitter");
+    auto* left = splitter(Qt::Vertical, panel, "playgroundTextSplitter");
     left->addWidget(buildPrompt(panel));
-    texts = new QSplitter(Qt::Horizontal, panel);
-    texts->setObjectName(QStringLiteral("playgroundTexts"));
-    texts->setChildrenCollapsible(false);
-    texts->setHandleWidth(8);
+    texts = splitter(Qt::Horizontal, panel, "playgroundTexts", 8);
     texts->addWidget(buildText(panel));
     left->addWidget(texts);
     left->setStretchFactor(1, 1);
@@ -217,10 +208,7 @@ QWidget* PlaygroundView::buildSide(QWidget* panel)
     page(mixer, tr("Mixer"), tr("Mute branches and set their weights for the next text"), 1);
     layout->addWidget(tabs);
 
-    auto* column = new QSplitter(Qt::Vertical, panel);
-    column->setObjectName(QStringLiteral("playgroundSideSplitter"));
-    column->setChildrenCollapsible(false);
-    column->setHandleWidth(10);
+    auto* column = splitter(Qt::Vertical, panel, "playgroundSideSplitter");
     column->addWidget(frame);
     auto* past = new QFrame(panel);
     layout = card(past);

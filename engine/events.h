@@ -67,6 +67,11 @@ struct EvalEvent {
     std::string protocol = "disjoint"; ///< disjoint | strided | stateful (models.md 12.2)
 };
 
+inline bool isValidation(const EvalEvent& event) ///< of the plain model: nothing muted
+{
+    return event.split == "valid" && event.note.empty();
+}
+
 /// Recall of facts by distance. JSON type "recall".
 struct RecallBin {
     std::int64_t distanceFrom = 0, distanceTo = 0; ///< in words between fact and question, half open
@@ -81,10 +86,17 @@ struct RecallEvent {
     std::optional<double> exact = {}; ///< synthetic tasks: share of examples without a mistake
 };
 
-/// A sample grown from a prompt. JSON type "sample".
+/// A sample grown from a prompt, the same one with the same seed each time unless a user asks for another. JSON type
+/// "sample".
+struct SampleToken {
+    std::string text; ///< whole UTF-8, may be empty while a character is incomplete
+    double probability = 0, entropy = 0; ///< of the model itself, as in GeneratedToken; nats
+};
 struct SampleEvent {
-    std::int64_t step = 0;
+    std::int64_t step = 0; ///< 0: before any update
     std::string prompt, text;
+    std::vector<SampleToken> tokens = {}; ///< of `text`; lines of older runs have none
+    std::optional<std::int64_t> seed = {}; ///< that the tokens were drawn with
 };
 
 /// A checkpoint was published. JSON type "checkpoint".

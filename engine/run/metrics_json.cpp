@@ -108,7 +108,14 @@ struct ToJson {
     }
     Json operator()(const SampleEvent& e) const
     {
-        return LineBuilder("sample", e.step).add("prompt", e.prompt).add("text", e.text).line();
+        LineBuilder line("sample", e.step);
+        line.add("prompt", e.prompt).add("text", e.text);
+        if (e.seed) line.add("seed", *e.seed);
+        if (e.tokens.empty()) return line.line();
+        auto tokens = Json::array();
+        for (const auto& t : e.tokens)
+            tokens.push_back(Json::array({ t.text, line.number(t.probability), line.number(t.entropy) }));
+        return line.add("tokens", std::move(tokens)).line();
     }
     Json operator()(const CheckpointEvent& e) const
     {

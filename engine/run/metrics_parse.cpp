@@ -71,13 +71,14 @@ public:
         return v == nullptr ? none : *v;
     }
 
-private:
     static double toNumber(const J& v)
     {
         if (v.is_null()) return std::nan("");
         if (!v.is_number()) throw WrongType();
         return v.template get<double>();
     }
+
+private:
     const J& json_;
 };
 
@@ -133,6 +134,20 @@ void require(bool there)
     if (!there) throw WrongType();
 }
 
+/// A token is [text, probability, entropy].
+template <class J> SampleEvent readSample(std::int64_t step, const Members<J>& in)
+{
+    SampleEvent e { step, in.text("prompt"), in.text("text") };
+    if (in.find("seed") != nullptr) e.seed = in.integer("seed");
+    for (const auto& item : in.list("tokens")) {
+        require(item.is_array() && item.size() >= 2 && item[0].is_string());
+        SampleToken token { item[0].template get<std::string>(), in.toNumber(item[1]) };
+        if (item.size() > 2) token.entropy = in.toNumber(item[2]);
+        e.tokens.push_back(std::move(token));
+    }
+    return e;
+}
+
 template <class J> std::optional<Event> readEvent(const J& json)
 {
     const Members<J> in(json);
@@ -172,7 +187,7 @@ template <class J> std::optional<Event> readEvent(const J& json)
         }
         return e;
     }
-    if (type == "sample") return SampleEvent { step, in.text("prompt"), in.text("text") };
+    if (type == "sample") return readSample(step, in);
     if (type == "checkpoint")
         return CheckpointEvent { step, in.text("path"), in.flag("best", false), in.text("problem") };
     if (type == "status") {

@@ -2,6 +2,7 @@
 #include "engine/train/trainer.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/eval/evaluator.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/system/device.h"
@@ -17,6 +18,9 @@ namespace pha {
 namespace {
 /// So many updates in a row whose loss or gradient is not finite end a run.
 constexpr std::int64_t patienceForNonFinite = 10;
+
+/// Enough for a colour; more would make the lines of samples twice as long.
+double fourDigits(double value) { return parseNumber(fmt::format("{:.4g}", value)).value_or(value); }
 } // namespace
 
 /// Evaluate, sample and save "once in a while", then one training section.
@@ -34,6 +38,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
     try {
         if (step_ == 0 && lastSave_ < 0 && beginsWithGivenWeights()) save(); // a resume cannot draw them again
+        if (step_ == 0 && config_.sampleEvery > 0 && !stop.stop_requested()) sample({}); // what learning begins from
         while (step_ < config_.steps) {
             serve(stop);
             if (stop.stop_requested()) return finish(RunState::Stopped, "stopped by the user");
@@ -226,7 +231,10 @@ void Trainer::sample(const std::string& given)
     pass.matrix = matrix_;
     const auto result =
         generateText(*model_, *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, {});
-    emit(SampleEvent { step_, prompt, result.text });
+    SampleEvent event { step_, prompt, result.text, {}, config_.seed };
+    for (const auto& t : result.tokens)
+        event.tokens.push_back({ t.text, fourDigits(t.probability), fourDigits(t.entropy) });
+    emit(event);
 }
 
 void Trainer::save()

@@ -178,6 +178,37 @@ private Q_SLOTS:
         QCOMPARE(train(run, config, recorder, true, { "steps" }), RunState::Finished);
     }
 
+    void samplesAreOfOnePromptAndSeedAndChangeNothing()
+    {
+        auto config = tinyRun();
+        Recorder without, with;
+        train(folder("unsampled"), config, without);
+        config.training.sampleEvery = 5;
+        train(folder("sampled"), config, with);
+        QCOMPARE(weightsOf(folder("sampled"), "step-00000012"), weightsOf(folder("unsampled"), "step-00000012"));
+        const auto a = without.all<StepEvent>(), b = with.all<StepEvent>();
+        QCOMPARE(a.size(), b.size());
+        for (std::size_t i = 0; i < a.size(); ++i) QCOMPARE(a[i].loss, b[i].loss);
+
+        const auto samples = with.all<SampleEvent>();
+        QCOMPARE(without.all<SampleEvent>().size(), std::size_t(1)); // the last weights are always sampled
+        QCOMPARE(samples.size(), std::size_t(4));
+        for (std::size_t i = 0; i < samples.size(); ++i) {
+            const auto& sample = samples[i];
+            QCOMPARE(sample.step, std::int64_t(std::min<std::size_t>(5 * i, 12)));
+            QVERIFY(sample.prompt == samples[0].prompt && sample.seed == config.training.seed);
+            std::string text;
+            for (const auto& token : sample.tokens) {
+                text += token.text;
+                QVERIFY(token.probability > 0 && token.probability <= 1 && token.entropy >= 0);
+            }
+            QCOMPARE(text, sample.text);
+            QVERIFY(eventToJson(sample).dump().size() < 8000);
+        }
+        QVERIFY(samples[0].text != samples[3].text);
+        QCOMPARE(without.all<SampleEvent>()[0].text, samples[3].text);
+    }
+
     void commandsAreAnsweredBetweenSteps()
     {
         const auto run = folder("commands");

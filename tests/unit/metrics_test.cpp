@@ -51,7 +51,9 @@ std::vector<Event> oneOfEach()
         CheckpointEvent { 15, "step-00000015", false, "No space left on device" },
         StatusEvent { 16, RunState::Diverged, "loss" }, StatusEvent { 17, RunState::Preparing, {} },
         CommandEvent { 18, "learning_rate", "0.001" }, ReferenceEvent { 8.3, 6.1, 4.9, 1.7 },
-        ReferenceEvent { 8.3, 6.1, 4.9, {} } };
+        ReferenceEvent { 8.3, 6.1, 4.9, {} },
+        SampleEvent { 0, "Once", " <b>\xe2\x82\xac",
+            { { " <b>", 0.0125, 6.1 }, { "", 1, 0 }, { "\xe2\x82\xac", 0.5, std::nan("") } }, -7 } };
 }
 
 } // namespace
@@ -62,6 +64,7 @@ class MetricsTest : public QObject {
 private Q_SLOTS:
     void roundTrip();
     void keysOfTheContract();
+    void samplesMayTellOfTheirTokens();
     void layersWithoutAMixHaveNoWeights();
     void nonFinite();
     void fastLineEqualsFullParser();
@@ -133,6 +136,25 @@ void MetricsTest::keysOfTheContract()
     QVERIFY(!eventToJson(events[4]).contains("floor_nll"));
     QCOMPARE(keys(eventToJson(events[7])), std::string("type step prompt text"));
     QVERIFY(eventToJson(events[10]).at("state") == Json("diverged"));
+}
+
+void MetricsTest::samplesMayTellOfTheirTokens()
+{
+    const auto whole = lineOf(oneOfEach().back());
+    QVERIFY2(whole.find("\"seed\":-7,\"tokens\":[[\" <b>\",0.0125,6.1],[\"\",1.0,0.0],[") != whole.npos, whole.c_str());
+    const auto read = [](const std::string& line) { return std::get<SampleEvent>(*parseMetricsLine(line).event); };
+    const auto sample = read(whole.substr(0, whole.size() - 1));
+    QCOMPARE(sample.seed.value_or(0), std::int64_t(-7));
+    QCOMPARE(sample.tokens.size(), std::size_t(3));
+    QCOMPARE(sample.tokens[0].text, std::string(" <b>"));
+    QCOMPARE(sample.tokens[0].probability, 0.0125);
+    QVERIFY(std::isnan(sample.tokens[2].entropy));
+    const auto old = read(R"({"type":"sample","step":3,"prompt":"a","text":"b"})");
+    QVERIFY(old.tokens.empty() && !old.seed && old.text == "b");
+    QCOMPARE(read(R"({"type":"sample","step":3,"text":"b","tokens":[["b",0.5]]})").tokens.at(0).probability, 0.5);
+    for (const auto* bad : { R"(["b"])", R"([["b"]])", R"([[1,2]])", R"([["b","c"]])", R"({"a":1})" })
+        QVERIFY2(parseMetricsLine(std::string(R"({"type":"sample","step":3,"text":"b","tokens":)") + bad + "}").damaged,
+            bad);
 }
 
 void MetricsTest::layersWithoutAMixHaveNoWeights()

@@ -55,8 +55,6 @@ int rowNear(const RunHistory& history, XAxis axis, double x)
     return int(i);
 }
 
-bool isValidation(const EvalEvent& event) { return event.split == "valid" && event.note.empty(); }
-
 const EvalEvent* lastValidation(const RunHistory& history)
 {
     const auto found = std::find_if(history.evals.rbegin(), history.evals.rend(), isValidation);

@@ -38,7 +38,6 @@ double placeOfStep(const RunHistory& history, XAxis axis, double step);
 /// Row of the update that is nearest to `x` on an axis; -1 without any.
 int rowNear(const RunHistory& history, XAxis axis, double x);
 
-bool isValidation(const EvalEvent& event); ///< of the plain model: nothing muted
 const EvalEvent* lastValidation(const RunHistory& history);
 /// (unigram - valid) / (unigram - floor): how much of what can be learnt beyond word frequencies has been learnt. The
 /// floor of exactly the scored tokens where known. Nothing without a floor.

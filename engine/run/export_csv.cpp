@@ -24,8 +24,7 @@ public:
     }
     void row(const std::vector<std::string>& cells)
     {
-        for (std::size_t i = 0; i < cells.size(); ++i) text_ += (i > 0 ? "," : "") + cell(cells[i]);
-        text_ += "\r\n";
+        text_ += csvRow(cells);
         empty_ = false;
     }
     void write(const fs::path& folder, std::vector<fs::path>& files) const
@@ -36,13 +35,6 @@ public:
     }
 
 private:
-    static std::string cell(const std::string& text)
-    {
-        if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-        std::string quoted = "\"";
-        for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-        return quoted + '"';
-    }
     std::string name_, text_;
     bool empty_ = true;
 };
@@ -106,6 +98,19 @@ private:
 };
 
 } // namespace
+
+std::string csvRow(const std::vector<std::string>& cells)
+{
+    std::string row;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        if (i > 0) row += ',';
+        const bool quoted = cells[i].find_first_of(",\"\r\n") != std::string::npos;
+        if (quoted) row += '"';
+        for (const char c : cells[i]) row.append(quoted && c == '"' ? 2 : 1, c);
+        if (quoted) row += '"';
+    }
+    return row + "\r\n";
+}
 
 std::vector<fs::path> exportCsv(const fs::path& run, const fs::path& folder, std::int64_t* badLines)
 {

@@ -6,6 +6,7 @@
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/data/data_panel.h"
+#include "ui/film/film_panel.h"
 #include "ui/focus_order.h"
 #include "ui/format.h"
 #include "ui/inspect/inspect_panel.h"
@@ -163,6 +164,10 @@ void MainWindow::connectView()
         { a.showEvaluate, evaluateDock_ }, { a.showData, dataDock_ }, { a.showBench, benchDock_ } };
     for (const auto& [action, dock] : panels)
         connect(action, &QAction::triggered, this, [this, dock = dock] { showPanel(dock->objectName()); });
+    connect(a.showFilm, &QAction::triggered, this, [this] {
+        showPanel(filmDock_->objectName());
+        film_->focusSlider();
+    });
     connect(a.searchRuns, &QAction::triggered, this, [this] {
         showPanel(runsDock_->objectName());
         runPanel_->focusSearch();
@@ -186,6 +191,7 @@ void MainWindow::connectView()
         if (compare_->isVisible()) return compare_->exportImage();
         if (inspect_->isVisible()) return inspect_->exportImage();
         if (bench_->isVisible()) return bench_->exportImage();
+        if (film_->isVisible()) return film_->save();
         monitor_->exportImage();
     });
     connect(a.logAxis, &QAction::triggered, monitor_, &MonitorPanel::toggleLogAxis);

@@ -24,6 +24,7 @@ class ConfigPanel;
 class DataPanel;
 class ErrorBanner;
 class EvaluatePanel;
+class FilmPanel;
 class InspectPanel;
 class LogPanel;
 class MonitorPanel;
@@ -139,11 +140,12 @@ private:
     InspectPanel* inspect_ = nullptr;
     DataPanel* data_ = nullptr;
     BenchPanel* bench_ = nullptr;
+    FilmPanel* film_ = nullptr;
     StatusMeters* meters_ = nullptr;
     CommandPalette* palette_ = nullptr;
     QDockWidget *runsDock_ = nullptr, *logDock_ = nullptr, *configDock_ = nullptr;
     QDockWidget *monitorDock_ = nullptr, *compareDock_ = nullptr, *playgroundDock_ = nullptr, *inspectDock_ = nullptr,
-                *evaluateDock_ = nullptr, *dataDock_ = nullptr, *benchDock_ = nullptr;
+                *evaluateDock_ = nullptr, *dataDock_ = nullptr, *benchDock_ = nullptr, *filmDock_ = nullptr;
     bool arranged_ = false, painted_ = false, closing_ = false;
 };
 

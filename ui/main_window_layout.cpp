@@ -5,6 +5,7 @@
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/data/data_panel.h"
+#include "ui/film/film_panel.h"
 #include "ui/format.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
@@ -31,7 +32,7 @@ namespace pha::ui {
 
 namespace {
 
-constexpr int layoutVersion = 3; ///< raise it when docks come or go: old layouts are then left alone
+constexpr int layoutVersion = 4; ///< raise it when docks come or go: old layouts are then left alone
 constexpr QSize leastRoom(480, 340); ///< of a panel in the centre
 const QString geometryKey = QStringLiteral("window/geometry");
 
@@ -101,6 +102,7 @@ void MainWindow::makePanels()
     data_ = new DataPanel(&parts_.dialogs);
     // Beside the runs' usual place, wherever those of this window are: figures of the machine, not of a folder.
     bench_ = new BenchPanel(defaultRunsFolder().parent_path() / "benchmarks.json", parts_.engine);
+    film_ = new FilmPanel;
     monitorStack_ = new QStackedWidget;
     monitorStack_->setObjectName(QStringLiteral("monitorStack"));
     monitorStack_->addWidget(new WelcomePage(actions_->runDemo, actions_->newRun, actions_->openRun));
@@ -124,13 +126,15 @@ void MainWindow::makeDocks()
     evaluateDock_ = addDock(QStringLiteral("evaluateDock"), tr("Evaluate"), evaluate_, true);
     dataDock_ = addDock(QStringLiteral("dataDock"), tr("Data"), data_, true);
     benchDock_ = addDock(QStringLiteral("benchDock"), tr("Benchmark"), bench_, true);
+    filmDock_ = addDock(QStringLiteral("filmDock"), tr("Film"), film_, true);
     runsDock_->setMinimumWidth(fontMetrics().averageCharWidth() * 32);
     configDock_->setMinimumWidth(290);
 }
 
 QList<QDockWidget*> MainWindow::centre() const
 {
-    return { monitorDock_, compareDock_, playgroundDock_, inspectDock_, evaluateDock_, dataDock_, benchDock_ };
+    return { monitorDock_, compareDock_, playgroundDock_, inspectDock_, evaluateDock_, dataDock_, benchDock_,
+        filmDock_ };
 }
 
 void MainWindow::arrange()

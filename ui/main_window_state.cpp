@@ -5,6 +5,7 @@
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/cost_estimate.h"
+#include "ui/film/film_panel.h"
 #include "ui/format.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
@@ -43,6 +44,7 @@ void MainWindow::selectCurrent()
     evaluate_->setSession(session);
     playground_->setSession(session);
     inspect_->setSession(session);
+    film_->setSession(session);
     meters_->setSession(session);
     updateSessions();
 }

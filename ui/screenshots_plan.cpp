@@ -66,6 +66,8 @@ void Screenshots::planRuns(Theme::Mode mode, const QString& suffix)
     add(
         QStringLiteral("configuration") + suffix, [config] { config->showRun(); }, read);
     add(
+        QStringLiteral("film") + suffix, [this] { window_.showPanel(QStringLiteral("filmDock")); }, read);
+    add(
         QStringLiteral("compare") + suffix, [this] { window_.showPanel(QStringLiteral("compareDock")); }, read);
 }
 

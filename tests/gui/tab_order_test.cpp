@@ -232,6 +232,7 @@ private Q_SLOTS:
         QTest::newRow("evaluate, recall") << "evaluateDock"
                                           << "evaluateAnalysis" << 1;
         QTest::newRow("data") << "dataDock" << QString() << 0;
+        QTest::newRow("film") << "filmDock" << QString() << 0;
         QTest::newRow("benchmark") << "benchDock" << QString() << 0;
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the playground says: about a token, about a text, in its lists.
 #include "ui/format.h"
+#include "ui/panels/branch_mixer.h"
 #include "ui/panels/playground_private.h"
 #include "ui/panels/token_popup.h"
 #include "ui/panels/token_view.h"

@@ -91,6 +91,8 @@ WindowActions::WindowActions(QMainWindow* window)
     showEvaluate = make("showEvaluate", tr("&Evaluate"), tr("Perplexity with branches muted"), { K(Qt::Key_F5) });
     showData = make("showData", tr("&Data"), tr("Texts and their tokenizers"), { K(Qt::Key_F6) });
     showBench = make("showBench", tr("&Benchmark"), tr("Speed and memory of this machine"), { K(Qt::Key_F7) });
+    showFilm = make("showFilm", tr("&Film"), tr("Samples of the selected run, from its first update to its last"),
+        { K(Qt::Key_F8) });
     runPanelCommand = make("runPanelCommand", tr("&Generate, look inside, evaluate or measure"),
         tr("Does what the panel in front is for"),
         { K(QStringLiteral("Ctrl+Return")), K(QStringLiteral("Ctrl+Enter")) });
@@ -181,8 +183,8 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addActions({ toggleShown, setBaseline, cloneRun, renameRun, copyPath, openFolder, deleteRun, putBackRun });
 
     auto* view = menu("viewMenu", tr("&View"));
-    view->addActions(
-        { showMonitor, showCompare, showPlayground, showInspect, showEvaluate, showData, showBench, searchRuns });
+    view->addActions({ showMonitor, showCompare, showPlayground, showInspect, showEvaluate, showData, showBench,
+        showFilm, searchRuns });
     view->addSeparator();
     view->addActions({ logAxis, cycleXAxis, smoothMore, smoothLess, fitAndFollow });
     view->addSeparator();

@@ -24,7 +24,7 @@ struct WindowActions {
     QAction *cloneRun, *renameRun, *toggleShown, *setBaseline, *copyPath, *openFolder, *deleteRun, *putBackRun,
         *searchRuns;
     // View
-    QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench,
+    QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench, *showFilm,
         *runPanelCommand, *stopPanelCommand;
     QAction *logAxis, *cycleXAxis, *smoothMore, *smoothLess, *fitAndFollow;
     QAction *themeSystem, *themeLight, *themeDark, *textLarger, *textSmaller, *presentation, *resetLayout;

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The film of a run: newest sample until the user goes back, figures of the moment, keys, files.
+#include "tests/gui/patience.h"
+#include "tests/gui/test_home.h"
+#include "ui/charts/mixing_bars.h"
+#include "ui/charts/time_plot.h"
+#include "ui/film/film_panel.h"
+#include "ui/panels/token_view.h"
+#include "ui/theme.h"
+
+#include <QClipboard>
+#include <QComboBox>
+#include <QLabel>
+#include <QPushButton>
+#include <QSlider>
+#include <QStackedWidget>
+#include <QTemporaryDir>
+#include <QTest>
+
+using namespace pha;
+using namespace pha::ui;
+
+namespace {
+
+SampleEvent sampleAt(std::int64_t step)
+{
+    const auto word = " at " + std::to_string(step);
+    return { step, "Mara <b>took</b>", word, { { word, 0.25, 1.5 } }, 1 };
+}
+
+/// A run that is about to start, into which the test puts what it reports.
+struct Fixture {
+    test::TestHome home;
+    RunSession session { home.runs() / "a", planned() };
+    FilmPanel panel;
+
+    static RunFile planned()
+    {
+        RunFile file;
+        file.name = "My run";
+        file.config = presets().front().config;
+        file.config.training.sampleEvery = 20;
+        return file;
+    }
+    Fixture()
+    {
+        panel.resize(760, 560);
+        panel.show();
+        panel.activateWindow();
+        if (!QTest::qWaitForWindowActive(&panel, test::patience)) qFatal("the panel does not become active");
+        panel.setSession(&session);
+    }
+    /// As the engine reports: update, mix, evaluation, sample.
+    void report(std::int64_t step)
+    {
+        std::vector<Event> events;
+        if (step > 0) {
+            events.push_back(test::fakeStep(step, session.file().config));
+            events.push_back(test::fakeMixing(step, session.file().config));
+            events.push_back(test::fakeEval(step, session.file().config));
+        }
+        events.push_back(sampleAt(step));
+        session.receive(events);
+    }
+    void reportAll()
+    {
+        for (const auto step : { 0, 20, 40, 60 }) report(step);
+    }
+    template <class T> T* find(const char* name) const { return panel.findChild<T*>(QLatin1String(name)); }
+    QString text() const { return find<TokenView>("filmText")->text(); }
+    QString now() const { return find<QLabel>("filmNow")->text(); }
+};
+
+} // namespace
+
+class FilmPanelTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase() { Theme::instance().apply(); }
+
+    void saysWhyThereIsNothing()
+    {
+        Fixture f;
+        auto* words = f.find<QLabel>("filmEmpty");
+        QVERIFY(words->isVisible());
+        QCOMPARE(words->text(), QStringLiteral("This run has written no samples."));
+        f.session.prepare();
+        QVERIFY2(words->text().startsWith(QStringLiteral("The first sample comes after 20 updates; Ctrl+Shift+T")),
+            qPrintable(words->text()));
+        f.panel.setSession(nullptr);
+        QVERIFY(words->text().contains(QStringLiteral("Select a run")));
+        QCOMPARE(f.panel.frame(), -1);
+        QTest::keyClick(&f.panel, Qt::Key_Right);
+        QCOMPARE(f.panel.frame(), -1);
+    }
+
+    void followsUntilTheUserGoesBack()
+    {
+        Fixture f;
+        f.report(0);
+        QCOMPARE(f.text(), QStringLiteral("Mara <b>took</b> at 0"));
+        f.report(20);
+        f.report(40);
+        QCOMPARE(f.panel.frame(), 2);
+        QCOMPARE(f.now(), QStringLiteral("step 40 \u00b7 3 of 3"));
+        auto* slider = f.find<QSlider>("filmSlider");
+        QCOMPARE(slider->maximum(), 2);
+        slider->setValue(1);
+        QCOMPARE(f.panel.frame(), 1);
+        f.report(60);
+        QCOMPARE(f.panel.frame(), 1); // left where the user is
+        QCOMPARE(slider->maximum(), 3);
+        QVERIFY(!f.panel.following());
+        slider->setValue(3);
+        f.report(80);
+        QCOMPARE(f.panel.frame(), 4);
+    }
+
+    void everythingIsOfOneMoment()
+    {
+        Fixture f;
+        f.reportAll();
+        f.panel.showFrame(1);
+        const auto figures = f.find<QLabel>("filmFigures")->text();
+        const auto& config = f.session.file().config;
+        QVERIFY2(figures.contains(QStringLiteral("loss %1").arg(test::fakeStep(20, config).loss, 0, 'f', 3)),
+            qPrintable(figures));
+        QVERIFY(
+            figures.contains(QStringLiteral("perplexity %1").arg(test::fakeEval(20, config).perplexity, 0, 'f', 2)));
+        QVERIFY(figures.contains(QStringLiteral("surprise 1.39 nats")));
+        QCOMPARE(f.find<QLabel>("filmMixTitle")->text(), QStringLiteral("Branch mix, step 20"));
+        QCOMPARE(f.find<MixingBars>("filmBars")->rows(), int(config.model.layers) + 1);
+        QCOMPARE(
+            f.find<TimePlot>("filmCurve")->count(f.find<TimePlot>("filmCurve")->cursorValues(20).value(0).series), 3);
+        auto* text = f.find<TokenView>("filmText");
+        QVERIFY(text->tokens()[0].prompt && !text->colourOf(0).isValid() && text->colourOf(1).isValid());
+        f.find<QComboBox>("filmTint")->setCurrentIndex(3);
+        QVERIFY(!text->colourOf(1).isValid());
+        f.panel.showFrame(0);
+        QVERIFY(!f.find<QLabel>("filmFigures")->text().contains(QStringLiteral("validation")));
+    }
+
+    void samplesOfOlderRunsAreText()
+    {
+        Fixture f;
+        f.session.receive({ SampleEvent { 20, "Once", " upon" } });
+        QCOMPARE(f.text(), QStringLiteral("Once upon"));
+        QVERIFY(!f.find<TokenView>("filmText")->colourOf(1).isValid());
+        QCOMPARE(f.find<QLabel>("filmMixTitle")->text(), QStringLiteral("No mixing weights yet"));
+    }
+
+    void keysScrubAndPlay()
+    {
+        Fixture f;
+        f.reportAll();
+        f.find<QComboBox>("filmSpeed")->setCurrentIndex(2);
+        for (auto* target : { static_cast<QWidget*>(&f.panel), static_cast<QWidget*>(f.find<QSlider>("filmSlider")) }) {
+            target->setFocus();
+            QTest::keyClick(target, Qt::Key_Home);
+            QCOMPARE(f.panel.frame(), 0);
+            QTest::keyClick(target, Qt::Key_Right);
+            QCOMPARE(f.panel.frame(), 1);
+            QTest::keyClick(target, Qt::Key_Left);
+            QCOMPARE(f.panel.frame(), 0);
+            QTest::keyClick(target, Qt::Key_End);
+            QCOMPARE(f.panel.frame(), 3);
+            QTest::keyClick(target, Qt::Key_Space); // from the end: from the beginning
+            QCOMPARE(f.panel.frame(), 0);
+            QTRY_COMPARE_WITH_TIMEOUT(f.panel.frame(), 3, test::patience);
+            QVERIFY(f.panel.following());
+        }
+        f.panel.togglePlay();
+        QTest::keyClick(&f.panel, Qt::Key_Right); // whoever scrubs has taken over
+        QCOMPARE(f.panel.frame(), 1);
+        QTest::qWait(700);
+        QCOMPARE(f.panel.frame(), 1);
+    }
+
+    void startsOverWithTheHistory()
+    {
+        Fixture f;
+        f.reportAll();
+        f.panel.showFrame(1);
+        f.session.restore({ sampleAt(0) });
+        QCOMPARE(f.panel.frame(), 0);
+        QCOMPARE(f.now(), QStringLiteral("step 0 \u00b7 1 of 1"));
+        f.session.restore({});
+        QVERIFY(f.find<QLabel>("filmEmpty")->isVisible());
+    }
+
+    void hiddenItWaits()
+    {
+        Fixture f;
+        f.report(0);
+        f.panel.hide();
+        f.report(20);
+        QCOMPARE(f.panel.frame(), 0);
+        f.panel.show();
+        QCOMPARE(f.panel.frame(), 1);
+    }
+
+    void savesAPageOrATable()
+    {
+        Fixture f;
+        QTemporaryDir folder;
+        f.reportAll();
+        for (const auto* name : { "film.html", "film.csv" }) {
+            const auto path = folder.filePath(QLatin1String(name));
+            f.panel.askForFile = [&](QWidget*, const QString&) { return path; };
+            f.find<QPushButton>("filmSave")->click();
+            QFile file(path);
+            QVERIFY(file.open(QIODevice::ReadOnly));
+            const auto content = file.readAll();
+            QVERIFY(content.contains("at 60") && content.contains("at 0"));
+            const auto& h = f.session.history();
+            const FilmRows rows { h.samples, h.evals, h.mixing, h.step, h.loss };
+            QCOMPARE(content.toStdString(),
+                path.endsWith(QStringLiteral("csv")) ? filmTable(rows) : filmPage("My run", rows));
+        }
+        f.panel.askForFile = [&](QWidget*, const QString&) { return folder.filePath(QStringLiteral("no/film.html")); };
+        f.find<QPushButton>("filmSave")->click();
+        QVERIFY(f.find<QLabel>("filmMessage")->text().contains(QStringLiteral("cannot be written")));
+        f.find<QPushButton>("filmCopy")->click();
+        QCOMPARE(QApplication::clipboard()->text(), QStringLiteral("Mara <b>took</b> at 60"));
+    }
+
+    void everyControlIsNamed()
+    {
+        Fixture f;
+        f.reportAll();
+        for (const auto* name :
+            { "filmPlay", "filmSlider", "filmSpeed", "filmTint", "filmText", "filmCopy", "filmSave", "filmBars" }) {
+            auto* control = f.find<QWidget>(name);
+            QVERIFY2(control && !control->accessibleName().isEmpty(), name);
+            QVERIFY2(control->focusPolicy() & Qt::TabFocus, name);
+        }
+    }
+};
+
+QTEST_MAIN(FilmPanelTest)
+#include "film_panel_test.moc"

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/film/film_view.h"
+
+#include "ui/charts/mixing_bars.h"
+#include "ui/charts/time_plot.h"
+#include "ui/film/film_slider.h"
+#include "ui/format.h"
+#include "ui/icons.h"
+#include "ui/inspect/look_legend.h"
+#include "ui/panels/controls.h"
+#include "ui/panels/token_view.h"
+#include "ui/theme.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QPushButton>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace pha::ui {
+
+namespace {
+
+QComboBox* filmChoice(
+    QWidget* parent, const char* name, const QString& what, const QString& tip, const QStringList& entries)
+{
+    auto* box = new QComboBox(parent);
+    box->setObjectName(QLatin1String(name));
+    box->addItems(entries);
+    box->setToolTip(plainToolTip(tip));
+    box->setAccessibleName(what);
+    return box;
+}
+
+} // namespace
+
+FilmView::FilmView(QWidget* panel)
+{
+    pages = new QStackedWidget(panel);
+    pages->addWidget(buildEmpty());
+    auto* film = new QWidget(pages);
+    auto* layout = new QVBoxLayout(film);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    layout->addWidget(buildControls());
+    auto* columns = splitter(Qt::Horizontal, film, "filmColumns");
+    columns->addWidget(buildText());
+    auto* side = splitter(Qt::Vertical, columns, "filmSide");
+    side->addWidget(buildMix());
+    buildCurve();
+    side->addWidget(curve);
+    side->setStretchFactor(0, 3);
+    side->setStretchFactor(1, 2);
+    columns->addWidget(side);
+    columns->setStretchFactor(0, 3);
+    columns->setStretchFactor(1, 2);
+    columns->setSizes({ 440, 320 });
+    layout->addWidget(columns, 1);
+    pages->addWidget(film);
+    auto* outer = new QVBoxLayout(panel);
+    outer->setContentsMargins(10, 10, 10, 10);
+    outer->addWidget(pages);
+}
+
+QWidget* FilmView::buildEmpty()
+{
+    auto* page = emptyPage(pages, {}, {});
+    const auto labels = page->findChildren<QLabel*>();
+    emptyTitle = labels.value(0);
+    emptyText = labels.value(1);
+    emptyText->setObjectName(QStringLiteral("filmEmpty"));
+    return page;
+}
+
+QWidget* FilmView::buildControls()
+{
+    auto* frame = new QFrame(pages);
+    auto* layout = card(frame);
+    play = toolButton(frame, "filmPlay", {}, tr("Play the film from here, or pause it (Space)"));
+    play->setIcon(icon(QStringLiteral("play")));
+    slider = new FilmSlider(frame);
+    slider->setObjectName(QStringLiteral("filmSlider"));
+    slider->setAccessibleName(tr("Moment of the training"));
+    slider->setToolTip(plainToolTip(tr("Goes through the samples: Left and Right step, Home and End jump. At the end "
+                                       "the newest sample is shown as it comes.")));
+    now = label(frame, {}, "heading");
+    now->setObjectName(QStringLiteral("filmNow"));
+    speed = filmChoice(
+        frame, "filmSpeed", tr("Speed"), tr("How fast the film plays"), { tr("Slow"), tr("Normal"), tr("Fast") });
+    speed->setCurrentIndex(1);
+    auto* row = new QHBoxLayout;
+    row->addWidget(play);
+    row->addWidget(slider, 1);
+    row->addWidget(now);
+    row->addWidget(speed);
+    layout->addLayout(row);
+    figures = new ElidedLabel(frame, {}, "muted");
+    figures->setObjectName(QStringLiteral("filmFigures"));
+    layout->addWidget(figures);
+    return frame;
+}
+
+QWidget* FilmView::buildText()
+{
+    auto* frame = new QFrame(pages);
+    auto* layout = card(frame);
+    tint = filmChoice(frame, "filmTint", tr("Colours of the tokens"),
+        tr("What the colour behind each token shows: how probable the network found it, how far it was from what the "
+           "network expected, or how undecided the network was."),
+        { tr("Probability"), tr("Surprise"), tr("Entropy"), tr("No colours") });
+    text = new TokenView(frame);
+    text->setObjectName(QStringLiteral("filmText"));
+    text->setAccessibleName(tr("Prompt and sample"));
+    auto font = text->font();
+    font.setPointSizeF(font.pointSizeF() * 1.12);
+    text->setFont(font);
+    tintLegend = new TintLegend(&text->tint(), frame);
+    auto* head = new QHBoxLayout;
+    head->addWidget(label(frame, tr("Sample"), "heading"));
+    head->addStretch();
+    head->addWidget(tintLegend);
+    head->addWidget(tint);
+    layout->addLayout(head);
+    layout->addWidget(text, 1);
+    copy = pushButton(frame, "filmCopy", tr("&Copy text"), tr("Copy prompt and sample of this moment"), "flat");
+    copy->setIcon(icon(QStringLiteral("copy")));
+    save = pushButton(frame, "filmSave", tr("&Save film\u2026"),
+        tr("Save all samples as one page for any browser (.html), or as a table (.csv)"));
+    save->setIcon(icon(QStringLiteral("save")));
+    message = new ElidedLabel(frame, {}, "small");
+    message->setObjectName(QStringLiteral("filmMessage"));
+    auto* row = new QHBoxLayout;
+    row->addWidget(message, 1);
+    row->addWidget(copy);
+    row->addWidget(save);
+    layout->addLayout(row);
+    return frame;
+}
+
+QWidget* FilmView::buildMix()
+{
+    auto* frame = new QFrame(pages);
+    auto* layout = card(frame);
+    mixTitle = label(frame, {}, "heading");
+    mixTitle->setObjectName(QStringLiteral("filmMixTitle"));
+    mixLegend = new LookLegend(frame);
+    bars = new MixingBars(frame);
+    bars->setObjectName(QStringLiteral("filmBars"));
+    layout->addWidget(mixTitle);
+    layout->addWidget(mixLegend);
+    layout->addWidget(bars, 1);
+    return frame;
+}
+
+void FilmView::buildCurve()
+{
+    curve = new TimePlot(QStringLiteral("filmCurve"), tr("Validation loss"), ValueKind::Loss);
+    curve->setMinimumSize(180, 130);
+    valid = curve->addSeries({ tr("valid"), SeriesStyle::Points, [](const Colours& c) { return c.valid; }, -1, true });
+}
+
+} // namespace pha::ui

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QCoreApplication>
+#include <QWidget>
+
+class QComboBox;
+class QLabel;
+class QPushButton;
+class QStackedWidget;
+class QToolButton;
+
+namespace pha::ui {
+
+class ElidedLabel;
+class FilmSlider;
+class LookLegend;
+class MixingBars;
+class TimePlot;
+class TintLegend;
+class TokenView;
+
+/// The widgets of the film and where they are. What they do is the panel's business.
+struct FilmView {
+    Q_DECLARE_TR_FUNCTIONS(FilmView)
+public:
+    explicit FilmView(QWidget* panel);
+
+    QStackedWidget* pages; ///< 0: why there is nothing, 1: the film
+    QLabel *emptyTitle, *emptyText, *now, *mixTitle;
+    ElidedLabel *figures, *message;
+    QToolButton* play;
+    FilmSlider* slider;
+    QComboBox *speed, *tint;
+    TintLegend* tintLegend;
+    TokenView* text;
+    QPushButton *copy, *save;
+    LookLegend* mixLegend;
+    MixingBars* bars;
+    TimePlot* curve;
+    int valid; ///< the curve's series
+
+private:
+    QWidget* buildEmpty();
+    QWidget* buildControls();
+    QWidget* buildText();
+    QWidget* buildMix();
+    void buildCurve();
+};
+
+} // namespace pha::ui

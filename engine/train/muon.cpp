@@ -122,6 +122,7 @@ std::vector<Muon::Slot> Muon::stepOnProcessor(double rate, double scale)
         work.push_back({ w.size(0), w.size(1), w.data_ptr<float>(), slot.momentum.data_ptr<float>(),
             gradients.back().data_ptr<float>(), float(scale), float(config_.muonMomentum),
             float(1 - rate * config_.muonWeightDecay), float(rate * shapeFactor(w)) });
+        w.unsafeGetTensorImpl()->bump_version(); // written by address: copies of it are stale
     }
     std::stable_sort(work.begin(), work.end(),
         [](const auto& a, const auto& b) { return cpu::muonScratch(a) > cpu::muonScratch(b); });

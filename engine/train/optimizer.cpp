@@ -87,6 +87,7 @@ void AdamW::step(double rate, double scale)
         if (w.is_cpu() && w.scalar_type() == torch::kFloat) {
             adamwCpu(w, slot.m, slot.v, g.contiguous(), own, config_.beta1, config_.beta2, config_.epsilon, decay,
                 correction1, correction2, scale);
+            w.unsafeGetTensorImpl()->bump_version(); // written by address: copies of it are stale
             continue;
         }
         g = g * scale;

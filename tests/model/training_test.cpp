@@ -178,9 +178,26 @@ private Q_SLOTS:
         QCOMPARE(train(run, config, recorder, true, { "steps" }), RunState::Finished);
     }
 
+    void samplesAreOfOnePromptAndSeedAndChangeNothing_data()
+    {
+        QTest::addColumn<QString>("precision");
+        QTest::addColumn<QString>("optimizer");
+        QTest::newRow("fp32") << "fp32"
+                              << "adamw";
+        QTest::newRow("bf16, AdamW") << "bf16" // reads copies of the weights, which must not be of an earlier sample
+                                     << "adamw";
+        QTest::newRow("bf16, Muon") << "bf16"
+                                    << "muon";
+    }
     void samplesAreOfOnePromptAndSeedAndChangeNothing()
     {
+        QFETCH(QString, precision);
+        QFETCH(QString, optimizer);
         auto config = tinyRun();
+        config.training.precision = precision.toStdString();
+        config.training.optimizer = optimizer.toStdString();
+        config.training.learningRate = 0.01;
+        for (const auto* name : { "sampled", "unsampled" }) fs::remove_all(folder(name));
         Recorder without, with;
         train(folder("unsampled"), config, without);
         config.training.sampleEvery = 5;

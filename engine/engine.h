@@ -230,6 +230,8 @@ struct TrainingRequest {
     fs::path initFrom = {}; ///< new run: weights of a checkpoint or safetensors file to start from, matched by name
     /// New run of a Hedgehog: the run or checkpoint of a softmax Transformer whose weights and tokenizer it takes over.
     fs::path convertFrom = {};
+    /// New run: a run (its newest checkpoint) or a checkpoint whose weights, optimiser, step and data it goes on with.
+    fs::path forkFrom = {};
 };
 
 struct CheckRow {

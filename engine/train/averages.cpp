@@ -21,17 +21,38 @@ WeightAverages::WeightAverages(const RunDirectory& run, const TrainingConfig& co
 {
 }
 
-fs::path WeightAverages::part(std::int64_t step) const
+fs::path WeightAverages::partOf(const RunDirectory& run, std::int64_t step)
 {
-    return run_.root() / "averages" / "parts" / (checkpointName(step) + ".safetensors");
+    return run.root() / "averages" / "parts" / (checkpointName(step) + ".safetensors");
 }
 
-void WeightAverages::keep(const LanguageModel& model, std::int64_t step) const
+fs::path WeightAverages::newPart(std::int64_t step) const
 {
     std::error_code error;
     fs::create_directories(part(step).parent_path(), error);
     if (error) throw IoError(part(step).parent_path().string(), error.message());
-    writeModel(part(step), model, step);
+    return part(step);
+}
+
+void WeightAverages::keep(const LanguageModel& model, std::int64_t step) const
+{
+    writeModel(newPart(step), model, step);
+}
+
+void WeightAverages::copyFrom(const RunDirectory& parent, const Json& state) const
+{
+    Json steps = Json::array();
+    if (config_.averageKeep > 0)
+        for (const auto& item : state.value("best", Json::array())) steps.push_back(item.value("step", Json()));
+    if (config_.lawaCount > 0)
+        for (const auto& item : state.value("last", Json::array())) steps.push_back(item);
+    for (const auto& step : steps) {
+        std::error_code error;
+        if (!step.is_number_integer() || fs::exists(part(step), error)) continue;
+        const auto from = partOf(parent, step);
+        if (!fs::exists(from, error)) continue; // restore() leaves it out
+        if (!fs::copy_file(from, newPart(step), error)) throw IoError(part(step).string(), error.message());
+    }
 }
 
 /// A checkpoint must find its weights again, so those of the newest one stay until the next one stands.

@@ -28,6 +28,8 @@ public:
     void saved(); ///< the checkpoint with that state stands: weights that no state needs can go
     /// Goes on from a checkpoint; `model` gives the shapes. Kept weights whose file is gone are left out.
     void restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model);
+    /// Before restore() in a fork: copies the kept weights that `state` names from the run that it comes from.
+    void copyFrom(const RunDirectory& parent, const Json& state) const;
 
     /// "best", "ema", "lawa": what there is, one after the other put into `scratch` (of the network's shape).
     void each(LanguageModel& scratch,
@@ -38,7 +40,9 @@ private:
         double nll = 0;
         std::int64_t step = 0;
     };
-    fs::path part(std::int64_t step) const;
+    static fs::path partOf(const RunDirectory& run, std::int64_t step);
+    fs::path part(std::int64_t step) const { return partOf(run_, step); }
+    fs::path newPart(std::int64_t step) const; ///< with its folder made. Throws IoError
     void keep(const LanguageModel& model, std::int64_t step) const;
     void removeUnused() const;
     void updateEma(const LanguageModel& model);

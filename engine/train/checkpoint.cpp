@@ -96,7 +96,9 @@ void readTrainingState(
         state.threads = json.at("threads").get<int>();
         state.device = json.at("device").get<std::string>();
         state.corpus = json.at("corpus").get<std::string>();
-        state.generator->set_state(fromHex(json.at("rng").get<std::string>()));
+        // A generator of another kind of device cannot take it: masks are drawn anew from the seed.
+        const auto random = fromHex(json.at("rng").get<std::string>());
+        if (torch::Device(state.device).type() == state.generator->device().type()) state.generator->set_state(random);
     } catch (const Json::exception& error) {
         throw CheckpointError(file.string(), error.what(), advice);
     } catch (const std::invalid_argument&) {

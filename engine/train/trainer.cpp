@@ -37,7 +37,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     emit(StatusEvent { step_, RunState::Running, {} });
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
     try {
-        if (step_ == 0 && lastSave_ < 0 && beginsWithGivenWeights()) save(); // a resume cannot draw them again
+        if (lastSave_ < 0 && beginsWithGivenWeights()) save(); // a resume cannot draw them again
         if (step_ == 0 && config_.sampleEvery > 0 && !stop.stop_requested()) sample({}); // what learning begins from
         while (step_ < config_.steps) {
             serve(stop);

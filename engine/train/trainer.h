@@ -4,6 +4,7 @@
 #include "engine/data/corpus.h"
 #include "engine/engine.h"
 #include "engine/model/language_model.h"
+#include "engine/run/fork_point.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 #include "engine/train/averages.h"
@@ -16,6 +17,8 @@
 #include <mutex>
 
 namespace pha {
+
+struct TrainingState;
 
 /// One run from its first to its last step; see TrainingJob for the contract. The recipe is `run()` and `update()`.
 class Trainer final : public TrainingJob {
@@ -38,14 +41,24 @@ private:
         std::int64_t step = 0;
     };
 
-    // Start
+    // Start: trainer_start.cpp
     RunFile readOrPlan(const TrainingRequest& request);
     void checkMemory() const;
     void checkDisk(bool resume) const;
     std::shared_ptr<LanguageModel> readTeacher(const TrainingRequest& request); ///< null: nothing is converted
     void build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress);
     bool beginsWithGivenWeights() const; ///< of another run or file, not drawn from the seed
-    void restore(const fs::path& checkpoint, bool keepRate, EventSink& progress);
+    void createRun();
+    void seedGenerator();
+    fs::path newestCheckpoint(const TrainingRequest& request) const; ///< to resume from; empty if there is none yet
+    TrainingState readState(const fs::path& checkpoint); ///< weights, moments, counters; the run's files stay
+    void restore(const TrainingState& state, bool keepRate);
+    void cutBack(const fs::path& checkpoint, const TrainingState& state, EventSink& progress);
+
+    // Start of a fork: trainer_fork.cpp
+    void openFork(const fs::path& runOrCheckpoint);
+    std::string takeCourse(TrainingState& state); ///< why the data begin anew, empty if they go on
+    void beginFork(const TrainingState& state, const std::string& dataAnew, EventSink& progress);
     void start(const fs::path& weights, EventSink& progress); ///< from other weights than random ones
 
     // One step, and what happens between steps
@@ -66,6 +79,7 @@ private:
     RunState finish(RunState state, const std::string& detail);
 
     RunFile file_;
+    std::optional<ForkPoint> fork_;
     TrainingConfig& config_;
     RunDirectory run_;
     std::shared_ptr<const Corpus> corpus_;

@@ -47,7 +47,7 @@ std::shared_ptr<LanguageModel> Trainer::readTeacher(const TrainingRequest& reque
 {
     if (request.resume) return nullptr; // what was taken over is in the run's own weights
     const auto& path = request.convertFrom;
-    if (path.empty() && config_.distillSteps > 0)
+    if (path.empty() && !fork_ && config_.distillSteps > 0)
         throw ConfigError("distill_steps", std::to_string(config_.distillSteps),
             "0 in a run that converts no softmax model (--convert-from)");
     if (path.empty()) return nullptr;
@@ -64,6 +64,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     , run_(request.directory)
 {
     file_.config.validate();
+    if (!request.forkFrom.empty()) openFork(request.forkFrom);
     device_ = chooseDevice(config_.device);
     useThreads(int(config_.threads));
     if (request.resume)
@@ -74,9 +75,11 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
     const auto teacher = readTeacher(request);
     std::shared_ptr<const Tokenizer> tokenizer;
     if (request.resume && fs::exists(run_.tokenizerFile())) tokenizer = Tokenizer::load(run_.tokenizerFile());
-    if (teacher) // its embedding means nothing with another one
+    // An embedding means nothing with another tokenizer.
+    if (teacher)
         tokenizer =
             Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(request.convertFrom))).tokenizerFile());
+    if (fork_) tokenizer = Tokenizer::load(RunDirectory(fork_->parent.path).tokenizerFile());
     corpus_ = Corpus::open(file_.config.data, tokenizer, progress, stop);
     if (request.resume
         && file_.environment.value("tokenizer", corpus_->tokenizer()->fingerprint())
@@ -87,6 +90,9 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
         && file_.environment.value("corpus_fingerprint", corpus_->fingerprint()) != corpus_->fingerprint())
         throw DataError(file_.config.data.data, "the text is not the one that this run was trained on",
             "restore the text, name it with --data, or start a new run");
+    if (fork_ && tokenizer->fingerprint() != corpus_->tokenizer()->fingerprint())
+        throw DataError(file_.config.data.data, "its tokens are not those of the run that is forked",
+            "name a text that the run's own tokenizer reads");
     file_.config.model.vocabulary = corpus_->tokenizer()->size();
     if (const auto length = corpus_->exampleLength(); length > 0) config_.context = length;
     file_.config.validate();
@@ -134,50 +140,71 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     // What is formed again needs the random numbers of its first time, and a captured generator cannot go back.
     if (config_.recompute && (config_.dropout > 0 || config_.branchDropout > 0)) captured_->forbid();
     averages_ = std::make_unique<WeightAverages>(run_, config_);
-    generator_ = device_.is_cuda() ? at::globalContext().defaultGenerator(device_)
-                                   : at::detail::createCPUGenerator(std::uint64_t(config_.seed) + 0x9e3779b9);
-    if (device_.is_cuda()) generator_->set_current_seed(std::uint64_t(config_.seed));
+    seedGenerator();
 
-    std::optional<fs::path> from;
-    if (request.resume) {
-        if (!request.checkpoint.empty())
-            from = request.checkpoint;
-        else if (const auto all = run_.list(); !all.empty())
-            from = run_.checkpoints() / all.back();
-    }
-    if (!from)
+    const auto from = fork_ ? fork_->checkpoint : newestCheckpoint(request);
+    TrainingState state;
+    std::string dataAnew;
+    if (!from.empty()) {
+        state = readState(from);
+        const auto& given = request.overrides;
+        if (fork_)
+            dataAnew = takeCourse(state);
+        else
+            restore(state, std::find(given.begin(), given.end(), "learning_rate") == given.end());
+    } else {
+        if (request.resume && beginsWithGivenWeights())
+            throw CheckpointError(run_.root().string(), "the run ended before it saved the weights that it began with",
+                "start it again in another folder");
         matrix_ = choosePrecision(config_.precision, device_, file_.config.model, config_.batchSize * config_.context);
-
-    if (!request.resume) {
-        file_.environment["program"] = PHA_VERSION;
-        file_.environment["libtorch"] = TORCH_VERSION;
-        file_.environment["device"] = device_.str();
-        file_.environment["precision"] = precisionName(matrix_);
-        file_.environment["threads"] = at::get_num_threads();
-        file_.environment["corpus"] = corpus_->description();
-        file_.environment["corpus_fingerprint"] = corpus_->fingerprint();
-        file_.environment["tokenizer"] = corpus_->tokenizer()->fingerprint();
-        run_.create(file_);
-        lock_ = std::make_unique<RunLock>(run_.root());
     }
+    if (!request.resume) createRun();
     // A process that died between creating the run and this line left no tokenizer: writing it again is harmless.
     if (!fs::exists(run_.tokenizerFile())) writeFileAtomically(run_.tokenizerFile(), corpus_->tokenizer()->model());
     metrics_ = std::make_unique<MetricsWriter>(run_.metricsFile());
-    const auto& given = request.overrides;
-    if (from)
-        restore(*from, std::find(given.begin(), given.end(), "learning_rate") == given.end(), progress);
-    else if (request.resume && beginsWithGivenWeights())
-        throw CheckpointError(run_.root().string(), "the run ended before it saved the weights that it began with",
-            "start it again in another folder");
+    if (fork_)
+        beginFork(state, dataAnew, progress);
+    else if (!from.empty())
+        cutBack(from, state, progress);
     else if (request.resume)
         metrics_->rewind(0); // it ended before its first checkpoint: from the beginning
     if (request.resume) run_.write(file_); // a resume that is refused has changed nothing
-    if (step_ == 0) metrics_->append(corpus_->references());
+    if (from.empty() || fork_) metrics_->append(corpus_->references());
+}
+
+void Trainer::seedGenerator()
+{
+    generator_ = device_.is_cuda() ? at::globalContext().defaultGenerator(device_)
+                                   : at::detail::createCPUGenerator(std::uint64_t(config_.seed) + 0x9e3779b9);
+    if (device_.is_cuda()) generator_->set_current_seed(std::uint64_t(config_.seed));
+}
+
+fs::path Trainer::newestCheckpoint(const TrainingRequest& request) const
+{
+    if (!request.resume || !request.checkpoint.empty()) return request.checkpoint;
+    const auto all = run_.list();
+    return all.empty() ? fs::path() : run_.checkpoints() / all.back();
+}
+
+void Trainer::createRun()
+{
+    file_.environment["program"] = PHA_VERSION;
+    file_.environment["libtorch"] = TORCH_VERSION;
+    file_.environment["device"] = device_.str();
+    file_.environment["precision"] = precisionName(matrix_);
+    file_.environment["threads"] = at::get_num_threads();
+    file_.environment["corpus"] = corpus_->description();
+    file_.environment["corpus_fingerprint"] = corpus_->fingerprint();
+    file_.environment["tokenizer"] = corpus_->tokenizer()->fingerprint();
+    run_.create(file_);
+    lock_ = std::make_unique<RunLock>(run_.root());
 }
 
 bool Trainer::beginsWithGivenWeights() const
 {
-    return file_.environment.contains("init_from") || file_.environment.contains("converted_from");
+    const auto& environment = file_.environment;
+    return environment.contains("init_from") || environment.contains("converted_from")
+        || environment.contains("parent");
 }
 
 void Trainer::start(const fs::path& weights, EventSink& progress)
@@ -190,23 +217,32 @@ void Trainer::start(const fs::path& weights, EventSink& progress)
     progress.publish(StatusEvent { 0, RunState::Preparing, "initial weights from " + from + ": " + report.text() });
 }
 
-void Trainer::restore(const fs::path& folder, bool keepRate, EventSink& progress)
+TrainingState Trainer::readState(const fs::path& folder)
 {
     if (const auto problem = checkpointProblem(folder, true); !problem.empty())
-        throw CheckpointError(folder.string(), "is not a complete checkpoint: " + problem,
-            "resume from another one of the run, by its path");
+        throw CheckpointError(
+            folder.string(), "is not a complete checkpoint: " + problem, "take another one of the run, by its path");
     TrainingState state;
     state.generator = generator_;
     readTrainingState(folder, *model_, *optimizer_, state);
-    if (state.corpus != corpus_->fingerprint()) // of an older program's run, whose run.json does not say it
-        throw DataError(file_.config.data.data, "the text is not the one that this run was trained on",
-            "restore the text, name it with --data, or start a new run");
     if (state.step >= config_.steps)
         throw ConfigError("steps", std::to_string(config_.steps),
             "more than the " + std::to_string(state.step) + " steps that this run has done; give --steps");
     step_ = state.step;
     tokens_ = state.tokens;
     seconds_ = state.seconds;
+    // The precision is part of what "continues exactly" means; a change of device or an explicit wish wins.
+    matrix_ = config_.precision != "auto" ? choosePrecision(config_.precision, device_, file_.config.model, 1)
+        : state.precision == "bf16"       ? torch::kBFloat16
+                                          : torch::kFloat;
+    return state;
+}
+
+void Trainer::restore(const TrainingState& state, bool keepRate)
+{
+    if (state.corpus != corpus_->fingerprint()) // of an older program's run, whose run.json does not say it
+        throw DataError(file_.config.data.data, "the text is not the one that this run was trained on",
+            "restore the text, name it with --data, or start a new run");
     bestNll_ = state.bestNll;
     plateau_ = state.plateau;
     watch_.restore(state.watch);
@@ -214,11 +250,12 @@ void Trainer::restore(const fs::path& folder, bool keepRate, EventSink& progress
     lastSave_ = lastEval_ = step_;
     lastNll_ = bestNll_;
     batches_->restore(state.data);
-    // The precision is part of what "continues exactly" means; a change of device or an explicit wish wins.
-    matrix_ = config_.precision != "auto" ? choosePrecision(config_.precision, device_, file_.config.model, 1)
-        : state.precision == "bf16"       ? torch::kBFloat16
-                                          : torch::kFloat;
-    averages_->restore(folder, state.averages, *model_);
+}
+
+/// What came after the checkpoint belongs to a course that no longer is.
+void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, EventSink& progress)
+{
+    averages_->restore(checkpoint, state.averages, *model_);
     const auto machine = [](const std::string& device, int threads) {
         return device != "cpu" ? device : std::to_string(threads) + (threads == 1 ? " thread" : " threads");
     };

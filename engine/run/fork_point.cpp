@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/fork_point.h"
+
+#include "engine/base/error.h"
+#include "engine/base/json_text.h"
+#include "engine/run/atomic_file.h"
+
+#include <algorithm>
+
+namespace pha {
+
+namespace {
+
+/// Model fields without a tensor of their own: the same weights are read in another way.
+constexpr const char* sameWeights[] { "rope_base", "attention_span", "gss_scale", "gss_convolution",
+    "embedding_scale" };
+/// The tokens that the embedding knows, the optimiser whose moments go on, and what a conversion was begun with.
+constexpr const char* fixed[] { "tokenizer", "vocab_size", "byte_fallback", "optimizer", "distill_steps" };
+
+bool among(const std::string& key, const auto& list)
+{
+    return std::any_of(std::begin(list), std::end(list), [&](const char* one) { return key == one; });
+}
+
+fs::path newestCheckpoint(const RunDirectory& run)
+{
+    const auto all = run.list();
+    if (!all.empty()) return run.checkpoints() / all.back();
+    const auto damaged = run.damagedCheckpoint();
+    throw CheckpointError(run.root().string(),
+        damaged.empty() ? "is a run without a checkpoint yet" : "has no intact checkpoint: " + damaged,
+        "fork a run that has one");
+}
+
+} // namespace
+
+std::string RunParent::text() const { return name + " at step " + std::to_string(step); }
+
+Json RunParent::toJson() const { return { { "path", path.string() }, { "name", name }, { "step", step } }; }
+
+std::optional<RunParent> RunParent::of(const RunFile& file)
+{
+    const auto found = file.environment.find("parent");
+    if (found == file.environment.end() || !found->is_object()) return {};
+    const auto text = [&](const char* key) {
+        const auto item = found->find(key);
+        return item != found->end() && item->is_string() ? item->get<std::string>() : std::string();
+    };
+    const auto step = found->find("step");
+    if (step == found->end() || !step->is_number_integer() || *step < 0) return {};
+    RunParent parent { text("path"), text("name"), step->get<std::int64_t>() };
+    if (parent.name.empty()) parent.name = parent.path.filename().string();
+    return parent.name.empty() ? std::nullopt : std::optional(parent);
+}
+
+ForkPoint readForkPoint(const fs::path& runOrCheckpoint)
+{
+    ForkPoint point;
+    const RunDirectory given(runOrCheckpoint);
+    point.checkpoint = given.exists() ? fs::canonical(newestCheckpoint(given)) : resolveCheckpoint(runOrCheckpoint);
+    auto& parent = point.parent;
+    parent.path = runOfCheckpoint(point.checkpoint);
+    const auto file = RunDirectory(parent.path).read();
+    parent.name = file.name.empty() ? parent.path.filename().string() : file.name;
+    point.config = file.config;
+    point.config.training.stopAfter = 0; // was asked of an earlier process
+    const auto state = point.checkpoint / "state.json";
+    const auto json = parseJsonStrict(readFile(state, 16 << 20), state.string());
+    try {
+        parent.step = json.at("step").get<std::int64_t>();
+        point.config.training.learningRate = json.at("learning_rate").get<double>();
+    } catch (const Json::exception& error) {
+        throw CheckpointError(state.string(), error.what(), "take another checkpoint of the run");
+    }
+    return point;
+}
+
+bool freeInFork(const std::string& key)
+{
+    for (const auto& [group, field] : allFields())
+        if (field.name == key) return group == "model" ? among(key, sameWeights) : !among(key, fixed);
+    return false;
+}
+
+void checkFork(const ForkPoint& point, const RunConfig& fork)
+{
+    for (const auto& key : changedFields(point.config, fork))
+        if (!freeInFork(key))
+            throw ConfigError(key, fork.get(key).dump(),
+                point.config.get(key).dump()
+                    + " as in the run that is forked, since its weights, optimiser and tokens go on; a new run with "
+                      "--init-from takes weights alone");
+    if (fork.training.steps <= point.parent.step)
+        throw ConfigError("steps", std::to_string(fork.training.steps),
+            "more than the " + std::to_string(point.parent.step) + " steps that are done where the fork begins");
+}
+
+std::vector<std::string> changedFields(const RunConfig& before, const RunConfig& after)
+{
+    std::vector<std::string> keys;
+    for (const auto& [group, field] : allFields())
+        if (before.get(field.name) != after.get(field.name)) keys.push_back(field.name);
+    return keys;
+}
+
+} // namespace pha

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How a fork begins: a new run that takes the course of another one over where a checkpoint of it stands.
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/train/checkpoint.h"
+#include "engine/train/trainer.h"
+
+namespace pha {
+
+namespace {
+
+/// Settings on which the order of the training data depends, as batch sources and as the form call them.
+constexpr std::pair<const char*, const char*> decidesData[] { { "rows", "batch_size" }, { "context", "context" },
+    { "seed", "seed" }, { "kind", "data" }, { "data", "data" } };
+
+/// Names of what is not as it was when `saved` was written: empty if `fresh` can go on from there.
+std::vector<std::string> changesOfData(const Json& saved, const Json& fresh)
+{
+    std::vector<std::string> names;
+    for (const auto& [key, name] : decidesData)
+        if (fresh.contains(key) && saved.value(key, Json()) != fresh[key] && (names.empty() || names.back() != name))
+            names.emplace_back(name);
+    return names;
+}
+
+} // namespace
+
+void Trainer::openFork(const fs::path& runOrCheckpoint)
+{
+    fork_ = readForkPoint(runOrCheckpoint);
+    checkFork(*fork_, file_.config);
+    file_.environment["parent"] = fork_->parent.toJson();
+}
+
+std::string Trainer::takeCourse(TrainingState& state)
+{
+    if (config_.seed != fork_->config.training.seed) seedGenerator();
+    plateau_ = state.plateau;
+    if (state.corpus == corpus_->fingerprint()) {
+        watch_.restore(state.watch);
+    } else { // losses on another text are no measure of these
+        plateau_.best = Plateau().best;
+        plateau_.bad = 0;
+        state.averages.erase("best");
+    }
+    const auto changed = changesOfData(state.data, batches_->state());
+    if (changed.empty()) batches_->restore(state.data);
+    return changed.empty() ? std::string() : "the training data begin anew with another " + joinList(changed);
+}
+
+void Trainer::beginFork(const TrainingState& state, const std::string& dataAnew, EventSink& progress)
+{
+    std::string set;
+    for (const auto& key : changedFields(fork_->config, file_.config)) {
+        const auto value = file_.config.get(key);
+        set +=
+            (set.empty() ? ", with " : " ") + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    const auto record = [&](const Event& event) {
+        metrics_->append(event);
+        progress.publish(event);
+    };
+    record(CommandEvent { step_, "fork", "of " + fork_->parent.text() + set });
+    if (!dataAnew.empty()) record(StatusEvent { step_, RunState::Preparing, dataAnew });
+    averages_->copyFrom(RunDirectory(fork_->parent.path), state.averages);
+    averages_->restore(fork_->checkpoint, state.averages, *model_);
+}
+
+} // namespace pha

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Forks: another run's course, taken over where a checkpoint of it stands.
+#include "engine/base/error.h"
+#include "tests/model/small_run.h"
+
+using namespace pha;
+using namespace pha::test;
+
+class ForkTest : public QObject {
+    Q_OBJECT
+
+    SmallRuns runs_;
+
+    fs::path checkpoint(const char* step) const { return runs_.folder("parent") / "checkpoints" / step; }
+    fs::path fork(const std::string& name, const fs::path& from,
+        const std::vector<std::pair<std::string, std::string>>& settings = {}, Recorder* recorder = nullptr)
+    {
+        TrainingRequest request;
+        request.config = readForkPoint(from).config;
+        for (const auto& [key, value] : settings) request.config.set(key, value);
+        request.directory = runs_.folder(name);
+        request.forkFrom = from;
+        return runs_.run(request, recorder);
+    }
+    static std::string weights(const fs::path& run, const char* step)
+    {
+        return readFile(run / "checkpoints" / step / "model.safetensors");
+    }
+    static std::vector<StepEvent> steps(const fs::path& run, std::int64_t after)
+    {
+        std::vector<StepEvent> found;
+        for (const auto& event : readMetrics(run / "metrics.jsonl"))
+            if (const auto* step = std::get_if<StepEvent>(&event); step && step->step > after) found.push_back(*step);
+        return found;
+    }
+    static QString anew(const Recorder& recorder)
+    {
+        for (const auto& status : recorder.all<StatusEvent>())
+            if (status.state == RunState::Preparing) return QString::fromStdString(status.detail);
+        return {};
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        auto config = smallRun();
+        config.training.keepCheckpoints = 10;
+        config.training.averageKeep = 3;
+        config.training.emaDecay = 0.9;
+        config.training.lawaCount = 3;
+        config.training.lawaEvery = 2;
+        runs_.train("parent", config);
+    }
+
+    void withNothingChangedItIsTheSameCourse()
+    {
+        Recorder recorder;
+        const auto parent = runs_.folder("parent"), same = fork("same", checkpoint("step-00000004"), {}, &recorder);
+        const auto expected = steps(parent, 4), found = steps(same, 0);
+        QCOMPARE(found.size(), std::size_t(8));
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            QCOMPARE(found[i].step, expected[i].step);
+            QCOMPARE(found[i].tokens, expected[i].tokens);
+            QCOMPARE(found[i].loss, expected[i].loss);
+            QCOMPARE(found[i].gradNorm, expected[i].gradNorm);
+        }
+        QCOMPARE(weights(same, "step-00000012"), weights(parent, "step-00000012"));
+        for (const char* file : { "optimizer.safetensors", "ema.safetensors" })
+            QCOMPARE(readFile(same / "checkpoints/step-00000012" / file),
+                readFile(parent / "checkpoints/step-00000012" / file));
+        const auto means = [](const fs::path& run) { // evaluations of the averages: of kept weights, too
+            std::vector<double> losses;
+            for (const auto& event : readMetrics(run / "metrics.jsonl"))
+                if (const auto* eval = std::get_if<EvalEvent>(&event); eval && !eval->note.empty())
+                    losses.push_back(eval->nll);
+            return losses;
+        };
+        QCOMPARE(means(same).size(), std::size_t(3));
+        QCOMPARE(means(same), means(parent));
+        QVERIFY(anew(recorder).isEmpty());
+    }
+
+    void itSaysWhereItComesFrom()
+    {
+        const auto file = RunDirectory(runs_.folder("same")).read();
+        const auto parent = RunParent::of(file);
+        QVERIFY(parent.has_value());
+        QCOMPARE(parent->text(), std::string("parent at step 4"));
+        QCOMPARE(parent->path, fs::canonical(runs_.folder("parent")));
+        const auto events = readMetrics(runs_.folder("same") / "metrics.jsonl");
+        const auto* first = std::get_if<CommandEvent>(&events.front());
+        QVERIFY(first && first->name == "fork" && first->step == 4);
+        QCOMPARE(first->value, std::string("of parent at step 4"));
+        QVERIFY(!RunParent::of(RunDirectory(runs_.folder("parent")).read()));
+    }
+
+    void settingsMayChange()
+    {
+        Recorder recorder;
+        const auto slow = fork("slow", checkpoint("step-00000008"),
+            { { "learning_rate", "0.0015" }, { "steps", "14" }, { "accumulate", "2" }, { "clip", "0.5" } }, &recorder);
+        QVERIFY(anew(recorder).isEmpty());
+        QCOMPARE(recorder.all<StepEvent>().front().step, std::int64_t(9));
+        QCOMPARE(recorder.all<StepEvent>().back().step, std::int64_t(14));
+        QVERIFY(recorder.all<CommandEvent>().front().value.ends_with(
+            "with steps=14 accumulate=2 learning_rate=0.0015 clip=0.5"));
+        QCOMPARE(RunDirectory(slow).read().config.training.learningRate, 0.0015);
+        QVERIFY(weights(slow, "step-00000012") != weights(runs_.folder("parent"), "step-00000012"));
+    }
+
+    void otherDataBeginAnewAndSayWhy()
+    {
+        const auto why = [&](const char* name, const std::vector<std::pair<std::string, std::string>>& settings) {
+            Recorder recorder;
+            fork(name, checkpoint("step-00000008"), settings, &recorder);
+            [&] { QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(4)); }();
+            return anew(recorder);
+        };
+        const QString words = "the training data begin anew with another ";
+        QCOMPARE(why("batch", { { "batch_size", "3" }, { "context", "32" } }), words + "batch_size, context");
+        QCOMPARE(why("seed", { { "seed", "9" } }), words + "seed");
+        QCOMPARE(why("text", { { "data_seed", "9" } }), words + "data");
+    }
+
+    void whatCannotChangeIsRefusedAndLeavesNothing()
+    {
+        const std::vector<std::pair<std::string, std::string>> refused[] { { { "width", "64" } },
+            { { "optimizer", "muon" } }, { { "tokenizer", "bytes" } }, { { "steps", "8" } } };
+        for (const auto& settings : refused) {
+            try {
+                fork("refused", checkpoint("step-00000008"), settings);
+                QFAIL(settings.front().first.c_str());
+            } catch (const ConfigError& error) {
+                QCOMPARE(error.field(), settings.front().first);
+            }
+            QVERIFY(!fs::exists(runs_.folder("refused")));
+        }
+        QVERIFY_EXCEPTION_THROWN(fork("refused", checkpoint("step-00000008"), { { "data", "mqar" } }), DataError);
+        QVERIFY_EXCEPTION_THROWN(fork("refused", runs_.folder("nowhere")), CheckpointError);
+        QVERIFY(!fs::exists(runs_.folder("refused")));
+    }
+
+    void itIsResumedExactlyAlsoWithoutItsParent()
+    {
+        fork("stopped", checkpoint("step-00000004"), { { "stop_after", "3" }, { "save_every", "0" } });
+        fs::rename(runs_.folder("parent"), runs_.folder("gone"));
+        runs_.resume("stopped", smallRun(), { "stop_after" });
+        QCOMPARE(weights(runs_.folder("stopped"), "step-00000012"), weights(runs_.folder("gone"), "step-00000012"));
+        // Also from where it began, and a fork of a fork.
+        runs_.resume("stopped", smallRun(), { "stop_after" }, nullptr, "step-00000004");
+        QCOMPARE(weights(runs_.folder("stopped"), "step-00000012"), weights(runs_.folder("gone"), "step-00000012"));
+        const auto again = fork("again", runs_.folder("stopped") / "checkpoints/step-00000004");
+        QCOMPARE(weights(again, "step-00000012"), weights(runs_.folder("gone"), "step-00000012"));
+        QCOMPARE(RunParent::of(RunDirectory(again).read())->name, std::string("stopped"));
+        fs::rename(runs_.folder("gone"), runs_.folder("parent"));
+    }
+
+    void aRunMeansItsNewestCheckpointWithTheRateItHadComeTo()
+    {
+        TrainingRequest request;
+        request.config = smallRun();
+        request.directory = runs_.folder("changed");
+        Recorder recorder;
+        Trainer trainer(request, recorder, {});
+        recorder.react = [&](const Event& event) {
+            const auto* step = std::get_if<StepEvent>(&event);
+            if (step && step->step == 6) trainer.post({ Command::Kind::LearningRate, 0.001, {} });
+        };
+        trainer.run(recorder, {});
+        const auto point = readForkPoint(request.directory);
+        QCOMPARE(point.parent.step, std::int64_t(12));
+        QCOMPARE(point.config.training.learningRate, 0.001);
+        QCOMPARE(readForkPoint(request.directory / "checkpoints/step-00000004").config.training.learningRate, 3e-3);
+    }
+};
+
+QTEST_GUILESS_MAIN(ForkTest)
+#include "fork_test.moc"

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pha::cli {
 
 namespace {
@@ -20,6 +22,7 @@ Json toJson(const RunFigures& run, const std::string& folder)
         { "tokens_per_second", run.tokensPerSecond() }, { "process_bytes", run.processBytes },
         { "device_bytes", run.deviceBytes } };
     json["eval"] = run.best ? eventToJson(*run.best) : Json();
+    if (run.parent) json["parent"] = run.parent->toJson();
     return json;
 }
 
@@ -68,6 +71,8 @@ int compare(const std::vector<std::string>& folders, bool json)
         for (const auto& run : runs) cells.push_back(text(run));
         table.add(cells);
     };
+    if (std::any_of(runs.begin(), runs.end(), [](const RunFigures& run) { return run.parent.has_value(); }))
+        add("fork of", [](const RunFigures& run) { return run.parent ? oneLine(run.parent->text()) : "-"; });
     for (const auto& row : comparedFigures()) add(row.name, [&](const RunFigures& run) { return cell(row, run); });
     for (const auto& key : keys) add(key, [&](const RunFigures& run) { return oneLine(configText(run, key)); });
     print(table.text());

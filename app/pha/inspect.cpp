@@ -7,6 +7,7 @@
 
 #include "engine/config/field_use.h"
 #include "engine/engine.h"
+#include "engine/run/fork_point.h"
 #include "engine/run/metrics.h"
 
 #include <fmt/format.h>
@@ -20,6 +21,14 @@ struct Options : DeviceOptions {
     bool json = false;
     LookCommand look;
 };
+
+/// Of a fork; empty for any other run, and for a file of averaged weights, which lies in none.
+std::optional<RunParent> parentOf(const std::string& target)
+{
+    std::error_code error;
+    if (!fs::is_directory(target, error)) return {};
+    return RunParent::of(RunDirectory(runOfCheckpoint(resolveCheckpoint(target))).read(RunUse::View));
+}
 
 Json toJson(const ModelReport& report)
 {
@@ -42,13 +51,17 @@ int inspect(const Options& options)
     const auto model = options.load(options.target);
     if (options.look.wanted()) return options.look.run(*model, options.json);
     const auto report = model->inspect();
+    const auto parent = parentOf(options.target);
     if (options.json) {
-        printJson(toJson(report));
+        auto json = toJson(report);
+        if (parent) json["parent"] = parent->toJson();
+        printJson(json);
         return 0;
     }
     printLine(fmt::format("{}, step {}, {} on {}",
         report.config.preset.empty() ? report.config.model.family : report.config.preset, report.step, report.precision,
         report.device));
+    if (parent) printLine("fork of " + oneLine(parent->text()));
     std::string section;
     for (const auto& [group, field] : allFields()) {
         if (group != "model" || !fieldMatters(report.config.model, field.name)) continue;

@@ -11,6 +11,7 @@
 #include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
 #include "engine/engine.h"
+#include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
 
 #include <fmt/format.h>
@@ -54,8 +55,15 @@ std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request
         return Tokenizer::given(data);
     }
     auto known = Corpus::knownTokenizer(data); // throws if there are no such data
-    if (request.convertFrom.empty()) return known;
-    return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(request.convertFrom))).tokenizerFile());
+    const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
+    if (taken.empty()) return known;
+    return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(taken))).tokenizerFile());
+}
+
+/// Updates that are done already: those of the run that is forked.
+std::optional<RunParent> parentOf(const TrainingRequest& request)
+{
+    return request.forkFrom.empty() ? std::nullopt : std::optional(readForkPoint(request.forkFrom).parent);
 }
 
 /// Refuses what the run itself would refuse before it reads a text.
@@ -75,19 +83,24 @@ int dryRun(const TrainingRequest& request, bool json)
     }
     const auto counts = modelCosts(config.model, config.training.context);
     const double bytes = trainingBytes(config);
-    const auto tokens = std::int64_t(config.training.totalTokens());
+    const auto parent = parentOf(request);
+    const auto done = parent ? parent->step : 0;
+    const auto tokens = std::int64_t(config.training.totalTokens() - config.training.totalTokens(done));
     if (json) {
-        printJson({ { "directory", request.directory.string() }, { "parameters", counts.parameters },
+        Json plan { { "directory", request.directory.string() }, { "parameters", counts.parameters },
             { "trainable", counts.trainable }, { "exact", exact }, { "training_bytes", bytes }, { "tokens", tokens },
-            { "config", config.toJson() } });
+            { "config", config.toJson() } };
+        if (parent) plan["parent"] = parent->toJson();
+        printJson(plan);
         return 0;
     }
     printLine(config.toJson().dump(2, ' ', false, Json::error_handler_t::replace));
+    if (parent) printLine("fork of        " + oneLine(parent->text()));
     printLine(fmt::format("run directory  {}\nparameters     {}{} ({} trainable)\nmemory         about {}\ntokens      "
                           "   {} in {} updates{}",
         request.directory.string(), exact ? "" : "at most ", withThousands(counts.parameters),
         withThousands(counts.trainable), formatBytes(bytes), withThousands(tokens),
-        withThousands(config.training.steps),
+        withThousands(config.training.steps - done),
         findTask(config.data) ? "; all symbols that are read, not the answers alone" : ""));
     return 0;
 }
@@ -165,13 +178,17 @@ int train(const TrainOptions& options, const CLI::App& command)
 
 void addTrain(CLI::App& root, Program& program)
 {
-    auto* command = root.add_subcommand("train", "Train a model: a new run, or one that continues exactly");
+    auto* command =
+        root.add_subcommand("train", "Train a model: a new run, one that continues exactly, or a fork of one");
     auto options = std::make_shared<TrainOptions>();
     command->add_option("--preset", options->preset, "Shape and recipe to start from ('pha presets' lists them)");
     command->add_option("--data", options->data, "Built-in corpus ('pha data list') or a text file");
     command->add_option("--run", options->run,
         "Folder of the new run; one with a fresh name under the default runs folder if left out");
     command->add_option("--resume", options->resume, "Run directory (or one of its checkpoints) to continue");
+    command->add_option("--fork", options->fork,
+        "Run (its newest checkpoint) or checkpoint to go on from in a run of its own, with other settings if wanted; "
+        "shape, tokenizer and optimiser stay");
     command->add_option("--config", options->configFile, "JSON file with keys and values; a run.json is fine");
     command->add_option("--init-from", options->initFrom,
         "Run, checkpoint, safetensors file or folder of them whose tensors replace the random initial weights, matched "
@@ -190,7 +207,9 @@ void addTrain(CLI::App& root, Program& program)
     command->add_flag("--help-fields", options->helpFields, "List every configuration key with its range");
     command->footer("Later wins: preset, --config, --set, flags. SIGINT or SIGTERM once: checkpoint, then leave; "
                     "twice: leave now.\n"
-                    "Example: pha train --preset pha-tiny --data stories --set layers=2 --steps 500");
+                    "Example: pha train --preset pha-tiny --data stories --set layers=2 --steps 500\n"
+                    "         pha train --fork runs/pha-tiny-stories/checkpoints/step-00000250 --set "
+                    "learning_rate=0.0015");
     command->callback(
         [options, command, &program] { program.action = [options, command] { return train(*options, *command); }; });
 }

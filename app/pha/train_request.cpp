@@ -8,6 +8,7 @@
 #include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
 
 #include <fmt/format.h>
@@ -107,6 +108,14 @@ RunConfig newConfig(const TrainOptions& options, const CLI::App& command)
     return config;
 }
 
+void placeRun(
+    TrainingRequest& request, const TrainOptions& options, const CLI::App& command, const std::string& usualName)
+{
+    if (command.count("--run") > 0 && options.run.empty()) throw ConfigError("--run", "", "a folder for the new run");
+    request.directory = options.run.empty() ? freshRunDirectory(defaultRunsFolder(), usualName) : fs::path(options.run);
+    request.name = options.name;
+}
+
 TrainingRequest newRequest(const TrainOptions& options, const CLI::App& command)
 {
     TrainingRequest request;
@@ -117,9 +126,7 @@ TrainingRequest newRequest(const TrainOptions& options, const CLI::App& command)
                               : options.convertFrom.empty() ? "run"
                                                             : "hedgehog")
         + "-" + (data.empty() ? "data" : data);
-    if (command.count("--run") > 0 && options.run.empty()) throw ConfigError("--run", "", "a folder for the new run");
-    request.directory = options.run.empty() ? freshRunDirectory(defaultRunsFolder(), name) : fs::path(options.run);
-    request.name = options.name;
+    placeRun(request, options, command, name);
     if (command.count("--init-from") > 0 && options.initFrom.empty())
         throw ConfigError("--init-from", "", "a run, a checkpoint or a safetensors file");
     request.initFrom = options.initFrom;
@@ -160,12 +167,48 @@ void keepSpelling(std::string& given, const std::string& stored)
     if (given != stored && fs::equivalent(given, stored, error) && !error) given = stored;
 }
 
+void refuseBeside(const std::string& option, std::initializer_list<const char*> others, const std::string& advice,
+    const CLI::App& command)
+{
+    for (const auto* other : others)
+        if (command.count(other) > 0)
+            throw Error(std::string(other) + " does not go with " + option, advice, ExitCode::Usage);
+}
+
+/// What the user set on top of what a run has: --config, --set, flags.
+RunConfig withSettings(const RunConfig& stored, const TrainOptions& options, const CLI::App& command)
+{
+    auto config = stored;
+    if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
+    for (const auto& [key, value] : settings(options, command)) config.set(key, value);
+    settleData(config);
+    keepSpelling(config.data.data, stored.data.data);
+    keepSpelling(config.data.tokenizer, stored.data.tokenizer);
+    return config;
+}
+
+TrainingRequest forkRequest(const TrainOptions& options, const CLI::App& command)
+{
+    refuseBeside("--fork", { "--resume", "--preset", "--init-from", "--convert-from" },
+        "leave one of them out: a fork has the shape and the weights of the run that it comes from", command);
+    if (options.fork.empty()) throw ConfigError("--fork", "", "a run or one of its checkpoints");
+    warnOfDamage(options.fork);
+    const auto point = readForkPoint(options.fork);
+    TrainingRequest request;
+    request.forkFrom = point.checkpoint;
+    request.config = withSettings(point.config, options, command);
+    checkFork(point, request.config);
+    refuseIfDataIsGone(request.config.data.data);
+    request.config.validate();
+    placeRun(
+        request, options, command, fmt::format("{}-from-{}", point.parent.path.filename().string(), point.parent.step));
+    return request;
+}
+
 TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& command)
 {
-    for (const auto* other : { "--preset", "--run", "--name", "--init-from", "--convert-from" })
-        if (command.count(other) > 0)
-            throw Error(std::string(other) + " does not go with --resume", "leave it out: the run keeps its own",
-                ExitCode::Usage);
+    refuseBeside("--resume", { "--preset", "--run", "--name", "--init-from", "--convert-from" },
+        "leave it out: the run keeps its own", command);
     TrainingRequest request;
     request.resume = true;
     request.directory = options.resume;
@@ -177,13 +220,9 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
     refuseIfAllDamaged(RunDirectory(request.directory));
     if (request.checkpoint.empty()) warnOfDamage(options.resume);
     const auto stored = RunDirectory(request.directory).read().config;
-    request.config = stored;
-    request.config.training.stopAfter = 0; // was asked of an earlier process, not of this one
-    if (!options.configFile.empty()) request.config = readConfigFile(options.configFile, request.config);
-    for (const auto& [key, value] : settings(options, command)) request.config.set(key, value);
-    settleData(request.config);
-    keepSpelling(request.config.data.data, stored.data.data);
-    keepSpelling(request.config.data.tokenizer, stored.data.tokenizer);
+    auto own = stored;
+    own.training.stopAfter = 0; // was asked of an earlier process, not of this one
+    request.config = withSettings(own, options, command);
     for (const auto& [group, field] : allFields())
         if (request.config.get(field.name) != stored.get(field.name)) {
             const bool moved = field.name == "data" && !builtin(stored.data.data) && !builtin(request.config.data.data);
@@ -209,6 +248,7 @@ void refuseIfDataIsGone(const std::string& data)
 
 TrainingRequest trainingRequest(const TrainOptions& options, const CLI::App& command)
 {
+    if (command.count("--fork") > 0) return forkRequest(options, command);
     return command.count("--resume") > 0 ? resumeRequest(options, command) : newRequest(options, command);
 }
 

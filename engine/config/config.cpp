@@ -100,10 +100,10 @@ std::int64_t TrainingConfig::microBatches(std::int64_t step) const
     return step >= batchRamp ? accumulate : 1 + (accumulate - 1) * step / batchRamp;
 }
 
-double TrainingConfig::totalTokens() const
+double TrainingConfig::totalTokens(std::int64_t updates) const
 {
-    const auto ramp = std::min(batchRamp, steps);
-    double micro = double(accumulate) * double(steps - ramp);
+    const auto ramp = std::min(batchRamp, updates);
+    double micro = double(accumulate) * double(updates - ramp);
     for (std::int64_t step = 0; step < ramp; ++step) micro += double(microBatches(step));
     return micro * double(batchSize) * double(context);
 }

@@ -136,7 +136,8 @@ struct TrainingConfig {
     std::int64_t stopAfter = 0; ///< leave with a checkpoint after this many updates in this process; 0 = off
 
     std::int64_t microBatches(std::int64_t step) const; ///< of update `step` (0-based)
-    double totalTokens() const; ///< of all updates
+    double totalTokens() const { return totalTokens(steps); } ///< of all updates
+    double totalTokens(std::int64_t updates) const; ///< of the first so many
 
     template <class Self, class Visit> static void fields(Self& c, Visit&& visit);
     void validate() const;

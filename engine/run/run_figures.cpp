@@ -48,6 +48,7 @@ RunFigures RunFigures::read(const std::filesystem::path& folder)
     const RunDirectory directory { folder };
     const auto file = directory.read(RunUse::View);
     RunFigures run(file.name.empty() ? folder.filename().string() : file.name, file.config);
+    run.parent = RunParent::of(file);
     for (const auto& event : readMetrics(directory.metricsFile(), &run.badLines)) {
         if (const auto* step = std::get_if<StepEvent>(&event)) run.take(*step);
         if (const auto* eval = std::get_if<EvalEvent>(&event)) run.take(*eval);

@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/events.h"
+#include "engine/run/fork_point.h"
 
 #include <filesystem>
 #include <optional>
@@ -26,6 +27,7 @@ public:
 
     std::string name;
     RunConfig config;
+    std::optional<RunParent> parent; ///< of a fork
     ModelCosts costs;
     std::optional<StepEvent> last; ///< the last update
     std::optional<EvalEvent> best; ///< the evaluation with the lowest cross entropy

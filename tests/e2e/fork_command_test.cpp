@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `pha train --fork` from outside.
+#include "tests/e2e/pha_process.h"
+
+using namespace pha::e2e;
+
+class ForkCommandTest : public QObject {
+    Q_OBJECT
+
+private:
+    Home home_;
+    QString run_;
+
+    QString at(int step) const
+    {
+        return run_ + QStringLiteral("/checkpoints/step-%1").arg(step, 8, 10, QLatin1Char('0'));
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        run_ = home_.path("run");
+        const auto result =
+            home_.run(smallRun({ "--run", run_, "--steps", "8", "--name", "first", "--set", "save_every=2", "--set",
+                "eval_every=3", "--set", "sample_every=0", "--set", "keep_checkpoints=9", "--set", "dropout=0.1" }));
+        QVERIFY2(result.code == 0, result.err.constData());
+    }
+
+    void aForkGoesOnAsTheRunDid()
+    {
+        const auto result = home_.run({ "train", "--fork", at(4), "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        const auto fork = home_.path("share/pha-studio/runs/run-from-4");
+        QCOMPARE(result.jsonLines().last()["type"].toString(), "status");
+        QCOMPARE(content(fork + "/checkpoints/step-00000008/model.safetensors"), content(at(8) + "/model.safetensors"));
+        QCOMPARE(metrics(fork, "step").first()["step"].toInt(), 5);
+        QCOMPARE(metrics(fork, "step").last()["loss"], metrics(run_, "step").last()["loss"]);
+        const auto parent = QJsonDocument::fromJson(content(fork + "/run.json"))
+                                .object()["environment"]
+                                .toObject()["parent"]
+                                .toObject();
+        QCOMPARE(parent["name"].toString(), "first");
+        QCOMPARE(parent["path"].toString(), QFileInfo(run_).canonicalFilePath());
+        QCOMPARE(parent["step"].toInt(), 4);
+        QCOMPARE(metrics(fork, "command").first()["value"].toString(), "of first at step 4");
+    }
+
+    void otherSettingsAreTakenAndTold()
+    {
+        const auto fork = home_.path("slow");
+        const auto result = home_.run(
+            { "train", "--fork", run_, "--run", fork, "--steps", "10", "--set", "learning_rate=0.001", "--seed", "5" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY2(result.err.contains("fork of first at step 8, with steps=10 seed=5 learning_rate=0.001"),
+            result.err.constData());
+        QVERIFY2(result.err.contains("the training data begin anew with another seed"), result.err.constData());
+        QCOMPARE(metrics(fork, "step").size(), 2);
+    }
+
+    void otherCommandsKnowForks()
+    {
+        const auto fork = home_.path("slow");
+        QVERIFY(home_.run({ "inspect", fork }).out.contains("fork of first at step 8"));
+        QCOMPARE(home_.run({ "inspect", fork, "--json" }).json()["parent"].toObject()["step"].toInt(), 8);
+        const auto compared = home_.run({ "compare", run_, fork });
+        QVERIFY2(
+            compared.out.contains("fork of") && compared.out.contains("first at step 8"), compared.out.constData());
+        QCOMPARE(
+            home_.run({ "compare", run_, fork, "--json" }).json()["runs"][1]["parent"]["name"].toString(), "first");
+        QCOMPARE(home_.run({ "export", fork, "--to", "csv" }).code, 0);
+        QCOMPARE(content(fork + "/exports/csv/steps.csv").count('\n'), 3);
+        QCOMPARE(home_.run({ "eval", fork, "--max-tokens", "200" }).code, 0);
+    }
+
+    void aForkIsResumedAfterItsParentHasGone()
+    {
+        const auto parent = home_.path("parent"), fork = home_.path("orphan");
+        QVERIFY(QProcess::execute("cp", { "-r", run_, parent }) == 0);
+        auto result = home_.run({ "train", "--fork", parent, "--run", fork, "--steps", "14", "--set", "stop_after=2" });
+        QCOMPARE(result.code, 130);
+        QVERIFY(QDir(parent).removeRecursively());
+        result = home_.run({ "train", "--resume", fork });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QCOMPARE(metrics(fork, "step").last()["step"].toInt(), 14);
+        QCOMPARE(metrics(fork, "step").size(), 6);
+    }
+
+    void aDryRunTellsAndWritesNothing()
+    {
+        const auto result =
+            home_.run({ "train", "--fork", at(6), "--run", home_.path("dry"), "--dry-run", "--steps", "9" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY2(
+            result.out.contains("first at step 6") && result.out.contains("192 in 3 updates"), result.out.constData());
+        const auto json = home_.run({ "train", "--fork", at(6), "--dry-run", "--json" }).json();
+        QCOMPARE(json["parent"].toObject()["step"].toInt(), 6);
+        QVERIFY(!QFile::exists(home_.path("dry")));
+    }
+
+    void whatCannotBeIsRefusedInOneLine_data()
+    {
+        QTest::addColumn<QStringList>("arguments");
+        QTest::addColumn<QString>("says");
+        QTest::newRow("shape") << QStringList { "--set", "width=64" } << "width is 64";
+        QTest::newRow("optimiser") << QStringList { "--set", "optimizer=adamw" } << "--init-from";
+        QTest::newRow("tokenizer") << QStringList { "--set", "tokenizer=bytes" } << "tokenizer";
+        QTest::newRow("done") << QStringList {} << "steps";
+        QTest::newRow("other symbols") << QStringList { "--steps", "9", "--data", "mqar" } << "mqar";
+        QTest::newRow("preset") << QStringList { "--preset", "pha-tiny" } << "--preset does not go with --fork";
+        QTest::newRow("resume") << QStringList { "--resume", "run" } << "--resume does not go with --fork";
+        QTest::newRow("weights") << QStringList { "--init-from", "run" } << "--init-from does not go with --fork";
+        QTest::newRow("convert") << QStringList { "--convert-from", "run" } << "--convert-from does not go with --fork";
+    }
+    void whatCannotBeIsRefusedInOneLine()
+    {
+        QFETCH(const QStringList, arguments);
+        QFETCH(const QString, says);
+        const auto result = home_.run(QStringList { "train", "--fork", run_, "--run", home_.path("no") } + arguments);
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err) && result.err.contains(says.toUtf8()), result.err.constData());
+        QVERIFY(!QFile::exists(home_.path("no")));
+    }
+};
+
+QTEST_GUILESS_MAIN(ForkCommandTest)
+#include "fork_command_test.moc"

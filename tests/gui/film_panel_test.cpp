@@ -86,7 +86,8 @@ private Q_SLOTS:
         QVERIFY(words->isVisible());
         QCOMPARE(words->text(), QStringLiteral("This run has written no samples."));
         f.session.prepare();
-        QVERIFY2(words->text().startsWith(QStringLiteral("The first sample comes after 20 updates; Ctrl+Shift+T")),
+        QVERIFY2(words->text().startsWith(QStringLiteral(
+                     "The first sample comes as the training begins, then one every 20 updates; Ctrl+Shift+T")),
             qPrintable(words->text()));
         f.panel.setSession(nullptr);
         QVERIFY(words->text().contains(QStringLiteral("Select a run")));

@@ -265,6 +265,7 @@ struct BenchRow {
     // decode: writing is bound by what a step must read, weights once, and keys, values and states of all texts.
     double stepBytes = 0, readRate = 0; ///< and the bytes/s that this machine's memory gave in the same run
     double readShare = 0; ///< stepBytes in the measured time of a step / readRate
+    double joulesPerToken = 0; ///< of the card or the processor's packages, over two seconds or more; 0: not counted
 };
 
 class Engine {

@@ -28,6 +28,10 @@ struct StepEvent {
     /// Conversion, while the feature maps alone learn: mean cross entropy of their attention weights under the
     /// softmax's, and the entropy of those, below which it cannot fall; nats. `loss` is then the softmax model's.
     std::optional<double> distillation = {}, distillationFloor = {};
+    /// What the machine did meanwhile (engine/base/hardware_meter.h); nothing where it does not tell or was not asked.
+    std::optional<double> coresBusy = {}; ///< processor seconds of this process per second
+    std::optional<double> deviceUse = {}; ///< of the card, share of time, 0 to 1
+    std::optional<double> watts = {}, celsius = {}; ///< of the card, or of the processor's packages
 };
 
 /// One branch of one layer as the mixing display shows it (models.md 5.5). A layer that mixes nothing has no weights:

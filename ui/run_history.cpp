@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/run_history.h"
 
+#include <limits>
+
 namespace pha::ui {
 
 namespace {
+
+double orUnknown(const std::optional<double>& value)
+{
+    return value.value_or(std::numeric_limits<double>::quiet_NaN());
+}
 
 /// Puts each event where it belongs.
 struct Filing {
@@ -20,6 +27,10 @@ struct Filing {
         h.tokensPerSecond.push_back(e.tokensPerSecond);
         h.processBytes.push_back(double(e.processBytes));
         h.deviceBytes.push_back(double(e.deviceBytes));
+        h.coresBusy.push_back(orUnknown(e.coresBusy));
+        h.deviceUse.push_back(orUnknown(e.deviceUse));
+        h.watts.push_back(orUnknown(e.watts));
+        h.celsius.push_back(orUnknown(e.celsius));
         if (!e.applied) ++h.skippedUpdates;
     }
     void operator()(const MixingEvent& e) const { h.mixing.push_back(e); }

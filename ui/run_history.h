@@ -8,11 +8,12 @@
 
 namespace pha::ui {
 
-/// Everything a run has reported, kept in full: columns for the updates (72 bytes a step), rows for the rest. Append
+/// Everything a run has reported, kept in full: columns for the updates (104 bytes a step), rows for the rest. Append
 /// only; a reader remembers how many rows it has drawn and asks for the new ones. GUI thread only.
 struct RunHistory {
     // Updates, in order of step. Same length each; a loss that was not finite is NaN.
     std::vector<double> step, tokens, seconds, loss, learningRate, gradNorm, tokensPerSecond, processBytes, deviceBytes;
+    std::vector<double> coresBusy, deviceUse, watts, celsius; ///< NaN where it is not known
     std::vector<MixingEvent> mixing;
     std::vector<EvalEvent> evals;
     std::vector<RecallEvent> recalls;

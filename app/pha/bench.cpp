@@ -80,14 +80,14 @@ void refuseIfTooLarge(const BenchRequest& what, const EngineInfo& info)
 }
 
 /// Columns of fixed width: rows are shown as they are measured.
-constexpr auto rowFormat = "{:<20} {:>8} {:>6} {:>12} {:>14} {:>8} {:>10} {:>12} {:>9}";
+constexpr auto rowFormat = "{:<20} {:>8} {:>6} {:>12} {:>14} {:>8} {:>10} {:>12} {:>9}{:>12}";
 
-void printHeading(const BenchRequest& request, const EngineInfo& info)
+void printHeading(const BenchRequest& request, const EngineInfo& info, bool energy)
 {
     printLine(fmt::format(
         "{}, median of {}; LibTorch {}, {}", request.mode, request.repeats, info.libtorch, info.cpuCapability));
     printLine(fmt::format(rowFormat, "preset", "context", "batch", "parameters", "tokens/s", "spread", "peak",
-        "GFLOP/s", request.mode == "decode" ? "of memory" : "of GEMM"));
+        "GFLOP/s", request.mode == "decode" ? "of memory" : "of GEMM", energy ? "mJ/token" : ""));
 }
 
 void printRow(const BenchRow& row)
@@ -95,7 +95,8 @@ void printRow(const BenchRow& row)
     printLine(fmt::format(rowFormat, row.preset, row.context, row.batch, withThousands(row.parameters),
         fmt::format("{:.0f}", row.tokensPerSecond), fmt::format("{:.1f} %", 100 * row.spread),
         formatBytes(double(row.peakBytes)), fmt::format("{:.1f}", row.flopsPerSecond / 1e9),
-        fmt::format("{:.1f} %", 100 * (row.mode == "decode" ? row.readShare : row.gemmShare))));
+        fmt::format("{:.1f} %", 100 * (row.mode == "decode" ? row.readShare : row.gemmShare)),
+        row.joulesPerToken > 0 ? figure(1e3 * row.joulesPerToken) : ""));
     if (row.mode == "decode")
         printLine(fmt::format("{:>29} a step reads {}, the memory gives {}/s", "", formatBytes(row.stepBytes),
             formatBytes(row.readRate)));
@@ -118,7 +119,7 @@ int bench(const Options& options, const CLI::App& command)
                 note(fmt::format("{} at {}: {:.0f} tokens/s", row.preset, row.context, row.tokensPerSecond));
                 return;
             }
-            if (std::exchange(first, false)) printHeading(what, info); // not above an error
+            if (std::exchange(first, false)) printHeading(what, info, row.joulesPerToken > 0); // not above an error
             printRow(row);
         },
         stop.token());

@@ -21,6 +21,7 @@ Json toJson(const RunFigures& run, const std::string& folder)
         { "tokens", run.last ? run.last->tokens : 0 }, { "loss", run.last ? Json(run.last->loss) : Json() },
         { "tokens_per_second", run.tokensPerSecond() }, { "process_bytes", run.processBytes },
         { "device_bytes", run.deviceBytes } };
+    if (const auto joules = run.joulesPerToken()) json["joules_per_token"] = *joules;
     json["eval"] = run.best ? eventToJson(*run.best) : Json();
     if (run.parent) json["parent"] = run.parent->toJson();
     return json;
@@ -73,7 +74,7 @@ int compare(const std::vector<std::string>& folders, bool json)
     };
     if (std::any_of(runs.begin(), runs.end(), [](const RunFigures& run) { return run.parent.has_value(); }))
         add("fork of", [](const RunFigures& run) { return run.parent ? oneLine(run.parent->text()) : "-"; });
-    for (const auto& row : comparedFigures()) add(row.name, [&](const RunFigures& run) { return cell(row, run); });
+    for (const auto* row : figuresOf(all)) add(row->name, [&](const RunFigures& run) { return cell(*row, run); });
     for (const auto& key : keys) add(key, [&](const RunFigures& run) { return oneLine(configText(run, key)); });
     print(table.text());
     return 0;

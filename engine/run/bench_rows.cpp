@@ -8,7 +8,10 @@ namespace pha {
 namespace {
 
 /// Rows of earlier versions are without these.
-bool isLater(std::string_view key) { return key == "step_bytes" || key == "read_rate" || key == "read_share"; }
+bool isLater(std::string_view key)
+{
+    return key == "step_bytes" || key == "read_rate" || key == "read_share" || key == "joules_per_token";
+}
 
 /// The one list of fields.
 template <class Row, class Visit> void fields(Row& row, Visit&& visit)
@@ -28,6 +31,7 @@ template <class Row, class Visit> void fields(Row& row, Visit&& visit)
     visit("step_bytes", row.stepBytes);
     visit("read_rate", row.readRate);
     visit("read_share", row.readShare);
+    visit("joules_per_token", row.joulesPerToken);
 }
 
 } // namespace

@@ -47,9 +47,9 @@ class CsvExport {
 public:
     void operator()(const StepEvent& e)
     {
-        steps_.row(
-            { cell(e.step), cell(e.tokens), cell(e.seconds), cell(e.loss), cell(e.learningRate), cell(e.gradNorm),
-                cell(e.tokensPerSecond), cell(e.processBytes), cell(e.deviceBytes), e.applied ? "1" : "0" });
+        steps_.row({ cell(e.step), cell(e.tokens), cell(e.seconds), cell(e.loss), cell(e.learningRate),
+            cell(e.gradNorm), cell(e.tokensPerSecond), cell(e.processBytes), cell(e.deviceBytes), e.applied ? "1" : "0",
+            cell(e.coresBusy), cell(e.deviceUse), cell(e.watts), cell(e.celsius) });
         if (e.distillation) distillation_.row({ cell(e.step), cell(e.distillation), cell(e.distillationFloor) });
     }
     void operator()(const EvalEvent& e)
@@ -86,7 +86,7 @@ public:
 private:
     Csv steps_ { "steps.csv",
         { "step", "tokens", "seconds", "loss", "lr", "grad_norm", "tokens_per_second", "process_bytes", "device_bytes",
-            "applied" } };
+            "applied", "cores_busy", "device_use", "watts", "celsius" } };
     Csv distillation_ { "distillation.csv", { "step", "distillation", "distillation_floor" } };
     Csv evals_ { "evaluations.csv",
         { "step", "split", "nll", "total_nll", "tokens", "words", "bytes", "perplexity", "word_perplexity",

@@ -114,6 +114,10 @@ public:
         scalar(e.step, "speed/tokens_per_second", e.tokensPerSecond);
         scalar(e.step, "memory/process_bytes", double(e.processBytes));
         scalar(e.step, "memory/device_bytes", double(e.deviceBytes));
+        if (e.coresBusy) scalar(e.step, "machine/cores_busy", *e.coresBusy);
+        if (e.deviceUse) scalar(e.step, "machine/device_use", *e.deviceUse);
+        if (e.watts) scalar(e.step, "machine/watts", *e.watts);
+        if (e.celsius) scalar(e.step, "machine/celsius", *e.celsius);
     }
     void operator()(const EvalEvent& e)
     {

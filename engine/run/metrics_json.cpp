@@ -57,6 +57,8 @@ struct ToJson {
         line.add("process_bytes", e.processBytes).add("device_bytes", e.deviceBytes);
         if (!e.applied) line.add("applied", false);
         line.add("distillation", e.distillation).add("distillation_floor", e.distillationFloor);
+        line.add("cores_busy", e.coresBusy).add("device_use", e.deviceUse);
+        line.add("watts", e.watts).add("celsius", e.celsius);
         return line.line();
     }
     Json operator()(const MixingEvent& e) const

@@ -56,6 +56,10 @@ private:
         if (key == "tokens_per_second") return number(e.tokensPerSecond);
         if (key == "process_bytes") return integer(e.processBytes);
         if (key == "device_bytes") return integer(e.deviceBytes);
+        if (key == "cores_busy") return number(e.coresBusy.emplace());
+        if (key == "device_use") return number(e.deviceUse.emplace());
+        if (key == "watts") return number(e.watts.emplace());
+        if (key == "celsius") return number(e.celsius.emplace());
         if (key == "applied" && word("false")) return e.applied = false, true;
         return key == "nonfinite" && word("true");
     }

@@ -158,7 +158,8 @@ template <class J> std::optional<Event> readEvent(const J& json)
         return StepEvent { step, in.integer("tokens"), in.number("seconds"), in.number("loss"), in.number("lr"),
             in.number("grad_norm"), in.number("tokens_per_second"), in.integer("process_bytes"),
             in.integer("device_bytes"), in.flag("applied", true), in.optionalNumber("distillation"),
-            in.optionalNumber("distillation_floor") };
+            in.optionalNumber("distillation_floor"), in.optionalNumber("cores_busy"), in.optionalNumber("device_use"),
+            in.optionalNumber("watts"), in.optionalNumber("celsius") };
     }
     if (type == "mixing") {
         MixingEvent e { step, {} };

@@ -58,6 +58,10 @@ RunFigures RunFigures::read(const std::filesystem::path& folder)
 
 void RunFigures::take(const StepEvent& event)
 {
+    if (event.watts && last && event.seconds > last->seconds) {
+        joules_ += *event.watts * (event.seconds - last->seconds);
+        meteredTokens_ += double(event.tokens - last->tokens);
+    }
     last = event;
     rates_.push_back(event.tokensPerSecond);
     processBytes = std::max(processBytes, event.processBytes);
@@ -93,8 +97,23 @@ const std::vector<ComparedFigure>& comparedFigures()
             [](const RunFigures& run) { return run.last ? Figure(run.tokensPerSecond()) : Figure(); } },
         { "process memory", Kind::Bytes, -1, largest<&RunFigures::processBytes> },
         { "tensor memory", Kind::Bytes, -1, largest<&RunFigures::deviceBytes> },
+        { "mJ a token", Kind::Number, -1,
+            [](const RunFigures& run) {
+                const auto joules = run.joulesPerToken();
+                return joules ? Figure(*joules * 1e3) : Figure();
+            },
+            true },
     };
     return all;
+}
+
+std::vector<const ComparedFigure*> figuresOf(const std::vector<const RunFigures*>& runs)
+{
+    std::vector<const ComparedFigure*> shown;
+    for (const auto& figure : comparedFigures())
+        if (!figure.rare || std::any_of(runs.begin(), runs.end(), [&](const auto* run) { return figure.value(*run); }))
+            shown.push_back(&figure);
+    return shown;
 }
 
 std::vector<std::string> differingKeys(const std::vector<const RunFigures*>& runs)

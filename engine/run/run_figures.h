@@ -24,6 +24,11 @@ public:
     void take(const StepEvent& event);
     void take(const EvalEvent& event); ///< only plain evaluations of the validation split count
     double tokensPerSecond() const; ///< median over the updates, 0 without any
+    /// Over all updates whose power is known.
+    std::optional<double> joulesPerToken() const
+    {
+        return meteredTokens_ > 0 ? std::optional(joules_ / meteredTokens_) : std::nullopt;
+    }
 
     std::string name;
     RunConfig config;
@@ -36,6 +41,7 @@ public:
 
 private:
     mutable std::vector<double> rates_; ///< in any order: the median sorts it in part
+    double joules_ = 0, meteredTokens_ = 0;
 };
 
 /// One row of a comparison.
@@ -45,8 +51,11 @@ struct ComparedFigure {
     Kind kind = Kind::Number;
     int better = 0; ///< -1: less is better, +1: more is better, 0: neither
     std::optional<double> (*value)(const RunFigures& run) = nullptr; ///< nothing where it is not known
+    bool rare = false; ///< shown only if some run knows it
 };
 const std::vector<ComparedFigure>& comparedFigures();
+/// Without those that are rare and that none of these runs knows.
+std::vector<const ComparedFigure*> figuresOf(const std::vector<const RunFigures*>& runs);
 
 /// Keys of the configuration whose values are not the same in all runs, in display order.
 std::vector<std::string> differingKeys(const std::vector<const RunFigures*>& runs);

@@ -170,6 +170,22 @@ std::optional<std::vector<double>> ratesOf(
     return rates;
 }
 
+/// Energy of a token, with work long enough for the counters, which move some ten times a second; 0: not counted.
+double energyOf(const std::function<std::int64_t()>& work, torch::Device device, const std::stop_token& stop)
+{
+    const auto meter = meterOf(device);
+    const auto before = meter ? meter->joules() : std::nullopt;
+    if (!before) return 0;
+    std::int64_t tokens = 0;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    while (std::chrono::steady_clock::now() < end && !stop.stop_requested()) {
+        tokens += work();
+        synchronize(device);
+    }
+    const auto after = meter->joules();
+    return after && tokens > 0 ? (*after - *before) / double(tokens) : 0;
+}
+
 /// The machine's own best: a large square product in the faster precision. FLOP/s.
 double bestGemm(torch::Device device)
 {
@@ -238,6 +254,7 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
         rates = ratesOf(work, request.repeats, device, stop);
         row.peakBytes = std::max(peakBytes(device), whole ? whole->peakBytes() : 0);
         if (request.mode == "decode") row.stepBytes = whole->stepBytes();
+        row.joulesPerToken = energyOf(work, device, stop);
     }
     if (!rates || stop.stop_requested()) return std::nullopt; // before the machine's own best is measured
     row.tokensPerSecond = (*rates)[rates->size() / 2];

@@ -190,7 +190,7 @@ EngineInfo describeMachine()
     info.devices.push_back({ "cpu", cpuName(), physicalMemory() });
     const int cards = torch::cuda::is_available() ? int(torch::cuda::device_count()) : 0;
     for (int i = 0; i < cards; ++i)
-        info.devices.push_back({ "cuda:" + std::to_string(i), "CUDA device", deviceMemory(i) });
+        info.devices.push_back({ "cuda:" + std::to_string(i), deviceName(i), deviceMemory(i) });
     if (info.slowBlas)
         info.warning = "LibTorch multiplies matrices with the reference BLAS (" + info.blas
             + "), some 30 times slower than an optimised one; install libopenblas0-pthread";
@@ -219,6 +219,11 @@ void resetPeakBytes(const torch::Device& device)
 void synchronize(const torch::Device& device)
 {
     if (device.is_cuda()) torch::cuda::synchronize(device.index());
+}
+
+std::unique_ptr<HardwareMeter> meterOf(const torch::Device& device)
+{
+    return device.is_cuda() ? cardMeter(pciAddress(std::max<int>(device.index(), 0))) : processorMeter();
 }
 
 } // namespace pha

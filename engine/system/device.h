@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/hardware_meter.h"
 #include "engine/engine.h"
 
 #include <torch/torch.h>
@@ -31,6 +32,8 @@ std::int64_t processBytes(); ///< resident set
 std::int64_t liveBytes(const torch::Device&device), peakBytes(const torch::Device&device);
 void resetPeakBytes(const torch::Device& device);
 void synchronize(const torch::Device& device);
+/// Of the card, or of the processor; null where neither tells.
+std::unique_ptr<HardwareMeter> meterOf(const torch::Device& device);
 
 /// Rate of a matrix product in FLOP/s: the yardstick for throughput. Takes some tenths of a second.
 double measureGemm(

@@ -23,6 +23,18 @@ std::int64_t deviceMemory(int index)
     return cudaGetDeviceProperties(&properties, index) == cudaSuccess ? std::int64_t(properties.totalGlobalMem) : 0;
 }
 
+std::string deviceName(int index)
+{
+    cudaDeviceProp properties {};
+    return cudaGetDeviceProperties(&properties, index) == cudaSuccess ? properties.name : "CUDA device";
+}
+
+std::string pciAddress(int index)
+{
+    char text[32] {};
+    return cudaDeviceGetPCIBusId(text, sizeof text, index) == cudaSuccess ? text : "";
+}
+
 } // namespace pha
 
 #endif

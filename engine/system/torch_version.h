@@ -7,6 +7,7 @@
 #include <torch/version.h>
 
 #include <atomic>
+#include <string>
 
 #define PHA_TORCH_AT_LEAST(major, minor)                                                                               \
     (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
@@ -107,10 +108,14 @@ private:
 std::int64_t cudaBytes(bool peak); ///< torch_cuda.cpp
 void resetCudaPeak();
 std::int64_t deviceMemory(int index);
+std::string deviceName(int index); ///< "NVIDIA H100 80GB HBM3"
+std::string pciAddress(int index); ///< "0000:1b:00.0"; empty: unknown
 #else
 inline std::int64_t cudaBytes(bool) { return 0; }
 inline void resetCudaPeak() { }
 inline std::int64_t deviceMemory(int) { return 0; }
+inline std::string deviceName(int) { return "CUDA device"; }
+inline std::string pciAddress(int) { return {}; }
 #endif
 
 } // namespace pha

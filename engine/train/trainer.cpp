@@ -21,6 +21,12 @@ constexpr std::int64_t patienceForNonFinite = 10;
 
 /// Enough for a colour; more would make the lines of samples twice as long.
 double fourDigits(double value) { return parseNumber(fmt::format("{:.4g}", value)).value_or(value); }
+
+/// A line a step: no more digits than a meter has.
+std::optional<double> rounded(std::optional<double> value)
+{
+    return value ? std::optional(std::round(*value * 1e3) / 1e3) : value;
+}
 } // namespace
 
 /// Evaluate, sample and save "once in a while", then one training section.
@@ -67,6 +73,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
 bool Trainer::update()
 {
     const auto started = std::chrono::steady_clock::now();
+    const double processorStarted = processorSeconds();
     const bool distilling = step_ < config_.distillSteps;
     if (config_.distillSteps > 0 && step_ == config_.distillSteps)
         optimizer_->reset(); // from here on all weights learn
@@ -129,8 +136,11 @@ bool Trainer::update()
     ++step_;
     tokens_ += read;
     seconds_ += took;
+    const auto hardware = meter_ ? meter_->read() : HardwareReading();
     emit(StepEvent { step_, tokens_, seconds_, result.loss, rate, result.norm, double(read) / took, processBytes(),
-        std::max(peakBytes(device_), captured_->peakBytes()), finite, distilled.crossEntropy, distilled.entropy });
+        std::max(peakBytes(device_), captured_->peakBytes()), finite, distilled.crossEntropy, distilled.entropy,
+        rounded((processorSeconds() - processorStarted) / took), hardware.use, rounded(hardware.watts),
+        hardware.celsius });
     resetPeakBytes(device_);
     if (const auto z = finite && !distilling ? watch_.observe(result.loss) : std::nullopt)
         emit(StatusEvent { step_, RunState::Running,

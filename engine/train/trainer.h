@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/hardware_meter.h"
 #include "engine/data/corpus.h"
 #include "engine/engine.h"
 #include "engine/model/language_model.h"
@@ -93,6 +94,7 @@ private:
     Tensor prior_; ///< (K) of the mixing weights
     std::unique_ptr<WeightAverages> averages_;
     std::unique_ptr<BatchSource> batches_;
+    std::unique_ptr<HardwareMeter> meter_; ///< null: the device does not tell
     c10::optional<at::Generator> generator_; ///< dropout masks
 
     std::int64_t step_ = 0, tokens_ = 0, startedAt_ = 0;

@@ -131,6 +131,7 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     model_->to(device_);
     if (!request.initFrom.empty()) start(request.initFrom, progress);
     optimizer_ = std::make_unique<Optimizer>(*model_, config_);
+    meter_ = meterOf(device_);
     captured_ = std::make_unique<CapturedUpdate>(*model_);
     if (config_.priorWeight > 0) {
         std::vector<double> prior;

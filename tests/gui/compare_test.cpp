@@ -82,7 +82,8 @@ private Q_SLOTS:
         const auto read = RunFigures::read(f.a->directory());
         const auto other = RunFigures::read(f.b->directory());
         const auto csv = f.panel.csv().split('\n');
-        for (const auto& figure : comparedFigures()) {
+        for (const auto* shown : figuresOf({ &read, &other })) {
+            const auto& figure = *shown;
             const auto wanted =
                 QStringLiteral("%1,%2,%3")
                     .arg(QString::fromStdString(figure.name), QString::number(*figure.value(read), 'g', 17),
@@ -117,7 +118,7 @@ private Q_SLOTS:
         f.find<QToolButton>("compareEqual")->click();
         QVERIFY(f.cell("layers", 1) != "no such row");
         QCOMPARE(f.cell("layers", 1), f.cell("layers", 2));
-        QCOMPARE(f.model()->rowCount({}), int(comparedFigures().size() + allFields().size()) + 2);
+        QCOMPARE(f.model()->rowCount({}), int(figuresOf({}).size() + allFields().size()) + 2);
     }
 
     void deltasAreColouredByWhatIsBetter()

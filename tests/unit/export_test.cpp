@@ -118,7 +118,7 @@ private Q_SLOTS:
         const auto run = makeRun(home_);
         run_ = run.root();
         MetricsWriter metrics(run.metricsFile());
-        metrics.append(StepEvent { 1, 96, 0.5, 4.25, 1e-3, 2, 192, 1000, 2000, true });
+        metrics.append(StepEvent { 1, 96, 0.5, 4.25, 1e-3, 2, 192, 1000, 2000, true, {}, {}, 1.5 });
         metrics.append(StepEvent { 2, 192, 1, std::nan(""), 1e-3, 2, 192, 1000, 2000, false });
         metrics.append(EvalEvent { 2, "valid", 1.5, 1500, 1000, 700, 4000, 4.48, 9.1, 0.54, 256, 128, 1.25, 0.5,
             "muted, \"all\"", "strided" });
@@ -142,8 +142,9 @@ private Q_SLOTS:
         const auto files = exportCsv(run_, run_ / "tables");
         QCOMPARE(files.size(), std::size_t(5));
         QCOMPARE(readRaw(run_ / "tables/steps.csv"),
-            std::string("step,tokens,seconds,loss,lr,grad_norm,tokens_per_second,process_bytes,device_bytes,applied\r\n"
-                        "1,96,0.5,4.25,0.001,2,192,1000,2000,1\r\n2,192,1,,0.001,2,192,1000,2000,0\r\n"));
+            std::string("step,tokens,seconds,loss,lr,grad_norm,tokens_per_second,process_bytes,device_bytes,applied,"
+                        "cores_busy,device_use,watts,celsius\r\n"
+                        "1,96,0.5,4.25,0.001,2,192,1000,2000,1,1.5,,,\r\n2,192,1,,0.001,2,192,1000,2000,0,,,,\r\n"));
         QVERIFY(readRaw(run_ / "tables/evaluations.csv")
                     .ends_with("\r\n2,valid,1.5,1500,1000,700,4000,4.48,9.1,0.54,256,128,strided,1.25,\"muted, "
                                "\"\"all\"\"\"\r\n"));

@@ -36,6 +36,7 @@ std::vector<Event> oneOfEach()
 {
     return { stepAt(7),
         StepEvent { 8, 1, 0, 0.1 + 0.2, 5e-324, 1.7e308, -0.0, std::numeric_limits<std::int64_t>::max(), 0, false },
+        StepEvent { 8, 1, 0, 1, 1, 1, 1, 1, 1, true, {}, {}, 1.875, 0.97, 412.25, 61 },
         MixingEvent { 9,
             { { { { "gss", 1.5, 0.1, 1, 2, 0.5, 3, 0.4 }, { "attention", 1, 0, 1, 1, 0.3, 2, 0.3 },
                     { "ffn", 0.5, 0, 0.5, 0.5, 0.2, 1, 0.3 } },
@@ -102,6 +103,8 @@ void MetricsTest::roundTrip()
                 && got.tokensPerSecond == step->tokensPerSecond);
             QVERIFY(got.processBytes == step->processBytes && got.deviceBytes == step->deviceBytes
                 && got.applied == step->applied);
+            QVERIFY(got.coresBusy == step->coresBusy && got.deviceUse == step->deviceUse && got.watts == step->watts
+                && got.celsius == step->celsius);
         }
     }
     QVERIFY(eventToJson(ProgressEvent { "x", 1, 2, "y" }).is_null());
@@ -126,16 +129,16 @@ void MetricsTest::keysOfTheContract()
     QCOMPARE(keys(eventToJson(events[0])),
         std::string("type step tokens seconds loss lr grad_norm tokens_per_second process_bytes device_bytes"));
     QVERIFY(eventToJson(events[1]).at("applied") == Json(false));
-    const auto mixing = eventToJson(events[2]);
+    const auto mixing = eventToJson(events[3]);
     QCOMPARE(keys(mixing.at("layers").at(0)), std::string("gss attention ffn entropy branches"));
     QVERIFY(mixing.at("layers").at(0).at("gss") == Json(1.5));
     QCOMPARE(keys(mixing.at("layers").at(0).at("branches").at("gss")), std::string("mean std min max eff rms contrib"));
-    QCOMPARE(keys(eventToJson(events[3])),
+    QCOMPARE(keys(eventToJson(events[4])),
         std::string("type step split nll total_nll tokens words bytes perplexity word_perplexity bits_per_byte context "
                     "stride floor_nll seconds protocol note"));
-    QVERIFY(!eventToJson(events[4]).contains("floor_nll"));
-    QCOMPARE(keys(eventToJson(events[7])), std::string("type step prompt text"));
-    QVERIFY(eventToJson(events[10]).at("state") == Json("diverged"));
+    QVERIFY(!eventToJson(events[5]).contains("floor_nll"));
+    QCOMPARE(keys(eventToJson(events[8])), std::string("type step prompt text"));
+    QVERIFY(eventToJson(events[11]).at("state") == Json("diverged"));
 }
 
 void MetricsTest::samplesMayTellOfTheirTokens()

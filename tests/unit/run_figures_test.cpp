@@ -61,6 +61,22 @@ private Q_SLOTS:
         QCOMPARE(*value(run, "parameters"), double(modelCosts(run.config.model, 256).parameters));
     }
 
+    void energyIsKnownWhereADeviceTells()
+    {
+        RunFigures dark("a", findPreset("pha-tiny").config), metered = dark;
+        for (std::int64_t n = 1; n <= 4; ++n) {
+            auto e = step(n, 100, 50);
+            e.seconds = 2 * double(n);
+            dark.take(e);
+            if (n >= 3) e.watts = n == 3 ? 300 : 500; // unknown at first
+            metered.take(e);
+        }
+        QVERIFY(!dark.joulesPerToken());
+        QCOMPARE(metered.joulesPerToken().value(), (300 * 2 + 500 * 2) / 200.);
+        QCOMPARE(*value(metered, "mJ a token"), 8000.);
+        QCOMPARE(figuresOf({ &dark }).size() + 1, figuresOf({ &dark, &metered }).size());
+    }
+
     void differencesAreThoseOfTheConfiguration()
     {
         const auto config = findPreset("pha-tiny").config;

@@ -197,7 +197,8 @@ QWidget* BenchView::buildResults(QWidget* panel)
     table->setAccessibleName(tr("Measured rows"));
     table->setToolTip(
         tr("Spread: largest minus smallest repeat, as a share of the median. Of GEMM: arithmetic rate as a "
-           "share of this machine's own matrix product."));
+           "share of this machine's own matrix product. Of memory: what a step must read, as a share of what this "
+           "machine's memory gives. mJ a token: energy, where the device counts it."));
     styleTable(table);
     makeCopyable(table);
     table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
@@ -226,23 +227,30 @@ void BenchView::showMeasurement(const Measurement& m)
     memory->setRows(m.rows);
     machine->setText(m.disturbed ? tr("%1; something trained meanwhile").arg(m.machine) : m.machine);
     machine->setToolTip(plainToolTip(machine->text()));
-    const QStringList heads { tr("Preset"), tr("What"), tr("Context"), tr("Batch"), tr("Parameters"), tr("Tokens/s"),
-        tr("Spread"), tr("Peak memory"), tr("GFLOP/s"), tr("Of GEMM"), tr("Precision"), tr("Device") };
+    const auto decodes = [](const BenchRow& row) { return row.mode == "decode"; };
+    const bool memoryBound = std::any_of(m.rows.begin(), m.rows.end(), decodes); // a measurement has one mode
+    const bool energy =
+        std::any_of(m.rows.begin(), m.rows.end(), [](const BenchRow& row) { return row.joulesPerToken > 0; });
+    QStringList heads { tr("Preset"), tr("What"), tr("Context"), tr("Batch"), tr("Parameters"), tr("Tokens/s"),
+        tr("Spread"), tr("Peak memory"), tr("GFLOP/s"), memoryBound ? tr("Of memory") : tr("Of GEMM"), tr("Precision"),
+        tr("Device") };
+    if (energy) heads << tr("mJ a token");
     table->setColumnCount(int(heads.size()));
     table->setHorizontalHeaderLabels(heads);
     const auto sideOf = [](int column) { // numbers end at the right
-        return (column >= 2 && column <= 9 ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter;
+        return ((column >= 2 && column <= 9) || column >= 12 ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter;
     };
     for (int column = 0; column < heads.size(); ++column)
         table->horizontalHeaderItem(column)->setTextAlignment(sideOf(column));
     table->setRowCount(int(m.rows.size()));
     for (int r = 0; r < table->rowCount(); ++r) {
         const auto& row = m.rows[std::size_t(r)];
-        const QStringList cells { fromUtf8(row.preset), fromUtf8(row.mode), formatCount(row.context),
-            formatCount(row.batch), formatCount(row.parameters), formatCount(std::int64_t(row.tokensPerSecond)),
+        QStringList cells { fromUtf8(row.preset), fromUtf8(row.mode), formatCount(row.context), formatCount(row.batch),
+            formatCount(row.parameters), formatCount(std::int64_t(row.tokensPerSecond)),
             QString::number(100 * row.spread, 'f', 1) + QStringLiteral(" %"), formatBytes(double(row.peakBytes)),
-            formatFixed(row.flopsPerSecond / 1e9, 1), formatPercent(row.gemmShare), fromUtf8(row.precision),
-            fromUtf8(row.device) };
+            formatFixed(row.flopsPerSecond / 1e9, 1), formatPercent(decodes(row) ? row.readShare : row.gemmShare),
+            fromUtf8(row.precision), fromUtf8(row.device) };
+        if (energy) cells << (row.joulesPerToken > 0 ? formatNumber(1e3 * row.joulesPerToken, 3) : QString());
         for (int column = 0; column < cells.size(); ++column) {
             auto* item = new QTableWidgetItem(cells[column]);
             item->setTextAlignment(sideOf(column));

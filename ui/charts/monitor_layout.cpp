@@ -13,6 +13,7 @@ void MonitorPanel::Private::build()
     charts_.memory->setFromZero(true);
     charts_.learningRate->setFromZero(true);
     charts_.gradient->setFromZero(true);
+    charts_.load->setFromZero(true);
     auto* smallBox = new QWidget;
     small_ = new QGridLayout(smallBox);
     small_->setContentsMargins(0, 0, 0, 0);
@@ -79,15 +80,17 @@ void MonitorPanel::Private::arrange()
         rows_->setSizes(wide ? QList<int> { 600, 400 } : QList<int> { 720, 280 });
         side_->setSizes(wide ? QList<int> { 780, 220 } : QList<int> { 740, 260 });
     }
-    const int columns = (wide ? columns_->sizes().value(0) >= 1000 : q->width() >= 640) ? 4 : 2;
+    // In a row of five, or in rows of three and two that are as wide.
+    const int columns = (wide ? columns_->sizes().value(0) : q->width()) >= (wide ? 1000 : 740) ? 5 : 3;
     if (columns == smallColumns_) return;
     smallColumns_ = columns;
     int i = 0;
-    for (auto* chart : { charts_.throughput, charts_.memory, charts_.learningRate, charts_.gradient }) {
-        small_->addWidget(chart, i / columns, i % columns);
+    for (auto* chart : { charts_.throughput, charts_.memory, charts_.load, charts_.learningRate, charts_.gradient }) {
+        const int row = i / columns, span = columns == 5 ? 1 : row == 0 ? 2 : 3;
+        small_->addWidget(chart, row, (i % columns) * span, 1, span);
         ++i;
     }
-    for (int column = 0; column < 4; ++column) small_->setColumnStretch(column, column < columns);
+    for (int column = 0; column < 6; ++column) small_->setColumnStretch(column, columns == 3 || column < 5);
 }
 
 } // namespace pha::ui

@@ -75,9 +75,14 @@ MonitorPanel::Private::Private(MonitorPanel* panel)
     charts_.loss = new TimePlot(QStringLiteral("lossChart"), tr("Loss"), ValueKind::Loss);
     charts_.throughput = new TimePlot(QStringLiteral("throughputChart"), tr("Tokens/s"), ValueKind::Rate);
     charts_.memory = new TimePlot(QStringLiteral("memoryChart"), tr("Memory"), ValueKind::Bytes);
-    charts_.learningRate =
-        new TimePlot(QStringLiteral("learningRateChart"), tr("Learning rate"), ValueKind::Scientific);
-    charts_.gradient = new TimePlot(QStringLiteral("gradientChart"), tr("Gradient norm"), ValueKind::Scientific);
+    charts_.learningRate = new TimePlot(QStringLiteral("learningRateChart"), tr("LR"), ValueKind::Scientific);
+    charts_.load = new TimePlot(QStringLiteral("loadChart"), tr("Load"), ValueKind::Scientific);
+    charts_.load->setToolTip(
+        tr("Processor cores that this program keeps busy, and the share of time in which the card is. "
+           "Power and temperature where the device tells them."));
+    charts_.gradient = new TimePlot(QStringLiteral("gradientChart"), tr("Grad norm"), ValueKind::Scientific);
+    charts_.learningRate->setToolTip(tr("Learning rate"));
+    charts_.gradient->setToolTip(tr("Norm of the gradient before it is clipped"));
     build();
     connectSettings();
     queue_->setWork([this] { return work(); });

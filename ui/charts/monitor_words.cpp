@@ -139,6 +139,15 @@ void MonitorPanel::Private::describeSmallCharts()
     charts_.memory->setHeadline(history ? last(history->processBytes, ValueKind::Bytes) : QString());
     charts_.learningRate->setHeadline(history ? last(history->learningRate, ValueKind::Scientific) : QString());
     charts_.gradient->setHeadline(history ? last(history->gradNorm, ValueKind::Scientific) : QString());
+    QStringList load; // a card says more of itself than its share of time
+    if (history && !history->step.empty()) {
+        if (std::isfinite(history->watts.back())) load << tr("%1 W").arg(formatFixed(history->watts.back(), 0));
+        if (std::isfinite(history->celsius.back())) load << tr("%1 °C").arg(formatFixed(history->celsius.back(), 0));
+        if (load.isEmpty() && std::isfinite(history->coresBusy.back()))
+            load << tr("%1 cores").arg(formatFixed(history->coresBusy.back(), 1));
+        if (load.isEmpty() && any) charts_.load->setEmptyText(tr("not recorded"));
+    }
+    charts_.load->setHeadline(load.join(QLatin1Char(' ')));
     const bool device = history && !history->deviceBytes.empty() && history->deviceBytes.back() > 0;
     charts_.memory->setLegend(alone && device
             ? QVector<LegendEntry> { { tr("process"), [](const Colours& c) { return c.train; } },

@@ -33,10 +33,17 @@ RunCurves::RunCurves(RunSession* session, const RunCharts& charts, const RunLook
     if (look.current) { // one line for each run is enough where runs are compared
         addTrack(charts.memory, &RunHistory::deviceBytes, curveName("device"),
             look.alone ? colour(&Colours::valid) : train, false);
-        tracks_.back().skipZero = true; // 0: the device does not tell
+        tracks_.back().skipZero = true;
     }
     addTrack(charts.learningRate, &RunHistory::learningRate, curveName("learning rate"), train, false);
     addTrack(charts.gradient, &RunHistory::gradNorm, curveName("gradient norm"), train, true);
+    addTrack(charts.load, &RunHistory::coresBusy, curveName("cores busy"), train, true);
+    tracks_.back().skipNaN = true;
+    if (look.current) {
+        addTrack(charts.load, &RunHistory::deviceUse, curveName("card busy"),
+            look.alone ? colour(&Colours::valid) : train, false);
+        tracks_.back().skipNaN = true;
+    }
 
     SeriesOptions options;
     options.name = look.alone ? curveName("valid") : curveName("%1 · valid").arg(look.name);
@@ -116,14 +123,18 @@ bool RunCurves::advance(Track& track, const RunHistory& history, std::size_t row
     const auto shown = [&](double value) {
         return track.perplexity && settings_.perplexity ? perplexityOf(value) : value;
     };
+    const auto unknown = [&](double value) {
+        return (track.skipZero && value == 0) || (track.skipNaN && std::isnan(value));
+    };
     const auto end = [&](std::size_t row) { return std::min(y.size(), row + rows); };
     const bool raw = track.ghost >= 0 && settings_.raw && settings_.smoothing > 0;
     if (raw)
         for (const auto stop = end(track.ghostRow); track.ghostRow < stop; ++track.ghostRow)
-            track.plot->append(track.ghost, x[track.ghostRow], shown(y[track.ghostRow]));
+            if (!unknown(y[track.ghostRow]))
+                track.plot->append(track.ghost, x[track.ghostRow], shown(y[track.ghostRow]));
     for (const auto stop = end(track.lineRow); track.lineRow < stop; ++track.lineRow) {
         const auto i = track.lineRow;
-        if (track.skipZero && y[i] == 0) continue;
+        if (unknown(y[i])) continue;
         const double value =
             track.smooth && settings_.smoothing > 0 ? track.smoother.next(history.step[i], y[i]) : y[i];
         track.plot->append(track.line, x[i], shown(value));

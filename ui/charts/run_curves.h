@@ -11,8 +11,9 @@ namespace pha::ui {
 
 /// The charts that a run's updates and evaluations are drawn into.
 struct RunCharts {
-    TimePlot *loss = nullptr, *throughput = nullptr, *memory = nullptr, *learningRate = nullptr, *gradient = nullptr;
-    QVector<TimePlot*> all() const { return { loss, throughput, memory, learningRate, gradient }; }
+    TimePlot *loss = nullptr, *throughput = nullptr, *memory = nullptr, *learningRate = nullptr, *gradient = nullptr,
+             *load = nullptr;
+    QVector<TimePlot*> all() const { return { loss, throughput, memory, learningRate, gradient, load }; }
 };
 
 /// What the user chose for all runs.
@@ -47,7 +48,8 @@ private:
         TimePlot* plot = nullptr;
         std::vector<double> RunHistory::*column = nullptr;
         int ghost = -1, line = -1; ///< raw and smoothed; a track that is never smoothed has no ghost
-        bool smooth = false, perplexity = false, skipZero = false;
+        bool smooth = false, perplexity = false;
+        bool skipZero = false, skipNaN = false; ///< so a device says that it does not tell
         std::size_t ghostRow = 0, lineRow = 0;
         Smoother smoother;
     };

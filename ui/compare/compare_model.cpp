@@ -117,7 +117,9 @@ bool CompareModel::take(Column& column)
         event.step = std::int64_t(history.step[i]);
         event.tokens = std::int64_t(history.tokens[i]);
         event.loss = history.loss[i];
+        event.seconds = history.seconds[i];
         event.tokensPerSecond = history.tokensPerSecond[i];
+        if (std::isfinite(history.watts[i])) event.watts = history.watts[i];
         event.processBytes = std::int64_t(history.processBytes[i]);
         event.deviceBytes = std::int64_t(history.deviceBytes[i]);
         column.figures.take(event);
@@ -132,16 +134,17 @@ bool CompareModel::take(Column& column)
 
 void CompareModel::refresh()
 {
-    // The rows of settings differ too where a configuration was completed.
-    if (std::any_of(columns_.begin(), columns_.end(), [](const auto& column) { return completed(column); })) {
+    // The rows of settings differ too where a configuration was completed, and what few devices tell gets its row.
+    bool others = std::any_of(columns_.begin(), columns_.end(), [](const auto& column) { return completed(column); });
+    bool grown = false;
+    for (auto& column : columns_) grown |= take(column);
+    others |= grown && figuresOf(runs()).size() != figures_;
+    if (others) {
         beginResetModel();
-        for (auto& column : columns_) take(column);
         makeRows();
         endResetModel();
         return;
     }
-    bool grown = false;
-    for (auto& column : columns_) grown |= take(column);
     if (!grown || columns_.empty()) return;
     Q_EMIT dataChanged(index(0, 1), index(rowCount() - 1, columnCount() - 1));
     Q_EMIT headerDataChanged(Qt::Horizontal, 1, columnCount() - 1);
@@ -152,25 +155,31 @@ void CompareModel::restyle()
     if (rowCount() > 0 && columnCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
 }
 
+std::vector<const RunFigures*> CompareModel::runs() const
+{
+    std::vector<const RunFigures*> all;
+    for (const auto& column : columns_) all.push_back(&column.figures);
+    return all;
+}
+
 void CompareModel::makeRows()
 {
     rows_.clear();
     differences_ = 0;
     if (columns_.empty()) return;
-    rows_.push_back({ Row::Kind::Section, 0, {}, tr("Figures") });
-    for (std::size_t i = 0; i < comparedFigures().size(); ++i)
-        rows_.push_back({ Row::Kind::Figure, i, {}, fromUtf8(comparedFigures()[i].name) });
-    std::vector<const RunFigures*> runs;
-    for (const auto& column : columns_) runs.push_back(&column.figures);
-    const auto keys = differingKeys(runs);
+    rows_.push_back({ Row::Kind::Section, nullptr, {}, tr("Figures") });
+    const auto figures = figuresOf(runs());
+    figures_ = figures.size();
+    for (const auto* figure : figures) rows_.push_back({ Row::Kind::Figure, figure, {}, fromUtf8(figure->name) });
+    const auto keys = differingKeys(runs());
     differences_ = int(keys.size());
     const auto heading = columns_.size() < 2 ? tr("Settings")
         : differences_ == 0                  ? tr("Settings: all the same")
                                              : tr("Settings: %n differ", nullptr, differences_);
-    rows_.push_back({ Row::Kind::Section, 0, {}, heading });
+    rows_.push_back({ Row::Kind::Section, nullptr, {}, heading });
     for (const auto& [group, field] : allFields())
         if (showEqual_ || std::find(keys.begin(), keys.end(), field.name) != keys.end())
-            rows_.push_back({ Row::Kind::Key, 0, field.name, fromUtf8(field.name) });
+            rows_.push_back({ Row::Kind::Key, nullptr, field.name, fromUtf8(field.name) });
 }
 
 bool CompareModel::isSection(int row) const
@@ -189,7 +198,7 @@ QString CompareModel::cell(const Row& row, const Column& column, bool exact) con
 {
     if (row.kind == Row::Kind::Section) return {};
     if (row.kind == Row::Kind::Key) return singleLine(fromUtf8(configText(column.figures, row.key)));
-    const auto& figure = comparedFigures()[row.figure];
+    const auto& figure = *row.figure;
     const auto value = figure.value(column.figures);
     if (!value) return exact ? QString() : unknown;
     return exact ? QString::number(*value, 'g', 17) : figureText(figure.kind, *value, 5);
@@ -198,7 +207,7 @@ QString CompareModel::cell(const Row& row, const Column& column, bool exact) con
 std::optional<double> CompareModel::delta(const Row& row, const Column& column) const
 {
     if (row.kind != Row::Kind::Figure) return {};
-    const auto& figure = comparedFigures()[row.figure];
+    const auto& figure = *row.figure;
     const auto own = figure.value(column.figures), base = figure.value(columns_.front().figures);
     if (!own || !base || !std::isfinite(*own) || !std::isfinite(*base)) return {};
     return *own - *base;
@@ -210,9 +219,9 @@ QString CompareModel::deltaText(const Row& row, const Column& column) const
     if (!change) return row.kind == Row::Kind::Figure ? unknown : QString();
     if (*change == 0) return QStringLiteral("=");
     const auto sign = *change > 0 ? QStringLiteral("+") : QString(QChar(0x2212));
-    const auto kind = comparedFigures()[row.figure].kind;
+    const auto kind = row.figure->kind;
     const auto size = figureText(kind, std::abs(*change), 3);
-    const double base = *comparedFigures()[row.figure].value(columns_.front().figures);
+    const double base = *row.figure->value(columns_.front().figures);
     if (base == 0 || kind == Kind::Count) return sign + size;
     return QStringLiteral("%1%2 (%1%3 %)").arg(sign, size, QString::number(std::abs(*change / base) * 100, 'f', 1));
 }
@@ -240,7 +249,7 @@ QVariant CompareModel::data(const QModelIndex& index, int role) const
     if (role != Qt::ForegroundRole) return {};
     if (isDelta(at)) {
         const auto change = delta(row, column).value_or(0);
-        const int better = row.kind == Row::Kind::Figure ? comparedFigures()[row.figure].better : 0;
+        const int better = row.kind == Row::Kind::Figure ? row.figure->better : 0;
         if (change == 0 || better == 0) return QBrush(c.muted);
         return QBrush(change * better > 0 ? c.good : c.error);
     }

@@ -44,11 +44,12 @@ private:
     };
     struct Row {
         enum class Kind { Section, Figure, Key } kind;
-        std::size_t figure = 0;
+        const ComparedFigure* figure = nullptr;
         std::string key;
         QString label;
     };
     static bool completed(const Column& column);
+    std::vector<const RunFigures*> runs() const;
     bool take(Column& column);
     void makeRows();
     QString cell(const Row& row, const Column& column, bool exact) const;
@@ -57,6 +58,7 @@ private:
 
     std::vector<Column> columns_; ///< the baseline first
     std::vector<Row> rows_;
+    std::size_t figures_ = 0; ///< rows of them
     bool showEqual_ = false;
     int differences_ = 0;
 };

@@ -22,6 +22,9 @@ const QHash<QString, QByteArray>& shapes()
         { "stop", "<rect class='F' x='3.5' y='3.5' width='9' height='9' rx='1.2'/>" },
         { "save", "<path d='M8 2.5v7M5 6.8l3 3 3-3M2.8 11v2.3h10.4V11'/>" },
         { "plus", "<path d='M8 3v10M3 8h10'/>" },
+        { "fork",
+            "<circle cx='4' cy='3.5' r='1.5'/><circle cx='4' cy='12.5' r='1.5'/><circle cx='12' cy='5.5' r='1.5'/>"
+            "<path d='M4 5v6M4 10c0-3 6.5-1 7.5-3'/>" },
         { "clone", "<rect x='5.5' y='5.5' width='8' height='8' rx='1.5'/><path d='M3.5 10.5h-1v-8h8v1'/>" },
         { "trash", "<path d='M3 4.5h10M6.2 4.5v-2h3.6v2M4.3 4.5l.6 9h6.2l.6-9'/>" },
         { "search", "<circle cx='7' cy='7' r='4.3'/><path d='M10.3 10.3l3.4 3.4'/>" },

@@ -92,7 +92,8 @@ private:
     // main_window_runs.cpp: what the commands do
     void connectAll();
     void connectRun();
-    void start(const RunConfig& config, const QString& name);
+    void start(const RunConfig& config, const QString& name, const QString& fork = {});
+    void fork(const fs::path& checkpoint); ///< into the form
     void resume();
     void deleteCurrent();
     void putBack();

@@ -114,6 +114,10 @@ void MainWindow::connectRun()
         showPanel(configDock_->objectName());
         configPanel_->cloneSession();
     });
+    connect(a.forkRun, &QAction::triggered, this, [this] {
+        if (current_) fork(current_->directory());
+    });
+    connect(monitor_, &MonitorPanel::forkRequested, this, &MainWindow::fork);
     connect(a.setBaseline, &QAction::triggered, this, [this] {
         if (!current_) return;
         compare_->setBaseline(current_->directory());
@@ -147,10 +151,18 @@ void MainWindow::openRun(const fs::path& given, bool shown)
     runPanel_->select(directory);
 }
 
-void MainWindow::start(const RunConfig& config, const QString& name)
+void MainWindow::fork(const fs::path& checkpoint)
+{
+    showPanel(configDock_->objectName());
+    configPanel_->forkSession(checkpoint);
+    statusBar()->showMessage(tr("Change what you want to try; Ctrl+R starts the fork"), messageTime);
+}
+
+void MainWindow::start(const RunConfig& config, const QString& name, const QString& fork)
 {
     TrainingRequest request;
     request.config = config;
+    request.forkFrom = toPath(fork);
     request.name = name.toStdString();
     try {
         fs::create_directories(runs_->folder());
@@ -168,6 +180,8 @@ void MainWindow::start(const RunConfig& config, const QString& name)
     RunFile planned;
     planned.name = request.name;
     planned.config = config;
+    if (const auto& point = configPanel_->draft()->forkPoint(); point && !fork.isEmpty())
+        planned.environment["parent"] = point->parent.toJson();
     planned.created = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
     auto* session = runs_->plan(request.directory, planned);
     controller_->start(session, request);

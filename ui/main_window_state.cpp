@@ -84,6 +84,7 @@ void MainWindow::updateActions()
     a.resumeRun->setEnabled(readable && !current_->active() && !busy && current_->modelSource().available);
     a.resumeRun->setText(resumeText());
     a.cloneRun->setEnabled(readable);
+    a.forkRun->setEnabled(readable && current_->savedStep() >= 0);
     a.renameRun->setEnabled(readable);
     a.setBaseline->setEnabled(readable);
     a.toggleShown->setEnabled(readable);

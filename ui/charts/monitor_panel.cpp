@@ -3,7 +3,11 @@
 
 #include "ui/charts/monitor_panel_p.h"
 
+#include "ui/format.h"
+#include "ui/icons.h"
+
 #include <QApplication>
+#include <QMenu>
 #include <QResizeEvent>
 
 #include <algorithm>
@@ -117,12 +121,33 @@ void MonitorPanel::Private::connectSettings()
     connect(charts_.loss, &TimePlot::logarithmicToggled, this, &Private::setLogarithmic);
     connect(toolbar_, &MonitorToolbar::followRequested, link_, &PlotLink::fitAndFollow);
     connect(toolbar_, &MonitorToolbar::exportRequested, this, &Private::exportChart);
+    charts_.loss->setMenuSource([this](QMenu& menu, double x) { offerFork(menu, x); });
     connect(link_, &PlotLink::followingChanged, this, [this] { toolbar_->setFollowing(link_->following()); });
     connect(link_, &PlotLink::cursorMoved, this, &Private::readOut);
     connect(link_, &PlotLink::cursorLeft, this, [this] {
         readout_->clear();
         mixing_->showLatest();
     });
+}
+
+/// From the newest checkpoint at or before that place, else from the first one there is.
+void MonitorPanel::Private::offerFork(QMenu& menu, double x)
+{
+    if (!current_ || !current_->problem().isEmpty()) return;
+    const auto& history = current_->history();
+    const RunDirectory run(current_->directory());
+    const auto all = run.list();
+    if (all.empty()) return;
+    const auto axis = toolbar_->settings().axis;
+    auto wanted = all.front();
+    for (const auto& name : all)
+        if (placeOfStep(history, axis, double(checkpointStep(name).value_or(0))) <= x) wanted = name;
+    auto* action = menu.addAction(icon(QStringLiteral("fork")),
+        tr("For&k from step %1\u2026").arg(formatCount(checkpointStep(wanted).value_or(0))));
+    action->setObjectName(QStringLiteral("forkHere"));
+    connect(action, &QAction::triggered, q,
+        [this, checkpoint = run.checkpoints() / wanted] { Q_EMIT q->forkRequested(checkpoint); });
+    menu.addSeparator();
 }
 
 void MonitorPanel::Private::setLogarithmic(bool on)

@@ -31,6 +31,7 @@ public:
 
 Q_SIGNALS:
     void runClicked(pha::ui::RunSession* session); ///< the user clicked one of its curves
+    void forkRequested(const std::filesystem::path& checkpoint); ///< from the loss chart's menu
 
 protected:
     void showEvent(QShowEvent* event) override;

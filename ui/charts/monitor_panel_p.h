@@ -49,6 +49,7 @@ private:
     void describeSmallCharts();
     QString emptyText() const;
     void readOut(TimePlot* plot, double x);
+    void offerFork(QMenu& menu, double x);
 
     struct Feed {
         std::unique_ptr<RunCurves> curves;

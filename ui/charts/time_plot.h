@@ -73,6 +73,8 @@ public:
     {
         bounds_ = std::move(source);
     } ///< linked charts
+    /// Actions of the caller's own at the top of the menu, for the place of the pointer or the cursor.
+    void setMenuSource(std::function<void(QMenu& menu, double x)> source) { menuSource_ = std::move(source); }
     void setCursor(double x);
     void clearCursor();
     QVector<CursorValue> cursorValues(double x) const;
@@ -123,6 +125,7 @@ private:
     double yLow_ = 0, yHigh_ = 0;
     QString widestLabel_;
     std::function<bool(double&, double&)> bounds_;
+    std::function<void(QMenu&, double)> menuSource_;
     EdgeLabelItem* edge_ = nullptr;
     MarkerItem* marks_ = nullptr;
     CursorItem* cursor_ = nullptr;

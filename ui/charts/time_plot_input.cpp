@@ -246,6 +246,7 @@ void TimePlot::click(const QPoint& place)
 
 void TimePlot::fillMenu(QMenu& menu)
 {
+    if (menuSource_) menuSource_(menu, cursorShown_ ? cursorX_ : plot()->xAxis->range().upper);
     menu.addAction(tr("&Fit and follow"), this, [this] {
         fitAndFollow();
         Q_EMIT followRequested();

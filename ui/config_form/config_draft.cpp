@@ -92,6 +92,7 @@ void ConfigDraft::apply(const DraftValues& values)
     for (const auto& preset : presets())
         if (fromUtf8(preset.name) == values_.preset) preset_ = &preset;
     values_.preset = fromUtf8(preset_->name); // an unknown name falls back to the last one that was known
+    readFork();
     judge();
     Q_EMIT changedValues();
 }
@@ -113,6 +114,7 @@ void ConfigDraft::setPreset(const QString& preset)
 {
     auto next = values_;
     next.preset = preset;
+    next.fork.clear();
     std::erase_if(next.overrides, [](const auto& entry) { return !outlivesPreset(entry.first); });
     push(next, tr("change of preset"));
 }
@@ -169,6 +171,58 @@ void ConfigDraft::clone(const RunConfig& config, const QString& name)
     push(next, tr("clone"));
 }
 
+void ConfigDraft::fork(const QString& checkpoint)
+{
+    DraftValues next;
+    next.preset = values_.preset;
+    next.fork = checkpoint;
+    try {
+        const auto point = readForkPoint(toPath(checkpoint));
+        next.fork = fromPath(point.checkpoint); // of a run that goes on, the newest one will be another
+        for (const auto& known : presets())
+            if (known.name == point.config.preset) next.preset = fromUtf8(known.name);
+        const auto& steps = point.config.training.steps;
+        if (steps <= point.parent.step) next.overrides["steps"] = std::to_string(2 * point.parent.step);
+    } catch (const std::exception&) {
+        // Said beside the form, where it can be dropped.
+    }
+    push(next, tr("fork"));
+}
+
+void ConfigDraft::dropFork()
+{
+    if (point_) return clone(best_, values_.name);
+    auto next = values_;
+    next.fork.clear();
+    push(next, tr("fork"));
+}
+
+void ConfigDraft::readFork()
+{
+    point_.reset();
+    forkProblem_.clear();
+    if (values_.fork.isEmpty()) return;
+    try {
+        point_ = readForkPoint(toPath(values_.fork));
+    } catch (const std::exception& error) {
+        forkProblem_ = singleLine(fromUtf8(error.what()));
+    }
+}
+
+void ConfigDraft::judgeFork()
+{
+    if (!point_) {
+        errors_[""] = forkProblem_;
+        return;
+    }
+    for (const auto& key : changedFields(point_->config, best_))
+        if (!freeInFork(key))
+            errors_[key] = tr("A fork goes on with the weights, optimiser and tokens of its run: this stays %1.")
+                               .arg(presetText(key));
+    if (const auto done = point_->parent.step; best_.training.steps <= done)
+        errors_["steps"] = tr("More than the %1 steps that are done where the fork begins.").arg(formatCount(done));
+}
+
 void ConfigDraft::restore(const DraftValues& values)
 {
     auto known = values;
@@ -198,7 +252,8 @@ void ConfigDraft::judge()
 {
     errors_.clear();
     const auto data = values_.overrides.find("data");
-    start_ = startingPoint(*preset_, data == values_.overrides.end() ? std::string() : data->second);
+    start_ = point_ ? point_->config
+                    : startingPoint(*preset_, data == values_.overrides.end() ? std::string() : data->second);
     best_ = start_;
     for (const auto& [key, text] : values_.overrides) {
         try {
@@ -209,6 +264,7 @@ void ConfigDraft::judge()
             errors_[key] = singleLine(fromUtf8(error.what()));
         }
     }
+    if (!values_.fork.isEmpty()) judgeFork();
     if (!errors_.empty()) return;
     try {
         best_.validate();
@@ -238,9 +294,10 @@ QString ConfigDraft::command() const
 {
     QStringList words { QStringLiteral("pha"), QStringLiteral("train"), QStringLiteral("--preset"),
         shellQuoted(values_.preset), QStringLiteral("--data"), shellQuoted(text("data")) };
+    if (!values_.fork.isEmpty()) words = { words[0], words[1], QStringLiteral("--fork"), shellQuoted(values_.fork) };
     for (const auto& grouped : allFields()) { // in display order, as the form shows them
         const auto& key = grouped.field.name;
-        if (key == "data" || !changed(key)) continue;
+        if ((key == "data" && values_.fork.isEmpty()) || !changed(key)) continue;
         words << QStringLiteral("--set") << shellQuoted(fromUtf8(key) + QLatin1Char('=') + text(key));
     }
     return words.join(QLatin1Char(' '));
@@ -248,6 +305,7 @@ QString ConfigDraft::command() const
 
 QString ConfigDraft::suggestedName() const
 {
+    if (point_) return slug(tr("%1-from-%2").arg(fromUtf8(point_->parent.name)).arg(qlonglong(point_->parent.step)));
     const auto data = fromPath(std::filesystem::path(text("data").toStdString()).filename().stem());
     return slug(values_.preset + QLatin1Char('-') + (data.isEmpty() ? QStringLiteral("run") : data));
 }

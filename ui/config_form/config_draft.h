@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/config/config.h"
+#include "engine/run/fork_point.h"
 
 #include <QMap>
 #include <QObject>
@@ -18,6 +19,8 @@ namespace pha::ui {
 /// What the user has chosen so far: a preset and what differs from it, as typed. A value; undo keeps copies.
 struct DraftValues {
     QString preset, name;
+    QString
+        fork; ///< checkpoint that the run goes on from, whose settings then stand in place of the preset's; or empty
     std::map<std::string, std::string> overrides; ///< by key; may hold text that is no valid value yet
     bool operator==(const DraftValues&) const = default;
 };
@@ -32,12 +35,15 @@ public:
     const DraftValues& values() const { return values_; }
     QUndoStack& undoStack() { return undo_; }
 
-    void setPreset(const QString& preset); ///< keeps data, seed and machine settings, drops the rest
+    void setPreset(const QString& preset); ///< keeps data, seed and machine settings, drops the rest, a fork too
     void setText(const std::string& key, const QString& text); ///< typing in one field is one step of undo
     void resetField(const std::string& key);
     void reset(); ///< back to the preset
     void setName(const QString& name);
     void clone(const RunConfig& config, const QString& name); ///< the same run again, ready to be changed
+    void fork(const QString& checkpoint); ///< goes on from there; of a run's folder: from its newest checkpoint
+    void dropFork(); ///< a run from the beginning with the same settings
+    const std::optional<ForkPoint>& forkPoint() const { return point_; }
     void restore(const DraftValues& values); ///< without a step of undo: at start-up
     void endOfTyping(); ///< the next edit is a step of its own
 
@@ -59,11 +65,15 @@ private:
     void apply(const DraftValues& values);
     void push(const DraftValues& next, const QString& what, const std::string& typingKey = {});
     void judge();
+    void readFork();
+    void judgeFork();
 
     QUndoStack undo_;
     DraftValues values_;
     const Preset* preset_;
-    RunConfig start_; ///< what the preset says for the data that are chosen
+    std::optional<ForkPoint> point_; ///< of values_.fork, if it can be read
+    QString forkProblem_; ///< else why not
+    RunConfig start_; ///< what the preset says for the data that are chosen, or the run that is forked
     std::map<std::string, QString> errors_;
     RunConfig best_; ///< what the texts say, with the preset's value where one is wrong
 };

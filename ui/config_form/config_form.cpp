@@ -115,10 +115,27 @@ void ConfigForm::refresh()
     if (nameEdit_->text() != values.name) nameEdit_->setText(values.name);
     nameEdit_->setPlaceholderText(draft_->suggestedName());
     for (auto* section : sections_) section->refresh();
+    refreshFork();
     refreshCosts();
     copyCommandButton_->setToolTip(plainToolTip(draft_->command()));
     resetButton_->setEnabled(!values.overrides.empty() || !values.name.isEmpty());
     refreshStart();
+}
+
+void ConfigForm::refreshFork()
+{
+    const auto& path = draft_->values().fork;
+    const auto& point = draft_->forkPoint();
+    forkLine_->setVisible(!path.isEmpty());
+    forkLabel_->setText(point
+            ? tr("Forks %1 at step %2").arg(singleLine(fromUtf8(point->parent.name)), formatCount(point->parent.step))
+            : tr("Forks a run that cannot be read"));
+    forkLabel_->setToolTip(plainToolTip(
+        tr("The new run goes on from %1 with its weights, optimiser and place in the data. The run itself stays as it "
+           "is. Settings that are not marked as changed are those of that run.")
+            .arg(path)));
+    const auto start = path.isEmpty() ? tr("Start run") : tr("Start fork");
+    if (startButton_->text() != start) startButton_->setText(start);
 }
 
 void ConfigForm::refreshCosts()
@@ -146,7 +163,7 @@ void ConfigForm::refreshStart()
 void ConfigForm::requestStart()
 {
     if (const auto config = draft_->config(); config && blocked_.isEmpty()) {
-        Q_EMIT startRequested(*config, runName());
+        Q_EMIT startRequested(*config, runName(), draft_->values().fork);
         return;
     }
     for (const auto& grouped : allFields()) {

@@ -33,7 +33,8 @@ public:
     void requestStart(); ///< as the button; with errors it shows the first one instead
 
 Q_SIGNALS:
-    void startRequested(const pha::RunConfig& config, const QString& name);
+    /// `fork`: checkpoint to go on from; empty: a run from the beginning.
+    void startRequested(const pha::RunConfig& config, const QString& name, const QString& fork = {});
     void commandCopied(const QString& command);
 
 private:
@@ -43,6 +44,8 @@ private:
     void browse();
     void refresh();
     void refreshStart();
+    void refreshFork();
+    QWidget* makeForkLine();
     void refreshCosts();
     void copyCommand();
 
@@ -50,7 +53,9 @@ private:
     Dialogs* dialogs_;
     QComboBox *presetCombo_ = nullptr, *dataCombo_ = nullptr;
     QLineEdit *nameEdit_ = nullptr, *settingSearch_ = nullptr;
-    QLabel *presetSummary_ = nullptr, *dataError_ = nullptr, *formError_ = nullptr, *noSetting_ = nullptr;
+    QLabel *presetSummary_ = nullptr, *dataError_ = nullptr, *formError_ = nullptr, *noSetting_ = nullptr,
+           *forkLabel_ = nullptr;
+    QWidget* forkLine_ = nullptr;
     QPushButton *startButton_ = nullptr, *copyCommandButton_ = nullptr, *resetButton_ = nullptr;
     CostBox* costs_ = nullptr;
     std::vector<FormSection*> sections_;

@@ -100,6 +100,7 @@ QWidget* ConfigForm::makeHeader()
     grid->setContentsMargins(12, 10, 12, 10);
     grid->setHorizontalSpacing(8);
     grid->setVerticalSpacing(5);
+    grid->addWidget(makeForkLine(), 5, 0, 1, 3);
     grid->addWidget(caption(tr("&Preset"), presetCombo_), 0, 0);
     grid->addWidget(presetCombo_, 0, 1, 1, 2);
     grid->addWidget(presetSummary_, 1, 1, 1, 2);
@@ -121,6 +122,27 @@ QWidget* ConfigForm::makeHeader()
     connect(nameEdit_, &QLineEdit::textEdited, this, [this](const QString& text) { draft_->setName(text); });
     connect(nameEdit_, &QLineEdit::editingFinished, draft_, &ConfigDraft::endOfTyping);
     return header;
+}
+
+QWidget* ConfigForm::makeForkLine()
+{
+    forkLine_ = new QWidget;
+    forkLine_->setObjectName(QStringLiteral("forkLine"));
+    forkLabel_ = new QLabel;
+    forkLabel_->setObjectName(QStringLiteral("forkLabel"));
+    forkLabel_->setTextFormat(Qt::PlainText);
+    forkLabel_->setWordWrap(true);
+    setRole(forkLabel_, "heading");
+    auto* drop = new QPushButton(tr("Drop fork"));
+    drop->setObjectName(QStringLiteral("dropFork"));
+    drop->setToolTip(plainToolTip(tr("Makes it a run of its own from new weights, with the same settings")));
+    auto* row = new QHBoxLayout(forkLine_);
+    row->setContentsMargins(0, 2, 0, 0);
+    row->setSpacing(8);
+    row->addWidget(forkLabel_, 1);
+    row->addWidget(drop);
+    connect(drop, &QPushButton::clicked, draft_, &ConfigDraft::dropFork);
+    return forkLine_;
 }
 
 void ConfigForm::makeSections(QWidget* into)

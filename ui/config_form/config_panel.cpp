@@ -59,6 +59,12 @@ void ConfigPanel::cloneSession()
     showForm();
 }
 
+void ConfigPanel::forkSession(const fs::path& checkpoint)
+{
+    draft_.fork(fromPath(checkpoint));
+    showForm();
+}
+
 void ConfigPanel::showForm()
 {
     tabs_->setCurrentWidget(form_);
@@ -75,6 +81,7 @@ void ConfigPanel::saveDraft()
     const auto& values = draft_.values();
     settings.setValue(QStringLiteral("preset"), values.preset);
     settings.setValue(QStringLiteral("name"), values.name);
+    settings.setValue(QStringLiteral("fork"), values.fork);
     for (const auto& [key, text] : values.overrides)
         settings.setValue(QStringLiteral("set/") + fromUtf8(key), fromUtf8(text));
 }
@@ -86,6 +93,7 @@ void ConfigPanel::loadDraft()
     DraftValues values;
     values.preset = settings.value(QStringLiteral("preset")).toString();
     values.name = settings.value(QStringLiteral("name")).toString();
+    values.fork = settings.value(QStringLiteral("fork")).toString();
     settings.beginGroup(QStringLiteral("set"));
     for (const auto& key : settings.childKeys())
         values.overrides[key.toStdString()] = settings.value(key).toString().toStdString();

@@ -25,6 +25,7 @@ public:
     ConfigDraft* draft() { return &draft_; }
     void setSession(RunSession* session);
     void cloneSession(); ///< the selected run's settings into the form
+    void forkSession(const fs::path& checkpoint); ///< the form goes on from there; a run's folder: its newest one
     void showForm();
     void showRun();
 

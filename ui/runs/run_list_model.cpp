@@ -200,6 +200,7 @@ QStringList RunListModel::lines(const RunSummary& s)
 {
     QStringList all { s.name, s.stateText, s.text(),
         tr("%1 on %2").arg(s.preset.isEmpty() ? tr("own shape") : s.preset, s.data), fromPath(s.directory) };
+    if (!s.parent.isEmpty()) all.insert(1, s.parent);
     if (!s.unknown.isEmpty()) all << tr("run.json holds what this version does not know: %1").arg(s.unknown);
     return all;
 }
@@ -218,7 +219,8 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const
     case Qt::ToolTipRole:
         return plainToolTip(lines(s).join(QLatin1Char('\n')));
     case Qt::AccessibleTextRole:
-        return QStringLiteral("%1, %2, %3").arg(s.name, s.stateText, s.text());
+        return QStringLiteral("%1, %2, %3%4")
+            .arg(s.name, s.stateText, s.text(), s.parent.isEmpty() ? QString() : QStringLiteral(", ") + s.parent);
     case DirectoryRole:
         return fromPath(s.directory);
     case SummaryRole:
@@ -229,7 +231,7 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const
     case SortRole:
         return (s.active() ? QStringLiteral("1") : QStringLiteral("0")) + s.created + s.name;
     case SearchRole:
-        return QStringList { s.name, s.preset, s.data, s.stateText }.join(QLatin1Char(' '));
+        return QStringList { s.name, s.preset, s.data, s.stateText, s.parent }.join(QLatin1Char(' '));
     default:
         return {};
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/runs/run_summary.h"
 
+#include "engine/run/fork_point.h"
 #include "engine/run/metrics.h"
 #include "ui/format.h"
 
@@ -77,6 +78,8 @@ void fillFromFile(RunSummary& s, const RunFile& file)
     s.data = fromUtf8(file.config.data.data);
     s.created = fromUtf8(file.created);
     s.steps = file.config.training.steps;
+    if (const auto parent = RunParent::of(file))
+        s.parent = tr("from %1 at step %2").arg(singleLine(fromUtf8(parent->name)), formatCount(parent->step));
     s.unknown = fromUtf8(file.unknown());
 }
 

@@ -13,6 +13,7 @@ namespace pha::ui {
 struct RunSummary {
     fs::path directory;
     QString name, preset, data, created, stateText;
+    QString parent; ///< of a fork: "from pha-tiny at step 100"
     QString unknown; ///< settings of run.json that this program does not know
     RunState state = RunState::Stopped;
     RunSession::Place place = RunSession::Place::Disk;

@@ -65,6 +65,9 @@ WindowActions::WindowActions(QMainWindow* window)
         tr("Sets a new peak; recorded and marked on the charts"), { K(QStringLiteral("Ctrl+L")) }, "sliders");
     cloneRun = make("cloneRun", tr("Cl&one"), tr("Copies the settings of the selected run into the form"),
         { K(QStringLiteral("Ctrl+Shift+R")) }, "clone");
+    forkRun = make("forkRun", tr("&Fork\u2026"),
+        tr("Sets up a run that goes on from the newest checkpoint of the selected one with other settings"),
+        { K(QStringLiteral("Ctrl+Shift+F")) }, "fork");
     renameRun = make("renameRun", tr("Re&name"), tr("Gives the selected run another name"),
         { K(QStringLiteral("Shift+F2")) }, "pen");
     toggleShown = make("toggleShown", tr("S&how in charts"),
@@ -150,7 +153,7 @@ QList<QAction*> WindowActions::ofRun() const
     };
     list << resumeRun << pauseRun << stopRun;
     separator();
-    list << toggleShown << setBaseline << cloneRun << renameRun;
+    list << toggleShown << setBaseline << cloneRun << forkRun << renameRun;
     separator();
     list << copyPath << openFolder;
     separator();
@@ -180,7 +183,8 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addSeparator();
     run->addActions({ evaluateNow, sampleNow, checkpointNow, changeLearningRate });
     run->addSeparator();
-    run->addActions({ toggleShown, setBaseline, cloneRun, renameRun, copyPath, openFolder, deleteRun, putBackRun });
+    run->addActions(
+        { toggleShown, setBaseline, cloneRun, forkRun, renameRun, copyPath, openFolder, deleteRun, putBackRun });
 
     auto* view = menu("viewMenu", tr("&View"));
     view->addActions({ showMonitor, showCompare, showPlayground, showInspect, showEvaluate, showData, showBench,

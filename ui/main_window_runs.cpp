@@ -180,11 +180,16 @@ void MainWindow::start(const RunConfig& config, const QString& name, const QStri
     RunFile planned;
     planned.name = request.name;
     planned.config = config;
-    if (const auto& point = configPanel_->draft()->forkPoint(); point && !fork.isEmpty())
+    fs::path parent;
+    if (const auto& point = configPanel_->draft()->forkPoint(); point && !fork.isEmpty()) {
         planned.environment["parent"] = point->parent.toJson();
+        parent = point->parent.path;
+    }
     planned.created = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
     auto* session = runs_->plan(request.directory, planned);
     controller_->start(session, request);
+    if (!parent.empty()) // its curve goes on in another direction
+        for (const auto& run : { parent, request.directory }) runs_->setShown(run, true);
     runPanel_->select(request.directory);
     bannerBar_->hide();
 }

@@ -185,6 +185,11 @@ private Q_SLOTS:
         QCOMPARE(window.findChild<QLabel*>("forkLabel")->text(), "Forks first at step 100");
         window.findChild<QAction*>("startRun")->trigger();
         QTRY_COMPARE(window.currentSession()->name(), "first-from-100");
+        // The charts show both: the fork goes on where the curve of its parent stands.
+        const auto* list = window.findChild<QAbstractItemView*>("runList")->model();
+        QCOMPARE(list->rowCount(), 2);
+        for (int row = 0; row < 2; ++row)
+            QCOMPARE(list->index(row, 0).data(Qt::CheckStateRole).toInt(), int(Qt::Checked));
         window.quitNow();
         QTRY_VERIFY(!window.isVisible());
     }

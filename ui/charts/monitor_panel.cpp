@@ -84,7 +84,7 @@ MonitorPanel::Private::Private(MonitorPanel* panel)
     charts_.load->setToolTip(
         tr("Processor cores that this program keeps busy, and the share of time in which the card is. "
            "Power and temperature where the device tells them."));
-    charts_.gradient = new TimePlot(QStringLiteral("gradientChart"), tr("Grad norm"), ValueKind::Scientific);
+    charts_.gradient = new TimePlot(QStringLiteral("gradientChart"), tr("Gradient"), ValueKind::Scientific);
     charts_.learningRate->setToolTip(tr("Learning rate"));
     charts_.gradient->setToolTip(tr("Norm of the gradient before it is clipped"));
     build();

@@ -2,8 +2,8 @@
 #include "engine/base/hardware_meter.h"
 
 #include <dlfcn.h>
-#include <time.h>
 
+#include <ctime>
 #include <fstream>
 #include <vector>
 

@@ -11,6 +11,7 @@
 #include "ui/main_window.h"
 #include "ui/theme.h"
 
+#include <QAbstractItemView>
 #include <QContextMenuEvent>
 #include <QLabel>
 #include <QLineEdit>

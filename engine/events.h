@@ -90,12 +90,12 @@ struct RecallEvent {
     std::optional<double> exact = {}; ///< synthetic tasks: share of examples without a mistake
 };
 
-/// A sample grown from a prompt, the same one with the same seed each time unless a user asks for another. JSON type
-/// "sample".
 struct SampleToken {
     std::string text; ///< whole UTF-8, may be empty while a character is incomplete
     double probability = 0, entropy = 0; ///< of the model itself, as in GeneratedToken; nats
 };
+/// A sample grown from a prompt, the same one with the same seed each time unless a user asks for another. JSON type
+/// "sample".
 struct SampleEvent {
     std::int64_t step = 0; ///< 0: before any update
     std::string prompt, text;

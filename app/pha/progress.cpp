@@ -133,7 +133,7 @@ void ProgressView::show(const EvalEvent& event)
     if (event.bytes > 0) text += "  bits per byte " + figure(event.bitsPerByte);
     if (!event.note.empty()) text += "  (" + oneLine(event.note) + ")";
     if (event.split == "valid" && !event.note.empty()) averages.push_back(event);
-    if (event.split == "valid" && event.note.empty()) {
+    if (isValidation(event)) {
         lastEval = event;
         if (const auto gap = gapClosed(references, event)) text += fmt::format("  {:.1f} % of the gap closed", *gap);
     }

@@ -70,7 +70,7 @@ void RunFigures::take(const StepEvent& event)
 
 void RunFigures::take(const EvalEvent& event)
 {
-    if (event.split == "valid" && event.note.empty() && (!best || event.nll < best->nll)) best = event;
+    if (isValidation(event) && (!best || event.nll < best->nll)) best = event;
 }
 
 double RunFigures::tokensPerSecond() const

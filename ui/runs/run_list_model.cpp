@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/runs/run_list_model.h"
 
+#include "engine/base/text.h"
 #include "ui/format.h"
 
 #include <algorithm>
@@ -83,7 +84,10 @@ void RunListModel::refresh(const fs::path& directory)
     if (row < 0) return;
     auto& entry = rows_[std::size_t(row)];
     if (!entry.session || entry.session->loading()) return;
-    entry.summary = summarise(*entry.session);
+    auto summary = summarise(*entry.session);
+    summary.about = std::move(entry.summary.about); // which the session does not know
+    summary.aboutProblem = std::move(entry.summary.aboutProblem);
+    entry.summary = std::move(summary);
     Q_EMIT dataChanged(index(row), index(row));
 }
 
@@ -121,8 +125,14 @@ void RunListModel::absorb(const std::vector<RunSummary>& changed)
             if (summary.directory.parent_path() == folder_
                 || std::find(outside_.begin(), outside_.end(), summary.directory) != outside_.end())
                 fresh.push_back({ summary, nullptr, true });
-        } else if (!rows_[std::size_t(row)].session) {
-            rows_[std::size_t(row)].summary = summary;
+        } else {
+            auto& known = rows_[std::size_t(row)];
+            if (known.session) {
+                known.summary.about = summary.about;
+                known.summary.aboutProblem = summary.aboutProblem;
+            } else {
+                known.summary = summary;
+            }
             Q_EMIT dataChanged(index(row), index(row));
         }
     }
@@ -201,6 +211,9 @@ QStringList RunListModel::lines(const RunSummary& s)
     QStringList all { s.name, s.stateText, s.text(),
         tr("%1 on %2").arg(s.preset.isEmpty() ? tr("own shape") : s.preset, s.data), fromPath(s.directory) };
     if (!s.parent.isEmpty()) all.insert(1, s.parent);
+    if (!s.about.notes.empty()) all << QString() << fromUtf8(s.about.notes);
+    if (!s.about.tags.empty()) all << tr("Tags: %1").arg(fromUtf8(joinList(s.about.tags)));
+    if (!s.aboutProblem.isEmpty()) all << s.aboutProblem;
     if (!s.unknown.isEmpty()) all << tr("run.json holds what this version does not know: %1").arg(s.unknown);
     return all;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/run/run_overview.h"
 #include "ui/run_session.h"
 
 #include <QString>
@@ -15,6 +16,9 @@ struct RunSummary {
     QString name, preset, data, created, stateText;
     QString parent; ///< of a fork: "from pha-tiny at step 100"
     QString unknown; ///< settings of run.json that this program does not know
+    std::shared_ptr<const RunConfig> config; ///< null if run.json cannot be read
+    RunAbout about; ///< notes, tags, archive: of about.json, which a session does not read
+    QString aboutProblem; ///< why that file cannot be read
     RunState state = RunState::Stopped;
     RunSession::Place place = RunSession::Place::Disk;
     bool interrupted = false;
@@ -23,18 +27,18 @@ struct RunSummary {
     double secondsLeft = -1; ///< negative: unknown
     double share = -1; ///< of the work that is going on, 0 to 1; negative: nothing is going on
     bool active() const;
+    RunFacts facts() const; ///< what a search looks at; points into this
     QString text() const; ///< "640/1,000 · loss 3.412 · ppl 30.2 · 18.2k tok/s"
 };
 
-/// Reads run.json and the end of metrics.jsonl: some 0.2 ms, whatever the length of the run. Never throws: a run that
-/// cannot be read is a row that says so. Any thread.
+/// readOverview() for the list. Any thread.
 RunSummary readSummary(const fs::path& directory);
 RunSummary summarise(const RunSession& session);
 
 /// Changes whenever a summary made now could differ from one made before.
 struct RunStamp {
     std::uintmax_t size = 0;
-    fs::file_time_type metrics, run;
+    fs::file_time_type metrics, run, about;
     int holder = 0;
     bool operator==(const RunStamp&) const = default;
 };

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `pha runs` from outside.
+#include "tests/e2e/pha_process.h"
+
+using namespace pha::e2e;
+
+class RunsCommandTest : public QObject {
+    Q_OBJECT
+
+private:
+    Home home_;
+
+    QStringList names(const QStringList& more) const
+    {
+        QStringList list;
+        for (const auto& run : home_.run(QStringList { "runs", "--json" } + more).jsonArray())
+            list << QFileInfo(run.toObject()["run"].toString()).fileName();
+        return list;
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        const auto empty = home_.run({ "runs" });
+        QCOMPARE(empty.code, 0);
+        QVERIFY2(empty.out.isEmpty() && empty.err.startsWith("no runs in "), empty.err.constData());
+        for (const auto* steps : { "3", "5" }) {
+            const auto result = home_.run(smallRun({ "--steps", steps, "--name", QByteArray("of ") + steps, "--run",
+                home_.path(QByteArray("share/pha-studio/runs/r") + steps) }));
+            QVERIFY2(result.code == 0, result.err.constData());
+        }
+    }
+
+    void runsAreListed()
+    {
+        const auto result = home_.run({ "runs" });
+        QCOMPARE(result.code, 0);
+        QCOMPARE(result.out.count('\n'), 3);
+        QVERIFY2(result.out.contains("of 5") && result.out.contains("3/3"), result.out.constData());
+        const auto json = home_.run({ "runs", "--json" }).jsonArray();
+        QCOMPARE(json.size(), 2);
+        const auto run = json[0].toObject();
+        QCOMPARE(run["state"].toString(), "finished");
+        QVERIFY(run["loss"].toDouble() > 0 && run["tags"].isArray() && run["notes"].isString());
+        QCOMPARE(run["preset"].toString(), "pha-tiny");
+    }
+
+    void notesAndTagsAreKeptAndFound()
+    {
+        QCOMPARE(home_.run({ "runs", "note", "r3", "lr too high?" }).code, 0);
+        QCOMPARE(home_.run({ "runs", "note", "r3" }).out, QByteArray("lr too high?\n"));
+        QCOMPARE(home_.run({ "runs", "note", "of 5", "-" }, "from a pipe\ntwo lines\n").code, 0); // by its name
+        QCOMPARE(home_.run({ "runs", "note", "r5" }).out, QByteArray("from a pipe\ntwo lines\n"));
+        auto result = home_.run({ "runs", "tag", "r3", "+wt2", "+old", "+hold" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        result =
+            home_.run({ "runs", "tag", home_.path("share/pha-studio/runs/r3"), "-old", "-hold", "+paper", "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QCOMPARE(result.jsonArray()[0].toObject()["tags"].toArray(), (QJsonArray { "wt2", "paper" }));
+        QCOMPARE(names({ "--find", "tag:wt2" }), QStringList { "r3" });
+        QCOMPARE(names({ "--find", "-tag:wt2" }), QStringList { "r5" });
+        QCOMPARE(names({ "--find", "steps=5 preset:pha loss<100" }), QStringList { "r5" });
+        QCOMPARE(names({ "--find", "HIGH?" }), QStringList { "r3" });
+        QCOMPARE(home_.run({ "runs", "--find", "nothing" }).err, QByteArray("no run matches nothing\n"));
+        // The run itself goes on as before.
+        result = home_.run({ "train", "--resume", home_.path("share/pha-studio/runs/r3"), "--steps", "4" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QCOMPARE(home_.run({ "runs", "note", "r3" }).out, QByteArray("lr too high?\n"));
+    }
+
+    void archivedRunsAreLeftOut()
+    {
+        QCOMPARE(home_.run({ "runs", "archive", "r3", "r5" }).code, 0);
+        auto result = home_.run({ "runs" });
+        QVERIFY2(result.out.isEmpty() && result.err.contains("2 in the archive"), result.err.constData());
+        QCOMPARE(names({ "--all" }).size(), 2);
+        QCOMPARE(home_.run({ "runs", "restore", "r5" }).code, 0);
+        QCOMPARE(names({}), QStringList { "r5" });
+        QCOMPARE(home_.run({ "runs", "restore", "r3" }).code, 0);
+        // One that is misspelt: nothing is done.
+        result = home_.run({ "runs", "archive", "r5", "r33" });
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err) && result.err.contains("the nearest is 'r3'"), result.err.constData());
+        QCOMPARE(names({}).size(), 2);
+    }
+
+    void aTagTakenOffWhileItTrains()
+    {
+        const auto run = home_.path("share/pha-studio/runs/long");
+        const auto process = home_.start(smallRun({ "--steps", "100000", "--run", run }));
+        QTRY_VERIFY_WITH_TIMEOUT(metrics(run, "step").size() > 2, 60000);
+        QCOMPARE(home_.run({ "runs", "tag", "long", "+now" }).code, 0);
+        QCOMPARE(names({ "--find", "tag:now state:running" }), QStringList { "long" });
+        process->terminate();
+        QCOMPARE(Home::finish(*process).code, 143);
+        QCOMPARE(names({ "--find", "tag:now state:stopped" }), QStringList { "long" });
+    }
+
+    void anotherFolder()
+    {
+        QCOMPARE(names({ "--runs-dir", home_.path("share/pha-studio/runs") }).size(), 3);
+        const auto result = home_.run({ "runs", "--runs-dir", home_.path("absent") });
+        QCOMPARE(result.code, 2);
+        QVERIFY(isOneErrorLine(result.err));
+    }
+
+    void badUseIsOneLine_data()
+    {
+        QTest::addColumn<QStringList>("arguments");
+        QTest::addColumn<QByteArray>("says");
+        const auto row = [](const QStringList& arguments, const char* says) {
+            QTest::newRow(qPrintable(arguments.join(' '))) << arguments << QByteArray(says);
+        };
+        row({ "--find", "los<3" }, "the nearest is loss");
+        row({ "--find", "loss<" }, "nothing stands after loss<");
+        row({ "tag", "r3", "a b" }, "without blanks");
+        row({ "tag", "r3", "--wrong" }, "no option");
+        row({ "tag", "none", "+a" }, "no run \"none\"");
+        row({ "note" }, "run is required");
+        row({ "tga", "r3" }, "the nearest is tag");
+    }
+    void badUseIsOneLine()
+    {
+        QFETCH(const QStringList, arguments);
+        QFETCH(const QByteArray, says);
+        const auto result = home_.run(QStringList { "runs" } + arguments);
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err) && result.err.contains(says), result.err.constData());
+    }
+
+    void damagedNotesHideNoRun()
+    {
+        home_.write("share/pha-studio/runs/r5/about.json", "{\"tags\":5}");
+        const auto result = home_.run({ "runs" });
+        QCOMPARE(result.code, 0);
+        QVERIFY2(
+            result.out.contains("r5") && result.err.contains("about.json: tags is number"), result.err.constData());
+        QCOMPARE(home_.run({ "runs", "tag", "r5", "+a" }).code, 2);
+    }
+};
+
+QTEST_GUILESS_MAIN(RunsCommandTest)
+#include "runs_command_test.moc"

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/error.h"
+#include "engine/run/run_filter.h"
+#include "engine/run/run_overview.h"
+#include "run_fixtures.h"
+
+#include <QTest>
+
+#include <cmath>
+
+using namespace pha;
+using namespace pha::test;
+
+class RunFilterTest : public QObject {
+    Q_OBJECT
+
+private:
+    RunAbout about_;
+    RunConfig config_;
+    RunFacts facts_;
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        about_.notes = "Is the rate too high? Gr\xc3\xb6\xc3\x9f"
+                       "er, \xd0\x91\xd0\xb8\xd0\xb3";
+        about_.tags = { "WT2", "paper" };
+        config_.preset = "pha-tiny";
+        config_.set("layers", "8");
+        config_.set("learning_rate", "0.0015");
+        config_.set("optimizer", "muon");
+        facts_.name = "First try";
+        facts_.state = "finished";
+        facts_.created = "2026-01-31T12:00:00Z";
+        facts_.parent = "mother";
+        facts_.about = &about_;
+        facts_.config = &config_;
+        facts_.step = 380;
+        facts_.loss = 2.5;
+    }
+
+    void finds_data()
+    {
+        QTest::addColumn<QByteArray>("search");
+        QTest::addColumn<bool>("found");
+        const auto row = [](const char* search, bool found) { QTest::newRow(search) << QByteArray(search) << found; };
+        row("", true);
+        row("   ", true);
+        row("TRY first", true);
+        row("try last", false);
+        row("\"first try\"", true);
+        row("\"try first\"", false);
+        row("high", true);
+        row("-high", false);
+        row("-low", true);
+        row("wt2", true);
+        row("mother", true);
+        row("stories", true); // the data
+        row("GR\xc3\x96\xc3\x9f", true);
+        row("\xd0\xb1\xd0\x98", true); // Cyrillic in other letters
+        row("tag:wt2", true);
+        row("tag:wt", true);
+        row("tag=wt", false);
+        row("tag=wt2", true);
+        row("tag!=wt2", false);
+        row("tag!=old", true);
+        row("-tag:paper", false);
+        row("tags:paper tag:wt2", true);
+        row("preset:pha loss<3", true);
+        row("preset:pha loss<2", false);
+        row("preset=pha", false);
+        row("loss<=2.5 loss>=2.5 loss=2.5 loss==2.5", true);
+        row("loss!=2.5", false);
+        row("loss>2.5", false);
+        row("ppl<100", false); // not known
+        row("-ppl<100", true);
+        row("step>=380", true);
+        row("layers=8", true);
+        row("layers:8", true);
+        row("layers<8", false);
+        row("lr>1e-3", true);
+        row("learning_rate=0.0015", true);
+        row("optimizer:muon", true);
+        row("optimizer!=muon", false);
+        row("optimizer<muon", false);
+        row("state:fin", true);
+        row("state:run", false);
+        row("created:2026-01", true);
+        row("created>=2026-01-31", true);
+        row("created>2026-01-31", false);
+        row("created<2026-02", true);
+        row("note:too", true);
+        row("name:\"first t\"", true);
+        row("parent=mother", true);
+        row("-", true); // of pha-tiny
+    }
+    void finds()
+    {
+        QFETCH(const QByteArray, search);
+        QFETCH(const bool, found);
+        QCOMPARE(RunFilter::parse(search.toStdString()).matches(facts_), found);
+    }
+
+    void badOnesSayWhatIsWrong_data()
+    {
+        QTest::addColumn<QByteArray>("search");
+        QTest::addColumn<QByteArray>("says");
+        const auto row = [](const char* search, const char* says) {
+            QTest::newRow(search) << QByteArray(search) << QByteArray(says);
+        };
+        row("loss<", "nothing stands after loss<");
+        row("loss<x", "loss is compared with \"x\"");
+        row("los<3", "the nearest is loss");
+        row("<3", "nothing stands before <");
+        row(":", "nothing stands before :");
+        row("name<b", "use : or = or !=");
+        row("a \"b", "quotation mark");
+        row("a!b", "!=");
+        row("zzzzzzzzzzz:1", "quotation marks");
+    }
+    void badOnesSayWhatIsWrong()
+    {
+        QFETCH(const QByteArray, search);
+        QFETCH(const QByteArray, says);
+        const auto message = messageOf([&] { RunFilter::parse(search.toStdString()); });
+        QVERIFY2(message.find(says.toStdString()) != std::string::npos, message.c_str());
+        QVERIFY(message.find('\n') == std::string::npos);
+    }
+
+    void everyTextIsAnsweredOrRefused()
+    {
+        // Not a single one may crash, and a refusal is an Error.
+        const std::string letters = "ab\":=<>!- \xc3\xb6\xff"
+                                    "9.";
+        std::uint32_t state = 7;
+        for (int n = 0; n < 20000; ++n) {
+            std::string text;
+            for (int length = n % 12; length > 0; --length)
+                text += letters[(state = state * 1664525u + 1013904223u) % letters.size()];
+            try {
+                RunFilter::parse(text).matches(facts_);
+                RunFilter::parse(text).matches({});
+            } catch (const Error&) {
+            }
+        }
+    }
+
+    void overviewsHaveTheFacts()
+    {
+        QTemporaryDir folder;
+        const auto run = makeRun(folder);
+        writeRaw(run.metricsFile(),
+            "{\"type\":\"status\",\"step\":12,\"state\":\"running\"}\n{\"type\":\"step\",\"step\":12,\"loss\":2.25}"
+            "\nhalf");
+        AboutChange change;
+        change.addTags = { "a" };
+        changeAbout(run.root(), change);
+        auto seen = readOverview(run.root());
+        QCOMPARE(seen.name, std::string("My run"));
+        QCOMPARE(seen.step, std::int64_t(12));
+        QVERIFY(seen.interrupted);
+        QVERIFY(RunFilter::parse("state=interrupted tag:a loss<3 step=12 \"my run\"").matches(seen.facts()));
+        writeRaw(run.runFile(), "[");
+        writeRaw(aboutFile(run.root()), "[");
+        seen = readOverview(run.root());
+        QCOMPARE(seen.state, RunState::Failed);
+        QVERIFY(!seen.detail.empty() && !seen.aboutProblem.empty());
+        QVERIFY(!RunFilter::parse("layers>0").matches(seen.facts()));
+        QVERIFY(RunFilter::parse("run").matches(seen.facts()));
+        QVERIFY(runsIn(pathOf(folder)) == std::vector<fs::path> { run.root() });
+        QVERIFY(runsIn(pathOf(folder) / "none").empty());
+    }
+};
+
+QTEST_GUILESS_MAIN(RunFilterTest)
+#include "run_filter_test.moc"

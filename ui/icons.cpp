@@ -27,6 +27,7 @@ const QHash<QString, QByteArray>& shapes()
             "<path d='M4 5v6M4 10c0-3 6.5-1 7.5-3'/>" },
         { "clone", "<rect x='5.5' y='5.5' width='8' height='8' rx='1.5'/><path d='M3.5 10.5h-1v-8h8v1'/>" },
         { "trash", "<path d='M3 4.5h10M6.2 4.5v-2h3.6v2M4.3 4.5l.6 9h6.2l.6-9'/>" },
+        { "archive", "<path d='M2.5 3.5h11v3h-11zM3.5 6.5v6.5h9V6.5M6.3 9h3.4'/>" },
         { "search", "<circle cx='7' cy='7' r='4.3'/><path d='M10.3 10.3l3.4 3.4'/>" },
         { "chart", "<path d='M2.5 2.5v11h11M5 10.5l2.5-4 2.5 2 3-5'/>" },
         { "gauge", "<path d='M2.7 12a6 6 0 1 1 10.6 0M8 9.2l2.6-3.4'/>" },

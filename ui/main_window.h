@@ -95,11 +95,17 @@ private:
     void start(const RunConfig& config, const QString& name, const QString& fork = {});
     void fork(const fs::path& checkpoint); ///< into the form
     void resume();
-    void deleteCurrent();
-    void putBack();
     void useData(const QString& text, int vocabulary);
     void changeLearningRate();
     void chooseFolder();
+
+    // main_window_put_away.cpp: the archive and the trash
+    void connectPutAway();
+    bool isArchived(const RunSession* session) const;
+    void setArchived(const fs::path& directory, bool archived);
+    void archiveCurrent(); ///< or takes it out again
+    void deleteCurrent();
+    void putBack(); ///< what was put away last
 
     // main_window_state.cpp: what the window shows of the runs
     void selectCurrent();
@@ -120,11 +126,11 @@ private:
     RunController* controller_;
     std::unique_ptr<WindowActions> actions_;
     QPointer<RunSession> current_;
-    struct Deleted {
-        QString name, inTrash, path;
+    struct PutAway {
+        QString name, inTrash, path; ///< inTrash: empty if it is in the archive
         bool shown = false; ///< it was ticked
     };
-    std::vector<Deleted> deleted_; ///< of this session, the last one at the end
+    std::vector<PutAway> putAway_; ///< of this session, the last one at the end
     QTimer rateTimer_, closeTimer_;
 
     RunBar* runBar_ = nullptr;

@@ -124,6 +124,10 @@ void MainWindow::connectRun()
         statusBar()->showMessage(tr("%1 is the baseline").arg(current_->name()), messageTime);
     });
     connect(a.renameRun, &QAction::triggered, runPanel_, &RunPanel::renameCurrent);
+    connect(a.editAbout, &QAction::triggered, this, [this] {
+        showPanel(runsDock_->objectName());
+        runPanel_->editAbout();
+    });
     connect(a.toggleShown, &QAction::triggered, this, [this](bool on) {
         if (current_) runs_->setShown(current_->directory(), on);
     });
@@ -133,8 +137,7 @@ void MainWindow::connectRun()
     connect(a.openFolder, &QAction::triggered, this, [this] {
         if (current_) QDesktopServices::openUrl(QUrl::fromLocalFile(fromPath(current_->directory())));
     });
-    connect(a.deleteRun, &QAction::triggered, this, &MainWindow::deleteCurrent);
-    connect(a.putBackRun, &QAction::triggered, this, &MainWindow::putBack);
+    connectPutAway();
 }
 
 void MainWindow::openRun(const fs::path& given, bool shown)
@@ -220,44 +223,6 @@ void MainWindow::resume()
     }
     controller_->start(current_, request);
     bannerBar_->hide();
-}
-
-void MainWindow::deleteCurrent()
-{
-    if (!current_ || current_->active()) return;
-    const auto directory = current_->directory();
-    std::error_code ignored; // what cannot be looked at is treated as absent: only the row goes
-    const bool onDisk = fs::exists(directory, ignored);
-    if (onDisk) {
-        const auto question =
-            tr("Move the run %1 with its checkpoints to the trash?\n%2").arg(current_->name(), fromPath(directory));
-        if (!parts_.dialogs.confirm(this, tr("Delete run"), question, tr("Move to trash"))) return;
-        const auto place = parts_.dialogs.moveToTrash(fromPath(directory));
-        if (!place)
-            return showError(
-                tr("%1 could not be moved to the trash; delete the folder by hand if you no longer need it")
-                    .arg(fromPath(directory)));
-        deleted_.push_back({ current_->name(), *place, fromPath(directory), runs_->shown().contains(current_) });
-        statusBar()->showMessage(tr("%1 is in the trash; %2 puts it back")
-                                     .arg(current_->name(), actions_->putBackRun->shortcut().toString()),
-            messageTime);
-    }
-    current_.clear();
-    runs_->forget(directory);
-    selectCurrent();
-}
-
-void MainWindow::putBack()
-{
-    if (deleted_.empty()) return;
-    const auto last = deleted_.back();
-    deleted_.pop_back();
-    updateActions();
-    if (!parts_.dialogs.putBack(last.inTrash, last.path))
-        return showError(
-            tr("%1 cannot be put back to %2; look for it in the trash of the desktop").arg(last.name, last.path));
-    openRun(toPath(last.path), last.shown);
-    statusBar()->showMessage(tr("%1 is back").arg(last.name), messageTime);
 }
 
 void MainWindow::useData(const QString& text, int vocabulary)

@@ -86,16 +86,19 @@ void MainWindow::updateActions()
     a.cloneRun->setEnabled(readable);
     a.forkRun->setEnabled(readable && current_->savedStep() >= 0);
     a.renameRun->setEnabled(readable);
+    a.editAbout->setEnabled(readable);
+    a.archiveRun->setEnabled(readable);
+    a.archiveRun->setText(isArchived(current_) ? tr("Take out of the &archive") : tr("&Archive"));
     a.setBaseline->setEnabled(readable);
     a.toggleShown->setEnabled(readable);
     a.toggleShown->setChecked(readable && runs_->shown().contains(current_.data()));
     a.copyPath->setEnabled(current_);
     a.openFolder->setEnabled(current_);
     a.deleteRun->setEnabled(current_ && !current_->active() && current_ != training);
-    a.putBackRun->setEnabled(!deleted_.empty());
-    a.putBackRun->setText(deleted_.empty()
+    a.putBackRun->setEnabled(!putAway_.empty());
+    a.putBackRun->setText(putAway_.empty()
             ? tr("P&ut back")
-            : tr("P&ut back %1").arg(QString(deleted_.back().name).replace(QLatin1Char('&'), QStringLiteral("&&"))));
+            : tr("P&ut back %1").arg(QString(putAway_.back().name).replace(QLatin1Char('&'), QStringLiteral("&&"))));
     configPanel_->form()->setBlocked(!busy ? QString()
             : paused                       ? tr("%1 is paused. Stop it, or let it finish.").arg(training->name())
             : training ? tr("%1 is training. Stop it, or wait until it has finished.").arg(training->name())
@@ -115,8 +118,11 @@ void MainWindow::updateWelcome()
         for (int row = 1; row < runs_->rowCount(); ++row) {
             const auto& a = runs_->summary(row);
             const auto& b = runs_->summary(newest);
-            if (std::tuple(a.active(), a.created) > std::tuple(b.active(), b.created)) newest = row;
+            if (std::tuple(a.active(), !a.about.archived, a.created)
+                > std::tuple(b.active(), !b.about.archived, b.created))
+                newest = row;
         }
+        if (runs_->summary(newest).about.archived && !runs_->summary(newest).active()) return; // nothing but an archive
         runPanel_->select(runs_->summary(newest).directory);
     }
 }

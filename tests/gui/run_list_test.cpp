@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "test_home.h"
+#include "run_sketch.h"
 #include "ui/runs/run_list_model.h"
 #include "ui/runs/run_panel.h"
 #include "ui/theme.h"
@@ -10,30 +10,14 @@
 #include <QSignalSpy>
 #include <QTest>
 
-#include <fstream>
-
 using namespace pha;
 using namespace pha::ui;
+using pha::test::sketch;
 
 class RunListTest : public QObject {
     Q_OBJECT
 
 private:
-    /// A run directory without the cost of training one.
-    static fs::path sketch(const fs::path& runs, const std::string& name, const std::string& created, std::int64_t step)
-    {
-        const auto directory = runs / name;
-        fs::create_directories(directory);
-        RunFile file { name, created, presets().front().config, Json::object() };
-        file.config.preset = presets().front().name;
-        std::ofstream(directory / "run.json") << file.toJson().dump();
-        std::ofstream out(directory / "metrics.jsonl");
-        out << eventToJson(StatusEvent { 0, RunState::Running, {} }).dump() << '\n';
-        out << eventToJson(test::fakeStep(step, file.config)).dump() << '\n';
-        out << eventToJson(test::fakeEval(step, file.config)).dump() << '\n';
-        out << eventToJson(StatusEvent { step, RunState::Finished, {} }).dump() << '\n';
-        return directory;
-    }
     static QModelIndex indexOf(const RunListModel& model, const fs::path& run) { return model.index(model.rowOf(run)); }
 
 private Q_SLOTS:

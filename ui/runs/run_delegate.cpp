@@ -38,6 +38,44 @@ void paintTick(QPainter* p, const QRectF& box, bool ticked, const QColor& colour
     p->drawPath(check);
 }
 
+/// Tags from the right edge of `box` to the left, in at most `room` of it; those without room are counted. Returns what
+/// is left: a row is as high with tags as without.
+QRect paintTags(QPainter* p, const QRect& box, int room, const std::vector<std::string>& tags, const Colours& c)
+{
+    const auto metrics = p->fontMetrics();
+    constexpr int inside = 5, gap = 4;
+    const int longest = metrics.averageCharWidth() * 14;
+    const auto widthOf = [&](const QString& text) { return metrics.horizontalAdvance(text) + 2 * inside; };
+    const int counter = widthOf(QStringLiteral("+9")) + gap;
+    QStringList chips;
+    for (const auto& tag : tags) {
+        const int left = room - (chips.size() + 1 == qsizetype(tags.size()) ? 0 : counter);
+        // The first one is cut rather than left out, as long as something of it can be read.
+        const int most = chips.isEmpty() ? std::min(longest, left - 2 * inside) : longest;
+        const auto text = metrics.elidedText(singleLine(fromUtf8(tag)), Qt::ElideRight, most);
+        if (text.size() < std::min<qsizetype>(3, fromUtf8(tag).size()) || widthOf(text) > left) break;
+        room -= widthOf(text) + gap;
+        chips << text;
+    }
+    if (chips.size() < qsizetype(tags.size()))
+        chips << QStringLiteral("+%1").arg(qsizetype(tags.size()) - chips.size());
+    if (chips.isEmpty()) return box;
+    int right = box.right() + 1;
+    auto fill = c.text;
+    fill.setAlphaF(c.dark ? 0.13f : 0.08f);
+    for (auto chip = chips.crbegin(); chip != chips.crend(); ++chip) {
+        const int height = metrics.height() + 1;
+        const QRectF place(right - widthOf(*chip), box.center().y() - height / 2.0 + 0.5, widthOf(*chip), height);
+        p->setPen(Qt::NoPen);
+        p->setBrush(fill);
+        p->drawRoundedRect(place, height / 2.0, height / 2.0);
+        p->setPen(c.muted);
+        p->drawText(place, int(Qt::AlignCenter), *chip);
+        right -= widthOf(*chip) + gap;
+    }
+    return box.adjusted(0, 0, right - box.right() - gap, 0);
+}
+
 } // namespace
 
 QColor stateColour(RunState state, bool interrupted)
@@ -164,7 +202,7 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     auto nameFont = option.font;
     nameFont.setWeight(QFont::DemiBold);
     painter->setFont(nameFont);
-    painter->setPen(c.text);
+    painter->setPen(s.about.archived ? c.muted : c.text);
     painter->drawText(nameBox, int(Qt::AlignLeft | Qt::AlignVCenter),
         painter->fontMetrics().elidedText(s.name, Qt::ElideMiddle, nameBox.width()));
 
@@ -175,12 +213,16 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     const auto separator = QStringLiteral(" \u00b7 ");
     auto figures = s.state == RunState::Preparing ? s.stateText : parts.join(separator);
     painter->setFont(small(option.font));
+    // The first figure comes before the tags, the tags before the others.
+    const int first = painter->fontMetrics().horizontalAdvance(figures.section(separator, 0, 0)) + 2 * margin;
+    const auto figureBox =
+        paintTags(painter, at.figures, at.figures.width() - std::min(first, at.figures.width() / 2), s.about.tags, c);
     // What does not fit goes as a whole: half a figure tells nothing.
-    while (painter->fontMetrics().horizontalAdvance(figures) > at.figures.width() && figures.contains(separator))
+    while (painter->fontMetrics().horizontalAdvance(figures) > figureBox.width() && figures.contains(separator))
         figures.truncate(figures.lastIndexOf(separator));
     painter->setPen(s.state == RunState::Failed || s.state == RunState::Diverged ? c.error : c.muted);
-    painter->drawText(at.figures, int(Qt::AlignLeft | Qt::AlignVCenter),
-        painter->fontMetrics().elidedText(figures, Qt::ElideRight, at.figures.width()));
+    painter->drawText(figureBox, int(Qt::AlignLeft | Qt::AlignVCenter),
+        painter->fontMetrics().elidedText(figures, Qt::ElideRight, figureBox.width()));
 
     if (s.share >= 0) {
         painter->setPen(Qt::NoPen);

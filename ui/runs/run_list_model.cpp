@@ -12,6 +12,16 @@ namespace {
 
 constexpr int rescanInterval = 2000, pollInterval = 400; ///< milliseconds
 
+/// What a screen reader says of a row.
+QString spoken(const RunSummary& s)
+{
+    QStringList parts { s.name, s.stateText, s.text() };
+    if (!s.parent.isEmpty()) parts << s.parent;
+    if (!s.about.tags.empty()) parts << RunListModel::tr("tags %1").arg(fromUtf8(joinList(s.about.tags)));
+    if (s.about.archived) parts << RunListModel::tr("in the archive");
+    return parts.join(QStringLiteral(", "));
+}
+
 } // namespace
 
 RunListModel::RunListModel(QObject* parent)
@@ -21,6 +31,7 @@ RunListModel::RunListModel(QObject* parent)
     connect(&scanner_, &RunScanner::finished, this, &RunListModel::dropMissing);
     connect(&rescan_, &QTimer::timeout, this, &RunListModel::rescan);
     connect(&poll_, &QTimer::timeout, this, &RunListModel::pollSessions);
+    writer_.setMaxThreadCount(1);
     rescan_.start(rescanInterval);
     poll_.start(pollInterval);
 }
@@ -65,6 +76,12 @@ RunSession* RunListModel::adopt(RunSession* session)
         row = rowCount();
         beginInsertRows({}, row, row);
         rows_.push_back({ summarise(*session), session, false });
+        auto& known = rows_.back().summary;
+        try {
+            known.about = readAbout(directory);
+        } catch (const std::exception& error) {
+            known.aboutProblem = singleLine(fromUtf8(error.what()));
+        }
         index_[directory] = row;
         endInsertRows();
     } else {
@@ -127,12 +144,12 @@ void RunListModel::absorb(const std::vector<RunSummary>& changed)
                 fresh.push_back({ summary, nullptr, true });
         } else {
             auto& known = rows_[std::size_t(row)];
-            if (known.session) {
-                known.summary.about = summary.about;
-                known.summary.aboutProblem = summary.aboutProblem;
-            } else {
-                known.summary = summary;
-            }
+            const auto about = known.summary.about;
+            const auto problem = known.summary.aboutProblem;
+            if (!known.session) known.summary = summary;
+            known.summary.about = about;
+            known.summary.aboutProblem = problem;
+            setAbout(row, writing_.contains(summary.directory) ? about : summary.about, summary.aboutProblem);
             Q_EMIT dataChanged(index(row), index(row));
         }
     }
@@ -232,19 +249,16 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const
     case Qt::ToolTipRole:
         return plainToolTip(lines(s).join(QLatin1Char('\n')));
     case Qt::AccessibleTextRole:
-        return QStringLiteral("%1, %2, %3%4")
-            .arg(s.name, s.stateText, s.text(), s.parent.isEmpty() ? QString() : QStringLiteral(", ") + s.parent);
+        return spoken(s);
     case DirectoryRole:
         return fromPath(s.directory);
     case SummaryRole:
         return QVariant::fromValue(s);
     case ColourRole:
         return place == shown_.end() ? -1 : int(place - shown_.begin());
-    // What is going on first, then the newest.
+    // What is going on first, then the newest; at the end what is put away.
     case SortRole:
-        return (s.active() ? QStringLiteral("1") : QStringLiteral("0")) + s.created + s.name;
-    case SearchRole:
-        return QStringList { s.name, s.preset, s.data, s.stateText, s.parent }.join(QLatin1Char(' '));
+        return QString::number(s.active() ? 2 : s.about.archived ? 0 : 1) + s.created + s.name;
     default:
         return {};
     }

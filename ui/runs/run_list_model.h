@@ -5,6 +5,7 @@
 #include "ui/runs/run_summary.h"
 
 #include <QAbstractListModel>
+#include <QThreadPool>
 #include <QTimer>
 #include <QVector>
 
@@ -16,7 +17,7 @@ class RunListModel : public QAbstractListModel {
     Q_OBJECT
 
 public:
-    enum Role { DirectoryRole = Qt::UserRole + 1, SummaryRole, ColourRole, SortRole, SearchRole };
+    enum Role { DirectoryRole = Qt::UserRole + 1, SummaryRole, ColourRole, SortRole };
 
     explicit RunListModel(QObject* parent = nullptr);
 
@@ -31,6 +32,9 @@ public:
     RunSession* plan(const fs::path& directory, const RunFile& file); ///< a run about to start
     void forget(const fs::path& directory); ///< removes the row and the session
 
+    /// Shows it at once and writes it on another thread, one change after the other.
+    void changeAbout(const fs::path& directory, const AboutChange& change);
+
     int rowOf(const fs::path& directory) const; ///< -1: not in the list
     const RunSummary& summary(int row) const { return rows_[std::size_t(row)].summary; }
     QVector<RunSession*> shown() const; ///< ticked ones, in the order of their ticks: the colours of the charts
@@ -44,6 +48,7 @@ public:
 Q_SIGNALS:
     void shownChanged();
     void scanFinished();
+    void aboutChanged(const fs::path& directory); ///< notes, tags or archive, by the user or by another program
     void failed(const QString& message);
     void sessionClosing(pha::ui::RunSession* session); ///< about to be deleted
 
@@ -54,6 +59,8 @@ private:
         bool onDisk = false; ///< a look at the disk has found it
     };
     static QStringList lines(const RunSummary& s); ///< of the tool tip
+    void setAbout(int row, const RunAbout& about, const QString& problem);
+    void aboutWritten(const fs::path& directory, const RunAbout& about, const QString& problem);
     void absorb(const std::vector<RunSummary>& changed);
     void dropMissing(const std::set<fs::path>& present);
     RunSession* adopt(RunSession* session);
@@ -68,6 +75,8 @@ private:
     std::map<fs::path, int> index_; ///< row by directory
     std::vector<fs::path> shown_, outside_; ///< outside_: opened from other folders
     bool scanned_ = false;
+    std::map<fs::path, int> writing_; ///< changes of about.json under way: what a look at the disk finds may be older
+    QThreadPool writer_; ///< of one thread; its end waits for what is still to be written
 };
 
 } // namespace pha::ui

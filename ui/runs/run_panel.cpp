@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/runs/run_panel.h"
 
+#include "engine/base/error.h"
 #include "ui/format.h"
 #include "ui/icons.h"
+#include "ui/runs/run_about_editor.h"
 #include "ui/runs/run_delegate.h"
 #include "ui/theme.h"
 
@@ -10,60 +12,100 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
+#include <QPushButton>
 #include <QSortFilterProxyModel>
 #include <QStackedWidget>
 #include <QVBoxLayout>
 
 namespace pha::ui {
 
-/// Every word of the search must occur somewhere in a row; what is going on comes first, then the newest.
+/// What the search finds; what is going on comes first, then the newest, at the end the archive if it is open.
 class RunPanel::Filter : public QSortFilterProxyModel {
 public:
-    explicit Filter(QObject* parent)
+    Filter(const RunListModel* model, QObject* parent)
         : QSortFilterProxyModel(parent)
+        , model_(model)
     {
         setSortRole(RunListModel::SortRole);
         setDynamicSortFilter(true);
         sort(0, Qt::DescendingOrder);
     }
-    void setWords(const QString& text)
+    void setSearch(RunFilter search)
     {
-        words_ = text.split(QLatin1Char(' '), Qt::SkipEmptyParts);
+        search_ = std::move(search);
         invalidateFilter();
     }
+    bool searches() const { return !search_.empty(); }
+    void setArchiveShown(bool shown)
+    {
+        archiveShown_ = shown;
+        invalidateFilter();
+    }
+    bool found(const RunSummary& run) const { return search_.empty() || search_.matches(run.facts()); }
+    /// What trains is in sight, wherever it was put.
+    static bool putAway(const RunSummary& run) { return run.about.archived && !run.active(); }
 
 protected:
-    bool filterAcceptsRow(int row, const QModelIndex& parent) const override
+    bool filterAcceptsRow(int row, const QModelIndex&) const override
     {
-        if (words_.isEmpty()) return true;
-        const auto text = sourceModel()->index(row, 0, parent).data(RunListModel::SearchRole).toString();
-        return std::all_of(
-            words_.begin(), words_.end(), [&](const QString& w) { return text.contains(w, Qt::CaseInsensitive); });
+        const auto& run = model_->summary(row);
+        return (archiveShown_ || !putAway(run)) && found(run);
     }
 
 private:
-    QStringList words_;
+    const RunListModel* model_;
+    RunFilter search_;
+    bool archiveShown_ = false;
 };
 
 RunPanel::RunPanel(RunListModel* model, QWidget* parent)
     : QWidget(parent)
     , model_(model)
-    , filter_(new Filter(this))
+    , filter_(new Filter(model, this))
     , runSearch_(new QLineEdit)
     , runList_(new QListView)
     , stack_(new QStackedWidget)
+    , searchProblem_(new QLabel)
     , emptyLabel_(new QLabel)
     , countLabel_(new QLabel)
+    , runArchive_(new QPushButton)
+    , about_(new RunAboutEditor)
 {
     setObjectName(QStringLiteral("runPanel"));
     filter_->setSourceModel(model);
+    dress();
+    stack_->addWidget(runList_);
+    stack_->addWidget(emptyLabel_);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(6, 8, 6, 6);
+    layout->setSpacing(6);
+    layout->addWidget(runSearch_);
+    layout->addWidget(searchProblem_);
+    layout->addWidget(stack_, 1);
+    layout->addWidget(runArchive_);
+    layout->addWidget(about_);
+    layout->addWidget(countLabel_);
+    about_->hide();
+    setFocusProxy(runList_);
+    connectAll();
+    updateEmptyState();
+    updateAbout();
+}
 
+void RunPanel::dress()
+{
     runSearch_->setObjectName(QStringLiteral("runSearch"));
     runSearch_->setPlaceholderText(tr("Search runs"));
     runSearch_->setAccessibleName(tr("Search runs"));
-    runSearch_->setToolTip(plainToolTip(tr("Words of a name, preset, data set or state (Ctrl+F)")));
+    runSearch_->setToolTip(plainToolTip(tr("Words of a name, note, tag, preset or state, and terms such as tag:wt2 "
+                                           "preset:pha loss<3 lr>0.001 layers=8 -tag:old (Ctrl+F)")));
     runSearch_->setClearButtonEnabled(true);
     runSearch_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    searchProblem_->setObjectName(QStringLiteral("runSearchProblem"));
+    searchProblem_->setTextFormat(Qt::PlainText);
+    searchProblem_->setWordWrap(true);
+    searchProblem_->hide();
+    setRole(searchProblem_, "error");
 
     runList_->setObjectName(QStringLiteral("runList"));
     runList_->setToolTip(
@@ -79,6 +121,14 @@ RunPanel::RunPanel(RunListModel* model, QWidget* parent)
     runList_->setEditTriggers(QAbstractItemView::NoEditTriggers); // F2 is an action of the window
     runList_->setContextMenuPolicy(Qt::ActionsContextMenu);
 
+    runArchive_->setObjectName(QStringLiteral("runArchive"));
+    runArchive_->setCheckable(true);
+    runArchive_->setToolTip(plainToolTip(tr("Shows the runs that were put away, at the end of the list; Ctrl+Shift+A "
+                                            "puts the selected one away or takes it back")));
+    runArchive_->setIcon(icon(QStringLiteral("chevron-right")));
+    runArchive_->setIconSize(QSize(12, 12));
+    setRole(runArchive_, "section");
+
     emptyLabel_->setObjectName(QStringLiteral("runsEmpty"));
     emptyLabel_->setTextFormat(Qt::PlainText);
     emptyLabel_->setWordWrap(true);
@@ -88,36 +138,62 @@ RunPanel::RunPanel(RunListModel* model, QWidget* parent)
     countLabel_->setObjectName(QStringLiteral("runCount"));
     countLabel_->setTextFormat(Qt::PlainText);
     setRole(countLabel_, "small");
+}
 
-    stack_->addWidget(runList_);
-    stack_->addWidget(emptyLabel_);
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(6, 8, 6, 6);
-    layout->setSpacing(6);
-    layout->addWidget(runSearch_);
-    layout->addWidget(stack_, 1);
-    layout->addWidget(countLabel_);
-    setFocusProxy(runList_);
-
-    connect(runSearch_, &QLineEdit::textChanged, this, [this](const QString& text) {
-        filter_->setWords(text);
-        restoreSelection();
-    });
+void RunPanel::connectAll()
+{
+    connect(runSearch_, &QLineEdit::textChanged, this, &RunPanel::search);
     connect(runList_->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& now) {
         if (now.isValid()) wanted_ = toPath(now.data(RunListModel::DirectoryRole).toString());
+        updateAbout();
         Q_EMIT currentChanged();
     });
     connect(runList_, &QListView::doubleClicked, this, &RunPanel::activated);
     connect(runList_, &QListView::activated, this, &RunPanel::activated);
+    connect(runArchive_, &QPushButton::toggled, this, [this](bool open) {
+        runArchive_->setIcon(icon(open ? QStringLiteral("chevron-down") : QStringLiteral("chevron-right")));
+        filter_->setArchiveShown(open);
+        updateEmptyState();
+        for (int row = 0; open && row < filter_->rowCount(); ++row) // the first of them, at the end of a long list
+            if (const auto index = filter_->index(row, 0);
+                Filter::putAway(model_->summary(filter_->mapToSource(index).row())))
+                return runList_->scrollTo(index, QAbstractItemView::PositionAtCenter);
+    });
+    connect(about_, &RunAboutEditor::changed, model_, &RunListModel::changeAbout);
+    connect(about_, &RunAboutEditor::closed, this, [this] {
+        about_->hide();
+        runList_->setFocus(Qt::OtherFocusReason);
+    });
+    connect(model_, &RunListModel::aboutChanged, this, [this](const fs::path& directory) {
+        if (const int row = model_->rowOf(directory); row >= 0) about_->refresh(directory, model_->summary(row).about);
+        updateEmptyState();
+    });
     connect(filter_, &QAbstractItemModel::rowsInserted, this, &RunPanel::restoreSelection);
     connect(filter_, &QAbstractItemModel::rowsRemoved, this, &RunPanel::updateEmptyState);
     connect(filter_, &QAbstractItemModel::modelReset, this, &RunPanel::updateEmptyState);
     connect(model_, &RunListModel::scanFinished, this, &RunPanel::updateEmptyState);
     connect(model_, &RunListModel::shownChanged, this, &RunPanel::updateEmptyState);
-    updateEmptyState();
 }
 
 void RunPanel::setContextActions(const QList<QAction*>& actions) { runList_->addActions(actions); }
+
+/// A search that cannot be understood, such as a half-typed "loss<", hides nothing.
+void RunPanel::search(const QString& text)
+{
+    QString problem, advice;
+    try {
+        filter_->setSearch(RunFilter::parse(text.toStdString()));
+    } catch (const Error& error) {
+        problem = singleLine(fromUtf8(error.problem()));
+        advice = singleLine(fromUtf8(error.advice()));
+        filter_->setSearch({});
+    }
+    searchProblem_->setText(problem);
+    searchProblem_->setToolTip(plainToolTip(advice));
+    searchProblem_->setAccessibleDescription(advice);
+    searchProblem_->setVisible(!problem.isEmpty());
+    restoreSelection();
+}
 
 std::optional<fs::path> RunPanel::current() const
 {
@@ -126,12 +202,20 @@ std::optional<fs::path> RunPanel::current() const
     return toPath(index.data(RunListModel::DirectoryRole).toString());
 }
 
+QModelIndex RunPanel::indexOf(const fs::path& directory) const
+{
+    const int row = model_->rowOf(directory);
+    return row < 0 ? QModelIndex() : filter_->mapFromSource(model_->index(row));
+}
+
 void RunPanel::select(const fs::path& directory)
 {
     wanted_ = directory;
-    // A run that the search hides is still the one that was asked for.
-    if (const int row = model_->rowOf(directory); row >= 0 && !filter_->mapFromSource(model_->index(row)).isValid())
-        runSearch_->clear();
+    // A run that the search or the archive hides is still the one that was asked for.
+    if (const int row = model_->rowOf(directory); row >= 0) {
+        if (!filter_->found(model_->summary(row))) runSearch_->clear();
+        if (!indexOf(directory).isValid()) runArchive_->setChecked(true);
+    }
     restoreSelection();
 }
 
@@ -139,8 +223,7 @@ void RunPanel::restoreSelection()
 {
     updateEmptyState();
     if (!wanted_) return;
-    const int row = model_->rowOf(*wanted_);
-    const auto index = row < 0 ? QModelIndex() : filter_->mapFromSource(model_->index(row));
+    const auto index = indexOf(*wanted_);
     if (!index.isValid() || index == runList_->currentIndex()) return;
     runList_->setCurrentIndex(index);
     runList_->scrollTo(index);
@@ -157,13 +240,48 @@ void RunPanel::focusSearch()
     runSearch_->selectAll();
 }
 
+void RunPanel::editAbout()
+{
+    if (about_->isVisible() && about_->isAncestorOf(focusWidget())) {
+        about_->hide();
+        return runList_->setFocus(Qt::ShortcutFocusReason);
+    }
+    updateAbout();
+    about_->edit();
+}
+
+void RunPanel::updateAbout()
+{
+    const auto run = current();
+    const int row = run ? model_->rowOf(*run) : -1;
+    if (row < 0) return about_->setRun(std::nullopt, {}, {});
+    about_->setRun(run, model_->summary(row).name, model_->summary(row).about);
+}
+
+void RunPanel::updateArchive()
+{
+    int all = 0, found = 0;
+    for (int row = 0; row < model_->rowCount(); ++row) {
+        const auto& run = model_->summary(row);
+        if (!Filter::putAway(run)) continue;
+        ++all;
+        found += filter_->found(run);
+    }
+    runArchive_->setVisible(all > 0);
+    runArchive_->setText(filter_->searches() ? tr("Archive (%1 of %2)").arg(formatCount(found), formatCount(all))
+                                             : tr("Archive (%1)").arg(formatCount(all)));
+}
+
 void RunPanel::updateEmptyState()
 {
+    updateArchive();
     const int all = model_->rowCount(), visible = filter_->rowCount();
     if (all == 0)
         emptyLabel_->setText(model_->scanned()
                 ? tr("No runs yet.\nSet one up on the right and press Start (Ctrl+R), or choose Run the demo.")
                 : tr("Looking for runs\u2026"));
+    else if (!filter_->searches())
+        emptyLabel_->setText(tr("All runs are in the archive."));
     else
         emptyLabel_->setText(tr("No run matches \u201c%1\u201d.\nClear the search to see all %2.")
                                  .arg(runSearch_->text().trimmed(), formatCount(all)));

@@ -9,9 +9,12 @@ class QAction;
 class QLabel;
 class QLineEdit;
 class QListView;
+class QPushButton;
 class QStackedWidget;
 
 namespace pha::ui {
+
+class RunAboutEditor;
 
 /// The list of runs with its search field. Selecting a run makes it the current one, ticking it adds its curves.
 class RunPanel : public QWidget {
@@ -25,6 +28,7 @@ public:
     void select(const fs::path& directory); ///< also when the row appears only later
     void renameCurrent(); ///< opens the editor in the row
     void focusSearch();
+    void editAbout(); ///< notes and tags of the current run; again, it closes them
 
 Q_SIGNALS:
     void currentChanged(); ///< by the user or by select()
@@ -32,15 +36,23 @@ Q_SIGNALS:
 
 private:
     class Filter;
+    void dress();
+    void connectAll();
+    void search(const QString& text);
     void updateEmptyState();
+    void updateArchive();
+    void updateAbout();
     void restoreSelection();
+    QModelIndex indexOf(const fs::path& directory) const; ///< in the list as it is filtered; may be invalid
 
     RunListModel* model_;
     Filter* filter_;
     QLineEdit* runSearch_;
     QListView* runList_;
     QStackedWidget* stack_;
-    QLabel *emptyLabel_, *countLabel_;
+    QLabel *searchProblem_, *emptyLabel_, *countLabel_;
+    QPushButton* runArchive_;
+    RunAboutEditor* about_;
     std::optional<fs::path> wanted_; ///< selected as soon as it is there
 };
 

@@ -70,6 +70,8 @@ WindowActions::WindowActions(QMainWindow* window)
         { K(QStringLiteral("Ctrl+Shift+F")) }, "fork");
     renameRun = make("renameRun", tr("Re&name"), tr("Gives the selected run another name"),
         { K(QStringLiteral("Shift+F2")) }, "pen");
+    editAbout = make("editAbout", tr("Notes and ta&gs"), tr("Writes down why the selected run was made, and tags it"),
+        { K(QStringLiteral("Ctrl+Shift+N")) }, "sample");
     toggleShown = make("toggleShown", tr("S&how in charts"),
         tr("Draws the selected run beside the current one, or no longer"), { K(Qt::Key_H) }, "chart");
     toggleShown->setCheckable(true);
@@ -78,9 +80,12 @@ WindowActions::WindowActions(QMainWindow* window)
     copyPath = make("copyPath", tr("Copy pa&th"), tr("Copies the path of the run directory"), {}, "copy");
     openFolder =
         make("openFolder", tr("Open fol&der"), tr("Shows the run directory in the file manager"), {}, "folder");
+    archiveRun = make("archiveRun", tr("&Archive"),
+        tr("Puts the selected run away without deleting anything, or takes it out of the archive"),
+        { K(QStringLiteral("Ctrl+Shift+A")) }, "archive");
     deleteRun = make("deleteRun", tr("Delete\u2026"), tr("Moves the run directory to the trash"),
         { K(QStringLiteral("Ctrl+Del")) }, "trash");
-    putBackRun = make("putBackRun", tr("P&ut back"), tr("Takes the run that was deleted last out of the trash again"),
+    putBackRun = make("putBackRun", tr("P&ut back"), tr("Takes the run that was deleted or archived last back"),
         { K(QStringLiteral("Ctrl+Shift+Del")) }, "undo");
     searchRuns =
         make("searchRuns", tr("Search runs"), tr("Goes to the search field of the run list"), { K::Find }, "search");
@@ -153,11 +158,11 @@ QList<QAction*> WindowActions::ofRun() const
     };
     list << resumeRun << pauseRun << stopRun;
     separator();
-    list << toggleShown << setBaseline << cloneRun << forkRun << renameRun;
+    list << toggleShown << setBaseline << cloneRun << forkRun << renameRun << editAbout;
     separator();
     list << copyPath << openFolder;
     separator();
-    list << deleteRun;
+    list << archiveRun << deleteRun;
     return list;
 }
 
@@ -183,8 +188,9 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addSeparator();
     run->addActions({ evaluateNow, sampleNow, checkpointNow, changeLearningRate });
     run->addSeparator();
-    run->addActions(
-        { toggleShown, setBaseline, cloneRun, forkRun, renameRun, copyPath, openFolder, deleteRun, putBackRun });
+    run->addActions({ toggleShown, setBaseline, cloneRun, forkRun, renameRun, editAbout });
+    run->addSeparator();
+    run->addActions({ copyPath, openFolder, archiveRun, deleteRun, putBackRun });
 
     auto* view = menu("viewMenu", tr("&View"));
     view->addActions({ showMonitor, showCompare, showPlayground, showInspect, showEvaluate, showData, showBench,

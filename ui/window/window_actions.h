@@ -21,8 +21,8 @@ struct WindowActions {
     // Run
     QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
         *changeLearningRate;
-    QAction *cloneRun, *forkRun, *renameRun, *toggleShown, *setBaseline, *copyPath, *openFolder, *deleteRun,
-        *putBackRun, *searchRuns;
+    QAction *cloneRun, *forkRun, *renameRun, *editAbout, *toggleShown, *setBaseline, *copyPath, *openFolder,
+        *archiveRun, *deleteRun, *putBackRun, *searchRuns;
     // View
     QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench, *showFilm,
         *runPanelCommand, *stopPanelCommand;

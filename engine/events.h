@@ -119,6 +119,44 @@ struct StatusEvent {
     std::string detail; ///< why, one line
 };
 
+/// A token of a batch and what it cost; nothing where it was not scored.
+struct CostlyToken {
+    std::string text; ///< as a reader sees it: bytes that are no character as "<0xE2>"
+    std::optional<double> nats = {};
+};
+/// One row of a batch.
+struct CostlyText {
+    std::int64_t row = 0; ///< of the update, counted over its micro-batches
+    std::string place; ///< where it stands in the training data
+    double loss = 0; ///< mean over what was scored, nats per token
+    std::int64_t scored = 0; ///< tokens
+    std::int64_t from = 0, tokens = 0; ///< `excerpt` begins at token `from` of `tokens`
+    std::vector<CostlyToken> excerpt; ///< the stretch that cost most
+};
+/// Norm of the gradient of one part of one layer, before clipping. Not finite if any number of it is not.
+struct PartGradient {
+    std::int64_t layer = -1; ///< -1: not in a layer
+    std::string part; ///< engine/config/parts.h, "mixing", "norms", "embedding", "positions"
+    double norm = 0;
+    std::optional<double> usual = {}; ///< the same at step AlertEvent::usualStep
+};
+/// An update that is not like those before it, and why, as far as its batch tells. JSON type "alert".
+struct AlertEvent {
+    std::int64_t step = 0;
+    std::string kind; ///< "spike" of the loss, "gradient" spike, "not_finite"
+    std::string message; ///< one line
+    double loss = 0, gradNorm = 0; ///< as in the StepEvent
+    std::optional<double> mean = {}; ///< of what jumped, loss or gradient norm, in the updates before
+    std::optional<double> deviations = {}; ///< how far above it; of a norm, in deviations of its logarithm
+    std::optional<double> gradNormBefore = {}; ///< of the last update that was done before it
+    std::optional<std::int64_t> usualStep = {};
+    std::string cause = {}; ///< not_finite: the first part that is not finite when the worst text is read again
+    std::vector<CostlyText> texts = {}; ///< of the batch, the most expensive first; with the losses of that update
+    std::vector<PartGradient> gradients = {}; ///< in the order of displays
+    std::string note = {}; ///< why the last two are empty
+    bool examined() const { return !texts.empty() || !gradients.empty(); }
+};
+
 /// Something that a user changed while the run went on. JSON type "command".
 struct CommandEvent {
     std::int64_t step = 0;
@@ -141,7 +179,7 @@ struct ProgressEvent {
 };
 
 using Event = std::variant<StepEvent, MixingEvent, EvalEvent, RecallEvent, SampleEvent, CheckpointEvent, StatusEvent,
-    CommandEvent, ReferenceEvent, ProgressEvent>;
+    AlertEvent, CommandEvent, ReferenceEvent, ProgressEvent>;
 
 /// Where the engine reports. Called on the job's thread; must neither block nor throw.
 class EventSink {

@@ -40,6 +40,7 @@ struct Filing {
     void operator()(const CheckpointEvent& e) const { h.checkpoints.push_back(e); }
     void operator()(const CommandEvent& e) const { h.commands.push_back(e); }
     void operator()(const StatusEvent& e) const { h.statuses.push_back(e); }
+    void operator()(const AlertEvent& e) const { h.alerts.push_back(e); }
     void operator()(const ReferenceEvent& e) const { h.references = e; }
     void operator()(const ProgressEvent&) const { }
 };

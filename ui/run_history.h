@@ -21,6 +21,7 @@ struct RunHistory {
     std::vector<CheckpointEvent> checkpoints;
     std::vector<CommandEvent> commands;
     std::vector<StatusEvent> statuses;
+    std::vector<AlertEvent> alerts;
     std::optional<ReferenceEvent> references;
     std::int64_t skippedUpdates = 0; ///< updates that were not applied because something was not finite
     std::int64_t generation = 0; ///< changes when the history was cleared (the file was rewound): readers start over

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 namespace pha::cli {
 
@@ -115,7 +116,9 @@ void ProgressView::show(const StepEvent& event)
     }
     stepSeconds_ = event.seconds;
     lastStep = event;
-    if (!event.applied) line(fmt::format("step {}: not finite, update skipped", event.step));
+    const bool again = std::exchange(skipped_, !event.applied);
+    if (skipped_ && again)
+        line(fmt::format("step {}: not finite, update skipped", event.step)); // the first is an alert
     const bool terminal = errorIsTerminal();
     if (!due(terminal ? 100ms : 10s)) return;
     if (terminal)
@@ -176,6 +179,11 @@ void ProgressView::show(const StatusEvent& event)
     }
     line(fmt::format("{} at step {}{}", stateName(event.state), event.step,
         event.detail.empty() ? "" : ": " + oneLine(event.detail)));
+}
+
+void ProgressView::show(const AlertEvent& event)
+{
+    line(fmt::format("pha: warning: step {}: {}", event.step, oneLine(event.message)));
 }
 
 void ProgressView::show(const CommandEvent& event) { line(fmt::format("{} {}", event.name, oneLine(event.value))); }

@@ -44,6 +44,7 @@ private:
     void show(const SampleEvent& event);
     void show(const CheckpointEvent& event);
     void show(const StatusEvent& event);
+    void show(const AlertEvent& event);
     void show(const CommandEvent& event);
     void show(const ReferenceEvent& event);
     void show(const ProgressEvent& event);
@@ -54,7 +55,7 @@ private:
     void bar(const std::string& text);
     bool due(Clock::duration interval); ///< true at most once an interval
 
-    bool json_ = false, barShown_ = false;
+    bool json_ = false, barShown_ = false, skipped_ = false; ///< skipped_: the last update
     std::int64_t steps_ = 0;
     Clock::time_point started_ = Clock::now(), shown_ {};
     std::string activity_; ///< what the last ProgressEvent was about

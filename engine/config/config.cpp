@@ -100,6 +100,23 @@ std::int64_t TrainingConfig::microBatches(std::int64_t step) const
     return step >= batchRamp ? accumulate : 1 + (accumulate - 1) * step / batchRamp;
 }
 
+std::vector<TrainingConfig::Skip> TrainingConfig::skips() const
+{
+    std::vector<Skip> all;
+    for (const auto& part : splitList(skipData)) {
+        const auto plus = std::min(part.find('+'), part.size());
+        const auto before = parseInteger(part.substr(0, plus));
+        const auto updates = parseInteger(part.substr(std::min(plus + 1, part.size())));
+        constexpr std::int64_t most = 1'000'000;
+        const auto least = all.empty() ? 1 : all.back().before + 1;
+        if (!before || *before < least || !updates || *updates < 1 || *updates > most)
+            throw ConfigError("skip_data", inQuotes(skipData),
+                "UPDATE+COUNT, such as 8120+3, several in ascending order and separated by commas");
+        all.push_back({ *before, *updates });
+    }
+    return all;
+}
+
 double TrainingConfig::totalTokens(std::int64_t updates) const
 {
     const auto ramp = std::min(batchRamp, updates);

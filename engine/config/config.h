@@ -133,9 +133,15 @@ struct TrainingConfig {
     std::int64_t sampleEvery = 250;
     std::int64_t mixEvery = 25; ///< mixing weights are logged every so many updates
     std::string samplePrompt; ///< empty: the corpus has its own
+    std::int64_t autopsies = 20; ///< alerts of a run that say which texts and parts were behind them
+    std::string skipData; ///< "8120+3": before update 8120 the data of 3 updates are passed over
     std::int64_t stopAfter = 0; ///< leave with a checkpoint after this many updates in this process; 0 = off
 
     std::int64_t microBatches(std::int64_t step) const; ///< of update `step` (0-based)
+    struct Skip {
+        std::int64_t before = 0, updates = 0; ///< 1-based; how many updates' data
+    };
+    std::vector<Skip> skips() const; ///< of skip_data. Throws ConfigError
     double totalTokens() const { return totalTokens(steps); } ///< of all updates
     double totalTokens(std::int64_t updates) const; ///< of the first so many
 

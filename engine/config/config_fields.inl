@@ -111,6 +111,8 @@ template <class Self, class Visit> void TrainingConfig::fields(Self& c, Visit&& 
     visit(Field::integer("sample_every", "Intervals", "Sample every", "Updates between generated samples; 0 = only at the end.", 0), c.sampleEvery);
     visit(Field::integer("mix_every", "Intervals", "Mixing every", "Updates between records of the mixing weights.", 1), c.mixEvery);
     visit(Field::text("sample_prompt", "Intervals", "Sample prompt", "Text that samples continue; empty takes the corpus's own."), c.samplePrompt);
+    visit(Field::integer("autopsies", "Intervals", "Autopsies", "Alerts of a run that are examined: the texts of the batch that cost most, the gradient of each part. At most one in 50 updates; 0 = none.", 0, 10000), c.autopsies);
+    visit(Field::text("skip_data", "Intervals", "Data passed over", "8120+3 passes over the data of 3 updates before update 8120; several places are separated by commas. For a fork that goes around a bad batch."), c.skipData);
     visit(Field::integer("stop_after", "Intervals", "Stop after", "Leave with a checkpoint after so many updates in this process; 0 = off.", 0), c.stopAfter);
 }
 

@@ -107,6 +107,7 @@ void TrainingConfig::validate() const
 {
     checkFields(*this);
     (void)priorWeights(prior);
+    (void)skips();
     if (embeddingDropout < 0 && embeddingDropout != -1)
         throw ConfigError("embedding_dropout", formatNumber(embeddingDropout), "-1, or a number from 0 to 0.95");
     if (batchRamp > 0 && accumulate == 1)

@@ -16,10 +16,16 @@
 
 namespace pha {
 
+/// Where a row of a batch begins in the training data, as its source counts.
+struct DataPlace {
+    std::int64_t epoch = 0, at = 0, offset = 0;
+};
+
 /// One micro-batch. Row-major (B,T); a target of -100 is not scored.
 struct Batch {
     std::int64_t rows = 0, context = 0;
     std::vector<std::int64_t> ids, targets;
+    std::vector<DataPlace> places; ///< of each row
 };
 
 /// An endless, deterministic, restorable stream of micro-batches.
@@ -27,6 +33,8 @@ class BatchSource {
 public:
     virtual ~BatchSource() = default;
     virtual Batch next() = 0;
+    /// "tokens 1024 to 1279 of the training text, epoch 1"
+    virtual std::string words(const DataPlace& place) const = 0;
     /// Everything that decides the batches still to come; small.
     virtual Json state() const = 0;
     virtual void restore(const Json& state) = 0; ///< throws CheckpointError

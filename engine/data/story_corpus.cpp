@@ -44,18 +44,24 @@ public:
 
     Batch next() override
     {
-        Batch batch { std::int64_t(rows_.size()), context_, {}, {} };
+        Batch batch { std::int64_t(rows_.size()), context_, {}, {}, {} };
         const auto size = rows_.size() * std::size_t(context_);
         batch.ids.reserve(size);
         batch.targets.reserve(size);
         for (auto& row : rows_) {
             fill(row);
             const auto* at = row.tokens.data() + row.used;
+            batch.places.push_back({ 0, std::int64_t(origin_) + row.story, std::int64_t(row.used) });
             batch.ids.insert(batch.ids.end(), at, at + context_);
             batch.targets.insert(batch.targets.end(), at + 1, at + context_ + 1);
             row.used += std::size_t(context_);
         }
         return batch;
+    }
+
+    std::string words(const DataPlace& place) const override
+    {
+        return "training story " + std::to_string(place.at) + " from its token " + std::to_string(place.offset) + " on";
     }
 
     Json state() const override

@@ -32,13 +32,21 @@ public:
 
     Batch next() override
     {
-        Batch batch { rows_, task_.exampleLength(), {}, {} };
+        Batch batch { rows_, task_.exampleLength(), {}, {}, {} };
         for (std::int64_t r = 0; r < rows_; ++r) {
-            const auto example = writeExample(task_, "train", takeNumber());
+            const auto number = takeNumber();
+            const auto example = writeExample(task_, "train", number);
+            batch.places.push_back({ place_.epoch, std::int64_t(number), 0 });
             batch.ids.insert(batch.ids.end(), example.ids.begin(), example.ids.end());
             batch.targets.insert(batch.targets.end(), example.lessons.begin(), example.lessons.end());
         }
         return batch;
+    }
+
+    std::string words(const DataPlace& place) const override
+    {
+        return "training example " + std::to_string(place.at)
+            + (task_.examples > 0 ? ", epoch " + std::to_string(place.epoch + 1) : "");
     }
 
     Json state() const override { return place_.save(identity_, "example"); }

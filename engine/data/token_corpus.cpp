@@ -45,7 +45,7 @@ public:
     Batch next() override
     {
         const auto context = std::size_t(context_);
-        Batch batch { std::int64_t(rows_), std::int64_t(context_), {}, {} };
+        Batch batch { std::int64_t(rows_), std::int64_t(context_), {}, {}, {} };
         batch.ids.resize(rows_ * context);
         batch.targets.resize(rows_ * context);
         std::vector<std::int64_t> window(context + 1);
@@ -54,7 +54,9 @@ public:
                 place_ = { place_.epoch + 1, 0 };
                 shuffle();
             }
-            tokens_.copy(first_ + order_[std::uint64_t(place_.at++)] * context_, std::span(window));
+            const auto from = first_ + order_[std::uint64_t(place_.at++)] * context_;
+            tokens_.copy(from, std::span(window));
+            batch.places.push_back({ place_.epoch, std::int64_t(from), 0 });
             // A wrong id ends the process on a GPU.
             for (const auto id : window)
                 if (id < 0 || id >= vocabulary_)
@@ -65,6 +67,12 @@ public:
             std::copy(window.begin() + 1, window.end(), batch.targets.begin() + std::ptrdiff_t(r * context));
         }
         return batch;
+    }
+
+    std::string words(const DataPlace& place) const override
+    {
+        return "tokens " + std::to_string(place.at) + " to " + std::to_string(place.at + std::int64_t(context_) - 1)
+            + " of the training text, epoch " + std::to_string(place.epoch + 1);
     }
 
     Json state() const override { return place_.save(identity_, "window"); }

@@ -32,6 +32,8 @@ struct Pass {
     /// Conversion: Hedgehog layers act as softmax attention and report the cross entropy of their weights, which trains
     /// their features, and the entropy of the softmax's, which it cannot fall below.
     const std::function<void(const Tensor& crossEntropy, const Tensor& entropy)>* distil = nullptr;
+    std::vector<Tensor>* tokenLosses =
+        nullptr; ///< lossSum() appends the losses of its targets, piece by piece, 0 for -100
     std::vector<Tensor>* meanWeights = nullptr; ///< (K) a layer, differentiable: for the regularisers
 };
 

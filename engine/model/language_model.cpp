@@ -137,7 +137,8 @@ Tensor LanguageModel::logits(const Tensor& hidden, const Pass& pass) const
 Tensor LanguageModel::lossSum(const Tensor& ids, const Tensor& targets, const Pass& pass)
 {
     const auto h = forward(ids, pass);
-    return crossEntropySum(h.reshape({ -1, h.size(-1) }), embedding_, targets.reshape(-1), pass.matrix, &cache_);
+    return crossEntropySum(
+        h.reshape({ -1, h.size(-1) }), embedding_, targets.reshape(-1), pass.matrix, &cache_, pass.tokenLosses);
 }
 
 bool LanguageModel::stepsOnCard(const Pass& pass) const

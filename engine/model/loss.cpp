@@ -45,7 +45,7 @@ Tensor product(const Tensor& a, const Tensor& b)
 
 struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     static Tensor forward(AutogradContext* ctx, const Tensor& h, const Tensor& w, const Tensor& targets,
-        torch::Dtype matrix, bool gradient)
+        torch::Dtype matrix, bool gradient, std::vector<Tensor>* losses)
     {
         const auto wm = w.to(matrix);
         const auto rows = h.size(0), chunk = chunkRows(w.size(0));
@@ -56,7 +56,9 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
             const auto n = std::min(chunk, rows - first);
             const auto hm = h.narrow(0, first, n).to(matrix);
             auto logits = product(hm, wm.t());
-            total += rowLosses(logits, targets.narrow(0, first, n), gradient, none).sum(torch::kDouble);
+            const auto nll = rowLosses(logits, targets.narrow(0, first, n), gradient, none);
+            if (losses) losses->push_back(nll);
+            total += nll.sum(torch::kDouble);
             if (!gradient) continue;
             dh.narrow(0, first, n).copy_(product(logits, wm));
             const auto part = product(logits.t(), hm);
@@ -70,7 +72,7 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     {
         const auto saved = ctx->get_saved_variables();
         return { saved[0] * gradients[0].to(saved[0].scalar_type()), saved[1] * gradients[0], Tensor(), Tensor(),
-            Tensor() };
+            Tensor(), Tensor() };
     }
 };
 
@@ -79,7 +81,7 @@ constexpr std::int64_t fusedRows = 8192; ///< rows of logits that exist at the s
 /// The same on a card: logits are read once and become their gradient in place; the gradient of W is summed in fp32.
 struct FusedCrossEntropyFunction : torch::autograd::Function<FusedCrossEntropyFunction> {
     static Tensor forward(AutogradContext* ctx, const Tensor& h, const Tensor& w, const Tensor& targets,
-        const Tensor& copy, bool gradient)
+        const Tensor& copy, bool gradient, std::vector<Tensor>* losses)
     {
         const auto hm = h.to(torch::kBFloat16);
         Tensor dh, dw, total = torch::zeros({}, h.options().dtype(torch::kDouble));
@@ -88,7 +90,9 @@ struct FusedCrossEntropyFunction : torch::autograd::Function<FusedCrossEntropyFu
             const auto n = std::min(fusedRows, h.size(0) - first);
             const auto part = hm.narrow(0, first, n);
             auto logits = torch::mm(part, copy.t());
-            total += fusedRowLosses(logits, targets.narrow(0, first, n), w.size(0), gradient, {}).sum(torch::kDouble);
+            const auto nll = fusedRowLosses(logits, targets.narrow(0, first, n), w.size(0), gradient, {});
+            if (losses) losses->push_back(nll);
+            total += nll.sum(torch::kDouble);
             if (!gradient) continue;
             auto out = dh.narrow(0, first, n);
             torch::mm_out(out, logits, copy);
@@ -104,7 +108,7 @@ struct FusedCrossEntropyFunction : torch::autograd::Function<FusedCrossEntropyFu
     {
         const auto saved = ctx->get_saved_variables();
         return { saved[0] * gradients[0].to(saved[0].scalar_type()), saved[1] * gradients[0], Tensor(), Tensor(),
-            Tensor() };
+            Tensor(), Tensor() };
     }
 };
 
@@ -115,12 +119,13 @@ torch::Dtype matrixType(const Tensor& w, torch::Dtype matrix)
 
 } // namespace
 
-Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache)
+Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache,
+    std::vector<Tensor>* losses)
 {
     const bool gradient = torch::GradMode::is_enabled() && (h.requires_grad() || w.requires_grad());
     if (fusedLossFits(h, w.size(0), matrix, cache))
-        return FusedCrossEntropyFunction::apply(h, w, targets, cache->stacked({ w }, vocabularyTile), gradient);
-    return CrossEntropyFunction::apply(h, w, targets, matrixType(w, matrix), gradient);
+        return FusedCrossEntropyFunction::apply(h, w, targets, cache->stacked({ w }, vocabularyTile), gradient, losses);
+    return CrossEntropyFunction::apply(h, w, targets, matrixType(w, matrix), gradient, losses);
 }
 
 TokenScores scoreTokens(

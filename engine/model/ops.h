@@ -47,9 +47,9 @@ Tensor causalAttention(const Tensor& q, const Tensor& k, const Tensor& v);
 
 /// Sum of -ln softmax(h W^T)[target] over rows whose target is not -100; h (R,D), W (V,D), targets (R) int64.
 /// Works in row chunks: never a whole (R,V). Gradients are formed in the same pass. `matrix` as in project().
-/// `cache` of the model that W belongs to: with it, a card uses the fused kernels.
-Tensor crossEntropySum(
-    const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix, DeviceCache* cache = nullptr);
+/// `cache` of the model that W belongs to: with it, a card uses the fused kernels. `losses` is given those of the rows.
+Tensor crossEntropySum(const Tensor& h, const Tensor& w, const Tensor& targets, torch::Dtype matrix,
+    DeviceCache* cache = nullptr, std::vector<Tensor>* losses = nullptr);
 
 /// Per-row -ln p of the targets, fp32 (R); and whether the target was the most probable token. No gradients.
 struct TokenScores {

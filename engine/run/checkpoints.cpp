@@ -255,7 +255,7 @@ void pruneCheckpoints(const RunDirectory& run, std::int64_t keep)
     const auto all = run.list();
     const auto newest = std::min<std::int64_t>(std::max<std::int64_t>(keep, 1), std::ssize(all));
     std::set<std::string> kept(all.end() - newest, all.end());
-    for (const char* name : { "latest", "best" })
+    for (const char* name : { "latest", "best", "before_alert" })
         if (const auto folder = run.pointer(name)) kept.insert(*folder);
     for (const auto& name : all) {
         if (kept.count(name)) continue;

@@ -73,12 +73,17 @@ public:
                 cell(bin.correct), cell(bin.chance) });
     }
     void operator()(const SampleEvent& e) { samples_.row({ cell(e.step), e.prompt, e.text }); }
+    void operator()(const AlertEvent& e)
+    {
+        alerts_.row({ cell(e.step), e.kind, e.message, cell(e.loss), cell(e.mean), cell(e.deviations), cell(e.gradNorm),
+            cell(e.gradNormBefore), e.cause, e.texts.empty() ? "" : e.texts.front().place });
+    }
     template <class Other> void operator()(const Other&) { }
 
     std::vector<fs::path> write(const fs::path& folder) const
     {
         std::vector<fs::path> files;
-        for (const auto* csv : { &steps_, &distillation_, &evals_, &mixing_, &recall_, &samples_ })
+        for (const auto* csv : { &steps_, &distillation_, &evals_, &mixing_, &recall_, &samples_, &alerts_ })
             csv->write(folder, files);
         return files;
     }
@@ -95,6 +100,9 @@ private:
         { "step", "layer", "branch", "mean", "std", "min", "max", "eff", "rms", "contrib", "entropy" } };
     Csv recall_ { "recall.csv", { "step", "split", "from", "to", "count", "correct", "chance" } };
     Csv samples_ { "samples.csv", { "step", "prompt", "text" } };
+    Csv alerts_ { "alerts.csv",
+        { "step", "kind", "message", "loss", "mean", "deviations", "grad_norm", "grad_norm_before", "cause",
+            "worst_text" } };
 };
 
 } // namespace

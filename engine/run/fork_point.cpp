@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
+#include "engine/base/text.h"
 #include "engine/run/atomic_file.h"
 
 #include <algorithm>
@@ -90,9 +91,22 @@ void checkFork(const ForkPoint& point, const RunConfig& fork)
                 point.config.get(key).dump()
                     + " as in the run that is forked, since its weights, optimiser and tokens go on; a new run with "
                       "--init-from takes weights alone");
+    checkSkips(point.config, fork, point.parent.step);
     if (fork.training.steps <= point.parent.step)
         throw ConfigError("steps", std::to_string(fork.training.steps),
             "more than the " + std::to_string(point.parent.step) + " steps that are done where the fork begins");
+}
+
+void checkSkips(const RunConfig& before, const RunConfig& after, std::int64_t done)
+{
+    const auto known = before.training.skips();
+    for (const auto& skip : after.training.skips()) {
+        const bool old = std::any_of(known.begin(), known.end(),
+            [&](const auto& one) { return one.before == skip.before && one.updates == skip.updates; });
+        if (!old && skip.before <= done)
+            throw ConfigError("skip_data", inQuotes(after.training.skipData),
+                "updates after the " + std::to_string(done) + " that are done");
+    }
 }
 
 std::vector<std::string> changedFields(const RunConfig& before, const RunConfig& after)

@@ -37,6 +37,8 @@ ForkPoint readForkPoint(const fs::path& runOrCheckpoint);
 bool freeInFork(const std::string& key);
 /// Throws ConfigError for the first field that a fork cannot have so, and for steps that are done already.
 void checkFork(const ForkPoint& point, const RunConfig& fork);
+/// Throws ConfigError for a place of skip_data that is new in `after` and lies within the updates that are done.
+void checkSkips(const RunConfig& before, const RunConfig& after, std::int64_t done);
 /// Fields whose values differ, in display order.
 std::vector<std::string> changedFields(const RunConfig& before, const RunConfig& after);
 

@@ -48,6 +48,27 @@ Json plainLayer(const LayerMix& layer, LineBuilder& line)
     return { { "mixed", false }, { "branches", std::move(details) } };
 }
 
+/// A token is [text, nats], one that was not scored [text].
+Json costlyText(const CostlyText& text, LineBuilder& line)
+{
+    auto excerpt = Json::array();
+    for (const auto& token : text.excerpt) {
+        auto item = Json::array({ token.text });
+        if (token.nats) item.push_back(line.number(*token.nats));
+        excerpt.push_back(std::move(item));
+    }
+    return { { "row", text.row }, { "place", text.place }, { "loss", line.number(text.loss) },
+        { "scored", text.scored }, { "from", text.from }, { "tokens", text.tokens },
+        { "excerpt", std::move(excerpt) } };
+}
+
+Json partGradient(const PartGradient& gradient, LineBuilder& line)
+{
+    Json json { { "layer", gradient.layer }, { "part", gradient.part }, { "norm", line.number(gradient.norm) } };
+    if (gradient.usual) json["usual"] = line.number(*gradient.usual);
+    return json;
+}
+
 struct ToJson {
     Json operator()(const StepEvent& e) const
     {
@@ -135,6 +156,19 @@ struct ToJson {
             .add("state", std::string(name->second))
             .addUnlessEmpty("detail", e.detail)
             .line();
+    }
+    Json operator()(const AlertEvent& e) const
+    {
+        LineBuilder line("alert", e.step);
+        line.add("kind", e.kind).add("message", e.message).add("loss", e.loss).add("grad_norm", e.gradNorm);
+        line.add("mean", e.mean).add("deviations", e.deviations).add("grad_norm_before", e.gradNormBefore);
+        if (e.usualStep) line.add("usual_step", *e.usualStep);
+        line.addUnlessEmpty("cause", e.cause).addUnlessEmpty("note", e.note);
+        if (!e.examined()) return line.line();
+        auto texts = Json::array(), gradients = Json::array();
+        for (const auto& text : e.texts) texts.push_back(costlyText(text, line));
+        for (const auto& gradient : e.gradients) gradients.push_back(partGradient(gradient, line));
+        return line.add("texts", std::move(texts)).add("gradients", std::move(gradients)).line();
     }
     Json operator()(const CommandEvent& e) const
     {

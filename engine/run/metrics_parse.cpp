@@ -148,6 +148,36 @@ template <class J> SampleEvent readSample(std::int64_t step, const Members<J>& i
     return e;
 }
 
+template <class J> CostlyText readCostlyText(const J& json)
+{
+    const Members<J> in(json);
+    CostlyText text { in.integer("row"), in.text("place"), in.number("loss"), in.integer("scored"), in.integer("from"),
+        in.integer("tokens"), {} };
+    for (const auto& item : in.list("excerpt")) {
+        require(item.is_array() && !item.empty() && item[0].is_string());
+        CostlyToken token { item[0].template get<std::string>(), {} };
+        if (item.size() > 1) token.nats = in.toNumber(item[1]);
+        text.excerpt.push_back(std::move(token));
+    }
+    return text;
+}
+
+template <class J> AlertEvent readAlert(std::int64_t step, const Members<J>& in)
+{
+    require(in.find("step") && in.find("kind"));
+    AlertEvent e { step, in.text("kind"), in.text("message"), in.number("loss"), in.number("grad_norm"),
+        in.optionalNumber("mean"), in.optionalNumber("deviations"), in.optionalNumber("grad_norm_before") };
+    if (in.find("usual_step")) e.usualStep = in.integer("usual_step");
+    e.cause = in.text("cause"), e.note = in.text("note");
+    for (const auto& text : in.list("texts")) e.texts.push_back(readCostlyText(text));
+    for (const auto& item : in.list("gradients")) {
+        const Members<J> gradient(item);
+        e.gradients.push_back({ gradient.find("layer") ? gradient.integer("layer") : -1, gradient.text("part"),
+            gradient.number("norm"), gradient.optionalNumber("usual") });
+    }
+    return e;
+}
+
 template <class J> std::optional<Event> readEvent(const J& json)
 {
     const Members<J> in(json);
@@ -196,6 +226,7 @@ template <class J> std::optional<Event> readEvent(const J& json)
         for (const auto& [state, text] : stateNames)
             if (name == text) return StatusEvent { step, state, in.text("detail") };
     }
+    if (type == "alert") return readAlert(step, in);
     if (type == "command") return CommandEvent { step, in.text("name"), in.text("value") };
     if (type == "references")
         return ReferenceEvent { in.number("uniform"), in.number("unigram"), in.number("bigram"),

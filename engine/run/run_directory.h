@@ -65,7 +65,7 @@ public:
     /// whole or absent, so something else has touched it. Empty if there is none.
     std::string damagedCheckpoint() const;
     std::optional<std::string> pointer(
-        const std::string& name) const; ///< "latest" or "best"; empty if absent or dangling
+        const std::string& name) const; ///< "latest", "best", "before_alert"; empty if absent or dangling
     void setPointer(const std::string& name, const std::string& folder) const;
 
 private:
@@ -116,7 +116,8 @@ bool checkpointComplete(const fs::path& folder, bool hash);
 /// `hash` files of up to `largest` bytes are read whole, some 1.5 GB a second.
 std::string checkpointProblem(
     const fs::path& folder, bool hash, std::int64_t largest = std::numeric_limits<std::int64_t>::max());
-/// Removes leftovers of interrupted saves and old checkpoints beyond `keep`, never `best`, never `latest`.
+/// Removes leftovers of interrupted saves and old checkpoints beyond `keep`, never `best`, never `latest`, never
+/// the one before the last alert.
 void pruneCheckpoints(const RunDirectory& run, std::int64_t keep);
 /// For a run that goes on from the checkpoint of `step`: later ones belong to a course that no longer is and become
 /// "step-00002000.rewound-1", whole but listed no more; `latest` names that step, a later `best` is forgotten. Killed

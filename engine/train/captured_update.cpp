@@ -124,6 +124,7 @@ Tensor plainUpdate(LanguageModel& model, Optimizer& optimizer, const Pass& pass,
     const std::function<Tensor()>& regulariser)
 {
     optimizer.zeroGrad();
+    if (pass.tokenLosses) pass.tokenLosses->clear();
     const auto& numbers = inputs.back();
     Tensor loss;
     for (std::size_t i = 0; i + 1 < inputs.size(); i += 2) {

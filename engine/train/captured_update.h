@@ -38,7 +38,8 @@ private:
 };
 
 /// The update of plain training. `inputs`: ids and targets (B,T) of each micro-batch, then Optimizer::numbers().
-/// `regulariser`, unless empty, is added to each micro-batch's mean loss.
+/// `regulariser`, unless empty, is added to each micro-batch's mean loss. Pass::tokenLosses, if given, holds those of
+/// the last update from then on, also of a replayed one.
 Tensor plainUpdate(LanguageModel& model, Optimizer& optimizer, const Pass& pass, const std::vector<Tensor>& inputs,
     const std::function<Tensor()>& regulariser = {});
 

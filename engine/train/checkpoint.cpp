@@ -61,6 +61,7 @@ void writeTrainingState(const std::filesystem::path& folder, const LanguageModel
         { "data", state.data },
         { "averages", state.averages },
         { "loss_watch", state.watch },
+        { "alerts", state.alerts },
         { "rng", toHex(state.generator->get_state()) },
         { "precision", state.precision },
         { "threads", state.threads },
@@ -92,6 +93,7 @@ void readTrainingState(
         state.data = json.at("data");
         state.averages = json.value("averages", Json::object());
         state.watch = json.value("loss_watch", Json::object());
+        state.alerts = json.value("alerts", Json::object());
         state.precision = json.at("precision").get<std::string>();
         state.threads = json.at("threads").get<int>();
         state.device = json.at("device").get<std::string>();

@@ -21,7 +21,8 @@ struct TrainingState {
     int threads = 1;
     std::string device, corpus; ///< corpus: fingerprint
     double learningRate = 0; ///< peak, as a user may have changed it while the run went on
-    Json averages = Json::object(), watch = Json::object(); ///< of WeightAverages and LossWatch
+    /// Of WeightAverages, LossWatch and AlertLimit.
+    Json averages = Json::object(), watch = Json::object(), alerts = Json::object();
 };
 
 /// Writes model.safetensors, optimizer.safetensors and state.json into an empty folder.

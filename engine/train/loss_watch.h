@@ -14,10 +14,19 @@ namespace pha {
 /// losses, into which a spike enters only up to the limit.
 class LossWatch {
 public:
-    /// The distance from the mean in deviations if this loss is a spike; once, until a loss is near the mean again.
-    std::optional<double> observe(double loss)
+    /// `smallest`: a deviation below it counts as it.
+    explicit LossWatch(double smallest = 0.01)
+        : smallest_(smallest)
     {
-        const double deviation = std::max(std::sqrt(variance_), smallest), z = (loss - mean_) / deviation;
+    }
+    struct Spike {
+        double mean = 0, deviations = 0; ///< of the losses before; distance from it
+    };
+    /// This loss if it is a spike; once, until a loss is near the mean again.
+    std::optional<Spike> observe(double loss)
+    {
+        const double before = mean_;
+        const double deviation = std::max(std::sqrt(variance_), smallest_), z = (loss - mean_) / deviation;
         const bool ready = seen_ >= warmUp;
         const double taken = ready ? std::min(loss, mean_ + limit * deviation) : loss;
         const double weight = 1 / double(std::min(++seen_, memory)), change = taken - mean_;
@@ -25,7 +34,7 @@ public:
         variance_ = (1 - weight) * (variance_ + weight * change * change);
         const bool spike = ready && z > limit, fresh = spike && !inSpike_;
         inSpike_ = spike || (inSpike_ && z > limit / 2);
-        return fresh ? std::optional(z) : std::nullopt;
+        return fresh ? std::optional(Spike { before, z }) : std::nullopt;
     }
 
     Json state() const
@@ -43,8 +52,9 @@ public:
     }
 
 private:
-    static constexpr double limit = 6, smallest = 0.01;
+    static constexpr double limit = 6;
     static constexpr std::int64_t warmUp = 100, memory = 50;
+    double smallest_;
     double mean_ = 0, variance_ = 0;
     std::int64_t seen_ = 0;
     bool inSpike_ = false;

@@ -90,12 +90,13 @@ bool Trainer::update()
     const bool regularised =
         !distilling && (config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0);
 
+    pass.tokenLosses = &tokenLosses_;
+
     std::int64_t read = 0, scored = 0;
-    std::vector<Batch> micro;
+    auto micro = readBatches();
     std::vector<Tensor> inputs;
-    const auto count = config_.microBatches(step_);
-    for (std::int64_t i = 0; i < count; ++i) {
-        auto& batch = micro.emplace_back(batches_->next());
+    const auto count = std::int64_t(micro.size());
+    for (auto& batch : micro) {
         read += std::int64_t(batch.ids.size());
         for (const auto target : batch.targets) scored += target >= 0;
         for (auto* tokens : { &batch.ids, &batch.targets })
@@ -122,6 +123,7 @@ bool Trainer::update()
     };
     const auto distillation = [&](const std::vector<Tensor>& in) {
         optimizer_->zeroGrad();
+        tokenLosses_.clear(); // what is measured there is the softmax model
         for (std::size_t i = 0; i + 1 < in.size(); i += 2)
             distil(*model_, in[i], in[i + 1], pass, 1 / double(count), distilled);
         return optimizer_->apply(torch::full({}, distilled.loss, in.back().options()), in.back());
@@ -142,10 +144,21 @@ bool Trainer::update()
         rounded((processorSeconds() - processorStarted) / took), hardware.use, rounded(hardware.watts),
         hardware.celsius });
     resetPeakBytes(device_);
-    if (const auto z = finite && !distilling ? watch_.observe(result.loss) : std::nullopt)
-        emit(StatusEvent { step_, RunState::Running,
-            fmt::format("a spike: loss {:.3f} stands {:.0f} deviations above the updates before", result.loss, *z) });
+    watchUpdate(result, micro, distilling);
     return nonFinite_ < patienceForNonFinite;
+}
+
+std::vector<Batch> Trainer::readBatches()
+{
+    const auto count = config_.microBatches(step_);
+    for (const auto& skip : config_.skips()) {
+        if (skip.before != step_ + 1) continue;
+        for (std::int64_t i = 0; i < skip.updates * count; ++i) batches_->next();
+        emit(CommandEvent { step_, "skip_data", fmt::format("of {} updates", skip.updates) });
+    }
+    std::vector<Batch> batches;
+    for (std::int64_t i = 0; i < count; ++i) batches.push_back(batches_->next());
+    return batches;
 }
 
 /// models.md 5.4: the entropy bonus goes to 0 in the first half of training.
@@ -174,8 +187,10 @@ void Trainer::intervals()
     const auto due = [&](std::int64_t every) { return last || (every > 0 && step_ % every == 0); };
     Pass pass;
     pass.matrix = matrix_;
-    if (due(config_.mixEvery) || step_ == 1)
+    if (due(config_.mixEvery) || step_ == 1) {
+        noteUsualGradients();
         emit(MixingEvent { step_, measureMixing(*model_, pass, corpus_->split("valid"), config_.context) });
+    }
     keepForAverages([&] { averages_->afterUpdate(*model_, step_); });
     if (due(config_.evalEvery)) {
         evaluate();
@@ -259,7 +274,8 @@ void Trainer::save()
             writeTrainingState(to, *model_, *optimizer_,
                 { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer_->updates(),
                     batches_->state(), generator_, precisionName(matrix_), at::get_num_threads(), device_.str(),
-                    corpus_->fingerprint(), config_.learningRate, averages_->state(), watch_.state() });
+                    corpus_->fingerprint(), config_.learningRate, averages_->state(), watch_.state(),
+                    Json { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() } } });
             averages_->write(to);
         });
         run_.setPointer("latest", folder);

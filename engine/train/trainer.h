@@ -8,6 +8,7 @@
 #include "engine/run/fork_point.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
+#include "engine/train/alert_limit.h"
 #include "engine/train/averages.h"
 #include "engine/train/captured_update.h"
 #include "engine/train/loss_watch.h"
@@ -64,6 +65,7 @@ private:
 
     // One step, and what happens between steps
     bool update();
+    std::vector<Batch> readBatches(); ///< of the next update
     double fadeNow() const;
     Tensor regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const;
     void serve(std::stop_token stop); ///< commands and snapshots; waits here while paused
@@ -78,6 +80,13 @@ private:
     void sample(const std::string& prompt);
     void save();
     RunState finish(RunState state, const std::string& detail);
+
+    // What is said of an update that is not like the others: trainer_alerts.cpp
+    void watchUpdate(const UpdateResult& result, const std::vector<Batch>& batches, bool distilling);
+    std::optional<AlertEvent> alertOf(const UpdateResult& result, bool distilling);
+    void examine(AlertEvent& alert, const std::vector<Batch>& batches);
+    void keepCheckpointBefore();
+    void noteUsualGradients(); ///< for the next alert to compare with
 
     RunFile file_;
     std::optional<ForkPoint> fork_;
@@ -103,6 +112,13 @@ private:
     std::int64_t lastEval_ = -1, lastSave_ = -1, nonFinite_ = 0, failFrom_ = -1, failTo_ = -1;
     Plateau plateau_;
     LossWatch watch_;
+    /// Of the logarithm of the gradient's norm, which differs by a few times from update to update.
+    LossWatch normWatch_ { 0.25 };
+    AlertLimit alertLimit_;
+    std::vector<Tensor> tokenLosses_; ///< of the last update
+    std::optional<double> normBefore_; ///< of the gradient of the last update that was done
+    std::vector<PartGradient> usualGradients_;
+    std::int64_t usualStep_ = 0;
     EventSink* sink_ = nullptr;
     bool paused_ = false, metricsProblem_ = false;
 

@@ -38,6 +38,7 @@ std::string Trainer::takeCourse(TrainingState& state)
     plateau_ = state.plateau;
     if (state.corpus == corpus_->fingerprint()) {
         watch_.restore(state.watch);
+        normWatch_.restore(state.alerts.value("norms", Json()));
     } else { // losses on another text are no measure of these
         plateau_.best = Plateau().best;
         plateau_.bad = 0;

@@ -247,6 +247,9 @@ void Trainer::restore(const TrainingState& state, bool keepRate)
     bestNll_ = state.bestNll;
     plateau_ = state.plateau;
     watch_.restore(state.watch);
+    alertLimit_.restore(state.alerts.value("limit", Json()));
+    normWatch_.restore(state.alerts.value("norms", Json()));
+    checkSkips(run_.read().config, file_.config, step_);
     if (keepRate) config_.learningRate = state.learningRate; // as a user may have changed it while the run went on
     lastSave_ = lastEval_ = step_;
     lastNll_ = bestNll_;

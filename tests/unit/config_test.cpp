@@ -349,6 +349,12 @@ void ConfigTest::crossFieldRules_data()
         { "family=attention", "entropy_bonus=0.01" });
     row("prior is \"0.47,0.31,0.22\"; expected prior_weight 0, since the family mixes no branches",
         { "family=gss", "prior_weight=0.1" });
+    row("skip_data is \"8120\"; expected UPDATE+COUNT", { "skip_data=8120" });
+    row("skip_data is \"0+1\"; expected", { "skip_data=0+1" });
+    row("skip_data is \"9+0\"; expected", { "skip_data=9+0" });
+    row("skip_data is \"9+1,9+2\"; expected UPDATE+COUNT, such as 8120+3, several in ascending",
+        { "skip_data=9+1,9+2" });
+    row("skip_data is \"9+1,\"; expected", { "skip_data=9+1," });
     row("attention_layers is \"1,9\"; expected different layers from 0 to 3", { "attention_layers=1,9" });
     row("attention_layers is \"1,1\"; expected different layers", { "attention_layers=1,1" });
     row("attention_layers is \"+1\"; expected different layers", { "attention_layers=+1" });

@@ -125,6 +125,7 @@ private Q_SLOTS:
         metrics.append(MixingEvent { 2, { { { { "gss", 0.5 }, { "attention", 0.25 } }, 0.9 } } });
         metrics.append(RecallEvent { 2, "valid", { { 0, 8, 100, 90, 0.125 } }, 0.9, 0.125 });
         metrics.append(SampleEvent { 2, "Once", " upon\na time" });
+        metrics.append(AlertEvent { 2, "not_finite", "the loss, again", std::nan(""), 2 });
         metrics.append(StatusEvent { 2, RunState::Finished, {} });
     }
 
@@ -140,7 +141,7 @@ private Q_SLOTS:
     void csvTablesAreExact()
     {
         const auto files = exportCsv(run_, run_ / "tables");
-        QCOMPARE(files.size(), std::size_t(5));
+        QCOMPARE(files.size(), std::size_t(6));
         QCOMPARE(readRaw(run_ / "tables/steps.csv"),
             std::string("step,tokens,seconds,loss,lr,grad_norm,tokens_per_second,process_bytes,device_bytes,applied,"
                         "cores_busy,device_use,watts,celsius\r\n"
@@ -150,8 +151,9 @@ private Q_SLOTS:
                                "\"\"all\"\"\"\r\n"));
         QVERIFY(readRaw(run_ / "tables/samples.csv").ends_with("2,Once,\" upon\na time\"\r\n"));
         QVERIFY(readRaw(run_ / "tables/mixing.csv").find("\r\n2,0,attention,0.25,") != std::string::npos);
+        QVERIFY(readRaw(run_ / "tables/alerts.csv").ends_with("\r\n2,not_finite,\"the loss, again\",,,,2,,,\r\n"));
         exportCsv(run_, run_ / "tables"); // again: the same files
-        QCOMPARE(qint64(std::distance(fs::directory_iterator(run_ / "tables"), {})), qint64(5));
+        QCOMPARE(qint64(std::distance(fs::directory_iterator(run_ / "tables"), {})), qint64(6));
     }
 
     void distillationIsExported()

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is said of an update that is not like the others. Its losses and gradients are still there when it is done, so
+// nothing is computed again, and nothing at all while no alert is due.
+#include "engine/base/error.h"
+#include "engine/run/alerts.h"
+#include "engine/train/autopsy.h"
+#include "engine/train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace pha {
+
+std::optional<AlertEvent> Trainer::alertOf(const UpdateResult& result, bool distilling)
+{
+    AlertEvent alert;
+    alert.step = step_;
+    alert.loss = result.loss;
+    alert.gradNorm = result.norm;
+    alert.gradNormBefore = normBefore_;
+    if (!result.finite()) {
+        if (nonFinite_ > 1) return {}; // of several in a row the first tells
+        alert.kind = "not_finite";
+        alert.message = fmt::format(
+            "the {} is not finite, so the update was skipped", std::isfinite(result.loss) ? "gradient" : "loss");
+        return alert;
+    }
+    normBefore_ = result.norm;
+    if (distilling) return {};
+    const auto loss = watch_.observe(result.loss);
+    const auto norm = normWatch_.observe(std::log(std::max(result.norm, 1e-30)));
+    if (loss) {
+        alert.kind = "spike";
+        alert.mean = loss->mean;
+        alert.deviations = loss->deviations;
+        alert.message = fmt::format("a spike: loss {:.3f} stands {:.0f} deviations above the {:.3f} before it",
+            result.loss, loss->deviations, loss->mean);
+    } else if (norm) {
+        alert.kind = "gradient";
+        alert.mean = std::exp(norm->mean);
+        alert.deviations = norm->deviations;
+        alert.message = fmt::format("the gradient's norm of {:.3g} is {:.0f} times that of the updates before",
+            result.norm, result.norm / *alert.mean);
+    } else {
+        return {};
+    }
+    return alert;
+}
+
+void Trainer::watchUpdate(const UpdateResult& result, const std::vector<Batch>& batches, bool distilling)
+{
+    auto alert = alertOf(result, distilling);
+    if (!alert) return;
+    if (alertLimit_.take(step_, config_.autopsies))
+        examine(*alert, batches);
+    else if (config_.autopsies > 0)
+        alert->note = fmt::format("not examined: at most {} alerts of a run are, and one in {} updates",
+            config_.autopsies, AlertLimit::spacing);
+    emit(*alert);
+    keepCheckpointBefore();
+}
+
+void Trainer::examine(AlertEvent& alert, const std::vector<Batch>& batches)
+{
+    alert.texts = costliestTexts(batches, tokenLosses_, *corpus_->tokenizer(), *batches_);
+    alert.gradients = gradientsByPart(*model_);
+    for (auto& gradient : alert.gradients)
+        for (const auto& usual : usualGradients_)
+            if (usual.layer == gradient.layer && usual.part == gradient.part) gradient.usual = usual.norm;
+    if (!usualGradients_.empty()) alert.usualStep = usualStep_;
+    if (alert.kind != "not_finite" || alert.texts.empty()) return;
+    auto row = alert.texts.front().row; // the update was skipped: the weights are those that it had
+    for (const auto& batch : batches) {
+        if (row >= batch.rows) {
+            row -= batch.rows;
+            continue;
+        }
+        const auto begin = batch.ids.begin() + row * batch.context;
+        Pass pass;
+        pass.matrix = matrix_;
+        alert.cause = firstNotFinite(*model_, pass, { begin, begin + batch.context });
+        return;
+    }
+}
+
+/// A user who sees the alert in the morning still has it to fork from, however many came later.
+void Trainer::keepCheckpointBefore()
+{
+    try {
+        if (const auto checkpoint = checkpointBefore(run_, step_); !checkpoint.empty())
+            run_.setPointer("before_alert", checkpoint);
+    } catch (const Error&) { // the next one may be kept
+    }
+}
+
+void Trainer::noteUsualGradients()
+{
+    if (config_.autopsies == 0 || nonFinite_ > 0) return;
+    usualGradients_ = gradientsByPart(*model_);
+    usualStep_ = step_;
+}
+
+} // namespace pha

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/pha/alerts.h"
 #include "app/pha/command.h"
 #include "app/pha/layer_lines.h"
 #include "app/pha/look.h"
@@ -20,6 +21,7 @@ struct Options : DeviceOptions {
     std::string target;
     bool json = false;
     LookCommand look;
+    AlertsCommand alerts;
 };
 
 /// Of a fork; empty for any other run, and for a file of averaged weights, which lies in none.
@@ -47,6 +49,7 @@ Json toJson(const ModelReport& report)
 
 int inspect(const Options& options)
 {
+    if (options.alerts.wanted()) return options.alerts.run(options.target, options.json);
     options.look.check();
     const auto model = options.load(options.target);
     if (options.look.wanted()) return options.look.run(*model, options.json);
@@ -106,9 +109,11 @@ void addInspect(CLI::App& root, Program& program)
     options->addDevice(*command);
     options->addPrecision(*command);
     options->look.add(*command);
+    options->alerts.add(*command);
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha inspect runs/pha-tiny-stories\n"
-                    "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key. What did Tom have?'");
+                    "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key. What did Tom have?'\n"
+                    "         pha inspect runs/pha-tiny-stories --alerts");
     command->callback([options, &program] { program.action = [options] { return inspect(*options); }; });
 }
 

@@ -33,8 +33,11 @@ std::string skipFrom(const std::string& skipData, std::int64_t step, std::int64_
     TrainingConfig config;
     config.skipData = skipData;
     auto skips = config.skips();
-    if (std::any_of(skips.begin(), skips.end(), [&](const auto& skip) { return skip.before == step; })) return {};
-    skips.push_back({ step, updates });
+    const auto same = std::find_if(skips.begin(), skips.end(), [&](const auto& skip) { return skip.before == step; });
+    if (same != skips.end())
+        same->updates += updates;
+    else
+        skips.push_back({ step, updates });
     std::sort(skips.begin(), skips.end(), [](const auto& a, const auto& b) { return a.before < b.before; });
     std::vector<std::string> words;
     for (const auto& skip : skips) words.push_back(std::to_string(skip.before) + "+" + std::to_string(skip.updates));

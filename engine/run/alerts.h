@@ -22,7 +22,7 @@ MixingAround mixingAround(std::span<const MixingEvent> events, std::int64_t step
 /// The newest checkpoint that update `step` is not in, by its name; empty if there is none (any more).
 std::string checkpointBefore(const RunDirectory& run, std::int64_t step);
 /// skip_data for a fork that goes around the data of `updates` updates from `step` on, with the places that the run
-/// itself goes around. Empty if one of those is `step` already.
+/// itself goes around.
 std::string skipFrom(const std::string& skipData, std::int64_t step, std::int64_t updates);
 
 /// The most expensive tokens of an excerpt, the most expensive first.

@@ -2,6 +2,7 @@
 #include "engine/model/weights.h"
 #include "engine/system/device.h"
 #include "engine/system/selftest.h"
+#include "engine/train/autopsy.h"
 #include "engine/train/captured_update.h"
 
 #include <cmath>
@@ -12,6 +13,7 @@ namespace {
 
 struct Trained {
     std::vector<double> losses;
+    double apart = 0; ///< how far what an autopsy reads, token losses and gradients, was from what the update reported
     NamedTensors weights; ///< fp64, of the host
     bool replayed = false;
 };
@@ -31,6 +33,8 @@ Trained trainSome(const RunConfig& config, const torch::Device& device, torch::D
     pass.training = true;
     pass.dropout = pass.embeddingDropout = config.training.dropout;
     pass.generator = generator;
+    std::vector<Tensor> tokenLosses;
+    pass.tokenLosses = &tokenLosses;
     constexpr std::int64_t updates = 8, length = 96;
     Trained result;
     for (std::int64_t i = 0; i < updates; ++i) {
@@ -45,9 +49,15 @@ Trained trainSome(const RunConfig& config, const torch::Device& device, torch::D
         }
         inputs.push_back(optimizer.numbers({ 4.0 * length, i == 4 ? 0.0 : 1.0, 1e-3 / double(i + 1), 0.1 }));
         const auto work = [&](const std::vector<Tensor>& in) { return plainUpdate(model, optimizer, pass, in); };
-        result.losses.push_back(optimizer.read(captured ? update(inputs, work) : update.once(inputs, work)).loss);
+        const auto done = optimizer.read(captured ? update(inputs, work) : update.once(inputs, work));
+        result.losses.push_back(done.loss);
         result.replayed = update.replays();
         const torch::NoGradGuard guard;
+        const double mean = torch::cat(tokenLosses).sum(torch::kDouble).item<double>() / (4.0 * length);
+        if (std::isfinite(done.loss)) result.apart = std::max(result.apart, std::abs(mean / done.loss - 1));
+        double squares = 0;
+        for (const auto& part : gradientsByPart(model, optimizer, done)) squares += part.norm * part.norm;
+        result.apart = std::max(result.apart, std::abs(std::sqrt(squares) / done.norm - 1));
         Pass evaluation;
         evaluation.matrix = matrix;
         const auto longer = torch::zeros({ 1, i == 5 ? 1100 : 64 }, torch::kLong).to(device);
@@ -68,6 +78,7 @@ CheckRow compareUpdates(const std::string& name, const RunConfig& config, const 
         row.difference = difference;
         row.detail = what;
     };
+    judge("what an autopsy reads", std::max(plain.apart, captured.apart));
     for (std::size_t i = 0; i < plain.losses.size(); ++i)
         if (!std::isnan(plain.losses[i]) || !std::isnan(captured.losses[i])) // not allowed: in both
             judge("loss " + std::to_string(i), std::abs(captured.losses[i] / plain.losses[i] - 1));

@@ -4,7 +4,6 @@
 #include "engine/config/parts.h"
 #include "engine/data/token_preview.h"
 #include "engine/model/weights.h"
-#include "engine/train/optimizer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -132,17 +131,22 @@ std::vector<CostlyText> costliestTexts(const std::vector<Batch>& batches, const 
     return texts;
 }
 
-std::vector<PartGradient> gradientsByPart(const LanguageModel& model)
+std::vector<PartGradient> gradientsByPart(
+    const LanguageModel& model, const Optimizer& optimizer, const UpdateResult& result)
 {
-    std::map<std::tuple<std::int64_t, std::size_t, std::string>, std::vector<Tensor>> groups;
+    using Key = std::tuple<std::int64_t, std::size_t, std::string>;
+    std::map<Key, std::map<double, std::vector<Tensor>>> groups; // those alike together: a card is asked once for each
     for (const auto& [name, weight] : namedWeights(model)) {
         if (!weight.grad().defined()) continue;
         const auto [place, part] = partOf(name);
-        groups[{ layerOf(name), place, part }].push_back(weight.grad());
+        groups[{ layerOf(name), place, part }][optimizer.clippedBy(name, weight, result)].push_back(weight.grad());
     }
     std::vector<PartGradient> all;
-    for (const auto& [key, gradients] : groups)
-        all.push_back({ std::get<0>(key), std::get<2>(key), std::sqrt(sumOfSquares(gradients)), {} });
+    for (const auto& [key, scaled] : groups) {
+        double squares = 0;
+        for (const auto& [scale, gradients] : scaled) squares += scale * scale * sumOfSquares(gradients);
+        all.push_back({ std::get<0>(key), std::get<2>(key), std::sqrt(squares), {} });
+    }
     return all;
 }
 

@@ -4,6 +4,7 @@
 
 #include "engine/data/corpus.h"
 #include "engine/model/language_model.h"
+#include "engine/train/optimizer.h"
 
 namespace pha {
 
@@ -12,8 +13,9 @@ namespace pha {
 std::vector<CostlyText> costliestTexts(const std::vector<Batch>& batches, const std::vector<Tensor>& losses,
     const Tokenizer& tokenizer, const BatchSource& source);
 
-/// Norms of the gradients that lie beside the weights, by layer and part.
-std::vector<PartGradient> gradientsByPart(const LanguageModel& model);
+/// Norms of the gradients of the last update, which came out as `result`, by layer and part.
+std::vector<PartGradient> gradientsByPart(
+    const LanguageModel& model, const Optimizer& optimizer, const UpdateResult& result);
 
 /// Where the first number that is not finite comes from when a text is read with the weights as they are, without
 /// dropout; in words.

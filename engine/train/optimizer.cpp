@@ -169,6 +169,13 @@ UpdateResult Optimizer::read(const Tensor& applied)
     return result;
 }
 
+double Optimizer::clippedBy(const std::string& name, const Tensor& weight, const UpdateResult& result) const
+{
+    const bool inPlace = onCard_ && config_.clip > 0 && result.finite() && weight.grad().is_contiguous()
+        && !(config_.optimizer == "muon" && takenByMuon(name, weight));
+    return inPlace ? std::max(1.0, result.norm / config_.clip) : 1;
+}
+
 double scheduleShare(const TrainingConfig& config, std::int64_t step)
 {
     auto c = config; // the course begins when all weights learn

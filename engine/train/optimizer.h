@@ -90,6 +90,9 @@ public:
     /// host waits for nothing: read() does. -> (2) fp64.
     Tensor apply(const Tensor& loss, const Tensor& numbers);
     UpdateResult read(const Tensor& applied); ///< counts the update
+    /// How many times larger the gradient was than it lies beside its weight after an update that came out as
+    /// `result`: the kernel for a card clips where they are.
+    double clippedBy(const std::string& name, const Tensor& weight, const UpdateResult& result) const;
 
     /// Forgets the moments of AdamW: another objective begins. Muon has seen none yet, as features are not its matter.
     void reset() { adamw_.reset(); }

@@ -64,7 +64,7 @@ void Trainer::watchUpdate(const UpdateResult& result, const std::vector<Batch>& 
 void Trainer::examine(AlertEvent& alert, const std::vector<Batch>& batches)
 {
     alert.texts = costliestTexts(batches, tokenLosses_, *corpus_->tokenizer(), *batches_);
-    alert.gradients = gradientsByPart(*model_);
+    alert.gradients = gradientsByPart(*model_, *optimizer_, { alert.loss, alert.gradNorm });
     for (auto& gradient : alert.gradients)
         for (const auto& usual : usualGradients_)
             if (usual.layer == gradient.layer && usual.part == gradient.part) gradient.usual = usual.norm;
@@ -96,8 +96,8 @@ void Trainer::keepCheckpointBefore()
 
 void Trainer::noteUsualGradients()
 {
-    if (config_.autopsies == 0 || nonFinite_ > 0) return;
-    usualGradients_ = gradientsByPart(*model_);
+    if (config_.autopsies == 0 || nonFinite_ > 0 || !normBefore_) return;
+    usualGradients_ = gradientsByPart(*model_, *optimizer_, { 0, *normBefore_ });
     usualStep_ = step_;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/main_window.h"
 
+#include "ui/alerts/alerts_panel.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
@@ -65,6 +66,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     connectAll();
     connectView();
     connectRun();
+    connectAlerts();
     arrange();
     restoreLayout();
     if (!arranged_) arrange();
@@ -167,6 +169,10 @@ void MainWindow::connectView()
     connect(a.showFilm, &QAction::triggered, this, [this] {
         showPanel(filmDock_->objectName());
         film_->focusSlider();
+    });
+    connect(a.showAlerts, &QAction::triggered, this, [this] {
+        showPanel(alertsDock_->objectName());
+        alerts_->focusList();
     });
     connect(a.searchRuns, &QAction::triggered, this, [this] {
         showPanel(runsDock_->objectName());

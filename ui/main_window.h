@@ -17,6 +17,7 @@ class QToolBar;
 
 namespace pha::ui {
 
+class AlertsPanel;
 class BenchPanel;
 class CommandPalette;
 class ComparePanel;
@@ -94,6 +95,7 @@ private:
     void connectRun();
     void start(const RunConfig& config, const QString& name, const QString& fork = {});
     void fork(const fs::path& checkpoint); ///< into the form
+    void connectAlerts();
     void resume();
     void useData(const QString& text, int vocabulary);
     void changeLearningRate();
@@ -148,11 +150,13 @@ private:
     DataPanel* data_ = nullptr;
     BenchPanel* bench_ = nullptr;
     FilmPanel* film_ = nullptr;
+    AlertsPanel* alerts_ = nullptr;
     StatusMeters* meters_ = nullptr;
     CommandPalette* palette_ = nullptr;
     QDockWidget *runsDock_ = nullptr, *logDock_ = nullptr, *configDock_ = nullptr;
     QDockWidget *monitorDock_ = nullptr, *compareDock_ = nullptr, *playgroundDock_ = nullptr, *inspectDock_ = nullptr,
-                *evaluateDock_ = nullptr, *dataDock_ = nullptr, *benchDock_ = nullptr, *filmDock_ = nullptr;
+                *evaluateDock_ = nullptr, *dataDock_ = nullptr, *benchDock_ = nullptr, *filmDock_ = nullptr,
+                *alertsDock_ = nullptr;
     bool arranged_ = false, painted_ = false, closing_ = false;
 };
 

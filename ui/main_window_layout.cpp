@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which panels the window has and where they are.
+#include "ui/alerts/alerts_panel.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
@@ -32,7 +33,7 @@ namespace pha::ui {
 
 namespace {
 
-constexpr int layoutVersion = 4; ///< raise it when docks come or go: old layouts are then left alone
+constexpr int layoutVersion = 5; ///< raise it when docks come or go: old layouts are then left alone
 constexpr QSize leastRoom(480, 340); ///< of a panel in the centre
 const QString geometryKey = QStringLiteral("window/geometry");
 
@@ -103,6 +104,7 @@ void MainWindow::makePanels()
     // Beside the runs' usual place, wherever those of this window are: figures of the machine, not of a folder.
     bench_ = new BenchPanel(defaultRunsFolder().parent_path() / "benchmarks.json", parts_.engine);
     film_ = new FilmPanel;
+    alerts_ = new AlertsPanel;
     monitorStack_ = new QStackedWidget;
     monitorStack_->setObjectName(QStringLiteral("monitorStack"));
     monitorStack_->addWidget(new WelcomePage(actions_->runDemo, actions_->newRun, actions_->openRun));
@@ -127,14 +129,15 @@ void MainWindow::makeDocks()
     dataDock_ = addDock(QStringLiteral("dataDock"), tr("Data"), data_, true);
     benchDock_ = addDock(QStringLiteral("benchDock"), tr("Benchmark"), bench_, true);
     filmDock_ = addDock(QStringLiteral("filmDock"), tr("Film"), film_, true);
+    alertsDock_ = addDock(QStringLiteral("alertsDock"), tr("Alerts"), alerts_, true);
     runsDock_->setMinimumWidth(fontMetrics().averageCharWidth() * 32);
     configDock_->setMinimumWidth(290);
 }
 
 QList<QDockWidget*> MainWindow::centre() const
 {
-    return { monitorDock_, compareDock_, playgroundDock_, inspectDock_, evaluateDock_, dataDock_, benchDock_,
-        filmDock_ };
+    return { monitorDock_, compareDock_, playgroundDock_, inspectDock_, evaluateDock_, dataDock_, benchDock_, filmDock_,
+        alertsDock_ };
 }
 
 void MainWindow::arrange()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the commands of the window do with runs.
+#include "ui/alerts/alerts_panel.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
@@ -138,6 +139,34 @@ void MainWindow::connectRun()
         if (current_) QDesktopServices::openUrl(QUrl::fromLocalFile(fromPath(current_->directory())));
     });
     connectPutAway();
+}
+
+void MainWindow::connectAlerts()
+{
+    connect(alerts_, &AlertsPanel::countChanged, this,
+        [this](int alerts) { alertsDock_->setWindowTitle(alerts > 0 ? tr("Alerts (%1)").arg(alerts) : tr("Alerts")); });
+    connect(monitor_, &MonitorPanel::alertRequested, this, [this](std::int64_t step) {
+        showPanel(alertsDock_->objectName());
+        alerts_->showAlert(step);
+        alerts_->focusList();
+    });
+    connect(alerts_, &AlertsPanel::forkRequested, this,
+        [this](const fs::path& checkpoint, const QString& skipData, bool halfRate) {
+            fork(checkpoint);
+            auto* draft = configPanel_->draft();
+            const auto config = draft->config();
+            draft->endOfTyping();
+            if (!skipData.isEmpty()) draft->setText("skip_data", skipData);
+            if (halfRate && config) draft->setText("learning_rate", formatNumber(config->training.learningRate / 2, 6));
+            draft->endOfTyping();
+        });
+    connect(alerts_, &AlertsPanel::halveRequested, this, [this] {
+        const auto* session = controller_->session();
+        if (!session || session != current_) return;
+        const double rate = peakRate(*session) / 2;
+        controller_->setLearningRate(rate);
+        statusBar()->showMessage(tr("Peak learning rate: %1").arg(formatNumber(rate)), messageTime);
+    });
 }
 
 void MainWindow::openRun(const fs::path& given, bool shown)

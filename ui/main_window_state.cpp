@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the window shows of the runs: the selected one in every panel, and which commands make sense now.
+#include "ui/alerts/alerts_panel.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
@@ -45,6 +46,7 @@ void MainWindow::selectCurrent()
     playground_->setSession(session);
     inspect_->setSession(session);
     film_->setSession(session);
+    alerts_->setSession(session);
     meters_->setSession(session);
     updateSessions();
 }

@@ -68,6 +68,8 @@ void Screenshots::planRuns(Theme::Mode mode, const QString& suffix)
     add(
         QStringLiteral("film") + suffix, [this] { window_.showPanel(QStringLiteral("filmDock")); }, read);
     add(
+        QStringLiteral("alerts") + suffix, [this] { window_.showPanel(QStringLiteral("alertsDock")); }, read);
+    add(
         QStringLiteral("compare") + suffix, [this] { window_.showPanel(QStringLiteral("compareDock")); }, read);
 }
 

@@ -233,6 +233,7 @@ private Q_SLOTS:
                                           << "evaluateAnalysis" << 1;
         QTest::newRow("data") << "dataDock" << QString() << 0;
         QTest::newRow("film") << "filmDock" << QString() << 0;
+        QTest::newRow("alerts") << "alertsDock" << QString() << 0;
         QTest::newRow("benchmark") << "benchDock" << QString() << 0;
     }
 

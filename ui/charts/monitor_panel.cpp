@@ -11,6 +11,7 @@
 #include <QResizeEvent>
 
 #include <algorithm>
+#include <cmath>
 
 namespace pha::ui {
 
@@ -121,7 +122,10 @@ void MonitorPanel::Private::connectSettings()
     connect(charts_.loss, &TimePlot::logarithmicToggled, this, &Private::setLogarithmic);
     connect(toolbar_, &MonitorToolbar::followRequested, link_, &PlotLink::fitAndFollow);
     connect(toolbar_, &MonitorToolbar::exportRequested, this, &Private::exportChart);
-    charts_.loss->setMenuSource([this](QMenu& menu, double x) { offerFork(menu, x); });
+    charts_.loss->setMenuSource([this](QMenu& menu, double x) {
+        offerAlert(menu, x);
+        offerFork(menu, x);
+    });
     connect(link_, &PlotLink::followingChanged, this, [this] { toolbar_->setFollowing(link_->following()); });
     connect(link_, &PlotLink::cursorMoved, this, &Private::readOut);
     connect(link_, &PlotLink::cursorLeft, this, [this] {
@@ -148,6 +152,20 @@ void MonitorPanel::Private::offerFork(QMenu& menu, double x)
     connect(action, &QAction::triggered, q,
         [this, checkpoint = run.checkpoints() / wanted] { Q_EMIT q->forkRequested(checkpoint); });
     menu.addSeparator();
+}
+
+/// The one that is nearest to that place.
+void MonitorPanel::Private::offerAlert(QMenu& menu, double x)
+{
+    if (!current_ || current_->history().alerts.empty()) return;
+    const auto& history = current_->history();
+    const auto axis = toolbar_->settings().axis;
+    const auto away = [&](const AlertEvent& a) { return std::abs(placeOfStep(history, axis, double(a.step)) - x); };
+    const auto nearest = std::min_element(history.alerts.begin(), history.alerts.end(),
+        [&](const AlertEvent& a, const AlertEvent& b) { return away(a) < away(b); });
+    auto* action = menu.addAction(tr("Show &alert of step %1").arg(formatCount(nearest->step)));
+    action->setObjectName(QStringLiteral("alertHere"));
+    connect(action, &QAction::triggered, q, [this, step = nearest->step] { Q_EMIT q->alertRequested(step); });
 }
 
 void MonitorPanel::Private::setLogarithmic(bool on)

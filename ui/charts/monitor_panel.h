@@ -32,6 +32,7 @@ public:
 Q_SIGNALS:
     void runClicked(pha::ui::RunSession* session); ///< the user clicked one of its curves
     void forkRequested(const std::filesystem::path& checkpoint); ///< from the loss chart's menu
+    void alertRequested(std::int64_t step); ///< from the loss chart's menu
 
 protected:
     void showEvent(QShowEvent* event) override;

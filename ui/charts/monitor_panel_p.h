@@ -50,6 +50,7 @@ private:
     QString emptyText() const;
     void readOut(TimePlot* plot, double x);
     void offerFork(QMenu& menu, double x);
+    void offerAlert(QMenu& menu, double x);
 
     struct Feed {
         std::unique_ptr<RunCurves> curves;

@@ -108,7 +108,7 @@ void MonitorPanel::Private::describeLoss()
         if (const auto closed = gapClosed(history))
             headline = tr("%1 of the learnable gap closed").arg(formatPercent(*closed));
         const MarkersKey key { current_, history.generation, history.checkpoints.size(), history.commands.size(),
-            history.statuses.size(), settings.axis };
+            history.statuses.size() + history.alerts.size(), settings.axis };
         if (key != markersKey_)
             chart->setMarkers(runMarkers(history, settings.axis)); // hundreds of texts: not each frame
         markersKey_ = key;

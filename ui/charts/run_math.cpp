@@ -90,6 +90,9 @@ QVector<PlotMarker> runMarkers(const RunHistory& history, XAxis axis)
         else
             markers.append({ at(c.step), Kind::Checkpoint, markerWord("Step %1: checkpoint").arg(when(c.step)) });
     }
+    for (const auto& a : history.alerts)
+        markers.append({ at(a.step), Kind::Trouble,
+            markerWord("Step %1: %2").arg(when(a.step), singleLine(fromUtf8(a.message))) });
     for (const auto& c : history.commands) {
         auto what = fromUtf8(c.name).replace(QLatin1Char('_'), QLatin1Char(' '));
         if (!c.value.empty()) what += QStringLiteral(" → ") + singleLine(fromUtf8(c.value)).left(60);

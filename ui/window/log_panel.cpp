@@ -83,6 +83,8 @@ void LogPanel::readNew()
         gather(lines, h.statuses, read_.statuses, [&](const StatusEvent& e) {
             return RunSession::describe(e.state, RunSession::Place::Here, e.step, false, fromUtf8(e.detail));
         });
+        gather(lines, h.alerts, read_.alerts,
+            [](const AlertEvent& e) { return tr("alert: %1").arg(fromUtf8(e.message)); });
         gather(lines, h.commands, read_.commands, [](const CommandEvent& e) {
             // Pauses, evaluations, samples and checkpoints have lines of their own.
             if (e.value.empty()) return QString();

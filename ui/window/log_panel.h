@@ -22,7 +22,7 @@ public:
 private:
     struct Read {
         std::int64_t generation = -1;
-        std::size_t statuses = 0, evals = 0, checkpoints = 0, commands = 0, samples = 0;
+        std::size_t statuses = 0, evals = 0, checkpoints = 0, commands = 0, samples = 0, alerts = 0;
     };
     void readNew();
     void append(const QStringList& lines);

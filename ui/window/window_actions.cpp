@@ -101,6 +101,8 @@ WindowActions::WindowActions(QMainWindow* window)
     showBench = make("showBench", tr("&Benchmark"), tr("Speed and memory of this machine"), { K(Qt::Key_F7) });
     showFilm = make("showFilm", tr("&Film"), tr("Samples of the selected run, from its first update to its last"),
         { K(Qt::Key_F8) });
+    showAlerts = make("showAlerts", tr("Ale&rts"),
+        tr("Updates of the selected run that were not like the others, and why"), { K(Qt::Key_F9) });
     runPanelCommand = make("runPanelCommand", tr("&Generate, look inside, evaluate or measure"),
         tr("Does what the panel in front is for"),
         { K(QStringLiteral("Ctrl+Return")), K(QStringLiteral("Ctrl+Enter")) });
@@ -194,7 +196,7 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
 
     auto* view = menu("viewMenu", tr("&View"));
     view->addActions({ showMonitor, showCompare, showPlayground, showInspect, showEvaluate, showData, showBench,
-        showFilm, searchRuns });
+        showFilm, showAlerts, searchRuns });
     view->addSeparator();
     view->addActions({ logAxis, cycleXAxis, smoothMore, smoothLess, fitAndFollow });
     view->addSeparator();

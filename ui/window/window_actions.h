@@ -25,7 +25,7 @@ struct WindowActions {
         *archiveRun, *deleteRun, *putBackRun, *searchRuns;
     // View
     QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench, *showFilm,
-        *runPanelCommand, *stopPanelCommand;
+        *showAlerts, *runPanelCommand, *stopPanelCommand;
     QAction *logAxis, *cycleXAxis, *smoothMore, *smoothLess, *fitAndFollow;
     QAction *themeSystem, *themeLight, *themeDark, *textLarger, *textSmaller, *presentation, *resetLayout;
     // Help

@@ -6,6 +6,7 @@
 #include "ui/bench/bench_view.h"
 #include "ui/bench/bench_worker.h"
 #include "ui/format.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/panel_keys.h"
 
 #include <QComboBox>
@@ -17,7 +18,6 @@
 #include <QListWidget>
 #include <QProgressBar>
 #include <QPushButton>
-#include <QSaveFile>
 #include <QSignalBlocker>
 #include <QSpinBox>
 #include <QToolButton>
@@ -62,7 +62,7 @@ BenchPanel::Private::Private(BenchPanel* panel, fs::path file, RunController::Op
     connect(v.csv, &QToolButton::clicked, &guard, [this] { save(); });
     connect(v.forget, &QToolButton::clicked, &guard, [this] {
         if (const auto problem = store.remove(v.past->currentIndex()); !problem.isEmpty())
-            v.showMessage(problem, "error");
+            v.message->say(problem, "error");
         fillPast();
     });
     connect(v.past, &QComboBox::currentIndexChanged, &guard, [this] { showPast(); });
@@ -80,10 +80,10 @@ BenchPanel::Private::Private(BenchPanel* panel, fs::path file, RunController::Op
         [this](bool stopped, const EngineInfo& machine) { finish(stopped, machine); });
     connect(&worker, &BenchWorker::failed, &guard, [this](const QString& text) {
         finish(true, {});
-        v.showMessage(text, "error");
+        v.message->say(text, "error");
     });
     const auto problem = store.load();
-    if (!problem.isEmpty()) v.showMessage(problem, "warning");
+    if (!problem.isEmpty()) v.message->say(problem, "warning");
     fillPast();
     showState();
 }
@@ -92,7 +92,7 @@ std::optional<BenchRequest> BenchPanel::Private::request()
 {
     BenchRequest r;
     const auto refuse = [this](const QString& text) {
-        v.showMessage(text, "error");
+        v.message->say(text, "error");
         return std::nullopt;
     };
     for (int i = 0; i < v.presets->count(); ++i)
@@ -143,24 +143,24 @@ void BenchPanel::Private::showProgress()
     v.bar->setRange(0, int(all));
     v.bar->setValue(int(done));
     if (done >= all || worker.stopping()) return;
-    v.showMessage(tr("Measuring %1 at context %2 (%3 of %4)\u2026")
-                      .arg(fromUtf8(asked.presets[done % asked.presets.size()]),
-                          formatCount(asked.contexts[done / asked.presets.size()]))
-                      .arg(done + 1)
-                      .arg(all),
+    v.message->say(tr("Measuring %1 at context %2 (%3 of %4)\u2026")
+                       .arg(fromUtf8(asked.presets[done % asked.presets.size()]),
+                           formatCount(asked.contexts[done / asked.presets.size()]))
+                       .arg(done + 1)
+                       .arg(all),
         "small");
 }
 
 void BenchPanel::Private::finish(bool stopped, const EngineInfo& machine)
 {
-    v.showMessage(stopped ? tr("Stopped. %1 rows are kept.").arg(present.rows.size()) : tr("Done."), "small");
+    v.message->say(stopped ? tr("Stopped. %1 rows are kept.").arg(present.rows.size()) : tr("Done."));
     if (!present.rows.empty()) {
         if (!machine.libtorch.empty())
             present.machine = tr("LibTorch %1, %2, %3 threads")
                                   .arg(fromUtf8(machine.libtorch), fromUtf8(machine.cpuCapability))
                                   .arg(machine.threads);
         if (const auto problem = store.add(std::exchange(present, {})); !problem.isEmpty())
-            v.showMessage(problem, "error");
+            v.message->say(problem, "error");
     }
     fillPast();
     showState();
@@ -193,7 +193,7 @@ void BenchPanel::Private::showState()
     v.past->setEnabled(any && !busy);
     v.csv->setEnabled(any && !busy);
     v.forget->setEnabled(any && !busy);
-    if (worker.stopping()) v.showMessage(tr("Stopping after this repeat\u2026"), "small");
+    if (worker.stopping()) v.message->say(tr("Stopping after this repeat\u2026"));
 }
 
 void BenchPanel::Private::save()
@@ -201,13 +201,7 @@ void BenchPanel::Private::save()
     const int i = v.past->currentIndex();
     if (i < 0 || i >= int(store.all().size())) return;
     const auto path = q->askForFile(q);
-    if (path.isEmpty()) return;
-    QSaveFile file(path);
-    const auto text = store.all()[std::size_t(i)].csv().toUtf8();
-    if (file.open(QIODevice::WriteOnly) && file.write(text) == text.size() && file.commit())
-        v.showMessage(tr("Saved %1.").arg(path), "small");
-    else
-        v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
+    if (!path.isEmpty()) v.message->save(path, store.all()[std::size_t(i)].csv().toUtf8());
 }
 
 BenchPanel::BenchPanel(fs::path file, RunController::OpenEngine engine, QWidget* parent)

@@ -135,12 +135,7 @@ QWidget* BenchView::buildControls(QWidget* panel)
     warning->setObjectName(QStringLiteral("benchWarning"));
     warning->setWordWrap(true);
     warning->hide();
-    message = label(frame, {}, "small");
-    message->setObjectName(QStringLiteral("benchMessage"));
-    message->setWordWrap(true);
-    message->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    message->setMinimumHeight(2 * message->fontMetrics().height());
-    message->setAlignment(Qt::AlignTop | Qt::AlignLeft);
+    message = new MessageLabel(frame, "benchMessage");
     layout->addWidget(label(frame, tr("Presets"), "heading"));
     layout->addWidget(buildPresets(frame), 1);
     layout->addLayout(form);
@@ -182,7 +177,7 @@ QWidget* BenchView::buildResults(QWidget* panel)
     past->setAccessibleName(tr("Measurement shown"));
     past->setToolTip(tr("Measurements of this machine, newest first"));
     past->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    past->setMinimumContentsLength(18);
+    past->setMinimumContentsLength(14);
     machine = new ElidedLabel(box, {}, "small");
     machine->setObjectName(QStringLiteral("benchMachine"));
     csv = toolButton(box, "benchCsv", tr("Export CSV\u2026"), tr("Save the rows shown with full precision"));
@@ -214,13 +209,6 @@ QWidget* BenchView::buildResults(QWidget* panel)
     return box;
 }
 
-void BenchView::showMessage(const QString& text, const char* role)
-{
-    setRole(message, role);
-    message->setText(text);
-    message->setToolTip(plainToolTip(text));
-}
-
 void BenchView::showMeasurement(const Measurement& m)
 {
     speed->setRows(m.rows);
@@ -231,26 +219,28 @@ void BenchView::showMeasurement(const Measurement& m)
     const bool memoryBound = std::any_of(m.rows.begin(), m.rows.end(), decodes); // a measurement has one mode
     const bool energy =
         std::any_of(m.rows.begin(), m.rows.end(), [](const BenchRow& row) { return row.joulesPerToken > 0; });
-    QStringList heads { tr("Preset"), tr("What"), tr("Context"), tr("Batch"), tr("Parameters"), tr("Tokens/s"),
-        tr("Spread"), tr("Peak memory"), tr("GFLOP/s"), memoryBound ? tr("Of memory") : tr("Of GEMM"), tr("Precision"),
-        tr("Device") };
+    QStringList heads { tr("Preset"), tr("Context"), tr("Tokens/s"), tr("Peak memory"), tr("Spread"),
+        memoryBound ? tr("Of memory") : tr("Of GEMM"), tr("GFLOP/s"), tr("Batch"), tr("Parameters") };
     if (energy) heads << tr("mJ a token");
+    const auto numbers = heads.size(); // what follows are words
+    heads << tr("What") << tr("Precision") << tr("Device");
     table->setColumnCount(int(heads.size()));
     table->setHorizontalHeaderLabels(heads);
-    const auto sideOf = [](int column) { // numbers end at the right
-        return ((column >= 2 && column <= 9) || column >= 12 ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter;
+    const auto sideOf = [&](int column) { // numbers end at the right
+        return (column >= 1 && column < numbers ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter;
     };
     for (int column = 0; column < heads.size(); ++column)
         table->horizontalHeaderItem(column)->setTextAlignment(sideOf(column));
     table->setRowCount(int(m.rows.size()));
     for (int r = 0; r < table->rowCount(); ++r) {
         const auto& row = m.rows[std::size_t(r)];
-        QStringList cells { fromUtf8(row.preset), fromUtf8(row.mode), formatCount(row.context), formatCount(row.batch),
-            formatCount(row.parameters), formatCount(std::int64_t(row.tokensPerSecond)),
-            QString::number(100 * row.spread, 'f', 1) + QStringLiteral(" %"), formatBytes(double(row.peakBytes)),
-            formatFixed(row.flopsPerSecond / 1e9, 1), formatPercent(decodes(row) ? row.readShare : row.gemmShare),
-            fromUtf8(row.precision), fromUtf8(row.device) };
+        QStringList cells { fromUtf8(row.preset), formatCount(row.context),
+            formatCount(std::int64_t(row.tokensPerSecond)), formatBytes(double(row.peakBytes)),
+            QString::number(100 * row.spread, 'f', 1) + QStringLiteral(" %"),
+            formatPercent(decodes(row) ? row.readShare : row.gemmShare), formatFixed(row.flopsPerSecond / 1e9, 1),
+            formatCount(row.batch), formatCount(row.parameters) };
         if (energy) cells << (row.joulesPerToken > 0 ? formatNumber(1e3 * row.joulesPerToken, 3) : QString());
+        cells << fromUtf8(row.mode) << fromUtf8(row.precision) << fromUtf8(row.device);
         for (int column = 0; column < cells.size(); ++column) {
             auto* item = new QTableWidgetItem(cells[column]);
             item->setTextAlignment(sideOf(column));

@@ -18,13 +18,13 @@ namespace pha::ui {
 
 class BenchChart;
 struct Measurement;
+class MessageLabel;
 
 /// The widgets of the benchmark and where they are. What they do is the panel's business.
 struct BenchView {
     Q_DECLARE_TR_FUNCTIONS(BenchView)
 public:
     explicit BenchView(QWidget* panel);
-    void showMessage(const QString& text, const char* role);
     void showMeasurement(const Measurement& measurement);
     void paintSwatches(); ///< the colour of a preset's curve, before its name
 
@@ -34,7 +34,8 @@ public:
     QSpinBox *batchTokens, *repeats;
     QPushButton *run, *stop;
     QProgressBar* bar;
-    QLabel *warning, *message, *machine;
+    QLabel *warning, *machine;
+    MessageLabel* message;
     QComboBox* past;
     QToolButton *csv, *forget;
     BenchChart *speed, *memory;

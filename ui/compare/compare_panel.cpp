@@ -8,6 +8,7 @@
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_view.h"
 #include "ui/format.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/table_tools.h"
 
 #include <QClipboard>
@@ -17,7 +18,6 @@
 #include <QGuiApplication>
 #include <QHeaderView>
 #include <QLabel>
-#include <QSaveFile>
 #include <QSignalBlocker>
 #include <QStackedWidget>
 #include <QTableView>
@@ -207,9 +207,7 @@ void ComparePanel::Private::updateTable()
 void ComparePanel::Private::describe()
 {
     v.pages->setCurrentIndex(sessions.isEmpty() ? 0 : 1);
-    v.hint->setText(sessions.size() == 1
-            ? tr("Tick another run in the list to compare it with %1.").arg(sessions.front()->name())
-            : QString());
+    v.hint->say(sessions.size() == 1 ? tr("Tick another run in the list to compare it with this one.") : QString());
     for (int row = 0; row < v.model->rowCount({}); ++row)
         if (v.model->isSection(row) && v.table->columnSpan(row, 0) == 1) v.table->setSpan(row, 0, 1, 2);
     auto* header = v.table->horizontalHeader();
@@ -230,10 +228,7 @@ void ComparePanel::Private::readOut(TimePlot* plot, double x)
 void ComparePanel::Private::save()
 {
     const auto path = q->askForFile(q);
-    if (path.isEmpty()) return;
-    QSaveFile file(path);
-    const bool saved = file.open(QIODevice::WriteOnly) && file.write(q->csv().toUtf8()) >= 0 && file.commit();
-    v.hint->setText(saved ? tr("Saved %1.").arg(path) : tr("%1 cannot be written: %2").arg(path, file.errorString()));
+    if (!path.isEmpty()) v.hint->save(path, q->csv().toUtf8());
 }
 
 ComparePanel::ComparePanel(QWidget* parent)

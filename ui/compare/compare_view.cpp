@@ -67,8 +67,7 @@ QWidget* CompareView::buildTools(QWidget* panel)
     baseline->setToolTip(tr("The run that the others are measured against (B makes the selected run the baseline)"));
     baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     baseline->setMinimumContentsLength(12);
-    hint = new ElidedLabel(box, {}, "small");
-    hint->setObjectName(QStringLiteral("compareHint"));
+    hint = new MessageLabel(box, "compareHint");
     layout->addWidget(caption(box, tr("&over"), axis));
     layout->addWidget(axis);
     layout->addWidget(logarithmic);

@@ -13,6 +13,7 @@ class QToolButton;
 namespace pha::ui {
 
 class CompareModel;
+class MessageLabel;
 class ReadoutStrip;
 class TimePlot;
 
@@ -25,7 +26,7 @@ public:
     QStackedWidget* pages; ///< 0: what to do, 1: the comparison
     QComboBox *axis, *baseline;
     QToolButton *logarithmic, *fit, *equal, *copy, *csv;
-    QLabel* hint; ///< what is still missing, or what was saved
+    MessageLabel* hint; ///< what is still missing, or what was saved
     ReadoutStrip* readout;
     TimePlot *perplexity, *loss;
     CompareModel* model;

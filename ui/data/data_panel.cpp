@@ -4,6 +4,7 @@
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
 #include "ui/format.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/panel_keys.h"
 
 #include <QDragEnterEvent>
@@ -67,19 +68,19 @@ void DataPanel::Private::connectWorker()
     connect(&worker, &DataWorker::looked, &guard, [this](const TextLook& look) {
         looks[choice().data] = look;
         show(look);
-        v.showMessage({}, "small");
+        v.message->say({});
     });
     connect(&worker, &DataWorker::prepared, &guard, [this](const PreparedData& data) {
         ready[key()] = data;
         show(data);
-        v.showMessage(is(CorpusChoice::Kind::Prepared)
+        v.message->say(is(CorpusChoice::Kind::Prepared)
                 ? tr("It was prepared with this tokenizer; a run on it starts at once.")
                 : tr("Trained and cut; a run with these settings starts at once."),
             "good");
         showState();
     });
     connect(&worker, &DataWorker::cutDone, &guard, [this](const CutText& done) { show(done); });
-    connect(&worker, &DataWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
+    connect(&worker, &DataWorker::failed, &guard, [this](const QString& text) { v.message->say(text, "error"); });
 }
 
 void DataPanel::Private::connectDownloads()
@@ -177,7 +178,7 @@ void DataPanel::run()
     config.data = d_->choice().data.toStdString();
     config.vocabSize = d_->v.vocabulary->value();
     d_->v.bar->setRange(0, 0);
-    d_->v.showMessage(tr("Reading the text\u2026"), "small");
+    d_->v.message->say(tr("Reading the text\u2026"));
     d_->worker.prepare(config);
 }
 
@@ -189,7 +190,7 @@ void DataPanel::stop()
     }
     if (!d_->worker.busy()) return;
     d_->worker.stop();
-    d_->v.showMessage(tr("Stopped."), "small");
+    d_->v.message->say(tr("Stopped."));
 }
 
 QString DataPanel::selected() const { return d_->choice().data; }

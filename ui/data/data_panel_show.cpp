@@ -5,6 +5,7 @@
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
 #include "ui/format.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/figure_tile.h"
 
 #include <QLabel>
@@ -55,7 +56,7 @@ void DataPanel::Private::clear()
     for (auto* tile : { v.size, v.words, v.tokens, v.ratio }) tile->set(unknown, QStringLiteral(" "));
     if (chosen.kind == CorpusChoice::Kind::Builtin)
         for (auto* tile : { v.size, v.words }) tile->set(unknown, tr("no file: it is made while it is read"));
-    v.showMessage({}, "small");
+    v.message->say({});
     tokenizer.reset();
     v.editor->clearPieces();
     v.table->setRowCount(0);
@@ -156,7 +157,7 @@ void DataPanel::Private::showProgress(const ProgressEvent& e)
 {
     v.bar->setRange(0, e.total > 0 ? 1000 : 0);
     if (e.total > 0) v.bar->setValue(int(1000 * e.done / e.total));
-    v.showMessage(fromUtf8(e.what) + QChar(0x2026), "small");
+    v.message->say(fromUtf8(e.what) + QChar(0x2026));
 }
 
 void DataPanel::Private::showState()
@@ -184,7 +185,7 @@ void DataPanel::Private::showDownload()
     const bool missing = entry && state.phase != Downloads::Phase::Present;
     if (missing) v.download->display(*entry, state);
     v.pages->setCurrentIndex(missing ? 1 : 0);
-    if (entry && !missing && !state.problem.isEmpty()) v.showMessage(state.problem, "error");
+    if (entry && !missing && !state.problem.isEmpty()) v.message->say(state.problem, "error");
 }
 
 } // namespace pha::ui

@@ -143,8 +143,7 @@ QWidget* DataView::buildTokenizer(QWidget* panel)
     auto policy = bar->sizePolicy();
     policy.setRetainSizeWhenHidden(true); // nothing jumps
     bar->setSizePolicy(policy);
-    message = new ElidedLabel(frame, {}, "small");
-    message->setObjectName(QStringLiteral("dataMessage"));
+    message = new MessageLabel(frame, "dataMessage");
     auto* line = new QHBoxLayout;
     line->addWidget(caption(frame, tr("&Vocabulary"), vocabulary));
     line->addWidget(vocabulary);
@@ -200,13 +199,6 @@ QWidget* DataView::buildCut(QWidget* panel)
     piece->setObjectName(QStringLiteral("dataPiece"));
     layout->addWidget(piece);
     return frame;
-}
-
-void DataView::showMessage(const QString& text, const char* role)
-{
-    setRole(message, role);
-    message->setText(text);
-    message->setToolTip(plainToolTip(text));
 }
 
 } // namespace pha::ui

@@ -22,6 +22,7 @@ namespace pha::ui {
 class CorpusList;
 class DownloadPage;
 class FigureTile;
+class MessageLabel;
 class PieceEditor;
 
 /// The widgets of the data panel and where they are. What they do is the panel's business.
@@ -29,13 +30,13 @@ struct DataView {
     Q_DECLARE_TR_FUNCTIONS(DataView)
 public:
     DataView(QWidget* panel, std::vector<CatalogueEntry> catalogue);
-    void showMessage(const QString& text, const char* role);
 
     CorpusList* corpora;
     QStackedWidget* pages; ///< 0: a text and its tokenizer, 1: a corpus that can be downloaded
     DownloadPage* download;
     QToolButton *addFile, *addFolder, *remove;
-    QLabel *title, *about, *message, *cutFigures, *piece;
+    QLabel *title, *about, *cutFigures, *piece;
+    MessageLabel* message;
     FigureTile *size, *words, *tokens, *ratio;
     QPlainTextEdit* beginning;
     QSpinBox* vocabulary;

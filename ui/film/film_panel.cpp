@@ -18,7 +18,6 @@
 #include <QFileDialog>
 #include <QKeyEvent>
 #include <QPushButton>
-#include <QSaveFile>
 #include <QSignalBlocker>
 #include <QStackedWidget>
 #include <QToolButton>
@@ -63,7 +62,7 @@ void FilmPanel::connectControls()
     });
     connect(v_.copy, &QPushButton::clicked, this, [this] {
         QApplication::clipboard()->setText(v_.text->text());
-        v_.message->setText(tr("Copied."));
+        v_.message->say(tr("Copied."));
     });
     connect(v_.save, &QPushButton::clicked, this, &FilmPanel::save);
     connect(v_.curve, &TimePlot::cursorLeft, this, [this] {
@@ -96,7 +95,7 @@ void FilmPanel::setSession(RunSession* session)
     session_ = session;
     generation_ = -1;
     following_ = true;
-    v_.message->setText({});
+    v_.message->say({});
     setPlaying(false);
     if (session) {
         connect(session, &RunSession::changed, this, &FilmPanel::refresh);
@@ -262,12 +261,7 @@ void FilmPanel::save()
     const bool table = path.endsWith(QStringLiteral(".csv"), Qt::CaseInsensitive);
     const auto bytes =
         QByteArray::fromStdString(table ? filmTable(rows()) : filmPage(session_->name().toStdString(), rows()));
-    QSaveFile file(path);
-    const bool good = file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size() && file.commit();
-    setRole(v_.message, good ? "small" : "error");
-    v_.message->setText(
-        good ? tr("Saved %1.").arg(path) : tr("%1 cannot be written: %2").arg(path, file.errorString()));
-    v_.message->setToolTip(plainToolTip(v_.message->text()));
+    v_.message->save(path, bytes);
 }
 
 bool FilmPanel::event(QEvent* event)

@@ -129,8 +129,7 @@ QWidget* FilmView::buildText()
     save = pushButton(frame, "filmSave", tr("&Save film\u2026"),
         tr("Save all samples as one page for any browser (.html), or as a table (.csv)"));
     save->setIcon(icon(QStringLiteral("save")));
-    message = new ElidedLabel(frame, {}, "small");
-    message->setObjectName(QStringLiteral("filmMessage"));
+    message = new MessageLabel(frame, "filmMessage");
     auto* row = new QHBoxLayout;
     row->addWidget(message, 1);
     row->addWidget(copy);

@@ -15,6 +15,7 @@ namespace pha::ui {
 class ElidedLabel;
 class FilmSlider;
 class LookLegend;
+class MessageLabel;
 class MixingBars;
 class TimePlot;
 class TintLegend;
@@ -28,7 +29,8 @@ public:
 
     QStackedWidget* pages; ///< 0: why there is nothing, 1: the film
     QLabel *emptyTitle, *emptyText, *now, *mixTitle;
-    ElidedLabel *figures, *message;
+    ElidedLabel* figures;
+    MessageLabel* message;
     QToolButton* play;
     FilmSlider* slider;
     QComboBox *speed, *tint;

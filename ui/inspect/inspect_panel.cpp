@@ -8,6 +8,7 @@
 #include "ui/inspect/map_view.h"
 #include "ui/inspect/push_table.h"
 #include "ui/inspect/reach_table.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/panel_keys.h"
 #include "ui/panels/proposed_prompt.h"
 #include "ui/panels/token_view.h"
@@ -20,7 +21,6 @@
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
-#include <QSaveFile>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QTabWidget>
@@ -104,12 +104,13 @@ void InspectPanel::Private::connectWorker()
     connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
     connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
         weights = w;
-        v.showMessage(w.note.isEmpty() ? tr("Reading the text\u2026") : w.note, w.note.isEmpty() ? "small" : "warning");
+        v.message->say(
+            w.note.isEmpty() ? tr("Reading the text\u2026") : w.note, w.note.isEmpty() ? "small" : "warning");
     });
-    connect(&worker, &ModelWorker::progress, &guard,
-        [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
+    connect(
+        &worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { v.message->say(fromUtf8(e.what)); });
     connect(&worker, &ModelWorker::looked, &guard, [this](const LookPtr& view) { receive(view); });
-    connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
+    connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.message->say(text, "error"); });
 }
 
 bool InspectPanel::Private::canLook() const { return session && v.weights->source().available; }
@@ -118,7 +119,7 @@ void InspectPanel::Private::follow(RunSession* s)
 {
     session = s;
     v.weights->setSession(s);
-    v.showMessage({}, "small");
+    v.message->say({});
     show(nullptr); // what was seen belongs to another network
     if (s) {
         connect(s, &RunSession::changed, &guard, [this] { update(); });
@@ -143,24 +144,24 @@ void InspectPanel::Private::update()
 void InspectPanel::Private::takeOther()
 {
     const auto text = otherText ? otherText() : QString();
-    if (text.isEmpty()) return v.showMessage(tr("The playground has not written a text yet: F3."), "warning");
+    if (text.isEmpty()) return v.message->say(tr("The playground has not written a text yet: F3."), "warning");
     v.prompt->setPlainText(text);
-    v.showMessage({}, "small");
+    v.message->say({});
     if (canLook()) q->look();
 }
 
 void InspectPanel::Private::receive(const LookPtr& view)
 {
-    if (view->tokens.empty()) return v.showMessage(tr("The text has no tokens; type a few words."), "warning");
+    if (view->tokens.empty()) return v.message->say(tr("The text has no tokens; type a few words."), "warning");
     show(view);
     const auto from = tr("%1 tokens \u00b7 %2").arg(formatCount(tokens())).arg(describeWeights(weights));
     const auto note = fromUtf8(view->note);
     if (!note.isEmpty())
-        v.showMessage(note, "warning");
+        v.message->say(note, "warning");
     else if (!weights.note.isEmpty())
-        v.showMessage(weights.note, "warning");
+        v.message->say(weights.note, "warning");
     else
-        v.showMessage(from, "small");
+        v.message->say(from);
 }
 
 void InspectPanel::Private::show(const LookPtr& view)
@@ -215,12 +216,7 @@ void InspectPanel::Private::showMap(int index)
 void InspectPanel::Private::save(const QString& suggestion, const std::function<bool(QIODevice&)>& write)
 {
     const auto path = q->askForFile(q, suggestion);
-    if (path.isEmpty()) return;
-    QSaveFile file(path);
-    if (file.open(QIODevice::WriteOnly) && write(file) && file.commit())
-        v.showMessage(tr("Saved %1.").arg(path), "small");
-    else
-        v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
+    if (!path.isEmpty()) v.message->save(path, write);
 }
 
 InspectPanel::InspectPanel(QWidget* parent, std::function<Engine&()> engine)
@@ -253,17 +249,17 @@ void InspectPanel::look()
 {
     if (!d_->canLook()) { // the weights may have gone since the button was drawn
         d_->showState();
-        return d_->v.showMessage(d_->v.emptyText->text(), "warning");
+        return d_->v.message->say(d_->v.emptyText->text(), "warning");
     }
     const auto text = d_->v.prompt->toPlainText();
     if (text.isEmpty()) {
-        d_->v.showMessage(tr("The text is empty; type a few words to look at."), "warning");
+        d_->v.message->say(tr("The text is empty; type a few words to look at."), "warning");
         d_->v.prompt->setFocus();
         return;
     }
     LookOptions options;
     options.text = text.toStdString();
-    d_->v.showMessage(tr("Getting the weights\u2026"), "small");
+    d_->v.message->say(tr("Getting the weights\u2026"));
     d_->worker.look(d_->v.weights->source(), options);
 }
 
@@ -271,12 +267,12 @@ void InspectPanel::stop()
 {
     if (!d_->worker.busy()) return;
     d_->worker.stop();
-    d_->v.showMessage(tr("Stopped."), "small");
+    d_->v.message->say(tr("Stopped."));
 }
 
 void InspectPanel::exportImage()
 {
-    if (d_->cell < 0) return d_->v.showMessage(tr("There is no map to save yet; look inside first."), "warning");
+    if (d_->cell < 0) return d_->v.message->say(tr("There is no map to save yet; look inside first."), "warning");
     const auto& plan = d_->v.grid->plan();
     const auto title = cellName(*d_->look, plan.cells[std::size_t(d_->cell)]);
     d_->save(QStringLiteral("map.png"), [&](QIODevice& file) { return d_->v.map->picture(title).save(&file, "PNG"); });

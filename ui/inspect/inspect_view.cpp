@@ -106,8 +106,7 @@ QWidget* InspectView::buildPrompt(QWidget* panel)
     row->addStretch();
     row->addWidget(take);
     layout->addLayout(row);
-    message = new ElidedLabel(frame, {}, "small");
-    message->setObjectName(QStringLiteral("inspectMessage"));
+    message = new MessageLabel(frame, "inspectMessage");
     layout->addWidget(message);
     return frame;
 }
@@ -257,13 +256,6 @@ QWidget* InspectView::buildReach()
     reach->setObjectName(QStringLiteral("inspectReach"));
     layout->addWidget(reach, 1);
     return page;
-}
-
-void InspectView::showMessage(const QString& what, const char* role)
-{
-    setRole(message, role);
-    message->setText(what);
-    message->setToolTip(plainToolTip(what));
 }
 
 } // namespace pha::ui

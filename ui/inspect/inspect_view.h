@@ -17,6 +17,7 @@ namespace pha::ui {
 class LookLegend;
 class MapGrid;
 class MapView;
+class MessageLabel;
 class PushTable;
 class ReachTable;
 class TokenView;
@@ -27,12 +28,12 @@ struct InspectView {
     Q_DECLARE_TR_FUNCTIONS(InspectView)
 public:
     explicit InspectView(QWidget* panel);
-    void showMessage(const QString& text, const char* role);
 
     QPlainTextEdit* prompt;
     WeightsBox* weights;
     QPushButton *look, *stop, *take, *pushesCsv, *reachCsv, *picture;
-    QLabel *message, *emptyTitle, *emptyText, *figures;
+    QLabel *emptyTitle, *emptyText, *figures;
+    MessageLabel* message;
     QStackedWidget* pages; ///< 0: what to do, 1: what was seen
     QComboBox* tint;
     LookLegend* legend;

@@ -54,11 +54,12 @@ void AblationTable::begin()
     setRowCount(layers == 0 ? 0 : layers + 1);
     setColumnCount(layers == 0 ? 0 : int(parts_.size()) + 1);
     if (layers == 0) return;
-    QStringList heads { tr("Layer") };
+    QStringList heads { QString() };
     for (const auto& part : parts_) heads << branchLabel(part);
     setHorizontalHeaderLabels(heads);
     for (int row = 0; row <= layers; ++row) {
-        auto* head = new QTableWidgetItem(row == 0 ? tr("All layers") : tr("Layer %1").arg(row - 1));
+        auto* head = new QTableWidgetItem(row == 0 ? tr("All") : tr("L%1").arg(row - 1)); // as in the mixer
+        head->setToolTip(row == 0 ? tr("Muted in all layers") : tr("Muted in layer %1").arg(row - 1));
         head->setFlags(Qt::ItemIsEnabled);
         setItem(row, 0, head);
         for (int c = 0; c < parts_.size(); ++c) {

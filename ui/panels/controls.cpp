@@ -7,6 +7,7 @@
 #include <QFrame>
 #include <QLabel>
 #include <QPushButton>
+#include <QSaveFile>
 #include <QSplitter>
 #include <QStylePainter>
 #include <QToolButton>
@@ -58,6 +59,41 @@ QToolButton* toolButton(QWidget* parent, const char* name, const QString& text, 
     button->setFocusPolicy(Qt::StrongFocus);
     return button;
 }
+
+MessageLabel::MessageLabel(QWidget* parent, const char* name)
+    : QLabel(parent)
+{
+    setObjectName(QLatin1String(name));
+    setTextFormat(Qt::PlainText);
+    setRole(this, "small");
+    setWordWrap(true);
+    setTextInteractionFlags(Qt::TextSelectableByMouse);
+    setMinimumHeight(2 * fontMetrics().height()); // nothing jumps when it says more
+}
+
+void MessageLabel::say(const QString& text, const char* role)
+{
+    setRole(this, role);
+    setText(text);
+    setToolTip(plainToolTip(text));
+}
+
+void MessageLabel::save(const QString& path, const std::function<bool(QIODevice&)>& write)
+{
+    QSaveFile file(path);
+    if (file.open(QIODevice::WriteOnly) && write(file) && file.commit())
+        say(tr("Saved %1.").arg(path));
+    else
+        say(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
+}
+
+void MessageLabel::save(const QString& path, const QByteArray& bytes)
+{
+    save(path, [&](QIODevice& file) { return file.write(bytes) == bytes.size(); });
+}
+
+/// A path has no place to break: it is cut, and the tool tip has it whole.
+QSize MessageLabel::minimumSizeHint() const { return { 60, 2 * fontMetrics().height() }; }
 
 QLabel* label(QWidget* parent, const QString& text, const char* role)
 {

@@ -4,7 +4,10 @@
 #include <QLabel>
 #include <QString>
 
+#include <functional>
+
 class QFrame;
+class QIODevice;
 class QPushButton;
 class QSplitter;
 class QStackedWidget;
@@ -23,6 +26,19 @@ public:
 
 protected:
     void paintEvent(QPaintEvent* event) override;
+};
+
+/// What a panel says of its work, on as many lines as it takes; never wider than its place.
+class MessageLabel : public QLabel {
+    Q_OBJECT
+
+public:
+    MessageLabel(QWidget* parent, const char* name);
+    void say(const QString& text, const char* role = "small"); ///< role: "small", "good", "warning", "error"
+    /// Saves what `write` writes, whole or not at all, and says so, or what was in the way.
+    void save(const QString& path, const std::function<bool(QIODevice&)>& write);
+    void save(const QString& path, const QByteArray& bytes);
+    QSize minimumSizeHint() const override;
 };
 
 /// The controls of the panels, made alike: each has an object name, a tool tip and a name for screen readers.

@@ -3,6 +3,7 @@
 
 #include "ui/format.h"
 #include "ui/panels/ablation_table.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/evaluate_private.h"
 #include "ui/panels/evaluations_model.h"
 #include "ui/panels/panel_keys.h"
@@ -15,7 +16,6 @@
 #include <QLabel>
 #include <QProgressBar>
 #include <QPushButton>
-#include <QSaveFile>
 #include <QSortFilterProxyModel>
 #include <QTabWidget>
 #include <QTableView>
@@ -55,7 +55,7 @@ EvaluatePanel::Private::Private(EvaluatePanel* panel, std::function<Engine&()> e
     connect(&worker, &ModelWorker::evaluated, &guard, [this](int index, const Evaluation& e) { receive(index, e); });
     connect(&worker, &ModelWorker::cell, &guard, [this](const AblationCell& cell) { v.ablation->set(cell); });
     connect(&worker, &ModelWorker::ablated, &guard, [this](const Ablation& all) { showAblation(all); });
-    connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.showMessage(text, "error"); });
+    connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.message->say(text, "error"); });
 }
 
 void EvaluatePanel::Private::follow(RunSession* s)
@@ -74,7 +74,7 @@ void EvaluatePanel::Private::follow(RunSession* s)
     v.mixer->setVisible(s);
     v.form->setSession(s);
     v.model->setRun(s ? fromPath(s->directory()) : QString());
-    v.showMessage({}, "small");
+    v.message->say({});
     if (s) {
         connect(s, &RunSession::changed, &guard, [this] { update(); });
         connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
@@ -98,7 +98,7 @@ void EvaluatePanel::Private::update()
 void EvaluatePanel::Private::refuse()
 {
     showState();
-    v.showMessage(v.emptyText->text(), "warning");
+    v.message->say(v.emptyText->text(), "warning");
 }
 
 void EvaluatePanel::Private::start(std::vector<EvaluateOptions> options, bool forAblation)
@@ -106,7 +106,7 @@ void EvaluatePanel::Private::start(std::vector<EvaluateOptions> options, bool fo
     jobs = std::move(options);
     done = 0;
     plain.reset();
-    v.showMessage(tr("Getting the weights\u2026"), "small");
+    v.message->say(tr("Getting the weights\u2026"));
     v.bar->setRange(0, 0);
     if (forAblation)
         worker.ablate(v.form->weights()->source(), jobs.front());
@@ -138,12 +138,7 @@ void EvaluatePanel::Private::receive(int index, const Evaluation& evaluation)
 void EvaluatePanel::Private::save(const QString& text)
 {
     const auto path = q->askForFile(q);
-    if (path.isEmpty()) return;
-    QSaveFile file(path);
-    if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit())
-        v.showMessage(tr("Saved %1.").arg(path), "small");
-    else
-        v.showMessage(tr("%1 cannot be written: %2").arg(path, file.errorString()), "error");
+    if (!path.isEmpty()) v.message->save(path, text.toUtf8());
 }
 
 EvaluatePanel::EvaluatePanel(QWidget* parent, std::function<Engine&()> engine)
@@ -193,7 +188,7 @@ void EvaluatePanel::stop()
 {
     if (!d_->worker.busy()) return;
     d_->worker.stop();
-    d_->v.showMessage(tr("Stopped."), "small");
+    d_->v.message->say(tr("Stopped."));
 }
 
 QString EvaluatePanel::resultsCsv() const { return d_->v.model->csv(); }

@@ -95,12 +95,7 @@ QWidget* EvaluateView::buildControls(QWidget* panel)
     auto policy = bar->sizePolicy();
     policy.setRetainSizeWhenHidden(true);
     bar->setSizePolicy(policy);
-    message = label(frame, {}, "small");
-    message->setObjectName(QStringLiteral("evaluateMessage"));
-    message->setWordWrap(true);
-    message->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    message->setMinimumHeight(2 * message->fontMetrics().height());
-    message->setAlignment(Qt::AlignTop | Qt::AlignLeft);
+    message = new MessageLabel(frame, "evaluateMessage");
     auto* line = new QFrame(frame);
     setRole(line, "separator");
     layout->addWidget(form);
@@ -249,13 +244,6 @@ void EvaluateView::showRow(const EvaluationRow* row)
     recallNote->setText(r.bins.empty() ? tr("This text has no questions whose answers can be checked.")
                                        : tr("%1 of the facts are recalled; a guess would get %2.")
                                              .arg(formatPercent(r.accuracy), formatPercent(r.chance)));
-}
-
-void EvaluateView::showMessage(const QString& text, const char* role)
-{
-    setRole(message, role);
-    message->setText(text);
-    message->setToolTip(plainToolTip(text));
 }
 
 } // namespace pha::ui

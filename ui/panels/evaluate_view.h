@@ -17,10 +17,11 @@ namespace pha::ui {
 class AblationTable;
 class BranchMixer;
 class EvaluateForm;
+struct EvaluationRow;
 class EvaluationsModel;
 class FigureTile;
+class MessageLabel;
 class RecallTable;
-struct EvaluationRow;
 
 /// The widgets of the evaluation panel and where they are. What they do is the panel's business.
 struct EvaluateView {
@@ -28,13 +29,13 @@ struct EvaluateView {
 public:
     explicit EvaluateView(QWidget* panel);
     void showRow(const EvaluationRow* row); ///< in the tiles and the recall table; null: nothing to show
-    void showMessage(const QString& text, const char* role);
 
     EvaluateForm* form;
     BranchMixer* mixer;
     QPushButton *run, *stop, *ablate, *copy, *csv, *ablationCsv, *forget;
     QProgressBar* bar;
-    QLabel *message, *source, *ablationNote, *recallNote, *emptyTitle, *emptyText;
+    QLabel *source, *ablationNote, *recallNote, *emptyTitle, *emptyText;
+    MessageLabel* message;
     FigureTile *perplexity, *words, *bits, *nats;
     EvaluationsModel* model;
     QSortFilterProxyModel* sorted;

@@ -2,6 +2,7 @@
 // What the evaluation panel shows of its work and its results.
 #include "ui/format.h"
 #include "ui/panels/ablation_table.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/evaluate_private.h"
 #include "ui/panels/evaluations_model.h"
 
@@ -16,7 +17,7 @@ namespace pha::ui {
 
 void EvaluatePanel::Private::showWeights()
 {
-    v.showMessage(tr("Using the %1.").arg(describeWeights(weights))
+    v.message->say(tr("Using the %1.").arg(describeWeights(weights))
             + (weights.note.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(weights.note)),
         "small");
 }
@@ -27,7 +28,7 @@ void EvaluatePanel::Private::showAblation(const Ablation& all)
     v.ablationNote->setText(
         tr("Against %1 nats/token of the whole network: %2, %3 split, %4 tokens.")
             .arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split), formatCount(f.tokens)));
-    v.showMessage(tr("The ablation table is complete."), "small");
+    v.message->say(tr("The ablation table is complete."));
     if (session) ablations[fromPath(session->directory())] = { all, v.ablationNote->text() };
 }
 
@@ -43,7 +44,7 @@ void EvaluatePanel::Private::showProgress(const ProgressEvent& e)
         text += QStringLiteral(" %1/%2 %3")
                     .arg(formatCount(std::int64_t(e.done)), formatCount(std::int64_t(e.total)), fromUtf8(e.unit));
     if (jobs.size() > 1) text = tr("Evaluation %1 of %2: %3").arg(done + 1).arg(jobs.size()).arg(text);
-    v.showMessage(text, "small");
+    v.message->say(text);
 }
 
 void EvaluatePanel::Private::showRow()

@@ -3,6 +3,7 @@
 
 #include "ui/format.h"
 #include "ui/panels/branch_mixer.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/panel_keys.h"
 #include "ui/panels/playground_private.h"
 #include "ui/panels/proposed_prompt.h"
@@ -153,11 +154,11 @@ void PlaygroundPanel::generate()
 {
     if (!d_->canGenerate()) { // the weights may have gone since the button was drawn
         d_->showState();
-        return d_->v.showMessage(d_->v.emptyText->text(), "warning");
+        return d_->v.message->say(d_->v.emptyText->text(), "warning");
     }
     const auto prompt = d_->v.prompt->toPlainText();
     if (prompt.isEmpty()) {
-        d_->v.showMessage(tr("The prompt is empty; type a few words to continue."), "warning");
+        d_->v.message->say(tr("The prompt is empty; type a few words to continue."), "warning");
         d_->v.prompt->setFocus();
         return;
     }
@@ -177,7 +178,7 @@ void PlaygroundPanel::stop()
     d_->rival->stop();
     d_->worker.stop();
     d_->finish();
-    d_->v.showMessage(tr("Stopped."), "small");
+    d_->v.message->say(tr("Stopped."));
 }
 
 void PlaygroundPanel::undo() { d_->step(&GenerationHistory::undo); }

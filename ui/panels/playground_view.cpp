@@ -97,10 +97,7 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
     stop = button(
         frame, "playgroundStop", tr("&Stop"), QStringLiteral("stop"), tr("Stop writing (Esc). The text so far stays."));
     carryOn = button(frame, "playgroundContinue", tr("&Continue"), {}, tr("Write on from the end of the text below."));
-    message = label(frame, {}, "small");
-    message->setObjectName(QStringLiteral("playgroundMessage"));
-    message->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    message->setWordWrap(true);
+    message = new MessageLabel(frame, "playgroundMessage");
     auto* row = new QHBoxLayout;
     row->addWidget(generate);
     row->addWidget(stop);
@@ -218,15 +215,8 @@ QWidget* PlaygroundView::buildSide(QWidget* panel)
     column->addWidget(past);
     column->setStretchFactor(0, 3);
     column->setStretchFactor(1, 2);
-    column->setMinimumWidth(316);
+    column->setMinimumWidth(300);
     return column;
-}
-
-void PlaygroundView::showMessage(const QString& what, const char* role)
-{
-    setRole(message, role);
-    message->setText(what);
-    message->setToolTip(plainToolTip(what));
 }
 
 } // namespace pha::ui

@@ -18,6 +18,7 @@ class QToolButton;
 namespace pha::ui {
 
 class BranchMixer;
+class MessageLabel;
 class SamplingForm;
 class TintLegend;
 class TokenPopup;
@@ -29,7 +30,6 @@ struct PlaygroundView {
     Q_DECLARE_TR_FUNCTIONS(PlaygroundView)
 public:
     explicit PlaygroundView(QWidget* panel);
-    void showMessage(const QString& text, const char* role);
 
     QPlainTextEdit* prompt;
     QPushButton *generate, *stop, *carryOn, *prompts, *undo, *redo, *copy;
@@ -41,7 +41,8 @@ public:
     QToolButton* compare; ///< a second network beside the first
     QWidget* side; ///< settings and earlier texts
     QSplitter* texts; ///< where the second one's text goes
-    QLabel *figures, *message, *parting, *emptyTitle, *emptyText;
+    QLabel *figures, *parting, *emptyTitle, *emptyText;
+    MessageLabel* message;
     QStackedWidget* pages; ///< 0: what to do, 1: text
     QTabWidget* tabs;
     SamplingForm* sampling;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/format.h"
 #include "ui/panels/branch_mixer.h"
+#include "ui/panels/controls.h"
 #include "ui/panels/playground_private.h"
 #include "ui/panels/sampling_form.h"
 #include "ui/panels/token_popup.h"
@@ -20,10 +21,10 @@ void PlaygroundPanel::Private::connectWorker()
     connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
     connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& weights) {
         if (const auto w = history.current()) w->weights = weights;
-        v.showMessage(weights.note, "warning");
+        v.message->say(weights.note, "warning");
     });
-    connect(&worker, &ModelWorker::progress, &guard,
-        [this](const ProgressEvent& e) { v.showMessage(fromUtf8(e.what), "small"); });
+    connect(
+        &worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { v.message->say(fromUtf8(e.what)); });
     connect(&worker, &ModelWorker::tokens, &guard, [this](const QVector<GeneratedToken>& batch) { receive(batch); });
     connect(&worker, &ModelWorker::generated, &guard, [this](const Generation& g) {
         if (!writing) return;
@@ -31,12 +32,12 @@ void PlaygroundPanel::Private::connectWorker()
         w.figures = g;
         w.figures.tokens.clear();
         w.complete = true;
-        if (!g.note.empty()) v.showMessage(fromUtf8(g.note), "warning");
+        if (!g.note.empty()) v.message->say(fromUtf8(g.note), "warning");
         finish();
     });
     connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) {
         finish();
-        v.showMessage(text, "error");
+        v.message->say(text, "error");
     });
     connect(&worker, &ModelWorker::inspected, &guard, [this](const ModelReport& report) {
         const auto shape = mixShape(report.config.model);
@@ -61,7 +62,7 @@ void PlaygroundPanel::Private::begin(
     writing = true;
     next = 0;
     clock.invalidate();
-    v.showMessage(tr("Getting the weights..."), "small");
+    v.message->say(tr("Getting the weights..."));
     worker.generate(v.weights->source(), options);
     beginDuel(options, kept);
     showHistory();
@@ -118,7 +119,7 @@ void PlaygroundPanel::Private::receive(const QVector<GeneratedToken>& batch)
         }
         if (!token.prompt && !kept && !clock.isValid()) {
             clock.start();
-            v.showMessage({}, "small");
+            v.message->say({});
         }
         ++next;
     }
@@ -155,7 +156,7 @@ void PlaygroundPanel::Private::show(const WritingPtr& w)
     v.sampling->setSampling(w->sampling);
     v.mixer->setChanges(w->mix);
     if (!w->prompt.isEmpty()) v.prompt->setPlainText(w->prompt);
-    v.showMessage({}, "small");
+    v.message->say({});
     showHistory();
     showFigures();
     showState();

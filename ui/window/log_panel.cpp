@@ -46,6 +46,11 @@ LogPanel::LogPanel(QWidget* parent)
     runLog_->setUndoRedoEnabled(false);
     runLog_->document()->setMaximumBlockCount(5000);
     runLog_->setStyleSheet(QStringLiteral("QTextEdit { border: none; background: transparent; padding: 2px; }"));
+    auto* bar = runLog_->verticalScrollBar(); // the end stays in sight until a user reads further up
+    connect(bar, &QScrollBar::valueChanged, this, [this, bar](int at) { follows_ = at >= bar->maximum() - 4; });
+    connect(bar, &QScrollBar::rangeChanged, this, [this, bar](int, int end) {
+        if (follows_) bar->setValue(end);
+    });
     auto* empty = new QLabel(tr("Evaluations, checkpoints and changes of the selected run are listed here."));
     empty->setObjectName(QStringLiteral("logEmpty"));
     empty->setWordWrap(true);
@@ -114,8 +119,6 @@ void LogPanel::readNew()
 
 void LogPanel::append(const QStringList& lines)
 {
-    auto* bar = runLog_->verticalScrollBar();
-    const bool atEnd = bar->value() >= bar->maximum() - 4;
     auto font = this->font();
     font.setPointSizeF(font.pointSizeF() * 0.9);
     // The step in a column of its own, what is wrapped beside it.
@@ -136,7 +139,6 @@ void LogPanel::append(const QStringList& lines)
         cursor.insertText(line, letters); // plain, whatever it looks like
     }
     cursor.endEditBlock();
-    if (atEnd) bar->setValue(bar->maximum()); // reading further up is not disturbed
 }
 
 } // namespace pha::ui

@@ -31,6 +31,7 @@ private:
     Read read_;
     QStackedWidget* stack_;
     QTextEdit* runLog_;
+    bool follows_ = true; ///< shows the last line as it comes
 };
 
 } // namespace pha::ui

@@ -34,6 +34,10 @@ StatusMeters::StatusMeters(std::function<double()> longestTask, QWidget* parent)
         tr("Updates kept of those that the selected run reported: the charts leave nothing out"));
     add(frame_, QStringLiteral("frameMeter"), tr("Longest time in the last second that the window could not answer"));
     add(memory_, QStringLiteral("memoryMeter"), tr("Memory that this program takes, engine included"));
+    for (auto* label : { frame_, memory_ }) label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    // Room for what they will say, so that nothing moves or is cut while it changes.
+    frame_->setMinimumWidth(frame_->fontMetrics().horizontalAdvance(tr("UI %1 ms/frame").arg(8888)));
+    memory_->setMinimumWidth(memory_->fontMetrics().horizontalAdvance(tr("memory %1").arg(QLatin1String("888.8 MiB"))));
     connect(&timer_, &QTimer::timeout, this, &StatusMeters::refresh);
     timer_.start(1000);
     refresh();
@@ -54,7 +58,7 @@ void StatusMeters::refresh()
         const auto step = session_->savedStep();
         saved_->setText(step < 0 ? QString() : tr("saved at step %1").arg(formatCount(step)));
     }
-    points_->setVisible(session_);
+    points_->setVisible(session_ && session_->updatesReported() > 0);
     saved_->setVisible(session_ && !saved_->text().isEmpty());
     if (longestTask_) frame_->setText(tr("UI %1 ms/frame").arg(formatFixed(longestTask_(), 0)));
     frame_->setVisible(bool(longestTask_));

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/progress.h"
+#include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/run/capsule.h"
 #include "engine/run/film.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/run_export.h"
@@ -13,12 +17,48 @@ namespace {
 
 struct Options {
     std::string run, to, out;
+    CapsuleOptions capsule;
     bool json = false;
 };
+
+/// RUN's name, beside the reader: a capsule is made to be taken away.
+fs::path capsuleFile(const Options& options)
+{
+    if (!options.out.empty()) return options.out;
+    auto run = fs::absolute(options.run).lexically_normal();
+    if (!run.has_filename()) run = run.parent_path();
+    return run.filename().string() + ".pha";
+}
+
+int exportCapsule(const Options& options)
+{
+    const auto file = capsuleFile(options);
+    StopOnSignal stop;
+    ProgressView view(false);
+    const auto capsule = writeCapsule(options.run, file, options.capsule, view, stop.token());
+    view.clearBar();
+    warnOfUnknown(options.run);
+    warnOfDamage(options.run);
+    if (options.json) {
+        auto files = Json::array();
+        for (const auto& entry : capsule.files)
+            files.push_back({ { "path", entry.path }, { "bytes", entry.bytes }, { "sha256", entry.sha256 } });
+        printJson({ { "to", options.to }, { "files", { file.string() } }, { "bytes", capsule.bytes() },
+            { "members", std::move(files) } });
+        return 0;
+    }
+    printLine(file.string() + "  " + formatBytes(double(capsule.bytes())));
+    printLine("Open it       pha runs import " + quoted(file.string()));
+    return 0;
+}
 
 int exportRun(const Options& options)
 {
     RunDirectory(options.run).require();
+    const auto& capsule = options.capsule;
+    if (options.to == "capsule") return exportCapsule(options);
+    if (capsule.weightsOnly || capsule.allCheckpoints)
+        throw Error("--weights-only and --all-checkpoints are for capsules", "add --to capsule", ExitCode::Usage);
     const auto folder = options.out.empty() ? fs::path(options.run) / "exports" / options.to : fs::path(options.out);
     std::int64_t badLines = 0;
     const auto write = options.to == "csv" ? exportCsv : options.to == "film" ? exportFilm : exportTensorBoard;
@@ -40,17 +80,24 @@ int exportRun(const Options& options)
 
 void addExport(CLI::App& root, Program& program)
 {
-    auto* command =
-        root.add_subcommand("export", "A run's metrics for TensorBoard, as CSV tables, or its samples as a film");
+    auto* command = root.add_subcommand(
+        "export", "A run as one file, its metrics for TensorBoard or as CSV tables, or its samples as a film");
     auto options = std::make_shared<Options>();
     command->add_option("run", options->run, "Run directory")->required();
     command
         ->add_option("--to", options->to,
-            "tensorboard, csv, or film: one page for a browser, on which a slider goes through the samples")
+            "tensorboard, csv, film (one page for a browser, on which a slider goes through the samples), or capsule: "
+            "the "
+            "whole run as one file that 'pha runs import' and the window open")
         ->required()
-        ->check(CLI::IsMember({ "tensorboard", "csv", "film" }));
-    command->add_option(
-        "--out", options->out, "Folder to write to; RUN/exports/tensorboard (or csv, film) if left out");
+        ->check(CLI::IsMember({ "tensorboard", "csv", "film", "capsule" }));
+    command->add_option("--out", options->out,
+        "Folder to write to; RUN/exports/tensorboard (or csv, film) if left out. Of a capsule the file; RUN.pha here "
+        "if left out");
+    command->add_flag("--weights-only", options->capsule.weightsOnly,
+        "Capsule: without the optimiser's state, much smaller; it can be evaluated, not trained further");
+    command->add_flag("--all-checkpoints", options->capsule.allCheckpoints,
+        "Capsule: every checkpoint, not only the best and the latest");
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha export runs/pha-tiny-stories --to tensorboard");
     command->callback([options, &program] { program.action = [options] { return exportRun(*options); }; });

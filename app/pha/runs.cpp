@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/progress.h"
+#include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/run/capsule.h"
 #include "engine/run/run_overview.h"
 
 #include <fmt/format.h>
@@ -184,6 +187,21 @@ int tag(const Options& options, const std::vector<std::string>& added, const std
     return change(options, { options.run }, what);
 }
 
+int unpack(const Options& options)
+{
+    StopOnSignal stop;
+    ProgressView view(false);
+    auto document = Json::array();
+    for (const auto& file : options.runs) {
+        const auto directory = importCapsule(file, folderOf(options), view, stop.token());
+        view.clearBar();
+        document.push_back({ { "file", file }, { "run", directory.string() } });
+        if (!options.json) printLine(directory.string());
+    }
+    if (options.json) printJson(document);
+    return 0;
+}
+
 using OptionsPointer = std::shared_ptr<Options>;
 
 void addCommon(CLI::App& command, const OptionsPointer& options)
@@ -239,11 +257,20 @@ void addArchive(CLI::App& runs, const OptionsPointer& options, Program& program,
     });
 }
 
+void addImport(CLI::App& runs, const OptionsPointer& options, Program& program)
+{
+    auto* command = runs.add_subcommand("import", "Unpack capsules (pha export RUN --to capsule) into the runs folder");
+    command->add_option("files", options->runs, "Capsules, NAME.pha")->required();
+    addCommon(*command, options);
+    command->footer("Example: pha runs import pha-tiny-stories.pha");
+    command->callback([options, &program] { program.action = [options] { return unpack(*options); }; });
+}
+
 } // namespace
 
 void addRuns(CLI::App& root, Program& program)
 {
-    auto* runs = root.add_subcommand("runs", "List and search the runs; notes, tags, archive");
+    auto* runs = root.add_subcommand("runs", "List and search the runs; notes, tags, archive; import");
     runs->require_subcommand(0, 1);
     const auto options = std::make_shared<Options>();
     runs->add_flag("--all", options->all, "Also those in the archive");
@@ -258,6 +285,7 @@ void addRuns(CLI::App& root, Program& program)
     addTag(*runs, options, program);
     addArchive(*runs, options, program, true);
     addArchive(*runs, options, program, false);
+    addImport(*runs, options, program);
 }
 
 } // namespace pha::cli

@@ -156,7 +156,9 @@ std::vector<fs::path> runsIn(const fs::path& folder)
     std::error_code error, ignored; // an entry that cannot be looked at is not a run
     fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error);
     for (const fs::directory_iterator end; !error && it != end; it.increment(error))
-        if (it->is_directory(ignored) && fs::exists(it->path() / "run.json", ignored)) found.push_back(it->path());
+        if (!it->path().filename().string().starts_with('.') // a run that is being unpacked
+            && it->is_directory(ignored) && fs::exists(it->path() / "run.json", ignored))
+            found.push_back(it->path());
     if (error && error != std::errc::no_such_file_or_directory)
         throw DataError(folder.string(), error.message(), "check the path and its permissions");
     std::sort(found.begin(), found.end());

@@ -96,6 +96,34 @@ private Q_SLOTS:
         QCOMPARE(names({ "--find", "tag:now state:stopped" }), QStringList { "long" });
     }
 
+    void aRunGoesIntoOneFileAndComesBack()
+    {
+        auto result = home_.run({ "export", home_.path("share/pha-studio/runs/r5"), "--to", "capsule" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        const auto file = home_.path("r5.pha");
+        QVERIFY(QFile::exists(file));
+        result = home_.run({ "export", home_.path("share/pha-studio/runs/r5"), "--to", "capsule" });
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err) && result.err.contains("exists"), result.err.constData());
+        const auto folder = home_.path("elsewhere");
+        result = home_.run({ "runs", "import", file, "--runs-dir", folder, "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        const auto run = result.jsonArray()[0].toObject()["run"].toString();
+        const auto name = QFileInfo(run).fileName();
+        QCOMPARE(names({ "--runs-dir", folder, "--find", "pipe" }), QStringList { name }); // with its notes
+        QCOMPARE(home_.run({ "eval", run, "--max-tokens", "200" }).code, 0);
+        QCOMPARE(home_.run({ "train", "--resume", run, "--steps", "6" }).code, 0);
+        QCOMPARE(metrics(run, "step").last()["step"].toInt(), 6);
+        QCOMPARE(home_.run({ "export", run, "--to", "csv", "--weights-only" }).code, 2);
+
+        auto bytes = content(file);
+        bytes[bytes.size() - 2000] = char(bytes[bytes.size() - 2000] ^ 1);
+        result = home_.run({ "runs", "import", home_.write("bad.pha", bytes), "--runs-dir", folder });
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err.mid(result.err.indexOf("pha: error"))), result.err.constData());
+        QCOMPARE(QDir(folder).entryList(QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot), QStringList { name });
+    }
+
     void anotherFolder()
     {
         QCOMPARE(names({ "--runs-dir", home_.path("share/pha-studio/runs") }).size(), 3);

@@ -19,6 +19,7 @@ std::set<fs::path> runDirectories(const fs::path& folder, const std::vector<fs::
         for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end;
              !error && it != end; it.increment(error)) {
             std::error_code ignored; // an entry that cannot be looked at is not a run
+            if (it->path().filename().string().starts_with('.')) continue; // a run that is being unpacked
             if (it->is_directory(ignored) && fs::exists(it->path() / "run.json", ignored)) found.insert(it->path());
         }
     }

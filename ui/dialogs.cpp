@@ -120,6 +120,9 @@ Dialogs Dialogs::real()
     d.openFile = [](QWidget* parent, const QString& title, const QString& filter) {
         return QFileDialog::getOpenFileName(parent, title, {}, filter);
     };
+    d.saveFile = [](QWidget* parent, const QString& title, const QString& filter, const QString& suggestion) {
+        return QFileDialog::getSaveFileName(parent, title, suggestion, filter);
+    };
     d.openFolder = [](QWidget* parent, const QString& title) {
         return QFileDialog::getExistingDirectory(parent, title);
     };

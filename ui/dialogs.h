@@ -15,6 +15,9 @@ struct Dialogs {
     /// A question with one verb ("Delete") and Cancel, which is the default.
     std::function<bool(QWidget* parent, const QString& title, const QString& text, const QString& verb)> confirm;
     std::function<QString(QWidget* parent, const QString& title, const QString& filter)> openFile; ///< empty: cancelled
+    /// Where to write; asks before it gives the name of a file that is there. Empty: cancelled.
+    std::function<QString(QWidget* parent, const QString& title, const QString& filter, const QString& suggestion)>
+        saveFile;
     std::function<QString(QWidget* parent, const QString& title)> openFolder; ///< empty: cancelled
     std::function<std::optional<double>(QWidget* parent, const QString& title, const QString& label, double value)>
         number;

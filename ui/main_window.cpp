@@ -3,6 +3,7 @@
 
 #include "ui/alerts/alerts_panel.h"
 #include "ui/bench/bench_panel.h"
+#include "ui/capsule_work.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
@@ -46,6 +47,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     , parts_(std::move(parts))
     , runs_(new RunListModel(this))
     , controller_(new RunController(parts_.engine, this))
+    , capsules_(new CapsuleWork(this))
     , actions_(std::make_unique<WindowActions>(this))
 {
     setObjectName(QStringLiteral("mainWindow"));
@@ -67,6 +69,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     connectView();
     connectRun();
     connectAlerts();
+    connectCapsules();
     arrange();
     restoreLayout();
     if (!arranged_) arrange();
@@ -86,6 +89,7 @@ MainWindow::~MainWindow()
     // Sessions must outlive the panels that point at them, and the controller's thread must be over before they go.
     controller_->disconnect(this);
     runs_->disconnect(this);
+    capsules_->disconnect(this);
     controller_->shutDown();
     qDeleteAll(centre());
     qDeleteAll(QList { configDock_, logDock_, runsDock_ });

@@ -19,6 +19,7 @@ namespace pha::ui {
 
 class AlertsPanel;
 class BenchPanel;
+class CapsuleWork;
 class CommandPalette;
 class ComparePanel;
 class ConfigPanel;
@@ -56,7 +57,8 @@ public:
     RunController& controller() { return *controller_; }
     RunListModel& runs() { return *runs_; }
     RunSession* currentSession() const { return current_; }
-    void openRun(const fs::path& directory, bool shown = false); ///< selects it
+    /// Selects it; a capsule is unpacked into the runs folder first.
+    void openRun(const fs::path& directory, bool shown = false);
     void startDemo();
     void showError(const QString& message);
     /// Closes without a question: stops what trains, waits at most a minute in the event loop, then goes.
@@ -72,6 +74,8 @@ protected:
     void closeEvent(QCloseEvent* event) override;
     void showEvent(QShowEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override; ///< run directories and capsules
+    void dropEvent(QDropEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
     bool focusNextPrevChild(bool next) override; ///< in reading order
 
@@ -109,6 +113,10 @@ private:
     void deleteCurrent();
     void putBack(); ///< what was put away last
 
+    // main_window_capsules.cpp: runs as single files
+    void connectCapsules();
+    void exportCapsule();
+
     // main_window_state.cpp: what the window shows of the runs
     void selectCurrent();
     void updateSessions();
@@ -126,6 +134,7 @@ private:
     WindowParts parts_;
     RunListModel* runs_;
     RunController* controller_;
+    CapsuleWork* capsules_;
     std::unique_ptr<WindowActions> actions_;
     QPointer<RunSession> current_;
     struct PutAway {

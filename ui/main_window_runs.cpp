@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the commands of the window do with runs.
 #include "ui/alerts/alerts_panel.h"
+#include "ui/capsule_work.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
@@ -172,6 +173,7 @@ void MainWindow::connectAlerts()
 void MainWindow::openRun(const fs::path& given, bool shown)
 {
     auto directory = fs::absolute(given).lexically_normal();
+    if (CapsuleWork::isCapsule(directory)) return capsules_->unpack(directory, runs_->folder());
     if (!directory.has_filename()) directory = directory.parent_path(); // "runs/a/" means "runs/a"
     auto* session = runs_->open(directory);
     if (!session->problem().isEmpty()) {

@@ -96,6 +96,7 @@ void MainWindow::updateActions()
     a.toggleShown->setChecked(readable && runs_->shown().contains(current_.data()));
     a.copyPath->setEnabled(current_);
     a.openFolder->setEnabled(current_);
+    a.exportCapsule->setEnabled(readable);
     a.deleteRun->setEnabled(current_ && !current_->active() && current_ != training);
     a.putBackRun->setEnabled(!putAway_.empty());
     a.putBackRun->setText(putAway_.empty()

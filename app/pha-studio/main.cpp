@@ -37,7 +37,9 @@ int main(int argc, char** argv)
         QStringLiteral("Save pictures of every panel with the given runs to DIR, then leave."),
         QStringLiteral("DIR") });
     parser.addPositionalArgument(QStringLiteral("RUN"),
-        QStringLiteral("Run directories to open, also ones that are still being written."), QStringLiteral("[RUN...]"));
+        QStringLiteral(
+            "Run directories to open, also ones that are still being written, and runs that are one file (.pha)."),
+        QStringLiteral("[RUN...]"));
 
     Application::setNames();
     if (needsNoWindow(argc, argv)) {

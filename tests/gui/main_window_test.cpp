@@ -70,6 +70,7 @@ private:
             };
             parts.dialogs.openFolder = [this](QWidget*, const QString&) { return folder; };
             parts.dialogs.openFile = [](QWidget*, const QString&, const QString&) { return QString(); };
+            parts.dialogs.saveFile = [](QWidget*, const QString&, const QString&, const QString&) { return QString(); };
             const auto trash = home.path() / "trash";
             parts.dialogs.moveToTrash = [trash](const QString& path) -> std::optional<QString> {
                 fs::create_directories(trash);

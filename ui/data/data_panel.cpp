@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/data/data_panel_private.h"
 
+#include "ui/capsule_work.h"
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
 #include "ui/format.h"
@@ -20,6 +21,17 @@
 #include <QToolButton>
 
 namespace pha::ui {
+
+namespace {
+
+/// Files that may be texts; a run that is one file is for the window.
+bool holdsTexts(const QMimeData* data)
+{
+    const auto urls = data->urls();
+    return !urls.isEmpty() && urls.first().isLocalFile() && !CapsuleWork::isCapsule(toPath(urls.first().toLocalFile()));
+}
+
+} // namespace
 
 DataPanel::Private::Private(DataPanel* panel, Dialogs* boxes, DataParts parts)
     : q(panel)
@@ -219,8 +231,7 @@ void DataPanel::keyPressEvent(QKeyEvent* event)
 
 void DataPanel::dragEnterEvent(QDragEnterEvent* event)
 {
-    const auto urls = event->mimeData()->urls();
-    if (!urls.isEmpty() && urls.first().isLocalFile()) event->acceptProposedAction();
+    if (holdsTexts(event->mimeData())) event->acceptProposedAction();
 }
 
 void DataPanel::dropEvent(QDropEvent* event)
@@ -234,7 +245,7 @@ bool DataPanel::eventFilter(QObject* watched, QEvent* event)
 {
     const bool files =
         (event->type() == QEvent::DragEnter || event->type() == QEvent::DragMove || event->type() == QEvent::Drop)
-        && static_cast<QDropEvent*>(event)->mimeData()->hasUrls();
+        && holdsTexts(static_cast<QDropEvent*>(event)->mimeData());
     if (!files) return QWidget::eventFilter(watched, event);
     event->type() == QEvent::Drop ? dropEvent(static_cast<QDropEvent*>(event))
                                   : static_cast<QDropEvent*>(event)->acceptProposedAction();

@@ -40,6 +40,9 @@ WindowActions::WindowActions(QMainWindow* window)
     newRun = make("newRun", tr("&New run"), tr("Sets up a new run in the form"), { K::New }, "plus");
     openRun = make("openRun", tr("&Open run\u2026"),
         tr("Opens a run directory, also one that another process is writing"), { K::Open }, "folder");
+    openCapsule = make("openCapsule", tr("Open r&un file\u2026"),
+        tr("Unpacks a run that somebody exported as one file (.pha) into the runs folder"),
+        { K(QStringLiteral("Ctrl+Shift+O")) });
     chooseFolder = make("chooseFolder", tr("Choose runs &folder\u2026"), tr("Where runs are kept"));
     exportImage = make("exportImage", tr("&Export chart\u2026"), tr("Saves the chart as a picture"),
         { K(QStringLiteral("Ctrl+Shift+S")) }, "image");
@@ -77,6 +80,9 @@ WindowActions::WindowActions(QMainWindow* window)
     toggleShown->setCheckable(true);
     setBaseline = make("setBaseline", tr("Set as &baseline"),
         tr("Measures the other runs of the comparison against the selected one"), { K(Qt::Key_B) });
+    exportCapsule = make("exportCapsule", tr("E&xport as one file\u2026"),
+        tr("Writes settings, metrics, notes, tokenizer and checkpoints of the selected run into one file (.pha)"), {},
+        "save");
     copyPath = make("copyPath", tr("Copy pa&th"), tr("Copies the path of the run directory"), {}, "copy");
     openFolder =
         make("openFolder", tr("Open fol&der"), tr("Shows the run directory in the file manager"), {}, "folder");
@@ -162,7 +168,7 @@ QList<QAction*> WindowActions::ofRun() const
     separator();
     list << toggleShown << setBaseline << cloneRun << forkRun << renameRun << editAbout;
     separator();
-    list << copyPath << openFolder;
+    list << exportCapsule << copyPath << openFolder;
     separator();
     list << archiveRun << deleteRun;
     return list;
@@ -177,7 +183,7 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
         return m;
     };
     auto* file = menu("fileMenu", tr("&File"));
-    file->addActions({ newRun, openRun, chooseFolder });
+    file->addActions({ newRun, openRun, openCapsule, chooseFolder });
     file->addSeparator();
     file->addAction(exportImage);
     file->addSeparator();
@@ -192,7 +198,7 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addSeparator();
     run->addActions({ toggleShown, setBaseline, cloneRun, forkRun, renameRun, editAbout });
     run->addSeparator();
-    run->addActions({ copyPath, openFolder, archiveRun, deleteRun, putBackRun });
+    run->addActions({ exportCapsule, copyPath, openFolder, archiveRun, deleteRun, putBackRun });
 
     auto* view = menu("viewMenu", tr("&View"));
     view->addActions({ showMonitor, showCompare, showPlayground, showInspect, showEvaluate, showData, showBench,

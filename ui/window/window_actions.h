@@ -17,12 +17,12 @@ struct WindowActions {
     QList<QAction*> ofRun() const; ///< what can be done with the selected run: its context menu
 
     // File
-    QAction *newRun, *openRun, *chooseFolder, *exportImage, *quit;
+    QAction *newRun, *openRun, *openCapsule, *chooseFolder, *exportImage, *quit;
     // Run
     QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
         *changeLearningRate;
-    QAction *cloneRun, *forkRun, *renameRun, *editAbout, *toggleShown, *setBaseline, *copyPath, *openFolder,
-        *archiveRun, *deleteRun, *putBackRun, *searchRuns;
+    QAction *cloneRun, *forkRun, *renameRun, *editAbout, *toggleShown, *setBaseline, *exportCapsule, *copyPath,
+        *openFolder, *archiveRun, *deleteRun, *putBackRun, *searchRuns;
     // View
     QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench, *showFilm,
         *showAlerts, *runPanelCommand, *stopPanelCommand;

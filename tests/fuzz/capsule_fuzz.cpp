@@ -6,7 +6,9 @@
 #include "fuzz_file.h"
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <string>
 
 namespace {
 
@@ -15,11 +17,27 @@ public:
     void publish(const pha::Event&) override { }
 };
 
+/// The sums of all headers made right: they keep out what is torn, not what is meant badly.
+std::string withRightSums(std::string bytes)
+{
+    for (std::size_t at = 0; at + 512 <= bytes.size(); at += 512) {
+        if (bytes.compare(at + 257, 5, "ustar") != 0) continue;
+        unsigned sum = 8 * ' ';
+        for (std::size_t i = 0; i < 512; ++i)
+            if (i < 148 || i >= 156) sum += static_cast<unsigned char>(bytes[at + i]);
+        char text[8];
+        std::snprintf(text, sizeof text, "%06o", sum & 0777777);
+        bytes.replace(at + 148, 7, text, 7);
+        bytes[at + 155] = ' ';
+    }
+    return bytes;
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
-    const pha::FuzzFile file("capsule.pha", { reinterpret_cast<const char*>(data), size });
+    const pha::FuzzFile file("capsule.pha", withRightSums({ reinterpret_cast<const char*>(data), size }));
     const auto runs = file.path().parent_path() / "runs";
     Nobody nobody;
     try {

@@ -153,7 +153,7 @@ void checkUnpacked(const fs::path& folder, const Capsule& capsule, const fs::pat
 fs::path publishRun(const fs::path& folder, const fs::path& runs, const std::string& name)
 {
     for (;;) {
-        const auto target = freshRunDirectory(runs, name);
+        auto target = freshRunDirectory(runs, name);
         try {
             renamePath(folder, target);
             syncPath(runs);

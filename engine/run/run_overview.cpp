@@ -13,6 +13,8 @@
 namespace pha {
 namespace {
 
+constexpr std::streamoff shortLook = 1 << 16, longLook = 1 << 20; ///< bytes of the end of metrics.jsonl
+
 /// The last events of a metrics file, newest first, from its last `limit` bytes.
 std::vector<Event> lastEvents(const fs::path& file, std::streamoff limit)
 {
@@ -80,10 +82,10 @@ void fillFromMetrics(RunOverview& run)
 {
     // Far more than one evaluation interval of lines usually takes; a status older than that is found in a second look.
     const auto file = RunDirectory(run.directory).metricsFile();
-    auto events = lastEvents(file, 64 * 1024);
+    auto events = lastEvents(file, shortLook);
     auto latest = latestOf(events);
     if (!latest.eval || !latest.status) {
-        events = lastEvents(file, 1024 * 1024);
+        events = lastEvents(file, longLook);
         latest = latestOf(events);
     }
     if (latest.step) {

@@ -44,7 +44,7 @@ private:
         }
         fs::path capsule(const std::string& name = "given.pha")
         {
-            const auto file = home.path() / name;
+            auto file = home.path() / name;
             test::NullSink nobody;
             writeCapsule(home.runs() / "first", file, {}, nobody, {});
             return file;

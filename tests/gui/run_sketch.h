@@ -10,7 +10,7 @@ namespace pha::test {
 /// A run directory without the cost of training one.
 inline fs::path sketch(const fs::path& runs, const std::string& name, const std::string& created, std::int64_t step)
 {
-    const auto directory = runs / name;
+    auto directory = runs / name;
     fs::create_directories(directory);
     RunFile file { name, created, presets().front().config, Json::object() };
     file.config.preset = presets().front().name;

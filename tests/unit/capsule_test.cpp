@@ -28,7 +28,7 @@ public:
 /// A run with checkpoints 1 (best), 2 and 3 (latest).
 RunDirectory fullRun(const QTemporaryDir& folder)
 {
-    const auto run = makeRun(folder);
+    auto run = makeRun(folder);
     writeRaw(run.metricsFile(), "{\"type\":\"step\",\"step\":3}\n{\"type\":\"st");
     writeRaw(run.tokenizerFile(), "tokens");
     for (const std::int64_t step : { 1, 2, 3 })

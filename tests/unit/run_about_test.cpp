@@ -97,7 +97,7 @@ private Q_SLOTS:
                  "{\"tags\":[\"a b\"]}", "{\"archived\":1}", "{\"schema\":2}", "{\"schema\":\"1\"}",
                  "{\"notes\":\"a\",\"notes\":\"b\"}", "{\"notes\":\"a\"" })
             QTest::newRow(text) << QByteArray(text);
-        QTest::newRow("huge") << QByteArray(600 * 1024, ' ');
+        QTest::newRow("huge") << QByteArray(600'000, ' ');
     }
     void hostileFilesAreRefusedAndStay()
     {

@@ -11,6 +11,9 @@
 #include <QPainter>
 #include <QPainterPath>
 
+#include <algorithm>
+#include <utility>
+
 namespace pha::ui {
 
 namespace {
@@ -63,15 +66,16 @@ QRect paintTags(QPainter* p, const QRect& box, int room, const std::vector<std::
     int right = box.right() + 1;
     auto fill = c.text;
     fill.setAlphaF(c.dark ? 0.13f : 0.08f);
-    for (auto chip = chips.crbegin(); chip != chips.crend(); ++chip) {
+    std::reverse(chips.begin(), chips.end());
+    for (const auto& chip : std::as_const(chips)) {
         const int height = metrics.height() + 1;
-        const QRectF place(right - widthOf(*chip), box.center().y() - height / 2.0 + 0.5, widthOf(*chip), height);
+        const QRectF place(right - widthOf(chip), box.center().y() - height / 2.0 + 0.5, widthOf(chip), height);
         p->setPen(Qt::NoPen);
         p->setBrush(fill);
         p->drawRoundedRect(place, height / 2.0, height / 2.0);
         p->setPen(c.muted);
-        p->drawText(place, int(Qt::AlignCenter), *chip);
-        right -= widthOf(*chip) + gap;
+        p->drawText(place, int(Qt::AlignCenter), chip);
+        right -= widthOf(chip) + gap;
     }
     return box.adjusted(0, 0, right - box.right() - gap, 0);
 }

@@ -146,7 +146,7 @@ struct AlertEvent {
     std::string kind; ///< "spike" of the loss, "gradient" spike, "not_finite"
     std::string message; ///< one line
     double loss = 0, gradNorm = 0; ///< as in the StepEvent
-    std::optional<double> mean = {}; ///< of what jumped, loss or gradient norm, in the updates before
+    std::optional<double> median = {}; ///< of what jumped, loss or gradient norm, in the updates before
     std::optional<double> deviations = {}; ///< how far above it; of a norm, in deviations of its logarithm
     std::optional<double> gradNormBefore = {}; ///< of the last update that was done before it
     std::optional<std::int64_t> usualStep = {};

@@ -54,8 +54,8 @@ void printTable(const RunAlerts& found)
     Table table({ "step", "kind", "loss", "before", "gradient", "before", "worst text" });
     for (const auto& alert : found.alerts)
         table.add({ std::to_string(alert.step), alert.kind, figure(alert.loss),
-            alert.kind == "spike" ? optionalFigure(alert.mean) : "-", figure(alert.gradNorm),
-            optionalFigure(alert.kind == "gradient" ? alert.mean : alert.gradNormBefore),
+            alert.kind == "spike" ? optionalFigure(alert.median) : "-", figure(alert.gradNorm),
+            optionalFigure(alert.kind == "gradient" ? alert.median : alert.gradNormBefore),
             alert.texts.empty() ? "-" : oneLine(alert.texts.front().place) });
     print(table.text());
     printLine(fmt::format("\npha inspect {} --alert {} shows its texts and gradients", quoted(found.run.string()),

@@ -75,7 +75,7 @@ public:
     void operator()(const SampleEvent& e) { samples_.row({ cell(e.step), e.prompt, e.text }); }
     void operator()(const AlertEvent& e)
     {
-        alerts_.row({ cell(e.step), e.kind, e.message, cell(e.loss), cell(e.mean), cell(e.deviations), cell(e.gradNorm),
+        alerts_.row({ cell(e.step), e.kind, e.message, cell(e.loss), cell(e.median), cell(e.deviations), cell(e.gradNorm),
             cell(e.gradNormBefore), e.cause, e.texts.empty() ? "" : e.texts.front().place });
     }
     template <class Other> void operator()(const Other&) { }
@@ -101,7 +101,7 @@ private:
     Csv recall_ { "recall.csv", { "step", "split", "from", "to", "count", "correct", "chance" } };
     Csv samples_ { "samples.csv", { "step", "prompt", "text" } };
     Csv alerts_ { "alerts.csv",
-        { "step", "kind", "message", "loss", "mean", "deviations", "grad_norm", "grad_norm_before", "cause",
+        { "step", "kind", "message", "loss", "median", "deviations", "grad_norm", "grad_norm_before", "cause",
             "worst_text" } };
 };
 

@@ -161,7 +161,7 @@ struct ToJson {
     {
         LineBuilder line("alert", e.step);
         line.add("kind", e.kind).add("message", e.message).add("loss", e.loss).add("grad_norm", e.gradNorm);
-        line.add("mean", e.mean).add("deviations", e.deviations).add("grad_norm_before", e.gradNormBefore);
+        line.add("median", e.median).add("deviations", e.deviations).add("grad_norm_before", e.gradNormBefore);
         if (e.usualStep) line.add("usual_step", *e.usualStep);
         line.addUnlessEmpty("cause", e.cause).addUnlessEmpty("note", e.note);
         if (!e.examined()) return line.line();

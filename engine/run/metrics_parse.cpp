@@ -166,7 +166,7 @@ template <class J> AlertEvent readAlert(std::int64_t step, const Members<J>& in)
 {
     require(in.find("step") && in.find("kind"));
     AlertEvent e { step, in.text("kind"), in.text("message"), in.number("loss"), in.number("grad_norm"),
-        in.optionalNumber("mean"), in.optionalNumber("deviations"), in.optionalNumber("grad_norm_before") };
+        in.optionalNumber("median"), in.optionalNumber("deviations"), in.optionalNumber("grad_norm_before") };
     if (in.find("usual_step")) e.usualStep = in.integer("usual_step");
     e.cause = in.text("cause"), e.note = in.text("note");
     for (const auto& text : in.list("texts")) e.texts.push_back(readCostlyText(text));

@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
+#include <cstddef>
 #include <optional>
+#include <vector>
 
 namespace pha {
 
-/// Notices updates whose loss stands far above those before: a running mean and deviation over the last fifty or so
-/// losses, into which a spike enters only up to the limit.
+/// Notices updates whose loss stands far above the last fifty: above their median, in deviations as the median distance
+/// from it tells them. Neither knows much of a spike among them, nor of the fall at the beginning once it is over.
 class LossWatch {
 public:
     /// `smallest`: a deviation below it counts as it.
@@ -20,43 +21,48 @@ public:
     {
     }
     struct Spike {
-        double mean = 0, deviations = 0; ///< of the losses before; distance from it
+        double median = 0, deviations = 0; ///< of the losses before; distance from it
     };
-    /// This loss if it is a spike; once, until a loss is near the mean again.
+    /// This loss if it is a spike; once, until a loss is near the median again.
     std::optional<Spike> observe(double loss)
     {
-        const double before = mean_;
-        const double deviation = std::max(std::sqrt(variance_), smallest_), z = (loss - mean_) / deviation;
-        const bool ready = seen_ >= warmUp;
-        const double taken = ready ? std::min(loss, mean_ + limit * deviation) : loss;
-        const double weight = 1 / double(std::min(++seen_, memory)), change = taken - mean_;
-        mean_ += weight * change;
-        variance_ = (1 - weight) * (variance_ + weight * change * change);
-        const bool spike = ready && z > limit, fresh = spike && !inSpike_;
-        inSpike_ = spike || (inSpike_ && z > limit / 2);
-        return fresh ? std::optional(Spike { before, z }) : std::nullopt;
+        std::optional<Spike> found;
+        if (recent_.size() == memory) {
+            constexpr double ofNormal = 1.4826; // standard deviation over median distance
+            const double usual = median(recent_);
+            auto distances = recent_;
+            for (auto& x : distances) x = std::abs(x - usual);
+            const double z = (loss - usual) / std::max(ofNormal * median(distances), smallest_);
+            if (z > limit && !inSpike_) found = Spike { usual, z };
+            inSpike_ = z > limit || (inSpike_ && z > limit / 2);
+            recent_.erase(recent_.begin());
+        }
+        recent_.push_back(loss);
+        return found;
     }
 
-    Json state() const
-    {
-        return { { "mean", mean_ }, { "variance", variance_ }, { "seen", seen_ }, { "in_spike", inSpike_ } };
-    }
+    Json state() const { return { { "recent", recent_ }, { "in_spike", inSpike_ } }; }
     /// An older checkpoint has no such state: the watch begins anew.
     void restore(const Json& state)
     {
-        if (!state.is_object() || state.empty()) return;
-        mean_ = state.at("mean").get<double>();
-        variance_ = state.at("variance").get<double>();
-        seen_ = state.at("seen").get<std::int64_t>();
+        if (!state.is_object() || !state.contains("recent")) return;
+        recent_ = state.at("recent").get<std::vector<double>>();
+        if (recent_.size() > memory) recent_.resize(memory);
         inSpike_ = state.at("in_spike").get<bool>();
     }
 
 private:
-    static constexpr double limit = 6;
-    static constexpr std::int64_t warmUp = 100, memory = 50;
+    static constexpr double limit = 8; ///< where tails are long, six come by themselves
+    static constexpr std::size_t memory = 50;
+    static double median(std::vector<double> values)
+    {
+        const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
+        std::nth_element(values.begin(), middle, values.end());
+        return *middle;
+    }
+
     double smallest_;
-    double mean_ = 0, variance_ = 0;
-    std::int64_t seen_ = 0;
+    std::vector<double> recent_;
     bool inSpike_ = false;
 };
 

@@ -32,16 +32,16 @@ std::optional<AlertEvent> Trainer::alertOf(const UpdateResult& result, bool dist
     const auto norm = normWatch_.observe(std::log(std::max(result.norm, 1e-30)));
     if (loss) {
         alert.kind = "spike";
-        alert.mean = loss->mean;
+        alert.median = loss->median;
         alert.deviations = loss->deviations;
         alert.message = fmt::format("a spike: loss {:.3f} stands {:.0f} deviations above the {:.3f} before it",
-            result.loss, loss->deviations, loss->mean);
+            result.loss, loss->deviations, loss->median);
     } else if (norm) {
         alert.kind = "gradient";
-        alert.mean = std::exp(norm->mean);
+        alert.median = std::exp(norm->median);
         alert.deviations = norm->deviations;
         alert.message = fmt::format("the gradient's norm of {:.3g} is {:.0f} times that of the updates before",
-            result.norm, result.norm / *alert.mean);
+            result.norm, result.norm / *alert.median);
     } else {
         return {};
     }

@@ -56,7 +56,7 @@ private Q_SLOTS:
         const auto* alert = worst(alerts, poisoned_.poison);
         QVERIFY2(alert, std::to_string(alerts.size()).c_str());
         QVERIFY(alert->kind == "spike" || alert->kind == "gradient");
-        QVERIFY(alert->mean && *alert->deviations > 6);
+        QVERIFY(alert->median && *alert->deviations > 6);
         const auto& text = alert->texts.front();
         QVERIFY(text.loss > 2 * alert->texts[1].loss);
         std::int64_t from = 0, to = 0;

@@ -170,7 +170,7 @@ void AlertsPanel::showFigures(const AlertEvent& alert)
 {
     v_.message->setText(tr("Step %1: %2").arg(formatCount(alert.step), singleLine(fromUtf8(alert.message))));
     QStringList parts { tr("loss %1").arg(finiteNumber(alert.loss)) };
-    if (alert.mean && alert.kind == "spike") parts << tr("before it %1").arg(formatNumber(*alert.mean));
+    if (alert.median && alert.kind == "spike") parts << tr("before it %1").arg(formatNumber(*alert.median));
     parts << tr("gradient norm %1").arg(finiteNumber(alert.gradNorm));
     if (alert.gradNormBefore) parts << tr("in the update before %1").arg(formatNumber(*alert.gradNormBefore));
     if (!alert.cause.empty()) parts << singleLine(fromUtf8(alert.cause));

@@ -39,7 +39,7 @@ GradientTable::GradientTable(QWidget* parent)
     setToolTip(plainToolTip(tr("Norm of the gradient of each part of each layer in this update, before clipping, and "
                                "how many times the last one it is that was noted before. What jumped most comes "
                                "first.")));
-    setHorizontalHeaderLabels({ tr("Part"), tr("Times the usual"), tr("Norm") });
+    setHorizontalHeaderLabels({ tr("Part"), tr("Times usual"), tr("Norm") });
     horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     horizontalHeader()->setSectionResizeMode(1, QHeaderView::Stretch);

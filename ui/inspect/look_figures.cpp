@@ -65,6 +65,8 @@ QString partTitle(const QString& part)
 {
     if (part == QLatin1String("embedding")) return QCoreApplication::translate("Inspect", "Embedding");
     if (part == QLatin1String("norms")) return QCoreApplication::translate("Inspect", "Norms");
+    if (part == QLatin1String("mixing")) return QCoreApplication::translate("Inspect", "Mixing");
+    if (part == QLatin1String("positions")) return QCoreApplication::translate("Inspect", "Positions");
     return branchLabel(part);
 }
 

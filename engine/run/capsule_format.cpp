@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/capsule_format.h"
 
-#include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/run/run_directory.h"
 
@@ -17,11 +16,6 @@ constexpr std::int64_t capsuleSchema = 1;
 constexpr auto capsuleKind = "pha run";
 constexpr std::size_t mostCapsuleFiles = 20000, longestCapsulePath = 99;
 constexpr std::int64_t octalLimit = std::int64_t(1) << 33;
-
-DataError unsound(const fs::path& where, const std::string& reason)
-{
-    return { where.string(), reason, "ask for the file again, or have the run exported anew" };
-}
 
 void putOctal(char* field, std::size_t digits, std::int64_t value)
 {
@@ -89,6 +83,11 @@ CapsuleFile fileFromJson(const Json& item)
 
 } // namespace
 
+DataError damagedCapsule(const fs::path& where, const std::string& reason)
+{
+    return { where.string(), reason, "ask for the file again, or have the run exported anew" };
+}
+
 std::int64_t Capsule::bytes() const
 {
     std::int64_t sum = 0;
@@ -121,14 +120,14 @@ std::int64_t readTarHeader(const std::array<char, tarBlock>& header, const std::
 {
     const std::string_view all(header.data(), header.size());
     if (tarNumber(all.substr(148, 8)) != std::int64_t(tarSum(header)))
-        throw unsound(where, "is no capsule: where " + path + " should begin is no header of a tar archive");
+        throw damagedCapsule(where, "is no capsule: where " + path + " should begin is no header of a tar archive");
     const auto name = all.substr(0, std::min(all.find('\0'), std::size_t(100)));
     if (name != path || header[345] != '\0')
-        throw unsound(where, "holds " + inQuotes(name) + " where " + path + " should be");
+        throw damagedCapsule(where, "holds " + inQuotes(name) + " where " + path + " should be");
     if (header[156] != '0' && header[156] != '\0')
-        throw unsound(where, "holds " + path + " as something else than a regular file");
+        throw damagedCapsule(where, "holds " + path + " as something else than a regular file");
     const auto bytes = tarNumber(all.substr(124, 12));
-    if (bytes < 0) throw unsound(where, "gives no size for " + path);
+    if (bytes < 0) throw damagedCapsule(where, "gives no size for " + path);
     return bytes;
 }
 
@@ -145,25 +144,28 @@ Capsule capsuleFromJson(const Json& json, const fs::path& where)
 {
     Capsule capsule;
     try {
-        if (json.at("kind") != capsuleKind) throw unsound(where, "is no capsule of a run");
+        if (json.at("kind") != capsuleKind) throw damagedCapsule(where, "is no capsule of a run");
         if (json.at("schema") != capsuleSchema)
             throw DataError(where.string(), "is a capsule of a newer PHA Studio", "update this one to open it");
         capsule.name = json.at("name").get<std::string>();
         capsule.created = json.at("created").get<std::string>();
         const auto& files = json.at("files");
-        if (!files.is_array() || files.size() > mostCapsuleFiles) throw unsound(where, "lists no files, or too many");
+        if (!files.is_array() || files.size() > mostCapsuleFiles)
+            throw damagedCapsule(where, "lists no files, or too many");
         for (const auto& item : files) capsule.files.push_back(fileFromJson(item));
     } catch (const nlohmann::json::exception&) {
-        throw unsound(where, std::string("has a ") + capsuleListName + " that lists no files with sizes and hashes");
+        throw damagedCapsule(
+            where, std::string("has a ") + capsuleListName + " that lists no files with sizes and hashes");
     }
     std::set<std::string> seen;
     for (const auto& file : capsule.files) {
         if (!belongsToARun(file.path))
-            throw unsound(where, "names " + inQuotes(file.path) + ", which is no file of a run");
-        if (!seen.insert(file.path).second) throw unsound(where, "names " + file.path + " twice");
-        if (file.bytes < 0 || !isDigest(file.sha256)) throw unsound(where, "gives no size or hash for " + file.path);
+            throw damagedCapsule(where, "names " + inQuotes(file.path) + ", which is no file of a run");
+        if (!seen.insert(file.path).second) throw damagedCapsule(where, "names " + file.path + " twice");
+        if (file.bytes < 0 || !isDigest(file.sha256))
+            throw damagedCapsule(where, "gives no size or hash for " + file.path);
     }
-    if (!seen.contains("run.json")) throw unsound(where, "has no run.json");
+    if (!seen.contains("run.json")) throw damagedCapsule(where, "has no run.json");
     return capsule;
 }
 

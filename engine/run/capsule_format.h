@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/error.h"
 #include "engine/run/capsule.h"
 
 #include <array>
@@ -19,6 +20,8 @@ std::array<char, tarBlock> tarHeader(const std::string& path, std::int64_t bytes
 std::int64_t readTarHeader(
     const std::array<char, tarBlock>& header, const std::string& path, const std::filesystem::path& where);
 
+/// What to throw of a file that is no sound capsule.
+DataError damagedCapsule(const std::filesystem::path& where, const std::string& reason);
 Json capsuleToJson(const Capsule& capsule);
 /// Throws DataError naming `where`: wrong types, and every path that is not one of a run's own files.
 Capsule capsuleFromJson(const Json& json, const std::filesystem::path& where);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/disk_space.h"
-#include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
@@ -23,11 +22,6 @@ namespace {
 constexpr std::size_t unpackBlock = std::size_t(4) << 20;
 /// Zeros after the last member: two blocks; tar programs fill up to their own block size.
 constexpr std::int64_t mostCapsuleTail = 1 << 20;
-
-DataError damagedCapsule(const fs::path& where, const std::string& reason)
-{
-    return { where.string(), reason, "ask for the file again, or have the run exported anew" };
-}
 
 /// Goes through a capsule once, from the front.
 class CapsuleReader {

@@ -60,7 +60,7 @@ Latest latestOf(const std::vector<Event>& newestFirst)
     Latest found;
     for (const auto& event : newestFirst) {
         if (!found.step) found.step = std::get_if<StepEvent>(&event);
-        if (const auto* eval = std::get_if<EvalEvent>(&event); eval && !found.eval && eval->split == "valid")
+        if (const auto* eval = std::get_if<EvalEvent>(&event); eval && !found.eval && isValidation(*eval))
             found.eval = eval;
         if (!found.status) found.status = std::get_if<StatusEvent>(&event);
     }

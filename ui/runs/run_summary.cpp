@@ -97,7 +97,7 @@ RunSummary summarise(const RunSession& session)
         s.tokensPerSecond = h.tokensPerSecond.back();
     }
     for (auto eval = h.evals.rbegin(); eval != h.evals.rend(); ++eval) {
-        if (eval->split != "valid") continue;
+        if (!isValidation(*eval)) continue;
         s.perplexity = eval->perplexity;
         break;
     }

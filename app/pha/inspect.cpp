@@ -5,6 +5,7 @@
 #include "app/pha/look.h"
 #include "app/pha/progress.h"
 #include "app/pha/terminal.h"
+#include "app/pha/weights.h"
 
 #include "engine/config/field_use.h"
 #include "engine/engine.h"
@@ -22,6 +23,7 @@ struct Options : DeviceOptions {
     bool json = false;
     LookCommand look;
     AlertsCommand alerts;
+    WeightsCommand weights;
 };
 
 /// Of a fork; empty for any other run, and for a file of averaged weights, which lies in none.
@@ -49,7 +51,9 @@ Json toJson(const ModelReport& report)
 
 int inspect(const Options& options)
 {
+    options.weights.check();
     if (options.alerts.wanted()) return options.alerts.run(options.target, options.json);
+    if (options.weights.wanted()) return options.weights.run(options.target, options.json);
     options.look.check();
     const auto model = options.load(options.target);
     if (options.look.wanted()) return options.look.run(*model, options.json);
@@ -103,17 +107,19 @@ void addInspect(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand("inspect",
         "Show configuration, parameters by part, mixing weights, FLOPs and cache of a model; with a text, what each "
-        "part does with it");
+        "part does with it; with --weights, how its numbers are distributed");
     auto options = std::make_shared<Options>();
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     options->addDevice(*command);
     options->addPrecision(*command);
     options->look.add(*command);
     options->alerts.add(*command);
+    options->weights.add(*command);
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha inspect runs/pha-tiny-stories\n"
                     "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key. What did Tom have?'\n"
-                    "         pha inspect runs/pha-tiny-stories --alerts");
+                    "         pha inspect runs/pha-tiny-stories --alerts\n"
+                    "         pha inspect runs/pha-tiny-stories --weights=attention");
     command->callback([options, &program] { program.action = [options] { return inspect(*options); }; });
 }
 

@@ -117,11 +117,13 @@ try {
         "check the path and its permissions");
 }
 
-void SafetensorsReader::read(const TensorEntry& entry, void* out) const
+void SafetensorsReader::read(const TensorEntry& entry, std::int64_t from, std::int64_t count, void* out) const
 {
-    const auto bytes = static_cast<std::size_t>(entry.end - entry.begin);
+    if (from < 0 || count < 0 || from > entry.end - entry.begin - count)
+        misuse(file_.path(), fmt::format("bytes {} to {} are read of a smaller tensor", from, from + count));
+    const auto bytes = static_cast<std::size_t>(count);
     if (bytes == 0) return;
-    const auto got = file_.readAt(out, bytes, dataStart_ + entry.begin);
+    const auto got = file_.readAt(out, bytes, dataStart_ + entry.begin + from);
     const auto status = file_.status();
     if (got != bytes || status.st_size != size_ || status.st_mtim.tv_sec != modifiedSeconds_
         || status.st_mtim.tv_nsec != modifiedNanoseconds_)

@@ -37,7 +37,9 @@ public:
     const std::map<std::string, std::string>& metadata() const { return metadata_; }
     /// Copies one tensor's bytes to `out`, which has room for entry.end - entry.begin. Throws CheckpointError if the
     /// file changed since it was opened, or if a BOOL is neither 0 nor 1.
-    void read(const TensorEntry& entry, void* out) const;
+    void read(const TensorEntry& entry, void* out) const { read(entry, 0, entry.end - entry.begin, out); }
+    /// The same for `bytes` of them from the tensor's byte `from` on, which it must have.
+    void read(const TensorEntry& entry, std::int64_t from, std::int64_t bytes, void* out) const;
 
     /// The header check alone, on bytes in memory: `fileSize` is the size of the whole file. For tests and fuzzing.
     static void parseHeader(const std::string& header, std::uint64_t fileSize,

@@ -65,6 +65,7 @@ int parseFailure(const CLI::App& root, const CLI::ParseError& error)
 void addCommands(CLI::App& root, Program& program)
 {
     addTrain(root, program);
+    addSweep(root, program);
     addEval(root, program);
     addGenerate(root, program);
     addInspect(root, program);

@@ -53,6 +53,12 @@ std::string withGauge(double share, const std::string& text, int columns)
 
 ProgressView::~ProgressView() { clearBar(); }
 
+void ProgressView::setPlace(std::string place, std::function<double(double secondsPerStep)> secondsAfter)
+{
+    place_ = std::move(place);
+    secondsAfter_ = std::move(secondsAfter);
+}
+
 void ProgressView::publish(const Event& event)
 {
     if (json_ && !std::holds_alternative<ProgressEvent>(event)) {
@@ -97,14 +103,21 @@ std::string ProgressView::stepLine(const StepEvent& event) const
 {
     const auto total = std::max(steps_, event.step);
     const auto elapsed = std::chrono::duration<double>(Clock::now() - started_).count();
-    if (event.distillation)
-        return fmt::format("step {}/{}  distilling attention: cross entropy {}  floor {}  {} tok/s  {}<{}", event.step,
-            total, figure(*event.distillation), figure(*event.distillationFloor),
-            withThousands(std::llround(event.tokensPerSecond)), duration(elapsed),
-            duration(secondsPerStep_ * double(total - event.step)));
-    return fmt::format("step {}/{}  loss {}  ppl {}  lr {:.2e}  {} tok/s  {}<{}", event.step, total, figure(event.loss),
-        figure(std::exp(event.loss)), event.learningRate, withThousands(std::llround(event.tokensPerSecond)),
-        duration(elapsed), duration(secondsPerStep_ * double(total - event.step)));
+    const double left = secondsPerStep_ * double(total - event.step);
+    const auto figures = event.distillation ? fmt::format("distilling attention: cross entropy {}  floor {}",
+                             figure(*event.distillation), figure(*event.distillationFloor))
+                                            : fmt::format("loss {}  ppl {}  lr {:.2e}", figure(event.loss),
+                                                figure(std::exp(event.loss)), event.learningRate);
+    return fmt::format("{}step {}/{}  {}  {} tok/s  {}<{}{}", place_.empty() ? "" : place_ + "  ", event.step, total,
+        figures, withThousands(std::llround(event.tokensPerSecond)), duration(elapsed), duration(left),
+        wholeLeft(left));
+}
+
+/// Of all runs, once an update has told how fast this one is.
+std::string ProgressView::wholeLeft(double left) const
+{
+    if (!secondsAfter_ || secondsPerStep_ <= 0) return {};
+    return "  all " + duration(left + secondsAfter_(secondsPerStep_)) + " left";
 }
 
 void ProgressView::show(const StepEvent& event)

@@ -5,6 +5,7 @@
 #include "engine/events.h"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ public:
     }
     ~ProgressView() override;
     void setSteps(std::int64_t steps) { steps_ = steps; }
+    /// For one of several runs: "run 3 of 12", and the seconds that those after it will take, which may hang on those
+    /// that an update of this one takes; not a number if that is not known.
+    void setPlace(std::string place, std::function<double(double secondsPerStep)> secondsAfter);
     void publish(const Event& event) override;
     void clearBar();
 
@@ -50,6 +54,7 @@ private:
     void show(const ProgressEvent& event);
 
     std::string stepLine(const StepEvent& event) const;
+    std::string wholeLeft(double left) const;
     std::string rate(const ProgressEvent& event) const;
     void line(const std::string& text);
     void bar(const std::string& text);
@@ -57,6 +62,8 @@ private:
 
     bool json_ = false, barShown_ = false, skipped_ = false; ///< skipped_: the last update
     std::int64_t steps_ = 0;
+    std::string place_;
+    std::function<double(double secondsPerStep)> secondsAfter_;
     Clock::time_point started_ = Clock::now(), shown_ {};
     std::string activity_; ///< what the last ProgressEvent was about
     Clock::time_point activityStart_ {};

@@ -7,8 +7,6 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
-#include "engine/data/catalogue.h"
-#include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
 #include "engine/engine.h"
 #include "engine/run/fork_point.h"
@@ -46,20 +44,6 @@ int printFields(bool json)
     return 0;
 }
 
-/// The one that the run will have, null if it is still to be trained.
-std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request)
-{
-    const auto& data = request.config.data;
-    if (const auto* entry = findInCatalogue(data.data); entry && downloadState(*entry) != DownloadState::Present) {
-        note("pha: note: " + data.data + " is not downloaded yet; get it with: pha data download " + data.data);
-        return Tokenizer::given(data);
-    }
-    auto known = Corpus::knownTokenizer(data); // throws if there are no such data
-    const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
-    if (taken.empty()) return known;
-    return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(taken))).tokenizerFile());
-}
-
 /// Updates that are done already: those of the run that is forked.
 std::optional<RunParent> parentOf(const TrainingRequest& request)
 {
@@ -76,10 +60,7 @@ int dryRun(const TrainingRequest& request, bool json)
         std::error_code error;
         if (!request.initFrom.empty() && !fs::exists(request.initFrom, error))
             resolveCheckpoint(request.initFrom); // which says what is wrong
-        const auto tokenizer = plannedTokenizer(request);
-        exact = tokenizer != nullptr; // one that is trained has as many pieces as the text is good for
-        config.model.vocabulary = tokenizer ? tokenizer->size() : config.data.vocabSize;
-        settleTaskShape(config);
+        exact = settlePlanned(request, config);
     }
     const auto counts = modelCosts(config.model, config.training.context);
     const double bytes = trainingBytes(config);
@@ -181,26 +162,19 @@ void addTrain(CLI::App& root, Program& program)
     auto* command =
         root.add_subcommand("train", "Train a model: a new run, one that continues exactly, or a fork of one");
     auto options = std::make_shared<TrainOptions>();
-    command->add_option("--preset", options->preset, "Shape and recipe to start from ('pha presets' lists them)");
-    command->add_option("--data", options->data, "Built-in corpus ('pha data list') or a text file");
+    addRecipeOptions(*command, *options);
     command->add_option("--run", options->run,
         "Folder of the new run; one with a fresh name under the default runs folder if left out");
     command->add_option("--resume", options->resume, "Run directory (or one of its checkpoints) to continue");
     command->add_option("--fork", options->fork,
         "Run (its newest checkpoint) or checkpoint to go on from in a run of its own, with other settings if wanted; "
         "shape, tokenizer and optimiser stay");
-    command->add_option("--config", options->configFile, "JSON file with keys and values; a run.json is fine");
     command->add_option("--init-from", options->initFrom,
         "Run, checkpoint, safetensors file or folder of them whose tensors replace the random initial weights, matched "
         "by name");
     command->add_option("--convert-from", options->convertFrom,
         "Run or checkpoint of a softmax Transformer to turn into a Hedgehog: distils its attention, then trains all");
-    command->add_option("--set", options->sets, "KEY=VALUE for any field (--help-fields lists them); may be repeated");
     command->add_option("--steps", options->steps, "Optimiser updates; with --resume it extends a run");
-    command->add_option("--device", options->device, "auto, cpu or cuda");
-    command->add_option("--precision", options->precision, "auto, fp32 or bf16");
-    command->add_option("--threads", options->threads, "CPU threads; 0 lets the program choose");
-    command->add_option("--seed", options->seed, "Seed of initial weights, data order and dropout");
     command->add_option("--name", options->name, "Name shown in lists; the folder's name if left out");
     command->add_flag("--dry-run", options->dryRun, "Print the whole configuration, parameters and memory, and leave");
     command->add_flag("--json", options->json, "Events on stdout, one JSON document a line");

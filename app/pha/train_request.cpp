@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/train_request.h"
 
+#include "app/pha/terminal.h"
+
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/config/conversion.h"
@@ -20,6 +22,13 @@ namespace pha::cli {
 
 namespace {
 
+/// Whether an option was given; commands that do not have it were not given it.
+bool given(const CLI::App& command, const std::string& option)
+{
+    const auto* known = command.get_option_no_throw(option);
+    return known && known->count() > 0;
+}
+
 /// What the user set by --set and flags, in order of precedence.
 std::vector<Setting> settings(const TrainOptions& options, const CLI::App& command)
 {
@@ -29,7 +38,7 @@ std::vector<Setting> settings(const TrainOptions& options, const CLI::App& comma
         { "device", options.device }, { "precision", options.precision }, { "threads", options.threads },
         { "seed", options.seed } };
     for (const auto& [key, value] : flags)
-        if (command.count("--" + std::string(key)) > 0) list.emplace_back(key, value);
+        if (given(command, "--" + std::string(key))) list.emplace_back(key, value);
     return list;
 }
 
@@ -83,30 +92,35 @@ std::int64_t usualDistillation(const RunConfig& config)
     return std::min(enough, config.training.steps / 2);
 }
 
-RunConfig newConfig(const TrainOptions& options, const CLI::App& command)
+} // namespace
+
+RunConfig newConfig(const TrainOptions& options, const CLI::App& command, const std::vector<Setting>& more)
 {
-    const bool converts = command.count("--convert-from") > 0;
+    const bool converts = given(command, "--convert-from");
     if (options.preset.empty() && options.configFile.empty() && !converts)
         throw Error(
             "no model chosen", "add --preset NAME ('pha presets' lists them) or --config FILE", ExitCode::Usage);
-    const auto given = settings(options, command);
+    auto set = settings(options, command);
+    set.insert(set.end(), more.begin(), more.end());
     std::optional<ModelConfig> teacher;
     const auto build = [&](const std::string& data) {
         RunConfig config;
         if (!options.preset.empty()) config = startingPoint(findPreset(options.preset), data);
         if (converts) teacher = convertInto(config, options);
         if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
-        for (const auto& [key, value] : given) config.set(key, value);
+        for (const auto& [key, value] : set) config.set(key, value);
         return config;
     };
     auto config = build(build({}).data.data); // the data decide what the preset's recipe is
     if (teacher) checkConversion(*teacher, config.model);
-    if (teacher && std::none_of(given.begin(), given.end(), [](const auto& s) { return s.first == "distill_steps"; }))
+    if (teacher && std::none_of(set.begin(), set.end(), [](const auto& s) { return s.first == "distill_steps"; }))
         config.training.distillSteps = usualDistillation(config);
     settleData(config);
     config.validate();
     return config;
 }
+
+namespace {
 
 void placeRun(
     TrainingRequest& request, const TrainOptions& options, const CLI::App& command, const std::string& usualName)
@@ -132,18 +146,6 @@ TrainingRequest newRequest(const TrainOptions& options, const CLI::App& command)
     request.initFrom = options.initFrom;
     request.convertFrom = options.convertFrom;
     return request;
-}
-
-/// Without any checkpoint a run begins again, which is right if it was killed early, but not if all of them are
-/// damaged.
-void refuseIfAllDamaged(const RunDirectory& run)
-{
-    std::error_code error;
-    if (!run.list().empty() || !fs::is_directory(run.checkpoints(), error)) return;
-    for (const auto& entry : fs::directory_iterator(run.checkpoints(), error))
-        if (entry.path().filename().string().starts_with("step-"))
-            throw CheckpointError(entry.path().string(), "damaged, and no other checkpoint of the run is intact",
-                "restore it from a copy, or start a new run");
 }
 
 /// A checkpoint's name says how many updates are done, so this is known before anything is loaded or written.
@@ -217,7 +219,7 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
         request.checkpoint = resolveCheckpoint(options.resume);
         request.directory = runOfCheckpoint(request.checkpoint);
     }
-    refuseIfAllDamaged(RunDirectory(request.directory));
+    refuseIfAllDamaged(request.directory);
     if (request.checkpoint.empty()) warnOfDamage(options.resume);
     const auto stored = RunDirectory(request.directory).read().config;
     auto own = stored;
@@ -239,11 +241,56 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
 
 } // namespace
 
+void refuseIfAllDamaged(const fs::path& directory)
+{
+    const RunDirectory run(directory);
+    std::error_code error;
+    if (!run.list().empty() || !fs::is_directory(run.checkpoints(), error)) return;
+    for (const auto& entry : fs::directory_iterator(run.checkpoints(), error))
+        if (entry.path().filename().string().starts_with("step-"))
+            throw CheckpointError(entry.path().string(), "damaged, and no other checkpoint of the run is intact",
+                "restore it from a copy, or start a new run");
+}
+
+std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request)
+{
+    const auto& data = request.config.data;
+    if (const auto* entry = findInCatalogue(data.data); entry && downloadState(*entry) != DownloadState::Present) {
+        note("pha: note: " + data.data + " is not downloaded yet; get it with: pha data download " + data.data);
+        return Tokenizer::given(data);
+    }
+    auto known = Corpus::knownTokenizer(data); // throws if there are no such data
+    const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
+    if (taken.empty()) return known;
+    return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(taken))).tokenizerFile());
+}
+
+bool settlePlanned(const TrainingRequest& request, RunConfig& config)
+{
+    const auto tokenizer = plannedTokenizer(request);
+    config.model.vocabulary = tokenizer ? tokenizer->size() : config.data.vocabSize;
+    settleTaskShape(config);
+    return tokenizer != nullptr;
+}
+
 void refuseIfDataIsGone(const std::string& data)
 {
     std::error_code error;
     if (fs::path(data).is_absolute() && !fs::exists(data, error))
         throw DataError(data, "the text of this run is not there", "give the place where it is now with --data PATH");
+}
+
+void addRecipeOptions(CLI::App& command, TrainOptions& options)
+{
+    command.add_option("--preset", options.preset, "Shape and recipe to start from ('pha presets' lists them)");
+    command.add_option("--data", options.data, "Built-in corpus ('pha data list') or a text file");
+    command.add_option("--config", options.configFile, "JSON file with keys and values; a run.json is fine");
+    command.add_option(
+        "--set", options.sets, "KEY=VALUE for any field (pha train --help-fields lists them); may be repeated");
+    command.add_option("--device", options.device, "auto, cpu or cuda");
+    command.add_option("--precision", options.precision, "auto, fp32 or bf16");
+    command.add_option("--threads", options.threads, "CPU threads; 0 lets the program choose");
+    command.add_option("--seed", options.seed, "Seed of initial weights, data order and dropout");
 }
 
 TrainingRequest trainingRequest(const TrainOptions& options, const CLI::App& command)

@@ -28,7 +28,7 @@ private Q_SLOTS:
     {
         QTest::addColumn<QStringList>("command");
         for (const auto* name :
-            { "train", "eval", "generate", "inspect", "compare", "bench", "logits", "selftest", "presets" })
+            { "train", "sweep", "eval", "generate", "inspect", "compare", "bench", "logits", "selftest", "presets" })
             QTest::newRow(name) << QStringList { name };
         QTest::newRow("data list") << QStringList { "data", "list" };
         QTest::newRow("data info") << QStringList { "data", "info" };
@@ -52,8 +52,8 @@ private Q_SLOTS:
     {
         const auto result = home_.run({ "--help" });
         QCOMPARE(result.code, 0);
-        for (const auto* name :
-            { "train", "eval", "generate", "inspect", "compare", "bench", "data", "logits", "selftest", "presets" })
+        for (const auto* name : { "train", "sweep", "eval", "generate", "inspect", "compare", "bench", "data", "logits",
+                 "selftest", "presets" })
             QVERIFY2(result.out.contains(name), name);
     }
 

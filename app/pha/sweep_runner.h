@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/config/sweep.h"
+#include "engine/engine.h"
+#include "engine/run/sweep_state.h"
+
+#include <chrono>
+#include <stop_token>
+#include <string>
+
+namespace pha::cli {
+
+class ProgressView;
+
+/// Trains the runs of a plan one after another, in this process, and says on stderr how far it is.
+class SweepRunner {
+public:
+    SweepRunner(const SweepPlan& plan, fs::path folder);
+    bool run(const std::stop_token& stop); ///< false: it was stopped before the last run had ended
+    int failed() const { return failed_; }
+    int diverged() const { return diverged_; }
+
+private:
+    void trainOne(std::size_t index, const std::stop_token& stop);
+    RunState train(const TrainingRequest& request, ProgressView& view, const std::stop_token& stop);
+    TrainingRequest requestFor(const PlannedRun& run, const PlannedState& state) const;
+    double secondsAfter(std::size_t index, double secondsPerStep) const;
+    void tag(const fs::path& directory);
+
+    const SweepPlan& plan_;
+    fs::path folder_;
+    bool stopped_ = false;
+    int failed_ = 0, diverged_ = 0;
+    double seconds_ = 0, work_ = 0; ///< of the runs that this process has trained from their beginning to their end
+};
+
+} // namespace pha::cli

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/sweep_state.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/data/tasks.h"
+
+namespace pha {
+
+namespace {
+
+/// Settings that make another run of it. The vocabulary is the tokenizer's, which settles when the run starts.
+std::vector<std::string> otherSettings(const RunConfig& planned, const RunConfig& stored)
+{
+    auto config = planned;
+    settleTaskShape(config);
+    config.model.vocabulary = stored.model.vocabulary;
+    config.training.stopAfter = stored.training.stopAfter; // of the process, not of the run
+    return changedFields(config, stored);
+}
+
+void refuseOther(const PlannedRun& planned, const RunOverview& run)
+{
+    const auto keys = otherSettings(planned.config, *run.config);
+    if (keys.empty()) return;
+    const auto& key = keys.front();
+    throw CheckpointError(run.directory.string(),
+        "this run is there with " + key + " " + run.config->get(key).dump() + " instead of "
+            + planned.config.get(key).dump(),
+        "give the sweep another name, or plan what only adds runs: further values, further seeds");
+}
+
+/// A process may die between the last checkpoint and the word that the run has finished.
+bool allStepsSaved(const RunOverview& run)
+{
+    const auto checkpoints = RunDirectory(run.directory).list();
+    const auto step = checkpoints.empty() ? std::nullopt : checkpointStep(checkpoints.back());
+    return step && *step >= run.steps;
+}
+
+} // namespace
+
+PlannedState plannedState(const PlannedRun& planned, const std::filesystem::path& directory)
+{
+    PlannedState state;
+    if (!RunDirectory(directory).exists()) {
+        RunDirectory(directory).requireFresh();
+        return state;
+    }
+    state.run = readOverview(directory);
+    if (!state.run.config) // a run.json that cannot be read says so when it is asked for again
+        throw CheckpointError(directory.string(), state.run.detail, "give the sweep another name, or remove it");
+    refuseOther(planned, state.run);
+    using Todo = PlannedState::Todo;
+    if (state.run.holder != 0)
+        state.todo = Todo::Busy;
+    else if (state.run.state == RunState::Finished || state.run.state == RunState::Diverged || allStepsSaved(state.run))
+        state.todo = Todo::Nothing;
+    else
+        state.todo = Todo::GoOn;
+    return state;
+}
+
+} // namespace pha

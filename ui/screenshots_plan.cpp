@@ -136,6 +136,10 @@ void Screenshots::planInside(bool work, const QString& suffix)
         always);
     add(
         QStringLiteral("inspect-reach") + suffix, [tabs] { tabs->setCurrentIndex(2); }, always);
+    auto* reading = inspect->findChild<QComboBox*>(QStringLiteral("weightsPart"));
+    add(
+        QStringLiteral("weights") + suffix, [tabs] { tabs->setCurrentIndex(3); },
+        [work, reading] { return !work || reading->isEnabled(); });
     add(
         QString(),
         [tabs, tint] {

@@ -113,15 +113,23 @@ Json toJson(const TensorFigures& f)
         { "zeros", f.zeros }, { "not_finite", f.notFinite }, { "silent_rows", f.silentRows }, { "odd", oddities(f) },
         { "histogram", { { "range", f.histogram.range }, { "counts", f.histogram.counts } } } };
     json["change"] = f.change ? Json(*f.change) : Json();
+    json["effective_rank"] = f.rank ? Json(*f.rank) : Json();
     json["rms_before"] = f.rmsBefore ? Json(*f.rmsBefore) : Json();
     return json;
 }
 
-void printTable(const WeightFigures& figures, bool compared)
+/// "87 of 128"
+std::string rankText(const TensorFigures& f)
+{
+    return f.rank ? fmt::format("{:.3g} of {}", *f.rank, std::min(f.shape[0], f.shape[1])) : "-";
+}
+
+void printTable(const WeightFigures& figures, bool compared, bool ranks)
 {
     const bool unicode = unicodeOutput();
     std::vector<std::string> header { "tensor", "shape", "mean", "rms", "largest" };
-    if (compared) header.push_back("change");
+    if (compared) header.emplace_back("change");
+    if (ranks) header.emplace_back("rank");
     header.insert(header.end(), { "distribution", "odd" });
     Table table(header);
     std::int64_t numbers = 0, odd = 0;
@@ -132,6 +140,7 @@ void printTable(const WeightFigures& figures, bool compared)
         std::vector<std::string> row { oneLine(f.name), shapeText(f.shape), brief(f.mean), brief(f.rms),
             brief(f.largest()) };
         if (compared) row.push_back(f.change ? fmt::format("{:.3g} %", 100 * *f.change) : "-");
+        if (ranks) row.push_back(rankText(f));
         row.push_back(sketch(f, unicode));
         row.push_back(joinList(strange));
         table.add(row);
@@ -150,25 +159,28 @@ void WeightsCommand::add(CLI::App& command)
     command_ = &command;
     command.add_flag("--weights", names_,
         "How the weights are distributed instead, tensor by tensor; --weights=layers.3 or --weights=gss: of those "
-        "alone. the target may be any safetensors file");
+        "alone; the target may be any safetensors file");
     command.add_option("--since", since_,
         "With --weights: how far they have moved since a checkpoint: first (if nothing is said), before, its name, or "
         "a path");
+    command.add_flag("--rank", ranks_,
+        "With --weights: also the effective rank of matrices by their singular values, (sum s^2)^2 / sum s^4");
 }
 
 bool WeightsCommand::wanted() const { return command_->count("--weights") > 0; }
 
 void WeightsCommand::check() const
 {
-    if (!wanted() && command_->count("--since") > 0)
-        throw Error("--since without --weights", "add --weights", ExitCode::Usage);
+    for (const char* option : { "--since", "--rank" })
+        if (!wanted() && command_->count(option) > 0)
+            throw Error(std::string(option) + " without --weights", "add --weights", ExitCode::Usage);
 }
 
 int WeightsCommand::run(const std::string& target, bool json) const
 {
     StopOnSignal stop;
     const auto now = sourceOf(target), since = sinceOf(since_, now);
-    WeightsRequest request { now.file, since.file };
+    WeightsRequest request { now.file, since.file, {}, ranks_ };
     if (names_ != everyTensor) request.wanted = [this](const std::string& name) { return holds(name, names_); };
     struct : EventSink {
         void publish(const Event&) override { }
@@ -186,7 +198,7 @@ int WeightsCommand::run(const std::string& target, bool json) const
     printLine("weights of " + oneLine(now.title()));
     if (!since.file.empty()) printLine("change: since " + oneLine(since.title()) + ", as a share of the norm there");
     print("\n");
-    printTable(figures, !since.file.empty());
+    printTable(figures, !since.file.empty(), ranks_);
     return 0;
 }
 

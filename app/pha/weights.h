@@ -20,6 +20,7 @@ public:
 private:
     const CLI::App* command_ = nullptr;
     std::string names_, since_;
+    bool ranks_ = false;
 };
 
 } // namespace pha::cli

@@ -3,107 +3,25 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
-#include "engine/run/float_bits.h"
+#include "engine/run/effective_rank.h"
 #include "engine/run/run_directory.h"
-#include "engine/run/safetensors.h"
+#include "engine/run/value_stream.h"
+#include "engine/run/weight_histogram.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 namespace pha {
 
 namespace {
 
-constexpr std::int64_t blockValues = 1 << 14; ///< that are looked at together: they stay in the processor's cache
 constexpr std::size_t leastRow = 8; ///< values without which a row says nothing
 
-bool isFloating(const std::string& dtype)
-{
-    return dtype == "F32" || dtype == "F64" || dtype == "BF16" || dtype == "F16";
-}
-
-template <class From, class Convert>
-void widen(const std::vector<char>& bytes, std::int64_t count, double* out, Convert convert)
-{
-    for (std::int64_t i = 0; i < count; ++i) {
-        From value;
-        std::memcpy(&value, bytes.data() + std::size_t(i) * sizeof(From), sizeof(From));
-        out[i] = double(convert(value));
-    }
-}
-
-/// The values of one tensor, a block at a time.
-class ValueStream {
-public:
-    ValueStream(const SafetensorsReader& reader, const TensorEntry& entry)
-        : reader_(reader)
-        , entry_(entry)
-        , bytes_(std::size_t(blockValues * dtypeBytes(entry.dtype)))
-        , values_(blockValues)
-    {
-    }
-    const double* read(std::int64_t from, std::int64_t count)
-    {
-        const auto width = dtypeBytes(entry_.dtype);
-        reader_.read(entry_, from * width, count * width, bytes_.data());
-        auto* out = values_.data();
-        if (entry_.dtype == "F32") widen<float>(bytes_, count, out, [](float x) { return x; });
-        if (entry_.dtype == "F64") widen<double>(bytes_, count, out, [](double x) { return x; });
-        if (entry_.dtype == "BF16") widen<std::uint16_t>(bytes_, count, out, fromBfloat16);
-        if (entry_.dtype == "F16") widen<std::uint16_t>(bytes_, count, out, fromHalf);
-        return out;
-    }
-
-private:
-    const SafetensorsReader& reader_;
-    const TensorEntry& entry_;
-    std::vector<char> bytes_;
-    std::vector<double> values_;
-};
-
 bool finite(double x) { return std::abs(x) <= double(std::numeric_limits<float>::max()); }
-
-/// Counts by sign, exponent and the first six bits behind it, before anything is known of the range: every edge of the
-/// histogram is an edge of these cells, so nothing is counted twice or guessed.
-class FineCounts {
-public:
-    void add(double x)
-    {
-        constexpr auto kept = ~((std::uint64_t(1) << 46) - 1); // of the 52 bits; rounding could pass an edge
-        const auto cut = float(std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & kept));
-        ++counts_[std::bit_cast<std::uint32_t>(cut) >> 17];
-    }
-    WeightHistogram histogram(double largest) const
-    {
-        WeightHistogram made;
-        if (!(largest > 0)) {
-            made.counts[WeightHistogram::bins / 2] = counts_[0] + counts_[cells / 2];
-            return made;
-        }
-        int exponent = 0;
-        std::frexp(largest, &exponent);
-        made.range = std::ldexp(1.0, std::max(exponent, -125)); // below, cells are wider than bins would be
-        const double width = made.range / (WeightHistogram::bins / 2);
-        for (std::uint32_t cell = 0; cell < cells; ++cell) {
-            if (counts_[cell] == 0) continue;
-            const auto edge = double(std::bit_cast<float>((cell & (cells / 2 - 1)) << 17));
-            const auto bin = int(edge / width);
-            const bool negative = cell >= cells / 2;
-            made.counts[std::size_t(WeightHistogram::bins / 2 + (negative ? -1 - bin : bin))] += counts_[cell];
-        }
-        return made;
-    }
-
-private:
-    static constexpr std::uint32_t cells = 1u << 15;
-    std::vector<std::int64_t> counts_ = std::vector<std::int64_t>(cells, 0);
-};
 
 /// Mean and squared deviations of all blocks so far, joined exactly (Chan, Golub and LeVeque).
 struct Moments {
@@ -203,33 +121,6 @@ const TensorEntry* sameIn(
 
 } // namespace
 
-std::int64_t WeightHistogram::total() const
-{
-    std::int64_t sum = 0;
-    for (const auto n : counts) sum += n;
-    return sum;
-}
-
-WeightHistogram WeightHistogram::over(double wider) const
-{
-    WeightHistogram made;
-    made.range = wider;
-    const double ratio = range > 0 ? wider / range : 1;
-    for (int bin = 0; bin < bins; ++bin) {
-        const bool negative = bin < bins / 2;
-        const auto from = int(double(negative ? bins / 2 - 1 - bin : bin - bins / 2) / ratio);
-        made.counts[std::size_t(negative ? bins / 2 - 1 - from : bins / 2 + from)] += counts[std::size_t(bin)];
-    }
-    return made;
-}
-
-std::vector<std::int64_t> WeightHistogram::columns(int count) const
-{
-    std::vector<std::int64_t> made(std::size_t(count), 0);
-    for (int bin = 0; bin < bins; ++bin) made[std::size_t(bin * count / bins)] += counts[std::size_t(bin)];
-    return made;
-}
-
 TensorPlace tensorPlace(const std::string& name)
 {
     const auto levels = splitList(name, '.');
@@ -304,18 +195,19 @@ WeightFigures readWeightFigures(const WeightsRequest& request, EventSink& progre
         const auto* old = sameIn(before, name, entry);
         TensorCount count(entry);
         ValueStream now(reader, entry), then(old ? *before : reader, old ? *old : entry);
-        for (std::int64_t from = 0; from < count.figures.count; from += blockValues) {
+        for (std::int64_t from = 0; from < count.figures.count; from += ValueStream::block) {
             if (stop.stop_requested()) throw Error("reading the weights was stopped", "start it again");
-            const auto n = std::min(blockValues, count.figures.count - from);
+            const auto n = std::min(ValueStream::block, count.figures.count - from);
             const auto* values = now.read(from, n);
             count.add(values, from, n);
             if (old) count.compare(values, then.read(from, n), n);
             done += double(n * dtypeBytes(entry.dtype));
-            if (from % (64 * blockValues) == 0)
+            if (from % (64 * ValueStream::block) == 0)
                 progress.publish(ProgressEvent { "reading weights", done, bytes, "bytes" });
         }
         all.tensors.push_back(count.end(old != nullptr));
         all.tensors.back().name = name;
+        if (request.ranks) all.tensors.back().rank = effectiveRank(reader, entry, stop);
     }
     return all;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/events.h"
+#include "engine/run/weight_histogram.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -12,22 +13,6 @@
 #include <vector>
 
 namespace pha {
-
-/// How the finite values of a tensor are distributed: 256 bins of one width w, from -range to range. `range` is the
-/// power of two above the largest magnitude, so that a bin of one checkpoint is a whole number of bins of another and
-/// the two can be laid over each other exactly. Bin 128 + j counts j w <= x < (j + 1) w, bin 127 - j the same of -x;
-/// zeros of both signs are in bin 128.
-struct WeightHistogram {
-    static constexpr int bins = 256;
-    double range = 0; ///< 0: there are no finite values but zeros, and they have no scale
-    std::vector<std::int64_t> counts = std::vector<std::int64_t>(bins, 0);
-
-    std::int64_t total() const;
-    /// The same values in the bins of a range that is not smaller; of zeros alone in any.
-    WeightHistogram over(double wider) const;
-    /// `columns`, an even number that divides 256, of equal width from -range to range.
-    std::vector<std::int64_t> columns(int count) const;
-};
 
 /// Where a tensor is at home in this program's files (README, "A run directory").
 struct TensorPlace {
@@ -50,6 +35,7 @@ struct TensorFigures {
     /// ||x - before|| / ||before|| over what is finite in both, and the root mean square before; nothing without a
     /// tensor of that name and shape to compare with, the change neither if that was all zeros.
     std::optional<double> change, rmsBefore;
+    std::optional<double> rank; ///< as effective_rank.h says; only if it was asked for
 
     double largest() const; ///< magnitude
     bool matrix() const; ///< two or more dimensions that are not 1
@@ -68,6 +54,7 @@ struct WeightsRequest {
     std::filesystem::path file; ///< safetensors
     std::filesystem::path before = {}; ///< safetensors to compare with; empty: none
     std::function<bool(const std::string& name)> wanted = {}; ///< null: all tensors
+    bool ranks = false; ///< of matrices, too: takes some ten times as long
 };
 /// Reads a file of weights once, in little memory whatever its size: tensors of F32, F64, BF16 and F16, sums in double.
 /// Progress counts bytes. Throws CheckpointError, and Error when stopped.

@@ -76,6 +76,8 @@ private Q_SLOTS:
         QCOMPARE(change(run_, { "--since", "step-00000008" }), before);
         QCOMPARE(change(run_, { "--since", checkpoint(8) }), before);
         QCOMPARE(change(checkpoint(4), {}), -1.0); // the first one: nothing to compare with
+        const auto ranks = inspect(run_, { "--weights=gss.output", "--rank" });
+        QVERIFY2(ranks.code == 0 && ranks.out.contains(" of 32 "), ranks.out.constData());
         QVERIFY(inspect(run_, { "--weights=layers.0" }).out.contains("layers.0.norm_in"));
     }
 
@@ -93,7 +95,7 @@ private Q_SLOTS:
     void whatCannotBeIsSaidInOneLine()
     {
         const auto lie = home_.write("lie.safetensors", "\x08");
-        const QList<QPair<QString, QStringList>> wrong { { run_, { "--since", "first" } },
+        const QList<QPair<QString, QStringList>> wrong { { run_, { "--since", "first" } }, { run_, { "--rank" } },
             { run_, { "--weights=nothing" } }, { run_, { "--weights", "--since", "step-00000099" } },
             { checkpoint(4), { "--weights", "--since", "first" } }, { lie, { "--weights" } },
             { home_.path("none.safetensors"), { "--weights" } },

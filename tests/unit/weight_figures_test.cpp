@@ -193,6 +193,34 @@ private Q_SLOTS:
         QVERIFY(!only(b, write("named", { tensor("v", before, { 100, 300 }) })).rmsBefore);
     }
 
+    void theEffectiveRankIsThatOfTheSingularValues()
+    {
+        const auto rankOf = [this](const std::vector<float>& values, std::int64_t height, std::int64_t width) {
+            Quiet quiet;
+            const auto file = write("rank", { tensor("rank", values, { height, width }) });
+            return readWeightFigures({ file, {}, {}, true }, quiet, {}).tensors.front().rank;
+        };
+        std::vector<float> diagonal(12 * 20, 0.0F), outer(30 * 7);
+        double squares = 0, fourth = 0;
+        for (int i = 0; i < 12; ++i) { // its singular values are 1 ... 12
+            diagonal[std::size_t(i * 20 + i)] = float(i + 1);
+            squares += std::pow(i + 1, 2), fourth += std::pow(i + 1, 4);
+        }
+        QVERIFY(near(rankOf(diagonal, 12, 20).value_or(0), squares * squares / fourth));
+        for (std::size_t i = 0; i < outer.size(); ++i) outer[i] = float(i / 7 + 1) * float(i % 7 + 1);
+        QVERIFY(near(rankOf(outer, 30, 7).value_or(0), 1));
+        const auto random = normal(300 * 200, 9); // turned, it has the same
+        std::vector<float> turned(random.size());
+        for (std::size_t i = 0; i < random.size(); ++i) turned[i % 200 * 300 + i / 200] = random[i];
+        const double rank = rankOf(random, 300, 200).value_or(0);
+        QVERIFY(std::abs(rank / (300.0 * 200 / 500) - 1) < 0.02);
+        QVERIFY(std::abs(rankOf(turned, 200, 300).value_or(0) / rank - 1) < 1e-9);
+        QVERIFY(!rankOf(std::vector<float>(64, 0.0F), 8, 8));
+        QVERIFY(!rankOf({ 1, 2, std::nanf(""), 4 }, 2, 2));
+        QVERIFY(!rankOf(normal(1, 1), 1, 1));
+        QVERIFY(!only(write("plain", { tensor("plain", random, { 300, 200 }) })).rank); // not asked for
+    }
+
     void whatIsOddIsSaid()
     {
         const std::vector<float> zero(64, 0.0F), one(64, 1.0F);

@@ -8,6 +8,7 @@
 #include "ui/inspect/map_view.h"
 #include "ui/inspect/push_table.h"
 #include "ui/inspect/reach_table.h"
+#include "ui/inspect/weight_pane.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/panel_keys.h"
 #include "ui/panels/proposed_prompt.h"
@@ -49,68 +50,8 @@ InspectPanel::Private::Private(InspectPanel* panel, std::function<Engine&()> eng
     connectControls();
     connectTokens();
     connectWorker();
+    connectWeights();
     for (auto* w : { static_cast<QWidget*>(v.prompt), static_cast<QWidget*>(v.text) }) w->installEventFilter(q);
-}
-
-void InspectPanel::Private::connectControls()
-{
-    connect(v.look, &QPushButton::clicked, q, &InspectPanel::look);
-    connect(v.stop, &QPushButton::clicked, q, &InspectPanel::stop);
-    connect(v.take, &QPushButton::clicked, &guard, [this] { takeOther(); });
-    connect(v.prompt, &QPlainTextEdit::textChanged, &guard, [this] {
-        if (v.prompt->toPlainText() != proposed) proposed = QString();
-    });
-    connect(v.picture, &QPushButton::clicked, q, &InspectPanel::exportImage);
-    connect(v.pushesCsv, &QPushButton::clicked, &guard, [this] {
-        save(
-            QStringLiteral("pushes.csv"), [this](QIODevice& file) { return file.write(q->pushesCsv().toUtf8()) >= 0; });
-    });
-    connect(v.reachCsv, &QPushButton::clicked, &guard, [this] {
-        save(QStringLiteral("reach.csv"), [this](QIODevice& file) { return file.write(q->reachCsv().toUtf8()) >= 0; });
-    });
-    connect(v.tint, &QComboBox::currentIndexChanged, &guard, [this] { paintTokens(); });
-    connect(v.pushesOf, &QComboBox::currentIndexChanged, &guard, [this] { showSum(); });
-    connect(&Theme::instance(), &Theme::changed, &guard, [this] {
-        paintTokens();
-        showReading(); // its scale has colours too
-    });
-}
-
-void InspectPanel::Private::connectTokens()
-{
-    connect(v.text, &TokenView::currentChanged, &guard, [this](int index) {
-        if (index >= 0)
-            select(index);
-        else
-            v.text->setCurrent(token); // there is always one that is read
-    });
-    connect(v.text, &TokenView::hovered, &guard, [this](int index) {
-        showTip(index);
-        v.map->setKey(index <= token ? index : -1);
-        showReading();
-    });
-    connect(v.grid, &MapGrid::selectedChanged, &guard, [this](int index) { showMap(index); });
-    connect(v.grid, &MapGrid::hovered, &guard, [this](int index) { showMap(index < 0 ? v.grid->selected() : index); });
-    connect(v.map, &MapView::tokenChosen, &guard, [this](int index) { select(index); });
-    connect(v.map, &MapView::keyChanged, &guard, [this] { showReading(); });
-    connect(v.map, &MapView::pointed, &guard, [this](int at, int key) {
-        if (at < 0) return showReading();
-        v.readout->setText(readingAt(at, key));
-    });
-}
-
-void InspectPanel::Private::connectWorker()
-{
-    connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
-    connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
-        weights = w;
-        v.message->say(
-            w.note.isEmpty() ? tr("Reading the text\u2026") : w.note, w.note.isEmpty() ? "small" : "warning");
-    });
-    connect(
-        &worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { v.message->say(fromUtf8(e.what)); });
-    connect(&worker, &ModelWorker::looked, &guard, [this](const LookPtr& view) { receive(view); });
-    connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.message->say(text, "error"); });
 }
 
 bool InspectPanel::Private::canLook() const { return session && v.weights->source().available; }
@@ -119,6 +60,7 @@ void InspectPanel::Private::follow(RunSession* s)
 {
     session = s;
     v.weights->setSession(s);
+    v.tensors->setSession(s);
     v.message->say({});
     show(nullptr); // what was seen belongs to another network
     if (s) {
@@ -247,6 +189,7 @@ void InspectPanel::setOtherText(std::function<QString()> text) { d_->otherText =
 
 void InspectPanel::look()
 {
+    if (d_->showsWeights()) d_->v.tabs->setCurrentIndex(0); // where what is looked at can be seen
     if (!d_->canLook()) { // the weights may have gone since the button was drawn
         d_->showState();
         return d_->v.message->say(d_->v.emptyText->text(), "warning");
@@ -272,6 +215,7 @@ void InspectPanel::stop()
 
 void InspectPanel::exportImage()
 {
+    if (d_->showsWeights()) return d_->v.tensors->exportImage();
     if (d_->cell < 0) return d_->v.message->say(tr("There is no map to save yet; look inside first."), "warning");
     const auto& plan = d_->v.grid->plan();
     const auto title = cellName(*d_->look, plan.cells[std::size_t(d_->cell)]);
@@ -311,6 +255,13 @@ void InspectPanel::showEvent(QShowEvent* event)
 {
     QWidget::showEvent(event);
     d_->v.weights->refresh();
+    d_->v.tensors->setActive(d_->showsWeights());
+}
+
+void InspectPanel::hideEvent(QHideEvent* event)
+{
+    QWidget::hideEvent(event);
+    d_->v.tensors->setActive(false);
 }
 
 } // namespace pha::ui

@@ -21,10 +21,12 @@ public:
     void connectControls();
     void connectTokens();
     void connectWorker();
+    void connectWeights();
 
     void follow(RunSession* s);
     void update(); ///< the run has grown: its first checkpoint, or a prompt to propose
     bool canLook() const;
+    bool showsWeights() const; ///< the tab with the tensors is in front
     void takeOther();
     void receive(const LookPtr& view);
     void show(const LookPtr& view); ///< null: nothing

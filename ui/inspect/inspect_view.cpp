@@ -8,6 +8,7 @@
 #include "ui/inspect/map_view.h"
 #include "ui/inspect/push_table.h"
 #include "ui/inspect/reach_table.h"
+#include "ui/inspect/weight_pane.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/token_view.h"
 #include "ui/panels/weights_box.h"
@@ -64,7 +65,11 @@ InspectView::InspectView(QWidget* panel)
     left->addWidget(buildText(panel));
     left->setStretchFactor(1, 1);
     left->setSizes({ 150, 600 });
-    split->addWidget(left);
+    tensors = new WeightPane(panel);
+    sides = new QStackedWidget(panel);
+    sides->addWidget(left);
+    sides->addWidget(tensors->list());
+    split->addWidget(sides);
     split->addWidget(buildTabs(panel));
     split->setStretchFactor(0, 2);
     split->setStretchFactor(1, 3);
@@ -168,6 +173,8 @@ QWidget* InspectView::buildTabs(QWidget* panel)
     tabs->setTabToolTip(tabs->addTab(buildMaps(), tr("Maps")), tr("Where each head and each state space looks"));
     tabs->setTabToolTip(tabs->addTab(buildPushes(), tr("Pushes")), tr("Which part made a token probable"));
     tabs->setTabToolTip(tabs->addTab(buildReach(), tr("Reach")), tr("How far back each part reads"));
+    tabs->setTabToolTip(tabs->addTab(tensors->page(), tr("Weights")),
+        tr("How the numbers of every tensor are distributed, checkpoint by checkpoint"));
     layout->addWidget(tabs);
     return frame;
 }

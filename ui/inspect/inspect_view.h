@@ -21,6 +21,7 @@ class MessageLabel;
 class PushTable;
 class ReachTable;
 class TokenView;
+class WeightPane;
 class WeightsBox;
 
 /// The widgets of the panel and where they are. What they do is the panel's business.
@@ -38,7 +39,9 @@ public:
     QComboBox* tint;
     LookLegend* legend;
     TokenView* text;
-    QTabWidget* tabs; ///< maps, pushes, reach
+    QTabWidget* tabs; ///< maps, pushes, reach, weights
+    QStackedWidget* sides; ///< beside the tabs: the text, or the list of tensors
+    WeightPane* tensors;
     QSplitter* maps; ///< the small ones and the large one
     MapGrid* grid;
     MapView* map;

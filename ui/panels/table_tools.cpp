@@ -151,7 +151,7 @@ void CellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
         inner.adjust(swatch + swatchGap, 0, 0, 0);
     }
     painter->drawText(inner, int(alignment),
-        painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, int(inner.width()) + 1));
+        painter->fontMetrics().elidedText(index.data().toString(), option.textElideMode, int(inner.width()) + 1));
     painter->restore();
 }
 

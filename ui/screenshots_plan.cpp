@@ -6,6 +6,7 @@
 #include "ui/format.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/map_grid.h"
+#include "ui/inspect/weight_pane.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
@@ -136,10 +137,10 @@ void Screenshots::planInside(bool work, const QString& suffix)
         always);
     add(
         QStringLiteral("inspect-reach") + suffix, [tabs] { tabs->setCurrentIndex(2); }, always);
-    auto* reading = inspect->findChild<QComboBox*>(QStringLiteral("weightsPart"));
+    auto* weights = inspect->findChild<WeightPane*>();
     add(
         QStringLiteral("weights") + suffix, [tabs] { tabs->setCurrentIndex(3); },
-        [work, reading] { return !work || reading->isEnabled(); });
+        [weights] { return !weights->busy(); });
     add(
         QString(),
         [tabs, tint] {

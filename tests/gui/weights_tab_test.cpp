@@ -292,6 +292,11 @@ private Q_SLOTS:
         QVERIFY(failed.front().front().toString().contains("not a usable safetensors file"));
         QCOMPARE(steps(history), (std::vector<std::int64_t> { 20 }));
         QVERIFY(!history.moments().front().since);
+        tabs()->setCurrentIndex(3);
+        open();
+        QTRY_VERIFY_WITH_TIMEOUT(label("weightsMessage")->text().contains("not a usable safetensors file"), patience);
+        table()->selectAll(); // which shows other ridges, and leaves the message
+        QVERIFY(label("weightsMessage")->text().contains("not a usable safetensors file"));
     }
 
     void aRunThatIsLeftIsNotReadOn()

@@ -65,7 +65,7 @@ class WeightFiguresTest : public QObject {
     QTemporaryDir folder_;
     fs::path write(const char* name, const std::vector<TensorToWrite>& tensors)
     {
-        const auto path = pathOf(folder_) / name;
+        auto path = pathOf(folder_) / name;
         writeSafetensors(path, tensors, {});
         return path;
     }
@@ -80,7 +80,7 @@ private Q_SLOTS:
     void theyAreThoseOfADirectComputation()
     {
         // More than one block, and a last one that is not full.
-        const auto values = normal(199 * 211, 7, 0.3F, 1.5F);
+        const auto values = normal(41989, 7, 0.3F, 1.5F);
         const auto f = only(write("a", { tensor("a", values, { 199, 211 }) }));
         const std::vector<double> wide(values.begin(), values.end());
         long double sum = 0, squares = 0, spread = 0;
@@ -200,16 +200,20 @@ private Q_SLOTS:
             const auto file = write("rank", { tensor("rank", values, { height, width }) });
             return readWeightFigures({ file, {}, {}, true }, quiet, {}).tensors.front().rank;
         };
-        std::vector<float> diagonal(12 * 20, 0.0F), outer(30 * 7);
+        std::vector<float> diagonal(240, 0.0F), outer(210);
         double squares = 0, fourth = 0;
-        for (int i = 0; i < 12; ++i) { // its singular values are 1 ... 12
-            diagonal[std::size_t(i * 20 + i)] = float(i + 1);
-            squares += std::pow(i + 1, 2), fourth += std::pow(i + 1, 4);
+        for (std::size_t i = 0; i < 12; ++i) { // its singular values are 1 ... 12
+            const double value = double(i) + 1;
+            diagonal[i * 20 + i] = float(value);
+            squares += std::pow(value, 2), fourth += std::pow(value, 4);
         }
         QVERIFY(near(rankOf(diagonal, 12, 20).value_or(0), squares * squares / fourth));
-        for (std::size_t i = 0; i < outer.size(); ++i) outer[i] = float(i / 7 + 1) * float(i % 7 + 1);
+        for (std::size_t i = 0; i < outer.size(); ++i) {
+            const std::size_t row = i / 7, column = i % 7;
+            outer[i] = float(row + 1) * float(column + 1);
+        }
         QVERIFY(near(rankOf(outer, 30, 7).value_or(0), 1));
-        const auto random = normal(300 * 200, 9); // turned, it has the same
+        const auto random = normal(60000, 9); // turned, it has the same
         std::vector<float> turned(random.size());
         for (std::size_t i = 0; i < random.size(); ++i) turned[i % 200 * 300 + i / 200] = random[i];
         const double rank = rankOf(random, 300, 200).value_or(0);

@@ -7,7 +7,6 @@
 #include "ui/theme.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace pha::ui {
 
@@ -79,9 +78,10 @@ void RidgeItem::drawSteps(QCPPainter& painter) const
     const auto& ridges = chart_->panels().front().ridges;
     const auto metrics = painter.fontMetrics();
     painter.setPen(Theme::instance().colours().muted);
-    const auto shown = chart_->shownRidges(0);
+    auto shown = chart_->shownRidges(0);
+    std::reverse(shown.begin(), shown.end()); // the newest has a label whatever room there is
     double free = 1e9; // top of the last label
-    for (const int ridge : std::views::reverse(shown)) {
+    for (const int ridge : shown) {
         const double y = chart_->baseline(0, ridge);
         if (y > free) continue;
         free = y - metrics.lineSpacing();

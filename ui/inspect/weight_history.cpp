@@ -61,6 +61,7 @@ public:
 private:
     void readAll(const fs::path& run, const std::vector<Known>& known, QString& problem)
     {
+        if (stop_.stop_requested()) return;
         const auto saved = savedWeights(run);
         std::vector<std::int64_t> steps;
         for (const auto& one : saved) steps.push_back(one.step);

@@ -60,7 +60,10 @@ WeightPane::WeightPane(QWidget* panel)
     buildList(panel);
     buildPage(panel);
     connect(&history_, &WeightHistory::changed, this, &WeightPane::showMoments);
-    connect(&history_, &WeightHistory::busyChanged, this, &WeightPane::showState);
+    connect(&history_, &WeightHistory::busyChanged, this, [this] {
+        showState();
+        showSummary();
+    });
     connect(&history_, &WeightHistory::reading, this, [this](qint64 step, int number, int count) {
         message_->say(
             tr("Reading the checkpoint of step %1 (%2 of %3)\u2026").arg(formatCount(step)).arg(number).arg(count));
@@ -126,7 +129,7 @@ void WeightPane::buildPage(QWidget* panel)
     readout_->setFixedHeight(2 * readout_->fontMetrics().lineSpacing() + 2);
     layout->addWidget(readout_);
     connect(logarithmic_, &QCheckBox::toggled, ridges_, &WeightRidges::setLogarithmic);
-    connect(ridges_, &WeightRidges::readingChanged, this, &WeightPane::showState);
+    connect(ridges_, &WeightRidges::readingChanged, this, &WeightPane::showReading);
 }
 
 void WeightPane::setSession(RunSession* session)
@@ -141,6 +144,7 @@ void WeightPane::setSession(RunSession* session)
         connect(session, &RunSession::stateChanged, this, &WeightPane::follow);
     }
     showMoments();
+    showSummary(); // of what was read when the run was shown before
     follow();
 }
 
@@ -152,7 +156,7 @@ void WeightPane::setActive(bool active)
 
 void WeightPane::follow()
 {
-    if (!active_ || !session_ || session_->savedStep() == seenStep_) return showState();
+    if (!active_ || !session_ || session_->savedStep() == seenStep_) return;
     seenStep_ = session_->savedStep();
     history_.refresh();
 }
@@ -246,33 +250,46 @@ QString WeightPane::advice() const
 
 void WeightPane::showState()
 {
-    const auto& moments = history_.moments();
     const auto nothing = advice();
     pages_->setCurrentIndex(nothing.isEmpty() ? 1 : 0);
     empty_->setText(nothing);
-    const auto chosen = table_->selectionModel()->selectedRows().size();
     for (auto* box : { part_, layer_ }) box->setEnabled(nothing.isEmpty());
     logarithmic_->setEnabled(nothing.isEmpty());
-    ridges_->setEmptyText(!nothing.isEmpty()          ? nothing
-            : chosen == 0 && filter_->rowCount() == 0 ? tr("No tensor is so.")
-            : chosen == 0                             ? tr("Select a tensor in the list; with Ctrl several.")
-                                                      : QString());
+    const bool chosen = table_->selectionModel()->hasSelection();
+    ridges_->setEmptyText(!nothing.isEmpty() ? nothing
+            : chosen                         ? QString()
+            : filter_->rowCount() == 0       ? tr("No tensor is so.")
+                                             : tr("Select a tensor in the list; with Ctrl several."));
+    showReading();
+}
+
+void WeightPane::showReading()
+{
+    const auto chosen = table_->selectionModel()->selectedRows().size();
     auto text = ridges_->reading();
     if (text.isEmpty() && chosen > WeightRidges::mostPanels)
         text = tr("The first %1 of %2 selected tensors are shown.").arg(WeightRidges::mostPanels).arg(chosen);
-    else if (text.isEmpty() && chosen > 0 && nothing.isEmpty())
-        text = moments.size() == 1
+    else if (text.isEmpty() && chosen > 0 && !history_.moments().empty())
+        text = history_.moments().size() == 1
             ? tr("One checkpoint so far; later ones come in front of it. Point at a ridge for its figures.")
             : tr("Checkpoints from the back to the front. Point at a ridge for its figures.");
     readout_->setText(text);
+}
+
+/// What was read, once it has been.
+void WeightPane::showSummary()
+{
+    const auto& moments = history_.moments();
     if (history_.busy() || moments.empty()) return;
-    const auto odd = std::count_if(moments.back().figures->tensors.begin(), moments.back().figures->tensors.end(),
-        [](const TensorFigures& tensor) { return !oddities(tensor).empty(); });
+    const auto& tensors = moments.back().figures->tensors;
+    const auto odd = std::count_if(
+        tensors.begin(), tensors.end(), [](const TensorFigures& tensor) { return !oddities(tensor).empty(); });
     auto words = moments.size() == 1 ? tr("Checkpoint of step %1").arg(formatCount(moments.back().step))
                                      : tr("%1 checkpoints, steps %2 to %3")
                                            .arg(formatCount(std::int64_t(moments.size())),
                                                formatCount(moments.front().step), formatCount(moments.back().step));
-    if (odd > 0) words += tr(" \u00b7 %1 of %2 tensors odd").arg(odd).arg(moments.back().figures->tensors.size());
+    if (const auto since = moments.back().since) words += tr(" \u00b7 change since %1").arg(formatCount(*since));
+    if (odd > 0) words += tr(" \u00b7 %1 of %2 tensors odd").arg(odd).arg(tensors.size());
     message_->say(words);
 }
 

@@ -34,6 +34,7 @@ public:
     void setSession(RunSession* session); ///< null: no run
     void setActive(bool active); ///< it can be seen; else nothing is read
     void exportImage();
+    bool busy() const { return history_.busy(); }
 
 private:
     void buildList(QWidget* panel);
@@ -45,6 +46,8 @@ private:
     void selectFirst();
     void showSelected();
     void showState();
+    void showReading();
+    void showSummary();
     std::vector<std::string> selected() const; ///< in the order of the rows
     QString advice() const; ///< why there is nothing; empty: there is
 

@@ -100,8 +100,8 @@ WindowActions::WindowActions(QMainWindow* window)
     showCompare =
         make("showCompare", tr("Co&mpare"), tr("Curves, figures and settings of runs side by side"), { K(Qt::Key_F2) });
     showPlayground = make("showPlayground", tr("&Playground"), tr("Text from the selected run"), { K(Qt::Key_F3) });
-    showInspect = make(
-        "showInspect", tr("&Inspect"), tr("Where each part of the network looks, and what it adds"), { K(Qt::Key_F4) });
+    showInspect = make("showInspect", tr("&Inspect"),
+        tr("Where each part of the network looks, what it adds, and how its weights move"), { K(Qt::Key_F4) });
     showEvaluate = make("showEvaluate", tr("&Evaluate"), tr("Perplexity with branches muted"), { K(Qt::Key_F5) });
     showData = make("showData", tr("&Data"), tr("Texts and their tokenizers"), { K(Qt::Key_F6) });
     showBench = make("showBench", tr("&Benchmark"), tr("Speed and memory of this machine"), { K(Qt::Key_F7) });

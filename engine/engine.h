@@ -200,10 +200,10 @@ public:
 /// What a user asks of a run that is going on. Answered within one step, recorded in metrics.jsonl, marked on the
 /// charts.
 struct Command {
-    enum class Kind { Pause, Resume, Evaluate, Sample, Checkpoint, LearningRate };
+    enum class Kind { Pause, Resume, Evaluate, Sample, Checkpoint, Change };
     Kind kind = Kind::Pause;
-    double value = 0; ///< LearningRate: the new peak
-    std::string text; ///< Sample: prompt, empty = the run's own
+    std::string text; ///< Sample: prompt, empty = the run's own. Change: a setting of changeableSettings()
+    Json value; ///< Change: what it is from the next update on
 };
 
 /// One training run. Created by Engine; `run()` works on the calling thread, everything else is for other threads.
@@ -232,6 +232,9 @@ struct TrainingRequest {
     fs::path convertFrom = {};
     /// New run: a run (its newest checkpoint) or a checkpoint whose weights, optimiser, step and data it goes on with.
     fs::path forkFrom = {};
+    /// New run: a run whose settings were changed while it went on. The changes come at the same updates; `config` is
+    /// what readReplay() says, with other settings if wanted.
+    fs::path replayOf = {};
 };
 
 struct CheckRow {

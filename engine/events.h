@@ -160,8 +160,9 @@ struct AlertEvent {
 /// Something that a user changed while the run went on. JSON type "command".
 struct CommandEvent {
     std::int64_t step = 0;
-    std::string name; ///< "pause", "resume", "stop", "evaluate", "sample", "checkpoint", "learning_rate"
+    std::string name; ///< "pause", "resume", "evaluate", "sample", "checkpoint", "fork", "skip_data", or a setting
     std::string value;
+    std::optional<std::string> was = {}; ///< of a setting that another value stands for now: the one before
 };
 
 /// Reference lines of the loss chart, in nats per token of the validation split. JSON type "references".

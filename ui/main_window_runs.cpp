@@ -30,18 +30,6 @@ namespace {
 
 constexpr int messageTime = 6000; ///< milliseconds that a word in the status bar stays
 
-/// As it was changed last, else as the run began.
-double peakRate(const RunSession& session)
-{
-    const auto& commands = session.history().commands;
-    for (auto command = commands.rbegin(); command != commands.rend(); ++command) {
-        bool number = false; // or "refused"
-        const double rate = fromUtf8(command->value).toDouble(&number);
-        if (command->name == "learning_rate" && number) return rate;
-    }
-    return session.file().config.training.learningRate;
-}
-
 } // namespace
 
 void MainWindow::connectAll()
@@ -164,8 +152,8 @@ void MainWindow::connectAlerts()
     connect(alerts_, &AlertsPanel::halveRequested, this, [this] {
         const auto* session = controller_->session();
         if (!session || session != current_) return;
-        const double rate = peakRate(*session) / 2;
-        controller_->setLearningRate(rate);
+        const double rate = session->file().config.training.learningRate / 2;
+        controller_->change("learning_rate", rate);
         statusBar()->showMessage(tr("Peak learning rate: %1").arg(formatNumber(rate)), messageTime);
     });
 }
@@ -272,12 +260,12 @@ void MainWindow::changeLearningRate()
 {
     const QPointer<RunSession> session = controller_->session();
     if (!session) return;
-    const auto rate = parts_.dialogs.number(
-        this, tr("Learning rate"), tr("New peak learning rate, from the next update on:"), peakRate(*session));
+    const auto rate = parts_.dialogs.number(this, tr("Learning rate"),
+        tr("New peak learning rate, from the next update on:"), session->file().config.training.learningRate);
     if (!rate || !session) return;
     if (!(*rate >= 0 && *rate <= 10))
         return showError(tr("learning_rate is %1; expected a number from 0 to 10").arg(formatNumber(*rate)));
-    controller_->setLearningRate(*rate);
+    controller_->change("learning_rate", *rate);
 }
 
 void MainWindow::chooseFolder()

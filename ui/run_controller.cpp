@@ -112,17 +112,17 @@ void RunController::ended(RunState state, const QString& error)
     }
 }
 
-void RunController::post(Command::Kind kind, double value)
+void RunController::post(Command command)
 {
-    if (job_ && !stop_.stop_requested()) job_->post({ kind, value, {} });
+    if (job_ && !stop_.stop_requested()) job_->post(std::move(command));
 }
 
-void RunController::pause() { post(Command::Kind::Pause); }
-void RunController::resume() { post(Command::Kind::Resume); }
-void RunController::evaluateNow() { post(Command::Kind::Evaluate); }
-void RunController::sampleNow() { post(Command::Kind::Sample); }
-void RunController::checkpointNow() { post(Command::Kind::Checkpoint); }
-void RunController::setLearningRate(double peak) { post(Command::Kind::LearningRate, peak); }
+void RunController::pause() { post({ Command::Kind::Pause, {}, {} }); }
+void RunController::resume() { post({ Command::Kind::Resume, {}, {} }); }
+void RunController::evaluateNow() { post({ Command::Kind::Evaluate, {}, {} }); }
+void RunController::sampleNow() { post({ Command::Kind::Sample, {}, {} }); }
+void RunController::checkpointNow() { post({ Command::Kind::Checkpoint, {}, {} }); }
+void RunController::change(const std::string& key, const Json& value) { post({ Command::Kind::Change, key, value }); }
 
 void RunController::stop()
 {

@@ -38,7 +38,7 @@ public:
     void evaluateNow();
     void sampleNow();
     void checkpointNow();
-    void setLearningRate(double peak);
+    void change(const std::string& key, const Json& value); ///< a setting, from the next update on
 
     /// Stops, waits at most `patience`, and starts nothing any more. False: the worker hangs; the process should then
     /// leave by std::_Exit, since the engine is still at work.
@@ -53,7 +53,7 @@ Q_SIGNALS:
 private:
     void opened(std::shared_ptr<TrainingJob> job, const std::vector<Event>& past, bool resumed);
     void ended(RunState state, const QString& error);
-    void post(Command::Kind kind, double value = 0);
+    void post(Command command);
 
     OpenEngine openEngine_;
     EventBridge bridge_;

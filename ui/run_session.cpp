@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/run_session.h"
 
+#include "engine/run/course.h"
 #include "ui/format.h"
 #include "ui/run_follower.h"
 
@@ -137,16 +138,21 @@ void RunSession::attach(std::shared_ptr<TrainingJob> job)
     preparing_ = false;
     place_ = Place::Here;
     progress_ = {};
-    try {
-        file_ = RunDirectory(directory_).read(RunUse::View); // the engine may have filled in what the form left open
-        problem_.clear();
-    } catch (const std::exception&) {
-        // Keeps the planned configuration: the job was opened with it.
-    }
+    readAgain(); // the engine may have filled in what the form left open
     state_ = RunState::Running;
     interrupted_ = false;
     Q_EMIT stateChanged();
     Q_EMIT changed();
+}
+
+void RunSession::readAgain()
+{
+    try {
+        file_ = RunDirectory(directory_).read(RunUse::View);
+        problem_.clear();
+    } catch (const std::exception&) {
+        // Keeps the configuration that it knows: the job was opened with it.
+    }
 }
 
 void RunSession::restore(const std::vector<Event>& past)
@@ -187,14 +193,20 @@ void RunSession::take(const Event& event)
 
 void RunSession::receive(const std::vector<Event>& batch)
 {
-    bool stateMayHaveChanged = false;
+    bool stateMayHaveChanged = false, settingsChanged = false;
     for (const auto& event : batch) {
+        if (const auto* command = std::get_if<CommandEvent>(&event))
+            settingsChanged |= settingChange(*command).has_value();
         if (const auto* progress = std::get_if<ProgressEvent>(&event)) progress_ = *progress;
         if (std::holds_alternative<StepEvent>(event)) ++updatesReported_;
         stateMayHaveChanged |= std::holds_alternative<StatusEvent>(event);
         take(event);
     }
     if (stateMayHaveChanged) settle();
+    if (settingsChanged) {
+        readAgain();
+        Q_EMIT stateChanged();
+    }
     Q_EMIT changed();
 }
 

@@ -39,7 +39,7 @@ public:
 
     const fs::path& directory() const { return directory_; }
     QString name() const;
-    const RunFile& file() const { return file_; } ///< the frozen configuration of the run
+    const RunFile& file() const { return file_; } ///< its settings as they stand now
     const RunHistory& history() const { return history_; }
     Place place() const { return place_; }
     RunState state() const { return state_; }
@@ -84,6 +84,7 @@ private:
     void digest(const Reading& reading);
     void absorbSlice();
     void settle();
+    void readAgain(); ///< run.json
     void take(const Event& event);
 
     fs::path directory_;

@@ -9,6 +9,7 @@
 #include "engine/base/text.h"
 #include "engine/data/tasks.h"
 #include "engine/engine.h"
+#include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
 
@@ -129,6 +130,15 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }
 
+void printReplay(const fs::path& of, const TrainingJob& job, bool json)
+{
+    const auto compared = compareCourses(of, job.directory());
+    if (!json) return printLine("Beside the run it repeats: " + compared.text());
+    printJson({ { "type", "replay" }, { "of", of.string() }, { "updates", compared.updates },
+        { "first_difference", compared.first < 0 ? Json() : Json(compared.first) },
+        { "largest_difference", compared.largest } });
+}
+
 int train(const TrainOptions& options, const CLI::App& command)
 {
     if (options.helpFields) return printFields(options.json);
@@ -151,6 +161,7 @@ int train(const TrainOptions& options, const CLI::App& command)
     const auto state = job->run(view, stop.token());
     view.clearBar();
     if (!options.json) printSummary(view, job->directory());
+    if (!request.replayOf.empty()) printReplay(request.replayOf, *job, options.json);
     flushOutput();
     return finish(state, view, *job);
 }
@@ -169,6 +180,9 @@ void addTrain(CLI::App& root, Program& program)
     command->add_option("--fork", options->fork,
         "Run (its newest checkpoint) or checkpoint to go on from in a run of its own, with other settings if wanted; "
         "shape, tokenizer and optimiser stay");
+    command->add_option("--replay", options->replay,
+        "Run to be done once more: begun as it was, with the settings that were changed while it went on changed at "
+        "the same updates; says at the end whether every loss is the same");
     command->add_option("--init-from", options->initFrom,
         "Run, checkpoint, safetensors file or folder of them whose tensors replace the random initial weights, matched "
         "by name");

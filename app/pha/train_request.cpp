@@ -10,6 +10,7 @@
 #include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
 
@@ -207,6 +208,24 @@ TrainingRequest forkRequest(const TrainOptions& options, const CLI::App& command
     return request;
 }
 
+TrainingRequest replayRequest(const TrainOptions& options, const CLI::App& command)
+{
+    refuseBeside("--replay", { "--resume", "--fork", "--preset", "--init-from", "--convert-from" },
+        "leave one of them out: a replay begins as the run did that it repeats", command);
+    if (options.replay.empty()) throw ConfigError("--replay", "", "a run");
+    auto replay = readReplay(options.replay);
+    TrainingRequest request;
+    request.replayOf = replay.run;
+    request.initFrom = std::move(replay.initFrom);
+    request.convertFrom = std::move(replay.convertFrom);
+    request.forkFrom = std::move(replay.forkFrom);
+    request.config = withSettings(replay.config, options, command);
+    refuseIfDataIsGone(request.config.data.data);
+    request.config.validate();
+    placeRun(request, options, command, replay.run.filename().string() + "-replay");
+    return request;
+}
+
 TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& command)
 {
     refuseBeside("--resume", { "--preset", "--run", "--name", "--init-from", "--convert-from" },
@@ -221,7 +240,7 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
     }
     refuseIfAllDamaged(request.directory);
     if (request.checkpoint.empty()) warnOfDamage(options.resume);
-    const auto stored = RunDirectory(request.directory).read().config;
+    const auto stored = settingsToResume(request.directory, request.checkpoint);
     auto own = stored;
     own.training.stopAfter = 0; // was asked of an earlier process, not of this one
     request.config = withSettings(own, options, command);
@@ -295,6 +314,7 @@ void addRecipeOptions(CLI::App& command, TrainOptions& options)
 
 TrainingRequest trainingRequest(const TrainOptions& options, const CLI::App& command)
 {
+    if (command.count("--replay") > 0) return replayRequest(options, command);
     if (command.count("--fork") > 0) return forkRequest(options, command);
     return command.count("--resume") > 0 ? resumeRequest(options, command) : newRequest(options, command);
 }

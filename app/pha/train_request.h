@@ -17,7 +17,7 @@ namespace pha::cli {
 
 /// The options of `pha train` as typed; the list of fields checks those that are fields.
 struct TrainOptions {
-    std::string preset, data, run, resume, name, configFile, initFrom, convertFrom, fork;
+    std::string preset, data, run, resume, name, configFile, initFrom, convertFrom, fork, replay;
     std::string steps, device, precision, threads, seed;
     std::vector<std::string> sets;
     bool json = false, dryRun = false, helpFields = false;
@@ -26,8 +26,8 @@ struct TrainOptions {
 /// The options that say what is trained, which `pha train` and `pha sweep` share.
 void addRecipeOptions(CLI::App& command, TrainOptions& options);
 
-/// A new run, one that goes on if --resume was given, or a fork of one. Reads, and writes nothing. Throws ConfigError,
-/// CheckpointError and, if options contradict each other, Error.
+/// A new run, one that goes on if --resume was given, a fork of one, or a replay. Reads, and writes nothing. Throws
+/// ConfigError, CheckpointError and, if options contradict each other, Error.
 TrainingRequest trainingRequest(const TrainOptions& options, const CLI::App& command);
 
 /// Settings of a new run, those of `more` on top of all options. Throws ConfigError.

@@ -125,6 +125,13 @@ double TrainingConfig::totalTokens(std::int64_t updates) const
     return micro * double(batchSize) * double(context);
 }
 
+std::string settingText(const Json& value)
+{
+    auto text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (value.is_number_float() && text.ends_with(".0")) text.resize(text.size() - 2);
+    return text;
+}
+
 void RunConfig::set(const std::string& key, const std::string& text)
 {
     for (const auto& [group, field] : allFields())

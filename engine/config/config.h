@@ -149,6 +149,9 @@ struct TrainingConfig {
     void validate() const;
 };
 
+/// A value as `--set` takes it: texts without quotes, 3 for 3.0.
+std::string settingText(const Json& value);
+
 /// Everything that defines a run; `run.json` holds it, the form edits it, `--set` changes it.
 struct RunConfig {
     ModelConfig model;

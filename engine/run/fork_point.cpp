@@ -5,6 +5,7 @@
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/course.h"
 
 #include <algorithm>
 
@@ -17,11 +18,6 @@ constexpr const char* sameWeights[] { "rope_base", "attention_span", "gss_scale"
     "embedding_scale" };
 /// The tokens that the embedding knows, the optimiser whose moments go on, and what a conversion was begun with.
 constexpr const char* fixed[] { "tokenizer", "vocab_size", "byte_fallback", "optimizer", "distill_steps" };
-
-bool among(const std::string& key, const auto& list)
-{
-    return std::any_of(std::begin(list), std::end(list), [&](const char* one) { return key == one; });
-}
 
 fs::path newestCheckpoint(const RunDirectory& run)
 {
@@ -65,11 +61,11 @@ ForkPoint readForkPoint(const fs::path& runOrCheckpoint)
     parent.name = file.name.empty() ? parent.path.filename().string() : file.name;
     point.config = file.config;
     point.config.training.stopAfter = 0; // was asked of an earlier process
+    takeSettings(point.checkpoint, point.config);
     const auto state = point.checkpoint / "state.json";
     const auto json = parseJsonStrict(readFile(state, 16 << 20), state.string());
     try {
         parent.step = json.at("step").get<std::int64_t>();
-        point.config.training.learningRate = json.at("learning_rate").get<double>();
     } catch (const Json::exception& error) {
         throw CheckpointError(state.string(), error.what(), "take another checkpoint of the run");
     }
@@ -79,7 +75,9 @@ ForkPoint readForkPoint(const fs::path& runOrCheckpoint)
 bool freeInFork(const std::string& key)
 {
     for (const auto& [group, field] : allFields())
-        if (field.name == key) return group == "model" ? among(key, sameWeights) : !among(key, fixed);
+        if (field.name == key)
+            return group == "model" ? std::count(std::begin(sameWeights), std::end(sameWeights), key) > 0
+                                    : std::count(std::begin(fixed), std::end(fixed), key) == 0;
     return false;
 }
 

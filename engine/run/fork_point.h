@@ -26,7 +26,7 @@ struct RunParent {
 struct ForkPoint {
     RunParent parent;
     fs::path checkpoint;
-    /// What the run would go on with: its settings, with the peak learning rate that it had come to.
+    /// What the run would go on with: its settings as they stood then.
     RunConfig config;
 };
 /// The newest checkpoint of a run directory, or the checkpoint that is named. Reads run.json and state.json, no

@@ -172,7 +172,10 @@ struct ToJson {
     }
     Json operator()(const CommandEvent& e) const
     {
-        return LineBuilder("command", e.step).add("name", e.name).add("value", e.value).line();
+        LineBuilder line("command", e.step);
+        line.add("name", e.name).add("value", e.value);
+        if (e.was) line.add("was", *e.was);
+        return line.line();
     }
     Json operator()(const ReferenceEvent& e) const
     {

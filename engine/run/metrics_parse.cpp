@@ -227,7 +227,9 @@ template <class J> std::optional<Event> readEvent(const J& json)
             if (name == text) return StatusEvent { step, state, in.text("detail") };
     }
     if (type == "alert") return readAlert(step, in);
-    if (type == "command") return CommandEvent { step, in.text("name"), in.text("value") };
+    if (type == "command")
+        return CommandEvent { step, in.text("name"), in.text("value"),
+            in.find("was") ? std::optional(in.text("was")) : std::nullopt };
     if (type == "references")
         return ReferenceEvent { in.number("uniform"), in.number("unigram"), in.number("bigram"),
             in.optionalNumber("floor") };

@@ -129,8 +129,7 @@ std::vector<std::string> differingKeys(const std::vector<const RunFigures*>& run
 
 std::string configText(const RunFigures& run, const std::string& key)
 {
-    const auto value = run.config.get(key);
-    return value.is_string() ? value.get<std::string>() : value.dump();
+    return settingText(run.config.get(key));
 }
 
 } // namespace pha

@@ -17,6 +17,7 @@ class WeightAverages {
 public:
     WeightAverages(const RunDirectory& run, const TrainingConfig& config);
 
+    void adopt(const TrainingConfig& config) { config_ = config; } ///< another number of steps
     /// After update number `step` (1-based). Throws IoError.
     void afterUpdate(const LanguageModel& model, std::int64_t step);
     /// After a scheduled evaluation of the weights of `step`. Throws IoError.

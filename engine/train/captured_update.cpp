@@ -112,6 +112,8 @@ CapturedUpdate::CapturedUpdate(LanguageModel& model)
 {
 }
 
+void CapturedUpdate::forget() { graph_.reset(); }
+
 Tensor CapturedUpdate::once(const std::vector<Tensor>& inputs, const Work& work)
 {
     graph_.reset();

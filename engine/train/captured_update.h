@@ -24,6 +24,7 @@ public:
     /// The same without capturing, for work that is something else each time.
     Tensor once(const std::vector<Tensor>& inputs, const Work& work);
     void forbid() { refused_ = true; } ///< captures nothing from now on
+    void forget(); ///< the work has changed: the next call begins anew
     bool replays() const; ///< the last call was one
     std::int64_t peakBytes() const; ///< most memory of a replayed update, which the allocator does not see; 0: none
 

@@ -57,7 +57,7 @@ void writeTrainingState(const std::filesystem::path& folder, const LanguageModel
                 { "bad", state.plateau.bad } } },
         { "metrics_offset", state.metricsOffset },
         { "updates", state.updates },
-        { "learning_rate", state.learningRate },
+        { "training", state.settings },
         { "data", state.data },
         { "averages", state.averages },
         { "loss_watch", state.watch },
@@ -89,7 +89,6 @@ void readTrainingState(
         state.plateau.bad = json.at("plateau").at("bad").get<std::int64_t>();
         state.metricsOffset = json.at("metrics_offset").get<std::int64_t>();
         state.updates = json.at("updates").get<std::int64_t>();
-        state.learningRate = json.at("learning_rate").get<double>();
         state.data = json.at("data");
         state.averages = json.value("averages", Json::object());
         state.watch = json.value("loss_watch", Json::object());

@@ -20,7 +20,7 @@ struct TrainingState {
     std::string precision;
     int threads = 1;
     std::string device, corpus; ///< corpus: fingerprint
-    double learningRate = 0; ///< peak, as a user may have changed it while the run went on
+    Json settings; ///< all of training, as a user may have changed them while the run went on
     /// Of WeightAverages, LossWatch and AlertLimit.
     Json averages = Json::object(), watch = Json::object(), alerts = Json::object();
 };

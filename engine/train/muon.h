@@ -19,6 +19,7 @@ class Muon {
 public:
     Muon(const LanguageModel& model, const TrainingConfig& config);
 
+    void adopt(const TrainingConfig& config) { config_ = config; } ///< other numbers, the same optimiser
     void zeroGrad();
     double gradNorm() const; ///< as of AdamW
     std::vector<Tensor> gradients() const;

@@ -18,6 +18,7 @@ class AdamW {
 public:
     AdamW(const LanguageModel& model, const TrainingConfig& config);
 
+    void adopt(const TrainingConfig& config) { config_ = config; } ///< other numbers, the same optimiser
     void zeroGrad();
     double gradNorm() const; ///< of all gradients, in double. Not finite if any gradient is not
     std::vector<Tensor> gradients() const;
@@ -69,6 +70,12 @@ public:
     {
     }
 
+    void adopt(const TrainingConfig& config) ///< other numbers, the same optimiser
+    {
+        config_ = config;
+        adamw_.adopt(config);
+        muon_.adopt(config);
+    }
     void zeroGrad()
     {
         adamw_.zeroGrad();

@@ -274,7 +274,7 @@ void Trainer::save()
             writeTrainingState(to, *model_, *optimizer_,
                 { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer_->updates(),
                     batches_->state(), generator_, precisionName(matrix_), at::get_num_threads(), device_.str(),
-                    corpus_->fingerprint(), config_.learningRate, averages_->state(), watch_.state(),
+                    corpus_->fingerprint(), file_.config.toJson()["training"], averages_->state(), watch_.state(),
                     Json { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() } } });
             averages_->write(to);
         });

@@ -5,6 +5,7 @@
 #include "engine/data/corpus.h"
 #include "engine/engine.h"
 #include "engine/model/language_model.h"
+#include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
@@ -54,7 +55,7 @@ private:
     void seedGenerator();
     fs::path newestCheckpoint(const TrainingRequest& request) const; ///< to resume from; empty if there is none yet
     TrainingState readState(const fs::path& checkpoint); ///< weights, moments, counters; the run's files stay
-    void restore(const TrainingState& state, bool keepRate);
+    void restore(const TrainingState& state);
     void cutBack(const fs::path& checkpoint, const TrainingState& state, EventSink& progress);
 
     // Start of a fork: trainer_fork.cpp
@@ -70,6 +71,8 @@ private:
     Tensor regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const;
     void serve(std::stop_token stop); ///< commands and snapshots; waits here while paused
     void perform(const Command& command);
+    void change(const std::string& key, const Json& value);
+    void changeAsPlanned(); ///< in a replay
     void serveSnapshots();
     void intervals();
     void emit(const Event& event);
@@ -88,8 +91,10 @@ private:
     void keepCheckpointBefore();
     void noteUsualGradients(); ///< for the next alert to compare with
 
+    RunConfig stood_; ///< resume: the settings as the last process left them; before file_, whose start fills it
     RunFile file_;
     std::optional<ForkPoint> fork_;
+    std::deque<SettingChange> changesToCome_; ///< of a replay
     TrainingConfig& config_;
     RunDirectory run_;
     std::shared_ptr<const Corpus> corpus_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What other threads ask of a running Trainer: commands and copies of its weights, both served between two steps.
+#include "engine/base/error.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
 #include "engine/system/device.h"
@@ -53,6 +54,7 @@ void Trainer::serveSnapshots()
 
 void Trainer::serve(std::stop_token stop)
 {
+    changeAsPlanned();
     do {
         serveSnapshots();
         std::deque<Command> commands;
@@ -94,19 +96,46 @@ void Trainer::perform(const Command& command)
     case Command::Kind::Checkpoint:
         record("checkpoint");
         return save();
-    case Command::Kind::LearningRate: {
-        RunConfig changed = file_.config;
-        try {
-            changed.setJson("learning_rate", command.value);
-        } catch (const std::exception&) {
-            return record("learning_rate", "refused"); // out of range: the run goes on as it was
-        }
-        config_.learningRate = command.value;
-        char text[32];
-        std::snprintf(text, sizeof text, "%g", command.value);
-        return record("learning_rate", text);
+    case Command::Kind::Change:
+        return change(command.text, command.value);
     }
+}
+
+void Trainer::changeAsPlanned()
+{
+    while (!changesToCome_.empty() && changesToCome_.front().step <= step_) {
+        const auto next = changesToCome_.front();
+        changesToCome_.pop_front();
+        auto changed = file_.config;
+        changed.set(next.key, next.value);
+        const auto value = changed.get(next.key);
+        if (value != file_.config.get(next.key)) change(next.key, value); // else done before the run was stopped
     }
+}
+
+/// run.json says it before metrics.jsonl does: whoever sees the event can read it there.
+void Trainer::change(const std::string& key, const Json& value)
+{
+    SettingChange done { step_, key, {}, {} };
+    try {
+        const auto changed = withChange(file_.config, key, value, step_);
+        done.value = settingText(changed.get(key));
+        done.was = settingText(file_.config.get(key));
+        file_.config = changed;
+    } catch (const std::exception&) { // the run goes on as it was
+        return emit(CommandEvent { step_, key, "refused" });
+    }
+    optimizer_->adopt(config_);
+    averages_->adopt(config_);
+    captured_->forget();
+    try {
+        auto file = run_.read(RunUse::View); // its name may be another by now
+        file.config = file_.config;
+        run_.write(file);
+    } catch (const Error& error) { // the next checkpoint says it too
+        emit(StatusEvent { step_, RunState::Running, error.what() });
+    }
+    emit(toEvent(done));
 }
 
 } // namespace pha

@@ -52,11 +52,8 @@ std::string Trainer::takeCourse(TrainingState& state)
 void Trainer::beginFork(const TrainingState& state, const std::string& dataAnew, EventSink& progress)
 {
     std::string set;
-    for (const auto& key : changedFields(fork_->config, file_.config)) {
-        const auto value = file_.config.get(key);
-        set +=
-            (set.empty() ? ", with " : " ") + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
-    }
+    for (const auto& key : changedFields(fork_->config, file_.config))
+        set += (set.empty() ? ", with " : " ") + key + "=" + settingText(file_.config.get(key));
     const auto record = [&](const Event& event) {
         metrics_->append(event);
         progress.publish(event);

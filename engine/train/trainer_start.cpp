@@ -31,6 +31,7 @@ RunFile Trainer::readOrPlan(const TrainingRequest& request)
         return file;
     }
     file = RunDirectory(request.directory).read();
+    stood_ = file.config = settingsToResume(request.directory, request.checkpoint);
     for (const auto& key : request.overrides) {
         // What a resume may change is how long and where, not what is trained. A text may have moved.
         if (key != "data" && !file.config.toJson()["training"].contains(key))
@@ -80,6 +81,13 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
         tokenizer =
             Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(request.convertFrom))).tokenizerFile());
     if (fork_) tokenizer = Tokenizer::load(RunDirectory(fork_->parent.path).tokenizerFile());
+    std::optional<Replay> replay;
+    if (!request.replayOf.empty()) {
+        replay = readReplay(request.replayOf);
+        file_.environment["replay"] = replay->toJson();
+        if (!tokenizer && replay->config.data.tokenizer == file_.config.data.tokenizer)
+            tokenizer = Tokenizer::load(RunDirectory(replay->run).tokenizerFile());
+    }
     corpus_ = Corpus::open(file_.config.data, tokenizer, progress, stop);
     if (request.resume
         && file_.environment.value("tokenizer", corpus_->tokenizer()->fingerprint())
@@ -90,6 +98,10 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_
         && file_.environment.value("corpus_fingerprint", corpus_->fingerprint()) != corpus_->fingerprint())
         throw DataError(file_.config.data.data, "the text is not the one that this run was trained on",
             "restore the text, name it with --data, or start a new run");
+    if (replay && replay->config.data.data == file_.config.data.data && !replay->corpus.empty()
+        && replay->corpus != corpus_->fingerprint())
+        throw DataError(file_.config.data.data, "the text is not the one that the run was trained on",
+            "restore the text; another one can be named with --data");
     if (fork_ && tokenizer->fingerprint() != corpus_->tokenizer()->fingerprint())
         throw DataError(file_.config.data.data, "its tokens are not those of the run that is forked",
             "name a text that the run's own tokenizer reads");
@@ -148,11 +160,10 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     std::string dataAnew;
     if (!from.empty()) {
         state = readState(from);
-        const auto& given = request.overrides;
         if (fork_)
             dataAnew = takeCourse(state);
         else
-            restore(state, std::find(given.begin(), given.end(), "learning_rate") == given.end());
+            restore(state);
     } else {
         if (request.resume && beginsWithGivenWeights())
             throw CheckpointError(run_.root().string(), "the run ended before it saved the weights that it began with",
@@ -171,6 +182,7 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
         metrics_->rewind(0); // it ended before its first checkpoint: from the beginning
     if (request.resume) run_.write(file_); // a resume that is refused has changed nothing
     if (from.empty() || fork_) metrics_->append(corpus_->references());
+    changesToCome_ = pha::changesToCome(file_, step_);
 }
 
 void Trainer::seedGenerator()
@@ -239,7 +251,7 @@ TrainingState Trainer::readState(const fs::path& folder)
     return state;
 }
 
-void Trainer::restore(const TrainingState& state, bool keepRate)
+void Trainer::restore(const TrainingState& state)
 {
     if (state.corpus != corpus_->fingerprint()) // of an older program's run, whose run.json does not say it
         throw DataError(file_.config.data.data, "the text is not the one that this run was trained on",
@@ -249,8 +261,7 @@ void Trainer::restore(const TrainingState& state, bool keepRate)
     watch_.restore(state.watch);
     alertLimit_.restore(state.alerts.value("limit", Json()));
     normWatch_.restore(state.alerts.value("norms", Json()));
-    checkSkips(run_.read().config, file_.config, step_);
-    if (keepRate) config_.learningRate = state.learningRate; // as a user may have changed it while the run went on
+    checkSkips(stood_, file_.config, step_);
     lastSave_ = lastEval_ = step_;
     lastNll_ = bestNll_;
     batches_->restore(state.data);
@@ -269,6 +280,7 @@ void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, Ev
             "on " + here + " instead of " + before + ", so sums are rounded differently from here on" });
     setAsideLaterCheckpoints(run_, step_);
     metrics_->rewind(state.metricsOffset);
+    for (const auto& change : changesOnResume(stood_, file_.config, step_)) metrics_->append(toEvent(change));
 }
 
 } // namespace pha

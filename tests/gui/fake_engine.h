@@ -6,6 +6,7 @@
 #include "engine/config/families.h"
 #include "engine/engine.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/course.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 #include "tests/gui/fake_inside.h"
@@ -367,9 +368,13 @@ private:
             if (c.kind == Kind::Evaluate) say(fakeEval(step_, request_.config));
             if (c.kind == Kind::Sample) say(SampleEvent { step_, c.text.empty() ? "Once" : c.text, " upon a time." });
             if (c.kind == Kind::Checkpoint) save(false);
-            if (c.kind == Kind::LearningRate) {
-                request_.config.training.learningRate = c.value;
-                say(CommandEvent { step_, "learning_rate", std::to_string(c.value) });
+            if (c.kind == Kind::Change) {
+                const auto was = request_.config.get(c.text);
+                request_.config.setJson(c.text, c.value);
+                auto file = RunDirectory(directory()).read();
+                file.config = request_.config;
+                RunDirectory(directory()).write(file);
+                say(toEvent({ step_, c.text, settingText(c.value), settingText(was) }));
             }
         }
         return paused;

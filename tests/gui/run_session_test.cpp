@@ -224,7 +224,7 @@ private Q_SLOTS:
         QTRY_COMPARE(session->history().evals.empty(), false);
         controller.resume();
         QTRY_COMPARE(session->state(), RunState::Running);
-        controller.setLearningRate(0.002);
+        controller.change("learning_rate", 0.002);
         QTRY_VERIFY(!session->history().commands.empty() && session->history().commands.back().name == "learning_rate");
         controller.stop();
         QVERIFY(controller.stopping());

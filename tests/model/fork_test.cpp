@@ -164,7 +164,7 @@ private Q_SLOTS:
         Trainer trainer(request, recorder, {});
         recorder.react = [&](const Event& event) {
             const auto* step = std::get_if<StepEvent>(&event);
-            if (step && step->step == 6) trainer.post({ Command::Kind::LearningRate, 0.001, {} });
+            if (step && step->step == 6) trainer.post({ Command::Kind::Change, "learning_rate", 0.001 });
         };
         trainer.run(recorder, {});
         const auto point = readForkPoint(request.directory);

@@ -241,16 +241,16 @@ private Q_SLOTS:
         recorder.react = [&](const Event& event) {
             const auto* step = std::get_if<StepEvent>(&event);
             if (step && step->step == 3) {
-                trainer.post({ Command::Kind::LearningRate, 1e-4, {} });
-                trainer.post({ Command::Kind::LearningRate, -1, {} });
-                trainer.post({ Command::Kind::Sample, 0, "Once" });
-                trainer.post({ Command::Kind::Pause, 0, {} });
+                trainer.post({ Command::Kind::Change, "learning_rate", 1e-4 });
+                trainer.post({ Command::Kind::Change, "learning_rate", -1 });
+                trainer.post({ Command::Kind::Sample, "Once", {} });
+                trainer.post({ Command::Kind::Pause, {}, {} });
             }
             const auto* status = std::get_if<StatusEvent>(&event);
             if (status && status->state == RunState::Paused)
                 other = std::thread([&] { // works on a copy while the run is paused, then lets it go on
                     copy = trainer.snapshot(std::chrono::minutes(4));
-                    trainer.post({ Command::Kind::Resume, 0, {} });
+                    trainer.post({ Command::Kind::Resume, {}, {} });
                 });
         };
         QCOMPARE(trainer.run(recorder, {}), RunState::Finished);

@@ -30,13 +30,6 @@ const Field& fieldOf(const std::string& key)
 
 } // namespace
 
-std::string valueText(const Json& value)
-{
-    auto text = value.is_string() ? value.get<std::string>() : value.dump();
-    if (value.is_number_float() && text.ends_with(".0")) text.resize(text.size() - 2);
-    return text;
-}
-
 QString slug(const QString& text)
 {
     QString out;
@@ -166,7 +159,7 @@ void ConfigDraft::clone(const RunConfig& config, const QString& name)
         const auto& key = grouped.field.name;
         // The vocabulary follows from the tokenizer, and stop_after was about one process.
         if (key == "vocabulary" || key == "stop_after") continue;
-        if (const auto value = config.get(key); value != start.get(key)) next.overrides[key] = valueText(value);
+        if (const auto value = config.get(key); value != start.get(key)) next.overrides[key] = settingText(value);
     }
     push(next, tr("clone"));
 }
@@ -234,7 +227,7 @@ void ConfigDraft::restore(const DraftValues& values)
     undo_.clear();
 }
 
-QString ConfigDraft::presetText(const std::string& key) const { return fromUtf8(valueText(start_.get(key))); }
+QString ConfigDraft::presetText(const std::string& key) const { return fromUtf8(settingText(start_.get(key))); }
 
 QString ConfigDraft::text(const std::string& key) const
 {

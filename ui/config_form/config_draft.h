@@ -78,8 +78,6 @@ private:
     RunConfig best_; ///< what the texts say, with the preset's value where one is wrong
 };
 
-/// A configuration value as a person types it.
-std::string valueText(const Json& value);
 /// Folder-safe: letters, digits, dot, dash, underscore.
 QString slug(const QString& text);
 

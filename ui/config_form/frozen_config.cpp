@@ -154,9 +154,9 @@ void FrozenConfig::fill()
             model_->appendRow(section);
         }
         const auto tip = tr("%1\n%2").arg(fromUtf8(field.name), fromUtf8(field.help));
-        auto text = fromUtf8(valueText(value));
+        auto text = fromUtf8(settingText(value));
         if (differs)
-            text = QStringLiteral("%1 \u2192 %2").arg(fromUtf8(valueText(preset->config.get(field.name))), text);
+            text = QStringLiteral("%1 \u2192 %2").arg(fromUtf8(settingText(preset->config.get(field.name))), text);
         const QList<QStandardItem*> row { cell(fromUtf8(field.label), tip),
             cell(text, differs ? tr("%1\npreset \u2192 this run").arg(text) : text) };
         if (differs)
@@ -168,7 +168,7 @@ void FrozenConfig::fill()
     if (!environment.empty() && !onlyDifferences_->isChecked()) {
         auto* section = cell(tr("Environment"));
         for (const auto& [key, value] : environment.items())
-            section->appendRow({ cell(fromUtf8(key)), cell(fromUtf8(valueText(value))) });
+            section->appendRow({ cell(fromUtf8(key)), cell(fromUtf8(settingText(value))) });
         model_->appendRow(section);
     }
     tree_->expandAll();

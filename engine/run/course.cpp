@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/course.h"
+
+#include "engine/base/error.h"
+#include "engine/base/json_text.h"
+#include "engine/base/text.h"
+#include "engine/run/atomic_file.h"
+#include "engine/run/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+namespace pha {
+
+namespace {
+
+constexpr const char* changeable[] { "steps", "learning_rate", "min_learning_rate", "warmup_steps", "schedule",
+    "decay_share", "plateau_factor", "plateau_patience", "weight_decay", "ssm_learning_rate", "mix_learning_rate",
+    "muon_learning_rate", "muon_weight_decay", "clip", "eval_every", "eval_tokens", "save_every", "keep_checkpoints",
+    "sample_every", "sample_prompt", "mix_every", "autopsies" };
+
+/// What a process was asked, not the run: a later one has its own.
+bool ofOneProcess(const std::string& key)
+{
+    return key == "device" || key == "threads" || key == "precision" || key == "stop_after";
+}
+
+std::string text(const Json& object, const char* key)
+{
+    const auto item = object.find(key);
+    return item != object.end() && item->is_string() ? item->get<std::string>() : std::string();
+}
+
+/// As far as this program wrote it: "3 files in a folder" is no path.
+fs::path origin(const Json& environment, const char* key)
+{
+    const auto item = environment.find(key);
+    if (item == environment.end()) return {};
+    const fs::path path = item->is_string() ? item->get<std::string>() : text(*item, "file");
+    std::error_code error;
+    if (path.empty() || !fs::exists(path, error))
+        throw Error("the weights that this run began with are not there: " + path.string(),
+            "put them back, or train anew with --init-from", ExitCode::Usage);
+    return path;
+}
+
+/// Losses by update. What a resume cut off is not in the file any more.
+std::map<std::int64_t, double> losses(const fs::path& run)
+{
+    std::map<std::int64_t, double> all;
+    for (const auto& event : readMetrics(RunDirectory(run).metricsFile()))
+        if (const auto* step = std::get_if<StepEvent>(&event)) all[step->step] = step->loss;
+    return all;
+}
+
+} // namespace
+
+bool changesWhileTraining(const std::string& key)
+{
+    return std::count(std::begin(changeable), std::end(changeable), key) > 0;
+}
+
+RunConfig withChange(const RunConfig& config, const std::string& key, const Json& value, std::int64_t done)
+{
+    auto changed = config;
+    changed.setJson(key, value);
+    if (!changesWhileTraining(key))
+        throw ConfigError(key, settingText(value), "a setting that a running run takes over; a fork may have it so");
+    changed.validate();
+    if (changed.training.steps <= done)
+        throw ConfigError(
+            "steps", settingText(value), "more than the " + std::to_string(done) + " updates that are done");
+    return changed;
+}
+
+CommandEvent toEvent(const SettingChange& change) { return { change.step, change.key, change.value, change.was }; }
+
+std::optional<SettingChange> settingChange(const CommandEvent& event)
+{
+    const bool oldRate = event.name == "learning_rate" && parseNumber(event.value);
+    if (!event.was && !oldRate) return {};
+    return SettingChange { event.step, event.name, event.value, event.was.value_or(std::string()) };
+}
+
+void takeSettings(const fs::path& checkpoint, RunConfig& config)
+{
+    const auto file = checkpoint / "state.json";
+    const auto json = parseJsonStrict(readFile(file, 16 << 20), file.string());
+    try {
+        if (!json.contains("training")) { // of an earlier version, in which only this one changed
+            config.training.learningRate = json.at("learning_rate").get<double>();
+            return;
+        }
+        for (const auto& [key, value] : json.at("training").items())
+            if (!ofOneProcess(key)) config.setJson(key, value);
+    } catch (const Json::exception& error) {
+        throw CheckpointError(file.string(), error.what(), "take another checkpoint of the run");
+    } catch (const ConfigError& error) {
+        throw CheckpointError(file.string(), error.what(), "take another checkpoint of the run");
+    }
+}
+
+RunConfig settingsToResume(const fs::path& run, const fs::path& checkpoint)
+{
+    const RunDirectory directory(run);
+    auto config = directory.read().config;
+    const auto all = directory.list();
+    const auto from = checkpoint.empty() && !all.empty() ? directory.checkpoints() / all.back() : checkpoint;
+    if (from.empty()) return config;
+    if (const auto problem = checkpointProblem(from, false); !problem.empty())
+        throw CheckpointError(
+            from.string(), "is not a complete checkpoint: " + problem, "take another one of the run, by its path");
+    takeSettings(from, config);
+    return config;
+}
+
+std::vector<SettingChange> changesOnResume(const RunConfig& before, const RunConfig& after, std::int64_t step)
+{
+    std::vector<SettingChange> changes;
+    for (const auto& key : changedFields(before, after))
+        if (key != "data" && !ofOneProcess(key))
+            changes.push_back({ step, key, settingText(after.get(key)), settingText(before.get(key)) });
+    return changes;
+}
+
+Json Replay::toJson() const
+{
+    auto list = Json::array();
+    for (const auto& change : changes)
+        list.push_back({ { "step", change.step }, { "key", change.key }, { "value", change.value } });
+    return { { "path", run.string() }, { "name", name }, { "changes", std::move(list) } };
+}
+
+std::deque<SettingChange> changesToCome(const RunFile& replay, std::int64_t done)
+{
+    std::deque<SettingChange> changes;
+    const auto plan = replay.environment.value("replay", Json::object());
+    try {
+        for (const auto& item : plan.value("changes", Json::array()))
+            if (item.at("step").get<std::int64_t>() >= done)
+                changes.push_back({ item.at("step").get<std::int64_t>(), item.at("key").get<std::string>(),
+                    item.at("value").get<std::string>(), {} });
+    } catch (const Json::exception& error) {
+        throw ConfigError("environment.replay", error.what(), "the list of changes that the replay was begun with");
+    }
+    return changes;
+}
+
+Replay readReplay(const fs::path& run)
+{
+    const RunDirectory directory(run);
+    directory.require();
+    const auto file = directory.read();
+    Replay replay;
+    replay.run = fs::canonical(run);
+    replay.name = file.name.empty() ? replay.run.filename().string() : file.name;
+    replay.config = file.config;
+    auto& training = replay.config.training;
+    training.stopAfter = 0;
+    for (const auto& event : readMetrics(directory.metricsFile()))
+        if (const auto* command = std::get_if<CommandEvent>(&event))
+            if (auto change = settingChange(*command)) replay.changes.push_back(std::move(*change));
+    std::erase_if(replay.changes, [](const SettingChange& change) { // which names its updates itself
+        return change.key == "skip_data";
+    });
+    for (auto change = replay.changes.rbegin(); change != replay.changes.rend(); ++change) // back to how it began
+        if (!change->was.empty() || change->key == "sample_prompt") replay.config.set(change->key, change->was);
+    for (const auto& change : replay.changes)
+        if (!changesWhileTraining(change.key))
+            throw Error(fmt::format("{} was changed when this run was resumed at step {}, which no replay repeats",
+                            change.key, change.step),
+                "fork the run where it stands, or train anew with --config RUN/run.json", ExitCode::Usage);
+
+    const auto& environment = file.environment;
+    // Measured when it started; another number of threads rounds its sums in another way.
+    if (const auto precision = text(environment, "precision"); !precision.empty()) training.precision = precision;
+    if (text(environment, "device") == "cpu" && environment.value("threads", Json()).is_number_integer())
+        training.threads = environment.at("threads").get<std::int64_t>();
+    replay.corpus = text(environment, "corpus_fingerprint");
+    replay.tokenizer = text(environment, "tokenizer");
+    if (const auto parent = RunParent::of(file)) {
+        replay.forkFrom = RunDirectory(parent->path).checkpoints() / checkpointName(parent->step);
+        resolveCheckpoint(replay.forkFrom); // which says what is wrong
+    }
+    replay.initFrom = origin(environment, "init_from");
+    replay.convertFrom = origin(environment, "converted_from");
+    return replay;
+}
+
+std::string CourseComparison::text() const
+{
+    if (updates == 0) return "no update in common";
+    if (first < 0) return fmt::format("{} updates, every loss the same", updates);
+    return fmt::format(
+        "{} updates, from number {} on other losses, at most {:.2g} nats apart", updates, first, largest);
+}
+
+CourseComparison compareCourses(const fs::path& run, const fs::path& other)
+{
+    CourseComparison result;
+    const auto a = losses(run), b = losses(other);
+    for (const auto& [step, loss] : a) {
+        const auto found = b.find(step);
+        if (found == b.end()) continue;
+        ++result.updates;
+        const bool same = loss == found->second || (std::isnan(loss) && std::isnan(found->second));
+        if (same) continue;
+        if (result.first < 0) result.first = step;
+        result.largest = std::max(result.largest, std::abs(loss - found->second));
+    }
+    return result;
+}
+
+} // namespace pha

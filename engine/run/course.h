@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/events.h"
+#include "engine/run/fork_point.h"
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Settings that change while a run goes on. run.json says what stands now, every checkpoint what stood then, and
+/// metrics.jsonl which value came at which update for which: with the same values at the same updates the course is
+/// the same.
+namespace pha {
+
+/// Whether a run takes another value of this setting over between two updates: what tells how it learns, how long and
+/// what is recorded, not what its tensors and data are made of.
+bool changesWhileTraining(const std::string& key);
+/// `config` with another value. Throws ConfigError if it is not one of those settings, out of range, does not go with
+/// the others, or wants an end before the `done` updates.
+RunConfig withChange(const RunConfig& config, const std::string& key, const Json& value, std::int64_t done);
+
+/// Before the update after `step`.
+struct SettingChange {
+    std::int64_t step = 0;
+    std::string key, value, was; ///< as `--set` takes them
+};
+CommandEvent toEvent(const SettingChange& change);
+/// Empty for what else a user did. Older lines, of which only the learning rate is known, do not say what was before.
+std::optional<SettingChange> settingChange(const CommandEvent& event);
+
+/// Puts the training settings that stood when a checkpoint was written into the run's. Throws CheckpointError.
+void takeSettings(const fs::path& checkpoint, RunConfig& config);
+/// What a run goes on with from its newest checkpoint, or from the one that is named. Throws CheckpointError.
+RunConfig settingsToResume(const fs::path& run, const fs::path& checkpoint = {});
+/// What another start of the run at `step` has changed, without what is a matter of each process.
+std::vector<SettingChange> changesOnResume(const RunConfig& before, const RunConfig& after, std::int64_t step);
+
+/// A run to be done once more, with the same changes at the same updates.
+struct Replay {
+    fs::path run;
+    std::string name; ///< of that run
+    RunConfig config; ///< as it began, with the threads and the precision that it had
+    std::vector<SettingChange> changes; ///< in the order of their updates
+    fs::path initFrom, convertFrom, forkFrom; ///< what it began from; as in TrainingRequest
+    std::string corpus, tokenizer; ///< fingerprints
+    Json toJson() const; ///< {"path","name","changes"}, for run.json: the replay may be stopped and resumed
+};
+/// What is still to come in a replay of which `done` updates are done; nothing in any other run.
+std::deque<SettingChange> changesToCome(const RunFile& replay, std::int64_t done);
+
+/// Reads run.json and metrics.jsonl. Throws CheckpointError, DataError, and Error if what the run began from is gone.
+Replay readReplay(const fs::path& run);
+
+/// Two courses, update by update.
+struct CourseComparison {
+    std::int64_t updates = 0; ///< that both have
+    std::int64_t first = -1; ///< the first update with another loss, -1: none
+    double largest = 0; ///< difference of two losses, nats
+    std::string text() const; ///< "380 updates, every loss the same"
+};
+CourseComparison compareCourses(const fs::path& run, const fs::path& other);
+
+} // namespace pha

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Settings that change while a run goes on: written down, kept by checkpoints, and repeated by a replay.
+#include "engine/base/error.h"
+#include "engine/run/course.h"
+#include "tests/model/small_run.h"
+
+using namespace pha;
+using namespace pha::test;
+
+class ReplayTest : public QObject {
+    Q_OBJECT
+
+    SmallRuns runs_;
+
+    using Changes = std::vector<std::tuple<std::int64_t, std::string, Json>>;
+
+    /// Trains, with settings changed as soon as so many updates are reported.
+    fs::path train(TrainingRequest request, const Changes& changes, Recorder& recorder)
+    {
+        Trainer trainer(request, recorder, {});
+        recorder.react = [&](const Event& event) {
+            const auto* done = std::get_if<StepEvent>(&event);
+            for (const auto& [step, key, value] : changes)
+                if (done && done->step == step) trainer.post({ Command::Kind::Change, key, value });
+        };
+        trainer.run(recorder, {});
+        return request.directory;
+    }
+    TrainingRequest fresh(const std::string& name, const RunConfig& config) const
+    {
+        TrainingRequest request;
+        request.config = config;
+        request.directory = runs_.folder(name);
+        return request;
+    }
+    TrainingRequest replayOf(const fs::path& run, const std::string& name) const
+    {
+        const auto replay = readReplay(run);
+        auto request = fresh(name, replay.config);
+        request.replayOf = run;
+        request.forkFrom = replay.forkFrom;
+        return request;
+    }
+    static std::vector<std::string> journal(const fs::path& run)
+    {
+        std::vector<std::string> lines;
+        for (const auto& event : readMetrics(run / "metrics.jsonl"))
+            if (const auto* command = std::get_if<CommandEvent>(&event))
+                if (const auto c = settingChange(*command))
+                    lines.push_back(std::to_string(c->step) + " " + c->key + " " + c->was + " -> " + c->value);
+        return lines;
+    }
+    static std::string weights(const fs::path& run, const char* step)
+    {
+        return readFile(run / "checkpoints" / step / "model.safetensors");
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        auto config = smallRun();
+        config.training.keepCheckpoints = 10;
+        Recorder recorder;
+        train(fresh("changed", config),
+            { { 2, "learning_rate", 0.0012345678901234567 }, { 2, "clip", 0.25 }, { 5, "steps", 14 },
+                { 5, "sample_prompt", "Tom had" }, { 6, "eval_every", 3 }, { 7, "learning_rate", 0.002 },
+                { 9, "weight_decay", 0.3 } },
+            recorder);
+        QCOMPARE(recorder.all<StepEvent>().back().step, std::int64_t(14));
+        QCOMPARE(recorder.all<StepEvent>()[6].learningRate < 0.0013, true);
+        std::vector<std::int64_t> evaluated;
+        for (const auto& eval : recorder.all<EvalEvent>()) evaluated.push_back(eval.step);
+        QCOMPARE(evaluated, (std::vector<std::int64_t> { 2, 4, 6, 9, 12, 14 }));
+    }
+
+    void theJournalSaysWhatStoodBefore()
+    {
+        QCOMPARE(journal(runs_.folder("changed")),
+            (std::vector<std::string> { "2 learning_rate 0.003 -> 0.0012345678901234567", "2 clip 1 -> 0.25",
+                "5 steps 12 -> 14", "5 sample_prompt  -> Tom had", "6 eval_every 2 -> 3",
+                "7 learning_rate 0.0012345678901234567 -> 0.002", "9 weight_decay 0.1 -> 0.3" }));
+        QCOMPARE(RunDirectory(runs_.folder("changed")).read().config.training.clip, 0.25);
+    }
+
+    void aCheckpointKeepsTheSettingsOfItsTime()
+    {
+        const auto at = [&](const char* step) {
+            return readForkPoint(runs_.folder("changed") / "checkpoints" / step).config.training;
+        };
+        QCOMPARE(at("step-00000004").learningRate, 0.0012345678901234567);
+        QCOMPARE(at("step-00000004").steps, std::int64_t(12));
+        QCOMPARE(at("step-00000004").weightDecay, 0.1);
+        QCOMPARE(at("step-00000012").learningRate, 0.002);
+        QCOMPARE(at("step-00000012").weightDecay, 0.3);
+        // A checkpoint of an earlier version knows its learning rate alone.
+        const auto old = runs_.folder("old");
+        fs::create_directories(old);
+        writeFileAtomically(old / "state.json", R"({"step":4,"learning_rate":0.005})");
+        auto config = smallRun();
+        takeSettings(old, config);
+        QCOMPARE(config.training.learningRate, 0.005);
+    }
+
+    void aReplayIsTheSameCourse()
+    {
+        const auto of = runs_.folder("changed");
+        QCOMPARE(readReplay(of).config.training.learningRate, 3e-3);
+        QCOMPARE(readReplay(of).config.training.samplePrompt, std::string());
+        Recorder recorder;
+        const auto again = train(replayOf(of, "again"), {}, recorder);
+        const auto compared = compareCourses(of, again);
+        QCOMPARE(compared.updates, std::int64_t(14));
+        QCOMPARE(compared.first, std::int64_t(-1));
+        QCOMPARE(compared.text(), std::string("14 updates, every loss the same"));
+        QCOMPARE(weights(again, "step-00000014"), weights(of, "step-00000014"));
+        QCOMPARE(journal(again), journal(of));
+        QCOMPARE(RunDirectory(again).read().environment.at("replay").at("name"), Json("changed"));
+        // A replay of a replay; with one thing changed it is another course, and the comparison says from where on.
+        QCOMPARE(compareCourses(of, train(replayOf(again, "twice"), {}, recorder)).first, std::int64_t(-1));
+        auto other = replayOf(of, "other");
+        other.config.training.minLearningRate = 0.5;
+        QCOMPARE(compareCourses(of, train(other, {}, recorder)).first, std::int64_t(5)); // the fourth update has another rate
+    }
+
+    void itMayBeStoppedAndResumed()
+    {
+        Recorder recorder;
+        auto request = replayOf(runs_.folder("changed"), "stopped");
+        request.config.training.stopAfter = 7;
+        train(request, {}, recorder);
+        runs_.resume("stopped", smallRun(), { "stop_after" });
+        QCOMPARE(compareCourses(runs_.folder("changed"), runs_.folder("stopped")).first, std::int64_t(-1));
+        QCOMPARE(weights(runs_.folder("stopped"), "step-00000014"), weights(runs_.folder("changed"), "step-00000014"));
+    }
+
+    void whatAResumeChangesIsRepeatedToo()
+    {
+        auto config = smallRun();
+        config.training.stopAfter = 6;
+        config.training.keepCheckpoints = 10;
+        Recorder recorder;
+        train(fresh("resumed", config), { { 3, "clip", 0.5 } }, recorder);
+        config.training.stopAfter = 0;
+        config.training.steps = 10;
+        config.training.warmupSteps = 8;
+        runs_.resume("resumed", config, { "stop_after", "steps", "warmup_steps" });
+        QCOMPARE(journal(runs_.folder("resumed")),
+            (std::vector<std::string> { "3 clip 1 -> 0.5", "6 steps 12 -> 10", "6 warmup_steps 2 -> 8" }));
+        const auto again = train(replayOf(runs_.folder("resumed"), "resumed-again"), {}, recorder);
+        QCOMPARE(compareCourses(runs_.folder("resumed"), again).updates, std::int64_t(10));
+        QCOMPARE(compareCourses(runs_.folder("resumed"), again).first, std::int64_t(-1));
+
+        // From an earlier checkpoint with what stood then, not with what came later.
+        runs_.resume("resumed", config, {}, nullptr, "step-00000004");
+        QCOMPARE(RunDirectory(runs_.folder("resumed")).read().config.training.steps, std::int64_t(12));
+        QCOMPARE(journal(runs_.folder("resumed")), (std::vector<std::string> { "3 clip 1 -> 0.5" }));
+    }
+
+    void aForkIsRepeatedFromItsParent()
+    {
+        Recorder recorder;
+        auto request = fresh("fork", readForkPoint(runs_.folder("changed") / "checkpoints/step-00000008").config);
+        request.forkFrom = runs_.folder("changed") / "checkpoints/step-00000008";
+        train(request, { { 10, "learning_rate", 1e-4 } }, recorder);
+        const auto compared =
+            compareCourses(runs_.folder("fork"), train(replayOf(runs_.folder("fork"), "fork-again"), {}, recorder));
+        QCOMPARE(compared.updates, std::int64_t(6));
+        QCOMPARE(compared.first, std::int64_t(-1));
+    }
+
+    void whatCannotBeIsRefused()
+    {
+        const auto config = smallRun();
+        QCOMPARE(withChange(config, "clip", 2, 0).training.clip, 2.0);
+        for (const auto& [key, value] : std::vector<std::pair<std::string, Json>> { { "clip", -1 }, { "steps", 4 },
+                 { "width", 64 }, { "dropout", 0.5 }, { "schedule", "zigzag" }, { "no_such", 1 } })
+            QVERIFY_EXCEPTION_THROWN(withChange(config, key, value, 4), ConfigError);
+        Recorder recorder;
+        train(fresh("refused", config), { { 3, "clip", -1 }, { 3, "width", 64 }, { 4, "steps", 2 } }, recorder);
+        QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));
+        QVERIFY(journal(runs_.folder("refused")).empty());
+        for (const auto& command : recorder.all<CommandEvent>()) QCOMPARE(command.value, std::string("refused"));
+
+        auto longer = smallRun();
+        longer.training.steps = 16;
+        longer.training.dropout = 0.2;
+        runs_.resume("refused", longer, { "steps", "dropout" });
+        QVERIFY_EXCEPTION_THROWN(readReplay(runs_.folder("refused")), Error);
+        auto text = replayOf(runs_.folder("changed"), "text");
+        text.config.data.dataSeed = 5;
+        QVERIFY_EXCEPTION_THROWN(train(text, {}, recorder), DataError);
+        QVERIFY(!fs::exists(runs_.folder("text")));
+    }
+};
+
+QTEST_GUILESS_MAIN(ReplayTest)
+#include "replay_test.moc"

@@ -100,6 +100,15 @@ void MainWindow::connectRun()
     connect(a.sampleNow, &QAction::triggered, controller_, &RunController::sampleNow);
     connect(a.checkpointNow, &QAction::triggered, controller_, &RunController::checkpointNow);
     connect(a.changeLearningRate, &QAction::triggered, this, &MainWindow::changeLearningRate);
+    connect(a.changeSettings, &QAction::triggered, this, [this] {
+        if (auto* session = controller_->session()) runPanel_->select(session->directory());
+        showPanel(configDock_->objectName());
+        configPanel_->editRun();
+    });
+    connect(configPanel_, &ConfigPanel::changeRequested, this, [this](const std::string& key, const Json& value) {
+        if (controller_->session() == current_) controller_->change(key, value);
+    });
+    connect(configPanel_, &ConfigPanel::refused, this, &MainWindow::showError);
     connect(a.cloneRun, &QAction::triggered, this, [this] {
         showPanel(configDock_->objectName());
         configPanel_->cloneSession();

@@ -79,7 +79,7 @@ void MainWindow::updateActions()
     a.pauseRun->setText(paused ? tr("&Continue") : tr("&Pause"));
     a.stopRun->setEnabled(busy && !stopping);
     a.stopRun->setText(stopping ? tr("Stopping\u2026") : tr("S&top"));
-    for (auto* action : { a.evaluateNow, a.sampleNow, a.checkpointNow, a.changeLearningRate })
+    for (auto* action : { a.evaluateNow, a.sampleNow, a.checkpointNow, a.changeLearningRate, a.changeSettings })
         action->setEnabled(running);
     a.runDemo->setEnabled(!busy);
     const bool readable = current_ && current_->problem().isEmpty();

@@ -5,6 +5,7 @@
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
+#include "ui/config_form/setting_delegate.h"
 #include "ui/data/data_panel.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
@@ -28,6 +29,7 @@
 #include <QStackedWidget>
 #include <QTest>
 #include <QTextEdit>
+#include <QTreeView>
 
 using namespace pha;
 using namespace pha::ui;
@@ -103,6 +105,25 @@ private:
             QTRY_VERIFY(window->currentSession() && window->currentSession()->step() > 3);
         }
     };
+
+    /// As Ctrl+Shift+L, F2, typing and Enter do it.
+    static void changeInPlace(Fixture& f, const char* key, const QString& text)
+    {
+        f.action("changeSettings")->trigger();
+        auto* tree = f.find<QTreeView>("frozenTree");
+        QCOMPARE(tree->currentIndex().data(SettingDelegate::Key).toString(), QStringLiteral("learning_rate"));
+        const auto found = tree->model()->match(tree->model()->index(0, 0), SettingDelegate::Key, QLatin1String(key), 1,
+            Qt::MatchExactly | Qt::MatchRecursive);
+        QCOMPARE(found.size(), 1);
+        const auto value = found.front().siblingAtColumn(1);
+        QVERIFY(!(tree->model()->flags(value.siblingAtColumn(0)) & Qt::ItemIsEditable));
+        tree->edit(value);
+        auto* editor = tree->findChild<QLineEdit*>(QStringLiteral("settingEditor"));
+        QVERIFY(editor && !editor->toolTip().isEmpty() && !editor->accessibleName().isEmpty());
+        editor->setText(text);
+        QTest::keyClick(editor, Qt::Key_Return);
+        QTRY_VERIFY(!tree->findChild<QLineEdit*>(QStringLiteral("settingEditor")));
+    }
 
 private Q_SLOTS:
     void initTestCase()
@@ -209,6 +230,11 @@ private Q_SLOTS:
         f.action("changeLearningRate")->trigger();
         QCOMPARE(f.offered, 0.002);
         QVERIFY(f.find<ErrorBanner>("errorBanner")->message().startsWith("learning_rate is"));
+        changeInPlace(f, "clip", QStringLiteral("0.25"));
+        QTRY_COMPARE(session->file().config.training.clip, 0.25);
+        QCOMPARE(session->history().commands.back().was, std::optional<std::string>("1"));
+        changeInPlace(f, "steps", QStringLiteral("1"));
+        QVERIFY(f.find<ErrorBanner>("errorBanner")->message().startsWith("steps is 1"));
         QTest::keyClick(f.window.get(), Qt::Key_Period, Qt::ControlModifier);
         QTRY_COMPARE(session->state(), RunState::Stopped);
         QTRY_VERIFY(f.action("resumeRun")->isEnabled());

@@ -21,14 +21,14 @@ bool outlivesPreset(const std::string& key)
     return false;
 }
 
+} // namespace
+
 const Field& fieldOf(const std::string& key)
 {
     for (const auto& grouped : allFields())
         if (grouped.field.name == key) return grouped.field;
     throw ConfigError(key, "", "a configuration key");
 }
-
-} // namespace
 
 QString slug(const QString& text)
 {

@@ -78,6 +78,7 @@ private:
     RunConfig best_; ///< what the texts say, with the preset's value where one is wrong
 };
 
+const Field& fieldOf(const std::string& key); ///< throws ConfigError
 /// Folder-safe: letters, digits, dot, dash, underscore.
 QString slug(const QString& text);
 

@@ -27,7 +27,8 @@ ConfigPanel::ConfigPanel(Dialogs* dialogs, QWidget* parent)
     tabs_->addTab(form_, tr("New run"));
     tabs_->addTab(frozen_, tr("Selected run"));
     tabs_->setTabToolTip(0, plainToolTip(tr("Set up and start a run (Ctrl+N)")));
-    tabs_->setTabToolTip(1, plainToolTip(tr("The settings that the selected run was started with")));
+    tabs_->setTabToolTip(
+        1, plainToolTip(tr("The settings of the selected run; some can be changed while it trains (Ctrl+Shift+L)")));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(tabs_);
@@ -38,6 +39,8 @@ ConfigPanel::ConfigPanel(Dialogs* dialogs, QWidget* parent)
     connect(&saveTimer_, &QTimer::timeout, this, &ConfigPanel::saveDraft);
     connect(&draft_, &ConfigDraft::changedValues, &saveTimer_, qOverload<>(&QTimer::start));
     connect(frozen_, &FrozenConfig::cloneRequested, this, &ConfigPanel::cloneSession);
+    connect(frozen_, &FrozenConfig::changeRequested, this, &ConfigPanel::changeRequested);
+    connect(frozen_, &FrozenConfig::refused, this, &ConfigPanel::refused);
 }
 
 ConfigPanel::~ConfigPanel()
@@ -72,6 +75,12 @@ void ConfigPanel::showForm()
 }
 
 void ConfigPanel::showRun() { tabs_->setCurrentWidget(frozen_); }
+
+void ConfigPanel::editRun()
+{
+    showRun();
+    frozen_->focusChangeable();
+}
 
 void ConfigPanel::saveDraft()
 {

@@ -28,6 +28,11 @@ public:
     void forkSession(const fs::path& checkpoint); ///< the form goes on from there; a run's folder: its newest one
     void showForm();
     void showRun();
+    void editRun(); ///< shows what can be changed of the selected run while it trains
+
+Q_SIGNALS:
+    void changeRequested(const std::string& key, const pha::Json& value); ///< of the selected run
+    void refused(const QString& message); ///< what was typed as another value
 
 private:
     void saveDraft();

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/config_form/frozen_config.h"
 
+#include "engine/base/error.h"
+#include "engine/run/course.h"
 #include "ui/config_form/config_draft.h"
+#include "ui/config_form/setting_delegate.h"
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/theme.h"
@@ -45,6 +48,8 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     , stack_(new QStackedWidget)
     , title_(new QLabel)
     , subtitle_(new QLabel)
+    , hint_(new QLabel(tr("It trains here: double click a setting in bold, or press F2, to change it from the next "
+                          "update on.")))
     , onlyDifferences_(new QCheckBox(tr("Only what differs from the preset")))
     , tree_(new QTreeView)
     , model_(new QStandardItemModel(this))
@@ -59,10 +64,14 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     subtitle_->setTextFormat(Qt::PlainText);
     subtitle_->setWordWrap(true);
     setRole(subtitle_, "small");
+    hint_->setObjectName(QStringLiteral("frozenHint"));
+    hint_->setWordWrap(true);
+    setRole(hint_, "small");
+    hint_->hide();
     onlyDifferences_->setObjectName(QStringLiteral("onlyDifferences"));
     onlyDifferences_->setToolTip(plainToolTip(tr("Hides settings that have the preset's value")));
     tree_->setObjectName(QStringLiteral("frozenTree"));
-    tree_->setToolTip(tr("What the selected run was started with"));
+    tree_->setToolTip(tr("The settings of the selected run as they stand now"));
     tree_->setAccessibleName(tr("Configuration of the run"));
     tree_->setModel(model_);
     tree_->setFrameShape(QFrame::NoFrame);
@@ -71,6 +80,10 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     tree_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     tree_->header()->setStretchLastSection(false); // it has a mode that stretches; with both it would never shrink
     tree_->setSelectionMode(QAbstractItemView::ContiguousSelection);
+    tree_->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
+    auto* delegate = new SettingDelegate(this);
+    tree_->setItemDelegateForColumn(1, delegate);
+    connect(delegate, &SettingDelegate::edited, this, &FrozenConfig::change);
     cloneButton_->setObjectName(QStringLiteral("cloneButton"));
     cloneButton_->setIcon(icon(QStringLiteral("clone")));
     cloneButton_->setToolTip(
@@ -82,6 +95,7 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     layout->setSpacing(6);
     layout->addWidget(title_);
     layout->addWidget(subtitle_);
+    layout->addWidget(hint_);
     layout->addWidget(onlyDifferences_);
     layout->addWidget(tree_, 1);
     layout->addWidget(cloneButton_);
@@ -109,6 +123,8 @@ void FrozenConfig::setSession(RunSession* session)
     session_ = session;
     if (session) connect(session, &RunSession::stateChanged, this, &FrozenConfig::refresh);
     stack_->setCurrentIndex(session ? 1 : 0);
+    live_ = false;
+    hint_->hide();
     fill();
     refresh();
 }
@@ -125,13 +141,54 @@ void FrozenConfig::refresh()
     subtitle_->setText(session_->problem().isEmpty() ? parts.join(QStringLiteral("  \u00b7  ")) : session_->problem());
     cloneButton_->setEnabled(session_->problem().isEmpty());
     // The engine fills in what the form left open, the vocabulary above all, once it has read the text.
-    if (shownOf(file) != filled_) fill();
+    const auto state = session_->state();
+    const bool live = session_->job() && (state == RunState::Running || state == RunState::Paused);
+    if (live == live_ && shownOf(file) == filled_ && commands_ == session_->history().commands.size()) return;
+    live_ = live;
+    hint_->setVisible(live);
+    fill();
+}
+
+bool FrozenConfig::changeable(const std::string& key) const { return live_ && changesWhileTraining(key); }
+
+QString FrozenConfig::changesOf(const std::string& key) const
+{
+    QStringList lines;
+    for (const auto& command : session_->history().commands)
+        if (const auto change = settingChange(command); change && change->key == key)
+            lines << (change->was.empty() ? tr("after update %1: %2").arg(change->step).arg(fromUtf8(change->value))
+                                          : tr("after update %1: %2 \u2192 %3")
+                                                .arg(change->step)
+                                                .arg(fromUtf8(change->was), fromUtf8(change->value)));
+    return lines.join(QLatin1Char('\n'));
+}
+
+void FrozenConfig::change(const QString& key, const QString& text)
+{
+    if (!session_) return;
+    const auto name = key.toStdString();
+    try {
+        const auto value = fieldOf(name).parse(text.toStdString());
+        withChange(session_->file().config, name, value, session_->step());
+        Q_EMIT changeRequested(name, value);
+    } catch (const Error& error) {
+        Q_EMIT refused(singleLine(fromUtf8(error.what())));
+    }
+}
+
+void FrozenConfig::focusChangeable()
+{
+    const auto all = model_->match(model_->index(0, 0), SettingDelegate::Key, QStringLiteral("learning_rate"), 1,
+        Qt::MatchExactly | Qt::MatchRecursive);
+    if (!all.isEmpty()) tree_->setCurrentIndex(all.front().siblingAtColumn(1));
+    tree_->setFocus();
 }
 
 void FrozenConfig::fill()
 {
     model_->clear();
     filled_ = session_ ? shownOf(session_->file()) : Json();
+    commands_ = session_ ? session_->history().commands.size() : 0;
     if (!session_ || !session_->problem().isEmpty()) return;
     const auto& file = session_->file();
     const auto* preset = presetOf(file.config);
@@ -157,10 +214,23 @@ void FrozenConfig::fill()
         auto text = fromUtf8(settingText(value));
         if (differs)
             text = QStringLiteral("%1 \u2192 %2").arg(fromUtf8(settingText(preset->config.get(field.name))), text);
-        const QList<QStandardItem*> row { cell(fromUtf8(field.label), tip),
-            cell(text, differs ? tr("%1\npreset \u2192 this run").arg(text) : text) };
+        auto valueTip = differs ? tr("%1\npreset \u2192 this run").arg(text) : text;
+        if (const auto changes = changesOf(field.name); !changes.isEmpty()) {
+            valueTip += QLatin1Char('\n') + changes;
+            text += tr(" (changed)");
+        }
+        const QList<QStandardItem*> row { cell(fromUtf8(field.label), tip), cell(text, valueTip) };
         if (differs)
             for (auto* item : row) item->setForeground(colours.accent);
+        row[0]->setData(fromUtf8(field.name), SettingDelegate::Key);
+        if (changeable(field.name)) {
+            auto bold = tree_->font();
+            bold.setWeight(QFont::DemiBold);
+            row[1]->setFont(bold);
+            row[1]->setEditable(true);
+            row[1]->setData(fromUtf8(field.name), SettingDelegate::Key);
+            row[1]->setData(fromUtf8(settingText(value)), SettingDelegate::Value);
+        }
         section->appendRow(row);
     }
     if (model_->rowCount() == 0) model_->appendRow(cell(tr("Nothing: this is the preset")));

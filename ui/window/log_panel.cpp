@@ -93,6 +93,7 @@ void LogPanel::readNew()
         gather(lines, h.commands, read_.commands, [](const CommandEvent& e) {
             // Pauses, evaluations, samples and checkpoints have lines of their own.
             if (e.value.empty()) return QString();
+            if (e.was) return tr("%1: %2 \u2192 %3").arg(fromUtf8(e.name), fromUtf8(*e.was), fromUtf8(e.value));
             return tr("changed: %1 %2")
                 .arg(fromUtf8(e.name).replace(QLatin1Char('_'), QLatin1Char(' ')), fromUtf8(e.value));
         });

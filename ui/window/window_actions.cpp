@@ -66,6 +66,10 @@ WindowActions::WindowActions(QMainWindow* window)
     checkpointNow = make("checkpointNow", tr("&Checkpoint"), tr("Saves a checkpoint now"), { K::Save }, "save");
     changeLearningRate = make("changeLearningRate", tr("Change &learning rate\u2026"),
         tr("Sets a new peak; recorded and marked on the charts"), { K(QStringLiteral("Ctrl+L")) }, "sliders");
+    changeSettings = make("changeSettings", tr("Change &settings\u2026"),
+        tr("Shows the settings that the running run takes over: rates, clip, number of steps, intervals, sample "
+           "prompt"),
+        { K(QStringLiteral("Ctrl+Shift+L")) }, "sliders");
     cloneRun = make("cloneRun", tr("Cl&one"), tr("Copies the settings of the selected run into the form"),
         { K(QStringLiteral("Ctrl+Shift+R")) }, "clone");
     forkRun = make("forkRun", tr("&Fork\u2026"),
@@ -194,7 +198,7 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addSeparator();
     run->addActions({ pauseRun, stopRun, resumeRun });
     run->addSeparator();
-    run->addActions({ evaluateNow, sampleNow, checkpointNow, changeLearningRate });
+    run->addActions({ evaluateNow, sampleNow, checkpointNow, changeLearningRate, changeSettings });
     run->addSeparator();
     run->addActions({ toggleShown, setBaseline, cloneRun, forkRun, renameRun, editAbout });
     run->addSeparator();

@@ -20,7 +20,7 @@ struct WindowActions {
     QAction *newRun, *openRun, *openCapsule, *chooseFolder, *exportImage, *quit;
     // Run
     QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
-        *changeLearningRate;
+        *changeLearningRate, *changeSettings;
     QAction *cloneRun, *forkRun, *renameRun, *editAbout, *toggleShown, *setBaseline, *exportCapsule, *copyPath,
         *openFolder, *archiveRun, *deleteRun, *putBackRun, *searchRuns;
     // View

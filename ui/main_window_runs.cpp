@@ -106,7 +106,10 @@ void MainWindow::connectRun()
         configPanel_->editRun();
     });
     connect(configPanel_, &ConfigPanel::changeRequested, this, [this](const std::string& key, const Json& value) {
-        if (controller_->session() == current_) controller_->change(key, value);
+        if (controller_->session() != current_) return;
+        controller_->change(key, value);
+        statusBar()->showMessage(
+            tr("%1: %2 from the next update on").arg(fromUtf8(key), fromUtf8(settingText(value))), messageTime);
     });
     connect(configPanel_, &ConfigPanel::refused, this, &MainWindow::showError);
     connect(a.cloneRun, &QAction::triggered, this, [this] {

@@ -78,6 +78,7 @@ QToolButton:focus { border-color: {accent}; }
 
 QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox, QComboBox { background: {field}; border: 1px solid {border}; border-radius: 6px; padding: 3px 7px; min-height: 18px; selection-background-color: {accent}; selection-color: {onAccent}; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QAbstractSpinBox:focus, QComboBox:focus { border-color: {accent}; }
+QTreeView QLineEdit, QTreeView QComboBox { padding: 0 3px; min-height: 0; border-radius: 3px; }
 QLineEdit[invalid="true"], QComboBox[invalid="true"] { border-color: {error}; background: {errorSoft}; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QTextEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled { color: {disabled}; background: {window}; }
 QAbstractSpinBox { padding-right: 2px; }

@@ -106,7 +106,7 @@ private:
         }
     };
 
-    /// As Ctrl+Shift+L, F2, typing and Enter do it.
+    /// As Ctrl+Shift+L, Enter, typing and Enter do it.
     static void changeInPlace(Fixture& f, const char* key, const QString& text)
     {
         f.action("changeSettings")->trigger();
@@ -117,7 +117,9 @@ private:
         QCOMPARE(found.size(), 1);
         const auto value = found.front().siblingAtColumn(1);
         QVERIFY(!(tree->model()->flags(value.siblingAtColumn(0)) & Qt::ItemIsEditable));
-        tree->edit(value);
+        tree->setCurrentIndex(value);
+        tree->setFocus();
+        QTest::keyClick(tree, Qt::Key_Return);
         auto* editor = tree->findChild<QLineEdit*>(QStringLiteral("settingEditor"));
         QVERIFY(editor && !editor->toolTip().isEmpty() && !editor->accessibleName().isEmpty());
         editor->setText(text);

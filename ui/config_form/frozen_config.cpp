@@ -13,6 +13,8 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QPushButton>
+#include <QScrollBar>
+#include <QShortcut>
 #include <QStackedWidget>
 #include <QStandardItemModel>
 #include <QTreeView>
@@ -48,7 +50,7 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     , stack_(new QStackedWidget)
     , title_(new QLabel)
     , subtitle_(new QLabel)
-    , hint_(new QLabel(tr("It trains here: double click a setting in bold, or press F2, to change it from the next "
+    , hint_(new QLabel(tr("It trains here: double click a setting in bold, or press Enter, to change it from the next "
                           "update on.")))
     , onlyDifferences_(new QCheckBox(tr("Only what differs from the preset")))
     , tree_(new QTreeView)
@@ -80,7 +82,14 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     tree_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     tree_->header()->setStretchLastSection(false); // it has a mode that stretches; with both it would never shrink
     tree_->setSelectionMode(QAbstractItemView::ContiguousSelection);
-    tree_->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
+    tree_->setEditTriggers(QAbstractItemView::NoEditTriggers); // of which F2 shows another panel
+    const auto edit = [this](const QModelIndex& index) {
+        const auto value = index.siblingAtColumn(1);
+        if (value.flags() & Qt::ItemIsEditable) tree_->edit(value);
+    };
+    connect(tree_, &QTreeView::doubleClicked, this, edit);
+    connect(new QShortcut(Qt::Key_Return, tree_, nullptr, nullptr, Qt::WidgetShortcut), &QShortcut::activated, this,
+        [this, edit] { edit(tree_->currentIndex()); });
     auto* delegate = new SettingDelegate(this);
     tree_->setItemDelegateForColumn(1, delegate);
     connect(delegate, &SettingDelegate::edited, this, &FrozenConfig::change);
@@ -176,16 +185,24 @@ void FrozenConfig::change(const QString& key, const QString& text)
     }
 }
 
+void FrozenConfig::goTo(const QString& key)
+{
+    const auto all =
+        model_->match(model_->index(0, 0), SettingDelegate::Key, key, 1, Qt::MatchExactly | Qt::MatchRecursive);
+    if (!all.isEmpty()) tree_->setCurrentIndex(all.front().siblingAtColumn(1));
+}
+
 void FrozenConfig::focusChangeable()
 {
-    const auto all = model_->match(model_->index(0, 0), SettingDelegate::Key, QStringLiteral("learning_rate"), 1,
-        Qt::MatchExactly | Qt::MatchRecursive);
-    if (!all.isEmpty()) tree_->setCurrentIndex(all.front().siblingAtColumn(1));
+    goTo(QStringLiteral("learning_rate"));
+    tree_->scrollTo(tree_->currentIndex(), QAbstractItemView::PositionAtCenter);
     tree_->setFocus();
 }
 
 void FrozenConfig::fill()
 {
+    const auto place = tree_->currentIndex().siblingAtColumn(0).data(SettingDelegate::Key).toString();
+    const int scrolled = tree_->verticalScrollBar()->value();
     model_->clear();
     filled_ = session_ ? shownOf(session_->file()) : Json();
     commands_ = session_ ? session_->history().commands.size() : 0;
@@ -246,6 +263,8 @@ void FrozenConfig::fill()
     tree_->resizeColumnToContents(0);
     tree_->setColumnWidth(0, std::min(tree_->columnWidth(0), fontMetrics().averageCharWidth() * 32));
     for (int row = 0; row < model_->rowCount(); ++row) tree_->setFirstColumnSpanned(row, {}, true);
+    goTo(place);
+    tree_->verticalScrollBar()->setValue(scrolled);
 }
 
 } // namespace pha::ui

@@ -36,6 +36,7 @@ private:
     bool changeable(const std::string& key) const; ///< the run takes another value over now
     QString changesOf(const std::string& key) const; ///< "at update 120: 0.001 -> 0.0005", a line each
     void change(const QString& key, const QString& text);
+    void goTo(const QString& key);
 
     QPointer<RunSession> session_;
     Json filled_; ///< the configuration that the tree shows

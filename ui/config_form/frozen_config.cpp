@@ -228,13 +228,14 @@ void FrozenConfig::fill()
             model_->appendRow(section);
         }
         const auto tip = tr("%1\n%2").arg(fromUtf8(field.name), fromUtf8(field.help));
-        auto text = fromUtf8(settingText(value));
-        if (differs)
-            text = QStringLiteral("%1 \u2192 %2").arg(fromUtf8(settingText(preset->config.get(field.name))), text);
+        const auto now = fromUtf8(settingText(value));
+        auto text = differs
+            ? QStringLiteral("%1 \u2192 %2").arg(fromUtf8(settingText(preset->config.get(field.name))), now)
+            : now;
         auto valueTip = differs ? tr("%1\npreset \u2192 this run").arg(text) : text;
         if (const auto changes = changesOf(field.name); !changes.isEmpty()) {
             valueTip += QLatin1Char('\n') + changes;
-            text += tr(" (changed)");
+            text = tr("%1 (changed)").arg(now); // what stands now is seen in a narrow panel too
         }
         const QList<QStandardItem*> row { cell(fromUtf8(field.label), tip), cell(text, valueTip) };
         if (differs)

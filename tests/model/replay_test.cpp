@@ -119,7 +119,8 @@ private Q_SLOTS:
         QCOMPARE(compareCourses(of, train(replayOf(again, "twice"), {}, recorder)).first, std::int64_t(-1));
         auto other = replayOf(of, "other");
         other.config.training.minLearningRate = 0.5;
-        QCOMPARE(compareCourses(of, train(other, {}, recorder)).first, std::int64_t(5)); // the fourth update has another rate
+        QCOMPARE(compareCourses(of, train(other, {}, recorder)).first,
+            std::int64_t(5)); // the fourth update has another rate
     }
 
     void itMayBeStoppedAndResumed()
@@ -174,7 +175,7 @@ private Q_SLOTS:
         QCOMPARE(withChange(config, "clip", 2, 0).training.clip, 2.0);
         for (const auto& [key, value] : std::vector<std::pair<std::string, Json>> { { "clip", -1 }, { "steps", 4 },
                  { "width", 64 }, { "dropout", 0.5 }, { "schedule", "zigzag" }, { "no_such", 1 } })
-            QVERIFY_EXCEPTION_THROWN(withChange(config, key, value, 4), ConfigError);
+            QVERIFY_THROWS_EXCEPTION(ConfigError, withChange(config, key, value, 4));
         Recorder recorder;
         train(fresh("refused", config), { { 3, "clip", -1 }, { 3, "width", 64 }, { 4, "steps", 2 } }, recorder);
         QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));
@@ -185,10 +186,10 @@ private Q_SLOTS:
         longer.training.steps = 16;
         longer.training.dropout = 0.2;
         runs_.resume("refused", longer, { "steps", "dropout" });
-        QVERIFY_EXCEPTION_THROWN(readReplay(runs_.folder("refused")), Error);
+        QVERIFY_THROWS_EXCEPTION(Error, readReplay(runs_.folder("refused")));
         auto text = replayOf(runs_.folder("changed"), "text");
         text.config.data.dataSeed = 5;
-        QVERIFY_EXCEPTION_THROWN(train(text, {}, recorder), DataError);
+        QVERIFY_THROWS_EXCEPTION(DataError, train(text, {}, recorder));
         QVERIFY(!fs::exists(runs_.folder("text")));
     }
 };

@@ -40,7 +40,7 @@ fs::path origin(const Json& environment, const char* key)
 {
     const auto item = environment.find(key);
     if (item == environment.end()) return {};
-    const fs::path path = item->is_string() ? item->get<std::string>() : text(*item, "file");
+    fs::path path = item->is_string() ? item->get<std::string>() : text(*item, "file");
     std::error_code error;
     if (path.empty() || !fs::exists(path, error))
         throw Error("the weights that this run began with are not there: " + path.string(),

@@ -27,7 +27,7 @@ struct TrainingState;
 class Trainer final : public TrainingJob {
 public:
     /// Checks everything, prepares data, then creates or opens the run directory: bad input leaves nothing behind.
-    Trainer(const TrainingRequest& request, EventSink& progress, std::stop_token stop);
+    Trainer(const TrainingRequest& request, EventSink& progress, const std::stop_token& stop);
 
     RunState run(EventSink& sink, std::stop_token stop) override;
     void post(Command command) override;
@@ -69,7 +69,7 @@ private:
     std::vector<Batch> readBatches(); ///< of the next update
     double fadeNow() const;
     Tensor regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const;
-    void serve(std::stop_token stop); ///< commands and snapshots; waits here while paused
+    void serve(const std::stop_token& stop); ///< commands and snapshots; waits here while paused
     void perform(const Command& command);
     void change(const std::string& key, const Json& value);
     void changeAsPlanned(); ///< in a replay

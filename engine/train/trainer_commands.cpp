@@ -52,7 +52,7 @@ void Trainer::serveSnapshots()
     }
 }
 
-void Trainer::serve(std::stop_token stop)
+void Trainer::serve(const std::stop_token& stop)
 {
     changeAsPlanned();
     do {

@@ -59,7 +59,7 @@ std::shared_ptr<LanguageModel> Trainer::readTeacher(const TrainingRequest& reque
     return teacher;
 }
 
-Trainer::Trainer(const TrainingRequest& request, EventSink& progress, std::stop_token stop)
+Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std::stop_token& stop)
     : file_(readOrPlan(request))
     , config_(file_.config.training)
     , run_(request.directory)

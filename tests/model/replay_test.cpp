@@ -15,7 +15,7 @@ class ReplayTest : public QObject {
     using Changes = std::vector<std::tuple<std::int64_t, std::string, Json>>;
 
     /// Trains, with settings changed as soon as so many updates are reported.
-    fs::path train(TrainingRequest request, const Changes& changes, Recorder& recorder)
+    fs::path train(const TrainingRequest& request, const Changes& changes, Recorder& recorder)
     {
         Trainer trainer(request, recorder, {});
         recorder.react = [&](const Event& event) {

@@ -40,6 +40,8 @@ const QHash<QString, QByteArray>& shapes()
         { "folder", "<path d='M2.5 12.8V3.5h4l1.4 1.8h5.6v7.5z'/>" },
         { "list", "<path d='M5.5 4h8M5.5 8h8M5.5 12h8M2.5 4h.6M2.5 8h.6M2.5 12h.6'/>" },
         { "chevron-right", "<path d='M6 3.8L10.2 8 6 12.2'/>" },
+        { "arrow-up", "<path d='M8 13V3.5M4 7.3l4-4 4 4'/>" },
+        { "arrow-down", "<path d='M8 3v9.5M4 8.7l4 4 4-4'/>" },
         { "chevron-down", "<path d='M3.8 6L8 10.2 12.2 6'/>" },
         { "undo", "<path d='M6 3L3 6l3 3M3.2 6H10a3.4 3.4 0 0 1 0 6.8H7'/>" },
         { "redo", "<path d='M10 3l3 3-3 3M12.8 6H6a3.4 3.4 0 0 0 0 6.8h3'/>" },

@@ -14,6 +14,7 @@
 #include "ui/inspect/inspect_panel.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
+#include "ui/run_queue.h"
 #include "ui/runs/run_panel.h"
 #include "ui/theme.h"
 #include "ui/window/command_palette.h"
@@ -47,6 +48,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     , parts_(std::move(parts))
     , runs_(new RunListModel(this))
     , controller_(new RunController(parts_.engine, this))
+    , queue_(new RunQueue(runs_, controller_, this))
     , capsules_(new CapsuleWork(this))
     , actions_(std::make_unique<WindowActions>(this))
 {
@@ -69,6 +71,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     connectView();
     connectRun();
     connectAlerts();
+    connectQueue();
     connectCapsules();
     arrange();
     restoreLayout();
@@ -78,6 +81,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     runs_->setFolder(!parts_.runsFolder.empty() ? fs::absolute(parts_.runsFolder)
             : stored.isEmpty()                  ? defaultRunsFolder()
                                                 : toPath(stored));
+    queue_->setFolder(runs_->folder());
     updateActions();
     updateWelcome();
     qApp->installEventFilter(this);
@@ -90,6 +94,8 @@ MainWindow::~MainWindow()
     controller_->disconnect(this);
     runs_->disconnect(this);
     capsules_->disconnect(this);
+    queue_->disconnect(this);
+    queue_->end();
     controller_->shutDown();
     qDeleteAll(centre());
     qDeleteAll(QList { configDock_, logDock_, runsDock_ });
@@ -228,6 +234,7 @@ void MainWindow::quitNow()
 {
     if (closing_) return;
     closing_ = true;
+    queue_->end();
     close();
 }
 
@@ -237,8 +244,10 @@ void MainWindow::closeEvent(QCloseEvent* event)
         const auto name = controller_->session() ? controller_->session()->name() : QString();
         if (!parts_.dialogs.confirm(this, tr("Quit PHA Studio"),
                 tr("%1 is training. It will be stopped after this update with a checkpoint, from which it can be "
-                   "resumed.")
-                    .arg(name),
+                   "resumed.%2")
+                    .arg(name,
+                        queue_->size() > 0 ? tr(" The runs in the queue wait for the next start of the window.")
+                                           : QString()),
                 tr("Stop and quit"))) {
             event->ignore();
             return;
@@ -251,6 +260,7 @@ void MainWindow::closeEvent(QCloseEvent* event)
         event->ignore();
         setEnabled(false);
         statusBar()->showMessage(tr("Saving a checkpoint before leaving\u2026 Close again to leave without it."));
+        queue_->end();
         controller_->stop();
         closeTimer_.setSingleShot(true);
         connect(&closeTimer_, &QTimer::timeout, this, [this] {
@@ -261,6 +271,7 @@ void MainWindow::closeEvent(QCloseEvent* event)
         return;
     }
     closing_ = true;
+    queue_->end();
     closeTimer_.stop();
     if (actions_->presentation->isChecked()) actions_->presentation->setChecked(false); // its layout is not one to keep
     saveLayout();

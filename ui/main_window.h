@@ -33,6 +33,7 @@ class MonitorPanel;
 class PlaygroundPanel;
 class RunBar;
 class RunPanel;
+class RunQueue;
 class StatusMeters;
 struct WindowActions;
 
@@ -98,6 +99,7 @@ private:
     void connectAll();
     void connectRun();
     void start(const RunConfig& config, const QString& name, const QString& fork = {});
+    fs::path freeFolder(const QString& name); ///< for a new run; empty, and an error is shown: none can be made
     void fork(const fs::path& checkpoint); ///< into the form
     void connectAlerts();
     void resume();
@@ -112,6 +114,11 @@ private:
     void archiveCurrent(); ///< or takes it out again
     void deleteCurrent();
     void putBack(); ///< what was put away last
+
+    // main_window_queue.cpp: runs that wait for their turn
+    void connectQueue();
+    void planSeveral();
+    void updateQueueActions(bool waiting); ///< the selected run waits
 
     // main_window_capsules.cpp: runs as single files
     void connectCapsules();
@@ -134,6 +141,7 @@ private:
     WindowParts parts_;
     RunListModel* runs_;
     RunController* controller_;
+    RunQueue* queue_;
     CapsuleWork* capsules_;
     std::unique_ptr<WindowActions> actions_;
     QPointer<RunSession> current_;

@@ -8,6 +8,7 @@
 #include "ui/data/data_panel.h"
 #include "ui/format.h"
 #include "ui/main_window.h"
+#include "ui/run_queue.h"
 #include "ui/runs/run_panel.h"
 #include "ui/window/error_banner.h"
 #include "ui/window/window_actions.h"
@@ -192,23 +193,31 @@ void MainWindow::fork(const fs::path& checkpoint)
     statusBar()->showMessage(tr("Change what you want to try; Ctrl+R starts the fork"), messageTime);
 }
 
+fs::path MainWindow::freeFolder(const QString& name)
+{
+    const auto folder = slug(name);
+    fs::path directory;
+    try {
+        fs::create_directories(runs_->folder());
+        directory = freshRunDirectory(runs_->folder(), folder.isEmpty() ? "run" : folder.toStdString());
+    } catch (const std::exception& error) {
+        showError(fromUtf8(error.what()));
+        return {};
+    }
+    // One that has just started has not made its folder yet, one that waits has none.
+    for (int n = 2; runs_->rowOf(directory) >= 0; ++n)
+        directory = runs_->folder() / (folder.toStdString() + "-" + std::to_string(n));
+    return directory;
+}
+
 void MainWindow::start(const RunConfig& config, const QString& name, const QString& fork)
 {
     TrainingRequest request;
     request.config = config;
     request.forkFrom = toPath(fork);
     request.name = name.toStdString();
-    try {
-        fs::create_directories(runs_->folder());
-        const auto folder = slug(name);
-        request.directory = freshRunDirectory(runs_->folder(), folder.isEmpty() ? "run" : folder.toStdString());
-    } catch (const std::exception& error) {
-        showError(fromUtf8(error.what()));
-        return;
-    }
-    // Two starts may ask before the first has made its folder.
-    for (int n = 2; runs_->rowOf(request.directory) >= 0; ++n)
-        request.directory = runs_->folder() / (slug(name).toStdString() + "-" + std::to_string(n));
+    request.directory = freeFolder(name);
+    if (request.directory.empty()) return;
     if (controller_->busy())
         return showError(tr("another run is training; stop it first, or wait until it has finished"));
     RunFile planned;
@@ -286,6 +295,7 @@ void MainWindow::chooseFolder()
     if (path.isEmpty()) return;
     QSettings().setValue(QStringLiteral("runs/folder"), path);
     runs_->setFolder(toPath(path));
+    queue_->setFolder(runs_->folder());
 }
 
 } // namespace pha::ui

@@ -98,13 +98,14 @@ void MainWindow::updateActions()
     a.openFolder->setEnabled(current_);
     a.exportCapsule->setEnabled(readable);
     a.deleteRun->setEnabled(current_ && !current_->active() && current_ != training);
+    updateQueueActions(readable && current_->placeInQueue() > 0);
     a.putBackRun->setEnabled(!putAway_.empty());
     a.putBackRun->setText(putAway_.empty()
             ? tr("P&ut back")
             : tr("P&ut back %1").arg(QString(putAway_.back().name).replace(QLatin1Char('&'), QStringLiteral("&&"))));
     configPanel_->form()->setBlocked(!busy ? QString()
-            : paused                       ? tr("%1 is paused. Stop it, or let it finish.").arg(training->name())
-            : training ? tr("%1 is training. Stop it, or wait until it has finished.").arg(training->name())
+            : paused   ? tr("%1 is paused. Stop it or let it finish, or queue this run.").arg(training->name())
+            : training ? tr("%1 is training. Stop it, or queue this run.").arg(training->name())
                        : tr("The last run is still being stopped."));
     bench_->setDisturbed(busy && !paused
             ? tr("A run is training: figures measured now come out too low. Pause or stop it first.")

@@ -73,6 +73,8 @@ bool RunSession::loading() const
 
 QString RunSession::stateText() const
 {
+    if (!started_ && placeInQueue_ == 1) return tr("waiting, next");
+    if (!started_ && placeInQueue_ > 1) return tr("waiting, number %1").arg(placeInQueue_);
     if (!started_) return tr("not started");
     if (state_ != RunState::Preparing || progress_.what.empty())
         return describe(state_, place_, step(), interrupted_, detail_);
@@ -118,6 +120,11 @@ double RunSession::secondsLeft() const
 }
 
 ModelSource RunSession::modelSource() const { return { job_, directory_, job_ || savedStep_ >= 0 }; }
+
+void RunSession::setPlace(int place)
+{
+    if (std::exchange(placeInQueue_, place) != place) Q_EMIT stateChanged();
+}
 
 void RunSession::prepare()
 {

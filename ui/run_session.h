@@ -52,6 +52,10 @@ public:
     /// What a state is called in lists: the same words for open sessions and for runs that were only looked at.
     static QString describe(RunState state, Place place, std::int64_t step, bool interrupted, const QString& detail);
 
+    /// Waits in the queue: 1 is the next one to start, 0 none of it. Called by RunQueue.
+    void setPlace(int place);
+    int placeInQueue() const { return placeInQueue_; }
+
     std::int64_t step() const; ///< the last update known
     std::int64_t savedStep() const { return savedStep_; } ///< of the newest checkpoint, -1 without one
     bool active() const; ///< prepares, trains or is paused, here or elsewhere
@@ -99,6 +103,7 @@ private:
     std::deque<Event> backlog_; ///< read but not yet in the history
     QElapsedTimer sinceChanged_;
     std::int64_t updatesReported_ = 0;
+    int placeInQueue_ = 0;
     int holder_ = 0; ///< process that holds the run's lock, 0 if none
     bool preparing_ = false, started_ = true, interrupted_ = false, absorbing_ = false;
     std::int64_t savedStep_ = -1;

@@ -283,6 +283,21 @@ QStringList ConfigDraft::errors() const
 
 std::optional<RunConfig> ConfigDraft::config() const { return errors_.empty() ? std::optional(best_) : std::nullopt; }
 
+RunConfig ConfigDraft::configWith(const SweepValues& values) const
+{
+    auto settings = values_.overrides;
+    const auto* preset = preset_;
+    for (const auto& [key, value] : values)
+        if (key == "preset")
+            preset = &findPreset(value);
+        else
+            settings[key] = value;
+    const auto data = settings.find("data"); // which decide what the preset's recipe is
+    auto config = startingPoint(*preset, data == settings.end() ? std::string() : data->second);
+    for (const auto& [key, text] : settings) config.set(key, text);
+    return config;
+}
+
 QString ConfigDraft::command() const
 {
     QStringList words { QStringLiteral("pha"), QStringLiteral("train"), QStringLiteral("--preset"),

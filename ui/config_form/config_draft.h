@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/config/config.h"
+#include "engine/config/sweep.h"
 #include "engine/run/fork_point.h"
 
 #include <QMap>
@@ -54,6 +54,8 @@ public:
         const std::string& key) const; ///< "learning_rate is x; expected a number of at least 0", empty if fine
     QStringList errors() const; ///< of all fields and of their combination
     std::optional<RunConfig> config() const; ///< empty while there are errors
+    /// The same with other values of some settings on top, one of them perhaps "preset". Throws ConfigError.
+    RunConfig configWith(const SweepValues& values) const;
     QString command() const; ///< the `pha train` line that does the same
     QString suggestedName() const; ///< "pha-tiny-stories"
 

@@ -158,6 +158,8 @@ void ConfigForm::refreshStart()
     formError_->setText(text);
     formError_->setVisible(!text.isEmpty());
     startButton_->setEnabled(!wrong && blocked_.isEmpty());
+    queueButton_->setEnabled(!wrong);
+    severalButton_->setEnabled(!wrong && draft_->values().fork.isEmpty());
 }
 
 void ConfigForm::requestStart()
@@ -166,6 +168,19 @@ void ConfigForm::requestStart()
         Q_EMIT startRequested(*config, runName(), draft_->values().fork);
         return;
     }
+    revealError();
+}
+
+void ConfigForm::requestQueue()
+{
+    if (const auto config = draft_->config())
+        Q_EMIT queueRequested(*config, runName(), draft_->values().fork);
+    else
+        revealError();
+}
+
+void ConfigForm::revealError()
+{
     for (const auto& grouped : allFields()) {
         if (draft_->error(grouped.field.name).isEmpty()) continue;
         for (auto* section : sections_)

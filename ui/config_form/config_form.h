@@ -31,10 +31,14 @@ public:
     QString runName() const; ///< as typed, or the suggestion
     void focusFirst();
     void requestStart(); ///< as the button; with errors it shows the first one instead
+    void requestQueue(); ///< the same, also while another run trains
 
 Q_SIGNALS:
     /// `fork`: checkpoint to go on from; empty: a run from the beginning.
     void startRequested(const pha::RunConfig& config, const QString& name, const QString& fork = {});
+    /// The same for a run that waits its turn.
+    void queueRequested(const pha::RunConfig& config, const QString& name, const QString& fork = {});
+    void severalRequested(); ///< runs that differ in a few settings
     void commandCopied(const QString& command);
 
 private:
@@ -42,6 +46,7 @@ private:
     QWidget* makeFooter();
     void makeSections(QWidget* into);
     void browse();
+    void revealError(); ///< the first field that is wrong
     void refresh();
     void refreshStart();
     void refreshFork();
@@ -56,6 +61,7 @@ private:
     QLabel *presetSummary_ = nullptr, *dataError_ = nullptr, *formError_ = nullptr, *noSetting_ = nullptr,
            *forkLabel_ = nullptr;
     QWidget* forkLine_ = nullptr;
+    QPushButton *queueButton_ = nullptr, *severalButton_ = nullptr;
     QPushButton *startButton_ = nullptr, *copyCommandButton_ = nullptr, *resetButton_ = nullptr;
     CostBox* costs_ = nullptr;
     std::vector<FormSection*> sections_;

@@ -204,9 +204,20 @@ QWidget* ConfigForm::makeFooter()
         tr("Trains a new run with these settings (Ctrl+R)"), QStringLiteral("play"));
     startButton_->setIcon(iconOnAccent(QStringLiteral("play")));
     setRole(startButton_, "primary");
+    queueButton_ = button(tr("Queue"), QStringLiteral("queueButton"),
+        tr("Puts this run at the end of the queue: it starts by itself when nothing else trains (Ctrl+Shift+Q)"),
+        QStringLiteral("list"));
+    severalButton_ = button(tr("Several\u2026"), QStringLiteral("severalButton"),
+        tr("Queues runs that differ in one or two settings, each with several seeds (Ctrl+Alt+R)"),
+        QStringLiteral("sliders"));
     copyCommandButton_ = button(tr("Copy as command"), QStringLiteral("copyCommand"), {}, QStringLiteral("copy"));
     resetButton_ = button(tr("Reset"), QStringLiteral("resetForm"),
         tr("Back to the preset (can be undone with Ctrl+Z)"), QStringLiteral("undo"));
+    auto* starts = new QHBoxLayout;
+    starts->setSpacing(6);
+    starts->addWidget(startButton_, 1);
+    starts->addWidget(queueButton_);
+    starts->addWidget(severalButton_);
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(6);
     buttons->addWidget(copyCommandButton_, 1);
@@ -216,10 +227,12 @@ QWidget* ConfigForm::makeFooter()
     layout->setSpacing(8);
     layout->addWidget(costs_);
     layout->addWidget(formError_);
-    layout->addWidget(startButton_);
+    layout->addLayout(starts);
     layout->addLayout(buttons);
     footer->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
     connect(startButton_, &QPushButton::clicked, this, &ConfigForm::requestStart);
+    connect(queueButton_, &QPushButton::clicked, this, &ConfigForm::requestQueue);
+    connect(severalButton_, &QPushButton::clicked, this, &ConfigForm::severalRequested);
     connect(copyCommandButton_, &QPushButton::clicked, this, &ConfigForm::copyCommand);
     connect(resetButton_, &QPushButton::clicked, draft_, &ConfigDraft::reset);
     return footer;

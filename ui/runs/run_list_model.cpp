@@ -256,9 +256,10 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const
         return QVariant::fromValue(s);
     case ColourRole:
         return place == shown_.end() ? -1 : int(place - shown_.begin());
-    // What is going on first, then the newest; at the end what is put away.
+    // What is going on first, then what waits, then the newest; at the end what is put away.
     case SortRole:
-        return QString::number(s.active() ? 2 : s.about.archived ? 0 : 1) + s.created + s.name;
+        if (s.placeInQueue > 0) return QStringLiteral("2%1").arg(99999 - s.placeInQueue, 5, 10, QLatin1Char('0'));
+        return QString::number(s.active() ? 3 : s.about.archived ? 0 : 1) + s.created + s.name;
     default:
         return {};
     }

@@ -175,6 +175,11 @@ void RunPanel::connectAll()
     connect(model_, &RunListModel::shownChanged, this, &RunPanel::updateEmptyState);
 }
 
+void RunPanel::addAbove(QWidget* bar)
+{
+    static_cast<QVBoxLayout*>(layout())->insertWidget(layout()->indexOf(stack_), bar);
+}
+
 void RunPanel::setContextActions(const QList<QAction*>& actions) { runList_->addActions(actions); }
 
 /// A search that cannot be understood, such as a half-typed "loss<", hides nothing.

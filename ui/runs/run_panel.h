@@ -24,6 +24,7 @@ public:
     explicit RunPanel(RunListModel* model, QWidget* parent = nullptr);
 
     void setContextActions(const QList<QAction*>& actions); ///< of the menu; they act on the current run
+    void addAbove(QWidget* bar); ///< between the search and the list
     std::optional<fs::path> current() const;
     void select(const fs::path& directory); ///< also when the row appears only later
     void renameCurrent(); ///< opens the editor in the row

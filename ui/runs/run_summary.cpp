@@ -90,6 +90,7 @@ RunSummary summarise(const RunSession& session)
     s.stateText = session.stateText();
     s.place = session.place();
     s.interrupted = session.interrupted();
+    s.placeInQueue = session.placeInQueue();
     const auto& h = session.history();
     if (!h.step.empty()) {
         s.step = session.step();
@@ -114,7 +115,7 @@ RunFacts RunSummary::facts() const
 {
     RunFacts f;
     f.name = name.toStdString();
-    f.state = stateWord(state, interrupted);
+    f.state = placeInQueue > 0 ? "waiting" : stateWord(state, interrupted);
     f.created = created.toStdString();
     f.parent = parent.toStdString();
     f.more = stateText.toStdString();

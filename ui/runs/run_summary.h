@@ -22,6 +22,7 @@ struct RunSummary {
     RunState state = RunState::Stopped;
     RunSession::Place place = RunSession::Place::Disk;
     bool interrupted = false;
+    int placeInQueue = 0; ///< 1: the next one; 0: it does not wait
     std::int64_t step = 0, steps = 0;
     double loss = std::numeric_limits<double>::quiet_NaN(), perplexity = loss, tokensPerSecond = loss;
     double secondsLeft = -1; ///< negative: unknown

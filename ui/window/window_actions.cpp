@@ -51,6 +51,22 @@ WindowActions::WindowActions(QMainWindow* window)
 
     startRun = make("startRun", tr("&Start new run"), tr("Trains a new run with the settings of the form"),
         { K(QStringLiteral("Ctrl+R")) }, "play");
+    queueRun =
+        make("queueRun", tr("&Queue new run"), tr("Puts a run with the settings of the form at the end of the queue"),
+            { K(QStringLiteral("Ctrl+Shift+Q")) }, "list");
+    severalRuns = make("severalRuns", tr("Se&veral runs\u2026"),
+        tr("Queues runs that differ in one or two settings, each with several seeds"),
+        { K(QStringLiteral("Ctrl+Alt+R")) }, "sliders");
+    moveUp = make("moveUp", tr("Move &up in the queue"), tr("Lets the selected run start one place earlier"),
+        { K(QStringLiteral("Ctrl+Shift+Up")) }, "arrow-up");
+    moveDown = make("moveDown", tr("Move do&wn in the queue"), tr("Lets the selected run start one place later"),
+        { K(QStringLiteral("Ctrl+Shift+Down")) }, "arrow-down");
+    leaveQueue = make("leaveQueue", tr("Take out of the que&ue"), tr("The selected run waits no longer, and is gone"),
+        { K(QStringLiteral("Ctrl+Shift+X")) }, "close");
+    holdQueue = make("holdQueue", tr("&Hold the queue"),
+        tr("No waiting run starts by itself until the hold is released; what trains goes on"),
+        { K(QStringLiteral("Ctrl+Shift+H")) }, "pause");
+    holdQueue->setCheckable(true);
     runDemo = make("runDemo", tr("Run the &demo"), tr("Trains a small network on built-in stories"),
         { K(QStringLiteral("Ctrl+Shift+D")) });
     pauseRun = make("pauseRun", tr("&Pause"), tr("Pauses the training after this update, or goes on"),
@@ -170,6 +186,8 @@ QList<QAction*> WindowActions::ofRun() const
     };
     list << resumeRun << pauseRun << stopRun;
     separator();
+    list << moveUp << moveDown << leaveQueue;
+    separator();
     list << toggleShown << setBaseline << cloneRun << forkRun << renameRun << editAbout;
     separator();
     list << exportCapsule << copyPath << openFolder;
@@ -194,7 +212,9 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     file->addAction(quit);
 
     auto* run = menu("runMenu", tr("&Run"));
-    run->addActions({ startRun, runDemo });
+    run->addActions({ startRun, queueRun, severalRuns, runDemo });
+    run->addSeparator();
+    run->addActions({ holdQueue, moveUp, moveDown, leaveQueue });
     run->addSeparator();
     run->addActions({ pauseRun, stopRun, resumeRun });
     run->addSeparator();

@@ -21,6 +21,7 @@ struct WindowActions {
     // Run
     QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
         *changeLearningRate, *changeSettings;
+    QAction *queueRun, *severalRuns, *moveUp, *moveDown, *leaveQueue, *holdQueue;
     QAction *cloneRun, *forkRun, *renameRun, *editAbout, *toggleShown, *setBaseline, *exportCapsule, *copyPath,
         *openFolder, *archiveRun, *deleteRun, *putBackRun, *searchRuns;
     // View

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Runs that wait for their turn, from the form and from the dialog "Several runs" to the end of the last one.
+#include "test_home.h"
+#include "ui/config_form/config_panel.h"
+#include "ui/main_window.h"
+#include "ui/run_queue.h"
+#include "ui/theme.h"
+#include "ui/window/error_banner.h"
+
+#include <QAction>
+#include <QClipboard>
+#include <QComboBox>
+#include <QGuiApplication>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListView>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QTest>
+#include <QToolButton>
+
+using namespace pha;
+using namespace pha::ui;
+using pha::test::FakeEngine;
+using pha::test::FakeOptions;
+
+class RunQueueTest : public QObject {
+    Q_OBJECT
+
+private:
+    struct Fixture {
+        test::TestHome home;
+        FakeEngine engine;
+        std::vector<QString> questions;
+        bool answer = true;
+        std::unique_ptr<MainWindow> window;
+
+        explicit Fixture(FakeOptions options = {})
+            : engine(std::move(options))
+        {
+            fs::create_directories(home.runs());
+            open();
+        }
+        void open()
+        {
+            window.reset();
+            WindowParts parts;
+            parts.engine = [this]() -> Engine& { return engine; };
+            parts.runsFolder = home.runs();
+            parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) {
+                return questions.push_back(text), answer;
+            };
+            window = std::make_unique<MainWindow>(std::move(parts));
+            window->show();
+            QVERIFY(QTest::qWaitForWindowExposed(window.get(), test::patience));
+        }
+        template <class T = QWidget> T* find(const char* name) const
+        {
+            return window->findChild<T*>(QLatin1String(name));
+        }
+        QAction* action(const char* name) const { return find<QAction>(name); }
+        RunQueue& queue() const { return *window->findChild<RunQueue*>(); }
+        RunController& controller() const { return window->controller(); }
+        ConfigDraft& draft() const { return *window->findChild<ConfigPanel*>()->draft(); }
+        RunSession* session(const char* name) const { return window->runs().session(home.runs() / name); }
+        QString training() const { return controller().session() ? controller().session()->name() : QString(); }
+
+        void startLong()
+        {
+            auto config = presets().front().config;
+            config.training.steps = 100000000;
+            Q_EMIT find<ConfigForm>("configForm")->startRequested(config, QStringLiteral("long"));
+            QTRY_VERIFY(session("long") && session("long")->step() > 3);
+        }
+        /// As the user does it: the form, then its button.
+        void queueRun(const char* name, int steps = 20)
+        {
+            draft().setText("steps", QString::number(steps));
+            draft().setName(QLatin1String(name));
+            find<QPushButton>("queueButton")->click();
+        }
+        void select(const char* name)
+        {
+            window->openRun(home.runs() / name);
+            QCOMPARE(window->currentSession()->name(), QString::fromLatin1(name));
+        }
+        QStringList done; ///< names of the runs that have finished, the first one first
+        void listen()
+        {
+            QObject::connect(
+                &controller(), &RunController::finished, window.get(), [this](RunSession* run, RunState state) {
+                    if (state == RunState::Finished) done << run->name();
+                });
+        }
+    };
+
+private Q_SLOTS:
+    void initTestCase() { Theme::instance().apply(); }
+
+    void withoutAnythingElseARunStartsAtOnce()
+    {
+        Fixture f;
+        f.listen();
+        f.queueRun("one");
+        QTRY_COMPARE(f.done, QStringList({ "one" }));
+        QCOMPARE(f.queue().size(), 0);
+        QVERIFY(!f.find("queueBar")->isVisible());
+    }
+
+    void waitingRunsStartInTheirOrderWhateverBecameOfTheOneBefore()
+    {
+        Fixture f;
+        f.listen();
+        f.startLong();
+        QVERIFY(!f.find<QPushButton>("startButton")->isEnabled());
+        for (const auto* name : { "a", "b", "c" }) f.queueRun(name);
+        QCOMPARE(f.session("a")->stateText(), QStringLiteral("waiting, next"));
+        QCOMPARE(f.session("c")->stateText(), QStringLiteral("waiting, number 3"));
+        QCOMPARE(f.find<QLabel>("queueLabel")->text(), QStringLiteral("3 waiting"));
+        QVERIFY(f.find("queueBar")->isVisible());
+        // Below what trains and above the rest, in their order.
+        const auto* list = f.find<QListView>("runList");
+        QStringList rows;
+        for (int row = 0; row < list->model()->rowCount(); ++row)
+            rows << list->model()->index(row, 0).data().toString();
+        QCOMPARE(rows, QStringList({ "long", "a", "b", "c" }));
+        f.find<QLineEdit>("runSearch")->setText(QStringLiteral("state:waiting"));
+        QCOMPARE(list->model()->rowCount(), 3);
+        f.find<QLineEdit>("runSearch")->clear();
+        f.controller().stop(); // this one alone
+        QTRY_COMPARE(f.done, QStringList({ "a", "b", "c" }));
+        QCOMPARE(f.engine.counters->mostRunning.load(), 1);
+        QCOMPARE(f.session("long")->state(), RunState::Stopped);
+        QVERIFY(!f.find("queueBar")->isVisible());
+        QTRY_VERIFY(!fs::exists(queueFile(f.home.runs())));
+    }
+
+    void aRunThatFailsOrDivergesDoesNotStopTheNext()
+    {
+        FakeOptions options;
+        options.failAt = 5;
+        Fixture f(options);
+        f.queue().setHeld(true);
+        f.queueRun("a");
+        f.queueRun("b");
+        f.queue().setHeld(false);
+        QTRY_VERIFY(f.session("b")->state() == RunState::Failed);
+        QCOMPARE(f.session("a")->state(), RunState::Failed);
+        QVERIFY(f.find<ErrorBanner>("errorBanner")->isVisible());
+        f.engine.options.failAt = 0;
+        f.engine.options.divergeAt = 5;
+        f.queue().setHeld(true);
+        f.queueRun("c");
+        f.queueRun("d");
+        f.queue().setHeld(false);
+        QTRY_VERIFY(f.session("d")->state() == RunState::Diverged);
+        QCOMPARE(f.session("c")->state(), RunState::Diverged);
+    }
+
+    void onHoldNothingStarts()
+    {
+        Fixture f;
+        f.listen();
+        f.startLong();
+        f.queueRun("a");
+        auto* hold = f.action("holdQueue");
+        QVERIFY(hold->isEnabled());
+        f.find<QToolButton>("holdQueueButton")->click();
+        QVERIFY(hold->isChecked() && f.queue().held());
+        QVERIFY(f.find<QLabel>("queueLabel")->text().contains(QStringLiteral("on hold")));
+        f.controller().stop();
+        QTRY_VERIFY(!f.controller().busy());
+        QTest::qWait(50);
+        QVERIFY(!f.controller().busy());
+        QCOMPARE(f.queue().size(), 1);
+        f.find<QToolButton>("holdQueueButton")->click();
+        QTRY_COMPARE(f.done, QStringList({ "a" }));
+    }
+
+    void placesChangeAndRunsAreTakenOut()
+    {
+        Fixture f;
+        f.listen();
+        f.startLong();
+        for (const auto* name : { "a", "b", "c", "d" }) f.queueRun(name);
+        f.select("c");
+        QVERIFY(f.action("moveUp")->isEnabled() && f.action("moveDown")->isEnabled());
+        f.action("moveUp")->trigger();
+        f.action("moveUp")->trigger();
+        QVERIFY(!f.action("moveUp")->isEnabled()); // it is the next one
+        QCOMPARE(f.queue().placeOf(f.home.runs() / "c"), 1);
+        f.select("a");
+        f.action("moveDown")->trigger();
+        QCOMPARE(f.queue().placeOf(f.home.runs() / "a"), 3);
+        for (const auto* other : { "renameRun", "archiveRun", "deleteRun", "resumeRun" })
+            QVERIFY2(!f.action(other)->isEnabled(), other);
+        f.select("b");
+        f.action("leaveQueue")->trigger();
+        QVERIFY(!f.session("b"));
+        QCOMPARE(f.queue().size(), 3);
+        f.select("long");
+        QVERIFY(!f.action("moveUp")->isEnabled() && !f.action("leaveQueue")->isEnabled());
+        f.controller().stop();
+        QTRY_COMPARE(f.done, QStringList({ "c", "a", "d" }));
+        QVERIFY(!fs::exists(f.home.runs() / "b"));
+    }
+
+    void twoRunsOfOneNameGetFoldersOfTheirOwn()
+    {
+        Fixture f;
+        f.listen();
+        f.startLong();
+        f.queueRun("same");
+        f.queueRun("same");
+        QCOMPARE(f.queue().size(), 2);
+        f.controller().stop();
+        QTRY_COMPARE(f.done.size(), 2);
+        QVERIFY(fs::exists(f.home.runs() / "same" / "run.json") && fs::exists(f.home.runs() / "same-2" / "run.json"));
+    }
+
+    void whatWaitsIsThereAgainAfterTheWindowWasClosed()
+    {
+        Fixture f;
+        f.startLong();
+        f.queueRun("a");
+        f.queueRun("b", 30);
+        f.answer = false;
+        f.window->close();
+        QVERIFY(f.questions.back().contains(QStringLiteral("wait for the next start")));
+        QVERIFY(f.window->isVisible());
+        f.answer = true;
+        f.window->close();
+        QTRY_VERIFY(!f.window->isVisible());
+        QVERIFY(!fs::exists(f.home.runs() / "a"));
+        f.open();
+        f.listen();
+        QCOMPARE(f.queue().size(), 2);
+        QVERIFY(f.queue().held());
+        QVERIFY(f.find<QLabel>("queueLabel")->text().contains(QStringLiteral("2 on hold")));
+        QCOMPARE(f.session("b")->file().config.training.steps, std::int64_t(30));
+        QTest::qWait(50);
+        QVERIFY(!f.controller().busy()); // not without a word
+        f.action("holdQueue")->trigger();
+        QTRY_COMPARE(f.done, QStringList({ "a", "b" }));
+        QTRY_VERIFY(!fs::exists(queueFile(f.home.runs())));
+    }
+
+    void aSecondWindowDoesNotTakeTheQueue()
+    {
+        Fixture f;
+        f.startLong();
+        f.queueRun("a");
+        f.action("holdQueue")->trigger();
+        {
+            const auto file = queueFile(f.home.runs());
+            QTRY_VERIFY(fs::exists(file));
+            RunListModel runs;
+            RunController controller([&]() -> Engine& { return f.engine; });
+            RunQueue other(&runs, &controller);
+            QString said;
+            connect(&other, &RunQueue::failed, this, [&](const QString& text) { said = text; });
+            other.setFolder(f.home.runs());
+            QCOMPARE(other.size(), 0);
+            QVERIFY(said.isEmpty());
+            QVERIFY(!other.add({ { "x", "x", presets().front().config, {}, {} } }));
+            QVERIFY2(said.contains(QStringLiteral("another window")), qPrintable(said));
+        }
+        QCOMPARE(f.queue().size(), 1);
+    }
+
+    void aDamagedFileIsToldAndStays()
+    {
+        Fixture f;
+        f.window.reset();
+        const auto file = queueFile(f.home.runs());
+        QFile damaged(QString::fromStdString(file.string()));
+        QVERIFY(damaged.open(QIODevice::WriteOnly));
+        damaged.write("{\"schema\":1,");
+        damaged.close();
+        f.open();
+        QVERIFY(f.find<ErrorBanner>("errorBanner")->isVisible());
+        f.queueRun("a");
+        QCOMPARE(f.queue().size(), 0);
+        QCOMPARE(fs::file_size(file), std::uintmax_t(12));
+    }
+
+    void severalRunsAreQueuedFromOneDialog()
+    {
+        Fixture f;
+        f.listen();
+        f.startLong();
+        f.draft().setText("steps", QStringLiteral("10"));
+        f.draft().setName(QStringLiteral("rates"));
+        f.find<QPushButton>("severalButton")->click();
+        auto* dialog = f.find<QDialog>("severalRuns");
+        QVERIFY(dialog && dialog->isVisible());
+        auto* queue = dialog->findChild<QPushButton*>(QStringLiteral("queueRuns"));
+        auto* values = dialog->findChild<QLineEdit*>(QStringLiteral("severalValues1"));
+        auto* message = dialog->findChild<QLabel*>(QStringLiteral("severalMessage"));
+        QVERIFY(!values->text().isEmpty()); // what the form has
+        values->setText(QStringLiteral("0.001, 20"));
+        QTRY_VERIFY2(message->text().contains(QStringLiteral("learning_rate is 20")), qPrintable(message->text()));
+        QVERIFY(!queue->isEnabled());
+        values->setText(QStringLiteral("0.001, 0.002"));
+        auto* second = dialog->findChild<QComboBox*>(QStringLiteral("severalKey2"));
+        second->setCurrentIndex(second->findData(QStringLiteral("preset")));
+        dialog->findChild<QLineEdit*>(QStringLiteral("severalValues2"))
+            ->setText(QStringLiteral("pha-tiny, transformer-tiny"));
+        dialog->findChild<QSpinBox*>(QStringLiteral("severalSeeds"))->setValue(2);
+        QTRY_COMPARE(queue->text(), QStringLiteral("Queue 8 runs"));
+        const auto names = dialog->findChild<QPlainTextEdit*>(QStringLiteral("severalList"))->toPlainText();
+        QVERIFY2(names.startsWith(QStringLiteral("rates-lr0.001-pha-tiny-s1\n")), qPrintable(names));
+        dialog->findChild<QPushButton*>(QStringLiteral("copySweep"))->click();
+        const auto command = QGuiApplication::clipboard()->text();
+        QVERIFY2(command.startsWith(QStringLiteral("pha sweep --name rates --preset")), qPrintable(command));
+        QVERIFY2(command.contains(QStringLiteral("--grid 'learning_rate=0.001, 0.002'")), qPrintable(command));
+        queue->click();
+        QVERIFY(!dialog->isVisible());
+        QCOMPARE(f.queue().size(), 8);
+        f.controller().stop();
+        QTRY_COMPARE(f.done.size(), 8);
+        QCOMPARE(f.done.first(), QStringLiteral("rates-lr0.001-pha-tiny-s1"));
+        const auto run = f.home.runs() / "rates-lr0.002-transformer-tiny-s2";
+        const auto config = RunDirectory(run).read().config;
+        QCOMPARE(config.training.learningRate, 0.002);
+        QCOMPARE(config.training.steps, std::int64_t(10));
+        QCOMPARE(config.training.seed, std::int64_t(2));
+        QCOMPARE(config.preset, std::string("transformer-tiny"));
+        QTRY_VERIFY(readAbout(run).tags == std::vector<std::string> { "rates" });
+    }
+
+    void theDialogIsReadInOrderAndLeftByEscape()
+    {
+        Fixture f;
+        f.action("severalRuns")->trigger();
+        auto* dialog = f.find<QDialog>("severalRuns");
+        QVERIFY(QTest::qWaitForWindowActive(dialog));
+        dialog->findChild<QLineEdit*>(QStringLiteral("severalName"))->setFocus();
+        auto* second = dialog->findChild<QComboBox*>(QStringLiteral("severalKey2"));
+        second->setCurrentIndex(second->findData(QStringLiteral("layers")));
+        QTRY_VERIFY(dialog->findChild<QPushButton*>(QStringLiteral("queueRuns"))->isEnabled());
+        QStringList order;
+        for (int i = 0; i < 10; ++i) {
+            auto* focus = dialog->focusWidget();
+            QVERIFY(focus);
+            QVERIFY2(!focus->accessibleName().isEmpty() || qobject_cast<QPushButton*>(focus),
+                qPrintable(focus->objectName()));
+            QVERIFY2(!focus->toolTip().isEmpty(), qPrintable(focus->objectName()));
+            order << focus->objectName();
+            QTest::keyClick(focus, Qt::Key_Tab);
+        }
+        QCOMPARE(order,
+            QStringList({ "severalName", "severalKey1", "severalValues1", "severalKey2", "severalValues2",
+                "severalSeeds", "severalList", "copySweep", "queueRuns", "severalCancel" }));
+        QTest::keyClick(dialog, Qt::Key_Escape);
+        QTRY_VERIFY(!f.find<QDialog>("severalRuns"));
+        QCOMPARE(f.queue().size(), 0);
+    }
+
+    void runsThatAreThereArePassedOver()
+    {
+        Fixture f;
+        f.listen();
+        f.draft().setText("steps", QStringLiteral("10"));
+        f.draft().setName(QStringLiteral("seeds"));
+        const auto open = [&](int seeds) {
+            f.action("severalRuns")->trigger();
+            auto* dialog = f.window->findChildren<QDialog*>(QStringLiteral("severalRuns")).last();
+            dialog->findChild<QComboBox*>(QStringLiteral("severalKey1"))->setCurrentIndex(0);
+            dialog->findChild<QSpinBox*>(QStringLiteral("severalSeeds"))->setValue(seeds);
+            return dialog;
+        };
+        auto* first = open(2);
+        auto* queue = first->findChild<QPushButton*>(QStringLiteral("queueRuns"));
+        QTRY_COMPARE(queue->text(), QStringLiteral("Queue 2 runs"));
+        queue->click();
+        QTRY_COMPARE(f.done, QStringList({ "seeds-s1", "seeds-s2" }));
+        QTRY_VERIFY(!f.controller().busy());
+        auto* more = open(3);
+        auto* again = more->findChild<QPushButton*>(QStringLiteral("queueRuns"));
+        const auto* message = more->findChild<QLabel*>(QStringLiteral("severalMessage"));
+        QTRY_VERIFY2(
+            message->text().contains(QStringLiteral("2 of 3 runs are there already")), qPrintable(message->text()));
+        QCOMPARE(again->text(), QStringLiteral("Queue 1 run"));
+        again->click();
+        QTRY_COMPARE(f.done.last(), QStringLiteral("seeds-s3"));
+    }
+};
+
+QTEST_MAIN(RunQueueTest)
+#include "run_queue_test.moc"

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Runs that wait for their turn.
+#include "ui/config_form/config_panel.h"
+#include "ui/config_form/several_runs.h"
+#include "ui/format.h"
+#include "ui/main_window.h"
+#include "ui/run_queue.h"
+#include "ui/runs/queue_bar.h"
+#include "ui/runs/run_panel.h"
+#include "ui/window/window_actions.h"
+
+#include <QStatusBar>
+
+namespace pha::ui {
+
+namespace {
+
+constexpr int wordTime = 6000; ///< milliseconds that a word in the status bar stays
+
+} // namespace
+
+void MainWindow::connectQueue()
+{
+    const auto& a = *actions_;
+    auto* bar = new QueueBar({ a.moveUp, a.moveDown, a.leaveQueue, a.holdQueue });
+    runPanel_->addAbove(bar);
+    connect(queue_, &RunQueue::changed, this, [this, bar] {
+        bar->setQueue(queue_->size(), queue_->held());
+        updateActions();
+    });
+    connect(queue_, &RunQueue::failed, this, &MainWindow::showError);
+    connect(queue_, &RunQueue::found, this, [this](int runs) {
+        statusBar()->showMessage(runs == 1 ? tr("1 run waits since the last time, on hold")
+                                           : tr("%1 runs wait since the last time, on hold").arg(runs));
+    });
+    connect(queue_, &RunQueue::starting, this, [this](const fs::path& directory) {
+        if (const auto* session = runs_->session(directory))
+            statusBar()->showMessage(tr("%1 starts").arg(session->name()), wordTime);
+        // Who looks at the run that has ended, or at a waiting one, goes on looking.
+        if (!current_) runPanel_->select(directory);
+    });
+    auto* form = configPanel_->form();
+    connect(form, &ConfigForm::queueRequested, this,
+        [this](const RunConfig& config, const QString& name, const QString& fork) {
+            WaitingRun run;
+            run.name = name.toStdString();
+            run.config = config;
+            run.forkFrom = toPath(fork);
+            run.folder = freeFolder(name).filename().string();
+            if (run.folder.empty() || !queue_->add({ run })) return;
+            statusBar()->showMessage(tr("%1 waits in the queue").arg(singleLine(name)), wordTime);
+        });
+    connect(form, &ConfigForm::severalRequested, this, &MainWindow::planSeveral);
+    connect(a.queueRun, &QAction::triggered, form, &ConfigForm::requestQueue);
+    connect(a.severalRuns, &QAction::triggered, this, &MainWindow::planSeveral);
+    connect(a.holdQueue, &QAction::triggered, queue_, &RunQueue::setHeld);
+    connect(a.moveUp, &QAction::triggered, this, [this] {
+        if (current_) queue_->move(current_->directory(), -1);
+    });
+    connect(a.moveDown, &QAction::triggered, this, [this] {
+        if (current_) queue_->move(current_->directory(), 1);
+    });
+    connect(a.leaveQueue, &QAction::triggered, this, [this] {
+        if (!current_) return;
+        const auto directory = current_->directory();
+        const auto name = current_->name();
+        if (queue_->placeOf(directory) == 0) return;
+        current_.clear();
+        queue_->takeOut(directory);
+        selectCurrent();
+        statusBar()->showMessage(tr("%1 waits no longer").arg(name), wordTime);
+    });
+}
+
+void MainWindow::planSeveral()
+{
+    auto* draft = configPanel_->draft();
+    if (!draft->config() || !draft->values().fork.isEmpty()) {
+        showPanel(configDock_->objectName());
+        return configPanel_->showForm(); // which says what is wrong
+    }
+    auto* dialog = new SeveralRuns(*draft, configPanel_->form()->runName(), runs_->folder(), this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    connect(dialog, &SeveralRuns::planned, this, [this](const SweepPlan& plan) {
+        std::vector<WaitingRun> runs;
+        for (const auto& run : plan.runs)
+            if (runs_->rowOf(runs_->folder() / run.name) < 0) // not the second time while the first ones wait
+                runs.push_back({ run.name, run.name, run.config, {}, { plan.name } });
+        if (!runs.empty() && queue_->add(runs))
+            statusBar()->showMessage(runs.size() == 1
+                    ? tr("1 run waits in the queue; its tag is %1").arg(fromUtf8(plan.name))
+                    : tr("%1 runs wait in the queue; their tag is %2")
+                          .arg(formatCount(std::int64_t(runs.size())), fromUtf8(plan.name)),
+                wordTime);
+    });
+    dialog->open();
+}
+
+void MainWindow::updateQueueActions(bool waiting)
+{
+    const auto& a = *actions_;
+    const int place = waiting ? queue_->placeOf(current_->directory()) : 0;
+    a.moveUp->setEnabled(place > 1);
+    a.moveDown->setEnabled(place > 0 && place < queue_->size());
+    a.leaveQueue->setEnabled(place > 0);
+    a.holdQueue->setEnabled(queue_->size() > 0 || queue_->held());
+    a.holdQueue->setChecked(queue_->held());
+    if (!waiting) return;
+    // There is nothing of it on the disk that these could work with.
+    for (auto* action : { a.renameRun, a.editAbout, a.archiveRun, a.setBaseline, a.toggleShown, a.copyPath,
+             a.openFolder, a.exportCapsule, a.deleteRun })
+        action->setEnabled(false);
+}
+
+} // namespace pha::ui

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/run_queue.h"
+
+#include "engine/run/fork_point.h"
+#include "ui/format.h"
+
+#include <QDateTime>
+#include <QTimer>
+
+#include <algorithm>
+
+namespace pha::ui {
+
+namespace {
+
+/// What the list shows of a run that is not on the disk yet.
+RunFile plannedFile(const WaitingRun& run)
+{
+    RunFile file;
+    file.name = run.name;
+    file.config = run.config;
+    file.created = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
+    if (run.forkFrom.empty()) return file;
+    try {
+        file.environment["parent"] = readForkPoint(run.forkFrom).parent.toJson();
+    } catch (const std::exception&) {
+        // The run says what is wrong with its parent when its turn has come.
+    }
+    return file;
+}
+
+} // namespace
+
+RunQueue::RunQueue(RunListModel* runs, RunController* controller, QObject* parent)
+    : QObject(parent)
+    , runs_(runs)
+    , controller_(controller)
+{
+    writer_.setMaxThreadCount(1);
+    // After everybody has heard that the one before has ended, and how.
+    connect(controller_, &RunController::busyChanged, this, &RunQueue::advance, Qt::QueuedConnection);
+}
+
+RunQueue::~RunQueue() { writer_.waitForDone(); }
+
+void RunQueue::setFolder(const fs::path& folder)
+{
+    if (folder == folder_) return;
+    for (const auto& run : waiting_) runs_->forget(directoryOf(run));
+    waiting_.clear();
+    writer_.waitForDone(); // a change of the folder is rare, and the lock must not go before what it guards is written
+    lock_.reset();
+    held_ = false;
+    folder_ = folder;
+    std::error_code error;
+    try {
+        if (fs::exists(queueFile(folder_), error)) own();
+    } catch (const QueueTaken&) {
+        // The other window shows what waits. Who adds a run to it here is told.
+    } catch (const std::exception& problem) {
+        Q_EMIT failed(singleLine(fromUtf8(problem.what())));
+    }
+    Q_EMIT changed();
+}
+
+void RunQueue::own()
+{
+    if (lock_) return;
+    fs::create_directories(folder_);
+    auto lock = std::make_shared<QueueLock>(folder_);
+    auto kept = readQueue(folder_);
+    lock_ = std::move(lock);
+    // One that has been trained since, by `pha sweep` or by a window that could not say so, waits no longer.
+    const auto gone =
+        std::erase_if(kept, [this](const WaitingRun& run) { return RunDirectory(directoryOf(run)).exists(); });
+    for (const auto& run : kept) show(run);
+    waiting_ = std::move(kept);
+    if (gone > 0) store();
+    if (waiting_.empty()) return;
+    held_ = true;
+    number();
+    Q_EMIT found(size());
+}
+
+void RunQueue::show(const WaitingRun& run) { runs_->plan(directoryOf(run), plannedFile(run)); }
+
+bool RunQueue::add(const std::vector<WaitingRun>& runs)
+{
+    try {
+        own();
+    } catch (const std::exception& error) {
+        Q_EMIT failed(singleLine(fromUtf8(error.what())));
+        return false;
+    }
+    for (const auto& run : runs) {
+        show(run);
+        waiting_.push_back(run);
+    }
+    store();
+    QTimer::singleShot(0, this, &RunQueue::advance);
+    return true;
+}
+
+void RunQueue::takeOut(const fs::path& directory)
+{
+    if (placeOf(directory) == 0) return;
+    std::erase_if(waiting_, [&](const WaitingRun& run) { return directoryOf(run) == directory; });
+    runs_->forget(directory);
+    store();
+}
+
+void RunQueue::move(const fs::path& directory, int by)
+{
+    const int at = placeOf(directory) - 1, to = at + by;
+    if (at < 0 || to < 0 || to >= size()) return;
+    const auto first = waiting_.begin();
+    if (to < at)
+        std::rotate(first + to, first + at, first + at + 1);
+    else
+        std::rotate(first + at, first + at + 1, first + to + 1);
+    store();
+}
+
+int RunQueue::placeOf(const fs::path& directory) const
+{
+    for (int i = 0; i < size(); ++i)
+        if (directoryOf(waiting_[std::size_t(i)]) == directory) return i + 1;
+    return 0;
+}
+
+void RunQueue::setHeld(bool held)
+{
+    if (held == held_) return;
+    held_ = held;
+    Q_EMIT changed();
+    advance();
+}
+
+void RunQueue::end() { ended_ = true; }
+
+void RunQueue::advance()
+{
+    if (ended_ || held_ || waiting_.empty() || controller_->busy()) return;
+    const auto next = waiting_.front();
+    const auto directory = directoryOf(next);
+    auto* session = runs_->session(directory);
+    waiting_.erase(waiting_.begin());
+    store();
+    if (!session || RunDirectory(directory).exists()) { // trained by another program since it was put here
+        QTimer::singleShot(0, this, &RunQueue::advance);
+        return;
+    }
+    session->setPlace(0);
+    TrainingRequest request;
+    request.config = next.config;
+    request.directory = directory;
+    request.name = next.name;
+    request.forkFrom = next.forkFrom;
+    if (!next.tags.empty()) tagWhenMade(session, next.tags);
+    controller_->start(session, request);
+    Q_EMIT starting(directory);
+}
+
+void RunQueue::tagWhenMade(RunSession* session, std::vector<std::string> tags)
+{
+    auto* once = new QObject(session);
+    connect(session, &RunSession::stateChanged, once, [this, once, session, tags = std::move(tags)] {
+        if (!session->job()) return; // its folder is not there yet
+        AboutChange change;
+        change.addTags = tags;
+        runs_->changeAbout(session->directory(), change);
+        once->deleteLater();
+    });
+}
+
+void RunQueue::number()
+{
+    for (int i = 0; i < size(); ++i)
+        if (auto* session = runs_->session(directoryOf(waiting_[std::size_t(i)]))) session->setPlace(i + 1);
+}
+
+void RunQueue::store()
+{
+    number();
+    Q_EMIT changed();
+    writer_.start([folder = folder_, runs = waiting_, lock = lock_, this] {
+        QString problem;
+        try {
+            writeQueue(folder, runs);
+        } catch (const std::exception& error) {
+            problem = singleLine(fromUtf8(error.what()));
+        }
+        // The destructor waits for this, so the object is there; what it is told is told on its own thread.
+        if (!problem.isEmpty())
+            QMetaObject::invokeMethod(
+                this, [this, problem] { Q_EMIT failed(problem); }, Qt::QueuedConnection);
+    });
+}
+
+} // namespace pha::ui

@@ -9,6 +9,7 @@
 #include "ui/runs/run_panel.h"
 #include "ui/window/window_actions.h"
 
+#include <QDockWidget>
 #include <QStatusBar>
 
 namespace pha::ui {
@@ -74,12 +75,14 @@ void MainWindow::connectQueue()
 
 void MainWindow::planSeveral()
 {
+    for (const auto* open : findChildren<SeveralRuns*>())
+        if (open->isVisible()) return; // modal to the window, but not to its shortcuts and the palette
     auto* draft = configPanel_->draft();
     if (!draft->config() || !draft->values().fork.isEmpty()) {
         showPanel(configDock_->objectName());
         return configPanel_->showForm(); // which says what is wrong
     }
-    auto* dialog = new SeveralRuns(*draft, configPanel_->form()->runName(), runs_->folder(), this);
+    auto* dialog = new SeveralRuns(draft->values(), configPanel_->form()->runName(), runs_->folder(), this);
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     connect(dialog, &SeveralRuns::planned, this, [this](const SweepPlan& plan) {
         std::vector<WaitingRun> runs;

@@ -9,6 +9,7 @@
 #include "ui/data/data_panel.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
+#include "ui/run_queue.h"
 #include "ui/theme.h"
 #include "ui/window/error_banner.h"
 
@@ -642,6 +643,7 @@ private Q_SLOTS:
             if (n % 60 == 0) looks[random.bounded(int(looks.size()))]->trigger();
             if (n % 10 == 0) QCoreApplication::processEvents();
         }
+        f.window->findChild<RunQueue*>()->setHeld(true); // or the next of the many that wait now would start
         f.window->controller().stop();
         QTRY_VERIFY(!f.window->controller().busy());
         QCOMPARE(f.engine.counters->mostRunning.load(), 1);

@@ -46,9 +46,8 @@ QString expectationOf(const QString& key)
 
 } // namespace
 
-SeveralRuns::SeveralRuns(const ConfigDraft& draft, const QString& name, std::filesystem::path folder, QWidget* parent)
+SeveralRuns::SeveralRuns(const DraftValues& form, const QString& name, std::filesystem::path folder, QWidget* parent)
     : QDialog(parent)
-    , draft_(draft)
     , folder_(std::move(folder))
     , severalName_(new QLineEdit(slug(name)))
     , severalSeeds_(new QSpinBox)
@@ -57,6 +56,7 @@ SeveralRuns::SeveralRuns(const ConfigDraft& draft, const QString& name, std::fil
     , queueRuns_(new QPushButton)
     , copySweep_(pushButton(this, "copySweep", tr("Copy as command"), tr("The pha sweep line that does the same")))
 {
+    draft_.restore(form);
     setObjectName(QStringLiteral("severalRuns"));
     setWindowTitle(tr("Several runs"));
     severalName_->setObjectName(QStringLiteral("severalName"));
@@ -79,6 +79,12 @@ SeveralRuns::SeveralRuns(const ConfigDraft& draft, const QString& name, std::fil
     first_.key->setCurrentIndex(first_.key->findData(QStringLiteral("learning_rate")));
     judge();
     first_.values->setFocus();
+}
+
+SeveralRuns::~SeveralRuns()
+{
+    // Children go after members, and what they say on their way would meet those no more.
+    for (auto* child : findChildren<QObject*>()) child->disconnect(this);
 }
 
 SeveralRuns::Axis SeveralRuns::makeAxis(int number)

@@ -26,7 +26,8 @@ class SeveralRuns : public QDialog {
 
 public:
     /// `name`: what the sweep is called at first. Runs that `folder` holds already are passed over.
-    SeveralRuns(const ConfigDraft& draft, const QString& name, std::filesystem::path folder, QWidget* parent = nullptr);
+    SeveralRuns(const DraftValues& form, const QString& name, std::filesystem::path folder, QWidget* parent = nullptr);
+    ~SeveralRuns() override;
 
 Q_SIGNALS:
     void planned(const pha::SweepPlan& plan); ///< of those that are not there yet
@@ -45,7 +46,7 @@ private:
     void say(const QString& text, bool wrong);
     QString command() const;
 
-    const ConfigDraft& draft_;
+    ConfigDraft draft_; ///< as the form was when this was opened
     std::filesystem::path folder_;
     QLineEdit* severalName_;
     Axis first_, second_;

@@ -197,7 +197,7 @@ QWidget* ConfigForm::makeFooter()
         auto* b = new QPushButton(text);
         b->setObjectName(id);
         b->setToolTip(plainToolTip(tip));
-        b->setIcon(icon(sign));
+        if (!sign.isEmpty()) b->setIcon(icon(sign));
         return b;
     };
     startButton_ = button(tr("Start run"), QStringLiteral("startButton"),
@@ -206,10 +206,9 @@ QWidget* ConfigForm::makeFooter()
     setRole(startButton_, "primary");
     queueButton_ = button(tr("Queue"), QStringLiteral("queueButton"),
         tr("Puts this run at the end of the queue: it starts by itself when nothing else trains (Ctrl+Shift+Q)"),
-        QStringLiteral("list"));
+        {}); // words alone: with signs the three would make the panel wider than the rest of it needs
     severalButton_ = button(tr("Several\u2026"), QStringLiteral("severalButton"),
-        tr("Queues runs that differ in one or two settings, each with several seeds (Ctrl+Alt+R)"),
-        QStringLiteral("sliders"));
+        tr("Queues runs that differ in one or two settings, each with several seeds (Ctrl+Alt+R)"), {});
     copyCommandButton_ = button(tr("Copy as command"), QStringLiteral("copyCommand"), {}, QStringLiteral("copy"));
     resetButton_ = button(tr("Reset"), QStringLiteral("resetForm"),
         tr("Back to the preset (can be undone with Ctrl+Z)"), QStringLiteral("undo"));

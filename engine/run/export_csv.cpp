@@ -75,8 +75,8 @@ public:
     void operator()(const SampleEvent& e) { samples_.row({ cell(e.step), e.prompt, e.text }); }
     void operator()(const AlertEvent& e)
     {
-        alerts_.row({ cell(e.step), e.kind, e.message, cell(e.loss), cell(e.median), cell(e.deviations), cell(e.gradNorm),
-            cell(e.gradNormBefore), e.cause, e.texts.empty() ? "" : e.texts.front().place });
+        alerts_.row({ cell(e.step), e.kind, e.message, cell(e.loss), cell(e.median), cell(e.deviations),
+            cell(e.gradNorm), cell(e.gradNormBefore), e.cause, e.texts.empty() ? "" : e.texts.front().place });
     }
     template <class Other> void operator()(const Other&) { }
 

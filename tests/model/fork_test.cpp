@@ -125,7 +125,7 @@ private Q_SLOTS:
     void whatCannotChangeIsRefusedAndLeavesNothing()
     {
         const std::vector<std::pair<std::string, std::string>> refused[] { { { "width", "64" } },
-            { { "optimizer", "muon" } }, { { "tokenizer", "bytes" } }, { { "steps", "8" } } };
+            { { "optimizer", "muon" } }, { { "tokenizer", "bpe" } }, { { "steps", "8" } } };
         for (const auto& settings : refused) {
             try {
                 fork("refused", checkpoint("step-00000008"), settings);

@@ -24,6 +24,7 @@ class ReplayTest : public QObject {
                 if (done && done->step == step) trainer.post({ Command::Kind::Change, key, value });
         };
         trainer.run(recorder, {});
+        recorder.react = {}; // the next one may be given the same recorder
         return request.directory;
     }
     TrainingRequest fresh(const std::string& name, const RunConfig& config) const

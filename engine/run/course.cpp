@@ -86,20 +86,19 @@ std::optional<SettingChange> settingChange(const CommandEvent& event)
     return SettingChange { event.step, event.name, event.value, event.was.value_or(std::string()) };
 }
 
-void takeSettings(const fs::path& checkpoint, RunConfig& config)
+std::int64_t takeSettings(const fs::path& checkpoint, RunConfig& config)
 {
     const auto file = checkpoint / "state.json";
     const auto json = parseJsonStrict(readFile(file, 16 << 20), file.string());
     try {
-        if (!json.contains("training")) { // of an earlier version, in which only this one changed
+        if (const auto settings = json.find("training"); settings != json.end()) {
+            for (const auto& [key, value] : settings->items())
+                if (!ofOneProcess(key)) config.setJson(key, value);
+        } else { // of an earlier version, in which only this one changed
             config.training.learningRate = json.at("learning_rate").get<double>();
-            return;
         }
-        for (const auto& [key, value] : json.at("training").items())
-            if (!ofOneProcess(key)) config.setJson(key, value);
-    } catch (const Json::exception& error) {
-        throw CheckpointError(file.string(), error.what(), "take another checkpoint of the run");
-    } catch (const ConfigError& error) {
+        return json.at("step").get<std::int64_t>();
+    } catch (const std::exception& error) { // not there, of another type, or a value that no run has
         throw CheckpointError(file.string(), error.what(), "take another checkpoint of the run");
     }
 }

@@ -30,8 +30,9 @@ CommandEvent toEvent(const SettingChange& change);
 /// Empty for what else a user did. Older lines, of which only the learning rate is known, do not say what was before.
 std::optional<SettingChange> settingChange(const CommandEvent& event);
 
-/// Puts the training settings that stood when a checkpoint was written into the run's. Throws CheckpointError.
-void takeSettings(const fs::path& checkpoint, RunConfig& config);
+/// Puts the training settings that stood when a checkpoint was written into the run's. -> its step. Throws
+/// CheckpointError.
+std::int64_t takeSettings(const fs::path& checkpoint, RunConfig& config);
 /// What a run goes on with from its newest checkpoint, or from the one that is named. Throws CheckpointError.
 RunConfig settingsToResume(const fs::path& run, const fs::path& checkpoint = {});
 /// What another start of the run at `step` has changed, without what is a matter of each process.

@@ -2,9 +2,7 @@
 #include "engine/run/fork_point.h"
 
 #include "engine/base/error.h"
-#include "engine/base/json_text.h"
 #include "engine/base/text.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/course.h"
 
 #include <algorithm>
@@ -61,14 +59,7 @@ ForkPoint readForkPoint(const fs::path& runOrCheckpoint)
     parent.name = file.name.empty() ? parent.path.filename().string() : file.name;
     point.config = file.config;
     point.config.training.stopAfter = 0; // was asked of an earlier process
-    takeSettings(point.checkpoint, point.config);
-    const auto state = point.checkpoint / "state.json";
-    const auto json = parseJsonStrict(readFile(state, 16 << 20), state.string());
-    try {
-        parent.step = json.at("step").get<std::int64_t>();
-    } catch (const Json::exception& error) {
-        throw CheckpointError(state.string(), error.what(), "take another checkpoint of the run");
-    }
+    parent.step = takeSettings(point.checkpoint, point.config);
     return point;
 }
 

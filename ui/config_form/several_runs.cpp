@@ -39,9 +39,7 @@ void fillKeys(QComboBox* box)
 QString expectationOf(const QString& key)
 {
     if (key == QLatin1String("preset")) return SeveralRuns::tr("names of presets");
-    for (const auto& [group, field] : allFields())
-        if (fromUtf8(field.name) == key) return fromUtf8(field.expectation());
-    return {};
+    return fromUtf8(fieldOf(key.toStdString()).expectation());
 }
 
 } // namespace

@@ -215,6 +215,7 @@ void MainWindow::connectView()
     connect(a.smoothMore, &QAction::triggered, monitor_, [this] { monitor_->changeSmoothing(0.1); });
     connect(a.smoothLess, &QAction::triggered, monitor_, [this] { monitor_->changeSmoothing(-0.1); });
     connect(a.fitAndFollow, &QAction::triggered, monitor_, &MonitorPanel::fitAndFollow);
+    connect(a.groupSeeds, &QAction::triggered, compare_, &ComparePanel::toggleGroups);
     auto& theme = Theme::instance();
     connect(a.themeSystem, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::System); });
     connect(a.themeLight, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Light); });

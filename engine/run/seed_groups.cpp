@@ -8,12 +8,27 @@ namespace pha {
 
 namespace {
 
-Json settingsWithoutSeed(const RunFigures& run)
+/// What tells how a run learns. How long a process goes, and what else is kept of the run, makes no other course.
+Json settingsOfCourse(const RunFigures& run)
 {
     auto config = run.config;
-    config.training.seed = 0;
-    config.training.stopAfter = 0; // of a process, not of the run
+    const TrainingConfig usual;
+    auto& training = config.training;
+    training.seed = usual.seed;
+    training.stopAfter = usual.stopAfter;
+    training.saveEvery = usual.saveEvery;
+    training.keepCheckpoints = usual.keepCheckpoints;
+    training.sampleEvery = usual.sampleEvery;
+    training.samplePrompt = usual.samplePrompt;
+    training.mixEvery = usual.mixEvery;
+    training.autopsies = usual.autopsies;
     return config.toJson();
+}
+
+bool hasSeed(const SeedGroup& group, std::int64_t seed)
+{
+    return std::any_of(group.runs.begin(), group.runs.end(),
+        [seed](const RunFigures* run) { return run->config.training.seed == seed; });
 }
 
 /// "rates-lr0.001" of "rates-lr0.001-s2" with the seed 2; other names stay.
@@ -38,6 +53,10 @@ std::optional<Spread> spreadOf(const std::vector<double>& values)
         spread.least = std::min(spread.least, value);
         spread.most = std::max(spread.most, value);
     }
+    if (values.size() < 2) return spread;
+    double squares = 0;
+    for (const auto value : values) squares += (value - spread.mean) * (value - spread.mean);
+    spread.deviation = std::sqrt(squares / double(values.size() - 1));
     return spread;
 }
 
@@ -54,16 +73,19 @@ std::optional<Spread> SeedGroup::spread(std::optional<double> (*value)(const Run
 std::vector<SeedGroup> groupSeeds(const std::vector<const RunFigures*>& runs)
 {
     std::vector<SeedGroup> groups;
-    std::vector<Json> settings;
+    std::vector<std::optional<Json>> settings; // none: a group that nobody joins
     for (const auto* run : runs) {
-        const auto own = settingsWithoutSeed(*run);
-        const auto found = std::find(settings.begin(), settings.end(), own);
-        if (found == settings.end()) {
+        // A fork has its parent's past: its course is no further sample of what these settings lead to.
+        const auto own = run->parent ? std::optional<Json>() : settingsOfCourse(*run);
+        std::size_t place = 0;
+        while (place < groups.size()
+            && !(own && settings[place] == own && !hasSeed(groups[place], run->config.training.seed)))
+            ++place;
+        if (place == groups.size()) {
             settings.push_back(own);
-            groups.push_back({ { run } });
-        } else {
-            groups[std::size_t(found - settings.begin())].runs.push_back(run);
+            groups.emplace_back();
         }
+        groups[place].runs.push_back(run);
     }
     for (auto& group : groups)
         std::stable_sort(group.runs.begin(), group.runs.end(),

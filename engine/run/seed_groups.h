@@ -13,10 +13,12 @@ namespace pha {
 struct Spread {
     std::size_t count = 0;
     double mean = 0, least = 0, most = 0;
+    double deviation = 0; ///< standard deviation as a sample shows it (n - 1); 0 of a single value
 };
 std::optional<Spread> spreadOf(const std::vector<double>& values); ///< nothing without any, or if one is not finite
 
-/// Runs whose settings differ in nothing but the seed.
+/// Runs whose settings differ in nothing but the seed, and in what is kept of them (checkpoints, samples). Each seed is
+/// there once: a second run with the same one repeats a course instead of adding one. A fork stands alone.
 struct SeedGroup {
     std::vector<const RunFigures*> runs; ///< in the order of their seeds
     /// What their names have in common: "rates-lr0.001" of "rates-lr0.001-s1", "rates-lr0.001-s2".

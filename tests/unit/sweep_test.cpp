@@ -248,8 +248,28 @@ private Q_SLOTS:
         QCOMPARE(loss->mean, 2.0);
         QCOMPARE(loss->least, 1.0);
         QCOMPARE(loss->most, 3.0);
+        QCOMPARE(loss->deviation, 1.0);
         QVERIFY(!spreadOf({}));
         QVERIFY(!spreadOf({ 1, std::nan("") }));
+    }
+
+    void aGroupHasEachSeedOnceAndNoFork()
+    {
+        const auto plan = planned({}, 2);
+        std::vector<RunFigures> runs;
+        for (const auto& run : plan.runs) runs.emplace_back(run.name, run.config);
+        runs[1].config.training.saveEvery = 7; // of which no loss depends
+        runs.emplace_back("again", plan.runs.front().config);
+        runs.emplace_back("fork", plan.runs.front().config);
+        runs.back().config.training.seed = 9;
+        runs.back().parent = RunParent { "/somewhere", "rates-s1", 5 };
+        std::vector<const RunFigures*> all;
+        for (const auto& run : runs) all.push_back(&run);
+        const auto groups = groupSeeds(all);
+        QCOMPARE(groups.size(), std::size_t(3));
+        QCOMPARE(groups[0].runs.size(), std::size_t(2));
+        QCOMPARE(groups[1].name(), std::string("again"));
+        QCOMPARE(groups[2].name(), std::string("fork"));
     }
 };
 

@@ -8,6 +8,7 @@ namespace pha::ui {
 
 namespace {
 constexpr double gap = 14, markWidth = 16, markGap = 5;
+constexpr double leastName = 60; ///< of a name that was cut; with less it says nothing
 } // namespace
 
 void drawLegendMark(QPainter& painter, const QRectF& box, LegendEntry::Mark mark, const QColor& colour)
@@ -102,6 +103,7 @@ void ChartHeader::draw(QPainter& painter, const QRectF& area) const
     }
 
     // The legend stands at the right edge; entries at its end go first when room is short, and their number remains.
+    // The first one is cut before it goes.
     QVector<double> widths;
     double all = 0;
     for (const auto& entry : legend_) {
@@ -111,15 +113,19 @@ void ChartHeader::draw(QPainter& painter, const QRectF& area) const
     const auto rest = [&](qsizetype n) { return QStringLiteral("+%1").arg(n); };
     qsizetype shown = legend_.size();
     double extra = -gap;
-    while (shown > 0 && all + extra > right - x) {
+    while (shown > 1 && all + extra > right - x) {
         all -= widths[--shown];
         extra = normal.horizontalAdvance(rest(legend_.size() - shown)) + 1;
     }
     if (shown == 0) return;
+    if (all + extra > right - x) all = widths.first() = right - x - extra;
+    if (widths.first() < markWidth + markGap + std::min(leastName, normal.horizontalAdvance(legend_.first().text)))
+        return;
     double left = right - all - extra;
     for (qsizetype i = 0; i < shown; ++i) {
         drawLegendMark(painter, QRectF(left, centre - 6, markWidth, 12), legend_[i].mark, legend_[i].colour(c));
-        write(left + markWidth + markGap, widths[i], legend_[i].text, font(), c.muted);
+        write(left + markWidth + markGap, widths[i] - markWidth - markGap - (shown == 1 ? gap - 2 : 0), legend_[i].text,
+            font(), c.muted);
         left += widths[i];
     }
     if (shown < legend_.size()) write(left, extra, rest(legend_.size() - shown), font(), c.muted);

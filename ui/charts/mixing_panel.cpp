@@ -64,7 +64,7 @@ void MixingPanel::rebuildSeries()
         Band band;
         SeriesOptions options { branch, SeriesStyle::Line, colour, -1, true };
         if (mean && layers_ > 1) {
-            SeriesOptions edge { {}, SeriesStyle::Line, colour, -1, false };
+            SeriesOptions edge { {}, SeriesStyle::Edge, colour, -1, false };
             band.low = plot_->addSeries(edge);
             band.high = plot_->addSeries(edge);
             plot_->setBand(band.low, band.high);

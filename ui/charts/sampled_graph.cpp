@@ -52,24 +52,39 @@ void SampledGraph::addToPyramid(int index, double value)
     }
 }
 
+/// One block, from what lies below it.
+void SampledGraph::countAnew(std::size_t level, std::size_t place)
+{
+    auto fresh = nothing();
+    if (level == 0) {
+        for (int i = int(place) * block; i < std::min(count(), (int(place) + 1) * block); ++i) fresh.add(value(i));
+    } else {
+        const auto& below = levels_[level - 1];
+        for (auto i = place * block; i < std::min(below.size(), (place + 1) * block); ++i) {
+            fresh.add(below[i].low);
+            fresh.add(below[i].high);
+        }
+    }
+    levels_[level][place] = fresh;
+}
+
 void SampledGraph::replace(int index, double value)
 {
     (mDataContainer->begin() + index)->value = std::isfinite(value) ? value : nan;
     qint64 size = block;
+    for (std::size_t level = 0; level < levels_.size(); ++level, size *= block)
+        countAnew(level, std::size_t(index / size));
+}
+
+void SampledGraph::truncate(int count)
+{
+    if (count >= this->count()) return;
+    if (count <= 0) return clearPoints();
+    mDataContainer->removeAfter(key(count - 1));
+    qint64 size = block;
     for (std::size_t level = 0; level < levels_.size(); ++level, size *= block) {
-        const auto place = std::size_t(index / size);
-        auto fresh = nothing();
-        if (level == 0) {
-            for (int i = int(place) * block; i < std::min(count(), (int(place) + 1) * block); ++i)
-                fresh.add(this->value(i));
-        } else {
-            const auto& below = levels_[level - 1];
-            for (auto i = place * block; i < std::min(below.size(), (place + 1) * block); ++i) {
-                fresh.add(below[i].low);
-                fresh.add(below[i].high);
-            }
-        }
-        levels_[level][place] = fresh;
+        levels_[level].resize(std::size_t((count - 1) / size) + 1);
+        countAnew(level, levels_[level].size() - 1);
     }
 }
 

@@ -11,7 +11,8 @@ namespace pha::ui {
 /// of one point among a million stays visible, and the cost of a frame follows the width of the plot, not the length of
 /// the run. Where all values of a column lie within a pixel, one point stands for them. A pyramid of minima and maxima
 /// answers for blocks of 64, 4096, ... points. NaN is a gap. A line that goes up and down within its columns is drawn
-/// as one stroke for each column of device pixels: ten times faster than its segments, and the same picture.
+/// as one stroke for each column of device pixels: ten times faster than its segments, and the same picture. The fill
+/// down to another graph with its points at the same keys has two corners for each column at most.
 class SampledGraph : public QCPGraph {
 public:
     SampledGraph(QCPAxis* keyAxis, QCPAxis* valueAxis);
@@ -21,6 +22,7 @@ public:
     double value(int index) const { return mDataContainer->at(index)->value; }
     void append(double key, double value); ///< keys never decrease; infinite values become gaps
     void replace(int index, double value);
+    void truncate(int count); ///< keeps the first `count` points; keys increase from there on
     void clearPoints();
 
     /// First point at or after `key`; count() if there is none.
@@ -29,6 +31,7 @@ public:
     bool extremes(int from, int to, double& low, double& high) const;
 
 protected:
+    void drawFill(QCPPainter* painter, QVector<QPointF>* lines) const override;
     void drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lines) const override;
     void getOptimizedLineData(QVector<QCPGraphData>* lineData, const QCPGraphDataContainer::const_iterator& begin,
         const QCPGraphDataContainer::const_iterator& end) const override;
@@ -44,6 +47,8 @@ private:
     };
     static Extremes nothing();
     void addToPyramid(int index, double value);
+    void countAnew(std::size_t level, std::size_t place);
+    QVector<QPolygonF> bandPieces(const SampledGraph& lower) const;
     int seek(int from, int to, double key, int guess) const;
     void column(int from, int to, QVector<QCPGraphData>* out) const;
     bool ragged(const QVector<QPointF>& lines) const;

@@ -12,11 +12,8 @@ namespace pha::ui {
 
 namespace {
 
-/// Where values without a logarithm go when a curve has no positive one at all.
-constexpr double lowestOfAll = 1e-9;
-
 /// From here on curves are one pixel wide, which Qt draws ten times faster than any other width.
-constexpr std::size_t crowd = 12;
+constexpr std::ptrdiff_t crowd = 12;
 
 ValueTicker* ticker(QCPAxis* axis) { return static_cast<ValueTicker*>(axis->ticker().data()); }
 
@@ -81,14 +78,23 @@ int TimePlot::addSeries(const SeriesOptions& options)
     series->id = nextId_++;
     series->options = options;
     series->graph = new SampledGraph(plot()->xAxis, plot()->yAxis);
-    if (options.style == SeriesStyle::Ghost) series->graph->setLayer(QStringLiteral("ghosts"));
+    if (options.style == SeriesStyle::Ghost || options.style == SeriesStyle::Edge)
+        series->graph->setLayer(QStringLiteral("ghosts"));
+    const bool wasCrowded = crowded();
     series_.push_back(std::move(series));
-    if (series_.size() == crowd) {
+    if (crowded() != wasCrowded) {
         for (const auto& s : series_) style(*s);
     } else {
         style(*series_.back());
     }
     return series_.back()->id;
+}
+
+bool TimePlot::crowded() const
+{
+    return std::count_if(series_.begin(), series_.end(), [](const auto& s) {
+        return s->options.style != SeriesStyle::Edge;
+    }) >= crowd;
 }
 
 void TimePlot::removeAllSeries()
@@ -97,89 +103,28 @@ void TimePlot::removeAllSeries()
     series_.clear();
 }
 
-void TimePlot::clearPoints(int id)
-{
-    auto* s = find(id);
-    if (!s) return;
-    s->graph->clearPoints();
-    s->notPositive.clear();
-    s->breaks.clear();
-    s->lowestPositive = std::numeric_limits<double>::infinity();
-    s->lastFinite = std::numeric_limits<double>::quiet_NaN();
-    s->broken = false;
-}
-
-void TimePlot::append(int id, double x, double y)
-{
-    auto* s = find(id);
-    if (!s || !std::isfinite(x)) return;
-    if (!std::isfinite(y)) {
-        if (!s->broken) s->breaks.append(QPointF(x, s->lastFinite));
-        s->broken = true;
-        s->graph->append(x, y);
-        return;
-    }
-    s->broken = false;
-    s->lastFinite = y;
-    if (y > 0) {
-        s->lowestPositive = std::min(s->lowestPositive, y);
-    } else {
-        s->notPositive.emplace_back(s->graph->count(), y);
-        if (logarithmic_) y = std::isfinite(s->lowestPositive) ? s->lowestPositive : lowestOfAll;
-    }
-    s->graph->append(x, y);
-}
-
 void TimePlot::setBand(int lower, int upper)
 {
     auto *low = find(lower), *high = find(upper);
     if (!low || !high) return;
-    auto colour = high->options.colour(Theme::instance().colours());
-    colour.setAlphaF(0.18F);
-    high->graph->setBrush(colour);
     high->graph->setChannelFillGraph(low->graph);
-    low->graph->setPen(Qt::NoPen);
-    high->graph->setPen(Qt::NoPen);
-}
-
-int TimePlot::count(int id) const
-{
-    const auto* s = find(id);
-    return s ? s->graph->count() : 0;
-}
-
-double TimePlot::xAt(int id, int index) const
-{
-    const auto* s = find(id);
-    return s && index >= 0 && index < s->graph->count() ? s->graph->key(index)
-                                                        : std::numeric_limits<double>::quiet_NaN();
-}
-
-double TimePlot::valueAt(int id, int index) const
-{
-    const auto* s = find(id);
-    if (!s || index < 0 || index >= s->graph->count()) return std::numeric_limits<double>::quiet_NaN();
-    const auto& list = s->notPositive;
-    const auto found =
-        std::lower_bound(list.begin(), list.end(), index, [](const auto& entry, int i) { return entry.first < i; });
-    return found != list.end() && found->first == index ? found->second : s->graph->value(index);
+    style(*high);
 }
 
 void TimePlot::style(Series& s)
 {
     const auto& c = Theme::instance().colours();
     auto colour = s.options.colour ? s.options.colour(c) : c.text;
-    if (s.options.style == SeriesStyle::Ghost) colour = blend(colour, c.plot, 0.32); // opaque: overlaps do not darken
-    // Pens above 1.0 are fast only with phFastPolylines, which ChartFrame sets.
-    const bool thin = s.options.style == SeriesStyle::Ghost || series_.size() >= crowd;
-    const double width = s.options.style == SeriesStyle::Bold ? 2 : thin ? 1 : 1.3;
-    if (s.graph->channelFillGraph()) {
-        auto fill = colour;
-        fill.setAlphaF(0.18F);
-        s.graph->setBrush(fill);
+    if (s.options.style == SeriesStyle::Edge) {
+        colour.setAlphaF(0.18F);
+        s.graph->setPen(Qt::NoPen);
+        s.graph->setBrush(s.graph->channelFillGraph() ? QBrush(colour) : QBrush(Qt::NoBrush));
         return;
     }
-    if (s.graph->pen().style() == Qt::NoPen) return; // lower edge of a band
+    if (s.options.style == SeriesStyle::Ghost) colour = blend(colour, c.plot, 0.32); // opaque: overlaps do not darken
+    // Pens above 1.0 are fast only with phFastPolylines, which ChartFrame sets.
+    const bool thin = s.options.style == SeriesStyle::Ghost || crowded();
+    const double width = s.options.style == SeriesStyle::Bold ? 2 : thin ? 1 : 1.3;
     s.graph->setPen(QPen(colour, width));
     if (s.options.style == SeriesStyle::Points)
         s.graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssTriangle, QPen(c.plot, 0.8), colour, 8));
@@ -279,7 +224,7 @@ QVector<CursorValue> TimePlot::cursorValues(double x) const
         int i = std::min(s->graph->lowerBound(x), n - 1);
         if (i > 0 && x - s->graph->key(i - 1) < s->graph->key(i) - x) --i;
         values.append({ s->id, s->options.owner, s->options.name, s->options.colour(Theme::instance().colours()),
-            s->graph->key(i), valueAt(s->id, i), kind_ });
+            s->graph->key(i), valueAt(s->id, i), kind_, s->options.detail ? s->options.detail(i) : QString() });
     }
     return values;
 }
@@ -290,8 +235,14 @@ QVector<ChartSheet> TimePlot::sheets() const
     for (const auto& s : series_) {
         if (s->options.name.isEmpty()) continue;
         const int id = s->id; // the curve may be gone when the table asks
-        sheets.append({ s->options.name, { axisName(axis_), title() }, [this, id] { return count(id); },
-            [this, id](int row, int column) { return QVariant(column == 0 ? xAt(id, row) : valueAt(id, row)); } });
+        const auto cell = [this, id](int row, int column) {
+            const auto* curve = find(id);
+            if (column < 2 || !curve) return QVariant(column == 0 ? xAt(id, row) : valueAt(id, row));
+            return QVariant(
+                row < count(id) ? curve->options.figure(row, column - 2) : std::numeric_limits<double>::quiet_NaN());
+        };
+        sheets.append({ s->options.name, QStringList { axisName(axis_), title() } + s->options.columns,
+            [this, id] { return count(id); }, cell });
     }
     return sheets;
 }

@@ -15,7 +15,7 @@ class EdgeLabelItem;
 class MarkerItem;
 class SampledGraph;
 
-enum class SeriesStyle { Line, Bold, Ghost, Points };
+enum class SeriesStyle { Line, Bold, Ghost, Points, Edge }; ///< an edge of a band has no line of its own
 
 struct SeriesOptions {
     QString name; ///< in the readout and the data table
@@ -23,6 +23,9 @@ struct SeriesOptions {
     ColourRole colour;
     int owner = -1; ///< the caller's number for what the curve belongs to
     bool readout = true; ///< named under the cursor
+    std::function<QString(int index)> detail = {}; ///< what is said of a point behind its value
+    QStringList columns = {}; ///< further ones of the data table
+    std::function<double(int index, int column)> figure = {}; ///< what they hold
 };
 
 /// One curve under the cursor.
@@ -32,6 +35,8 @@ struct CursorValue {
     QColor colour;
     double x = 0, value = 0;
     ValueKind kind = ValueKind::Loss;
+    QString detail = {};
+    QString text() const { return valueText(kind, value) + detail; }
 };
 
 /// Curves over steps, tokens or time that grow while one looks at them. Every point is kept and none is dropped from
@@ -49,12 +54,14 @@ public:
     void removeAllSeries();
     void clearPoints(int series);
     void append(int series, double x, double y); ///< x never decreases
-    void setBand(int lower, int upper); ///< fills between two curves; for short ones
+    void truncate(int series, int count); ///< forgets what was appended after the first `count` points
+    void setBand(int lower, int upper); ///< fills between two curves, which have their points at the same places
     int count(int series) const;
     double xAt(int series, int index) const;
     double valueAt(int series, int index) const; ///< as it was appended
 
     void setKind(ValueKind kind);
+    ValueKind kind() const { return kind_; }
     void setXAxis(XAxis axis);
     void setLogarithmic(bool on);
     bool logarithmic() const { return logarithmic_; }
@@ -102,6 +109,7 @@ protected:
 private:
     struct Series;
     Series* find(int id) const;
+    bool crowded() const;
     void style(Series& series);
     void fitX();
     void fitY();

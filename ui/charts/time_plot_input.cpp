@@ -173,8 +173,7 @@ void TimePlot::moveCursor(int direction, bool far)
     }
     placeCursor(best);
     QStringList parts;
-    for (const auto& v : cursorValues(cursorX_))
-        parts << QStringLiteral("%1 %2").arg(v.name, valueText(v.kind, v.value));
+    for (const auto& v : cursorValues(cursorX_)) parts << QStringLiteral("%1 %2").arg(v.name, v.text());
     setAccessibleDescription(axisText(axis_, cursorX_) + QStringLiteral(": ") + parts.join(QStringLiteral(", ")));
     if (QAccessible::isActive()) {
         QAccessibleEvent change(this, QAccessible::DescriptionChanged);

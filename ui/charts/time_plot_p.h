@@ -14,6 +14,9 @@
 
 namespace pha::ui {
 
+/// Where values without a logarithm go when a curve has no positive one at all.
+inline constexpr double lowestOfAll = 1e-9;
+
 struct TimePlot::Series {
     int id = 0;
     SeriesOptions options;

@@ -14,37 +14,9 @@ namespace pha::ui {
 
 namespace {
 
-using Kind = ComparedFigure::Kind;
-
-/// Numbers below each other: the zeros at the end stay. Small ones have their own digits.
-QString aligned(double value, int digits)
-{
-    const double size = std::abs(value);
-    if (!(size >= 0.1 && size < 1e5)) return formatNumber(value, digits);
-    const int whole = size < 1 ? 1 : int(std::log10(size)) + 1;
-    return QString::number(value, 'f', std::max(0, digits - whole));
-}
-
-QString figureText(Kind kind, double value, int digits)
-{
-    switch (kind) {
-    case Kind::Count:
-        return formatCount(std::int64_t(value));
-    case Kind::Number:
-        return aligned(value, digits);
-    case Kind::Rate:
-        return formatCompact(value);
-    case Kind::Bytes:
-        return formatBytes(value);
-    }
-    return {};
-}
-
-/// Column 0 names the rows, 1 is the baseline; then two for each further run.
-int runOf(int column) { return column <= 1 ? 0 : column / 2; }
+/// Column 0 names the rows, 1 is the baseline; then two for each further group.
+int groupOf(int column) { return column <= 1 ? 0 : column / 2; }
 bool isDelta(int column) { return column > 1 && column % 2 == 1; }
-
-const QString unknown = QStringLiteral("\u2013");
 
 } // namespace
 
@@ -74,9 +46,43 @@ void CompareModel::setSessions(const QVector<RunSession*>& sessions, RunSession*
     }
     columns_ = std::move(next);
     for (auto& column : columns_) take(column);
+    makeGroups();
     makeRows();
     endResetModel();
 }
+
+void CompareModel::setGrouped(bool on)
+{
+    beginResetModel();
+    grouped_ = on;
+    makeGroups();
+    makeRows();
+    endResetModel();
+}
+
+void CompareModel::makeGroups()
+{
+    groups_.clear();
+    if (grouped_) {
+        groups_ = groupSeeds(runs());
+        return;
+    }
+    for (const auto* run : runs()) groups_.push_back({ { run } });
+}
+
+QVector<QVector<RunSession*>> CompareModel::groups() const
+{
+    QVector<QVector<RunSession*>> all;
+    for (const auto& group : groups_) {
+        all.append(QVector<RunSession*>());
+        for (const auto* run : group.runs)
+            for (const auto& column : columns_)
+                if (&column.figures == run && column.session) all.back() << column.session;
+    }
+    return all;
+}
+
+QString CompareModel::nameOf(int group) const { return nameOf(groups_[std::size_t(group)]); }
 
 void CompareModel::setShowEqual(bool on)
 {
@@ -109,6 +115,7 @@ bool CompareModel::take(Column& column)
             column.figures.name = column.session->name().toStdString();
             column.figures.config = file.config;
         }
+        column.figures.parent = RunParent::of(file);
         grown = true;
     }
     grown |= column.steps < history.step.size() || column.evals < history.evals.size();
@@ -140,9 +147,12 @@ void CompareModel::refresh()
     for (auto& column : columns_) grown |= take(column);
     others |= grown && figuresOf(runs()).size() != figures_;
     if (others) {
+        const auto before = groups();
         beginResetModel();
+        makeGroups();
         makeRows();
         endResetModel();
+        if (groups() != before) Q_EMIT groupsChanged();
         return;
     }
     if (!grown || columns_.empty()) return;
@@ -191,39 +201,7 @@ int CompareModel::rowCount(const QModelIndex& parent) const { return parent.isVa
 
 int CompareModel::columnCount(const QModelIndex& parent) const
 {
-    return parent.isValid() || columns_.empty() ? 0 : 2 * int(columns_.size());
-}
-
-QString CompareModel::cell(const Row& row, const Column& column, bool exact) const
-{
-    if (row.kind == Row::Kind::Section) return {};
-    if (row.kind == Row::Kind::Key) return singleLine(fromUtf8(configText(column.figures, row.key)));
-    const auto& figure = *row.figure;
-    const auto value = figure.value(column.figures);
-    if (!value) return exact ? QString() : unknown;
-    return exact ? QString::number(*value, 'g', 17) : figureText(figure.kind, *value, 5);
-}
-
-std::optional<double> CompareModel::delta(const Row& row, const Column& column) const
-{
-    if (row.kind != Row::Kind::Figure) return {};
-    const auto& figure = *row.figure;
-    const auto own = figure.value(column.figures), base = figure.value(columns_.front().figures);
-    if (!own || !base || !std::isfinite(*own) || !std::isfinite(*base)) return {};
-    return *own - *base;
-}
-
-QString CompareModel::deltaText(const Row& row, const Column& column) const
-{
-    const auto change = delta(row, column);
-    if (!change) return row.kind == Row::Kind::Figure ? unknown : QString();
-    if (*change == 0) return QStringLiteral("=");
-    const auto sign = *change > 0 ? QStringLiteral("+") : QString(QChar(0x2212));
-    const auto kind = row.figure->kind;
-    const auto size = figureText(kind, std::abs(*change), 3);
-    const double base = *row.figure->value(columns_.front().figures);
-    if (base == 0 || kind == Kind::Count) return sign + size;
-    return QStringLiteral("%1%2 (%1%3 %)").arg(sign, size, QString::number(std::abs(*change / base) * 100, 'f', 1));
+    return parent.isValid() || groups_.empty() ? 0 : 2 * int(groups_.size());
 }
 
 QVariant CompareModel::data(const QModelIndex& index, int role) const
@@ -243,18 +221,20 @@ QVariant CompareModel::data(const QModelIndex& index, int role) const
         if (role == Qt::ForegroundRole) return QBrush(row.kind == Row::Kind::Section ? c.text : c.muted);
         return {};
     }
-    const auto& column = columns_[std::size_t(runOf(at))];
-    if (role == Qt::DisplayRole) return isDelta(at) ? deltaText(row, column) : cell(row, column, false);
-    if (role == Qt::ToolTipRole && row.kind == Row::Kind::Key) return plainToolTip(cell(row, column, false));
+    const auto& group = groups_[std::size_t(groupOf(at))];
+    if (role == Qt::DisplayRole) return isDelta(at) ? deltaText(row, group) : cell(row, group);
+    if (role == Qt::ToolTipRole && row.kind != Row::Kind::Section && !isDelta(at)) {
+        if (group.runs.size() > 1) return plainToolTip(eachSeed(row, group));
+        return row.kind == Row::Kind::Key ? plainToolTip(cell(row, group)) : QVariant();
+    }
     if (role != Qt::ForegroundRole) return {};
     if (isDelta(at)) {
-        const auto change = delta(row, column).value_or(0);
+        const auto change = delta(row, group).value_or(0);
         const int better = row.kind == Row::Kind::Figure ? row.figure->better : 0;
         if (change == 0 || better == 0) return QBrush(c.muted);
         return QBrush(change * better > 0 ? c.good : c.error);
     }
-    const bool differs =
-        row.kind == Row::Kind::Key && at > 1 && cell(row, column, false) != cell(row, columns_.front(), false);
+    const bool differs = row.kind == Row::Kind::Key && at > 1 && cell(row, group) != cell(row, groups_.front());
     return QBrush(differs ? c.accent : c.text);
 }
 
@@ -263,29 +243,20 @@ QVariant CompareModel::headerData(int section, Qt::Orientation orientation, int 
     if (orientation != Qt::Horizontal || section >= columnCount()) return {};
     if (role == Qt::TextAlignmentRole) return int((section == 0 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
     if (section == 0) return {};
-    const auto name = fromUtf8(columns_[std::size_t(runOf(section))].figures.name);
-    const auto base = fromUtf8(columns_.front().figures.name);
-    if (role == Qt::ToolTipRole)
-        return plainToolTip(isDelta(section) ? tr("%1 against %2").arg(name, base)
-                : section == 1               ? tr("%1, the baseline").arg(name)
-                                             : name);
+    const auto& group = groups_[std::size_t(groupOf(section))];
+    if (role == Qt::ToolTipRole) {
+        const auto names = namesOf(group), base = namesOf(groups_.front());
+        return plainToolTip(isDelta(section) ? tr("%1 against %2").arg(names, base)
+                : section == 1               ? tr("%1, the baseline").arg(names)
+                                             : names);
+    }
     if (role != Qt::DisplayRole) return {};
     if (isDelta(section)) return tr("\u0394 baseline");
-    return section == 1 && columns_.size() > 1 ? tr("%1 (baseline)").arg(shortened(name)) : shortened(name);
-}
-
-QString CompareModel::csv() const
-{
-    QStringList head { tr("row") };
-    for (const auto& column : columns_) head << fromUtf8(column.figures.name);
-    auto out = csvLine(head);
-    for (const auto& row : rows_) {
-        if (row.kind == Row::Kind::Section) continue;
-        QStringList cells { row.label };
-        for (const auto& column : columns_) cells << cell(row, column, true);
-        out += csvLine(cells);
-    }
-    return out;
+    auto name = shortened(fromUtf8(group.runs.size() == 1 ? group.runs.front()->name : group.name()));
+    QStringList about;
+    if (group.runs.size() > 1) about << tr("n = %1").arg(group.runs.size());
+    if (section == 1 && groups_.size() > 1) about << tr("baseline");
+    return about.isEmpty() ? name : QStringLiteral("%1 (%2)").arg(name, about.join(QStringLiteral(", ")));
 }
 
 } // namespace pha::ui

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/run/run_figures.h"
+#include "engine/run/seed_groups.h"
 #include "ui/run_session.h"
 
 #include <QAbstractTableModel>
@@ -14,7 +15,8 @@
 namespace pha::ui {
 
 /// Runs as columns, their figures and settings as rows, counted by the code that `pha compare` uses. The baseline
-/// stands first; every other run has a second column with what it gains or loses against it.
+/// stands first; every other run has a second column with what it gains or loses against it. Runs of a group, which
+/// differ in the seed, share a column with their mean and range.
 class CompareModel : public QAbstractTableModel {
     Q_OBJECT
 
@@ -22,6 +24,9 @@ public:
     explicit CompareModel(QObject* parent = nullptr);
 
     void setSessions(const QVector<RunSession*>& sessions, RunSession* baseline);
+    void setGrouped(bool on); ///< off: each run has a column of its own
+    QVector<QVector<RunSession*>> groups() const; ///< of which there is a column each, in their order
+    QString nameOf(int group) const; ///< "rates-lr0.001 (n = 3)"
     void setShowEqual(bool on); ///< also the settings that all runs share
     /// Takes in what the runs have reported since; cheap if that is nothing.
     void refresh();
@@ -34,6 +39,9 @@ public:
     int columnCount(const QModelIndex& parent = {}) const override;
     QVariant data(const QModelIndex& index, int role) const override;
     QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+Q_SIGNALS:
+    void groupsChanged(); ///< because the settings of a run became known
 
 private:
     struct Column {
@@ -51,15 +59,22 @@ private:
     static bool completed(const Column& column);
     std::vector<const RunFigures*> runs() const;
     bool take(Column& column);
+    void makeGroups();
     void makeRows();
-    QString cell(const Row& row, const Column& column, bool exact) const;
-    std::optional<double> delta(const Row& row, const Column& column) const;
-    QString deltaText(const Row& row, const Column& column) const;
+    QString nameOf(const SeedGroup& group) const;
+    QString namesOf(const SeedGroup& group) const;
+    QString cell(const Row& row, const SeedGroup& group) const;
+    QString spreadText(const ComparedFigure& figure, const SeedGroup& group) const;
+    QString eachSeed(const Row& row, const SeedGroup& group) const;
+    QStringList exact(const Row& row, const SeedGroup& group) const;
+    std::optional<double> delta(const Row& row, const SeedGroup& group) const;
+    QString deltaText(const Row& row, const SeedGroup& group) const;
 
     std::vector<Column> columns_; ///< the baseline first
+    std::vector<SeedGroup> groups_; ///< that of the baseline first; they point into the columns
     std::vector<Row> rows_;
     std::size_t figures_ = 0; ///< rows of them
-    bool showEqual_ = false;
+    bool showEqual_ = false, grouped_ = true;
     int differences_ = 0;
 };
 

@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/compare/compare_panel.h"
 
-#include "ui/charts/plot_link.h"
 #include "ui/charts/readout_strip.h"
-#include "ui/charts/redraw_queue.h"
-#include "ui/compare/compare_curves.h"
+#include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
-#include "ui/compare/compare_view.h"
+#include "ui/compare/compare_private.h"
 #include "ui/format.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/table_tools.h"
 
 #include <QClipboard>
 #include <QComboBox>
-#include <QElapsedTimer>
 #include <QFileDialog>
 #include <QGuiApplication>
-#include <QHeaderView>
-#include <QLabel>
+#include <QSettings>
 #include <QSignalBlocker>
-#include <QStackedWidget>
 #include <QTableView>
-#include <QTimer>
 #include <QToolButton>
 
 #include <algorithm>
@@ -30,43 +24,13 @@ namespace pha::ui {
 
 namespace {
 
-constexpr std::size_t rowsAtOnce = 4096; ///< of a curve in one slice of work: about a millisecond
 constexpr int tableEvery = 500; ///< milliseconds between two looks at the figures of runs that train
+/// Milliseconds between two looks at a group of which a run trains: beyond its last step the mean of the others is
+/// worked out anew each time.
+constexpr int groupEvery = 200;
+constexpr auto groupedKey = "compare/groupSeeds", bandKey = "compare/band";
 
 } // namespace
-
-class ComparePanel::Private : public QObject {
-    Q_OBJECT
-
-public:
-    explicit Private(ComparePanel* panel);
-
-    void setSessions(QVector<RunSession*> wanted);
-    void rebuild();
-    bool work();
-    void chooseBaseline();
-    void fillBaselines();
-    void updateTable();
-    void describe();
-    void readOut(TimePlot* plot, double x);
-    void save();
-    XAxis axis() const { return XAxis(std::max(0, v.axis->currentIndex())); }
-
-    struct Feed {
-        std::unique_ptr<CompareCurves> curves;
-        bool dirty = true;
-    };
-    ComparePanel* q;
-    CompareView v;
-    PlotLink link;
-    RedrawQueue queue;
-    QTimer tableTimer;
-    QVector<RunSession*> sessions;
-    QPointer<RunSession> current, base;
-    fs::path chosen; ///< baseline that the user wants; need not be among the runs
-    std::vector<Feed> feeds;
-    QStringList names; ///< of the sessions, as the curves have them
-};
 
 ComparePanel::Private::Private(ComparePanel* panel)
     : q(panel)
@@ -87,6 +51,14 @@ ComparePanel::Private::Private(ComparePanel* panel)
     tableTimer.setSingleShot(true);
     tableTimer.setInterval(tableEvery);
     connect(&tableTimer, &QTimer::timeout, this, &Private::updateTable);
+    groupTimer.setSingleShot(true);
+    groupTimer.setInterval(groupEvery);
+    connect(&groupTimer, &QTimer::timeout, this, [this] {
+        for (auto& feed : feeds) feed.dirty |= std::exchange(feed.waiting, false);
+        queue.requestWork();
+    });
+    recallSwitches();
+    connect(v.model, &CompareModel::groupsChanged, this, &Private::rebuild);
     connect(v.axis, &QComboBox::currentIndexChanged, this, [this] {
         for (auto* chart : { v.perplexity, v.loss }) chart->setXAxis(axis());
         for (auto& feed : feeds) {
@@ -110,7 +82,10 @@ ComparePanel::Private::Private(ComparePanel* panel)
         v.copy, &QToolButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
     connect(v.csv, &QToolButton::clicked, this, &Private::save);
     connect(&link, &PlotLink::cursorMoved, this, &Private::readOut);
-    connect(&link, &PlotLink::cursorLeft, v.readout, &ReadoutStrip::clear);
+    connect(&link, &PlotLink::cursorLeft, this, [this] {
+        under = nullptr;
+        v.readout->clear();
+    });
     connect(&Theme::instance(), &Theme::changed, v.model, &CompareModel::restyle);
     describe();
 }
@@ -121,12 +96,7 @@ void ComparePanel::Private::setSessions(QVector<RunSession*> wanted)
         if (!wanted.contains(session)) session->disconnect(this);
     for (auto* session : std::as_const(wanted)) {
         if (sessions.contains(session)) continue;
-        const auto grown = [this, session] {
-            for (auto& feed : feeds)
-                if (feed.curves->session() == session) feed.dirty = true;
-            queue.requestWork();
-            if (!tableTimer.isActive() && q->isVisible()) tableTimer.start();
-        };
+        const auto grown = [this, session] { grow(session); };
         connect(session, &RunSession::changed, this, grown);
         connect(session, &RunSession::stateChanged, this, [this, session, grown] {
             const auto place = sessions.indexOf(session);
@@ -143,6 +113,40 @@ void ComparePanel::Private::setSessions(QVector<RunSession*> wanted)
     rebuild();
 }
 
+void ComparePanel::Private::grow(const RunSession* session)
+{
+    for (auto& feed : feeds) {
+        if (!feed.curves->shows(session)) continue;
+        if (feed.group && session->active() && !session->loading()) {
+            feed.waiting = true;
+            if (!groupTimer.isActive()) groupTimer.start();
+        } else {
+            feed.dirty = true;
+        }
+    }
+    queue.requestWork();
+    if (!tableTimer.isActive() && q->isVisible()) tableTimer.start();
+}
+
+void ComparePanel::Private::recallSwitches()
+{
+    const QSettings settings;
+    v.group->setChecked(settings.value(QLatin1String(groupedKey), true).toBool());
+    v.band->setCurrentIndex(std::clamp(settings.value(QLatin1String(bandKey)).toInt(), 0, v.band->count() - 1));
+    v.band->setEnabled(v.group->isChecked());
+    v.model->setGrouped(v.group->isChecked());
+    connect(v.group, &QToolButton::toggled, this, [this](bool on) {
+        QSettings().setValue(QLatin1String(groupedKey), on);
+        v.band->setEnabled(on);
+        v.model->setGrouped(on);
+        rebuild();
+    });
+    connect(v.band, &QComboBox::currentIndexChanged, this, [this](int kind) {
+        QSettings().setValue(QLatin1String(bandKey), kind);
+        rebuild();
+    });
+}
+
 void ComparePanel::Private::chooseBaseline()
 {
     base = nullptr;
@@ -153,76 +157,21 @@ void ComparePanel::Private::chooseBaseline()
         if (!base || session->file().created < base->file().created) base = session;
 }
 
+/// A group stands where the first of its runs does.
 void ComparePanel::Private::fillBaselines()
 {
     const QSignalBlocker quiet(v.baseline);
     v.baseline->clear();
-    for (auto* session : std::as_const(sessions))
-        v.baseline->addItem(shortened(session->name()), fromPath(session->directory()));
-    v.baseline->setCurrentIndex(int(sessions.indexOf(base.data())));
-}
-
-void ComparePanel::Private::rebuild()
-{
-    feeds.clear();
-    names.clear();
-    for (auto* session : std::as_const(sessions)) names << session->name();
-    for (auto* chart : { v.perplexity, v.loss }) chart->removeAllSeries();
-    chooseBaseline();
-    fillBaselines();
-    QVector<LegendEntry> legend;
-    for (int i = 0; i < sessions.size(); ++i) {
-        feeds.push_back(
-            { std::make_unique<CompareCurves>(sessions[i], i, sessions[i] == current, v.perplexity, v.loss, axis()) });
-        legend.append(
-            { sessions[i]->name(), [i](const Colours& c) { return c.run(i); }, LegendEntry::Mark::ThickLine });
+    const auto groups = v.model->groups();
+    QVector<qsizetype> listed;
+    for (auto* session : std::as_const(sessions)) {
+        const auto holds = [session](const QVector<RunSession*>& group) { return group.contains(session); };
+        const auto place = std::find_if(groups.begin(), groups.end(), holds) - groups.begin();
+        if (place == groups.size() || listed.contains(place)) continue;
+        listed << place;
+        v.baseline->addItem(shortened(v.model->nameOf(int(place))), fromPath(session->directory()));
     }
-    for (auto* chart : { v.perplexity, v.loss }) chart->setLegend(legend);
-    v.model->setSessions(sessions, base);
-    describe();
-    queue.requestWork();
-}
-
-bool ComparePanel::Private::work()
-{
-    bool more = false;
-    for (auto& feed : feeds)
-        if (feed.dirty) more |= feed.dirty = feed.curves->advance(rowsAtOnce);
-    const bool evaluated = std::any_of(sessions.begin(), sessions.end(),
-        [](const RunSession* session) { return lastValidation(session->history()) != nullptr; });
-    const bool trained = std::any_of(
-        sessions.begin(), sessions.end(), [](const RunSession* session) { return !session->history().step.empty(); });
-    v.perplexity->setEmptyText(evaluated ? QString() : tr("No evaluations yet: curves appear after the first one."));
-    v.loss->setEmptyText(trained ? QString() : tr("No updates yet."));
-    for (auto* chart : { v.perplexity, v.loss }) chart->requestRedraw();
-    return more;
-}
-
-void ComparePanel::Private::updateTable()
-{
-    v.model->refresh();
-    describe();
-}
-
-void ComparePanel::Private::describe()
-{
-    v.pages->setCurrentIndex(sessions.isEmpty() ? 0 : 1);
-    v.hint->say(sessions.size() == 1 ? tr("Tick another run in the list to compare it with this one.") : QString());
-    for (int row = 0; row < v.model->rowCount({}); ++row)
-        if (v.model->isSection(row) && v.table->columnSpan(row, 0) == 1) v.table->setSpan(row, 0, 1, 2);
-    auto* header = v.table->horizontalHeader();
-    for (int column = 0; column < v.model->columnCount({}); ++column) {
-        header->setSectionResizeMode(column, QHeaderView::ResizeToContents);
-        header->setMaximumSectionSize(v.table->fontMetrics().averageCharWidth() * 40);
-    }
-}
-
-void ComparePanel::Private::readOut(TimePlot* plot, double x)
-{
-    QVector<ReadoutStrip::Item> items { { {}, {}, axisText(axis(), x) } };
-    for (const auto& value : plot->cursorValues(x))
-        items.append({ value.colour, value.name, valueText(value.kind, value.value) });
-    v.readout->setItems(std::move(items));
+    v.baseline->setCurrentIndex(int(listed.indexOf(0))); // the model has the baseline first
 }
 
 void ComparePanel::Private::save()
@@ -265,6 +214,8 @@ void ComparePanel::setBaseline(const fs::path& run)
 
 RunSession* ComparePanel::baseline() const { return d_->base; }
 
+void ComparePanel::toggleGroups() { d_->v.group->toggle(); }
+
 QString ComparePanel::csv() const
 {
     d_->v.model->refresh();
@@ -291,5 +242,3 @@ void ComparePanel::hideEvent(QHideEvent* event)
 }
 
 } // namespace pha::ui
-
-#include "compare_panel.moc"

@@ -24,6 +24,7 @@ public:
     /// Until the user chooses, the oldest of the runs is the baseline.
     void setBaseline(const fs::path& run);
     RunSession* baseline() const; ///< null without runs
+    void toggleGroups(); ///< of runs that differ in the seed
     QString csv() const; ///< the table with full precision
     void exportImage();
     /// Asks for the file that the table is exported to; tests replace it.

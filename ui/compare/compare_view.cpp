@@ -61,6 +61,16 @@ QWidget* CompareView::buildTools(QWidget* panel)
     logarithmic = toolButton(box, "compareLog", tr("Log"), tr("Logarithmic axes of both charts"), true);
     logarithmic->setChecked(true);
     fit = toolButton(box, "compareFit", tr("Fit"), tr("Show everything and keep up with the runs"));
+    group = toolButton(box, "compareGroup", tr("Group seeds"),
+        tr("Draw runs that differ in nothing but the seed as one curve, their mean with a band (G)"), true);
+    group->setChecked(true);
+    band = new QComboBox(box);
+    band->setObjectName(QStringLiteral("compareBand"));
+    band->setAccessibleName(tr("Band"));
+    band->setToolTip(
+        tr("How far the band around a mean reaches. The range, lowest to highest, says what the few seeds "
+           "did; the standard deviation what another run may do; the standard error how sure the mean is."));
+    band->addItems({ tr("range"), tr("deviation"), tr("std. error") });
     baseline = new QComboBox(box);
     baseline->setObjectName(QStringLiteral("compareBaseline"));
     baseline->setAccessibleName(tr("Baseline"));
@@ -68,10 +78,14 @@ QWidget* CompareView::buildTools(QWidget* panel)
     baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     baseline->setMinimumContentsLength(12);
     hint = new MessageLabel(box, "compareHint");
+    hint->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred); // it wraps; names of runs do not
     layout->addWidget(caption(box, tr("&over"), axis));
     layout->addWidget(axis);
     layout->addWidget(logarithmic);
     layout->addWidget(fit);
+    layout->addSpacing(8);
+    layout->addWidget(group);
+    layout->addWidget(band);
     layout->addSpacing(8);
     layout->addWidget(hint, 1);
     layout->addWidget(caption(box, tr("&Baseline"), baseline));

@@ -24,8 +24,8 @@ public:
     explicit CompareView(QWidget* panel);
 
     QStackedWidget* pages; ///< 0: what to do, 1: the comparison
-    QComboBox *axis, *baseline;
-    QToolButton *logarithmic, *fit, *equal, *copy, *csv;
+    QComboBox *axis, *band, *baseline;
+    QToolButton *logarithmic, *fit, *group, *equal, *copy, *csv;
     MessageLabel* hint; ///< what is still missing, or what was saved
     ReadoutStrip* readout;
     TimePlot *perplexity, *loss;

@@ -141,6 +141,9 @@ WindowActions::WindowActions(QMainWindow* window)
     smoothLess = make("smoothLess", tr("Smooth l&ess"), tr("Smooths the curves less"), { K(Qt::Key_BracketLeft) });
     fitAndFollow =
         make("fitAndFollow", tr("&Fit and follow"), tr("Shows everything and keeps up with the run"), { K(Qt::Key_F) });
+    groupSeeds = make("groupSeeds", tr("&Group seeds"),
+        tr("Compares runs that differ in nothing but the seed as one curve with a band, or each for itself"),
+        { K(Qt::Key_G) });
     themeSystem = make("themeSystem", tr("&System"), tr("Light or dark as the desktop is"));
     themeLight = make("themeLight", tr("&Light"), tr("Dark text on light ground"));
     themeDark = make("themeDark", tr("&Dark"), tr("Light text on dark ground"), {}, "moon");
@@ -228,7 +231,7 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     view->addActions({ showMonitor, showCompare, showPlayground, showInspect, showEvaluate, showData, showBench,
         showFilm, showAlerts, searchRuns });
     view->addSeparator();
-    view->addActions({ logAxis, cycleXAxis, smoothMore, smoothLess, fitAndFollow });
+    view->addActions({ logAxis, cycleXAxis, smoothMore, smoothLess, fitAndFollow, groupSeeds });
     view->addSeparator();
     view->addActions({ runPanelCommand, stopPanelCommand });
     view->addSeparator();

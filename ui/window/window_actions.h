@@ -27,7 +27,7 @@ struct WindowActions {
     // View
     QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench, *showFilm,
         *showAlerts, *runPanelCommand, *stopPanelCommand;
-    QAction *logAxis, *cycleXAxis, *smoothMore, *smoothLess, *fitAndFollow;
+    QAction *logAxis, *cycleXAxis, *smoothMore, *smoothLess, *fitAndFollow, *groupSeeds;
     QAction *themeSystem, *themeLight, *themeDark, *textLarger, *textSmaller, *presentation, *resetLayout;
     // Help
     QAction *palette, *shortcuts, *systemInformation, *about;

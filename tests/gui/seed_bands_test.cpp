@@ -385,6 +385,27 @@ private Q_SLOTS:
         QVERIFY(!filled(n * 0.25, 2.3) && !filled(n * 0.25, 0.7));
         QVERIFY(!filled(n * 0.55, 1.5));
     }
+
+    void raggedEdgesAreNoLines()
+    {
+        TimePlot plot(QStringLiteral("p"), QStringLiteral("P"), ValueKind::Loss);
+        const SeriesOptions edge { {}, SeriesStyle::Edge, [](const Colours&) { return QColor(Qt::red); }, -1, false };
+        const int low = plot.addSeries(edge), high = plot.addSeries(edge);
+        plot.setBand(low, high);
+        for (int i = 0; i < 100'000; ++i) {
+            plot.append(low, i, 1 + 0.5 * test::noise(i, 1));
+            plot.append(high, i, 3 + 0.5 * test::noise(i, 2));
+        }
+        plot.resize(640, 320);
+        plot.show();
+        plot.redraw();
+        const auto picture = plot.plot()->toPixmap(0, 0, 1).toImage();
+        const int x = int(plot.plot()->xAxis->coordToPixel(50'000));
+        for (const double y : { 0.8, 1.2, 2.0, 2.8, 3.2 }) { // the fill alone, from the lowest to the highest value
+            const auto c = picture.pixelColor(x, int(plot.plot()->yAxis->coordToPixel(y)));
+            QVERIFY2(c.red() > 180 && c.green() > 120, qPrintable(c.name()));
+        }
+    }
 };
 
 QTEST_MAIN(SeedBandsTest)

@@ -21,6 +21,7 @@ void drawDot(QCPPainter* painter, const QPointF& at)
 
 void SampledGraph::drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lines) const
 {
+    if (mPen.style() == Qt::NoPen) return; // the edge of a band
     applyDefaultAntialiasingHint(painter);
     painter->setBrush(Qt::NoBrush);
     if (!painter->modes().testFlag(QCPPainter::pmVectorized) && ragged(lines)) {

@@ -78,11 +78,12 @@ int dryRun(const TrainingRequest& request, bool json)
     }
     printLine(config.toJson().dump(2, ' ', false, Json::error_handler_t::replace));
     if (parent) printLine("fork of        " + oneLine(parent->text()));
-    printLine(fmt::format("run directory  {}\nparameters     {}{} ({} trainable)\nmemory         about {}\ntokens      "
-                          "   {} in {} updates{}",
+    printLine(fmt::format("run directory  {}\nparameters     {}{} ({} trainable)\nmemory         about {}{}\n"
+                          "tokens         {} in {} updates{}",
         request.directory.string(), exact ? "" : "at most ", withThousands(counts.parameters),
-        withThousands(counts.trainable), formatBytes(bytes), withThousands(tokens),
-        withThousands(config.training.steps - done),
+        withThousands(counts.trainable), formatBytes(bytes),
+        config.training.devices > 1 ? fmt::format(" on each of {} devices", config.training.devices) : "",
+        withThousands(tokens), withThousands(config.training.steps - done),
         findTask(config.data) ? "; all symbols that are read, not the answers alone" : ""));
     return 0;
 }

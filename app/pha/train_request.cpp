@@ -36,8 +36,8 @@ std::vector<Setting> settings(const TrainOptions& options, const CLI::App& comma
     std::vector<Setting> list;
     for (const auto& text : options.sets) list.push_back(parseSetting(text));
     const std::pair<const char*, const std::string&> flags[] = { { "data", options.data }, { "steps", options.steps },
-        { "device", options.device }, { "precision", options.precision }, { "threads", options.threads },
-        { "seed", options.seed } };
+        { "device", options.device }, { "devices", options.devices }, { "precision", options.precision },
+        { "threads", options.threads }, { "seed", options.seed } };
     for (const auto& [key, value] : flags)
         if (given(command, "--" + std::string(key))) list.emplace_back(key, value);
     return list;
@@ -308,6 +308,7 @@ void addRecipeOptions(CLI::App& command, TrainOptions& options)
         "--set", options.sets, "KEY=VALUE for any field (pha train --help-fields lists them); may be repeated");
     command.add_option("--device", options.device, "auto, cpu or cuda");
     command.add_option("--precision", options.precision, "auto, fp32 or bf16");
+    command.add_option("--devices", options.devices, "Cards that share each micro-batch's sequences (1)");
     command.add_option("--threads", options.threads, "CPU threads; 0 lets the program choose");
     command.add_option("--seed", options.seed, "Seed of initial weights, data order and dropout");
 }

@@ -18,7 +18,7 @@ namespace pha::cli {
 /// The options of `pha train` as typed; the list of fields checks those that are fields.
 struct TrainOptions {
     std::string preset, data, run, resume, name, configFile, initFrom, convertFrom, fork, replay;
-    std::string steps, device, precision, threads, seed;
+    std::string steps, device, devices, precision, threads, seed;
     std::vector<std::string> sets;
     bool json = false, dryRun = false, helpFields = false;
 };

@@ -124,6 +124,7 @@ struct TrainingConfig {
     bool recompute = false; ///< keep what enters each layer and form the rest again in the backward pass
     std::string precision = "auto"; ///< auto | fp32 | bf16
     std::string device = "auto"; ///< auto | cpu | cuda
+    std::int64_t devices = 1; ///< that share the rows of each micro-batch; every one holds all weights and moments
     std::int64_t threads = 0; ///< 0 = chosen by the program
 
     std::int64_t evalEvery = 100; ///< updates; 0 = off (as the next two)
@@ -204,7 +205,7 @@ struct ModelCosts {
     double cacheBytes(std::int64_t position, int kvBytes) const;
 };
 ModelCosts modelCosts(const ModelConfig& model, std::int64_t context);
-/// Bytes that training needs: weights, gradients, moments, activations (models.md 11.4), loss chunks.
+/// Bytes that training needs on each device: weights, gradients, moments, activations (models.md 11.4), loss chunks.
 double trainingBytes(const RunConfig& config);
 
 } // namespace pha

@@ -103,6 +103,7 @@ template <class Self, class Visit> void TrainingConfig::fields(Self& c, Visit&& 
     visit(Field::boolean("recompute", "Machine", "Recompute layers", "Keep only what enters each layer, and attention's results, and form the rest again in the backward pass: far less memory, about a quarter more time."), c.recompute);
     visit(Field::choice("precision", "Machine", "Precision", "Matrix precision; master weights are always fp32. auto measures at the start.", { "auto", "fp32", "bf16" }), c.precision);
     visit(Field::choice("device", "Machine", "Device", "Where tensors live.", { "auto", "cpu", "cuda" }), c.device);
+    visit(Field::integer("devices", "Machine", "Devices", "Cards that share the sequences of each micro-batch and add up their gradients; the run's course is the same but for rounding and dropout's masks. On a processor: groups of threads, which gain nothing.", 1, 64), c.devices);
     visit(Field::integer("threads", "Machine", "Threads", "CPU threads; 0 lets the program choose.", 0, 1024), c.threads);
     visit(Field::integer("eval_every", "Intervals", "Evaluate every", "Updates between evaluations on the validation split; 0 = only at the end.", 0), c.evalEvery);
     visit(Field::integer("eval_tokens", "Intervals", "Evaluation tokens", "Tokens that an evaluation during training scores; 0 = the whole split.", 0), c.evalTokens);

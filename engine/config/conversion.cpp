@@ -64,6 +64,7 @@ TrainingConfig convertedTraining(const RunConfig& teacher)
     recipe.recompute = given.recompute;
     recipe.precision = given.precision;
     recipe.device = given.device;
+    recipe.devices = given.devices;
     recipe.threads = given.threads;
     fineTune(recipe);
     return recipe;

@@ -109,17 +109,18 @@ double trainingBytes(const RunConfig& config)
     const auto& m = config.model;
     const auto& t = config.training;
     const double wide = t.precision == "bf16" ? 1 : 2; // auto may end in fp32: count the larger
-    const double tokens = double(t.batchSize) * double(t.context);
+    const auto rows = (t.batchSize + t.devices - 1) / t.devices; // of the device that has most
+    const double tokens = double(rows) * double(t.context);
     const double states = (t.emaDecay > 0 ? 20 : 16) * double(modelCosts(m, t.context).parameters);
     const double activations = tokens * activationBytes(m, { double(t.context), wide }, t.recompute);
     // The loss holds one chunk of logits twice (as log-probabilities and as gradient) and the embedding's gradient in
     // fp32.
-    const auto rows = std::clamp<std::int64_t>(logitsAtOnce / m.vocabulary, 64, 8192);
-    const double logits = 8 * std::min(double(rows), tokens) * double(m.vocabulary);
+    const auto chunk = std::clamp<std::int64_t>(logitsAtOnce / m.vocabulary, 64, 8192);
+    const double logits = 8 * std::min(double(chunk), tokens) * double(m.vocabulary);
     // Distillation holds the attention matrices of one layer: scores, both weights, their logarithm and gradients,
     // fp32.
     const double T = std::min(double(t.context), 1024.0);
-    const double matrices = t.distillSteps > 0 ? 7 * 4 * double(t.batchSize * m.queryHeads) * T * T : 0;
+    const double matrices = t.distillSteps > 0 ? 7 * 4 * double(rows * m.queryHeads) * T * T : 0;
     return states + activations + logits + matrices + 4 * double(m.vocabulary) * double(m.width);
 }
 

@@ -113,6 +113,9 @@ void TrainingConfig::validate() const
     if (batchRamp > 0 && accumulate == 1)
         throw ConfigError(
             "batch_ramp", std::to_string(batchRamp), "0, since accumulate is 1 and the batch has nothing to grow to");
+    if (devices > batchSize)
+        throw ConfigError("devices", std::to_string(devices),
+            "at most batch_size, which is " + std::to_string(batchSize) + ", since each takes whole sequences");
     if (averageKeep > 0 && averageTake > averageKeep)
         throw ConfigError("average_take", std::to_string(averageTake),
             "at most average_keep, which is " + std::to_string(averageKeep));

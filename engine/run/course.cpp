@@ -26,7 +26,7 @@ constexpr const char* changeable[] { "steps", "learning_rate", "min_learning_rat
 /// What a process was asked, not the run: a later one has its own.
 bool ofOneProcess(const std::string& key)
 {
-    return key == "device" || key == "threads" || key == "precision" || key == "stop_after";
+    return key == "device" || key == "devices" || key == "threads" || key == "precision" || key == "stop_after";
 }
 
 std::string text(const Json& object, const char* key)

@@ -79,6 +79,14 @@ torch::Device chooseDevice(const std::string& name)
     return cuda && name != "cpu" ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
 }
 
+void requireDevices(const torch::Device& device, std::int64_t devices)
+{
+    const auto cards = device.is_cuda() ? std::int64_t(torch::cuda::device_count()) : devices;
+    if (devices > cards)
+        throw ConfigError("devices", std::to_string(devices),
+            "at most " + std::to_string(cards) + ", the cards that this LibTorch sees");
+}
+
 int useThreads(int wanted)
 {
     const int threads = std::clamp(wanted > 0 ? wanted : availableProcessors(), 1, 256);
@@ -205,13 +213,24 @@ std::int64_t processBytes()
     return resident * sysconf(_SC_PAGE_SIZE);
 }
 
-std::int64_t liveBytes(const torch::Device& device) { return device.is_cuda() ? cudaBytes(false) : cpuLiveBytes(); }
-std::int64_t peakBytes(const torch::Device& device) { return device.is_cuda() ? cudaBytes(true) : cpuPeakBytes(); }
+namespace {
+int indexOf(const torch::Device& card) { return std::max<int>(card.index(), 0); }
+} // namespace
+
+std::int64_t liveBytes(const torch::Device& device)
+{
+    return device.is_cuda() ? cudaBytes(indexOf(device), false) : cpuLiveBytes();
+}
+
+std::int64_t peakBytes(const torch::Device& device)
+{
+    return device.is_cuda() ? cudaBytes(indexOf(device), true) : cpuPeakBytes();
+}
 
 void resetPeakBytes(const torch::Device& device)
 {
     if (device.is_cuda())
-        resetCudaPeak();
+        resetCudaPeak(indexOf(device));
     else
         resetCpuPeakBytes();
 }
@@ -223,7 +242,7 @@ void synchronize(const torch::Device& device)
 
 std::unique_ptr<HardwareMeter> meterOf(const torch::Device& device)
 {
-    return device.is_cuda() ? cardMeter(pciAddress(std::max<int>(device.index(), 0))) : processorMeter();
+    return device.is_cuda() ? cardMeter(pciAddress(indexOf(device))) : processorMeter();
 }
 
 } // namespace pha

@@ -12,6 +12,8 @@ namespace pha {
 
 /// "auto" takes CUDA when this LibTorch sees a card. Throws ConfigError when the device asked for is not there.
 torch::Device chooseDevice(const std::string& name);
+/// Throws ConfigError when there are fewer cards than a run is to be shared by.
+void requireDevices(const torch::Device& device, std::int64_t devices);
 /// Threads that a job uses: `wanted`, or for 0 the processors that this process may use, at most the physical cores
 /// known to help small models. Sets it for the calling thread: LibTorch keeps the count per thread.
 int useThreads(int wanted);

@@ -229,6 +229,7 @@ std::vector<CheckRow> runSelftest(const torch::Device& device, const std::functi
     }
     for (const auto& row : runFusedChecks(device, onRow)) checks.rows.push_back(row);
     for (const auto& row : runCapturedChecks(device, onRow)) checks.rows.push_back(row);
+    for (const auto& row : runTeamChecks(device, onRow)) checks.rows.push_back(row);
     for (const auto& row : runDrawChecks(device, onRow)) checks.rows.push_back(row);
     return checks.rows;
 }

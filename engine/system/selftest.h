@@ -17,6 +17,9 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
 /// Updates that a card replays against the same ones launched one by one. No rows elsewhere.
 std::vector<CheckRow> runCapturedChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
 
+/// Updates that several devices share against those of one. No rows where there is one card.
+std::vector<CheckRow> runTeamChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
+
 /// What a card draws from logits, and the texts that it writes so, against the processor. No rows without its kernel.
 std::vector<CheckRow> runDrawChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow);
 

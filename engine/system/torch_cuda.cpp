@@ -8,14 +8,14 @@
 
 namespace pha {
 
-std::int64_t cudaBytes(bool peak)
+std::int64_t cudaBytes(int index, bool peak)
 {
-    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(0);
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(c10::DeviceIndex(index));
     const auto& bytes = stats.allocated_bytes[0]; // 0: the aggregate of small and large pools
     return peak ? bytes.peak : bytes.current;
 }
 
-void resetCudaPeak() { c10::cuda::CUDACachingAllocator::resetPeakStats(0); }
+void resetCudaPeak(int index) { c10::cuda::CUDACachingAllocator::resetPeakStats(c10::DeviceIndex(index)); }
 
 std::int64_t deviceMemory(int index)
 {

@@ -9,6 +9,8 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include <mutex>
 #endif
 
 namespace pha {
@@ -46,6 +48,7 @@ Tensor CapturedUpdate::capture(const Work& work)
     c10::cuda::CUDACachingAllocator::emptyCache(); // a graph has memory of its own
     model_.cache().forgetCopies(); // they have to be made in the graph, whoever has asked for them meanwhile
     resetPeakBytes(device_);
+    if (agree_) agree_(true); // emptying concerns all cards, and none of them may be capturing
     bool begun = false;
     try {
         const c10::cuda::CUDAStreamGuard guard(g.stream);
@@ -64,9 +67,12 @@ Tensor CapturedUpdate::capture(const Work& work)
         (void)cudaGetLastError();
     }
     model_.cache().forgetCopies();
+    if (agree_) g.captured = agree_(g.captured);
     if (!g.captured) {
         // The allocator goes on asking a graph that never ended, so it is never destroyed.
+        static std::mutex mutex;
         static auto& failed = *new std::vector<std::unique_ptr<Graph>>;
+        const std::lock_guard lock(mutex);
         failed.push_back(std::move(graph_));
         forbid();
         return {};
@@ -123,7 +129,7 @@ Tensor CapturedUpdate::once(const std::vector<Tensor>& inputs, const Work& work)
 }
 
 Tensor plainUpdate(LanguageModel& model, Optimizer& optimizer, const Pass& pass, const std::vector<Tensor>& inputs,
-    const std::function<Tensor()>& regulariser)
+    const std::function<Tensor()>& regulariser, const Sum& sum)
 {
     optimizer.zeroGrad();
     if (pass.tokenLosses) pass.tokenLosses->clear();
@@ -134,6 +140,11 @@ Tensor plainUpdate(LanguageModel& model, Optimizer& optimizer, const Pass& pass,
         loss = loss.defined() ? loss + part.detach() : part.detach();
         if (regulariser) part = part + regulariser();
         part.backward();
+    }
+    if (sum) {
+        auto all = optimizer.gradients();
+        all.push_back(loss);
+        sum(all);
     }
     return optimizer.apply(loss, numbers);
 }

@@ -23,6 +23,8 @@ public:
     Tensor operator()(const std::vector<Tensor>& inputs, const Work& work);
     /// The same without capturing, for work that is something else each time.
     Tensor once(const std::vector<Tensor>& inputs, const Work& work);
+    /// Of a team: all capture, or none does. `agree` waits for the others and tells whether all said yes.
+    void meetBy(std::function<bool(bool)> agree) { agree_ = std::move(agree); }
     void forbid() { refused_ = true; } ///< captures nothing from now on
     void forget(); ///< the work has changed: the next call begins anew
     bool replays() const; ///< the last call was one
@@ -35,13 +37,17 @@ private:
     LanguageModel& model_;
     const torch::Device device_;
     std::unique_ptr<Graph> graph_;
+    std::function<bool(bool)> agree_; ///< empty: alone
     bool refused_ = false;
 };
 
+/// Makes tensors the sums over all devices that share an update.
+using Sum = std::function<void(const std::vector<Tensor>&)>;
+
 /// The update of plain training. `inputs`: ids and targets (B,T) of each micro-batch, then Optimizer::numbers().
-/// `regulariser`, unless empty, is added to each micro-batch's mean loss. Pass::tokenLosses, if given, holds those of
-/// the last update from then on, also of a replayed one.
+/// `regulariser`, unless empty, is added to each micro-batch's mean loss; `sum`, unless empty, is given gradients and
+/// loss. Pass::tokenLosses, if given, holds those of the last update from then on, also of a replayed one.
 Tensor plainUpdate(LanguageModel& model, Optimizer& optimizer, const Pass& pass, const std::vector<Tensor>& inputs,
-    const std::function<Tensor()>& regulariser = {});
+    const std::function<Tensor()>& regulariser = {}, const Sum& sum = {});
 
 } // namespace pha

@@ -143,13 +143,18 @@ Tensor Optimizer::apply(const Tensor& loss, const Tensor& numbers)
     return torch::tensor({ result.loss, result.norm }, torch::kDouble);
 }
 
-Tensor Optimizer::applyOnCard(const Tensor& loss, const Tensor& numbers)
+std::vector<Tensor> Optimizer::gradients() const
 {
-    std::vector<Tensor> gradients;
+    std::vector<Tensor> all;
     for (const auto& some : { adamw_.gradients(), muon_.gradients() })
         for (const auto& g : some)
-            if (g.defined()) gradients.push_back(g);
-    const auto norm = torch::stack(at::_foreach_norm(gradients, 2)).to(torch::kDouble).square().sum().sqrt();
+            if (g.defined()) all.push_back(g);
+    return all;
+}
+
+Tensor Optimizer::applyOnCard(const Tensor& loss, const Tensor& numbers)
+{
+    const auto norm = torch::stack(at::_foreach_norm(gradients(), 2)).to(torch::kDouble).square().sum().sqrt();
     const auto mean = loss.to(torch::kDouble).masked_fill(numbers[Allowed] == 0, NAN);
     const auto skip = torch::logical_and(mean.isfinite(), norm.isfinite()).logical_not().to(torch::kFloat);
     const auto divisor =

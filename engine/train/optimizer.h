@@ -81,6 +81,7 @@ public:
         adamw_.zeroGrad();
         muon_.zeroGrad();
     }
+    std::vector<Tensor> gradients() const; ///< those there are
     /// Norm of all gradients in double. Not finite if any gradient is not.
     double gradNorm() const { return std::hypot(adamw_.gradNorm(), muon_.gradNorm()); }
     /// One update of AdamW at `rate`, and of Muon at the same `share` of its own peak rate; gradients are multiplied by

@@ -36,7 +36,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
         const std::lock_guard lock(mutex_);
         sink_ = &sink; // from here on snapshots are served
     }
-    useThreads(int(config_.threads));
+    useProcessors();
     useBlasThreads(matrix_);
     startedAt_ = step_;
     sink.publish(corpus_->references()); // in the file since the run was created
@@ -69,16 +69,15 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     }
 }
 
-/// One optimiser update from `accumulate` micro-batches. False: the run has diverged.
-bool Trainer::update()
+bool Trainer::regularised() const
 {
-    const auto started = std::chrono::steady_clock::now();
-    const double processorStarted = processorSeconds();
-    const bool distilling = step_ < config_.distillSteps;
-    if (config_.distillSteps > 0 && step_ == config_.distillSteps)
-        optimizer_->reset(); // from here on all weights learn
-    const double share = scheduleShare(config_, step_) * plateau_.factor;
-    const double rate = distilling ? config_.distillLearningRate : config_.learningRate * share;
+    return config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0;
+}
+
+/// What one device does of an update. Called once and replayed from then on, unless it distils.
+Tensor Trainer::workOf(
+    Learner& learner, const std::vector<Tensor>& inputs, std::size_t microBatches, bool distilling) const
+{
     Pass pass;
     pass.matrix = matrix_;
     pass.training = true;
@@ -86,66 +85,89 @@ bool Trainer::update()
     pass.dropout = config_.dropout;
     pass.embeddingDropout = config_.embeddingDropout < 0 ? config_.dropout : config_.embeddingDropout;
     pass.branchDropout = config_.branchDropout;
-    pass.generator = generator_;
-    const bool regularised =
-        !distilling && (config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0);
+    pass.generator = learner.generator;
+    pass.tokenLosses = &learner.tokenLosses;
+    const double parts = double(microBatches * team_->size());
+    if (distilling) {
+        learner.optimizer->zeroGrad();
+        learner.tokenLosses.clear(); // what is measured there is the softmax model
+        learner.distilled = {};
+        for (std::size_t i = 0; i + 1 < inputs.size(); i += 2)
+            distil(*learner.model, inputs[i], inputs[i + 1], pass, 1 / parts, learner.distilled);
+        auto all = learner.optimizer->gradients();
+        all.push_back(torch::full({}, learner.distilled.loss, inputs.back().options()));
+        if (learner.sum) learner.sum(all);
+        return learner.optimizer->apply(all.back(), inputs.back());
+    }
+    if (!regularised()) return plainUpdate(*learner.model, *learner.optimizer, pass, inputs, {}, learner.sum);
+    std::vector<Tensor> means;
+    pass.meanWeights = &means;
+    const auto extra = [&] {
+        const auto sum = regulariser(means, inputs.front()) / parts;
+        means.clear();
+        return sum;
+    };
+    return plainUpdate(
+        *learner.model, *learner.optimizer, pass, { inputs.begin() + 1, inputs.end() }, extra, learner.sum);
+}
 
-    pass.tokenLosses = &tokenLosses_;
+/// One optimiser update from `accumulate` micro-batches. False: the run has diverged.
+bool Trainer::update()
+{
+    const auto started = std::chrono::steady_clock::now();
+    const double processorStarted = processorSeconds();
+    const bool distilling = step_ < config_.distillSteps;
+    if (config_.distillSteps > 0 && step_ == config_.distillSteps) // from here on all weights learn
+        team_->each([](Learner& learner) { learner.optimizer->reset(); });
+    const double share = scheduleShare(config_, step_) * plateau_.factor;
+    const double rate = distilling ? config_.distillLearningRate : config_.learningRate * share;
 
     std::int64_t read = 0, scored = 0;
     auto micro = readBatches();
     std::vector<Tensor> inputs;
-    const auto count = std::int64_t(micro.size());
     for (auto& batch : micro) {
         read += std::int64_t(batch.ids.size());
         for (const auto target : batch.targets) scored += target >= 0;
         for (auto* tokens : { &batch.ids, &batch.targets })
             inputs.push_back(torch::from_blob(tokens->data(), { batch.rows, batch.context }, torch::kLong));
     }
-    if (regularised) inputs.insert(inputs.begin(), torch::tensor(fadeNow(), torch::kFloat));
+    if (regularised() && !distilling) inputs.insert(inputs.begin(), torch::tensor(fadeNow(), torch::kFloat));
     const bool failing = step_ >= failFrom_ && step_ < failTo_;
-    inputs.push_back(optimizer_->numbers({ double(scored), failing ? 0.0 : 1.0, rate, share }));
+    inputs.push_back(optimizer().numbers({ double(scored), failing ? 0.0 : 1.0, rate, share }));
 
-    Distillation distilled;
-    std::vector<Tensor> means;
-    if (regularised) pass.meanWeights = &means;
-    const auto plain = [&](std::vector<Tensor> in) {
-        std::function<Tensor()> extra;
-        if (regularised) {
-            extra = [&, fade = in.front()] {
-                const auto sum = regulariser(means, fade) / double(count);
-                means.clear();
-                return sum;
-            };
-            in.erase(in.begin());
-        }
-        return plainUpdate(*model_, *optimizer_, pass, in, extra);
-    };
-    const auto distillation = [&](const std::vector<Tensor>& in) {
-        optimizer_->zeroGrad();
-        tokenLosses_.clear(); // what is measured there is the softmax model
-        for (std::size_t i = 0; i + 1 < in.size(); i += 2)
-            distil(*model_, in[i], in[i + 1], pass, 1 / double(count), distilled);
-        return optimizer_->apply(torch::full({}, distilled.loss, in.back().options()), in.back());
-    };
-    const auto applied = distilling ? captured_->once(inputs, distillation) : (*captured_)(inputs, plain);
-    const auto result = optimizer_->read(applied);
+    const auto result = team_->update(
+        inputs,
+        [&](Learner& learner, const std::vector<Tensor>& in) { return workOf(learner, in, micro.size(), distilling); },
+        !distilling);
     const bool finite = result.finite();
     nonFinite_ = finite ? 0 : nonFinite_ + 1;
-    synchronize(device_);
 
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     ++step_;
     tokens_ += read;
     seconds_ += took;
-    const auto hardware = meter_ ? meter_->read() : HardwareReading();
+    const auto hardware = readMeters();
+    const auto distilled = distilling ? team_->distilled() : Distillation();
     emit(StepEvent { step_, tokens_, seconds_, result.loss, rate, result.norm, double(read) / took, processBytes(),
-        std::max(peakBytes(device_), captured_->peakBytes()), finite, distilled.crossEntropy, distilled.entropy,
+        team_->peakBytes(), finite, distilled.crossEntropy, distilled.entropy,
         rounded((processorSeconds() - processorStarted) / took), hardware.use, rounded(hardware.watts),
         hardware.celsius });
-    resetPeakBytes(device_);
+    team_->resetPeakBytes();
     watchUpdate(result, micro, distilling);
     return nonFinite_ < patienceForNonFinite;
+}
+
+/// Of all devices: how busy they are on average, what they draw together, the hottest.
+HardwareReading Trainer::readMeters()
+{
+    HardwareReading all;
+    for (const auto& meter : meters_) {
+        const auto& one = meter->read();
+        if (one.use) all.use = all.use.value_or(0) + *one.use / double(meters_.size());
+        if (one.watts) all.watts = all.watts.value_or(0) + *one.watts;
+        if (one.celsius) all.celsius = std::max(all.celsius.value_or(*one.celsius), *one.celsius);
+    }
+    return all;
 }
 
 std::vector<Batch> Trainer::readBatches()
@@ -189,14 +211,14 @@ void Trainer::intervals()
     pass.matrix = matrix_;
     if (due(config_.mixEvery) || step_ == 1) {
         noteUsualGradients();
-        emit(MixingEvent { step_, measureMixing(*model_, pass, corpus_->split("valid"), config_.context) });
+        emit(MixingEvent { step_, measureMixing(model(), pass, corpus_->split("valid"), config_.context) });
     }
-    keepForAverages([&] { averages_->afterUpdate(*model_, step_); });
+    keepForAverages([&] { averages_->afterUpdate(model(), step_); });
     if (due(config_.evalEvery)) {
         evaluate();
         // An evaluation that a user asks for changes neither the rate nor an average.
         if (config_.schedule == "plateau") plateau_.observe(lastNll_, config_);
-        keepForAverages([&] { averages_->afterEvaluation(*model_, step_, lastNll_); });
+        keepForAverages([&] { averages_->afterEvaluation(model(), step_, lastNll_); });
     }
     if (last) keepForAverages([&] { finishAverages(); });
     if (due(config_.sampleEvery)) sample({});
@@ -233,7 +255,7 @@ Evaluation Trainer::score(LanguageModel& model) const
 
 void Trainer::evaluate()
 {
-    const auto result = score(*model_);
+    const auto result = score(model());
     emit(result.figures);
     if (!result.recall.bins.empty()) emit(result.recall);
     lastEval_ = step_;
@@ -255,7 +277,7 @@ void Trainer::sample(const std::string& given)
     Pass pass;
     pass.matrix = matrix_;
     const auto result =
-        generateText(*model_, *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, {});
+        generateText(model(), *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, {});
     SampleEvent event { step_, prompt, result.text, {}, config_.seed };
     for (const auto& t : result.tokens)
         event.tokens.push_back({ t.text, fourDigits(t.probability), fourDigits(t.entropy) });
@@ -267,13 +289,14 @@ void Trainer::save()
     const auto folder = checkpointName(step_);
     CheckpointEvent event { step_, folder, false, {} };
     const bool best = lastEval_ == step_ && std::isfinite(lastNll_) && lastNll_ < bestNll_;
+    team_->requireSameWeights();
     try {
         if (best) bestNll_ = lastNll_;
         metrics_->sync();
         publishCheckpoint(run_, folder, [&](const fs::path& to) {
-            writeTrainingState(to, *model_, *optimizer_,
-                { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer_->updates(),
-                    batches_->state(), generator_, precisionName(matrix_), at::get_num_threads(), device_.str(),
+            writeTrainingState(to, model(), optimizer(),
+                { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer().updates(),
+                    batches_->state(), generators(), precisionName(matrix_), at::get_num_threads(), device_.str(),
                     corpus_->fingerprint(), file_.config.toJson()["training"], averages_->state(), watch_.state(),
                     Json { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() } } });
             averages_->write(to);

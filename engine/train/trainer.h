@@ -11,8 +11,8 @@
 #include "engine/run/run_directory.h"
 #include "engine/train/alert_limit.h"
 #include "engine/train/averages.h"
-#include "engine/train/captured_update.h"
 #include "engine/train/loss_watch.h"
+#include "engine/train/team.h"
 
 #include <condition_variable>
 #include <deque>
@@ -34,11 +34,13 @@ public:
     std::shared_ptr<LoadedModel> snapshot(std::chrono::milliseconds patience) override;
     fs::path directory() const override { return run_.root(); }
 
-    LanguageModel& model() { return *model_; }
+    LanguageModel& model() const { return *team_->first().model; }
     /// Tests: the loss of updates [from, to) reads as not a number.
     void failLossForTest(std::int64_t from, std::int64_t to) { failFrom_ = from, failTo_ = to; }
 
 private:
+    Optimizer& optimizer() const { return *team_->first().optimizer; }
+
     struct Snapshot {
         std::shared_ptr<LanguageModel> model;
         std::int64_t step = 0;
@@ -49,10 +51,11 @@ private:
     void checkMemory() const;
     void checkDisk(bool resume) const;
     std::shared_ptr<LanguageModel> readTeacher(const TrainingRequest& request); ///< null: nothing is converted
+    void useProcessors() const;
+    std::vector<at::Generator> generators() const; ///< of dropout masks, one a device
     void build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress);
     bool beginsWithGivenWeights() const; ///< of another run or file, not drawn from the seed
     void createRun();
-    void seedGenerator();
     fs::path newestCheckpoint(const TrainingRequest& request) const; ///< to resume from; empty if there is none yet
     TrainingState readState(const fs::path& checkpoint); ///< weights, moments, counters; the run's files stay
     void restore(const TrainingState& state);
@@ -62,12 +65,16 @@ private:
     void openFork(const fs::path& runOrCheckpoint);
     std::string takeCourse(TrainingState& state); ///< why the data begin anew, empty if they go on
     void beginFork(const TrainingState& state, const std::string& dataAnew, EventSink& progress);
-    void start(const fs::path& weights, EventSink& progress); ///< from other weights than random ones
+    /// From other weights than random ones.
+    void start(LanguageModel& model, const fs::path& weights, EventSink& progress);
 
     // One step, and what happens between steps
     bool update();
+    Tensor workOf(Learner& learner, const std::vector<Tensor>& inputs, std::size_t microBatches, bool distilling) const;
+    HardwareReading readMeters();
     std::vector<Batch> readBatches(); ///< of the next update
     double fadeNow() const;
+    bool regularised() const;
     Tensor regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const;
     void serve(const std::stop_token& stop); ///< commands and snapshots; waits here while paused
     void perform(const Command& command);
@@ -102,14 +109,11 @@ private:
     std::unique_ptr<MetricsWriter> metrics_;
     torch::Device device_ = torch::kCPU;
     torch::Dtype matrix_ = torch::kFloat;
-    std::shared_ptr<LanguageModel> model_;
-    std::unique_ptr<Optimizer> optimizer_;
-    std::unique_ptr<CapturedUpdate> captured_;
+    std::unique_ptr<Team> team_;
     Tensor prior_; ///< (K) of the mixing weights
     std::unique_ptr<WeightAverages> averages_;
     std::unique_ptr<BatchSource> batches_;
-    std::unique_ptr<HardwareMeter> meter_; ///< null: the device does not tell
-    c10::optional<at::Generator> generator_; ///< dropout masks
+    std::vector<std::unique_ptr<HardwareMeter>> meters_; ///< of the devices that tell
 
     std::int64_t step_ = 0, tokens_ = 0, startedAt_ = 0;
     double seconds_ = 0, bestNll_ = std::numeric_limits<double>::infinity(),
@@ -120,7 +124,6 @@ private:
     /// Of the logarithm of the gradient's norm, which differs by a few times from update to update.
     LossWatch normWatch_ { 0.25 };
     AlertLimit alertLimit_;
-    std::vector<Tensor> tokenLosses_; ///< of the last update
     std::optional<double> normBefore_; ///< of the gradient of the last update that was done
     std::vector<PartGradient> usualGradients_;
     std::int64_t usualStep_ = 0;

@@ -63,8 +63,8 @@ void Trainer::watchUpdate(const UpdateResult& result, const std::vector<Batch>& 
 
 void Trainer::examine(AlertEvent& alert, const std::vector<Batch>& batches)
 {
-    alert.texts = costliestTexts(batches, tokenLosses_, *corpus_->tokenizer(), *batches_);
-    alert.gradients = gradientsByPart(*model_, *optimizer_, { alert.loss, alert.gradNorm });
+    alert.texts = costliestTexts(batches, team_->tokenLosses(batches), *corpus_->tokenizer(), *batches_);
+    alert.gradients = gradientsByPart(model(), optimizer(), { alert.loss, alert.gradNorm });
     for (auto& gradient : alert.gradients)
         for (const auto& usual : usualGradients_)
             if (usual.layer == gradient.layer && usual.part == gradient.part) gradient.usual = usual.norm;
@@ -79,7 +79,7 @@ void Trainer::examine(AlertEvent& alert, const std::vector<Batch>& batches)
         const auto begin = batch.ids.begin() + row * batch.context;
         Pass pass;
         pass.matrix = matrix_;
-        alert.cause = firstNotFinite(*model_, pass, { begin, begin + batch.context });
+        alert.cause = firstNotFinite(model(), pass, { begin, begin + batch.context });
         return;
     }
 }
@@ -97,7 +97,7 @@ void Trainer::keepCheckpointBefore()
 void Trainer::noteUsualGradients()
 {
     if (config_.autopsies == 0 || nonFinite_ > 0 || !normBefore_) return;
-    usualGradients_ = gradientsByPart(*model_, *optimizer_, { 0, *normBefore_ });
+    usualGradients_ = gradientsByPart(model(), optimizer(), { 0, *normBefore_ });
     usualStep_ = step_;
 }
 

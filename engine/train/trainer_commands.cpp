@@ -45,9 +45,9 @@ void Trainer::serveSnapshots()
     }
     if (asked.empty()) return;
     for (auto& promise : asked) { // each owner works on a copy of its own
-        auto copy = emptyModel(model_->config());
+        auto copy = emptyModel(model().config());
         copy->to(device_);
-        copyWeights(*model_, *copy);
+        copyWeights(model(), *copy);
         promise.set_value({ std::move(copy), step_ });
     }
 }
@@ -125,9 +125,11 @@ void Trainer::change(const std::string& key, const Json& value)
     } catch (const std::exception&) { // the run goes on as it was
         return emit(CommandEvent { step_, key, "refused" });
     }
-    optimizer_->adopt(config_);
+    team_->each([&](Learner& learner) {
+        learner.optimizer->adopt(config_);
+        learner.captured->forget();
+    });
     averages_->adopt(config_);
-    captured_->forget();
     try {
         auto file = run_.read(RunUse::View); // its name may be another by now
         file.config = file_.config;

@@ -34,7 +34,7 @@ void Trainer::openFork(const fs::path& runOrCheckpoint)
 
 std::string Trainer::takeCourse(TrainingState& state)
 {
-    if (config_.seed != fork_->config.training.seed) seedGenerator();
+    if (config_.seed != fork_->config.training.seed) team_->seedDropout(std::uint64_t(config_.seed));
     plateau_ = state.plateau;
     if (state.corpus == corpus_->fingerprint()) {
         watch_.restore(state.watch);
@@ -61,7 +61,7 @@ void Trainer::beginFork(const TrainingState& state, const std::string& dataAnew,
     record(CommandEvent { step_, "fork", "of " + fork_->parent.text() + set });
     if (!dataAnew.empty()) record(StatusEvent { step_, RunState::Preparing, dataAnew });
     averages_->copyFrom(RunDirectory(fork_->parent.path), state.averages);
-    averages_->restore(fork_->checkpoint, state.averages, *model_);
+    averages_->restore(fork_->checkpoint, state.averages, model());
 }
 
 } // namespace pha

@@ -13,8 +13,6 @@
 #include "engine/train/conversion.h"
 #include "engine/train/trainer.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 
 namespace pha {
@@ -67,7 +65,8 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
     file_.config.validate();
     if (!request.forkFrom.empty()) openFork(request.forkFrom);
     device_ = chooseDevice(config_.device);
-    useThreads(int(config_.threads));
+    requireDevices(device_, config_.devices);
+    useProcessors();
     if (request.resume)
         lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
     else
@@ -118,7 +117,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
 
 void Trainer::checkMemory() const
 {
-    const double needed = trainingBytes(file_.config);
+    const double needed = double(config_.devices) * trainingBytes(file_.config);
     const auto available = device_.is_cuda() ? 0 : availableMemory();
     if (available > 0 && needed > double(available)) {
         char text[160];
@@ -138,22 +137,24 @@ void Trainer::checkDisk(bool resume) const
 
 void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress)
 {
-    model_ = std::make_shared<LanguageModel>(file_.config.model, std::uint64_t(config_.seed));
-    if (teacher) takeOverWeights(*teacher, *model_);
-    model_->to(device_);
-    if (!request.initFrom.empty()) start(request.initFrom, progress);
-    optimizer_ = std::make_unique<Optimizer>(*model_, config_);
-    meter_ = meterOf(device_);
-    captured_ = std::make_unique<CapturedUpdate>(*model_);
+    auto model = std::make_shared<LanguageModel>(file_.config.model, std::uint64_t(config_.seed));
+    if (teacher) takeOverWeights(*teacher, *model);
+    model->to(device_);
+    if (!request.initFrom.empty()) start(*model, request.initFrom, progress);
+    team_ = std::make_unique<Team>(std::move(model), config_);
+    team_->each([&](const Learner& learner) {
+        if (device_.is_cpu() && learner.number > 0) return; // one meter sees all of a processor
+        if (auto meter = meterOf(learner.device)) meters_.push_back(std::move(meter));
+    });
     if (config_.priorWeight > 0) {
         std::vector<double> prior;
         for (const auto& weight : splitList(config_.prior)) prior.push_back(std::stod(weight));
         prior_ = torch::tensor(prior, torch::kFloat).to(device_);
     }
     // What is formed again needs the random numbers of its first time, and a captured generator cannot go back.
-    if (config_.recompute && (config_.dropout > 0 || config_.branchDropout > 0)) captured_->forbid();
+    if (config_.recompute && (config_.dropout > 0 || config_.branchDropout > 0))
+        team_->each([](Learner& learner) { learner.captured->forbid(); });
     averages_ = std::make_unique<WeightAverages>(run_, config_);
-    seedGenerator();
 
     const auto from = fork_ ? fork_->checkpoint : newestCheckpoint(request);
     TrainingState state;
@@ -183,13 +184,21 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     if (request.resume) run_.write(file_); // a resume that is refused has changed nothing
     if (from.empty() || fork_) metrics_->append(corpus_->references());
     changesToCome_ = pha::changesToCome(file_, step_);
+    team_->follow();
 }
 
-void Trainer::seedGenerator()
+std::vector<at::Generator> Trainer::generators() const
 {
-    generator_ = device_.is_cuda() ? at::globalContext().defaultGenerator(device_)
-                                   : at::detail::createCPUGenerator(std::uint64_t(config_.seed) + 0x9e3779b9);
-    if (device_.is_cuda()) generator_->set_current_seed(std::uint64_t(config_.seed));
+    std::vector<at::Generator> all;
+    team_->each([&](const Learner& learner) { all.push_back(*learner.generator); });
+    return all;
+}
+
+/// Members of a team on a processor share its threads.
+void Trainer::useProcessors() const
+{
+    const auto threads = useThreads(int(config_.threads));
+    if (device_.is_cpu() && config_.devices > 1) useThreads(std::max(1, threads / int(config_.devices)));
 }
 
 fs::path Trainer::newestCheckpoint(const TrainingRequest& request) const
@@ -204,6 +213,7 @@ void Trainer::createRun()
     file_.environment["program"] = PHA_VERSION;
     file_.environment["libtorch"] = TORCH_VERSION;
     file_.environment["device"] = device_.str();
+    if (config_.devices > 1) file_.environment["devices"] = config_.devices;
     file_.environment["precision"] = precisionName(matrix_);
     file_.environment["threads"] = at::get_num_threads();
     file_.environment["corpus"] = corpus_->description();
@@ -220,10 +230,10 @@ bool Trainer::beginsWithGivenWeights() const
         || environment.contains("parent");
 }
 
-void Trainer::start(const fs::path& weights, EventSink& progress)
+void Trainer::start(LanguageModel& model, const fs::path& weights, EventSink& progress)
 {
     const auto files = weightFiles(weights);
-    const auto report = importWeights(*model_, files);
+    const auto report = importWeights(model, files);
     const auto from =
         files.size() == 1 ? files.front().string() : std::to_string(files.size()) + " files in " + weights.string();
     file_.environment["init_from"] = { { "file", from }, { "tensors", report.text() } };
@@ -236,8 +246,8 @@ TrainingState Trainer::readState(const fs::path& folder)
         throw CheckpointError(
             folder.string(), "is not a complete checkpoint: " + problem, "take another one of the run, by its path");
     TrainingState state;
-    state.generator = generator_;
-    readTrainingState(folder, *model_, *optimizer_, state);
+    state.generators = generators();
+    readTrainingState(folder, model(), optimizer(), state);
     if (state.step >= config_.steps)
         throw ConfigError("steps", std::to_string(config_.steps),
             "more than the " + std::to_string(state.step) + " steps that this run has done; give --steps");
@@ -270,11 +280,13 @@ void Trainer::restore(const TrainingState& state)
 /// What came after the checkpoint belongs to a course that no longer is.
 void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, EventSink& progress)
 {
-    averages_->restore(checkpoint, state.averages, *model_);
-    const auto machine = [](const std::string& device, int threads) {
-        return device != "cpu" ? device : std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+    averages_->restore(checkpoint, state.averages, model());
+    const auto machine = [](const std::string& device, std::int64_t devices, int threads) {
+        const auto one = device != "cpu" ? device : std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+        return devices == 1 ? one : std::to_string(devices) + " times " + one;
     };
-    const auto here = machine(device_.str(), at::get_num_threads()), before = machine(state.device, state.threads);
+    const auto here = machine(device_.str(), config_.devices, at::get_num_threads());
+    const auto before = machine(state.device, state.devices, state.threads);
     if (here != before)
         progress.publish(StatusEvent { step_, RunState::Preparing,
             "on " + here + " instead of " + before + ", so sums are rounded differently from here on" });

@@ -59,11 +59,14 @@ CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInf
     e.parameters = costs.parameters;
     e.memoryBytes = trainingBytes(config);
     e.availableBytes = availableMemory();
+    bool onCards = false; // each of them has memory of its own
     if (engine && t.device != "cpu") {
         const auto card =
             std::find_if(engine->devices.begin(), engine->devices.end(), [](const auto& d) { return d.name != "cpu"; });
-        if (card != engine->devices.end()) e.availableBytes = double(card->memoryBytes);
+        onCards = card != engine->devices.end();
+        if (onCards) e.availableBytes = double(card->memoryBytes);
     }
+    if (!onCards) e.memoryBytes *= double(t.devices); // groups of threads share the processor's memory
     e.tokens = t.totalTokens();
     if (flopsPerSecond > 0) e.seconds = e.tokens * trainingShare * costs.forwardFlopsPerToken / flopsPerSecond;
     return e;

@@ -136,7 +136,7 @@ template <bool Correct>
 void run(void* logits, const std::int64_t* targets, float* nll, bool* correct, std::int64_t rows,
     std::int64_t vocabulary, std::int64_t stride, bool gradient, Stream stream)
 {
-    static const cudaError_t allowed = cudaFuncSetAttribute(
+    const cudaError_t allowed = cudaFuncSetAttribute( // of the current card: there may be several
         loss<Correct>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(mostColumns() * std::int64_t(sizeof(bf16))));
     if (allowed != cudaSuccess) throw std::runtime_error(cudaGetErrorString(allowed));
     loss<Correct><<<unsigned(rows), threads, std::size_t(stride) * sizeof(bf16), on(stream)>>>(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the window shows of the runs: the selected one in every panel, and which commands make sense now.
+#include "engine/run/time_estimate.h"
 #include "ui/alerts/alerts_panel.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"

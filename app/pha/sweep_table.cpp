@@ -25,6 +25,8 @@ using Figure = std::optional<double>;
 Figure parameters(const RunFigures& run) { return double(run.costs.parameters); }
 Figure validLoss(const RunFigures& run) { return run.best ? Figure(run.best->nll) : Figure(); }
 Figure perplexity(const RunFigures& run) { return run.best ? Figure(run.best->perplexity) : Figure(); }
+Figure testLoss(const RunFigures& run) { return run.test ? Figure(run.test->nll) : Figure(); }
+Figure testPerplexity(const RunFigures& run) { return run.test ? Figure(run.test->perplexity) : Figure(); }
 Figure rate(const RunFigures& run) { return run.last ? Figure(run.tokensPerSecond()) : Figure(); }
 Figure processBytes(const RunFigures& run) { return run.last ? Figure(double(run.processBytes)) : Figure(); }
 Figure deviceBytes(const RunFigures& run) { return run.last ? Figure(double(run.deviceBytes)) : Figure(); }
@@ -101,16 +103,27 @@ void printRows(const SweepFigures& sweep, const std::string& name)
     const auto loss = [](double value) { return fmt::format("{:.4f}", value); };
     const auto whole = [](double value) { return withThousands(std::int64_t(value)); };
     const auto round = [](double value) { return fmt::format("{:.0f}", value); };
-    Table table({ "combination", "runs", "parameters", "validation loss", "perplexity", "tokens/s", "process memory",
-        "tensor memory", "state" });
+    const bool tested =
+        std::any_of(sweep.runs.begin(), sweep.runs.end(), [](const RunFigures& run) { return bool(run.test); });
+    std::vector<std::string> head { "combination", "runs", "parameters", "validation loss", "perplexity" };
+    if (tested) head.insert(head.end(), { "test loss", "test perplexity" });
+    head.insert(head.end(), { "tokens/s", "process memory", "tensor memory", "state" });
+    Table table(head);
     for (const auto& row : sweep.rows) {
         const auto& group = row.group;
         auto label = group.name();
         if (label.starts_with(name + "-")) label.erase(0, name.size() + 1);
-        table.add({ oneLine(label), std::to_string(group.runs.size()), cell(group.spread(parameters), whole, false),
-            cell(group.spread(validLoss), loss, true), cell(group.spread(perplexity), figure, false),
-            cell(group.spread(rate), round, true), cell(group.spread(processBytes), formatBytes, false),
-            cell(group.spread(deviceBytes), formatBytes, false), row.stateText() });
+        std::vector<std::string> cells { oneLine(label), std::to_string(group.runs.size()),
+            cell(group.spread(parameters), whole, false), cell(group.spread(validLoss), loss, true),
+            cell(group.spread(perplexity), figure, false) };
+        if (tested) {
+            cells.push_back(cell(group.spread(testLoss), loss, true));
+            cells.push_back(cell(group.spread(testPerplexity), figure, false));
+        }
+        cells.insert(cells.end(),
+            { cell(group.spread(rate), round, true), cell(group.spread(processBytes), formatBytes, false),
+                cell(group.spread(deviceBytes), formatBytes, false), row.stateText() });
+        table.add(cells);
     }
     print(table.text());
 }
@@ -127,8 +140,9 @@ Json rowJson(const Row& row, const std::vector<std::string>& keys)
     Json json { { "name", group.name() }, { "runs", Json::array() }, { "seeds", Json::array() },
         { "preset", group.runs.front()->config.preset }, { "settings", Json::object() }, { "states", row.states },
         { "parameters", group.runs.front()->costs.parameters }, { "valid_loss", toJson(group.spread(validLoss)) },
-        { "perplexity", toJson(group.spread(perplexity)) }, { "tokens_per_second", toJson(group.spread(rate)) },
-        { "process_bytes", toJson(group.spread(processBytes)) },
+        { "perplexity", toJson(group.spread(perplexity)) }, { "test_loss", toJson(group.spread(testLoss)) },
+        { "test_perplexity", toJson(group.spread(testPerplexity)) },
+        { "tokens_per_second", toJson(group.spread(rate)) }, { "process_bytes", toJson(group.spread(processBytes)) },
         { "device_bytes", toJson(group.spread(deviceBytes)) } };
     for (const auto* run : group.runs) {
         json["runs"].push_back(run->name);

@@ -12,6 +12,7 @@
 #include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
+#include "engine/run/time_estimate.h"
 
 #include <fmt/format.h>
 
@@ -51,6 +52,17 @@ std::optional<RunParent> parentOf(const TrainingRequest& request)
     return request.forkFrom.empty() ? std::nullopt : std::optional(readForkPoint(request.forkFrom).parent);
 }
 
+/// A run that is resumed has done what its newest checkpoint, or the one that is named, has.
+std::int64_t updatesDone(const TrainingRequest& request, const std::optional<RunParent>& parent)
+{
+    if (!request.resume) return parent ? parent->step : 0;
+    const auto all = RunDirectory(request.directory).list();
+    const auto name = !request.checkpoint.empty() ? request.checkpoint.filename().string()
+        : all.empty()                             ? std::string()
+                                                  : all.back();
+    return checkpointStep(name).value_or(0);
+}
+
 /// Refuses what the run itself would refuse before it reads a text.
 int dryRun(const TrainingRequest& request, bool json)
 {
@@ -68,11 +80,15 @@ int dryRun(const TrainingRequest& request, bool json)
     const auto parent = parentOf(request);
     const auto done = parent ? parent->step : 0;
     const auto tokens = std::int64_t(config.training.totalTokens() - config.training.totalTokens(done));
+    TimeEstimate times(defaultRunsFolder());
+    const auto basis = times.basis(config);
+    const auto ahead = config.training.totalTokens() - config.training.totalTokens(updatesDone(request, parent));
     if (json) {
         Json plan { { "directory", request.directory.string() }, { "parameters", counts.parameters },
             { "trainable", counts.trainable }, { "exact", exact }, { "training_bytes", bytes }, { "tokens", tokens },
             { "config", config.toJson() } };
         if (parent) plan["parent"] = parent->toJson();
+        addTime(plan, basis, basis ? TimeEstimate::seconds(*basis, config, ahead) : 0);
         printJson(plan);
         return 0;
     }
@@ -85,6 +101,10 @@ int dryRun(const TrainingRequest& request, bool json)
         config.training.devices > 1 ? fmt::format(" on each of {} devices", config.training.devices) : "",
         withThousands(tokens), withThousands(config.training.steps - done),
         findTask(config.data) ? "; all symbols that are read, not the answers alone" : ""));
+    printLine("time           "
+        + (basis ? "about " + formatDuration(TimeEstimate::seconds(*basis, config, ahead)) + " at "
+                    + oneLine(basis->text()) + "; evaluations and checkpoints come on top"
+                 : "not known: " + notMeasured(defaultRunsFolder())));
     return 0;
 }
 

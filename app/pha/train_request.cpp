@@ -279,6 +279,8 @@ std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request
         return Tokenizer::given(data);
     }
     auto known = Corpus::knownTokenizer(data); // throws if there are no such data
+    // A replay whose text gives another tokenizer is refused when it starts.
+    if (!request.replayOf.empty()) return Tokenizer::load(RunDirectory(request.replayOf).tokenizerFile());
     const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
     if (taken.empty()) return known;
     return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(taken))).tokenizerFile());
@@ -290,6 +292,17 @@ bool settlePlanned(const TrainingRequest& request, RunConfig& config)
     config.model.vocabulary = tokenizer ? tokenizer->size() : config.data.vocabSize;
     settleTaskShape(config);
     return tokenizer != nullptr;
+}
+
+void addTime(Json& plan, const std::optional<TimeEstimate::Basis>& basis, double seconds)
+{
+    plan["seconds"] = basis ? Json(seconds) : Json();
+    plan["seconds_from"] = basis ? Json { { "run", basis->run }, { "same_shape", basis->sameShape } } : Json();
+}
+
+std::string notMeasured(const fs::path& folder)
+{
+    return "no run below " + oneLine(folder.string()) + " has trained long enough to measure by";
 }
 
 void refuseIfDataIsGone(const std::string& data)

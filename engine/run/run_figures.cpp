@@ -71,6 +71,7 @@ void RunFigures::take(const StepEvent& event)
 void RunFigures::take(const EvalEvent& event)
 {
     if (isValidation(event) && (!best || event.nll < best->nll)) best = event;
+    if (isTest(event)) test = event;
 }
 
 double RunFigures::tokensPerSecond() const
@@ -93,6 +94,8 @@ const std::vector<ComparedFigure>& comparedFigures()
         { "per word", Kind::Number, -1, ofBestPer<&EvalEvent::words, &EvalEvent::wordPerplexity> },
         { "bits per byte", Kind::Number, -1, ofBestPer<&EvalEvent::bytes, &EvalEvent::bitsPerByte> },
         { "at step", Kind::Count, 0, ofBest<&EvalEvent::step> },
+        { "test perplexity", Kind::Number, -1,
+            [](const RunFigures& run) { return run.test ? Figure(run.test->perplexity) : Figure(); }, true },
         { "tokens/s (median)", Kind::Rate, 1,
             [](const RunFigures& run) { return run.last ? Figure(run.tokensPerSecond()) : Figure(); } },
         { "process memory", Kind::Bytes, -1, largest<&RunFigures::processBytes> },

@@ -12,6 +12,11 @@
 
 namespace pha {
 
+inline bool isTest(const EvalEvent& event) ///< of the plain model, as isValidation()
+{
+    return event.split == "test" && event.note.empty();
+}
+
 /// What is said of a run when it stands beside others: `pha compare` and the window's table count with the same code.
 /// Takes in events as they come, so that a table of runs that still train costs only their new rows.
 class RunFigures {
@@ -22,7 +27,7 @@ public:
     static RunFigures read(const std::filesystem::path& folder);
 
     void take(const StepEvent& event);
-    void take(const EvalEvent& event); ///< only plain evaluations of the validation split count
+    void take(const EvalEvent& event); ///< only plain evaluations of the validation and the test split count
     double tokensPerSecond() const; ///< median over the updates, 0 without any
     /// Over all updates whose power is known.
     std::optional<double> joulesPerToken() const
@@ -36,6 +41,7 @@ public:
     ModelCosts costs;
     std::optional<StepEvent> last; ///< the last update
     std::optional<EvalEvent> best; ///< the evaluation with the lowest cross entropy
+    std::optional<EvalEvent> test; ///< the newest evaluation of the test split
     std::int64_t processBytes = 0, deviceBytes = 0; ///< largest seen
     std::int64_t badLines = 0; ///< damaged lines of metrics.jsonl, whose figures are not here
 

@@ -121,6 +121,47 @@ private Q_SLOTS:
         QCOMPARE(home_.run({ "sweep", "--name", "nosuch", "--table" }).code, 2);
     }
 
+    void testFiguresAreScoredOnceAndStandInTheTable()
+    {
+        const auto plain = home_.run({ "sweep", "--name", "rates", "--table" });
+        QVERIFY(!plain.out.contains("test loss"));
+        const auto scored = home_.run({ "sweep", "--name", "rates", "--table", "--eval" });
+        QVERIFY2(scored.code == 0, scored.err.constData());
+        QCOMPARE(scored.err.count(": test loss "), 8);
+        QVERIFY2(scored.out.contains("test perplexity"), scored.out.constData());
+        const auto again = home_.run({ "sweep", "--name", "rates", "--table", "--eval", "--json" });
+        QVERIFY2(!again.err.contains("test loss"), again.err.constData());
+        const auto row = again.json()["combinations"].toArray().first().toObject();
+        QCOMPARE(row["test_loss"]["runs"].toInt(), 2);
+        const auto run = row["runs"].toArray().first().toString();
+        const auto eval = home_.run({ "eval", at(run), "--json" }).json();
+        QCOMPARE(metrics(at(run), "eval").last()["nll"].toDouble(), eval["nll"].toDouble());
+        QCOMPARE(metrics(at(run), "eval").last()["split"].toString(), "test");
+        QVERIFY(row["test_loss"]["min"].toDouble() <= eval["nll"].toDouble());
+        QVERIFY(row["test_loss"]["max"].toDouble() >= eval["nll"].toDouble());
+    }
+
+    void aDryRunSaysHowLongItTakes()
+    {
+        const QStringList plan { "--steps", "40", "--set", "save_every=0", "--dry-run", "--json" };
+        const auto nothing = Home().run(sweep("time", plan)).json();
+        QVERIFY(nothing["seconds"].isNull());
+        const auto made = home_.run(train(at("time-s1"), plan.mid(0, 4)));
+        QVERIFY2(made.code == 0, made.err.constData());
+        const auto document = home_.run(sweep("time", plan + QStringList { "--seeds", "3" })).json();
+        const auto runs = document["runs"].toArray();
+        QCOMPARE(runs.size(), 3);
+        QCOMPARE(runs.at(0)["seconds"].toDouble(), 0.0); // has finished
+        QVERIFY(runs.at(1)["seconds"].toDouble() > 0);
+        QCOMPARE(runs.at(1)["seconds_from"]["run"].toString(), "time-s1");
+        QCOMPARE(runs.at(1)["seconds_from"]["same_shape"].toBool(), true);
+        QCOMPARE(document["seconds"].toDouble(), runs.at(1)["seconds"].toDouble() + runs.at(2)["seconds"].toDouble());
+        auto text = home_.run(sweep("time", plan.mid(0, 5) + QStringList { "--seeds", "2" })).out;
+        QVERIFY2(text.contains(" of training left, at the rate of time-s1; "), text.constData());
+        text = home_.run(sweep("time", plan.mid(0, 5))).out;
+        QVERIFY2(text.contains("nothing left to train"), text.constData());
+    }
+
     void theSameCommandTrainsNothingTwiceAndMoreSeedsAreAdded()
     {
         const QStringList plan { "--steps", "6", "--grid", "learning_rate=0.001,0.002", "--grid",

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/data/tasks.h"
+#include "engine/run/time_estimate.h"
 
 #include <algorithm>
 #include <fstream>
@@ -11,9 +12,6 @@
 namespace pha::ui {
 
 namespace {
-
-/// Forward and backward cost three times the forward pass.
-constexpr double trainingShare = 3;
 
 /// The vocabulary is only known when the tokenizer is; text corpora get one of the size that was asked for.
 RunConfig withVocabulary(RunConfig config)
@@ -45,11 +43,6 @@ double processMemory()
     return in >> total >> resident ? resident * double(sysconf(_SC_PAGESIZE)) : 0;
 }
 
-double trainingFlops(const RunConfig& config, double tokensPerSecond)
-{
-    return tokensPerSecond * trainingShare * modelCosts(config.model, config.training.context).forwardFlopsPerToken;
-}
-
 CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInfo>& engine, double flopsPerSecond)
 {
     const auto config = withVocabulary(given);
@@ -68,7 +61,7 @@ CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInf
     }
     if (!onCards) e.memoryBytes *= double(t.devices); // groups of threads share the processor's memory
     e.tokens = t.totalTokens();
-    if (flopsPerSecond > 0) e.seconds = e.tokens * trainingShare * costs.forwardFlopsPerToken / flopsPerSecond;
+    if (flopsPerSecond > 0) e.seconds = e.tokens * trainingFlopsPerToken(config) / flopsPerSecond;
     return e;
 }
 

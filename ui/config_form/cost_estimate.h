@@ -20,8 +20,6 @@ struct CostEstimate {
 /// `flopsPerSecond` is what training reached on this machine last time, 0 if that is unknown.
 CostEstimate estimateCosts(const RunConfig& config, const std::optional<EngineInfo>& engine, double flopsPerSecond);
 
-/// FLOPs per second that `tokensPerSecond` of training means for this model.
-double trainingFlops(const RunConfig& config, double tokensPerSecond);
 /// Bytes of memory that programs could still take, 0 if the system does not say.
 double availableMemory();
 /// Resident bytes of this process, 0 if the system does not say.

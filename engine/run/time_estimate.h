@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/run/run_overview.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pha {
+
+/// Floating point operations that training spends on a token: the backward pass costs twice the forward pass.
+double trainingFlopsPerToken(const RunConfig& config);
+/// FLOPs per second that `tokensPerSecond` of training means for this model.
+double trainingFlops(const RunConfig& config, double tokensPerSecond);
+
+/// How long runs will train, judged by what earlier ones below the same folder reached: those of the same shape before
+/// those of the same family, then the newest. Evaluations, samples and checkpoints come on top.
+class TimeEstimate {
+public:
+    explicit TimeEstimate(const fs::path& runsFolder);
+
+    struct Basis {
+        std::string run; ///< its name
+        bool sameShape = false; ///< else its rate is scaled by the operations of a token
+        double flopsPerSecond = 0;
+        std::string text() const; ///< "the rate of rates-s1", "the rate of rates-s1, which has another shape"
+    };
+    /// Nothing if no run there has enough updates to measure by.
+    std::optional<Basis> basis(const RunConfig& config);
+    static double seconds(const Basis& basis, const RunConfig& config, double tokens);
+
+private:
+    std::vector<RunOverview> runs_; ///< that can be measured by, the newest first
+    std::map<fs::path, double> rates_; ///< FLOPs per second of those that were read; 0: it says nothing
+};
+
+} // namespace pha

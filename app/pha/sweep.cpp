@@ -112,7 +112,7 @@ std::vector<RunCosts> costsOf(const SweepPlan& plan, const std::vector<PlannedSt
     return all;
 }
 
-std::string todoText(const PlannedState& state)
+std::string todoWord(const PlannedState& state)
 {
     switch (state.todo) {
     case PlannedState::Todo::Begin:
@@ -125,6 +125,11 @@ std::string todoText(const PlannedState& state)
         return fmt::format("process {} trains it", state.run.holder);
     }
     return {};
+}
+
+std::string todoText(const PlannedState& state)
+{
+    return todoWord(state) + (state.changes.empty() ? "" : ", changed by hand");
 }
 
 /// The time of all that is still to do, and what it rests on: what most of it does stands first.
@@ -270,7 +275,8 @@ void addSweep(CLI::App& root, Program& program)
         "All combinations are checked before the first run starts. A run that diverges or fails stops no other.\n"
         "SIGINT or SIGTERM: the present run stops with a checkpoint. The same command again goes on: what has finished "
         "or\ndiverged is passed over, what was stopped or has failed is resumed. Further values or seeds under the "
-        "same name add\nruns; with other settings for a run that is there the whole is refused.\n"
+        "same name add\nruns; with other settings for a run that is there the whole is refused. A run whose settings "
+        "were changed by hand while\nit trained counts as done, and has a row of its own in the table.\n"
         "Exit codes: 1 if a run failed, else 4 if one diverged, else 0.\n"
         "Example: pha sweep --name rates --preset pha-tiny --data stories --grid learning_rate=0.0005,0.001,0.002 "
         "--seeds 3\n"

@@ -6,6 +6,7 @@
 #include "app/pha/train_request.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/run/run_about.h"
 
 #include <fmt/format.h>
@@ -22,6 +23,14 @@ double workOfStep(const RunConfig& config)
 {
     return modelCosts(config.model, config.training.context).forwardFlopsPerToken * config.training.totalTokens()
         / double(config.training.steps);
+}
+
+/// ", changed by hand: learning_rate 0.001 -> 0.0005 after step 120"
+std::string changesText(const PlannedState& state)
+{
+    std::vector<std::string> all;
+    for (const auto& change : state.changes) all.push_back(change.text());
+    return all.empty() ? std::string() : ", changed by hand: " + oneLine(joinList(all));
 }
 
 double workOf(const RunConfig& config) { return workOfStep(config) * double(config.training.steps); }
@@ -52,12 +61,14 @@ void SweepRunner::trainOne(std::size_t index, const std::stop_token& stop)
     try {
         const auto state = plannedState(run, folder_ / run.name); // others may have trained it meanwhile
         if (state.todo == PlannedState::Todo::Nothing) {
-            note(fmt::format("{}, {}: {} already", place, run.name, stateWord(state.run.state, state.run.interrupted)));
+            note(fmt::format("{}, {}: {} already{}", place, run.name, stateWord(state.run.state, state.run.interrupted),
+                changesText(state)));
             diverged_ += state.run.state == RunState::Diverged;
             return;
         }
-        note(fmt::format("{}, {}{}", place, run.name,
-            state.todo == PlannedState::Todo::GoOn ? ": goes on after step " + withThousands(state.run.step) : ""));
+        note(fmt::format("{}, {}{}{}", place, run.name,
+            state.todo == PlannedState::Todo::GoOn ? ": goes on after step " + withThousands(state.run.step) : "",
+            changesText(state)));
         const auto ended = train(requestFor(run, state), view, stop);
         view.clearBar();
         if (!view.saveProblem.empty())

@@ -41,12 +41,13 @@ struct Row {
         const auto found = states.find(state);
         return found == states.end() ? 0 : found->second;
     }
-    /// What has all its runs before what lacks some; what diverged is no candidate.
+    /// What has all its runs before what lacks some; what diverged, or was changed by hand, is no candidate.
     auto order() const
     {
         const auto loss = group.spread(validLoss);
         const bool whole = count("finished") == int(group.runs.size());
-        return std::tuple(count("diverged") > 0, !whole, !loss, loss ? loss->mean : 0);
+        const bool changed = !changesOfCourse(*group.runs.front()).empty();
+        return std::tuple(count("diverged") > 0, changed, !whole, !loss, loss ? loss->mean : 0);
     }
     std::string stateText() const
     {
@@ -97,6 +98,16 @@ template <class Format> std::string cell(const std::optional<Spread>& spread, co
     return fmt::format("{} ({} ... {})", format(spread->mean), format(spread->least), format(spread->most));
 }
 
+/// Why a run has a row of its own beside its combination.
+void printChanges(const SweepFigures& sweep)
+{
+    for (const auto& run : sweep.runs) {
+        std::vector<std::string> all;
+        for (const auto& change : changesOfCourse(run)) all.push_back(change.text());
+        if (!all.empty()) printLine(oneLine(run.name + " was changed by hand, so it is in no mean: " + joinList(all)));
+    }
+}
+
 void printRows(const SweepFigures& sweep, const std::string& name)
 {
     // Beside one another values that differ in the third place are the usual case.
@@ -126,6 +137,7 @@ void printRows(const SweepFigures& sweep, const std::string& name)
         table.add(cells);
     }
     print(table.text());
+    printChanges(sweep);
 }
 
 Json toJson(const std::optional<Spread>& spread)
@@ -148,6 +160,10 @@ Json rowJson(const Row& row, const std::vector<std::string>& keys)
         json["runs"].push_back(run->name);
         json["seeds"].push_back(run->config.training.seed);
     }
+    json["changes"] = Json::array();
+    for (const auto& change : changesOfCourse(*group.runs.front()))
+        json["changes"].push_back(
+            { { "step", change.step }, { "key", change.key }, { "value", change.value }, { "was", change.was } });
     for (const auto& key : keys) json["settings"][key] = group.runs.front()->config.get(key);
     return json;
 }

@@ -86,6 +86,28 @@ std::optional<SettingChange> settingChange(const CommandEvent& event)
     return SettingChange { event.step, event.name, event.value, event.was.value_or(std::string()) };
 }
 
+std::string SettingChange::text() const
+{
+    const auto word = [](const std::string& some) { return some.empty() ? std::string("empty") : some; };
+    return fmt::format("{} {} -> {} after step {}", key, word(was), word(value), step);
+}
+
+std::vector<SettingChange> settingChanges(const fs::path& run)
+{
+    std::vector<SettingChange> changes;
+    for (const auto& event : readMetrics(RunDirectory(run).metricsFile()))
+        if (const auto* command = std::get_if<CommandEvent>(&event))
+            if (auto change = settingChange(*command)) changes.push_back(std::move(*change));
+    return changes;
+}
+
+RunConfig withoutChanges(RunConfig config, const std::vector<SettingChange>& changes)
+{
+    for (auto change = changes.rbegin(); change != changes.rend(); ++change)
+        if (!change->was.empty() || change->key == "sample_prompt") config.set(change->key, change->was);
+    return config;
+}
+
 std::int64_t takeSettings(const fs::path& checkpoint, RunConfig& config)
 {
     const auto file = checkpoint / "state.json";
@@ -158,22 +180,19 @@ Replay readReplay(const fs::path& run)
     replay.run = fs::canonical(run);
     replay.name = file.name.empty() ? replay.run.filename().string() : file.name;
     replay.config = file.config;
-    auto& training = replay.config.training;
-    training.stopAfter = 0;
-    for (const auto& event : readMetrics(directory.metricsFile()))
-        if (const auto* command = std::get_if<CommandEvent>(&event))
-            if (auto change = settingChange(*command)) replay.changes.push_back(std::move(*change));
+    replay.changes = settingChanges(run);
     std::erase_if(replay.changes, [](const SettingChange& change) { // which names its updates itself
         return change.key == "skip_data";
     });
-    for (auto change = replay.changes.rbegin(); change != replay.changes.rend(); ++change) // back to how it began
-        if (!change->was.empty() || change->key == "sample_prompt") replay.config.set(change->key, change->was);
+    replay.config = withoutChanges(replay.config, replay.changes);
     for (const auto& change : replay.changes)
         if (!changesWhileTraining(change.key))
             throw Error(fmt::format("{} was changed when this run was resumed at step {}, which no replay repeats",
                             change.key, change.step),
                 "fork the run where it stands, or train anew with --config RUN/run.json", ExitCode::Usage);
 
+    auto& training = replay.config.training;
+    training.stopAfter = 0;
     const auto& environment = file.environment;
     // Measured when it started; another number of threads rounds its sums in another way.
     if (const auto precision = text(environment, "precision"); !precision.empty()) training.precision = precision;

@@ -25,10 +25,16 @@ RunConfig withChange(const RunConfig& config, const std::string& key, const Json
 struct SettingChange {
     std::int64_t step = 0;
     std::string key, value, was; ///< as `--set` takes them
+    std::string text() const; ///< "learning_rate 0.001 -> 0.0005 after step 120"
 };
 CommandEvent toEvent(const SettingChange& change);
 /// Empty for what else a user did. Older lines, of which only the learning rate is known, do not say what was before.
 std::optional<SettingChange> settingChange(const CommandEvent& event);
+
+/// The changes that a run's metrics tell of, in the order of their updates. Throws DataError.
+std::vector<SettingChange> settingChanges(const fs::path& run);
+/// What a run with these settings, and these changes behind it, began with.
+RunConfig withoutChanges(RunConfig config, const std::vector<SettingChange>& changes);
 
 /// Puts the training settings that stood when a checkpoint was written into the run's. -> its step. Throws
 /// CheckpointError.

@@ -52,6 +52,7 @@ RunFigures RunFigures::read(const std::filesystem::path& folder)
     for (const auto& event : readMetrics(directory.metricsFile(), &run.badLines)) {
         if (const auto* step = std::get_if<StepEvent>(&event)) run.take(*step);
         if (const auto* eval = std::get_if<EvalEvent>(&event)) run.take(*eval);
+        if (const auto* command = std::get_if<CommandEvent>(&event)) run.take(*command);
     }
     return run;
 }
@@ -72,6 +73,11 @@ void RunFigures::take(const EvalEvent& event)
 {
     if (isValidation(event) && (!best || event.nll < best->nll)) best = event;
     if (isTest(event)) test = event;
+}
+
+void RunFigures::take(const CommandEvent& event)
+{
+    if (auto change = settingChange(event)) changes.push_back(std::move(*change));
 }
 
 double RunFigures::tokensPerSecond() const
@@ -130,9 +136,6 @@ std::vector<std::string> differingKeys(const std::vector<const RunFigures*>& run
     return keys;
 }
 
-std::string configText(const RunFigures& run, const std::string& key)
-{
-    return settingText(run.config.get(key));
-}
+std::string configText(const RunFigures& run, const std::string& key) { return settingText(run.config.get(key)); }
 
 } // namespace pha

@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/events.h"
+#include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 
 #include <filesystem>
@@ -28,6 +29,7 @@ public:
 
     void take(const StepEvent& event);
     void take(const EvalEvent& event); ///< only plain evaluations of the validation and the test split count
+    void take(const CommandEvent& event); ///< only changes of settings count
     double tokensPerSecond() const; ///< median over the updates, 0 without any
     /// Over all updates whose power is known.
     std::optional<double> joulesPerToken() const
@@ -38,6 +40,7 @@ public:
     std::string name;
     RunConfig config;
     std::optional<RunParent> parent; ///< of a fork
+    std::vector<SettingChange> changes; ///< of its settings, while it trained or between two processes
     ModelCosts costs;
     std::optional<StepEvent> last; ///< the last update
     std::optional<EvalEvent> best; ///< the evaluation with the lowest cross entropy

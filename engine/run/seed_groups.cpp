@@ -8,22 +8,20 @@ namespace pha {
 
 namespace {
 
-/// What tells how a run learns. How long a process goes, and what else is kept of the run, makes no other course.
+/// How long a process goes, and what else is kept of the run, makes no other course.
+constexpr const char* besideTheCourse[] { "stop_after", "save_every", "keep_checkpoints", "sample_every",
+    "sample_prompt", "mix_every", "autopsies" };
+
 Json settingsOfCourse(const RunFigures& run)
 {
     auto config = run.config;
-    const TrainingConfig usual;
-    auto& training = config.training;
-    training.seed = usual.seed;
-    training.stopAfter = usual.stopAfter;
-    training.saveEvery = usual.saveEvery;
-    training.keepCheckpoints = usual.keepCheckpoints;
-    training.sampleEvery = usual.sampleEvery;
-    training.samplePrompt = usual.samplePrompt;
-    training.mixEvery = usual.mixEvery;
-    training.autopsies = usual.autopsies;
+    const RunConfig usual;
+    for (const auto* key : besideTheCourse) config.setJson(key, usual.get(key));
+    config.training.seed = usual.training.seed;
     return config.toJson();
 }
+
+bool standsAlone(const RunFigures& run) { return run.parent || !changesOfCourse(run).empty(); }
 
 bool hasSeed(const SeedGroup& group, std::int64_t seed)
 {
@@ -60,7 +58,11 @@ std::optional<Spread> spreadOf(const std::vector<double>& values)
     return spread;
 }
 
-std::string SeedGroup::name() const { return runs.empty() ? std::string() : withoutSeed(*runs.front()); }
+std::string SeedGroup::name() const
+{
+    if (runs.empty()) return {};
+    return standsAlone(*runs.front()) ? runs.front()->name : withoutSeed(*runs.front());
+}
 
 std::optional<Spread> SeedGroup::spread(std::optional<double> (*value)(const RunFigures& run)) const
 {
@@ -70,13 +72,21 @@ std::optional<Spread> SeedGroup::spread(std::optional<double> (*value)(const Run
     return spreadOf(values);
 }
 
+std::vector<SettingChange> changesOfCourse(const RunFigures& run)
+{
+    auto changes = run.changes;
+    std::erase_if(changes, [](const SettingChange& change) {
+        return std::count(std::begin(besideTheCourse), std::end(besideTheCourse), change.key) > 0;
+    });
+    return changes;
+}
+
 std::vector<SeedGroup> groupSeeds(const std::vector<const RunFigures*>& runs)
 {
     std::vector<SeedGroup> groups;
     std::vector<std::optional<Json>> settings; // none: a group that nobody joins
     for (const auto* run : runs) {
-        // A fork has its parent's past: its course is no further sample of what these settings lead to.
-        const auto own = run->parent ? std::optional<Json>() : settingsOfCourse(*run);
+        const auto own = standsAlone(*run) ? std::optional<Json>() : settingsOfCourse(*run);
         std::size_t place = 0;
         while (place < groups.size()
             && !(own && settings[place] == own && !hasSeed(groups[place], run->config.training.seed)))

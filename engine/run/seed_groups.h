@@ -18,13 +18,17 @@ struct Spread {
 std::optional<Spread> spreadOf(const std::vector<double>& values); ///< nothing without any, or if one is not finite
 
 /// Runs whose settings differ in nothing but the seed, and in what is kept of them (checkpoints, samples). Each seed is
-/// there once: a second run with the same one repeats a course instead of adding one. A fork stands alone.
+/// there once: a second run with the same one repeats a course instead of adding one. A fork stands alone, and so does
+/// a run whose settings were changed by hand: neither shows what its settings lead to.
 struct SeedGroup {
     std::vector<const RunFigures*> runs; ///< in the order of their seeds
     /// What their names have in common: "rates-lr0.001" of "rates-lr0.001-s1", "rates-lr0.001-s2".
     std::string name() const;
     std::optional<Spread> spread(std::optional<double> (*value)(const RunFigures& run)) const;
 };
+
+/// The changes after which a run has another course than its settings say.
+std::vector<SettingChange> changesOfCourse(const RunFigures& run);
 
 /// In the order of the first run of each. The pointers are not owned.
 std::vector<SeedGroup> groupSeeds(const std::vector<const RunFigures*>& runs);

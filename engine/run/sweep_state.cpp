@@ -19,10 +19,12 @@ std::vector<std::string> otherSettings(const RunConfig& planned, const RunConfig
     return changedFields(config, stored);
 }
 
-void refuseOther(const PlannedRun& planned, const RunOverview& run)
+/// The changes that lead from what is planned to what the run has.
+std::vector<SettingChange> changesSince(const PlannedRun& planned, const RunOverview& run)
 {
     const auto keys = otherSettings(planned.config, *run.config);
-    if (keys.empty()) return;
+    auto changes = settingChanges(run.directory);
+    if (keys.empty() || otherSettings(planned.config, withoutChanges(*run.config, changes)).empty()) return changes;
     const auto& key = keys.front();
     throw CheckpointError(run.directory.string(),
         "this run is there with " + key + " " + run.config->get(key).dump() + " instead of "
@@ -50,7 +52,7 @@ PlannedState plannedState(const PlannedRun& planned, const std::filesystem::path
     state.run = readOverview(directory);
     if (!state.run.config) // a run.json that cannot be read says so when it is asked for again
         throw CheckpointError(directory.string(), state.run.detail, "give the sweep another name, or remove it");
-    refuseOther(planned, state.run);
+    state.changes = changesSince(planned, state.run);
     using Todo = PlannedState::Todo;
     if (state.run.holder != 0)
         state.todo = Todo::Busy;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/config/sweep.h"
+#include "engine/run/course.h"
 #include "engine/run/run_overview.h"
 
 #include <filesystem>
@@ -19,9 +20,11 @@ struct PlannedState {
     };
     Todo todo = Todo::Begin;
     RunOverview run; ///< if there is one
+    std::vector<SettingChange> changes; ///< by hand, since it began as it is planned
 };
 
-/// Throws CheckpointError if the folder holds a run with other settings than are planned, or one that cannot be read.
+/// Throws CheckpointError if the folder holds a run that began with other settings than are planned, or one that cannot
+/// be read. What was changed by hand since is the user's business: that run is not trained anew, and goes on as it is.
 PlannedState plannedState(const PlannedRun& planned, const std::filesystem::path& directory);
 
 } // namespace pha

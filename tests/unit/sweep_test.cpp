@@ -253,6 +253,40 @@ private Q_SLOTS:
         QVERIFY(!spreadOf({ 1, std::nan("") }));
     }
 
+    void aRunThatWasChangedByHandIsAcceptedAndStandsAlone()
+    {
+        QTemporaryDir folder;
+        const auto run = planned({ "learning_rate=0.001" }, 2).runs.front();
+        const RunDirectory there(pathOf(folder) / run.name);
+        RunFile file;
+        file.name = run.name;
+        file.config = run.config;
+        file.config.training.learningRate = 0.0005;
+        there.create(file);
+        QVERIFY(
+            problem([&] { (void)plannedState(run, there.root()); }).contains("this run is there with learning_rate"));
+        const std::string change =
+            R"({"type":"command","step":3,"name":"learning_rate","value":"0.0005","was":"0.001"})";
+        writeRaw(there.metricsFile(), change + "\n" + R"({"type":"status","step":9,"state":"finished"})" + "\n");
+        const auto state = plannedState(run, there.root());
+        QVERIFY(state.todo == PlannedState::Todo::Nothing);
+        QCOMPARE(state.changes.size(), std::size_t(1));
+        QCOMPARE(state.changes.front().text(), std::string("learning_rate 0.001 -> 0.0005 after step 3"));
+        auto other = run;
+        other.config.training.steps += 1; // which nobody changed
+        QVERIFY(problem([&] { (void)plannedState(other, there.root()); }).contains("steps"));
+
+        const auto changed = RunFigures::read(there.root());
+        RunFigures twin("rates-lr0.0005-s2", changed.config), third("rates-lr0.0005-s3", changed.config);
+        twin.config.training.seed = 2;
+        third.config.training.seed = 3;
+        third.take(CommandEvent { 4, "sample_prompt", "Once", "" });
+        const auto groups = groupSeeds({ &changed, &twin, &third });
+        QCOMPARE(groups.size(), std::size_t(2));
+        QCOMPARE(groups[0].name(), run.name);
+        QCOMPARE(groups[1].runs.size(), std::size_t(2)); // another prompt changes no loss
+    }
+
     void aGroupHasEachSeedOnceAndNoFork()
     {
         const auto plan = planned({}, 2);

@@ -107,7 +107,7 @@ bool CompareModel::take(Column& column)
     bool grown = false;
     if (history.generation != column.generation || column.figures.name.empty() || completed(column)) {
         column.generation = history.generation;
-        column.steps = column.evals = 0;
+        column.steps = column.evals = column.commands = 0;
         try {
             column.figures = RunFigures(column.session->name().toStdString(), file.config);
         } catch (const std::exception&) { // a shape that this version cannot count
@@ -132,6 +132,8 @@ bool CompareModel::take(Column& column)
         column.figures.take(event);
     }
     for (auto& i = column.evals; i < history.evals.size(); ++i) column.figures.take(history.evals[i]);
+    if (column.commands < history.commands.size()) column.figures.config = file.config; // as it stands now
+    for (auto& i = column.commands; i < history.commands.size(); ++i) column.figures.take(history.commands[i]);
     if (const auto name = column.session->name().toStdString(); name != column.figures.name) {
         column.figures.name = name;
         grown = true;
@@ -142,7 +144,9 @@ bool CompareModel::take(Column& column)
 void CompareModel::refresh()
 {
     // The rows of settings differ too where a configuration was completed, and what few devices tell gets its row.
-    bool others = std::any_of(columns_.begin(), columns_.end(), [](const auto& column) { return completed(column); });
+    bool others = std::any_of(columns_.begin(), columns_.end(), [](const auto& column) {
+        return completed(column) || (column.session && column.commands < column.session->history().commands.size());
+    });
     bool grown = false;
     for (auto& column : columns_) grown |= take(column);
     others |= grown && figuresOf(runs()).size() != figures_;

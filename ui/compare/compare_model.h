@@ -48,7 +48,7 @@ private:
         QPointer<RunSession> session;
         RunFigures figures;
         std::int64_t generation = -1;
-        std::size_t steps = 0, evals = 0; ///< rows of the history that were taken in
+        std::size_t steps = 0, evals = 0, commands = 0; ///< rows of the history that were taken in
     };
     struct Row {
         enum class Kind { Section, Figure, Key } kind;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/plan_time.h"
 #include "app/pha/progress.h"
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
@@ -12,7 +13,6 @@
 #include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
-#include "engine/run/time_estimate.h"
 
 #include <fmt/format.h>
 

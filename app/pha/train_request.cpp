@@ -294,17 +294,6 @@ bool settlePlanned(const TrainingRequest& request, RunConfig& config)
     return tokenizer != nullptr;
 }
 
-void addTime(Json& plan, const std::optional<TimeEstimate::Basis>& basis, double seconds)
-{
-    plan["seconds"] = basis ? Json(seconds) : Json();
-    plan["seconds_from"] = basis ? Json { { "run", basis->run }, { "same_shape", basis->sameShape } } : Json();
-}
-
-std::string notMeasured(const fs::path& folder)
-{
-    return "no run below " + oneLine(folder.string()) + " has trained long enough to measure by";
-}
-
 void refuseIfDataIsGone(const std::string& data)
 {
     std::error_code error;

@@ -4,7 +4,6 @@
 #include "app/pha/command.h"
 
 #include "engine/engine.h"
-#include "engine/run/time_estimate.h"
 
 #include <memory>
 #include <string>
@@ -40,11 +39,6 @@ std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request
 /// Vocabulary and context of a new run as they will be. False: the vocabulary is the largest that it can be, since a
 /// tokenizer that is still to be trained has as many pieces as the text is good for.
 bool settlePlanned(const TrainingRequest& request, RunConfig& config);
-
-/// Seconds, and what they rest on, into the document of a plan; null if nothing is known.
-void addTime(Json& plan, const std::optional<TimeEstimate::Basis>& basis, double seconds);
-/// Why there is no estimate: "no run below /runs has trained long enough to measure by".
-std::string notMeasured(const fs::path& folder);
 
 /// Without any checkpoint a run begins again, which is right if it was killed early, but not if all of them are
 /// damaged. Throws CheckpointError.

@@ -240,7 +240,7 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
     }
     refuseIfAllDamaged(request.directory);
     if (request.checkpoint.empty()) warnOfDamage(options.resume);
-    const auto stored = settingsToResume(request.directory, request.checkpoint);
+    const auto stored = readToResume(request.directory, request.checkpoint).config;
     auto own = stored;
     own.training.stopAfter = 0; // was asked of an earlier process, not of this one
     request.config = withSettings(own, options, command);
@@ -279,11 +279,12 @@ std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request
         return Tokenizer::given(data);
     }
     auto known = Corpus::knownTokenizer(data); // throws if there are no such data
-    // A replay whose text gives another tokenizer is refused when it starts.
-    if (!request.replayOf.empty()) return Tokenizer::load(RunDirectory(request.replayOf).tokenizerFile());
     const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
-    if (taken.empty()) return known;
-    return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(taken))).tokenizerFile());
+    if (!taken.empty()) return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(taken))).tokenizerFile());
+    const RunDirectory repeated(request.replayOf);
+    if (!request.replayOf.empty() && repeated.read().config.data.tokenizer == data.tokenizer)
+        return Tokenizer::load(repeated.tokenizerFile());
+    return known;
 }
 
 bool settlePlanned(const TrainingRequest& request, RunConfig& config)

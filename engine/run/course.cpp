@@ -125,18 +125,18 @@ std::int64_t takeSettings(const fs::path& checkpoint, RunConfig& config)
     }
 }
 
-RunConfig settingsToResume(const fs::path& run, const fs::path& checkpoint)
+RunFile readToResume(const fs::path& run, const fs::path& checkpoint)
 {
     const RunDirectory directory(run);
-    auto config = directory.read().config;
+    auto file = directory.read();
     const auto all = directory.list();
     const auto from = checkpoint.empty() && !all.empty() ? directory.checkpoints() / all.back() : checkpoint;
-    if (from.empty()) return config;
+    if (from.empty()) return file;
     if (const auto problem = checkpointProblem(from, false); !problem.empty())
         throw CheckpointError(
             from.string(), "is not a complete checkpoint: " + problem, "take another one of the run, by its path");
-    takeSettings(from, config);
-    return config;
+    takeSettings(from, file.config);
+    return file;
 }
 
 std::vector<SettingChange> changesOnResume(const RunConfig& before, const RunConfig& after, std::int64_t step)

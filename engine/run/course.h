@@ -39,8 +39,9 @@ RunConfig withoutChanges(RunConfig config, const std::vector<SettingChange>& cha
 /// Puts the training settings that stood when a checkpoint was written into the run's. -> its step. Throws
 /// CheckpointError.
 std::int64_t takeSettings(const fs::path& checkpoint, RunConfig& config);
-/// What a run goes on with from its newest checkpoint, or from the one that is named. Throws CheckpointError.
-RunConfig settingsToResume(const fs::path& run, const fs::path& checkpoint = {});
+/// run.json, with what the run goes on with from its newest checkpoint, or from the one that is named. Throws
+/// CheckpointError.
+RunFile readToResume(const fs::path& run, const fs::path& checkpoint = {});
 /// What another start of the run at `step` has changed, without what is a matter of each process.
 std::vector<SettingChange> changesOnResume(const RunConfig& before, const RunConfig& after, std::int64_t step);
 

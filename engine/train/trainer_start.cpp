@@ -28,8 +28,8 @@ RunFile Trainer::readOrPlan(const TrainingRequest& request)
         file.config = request.config;
         return file;
     }
-    file = RunDirectory(request.directory).read();
-    stood_ = file.config = settingsToResume(request.directory, request.checkpoint);
+    file = readToResume(request.directory, request.checkpoint);
+    stood_ = file.config;
     for (const auto& key : request.overrides) {
         // What a resume may change is how long and where, not what is trained. A text may have moved.
         if (key != "data" && !file.config.toJson()["training"].contains(key))

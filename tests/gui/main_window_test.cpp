@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "test_home.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/chart_frame.h"
 #include "ui/compare/compare_model.h"
@@ -12,6 +11,7 @@
 #include "ui/run_queue.h"
 #include "ui/theme.h"
 #include "ui/window/error_banner.h"
+#include "window_fixture.h"
 
 #include <QAbstractButton>
 #include <QAbstractItemModelTester>
@@ -41,71 +41,7 @@ class MainWindowTest : public QObject {
     Q_OBJECT
 
 private:
-    struct Fixture {
-        test::TestHome home;
-        FakeEngine engine;
-        std::vector<QString> questions;
-        bool answer = true;
-        std::optional<double> number;
-        double offered = 0; ///< by the dialog that asks for a number
-        QString folder;
-        std::unique_ptr<MainWindow> window;
-
-        explicit Fixture(FakeOptions options = {})
-            : engine(options)
-        {
-            fs::create_directories(home.runs());
-            open();
-        }
-        void open()
-        {
-            window.reset();
-            WindowParts parts;
-            parts.engine = [this]() -> Engine& { return engine; };
-            parts.runsFolder = home.runs();
-            parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) {
-                return questions.push_back(text), answer;
-            };
-            parts.dialogs.inform = [this](QWidget*, const QString&, const QString& text) { questions.push_back(text); };
-            parts.dialogs.number = [this](QWidget*, const QString&, const QString&, double value) {
-                offered = value;
-                return number;
-            };
-            parts.dialogs.openFolder = [this](QWidget*, const QString&) { return folder; };
-            parts.dialogs.openFile = [](QWidget*, const QString&, const QString&) { return QString(); };
-            parts.dialogs.saveFile = [](QWidget*, const QString&, const QString&, const QString&) { return QString(); };
-            const auto trash = home.path() / "trash";
-            parts.dialogs.moveToTrash = [trash](const QString& path) -> std::optional<QString> {
-                fs::create_directories(trash);
-                const auto place = trash / fs::path(path.toStdString()).filename();
-                std::error_code failed;
-                fs::rename(path.toStdString(), place, failed);
-                if (failed) return std::nullopt;
-                return QString::fromStdString(place.string());
-            };
-            parts.dialogs.putBack = Dialogs::real().putBack;
-            window = std::make_unique<MainWindow>(std::move(parts));
-            const auto nowhere = [](QWidget*) { return QString(); };
-            window->findChild<ComparePanel*>()->askForFile = nowhere;
-            window->findChild<BenchPanel*>()->askForFile = nowhere;
-            window->findChild<EvaluatePanel*>()->askForFile = nowhere;
-            window->show();
-            QVERIFY(QTest::qWaitForWindowExposed(window.get(), test::patience));
-        }
-        template <class T = QWidget> T* find(const char* name) const
-        {
-            return window->findChild<T*>(QLatin1String(name));
-        }
-        QAction* action(const char* name) const { return find<QAction>(name); }
-        /// A run that trains for as long as the test likes.
-        void startLong()
-        {
-            auto config = presets().front().config;
-            config.training.steps = 100000000;
-            Q_EMIT find<ConfigForm>("configForm")->startRequested(config, QStringLiteral("long"));
-            QTRY_VERIFY(window->currentSession() && window->currentSession()->step() > 3);
-        }
-    };
+    using Fixture = test::WindowFixture;
 
     /// As Ctrl+Shift+L, Enter, typing and Enter do it.
     static void changeInPlace(Fixture& f, const char* key, const QString& text)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs that wait for their turn, from the form and from the dialog "Several runs" to the end of the last one.
-#include "test_home.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/main_window.h"
 #include "ui/run_queue.h"
 #include "ui/theme.h"
 #include "ui/window/error_banner.h"
+#include "window_fixture.h"
 
 #include <QAction>
 #include <QClipboard>
@@ -29,50 +29,13 @@ class RunQueueTest : public QObject {
     Q_OBJECT
 
 private:
-    struct Fixture {
-        test::TestHome home;
-        FakeEngine engine;
-        std::vector<QString> questions;
-        bool answer = true;
-        std::unique_ptr<MainWindow> window;
-
-        explicit Fixture(FakeOptions options = {})
-            : engine(std::move(options))
-        {
-            fs::create_directories(home.runs());
-            open();
-        }
-        void open()
-        {
-            window.reset();
-            WindowParts parts;
-            parts.engine = [this]() -> Engine& { return engine; };
-            parts.runsFolder = home.runs();
-            parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) {
-                return questions.push_back(text), answer;
-            };
-            window = std::make_unique<MainWindow>(std::move(parts));
-            window->show();
-            QVERIFY(QTest::qWaitForWindowExposed(window.get(), test::patience));
-        }
-        template <class T = QWidget> T* find(const char* name) const
-        {
-            return window->findChild<T*>(QLatin1String(name));
-        }
-        QAction* action(const char* name) const { return find<QAction>(name); }
+    struct Fixture : test::WindowFixture {
+        using test::WindowFixture::WindowFixture;
         RunQueue& queue() const { return *window->findChild<RunQueue*>(); }
         RunController& controller() const { return window->controller(); }
         ConfigDraft& draft() const { return *window->findChild<ConfigPanel*>()->draft(); }
-        RunSession* session(const char* name) const { return window->runs().session(home.runs() / name); }
         QString training() const { return controller().session() ? controller().session()->name() : QString(); }
 
-        void startLong()
-        {
-            auto config = presets().front().config;
-            config.training.steps = 100000000;
-            Q_EMIT find<ConfigForm>("configForm")->startRequested(config, QStringLiteral("long"));
-            QTRY_VERIFY(session("long") && session("long")->step() > 3);
-        }
         /// As the user does it: the form, then its button.
         void queueRun(const char* name, int steps = 20)
         {
@@ -134,6 +97,24 @@ private Q_SLOTS:
         QCOMPARE(f.session("long")->state(), RunState::Stopped);
         QVERIFY(!f.find("queueBar")->isVisible());
         QTRY_VERIFY(!fs::exists(queueFile(f.home.runs())));
+    }
+
+    void theRunBarShowsAClockForWhatWaits()
+    {
+        Fixture f;
+        f.home.train("ended", 20);
+        f.startLong();
+        f.queueRun("a");
+        const auto sign = [&](const char* name) {
+            f.select(name);
+            return f.find("runBarGlyph")->grab().toImage();
+        };
+        const auto waiting = sign("a");
+        QVERIFY(waiting != sign("long") && waiting != sign("ended"));
+        f.action("stopRun")->trigger(); // "a" trains and ends
+        QTRY_COMPARE(f.session("a")->state(), RunState::Finished);
+        QVERIFY(waiting != sign("long")); // which has been stopped
+        QCOMPARE(sign("a"), sign("ended"));
     }
 
     void aRunThatFailsOrDivergesDoesNotStopTheNext()

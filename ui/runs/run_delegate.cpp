@@ -147,22 +147,17 @@ void paintStateGlyph(QPainter* p, const QRectF& box, RunState state, bool interr
     p->restore();
 }
 
-namespace {
-
-/// The face of a clock.
-void paintWaiting(QPainter* p, const QRectF& box, const QColor& colour)
+void paintWaitingGlyph(QPainter* p, const QRectF& box)
 {
     p->save();
     p->translate(box.topLeft());
     p->scale(box.width() / 12, box.height() / 12);
-    p->setPen(QPen(colour, 1.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+    p->setPen(QPen(Theme::instance().colours().muted, 1.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
     p->setBrush(Qt::NoBrush);
     p->drawEllipse(QRectF(1, 1, 10, 10));
     p->drawPolyline(QPolygonF { QPointF(6, 3.4), QPointF(6, 6.2), QPointF(8, 7.4) });
     p->restore();
 }
-
-} // namespace
 
 struct RunDelegate::Places {
     QRect row, tick, glyph, name, figures, bar;
@@ -211,7 +206,7 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     }
     paintTick(painter, at.tick, colour >= 0, c.run(colour), c);
     if (s.placeInQueue > 0)
-        paintWaiting(painter, at.glyph, c.muted);
+        paintWaitingGlyph(painter, at.glyph);
     else
         paintStateGlyph(painter, at.glyph, s.state, s.interrupted);
 

@@ -28,6 +28,7 @@ private:
     static Places places(const QStyleOptionViewItem& option);
 };
 
+void paintWaitingGlyph(QPainter* painter, const QRectF& box); ///< a clock: the run waits for its turn
 /// The sign of a state: told apart by shape as well as by colour. Also used by the run bar.
 void paintStateGlyph(QPainter* painter, const QRectF& box, RunState state, bool interrupted);
 QColor stateColour(RunState state, bool interrupted);

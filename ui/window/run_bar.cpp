@@ -43,10 +43,11 @@ protected:
 class RunBar::Glyph : public QWidget {
 public:
     Glyph() { setFixedSize(16, 16); }
-    void setState(RunState state, bool interrupted)
+    void setState(const RunSummary& run)
     {
-        state_ = state;
-        interrupted_ = interrupted;
+        state_ = run.state;
+        interrupted_ = run.interrupted;
+        waiting_ = run.placeInQueue > 0;
         update();
     }
 
@@ -55,12 +56,16 @@ protected:
     {
         QPainter painter(this);
         painter.setRenderHint(QPainter::Antialiasing);
-        paintStateGlyph(&painter, QRectF(1, 1, 14, 14), state_, interrupted_);
+        const QRectF box(1, 1, 14, 14);
+        if (waiting_)
+            paintWaitingGlyph(&painter, box);
+        else
+            paintStateGlyph(&painter, box, state_, interrupted_);
     }
 
 private:
     RunState state_ = RunState::Stopped;
-    bool interrupted_ = false;
+    bool interrupted_ = false, waiting_ = false;
 };
 
 RunBar::Figure RunBar::figure(const QString& name, const QString& id, const QString& tip)
@@ -113,6 +118,7 @@ RunBar::RunBar(const WindowActions& actions, QWidget* parent)
     , checkpoint_(button(actions.checkpointNow))
 {
     setObjectName(QStringLiteral("runBar"));
+    glyph_->setObjectName(QStringLiteral("runBarGlyph"));
     auto* card = new QFrame;
     setRole(card, "card");
     name_->setObjectName(QStringLiteral("runBarName"));
@@ -159,10 +165,17 @@ void RunBar::setSession(RunSession* session)
     if (session_ == session) return;
     if (session_) session_->disconnect(this);
     session_ = session;
+    remark_.clear();
     if (session) {
         connect(session, &RunSession::changed, this, &RunBar::refresh);
         connect(session, &RunSession::stateChanged, this, &RunBar::refresh);
     }
+    refresh();
+}
+
+void RunBar::setRemark(const QString& remark)
+{
+    remark_ = remark;
     refresh();
 }
 
@@ -184,13 +197,16 @@ void RunBar::refresh()
         return;
     }
     const auto s = summarise(*session_);
-    glyph_->setState(s.state, s.interrupted);
+    glyph_->setState(s);
     name_->setText(s.name);
     name_->setToolTip(plainToolTip(s.name));
     const auto& c = session_->file().config;
-    state_->setText(QStringLiteral("%1  \u00b7  %2 on %3")
-                        .arg(s.stateText, s.preset.isEmpty() ? tr("own shape") : s.preset,
-                            fromUtf8(fs::path(c.data.data).filename().string())));
+    if (s.active()) remark_.clear();
+    const auto what = !remark_.isEmpty() ? remark_
+                                         : tr("%1 on %2")
+                                               .arg(s.preset.isEmpty() ? tr("own shape") : s.preset,
+                                                   fromUtf8(fs::path(c.data.data).filename().string()));
+    state_->setText(QStringLiteral("%1  \u00b7  %2").arg(s.stateText, what));
     state_->setToolTip(plainToolTip(state_->text()));
     const bool preparing = s.state == RunState::Preparing;
     const double share = preparing ? s.share : s.steps > 0 ? double(s.step) / double(s.steps) : 0;

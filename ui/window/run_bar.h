@@ -21,6 +21,9 @@ class RunBar : public QWidget {
 public:
     explicit RunBar(const WindowActions& actions, QWidget* parent = nullptr);
     void setSession(RunSession* session); ///< null: no run is selected
+    /// What was found out about this run once it had ended, in place of what it is made of; goes with the session, and
+    /// when it trains again.
+    void setRemark(const QString& remark);
 
 private:
     class Glyph;
@@ -33,6 +36,7 @@ private:
     void refresh();
 
     QPointer<RunSession> session_;
+    QString remark_;
     Glyph* glyph_;
     QLabel *name_, *state_, *steps_;
     QProgressBar* progress_;

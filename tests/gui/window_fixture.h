@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The whole window with an engine that is none, in a home of its own, and dialogs that tests answer.
+#pragma once
+
+#include "test_home.h"
+#include "ui/bench/bench_panel.h"
+#include "ui/compare/compare_panel.h"
+#include "ui/config_form/config_panel.h"
+#include "ui/main_window.h"
+#include "ui/panels/evaluate_panel.h"
+
+#include <QAction>
+#include <QTest>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace pha::test {
+
+struct WindowFixture {
+    TestHome home;
+    FakeEngine engine;
+    std::vector<QString> questions;
+    bool answer = true;
+    std::optional<double> number;
+    double offered = 0; ///< by the dialog that asks for a number
+    QString folder;
+    std::unique_ptr<ui::MainWindow> window;
+
+    explicit WindowFixture(FakeOptions options = {})
+        : engine(std::move(options))
+    {
+        fs::create_directories(home.runs());
+        open();
+    }
+    void open()
+    {
+        window.reset();
+        ui::WindowParts parts;
+        parts.engine = [this]() -> Engine& { return engine; };
+        parts.runsFolder = home.runs();
+        parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) {
+            return questions.push_back(text), answer;
+        };
+        parts.dialogs.inform = [this](QWidget*, const QString&, const QString& text) { questions.push_back(text); };
+        parts.dialogs.number = [this](QWidget*, const QString&, const QString&, double value) {
+            offered = value;
+            return number;
+        };
+        parts.dialogs.openFolder = [this](QWidget*, const QString&) { return folder; };
+        parts.dialogs.openFile = [](QWidget*, const QString&, const QString&) { return QString(); };
+        parts.dialogs.saveFile = [](QWidget*, const QString&, const QString&, const QString&) { return QString(); };
+        const auto trash = home.path() / "trash";
+        parts.dialogs.moveToTrash = [trash](const QString& path) -> std::optional<QString> {
+            fs::create_directories(trash);
+            const auto place = trash / fs::path(path.toStdString()).filename();
+            std::error_code problem;
+            fs::rename(path.toStdString(), place, problem);
+            if (problem) return std::nullopt;
+            return QString::fromStdString(place.string());
+        };
+        parts.dialogs.putBack = ui::Dialogs::real().putBack;
+        window = std::make_unique<ui::MainWindow>(std::move(parts));
+        const auto nowhere = [](QWidget*) { return QString(); };
+        window->findChild<ui::ComparePanel*>()->askForFile = nowhere;
+        window->findChild<ui::BenchPanel*>()->askForFile = nowhere;
+        window->findChild<ui::EvaluatePanel*>()->askForFile = nowhere;
+        window->show();
+        QVERIFY(QTest::qWaitForWindowExposed(window.get(), patience));
+    }
+    template <class T = QWidget> T* find(const char* name) const { return window->findChild<T*>(QLatin1String(name)); }
+    QAction* action(const char* name) const { return find<QAction>(name); }
+    ui::RunSession* session(const char* name) const { return window->runs().session(home.runs() / name); }
+    /// A run that trains for as long as the test likes.
+    void startLong()
+    {
+        auto config = presets().front().config;
+        config.training.steps = 100000000;
+        Q_EMIT find<ui::ConfigForm>("configForm")->startRequested(config, QStringLiteral("long"));
+        QTRY_VERIFY(session("long") && session("long")->step() > 3);
+    }
+};
+
+} // namespace pha::test

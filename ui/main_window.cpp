@@ -14,6 +14,7 @@
 #include "ui/inspect/inspect_panel.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
+#include "ui/replay_work.h"
 #include "ui/run_queue.h"
 #include "ui/runs/run_panel.h"
 #include "ui/theme.h"
@@ -50,6 +51,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     , controller_(new RunController(parts_.engine, this))
     , queue_(new RunQueue(runs_, controller_, this))
     , capsules_(new CapsuleWork(this))
+    , replays_(new ReplayWork(this))
     , actions_(std::make_unique<WindowActions>(this))
 {
     setObjectName(QStringLiteral("mainWindow"));
@@ -73,6 +75,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     connectAlerts();
     connectQueue();
     connectCapsules();
+    connectReplay();
     arrange();
     restoreLayout();
     if (!arranged_) arrange();

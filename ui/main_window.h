@@ -15,6 +15,10 @@ class QDockWidget;
 class QStackedWidget;
 class QToolBar;
 
+namespace pha {
+struct Replay;
+}
+
 namespace pha::ui {
 
 class AlertsPanel;
@@ -31,6 +35,7 @@ class InspectPanel;
 class LogPanel;
 class MonitorPanel;
 class PlaygroundPanel;
+class ReplayWork;
 class RunBar;
 class RunPanel;
 class RunQueue;
@@ -120,6 +125,11 @@ private:
     void planSeveral();
     void updateQueueActions(bool waiting); ///< the selected run waits
 
+    // main_window_replay.cpp: runs that are done once more
+    void connectReplay();
+    void startReplay(const Replay& replay);
+    void compareReplay(const RunSession* session); ///< if it is one; the result stands in the run bar
+
     // main_window_capsules.cpp: runs as single files
     void connectCapsules();
     void exportCapsule();
@@ -143,6 +153,7 @@ private:
     RunController* controller_;
     RunQueue* queue_;
     CapsuleWork* capsules_;
+    ReplayWork* replays_;
     std::unique_ptr<WindowActions> actions_;
     QPointer<RunSession> current_;
     struct PutAway {

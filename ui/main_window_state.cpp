@@ -41,6 +41,7 @@ void MainWindow::selectCurrent()
     current_ = session;
     if (session) connect(session, &RunSession::stateChanged, this, &MainWindow::updateActions);
     runBar_->setSession(session);
+    compareReplay(session);
     logPanel_->setSession(session);
     configPanel_->setSession(session);
     evaluate_->setSession(session);
@@ -88,6 +89,7 @@ void MainWindow::updateActions()
     a.resumeRun->setText(resumeText());
     a.cloneRun->setEnabled(readable);
     a.forkRun->setEnabled(readable && current_->savedStep() >= 0);
+    a.replayRun->setEnabled(readable && !current_->active() && !busy && current_->step() > 0);
     a.renameRun->setEnabled(readable);
     a.editAbout->setEnabled(readable);
     a.archiveRun->setEnabled(readable);

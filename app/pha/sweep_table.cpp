@@ -104,7 +104,9 @@ void printChanges(const SweepFigures& sweep)
     for (const auto& run : sweep.runs) {
         std::vector<std::string> all;
         for (const auto& change : changesOfCourse(run)) all.push_back(change.text());
-        if (!all.empty()) printLine(oneLine(run.name + " was changed by hand, so it is in no mean: " + joinList(all)));
+        if (!all.empty())
+            printLine(oneLine(
+                run.name + " was changed by hand, so it is not in the mean of its combination: " + joinList(all)));
     }
 }
 

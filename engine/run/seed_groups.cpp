@@ -12,16 +12,17 @@ namespace {
 constexpr const char* besideTheCourse[] { "stop_after", "save_every", "keep_checkpoints", "sample_every",
     "sample_prompt", "mix_every", "autopsies" };
 
-Json settingsOfCourse(const RunFigures& run)
+/// What its settings are now, and how they came to be so.
+Json courseOf(const RunFigures& run)
 {
     auto config = run.config;
     const RunConfig usual;
     for (const auto* key : besideTheCourse) config.setJson(key, usual.get(key));
     config.training.seed = usual.training.seed;
-    return config.toJson();
+    auto course = config.toJson();
+    for (const auto& change : changesOfCourse(run)) course["changes"].push_back(change.text());
+    return course;
 }
-
-bool standsAlone(const RunFigures& run) { return run.parent || !changesOfCourse(run).empty(); }
 
 bool hasSeed(const SeedGroup& group, std::int64_t seed)
 {
@@ -61,7 +62,8 @@ std::optional<Spread> spreadOf(const std::vector<double>& values)
 std::string SeedGroup::name() const
 {
     if (runs.empty()) return {};
-    return standsAlone(*runs.front()) ? runs.front()->name : withoutSeed(*runs.front());
+    return runs.front()->parent || !changesOfCourse(*runs.front()).empty() ? runs.front()->name
+                                                                           : withoutSeed(*runs.front());
 }
 
 std::optional<Spread> SeedGroup::spread(std::optional<double> (*value)(const RunFigures& run)) const
@@ -86,7 +88,7 @@ std::vector<SeedGroup> groupSeeds(const std::vector<const RunFigures*>& runs)
     std::vector<SeedGroup> groups;
     std::vector<std::optional<Json>> settings; // none: a group that nobody joins
     for (const auto* run : runs) {
-        const auto own = standsAlone(*run) ? std::optional<Json>() : settingsOfCourse(*run);
+        const auto own = run->parent ? std::optional<Json>() : courseOf(*run);
         std::size_t place = 0;
         while (place < groups.size()
             && !(own && settings[place] == own && !hasSeed(groups[place], run->config.training.seed)))

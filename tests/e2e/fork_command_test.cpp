@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `pha train --fork` from outside.
+// `pha train --fork` and `pha train --replay` from outside.
 #include "tests/e2e/pha_process.h"
 
 using namespace pha::e2e;
@@ -24,6 +24,25 @@ private Q_SLOTS:
             home_.run(smallRun({ "--run", run_, "--steps", "8", "--name", "first", "--set", "save_every=2", "--set",
                 "eval_every=3", "--set", "sample_every=0", "--set", "keep_checkpoints=9", "--set", "dropout=0.1" }));
         QVERIFY2(result.code == 0, result.err.constData());
+    }
+
+    void aPlanOfAReplayKnowsTheTokenizer()
+    {
+        const auto plan = home_.run({ "train", "--replay", run_, "--dry-run", "--json" });
+        QVERIFY2(plan.code == 0, plan.err.constData());
+        QCOMPARE(plan.json()["exact"].toBool(), true);
+        const auto inspected = home_.run({ "inspect", run_, "--json" }).json();
+        QCOMPARE(plan.json()["parameters"].toInt(), inspected["parameters"].toInt());
+        const auto text = home_.run({ "train", "--replay", run_, "--dry-run" }).out;
+        QVERIFY2(!text.contains("at most") && text.contains("\ntime  "), text.constData());
+    }
+
+    void aReplaySaysThatEveryLossIsTheSame()
+    {
+        const auto result = home_.run({ "train", "--replay", run_ });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY2(
+            result.out.contains("Beside the run it repeats: 8 updates, every loss the same"), result.out.constData());
     }
 
     void aForkGoesOnAsTheRunDid()

@@ -473,9 +473,11 @@ public:
         }
         if (!options.openError.empty()) throw Error(options.openError, "check the data");
         request.config.validate();
-        if (options.writeFiles && !request.resume)
-            RunDirectory(request.directory)
-                .create({ request.name, "2026-01-01T12:00:00Z", request.config, Json::object() });
+        if (options.writeFiles && !request.resume) {
+            RunFile file { request.name, "2026-01-01T12:00:00Z", request.config, Json::object() };
+            if (!request.replayOf.empty()) file.environment["replay"] = readReplay(request.replayOf).toJson();
+            RunDirectory(request.directory).create(file);
+        }
         ++counters->opened;
         return std::make_unique<FakeJob>(request, options, counters);
     }

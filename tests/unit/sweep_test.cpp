@@ -281,8 +281,11 @@ private Q_SLOTS:
         twin.config.training.seed = 2;
         third.config.training.seed = 3;
         third.take(CommandEvent { 4, "sample_prompt", "Once", "" });
-        const auto groups = groupSeeds({ &changed, &twin, &third });
+        auto likewise = changed; // the same treatment of another draw
+        likewise.config.training.seed = 4;
+        const auto groups = groupSeeds({ &changed, &twin, &third, &likewise });
         QCOMPARE(groups.size(), std::size_t(2));
+        QCOMPARE(groups[0].runs.size(), std::size_t(2));
         QCOMPARE(groups[0].name(), run.name);
         QCOMPARE(groups[1].runs.size(), std::size_t(2)); // another prompt changes no loss
     }

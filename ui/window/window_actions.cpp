@@ -91,6 +91,11 @@ WindowActions::WindowActions(QMainWindow* window)
     forkRun = make("forkRun", tr("&Fork\u2026"),
         tr("Sets up a run that goes on from the newest checkpoint of the selected one with other settings"),
         { K(QStringLiteral("Ctrl+Shift+F")) }, "fork");
+    replayRun = make("replayRun", tr("Repla&y"),
+        tr("Trains the selected run once more, with the settings that were changed while it trained changed at the "
+           "same "
+           "updates, and says whether every loss is the same"),
+        { K(QStringLiteral("Ctrl+Shift+Y")) }, "play");
     renameRun = make("renameRun", tr("Re&name"), tr("Gives the selected run another name"),
         { K(QStringLiteral("Shift+F2")) }, "pen");
     editAbout = make("editAbout", tr("Notes and ta&gs"), tr("Writes down why the selected run was made, and tags it"),
@@ -191,7 +196,7 @@ QList<QAction*> WindowActions::ofRun() const
     separator();
     list << moveUp << moveDown << leaveQueue;
     separator();
-    list << toggleShown << setBaseline << cloneRun << forkRun << renameRun << editAbout;
+    list << toggleShown << setBaseline << cloneRun << forkRun << replayRun << renameRun << editAbout;
     separator();
     list << exportCapsule << copyPath << openFolder;
     separator();
@@ -223,7 +228,7 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addSeparator();
     run->addActions({ evaluateNow, sampleNow, checkpointNow, changeLearningRate, changeSettings });
     run->addSeparator();
-    run->addActions({ toggleShown, setBaseline, cloneRun, forkRun, renameRun, editAbout });
+    run->addActions({ toggleShown, setBaseline, cloneRun, forkRun, replayRun, renameRun, editAbout });
     run->addSeparator();
     run->addActions({ exportCapsule, copyPath, openFolder, archiveRun, deleteRun, putBackRun });
 

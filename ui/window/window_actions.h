@@ -22,8 +22,8 @@ struct WindowActions {
     QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
         *changeLearningRate, *changeSettings;
     QAction *queueRun, *severalRuns, *moveUp, *moveDown, *leaveQueue, *holdQueue;
-    QAction *cloneRun, *forkRun, *renameRun, *editAbout, *toggleShown, *setBaseline, *exportCapsule, *copyPath,
-        *openFolder, *archiveRun, *deleteRun, *putBackRun, *searchRuns;
+    QAction *cloneRun, *forkRun, *replayRun, *renameRun, *editAbout, *toggleShown, *setBaseline, *exportCapsule,
+        *copyPath, *openFolder, *archiveRun, *deleteRun, *putBackRun, *searchRuns;
     // View
     QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench, *showFilm,
         *showAlerts, *runPanelCommand, *stopPanelCommand;

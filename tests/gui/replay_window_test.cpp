@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// "Replay": a run is done once more from the window, which says whether it came out the same.
+#include "engine/run/metrics.h"
+#include "ui/theme.h"
+#include "ui/window/error_banner.h"
+#include "window_fixture.h"
+
+#include <QLabel>
+
+using namespace pha;
+using namespace pha::ui;
+using Fixture = test::WindowFixture;
+
+class ReplayWindowTest : public QObject {
+    Q_OBJECT
+
+private:
+    static QString said(const Fixture& f) { return f.find<QLabel>("runBarState")->text(); }
+    static void replay(Fixture& f, const char* name)
+    {
+        f.window->openRun(f.home.runs() / name);
+        QTRY_VERIFY(f.action("replayRun")->isEnabled());
+        f.action("replayRun")->trigger();
+        const auto copy = QByteArray(name) + "-replay";
+        QTRY_VERIFY(f.session(copy) && f.session(copy)->state() == RunState::Finished);
+    }
+
+private Q_SLOTS:
+    void initTestCase() { Theme::instance().apply(); }
+
+    void theWindowSaysThatEveryLossIsTheSame()
+    {
+        Fixture f;
+        f.home.train("a", 60);
+        replay(f, "a");
+        auto* again = f.session("a-replay");
+        QCOMPARE(f.window->currentSession(), again);
+        QTRY_VERIFY2(said(f).contains("60 updates, every loss the same (replay of a)"), qPrintable(said(f)));
+        QCOMPARE(again->file().environment["replay"]["name"].get<std::string>(), std::string("a"));
+        QCOMPARE(f.window->runs().shown().size(), 2);
+        f.window->openRun(f.home.runs() / "a");
+        QVERIFY2(!said(f).contains("replay of"), qPrintable(said(f)));
+        f.window->openRun(f.home.runs() / "a-replay"); // what was found out is found out again
+        QTRY_VERIFY2(said(f).contains("every loss the same"), qPrintable(said(f)));
+    }
+
+    void theWindowSaysWhereTheCoursesPart()
+    {
+        Fixture f;
+        f.home.train("a", 60);
+        replay(f, "a");
+        auto step = test::fakeStep(17, f.session("a")->file().config);
+        step.loss += 0.5;
+        MetricsWriter(RunDirectory(f.home.runs() / "a").metricsFile()).append(step); // the last word on a step counts
+        f.window->openRun(f.home.runs() / "a");
+        f.window->openRun(f.home.runs() / "a-replay");
+        QTRY_VERIFY2(said(f).contains("from number 17 on other losses, at most 0.5 nats"), qPrintable(said(f)));
+        fs::remove_all(f.home.runs() / "a");
+        f.open();
+        f.window->openRun(f.home.runs() / "a-replay");
+        QTRY_VERIFY2(said(f).contains("is not there any more"), qPrintable(said(f)));
+    }
+
+    void whatCannotBeReplayedSaysSo()
+    {
+        Fixture f;
+        const auto run = f.home.train("a", 60);
+        CommandEvent change { 20, "width", "96", "64" }; // no run can have done that
+        MetricsWriter(RunDirectory(run).metricsFile()).append(change);
+        f.window->openRun(run);
+        QTRY_VERIFY(f.action("replayRun")->isEnabled());
+        f.action("replayRun")->trigger();
+        auto* banner = f.window->findChild<ErrorBanner*>();
+        QTRY_VERIFY(banner->isVisible());
+        QVERIFY(!f.session("a-replay"));
+    }
+
+    void onlyWhatHasTrainedAndEndedIsOffered()
+    {
+        Fixture f;
+        const auto* action = f.action("replayRun");
+        QVERIFY(!action->isEnabled());
+        f.home.train("a", 60);
+        f.startLong();
+        f.window->openRun(f.home.runs() / "a");
+        QVERIFY(!action->isEnabled()); // one run at a time
+        f.action("stopRun")->trigger();
+        QTRY_VERIFY(action->isEnabled());
+        QVERIFY(!action->toolTip().isEmpty() && !action->shortcut().isEmpty());
+    }
+};
+
+QTEST_MAIN(ReplayWindowTest)
+#include "replay_window_test.moc"

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Runs that are done once more, and whether they came out the same.
+#include "ui/format.h"
+#include "ui/main_window.h"
+#include "ui/replay_work.h"
+#include "ui/runs/run_panel.h"
+#include "ui/window/error_banner.h"
+#include "ui/window/run_bar.h"
+#include "ui/window/window_actions.h"
+
+#include <QDateTime>
+#include <QStatusBar>
+#include <QToolBar>
+
+namespace pha::ui {
+
+namespace {
+
+/// What a replay's run.json says of the run that it repeats; empty for any other run.
+struct Repeated {
+    fs::path run;
+    QString name;
+};
+
+Repeated repeatedBy(const RunSession& session)
+{
+    const auto plan = session.file().environment.value("replay", Json());
+    if (!plan.is_object()) return {};
+    const auto text = [&](const char* key) {
+        const auto item = plan.find(key);
+        return item != plan.end() && item->is_string() ? item->get<std::string>() : std::string();
+    };
+    return { text("path"), singleLine(fromUtf8(text("name"))) };
+}
+
+} // namespace
+
+void MainWindow::connectReplay()
+{
+    connect(actions_->replayRun, &QAction::triggered, this, [this] {
+        if (!current_ || controller_->busy()) return;
+        statusBar()->showMessage(tr("Reading how %1 went\u2026").arg(current_->name()));
+        replays_->read(current_->directory());
+    });
+    connect(replays_, &ReplayWork::failed, this, [this](const QString& message) {
+        statusBar()->clearMessage();
+        showError(message);
+    });
+    connect(replays_, &ReplayWork::ready, this, &MainWindow::startReplay);
+    connect(replays_, &ReplayWork::compared, this, [this](const fs::path& replay, const QString& result) {
+        const auto* session = runs_->session(replay);
+        if (!session) return;
+        const auto said = tr("%1 (replay of %2)").arg(result, repeatedBy(*session).name);
+        if (session == current_) return runBar_->setRemark(said);
+        statusBar()->showMessage(QStringLiteral("%1, %2").arg(session->name(), said));
+    });
+    connect(controller_, &RunController::finished, this, &MainWindow::compareReplay);
+}
+
+void MainWindow::startReplay(const Replay& replay)
+{
+    statusBar()->clearMessage();
+    if (controller_->busy())
+        return showError(tr("another run is training; stop it first, or wait until it has finished"));
+    TrainingRequest request;
+    request.config = replay.config;
+    request.replayOf = replay.run;
+    request.initFrom = replay.initFrom;
+    request.convertFrom = replay.convertFrom;
+    request.forkFrom = replay.forkFrom;
+    const auto name = singleLine(fromUtf8(replay.name)) + QStringLiteral("-replay");
+    request.name = name.toStdString();
+    request.directory = freeFolder(name);
+    if (request.directory.empty()) return;
+    RunFile planned;
+    planned.name = request.name;
+    planned.config = replay.config;
+    planned.environment["replay"] = replay.toJson();
+    planned.created = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
+    controller_->start(runs_->plan(request.directory, planned), request);
+    for (const auto& run : { replay.run, request.directory }) // whose curves should lie on one another
+        if (runs_->rowOf(run) >= 0) runs_->setShown(run, true);
+    runPanel_->select(request.directory);
+    bannerBar_->hide();
+}
+
+void MainWindow::compareReplay(const RunSession* session)
+{
+    if (!session || session->active()) return;
+    if (const auto repeated = repeatedBy(*session); !repeated.run.empty())
+        replays_->compare(repeated.run, session->directory());
+}
+
+} // namespace pha::ui

@@ -103,8 +103,9 @@ std::vector<SettingChange> settingChanges(const fs::path& run)
 
 RunConfig withoutChanges(RunConfig config, const std::vector<SettingChange>& changes)
 {
-    for (auto change = changes.rbegin(); change != changes.rend(); ++change)
-        if (!change->was.empty() || change->key == "sample_prompt") config.set(change->key, change->was);
+    for (auto i = changes.size(); i-- > 0;) // the last one first
+        if (const auto& change = changes[i]; !change.was.empty() || change.key == "sample_prompt")
+            config.set(change.key, change.was);
     return config;
 }
 

@@ -26,7 +26,7 @@ QString figureText(Kind kind, double value, int digits)
 {
     switch (kind) {
     case Kind::Count:
-        return formatCount(std::int64_t(value));
+        return formatCount(std::llround(value));
     case Kind::Number:
         return aligned(value, digits);
     case Kind::Rate:

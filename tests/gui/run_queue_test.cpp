@@ -23,7 +23,6 @@
 
 using namespace pha;
 using namespace pha::ui;
-using pha::test::FakeEngine;
 using pha::test::FakeOptions;
 
 class RunQueueTest : public QObject {

@@ -35,8 +35,8 @@ std::vector<Event> updates(std::int64_t from, std::int64_t to, std::int64_t seed
     for (auto i = from; i <= to; ++i) {
         auto event = test::stepEvent(i, lossOf(i, seed));
         event.seconds = double(i) * (0.2 + 0.01 * double(seed)); // no two runs are equally fast
-        events.push_back(event);
-        if (i % 20 == 0) events.push_back(test::evalEvent(i, lossOf(i, seed)));
+        events.emplace_back(event);
+        if (i % 20 == 0) events.emplace_back(test::evalEvent(i, lossOf(i, seed)));
     }
     return events;
 }

@@ -30,7 +30,7 @@ bool sameShape(const RunConfig& a, const RunConfig& b)
 /// What decides how fast the same operations are done.
 bool sameMachinery(const TrainingConfig& a, const TrainingConfig& b)
 {
-    return a.device == b.device && a.precision == b.precision && a.threads == b.threads;
+    return a.device == b.device && a.devices == b.devices && a.precision == b.precision && a.threads == b.threads;
 }
 
 double measured(const RunOverview& run)

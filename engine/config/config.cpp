@@ -90,8 +90,8 @@ std::vector<std::string> ModelConfig::mixBranches() const
 
 std::vector<std::string> ModelConfig::branchList() const
 {
-    for (const auto& stage : layerStages(*this, 0))
-        if (stage.mixed) return stage.parts;
+    for (const auto& stage : wholeStages(*this, 0))
+        if (stage.mixed) return stage.sharers;
     return {};
 }
 

@@ -20,6 +20,7 @@ struct ModelConfig {
     std::int64_t layers = 4; ///< L
     std::int64_t width = 128; ///< D
     std::string branches = "gss,attention,ffn"; ///< the set of branches in the mix of a family that has one
+    std::string prunedBranches; ///< "2:attention,3:ffn": parts of layers that are neither stored nor computed
 
     std::int64_t queryHeads = 4, kvHeads = 1; ///< Hq, Hkv; head width is width / queryHeads
     std::string qkMode = "cosine"; ///< cosine | dot | qknorm [2.4]
@@ -62,7 +63,7 @@ struct ModelConfig {
 
     std::int64_t headWidth() const { return width / queryHeads; }
     std::vector<std::string> mixBranches() const; ///< the field `branches` in the order of engine/config/parts.h
-    std::vector<std::string> branchList() const; ///< what a layer mixes; empty for a family without a mix
+    std::vector<std::string> branchList() const; ///< what layers mix; empty for a family without a mix
 };
 
 /// Where the text comes from.

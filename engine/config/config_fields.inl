@@ -11,6 +11,7 @@ template <class Self, class Visit> void ModelConfig::fields(Self& c, Visit&& vis
     visit(Field::integer("layers", "Shape", "Layers", "Number of blocks.", 1, 512), c.layers);
     visit(Field::integer("width", "Shape", "Width", "Model width D of the residual stream.", 2, 65536), c.width);
     visit(Field::text("branches", "Mixing", "Branches", "Branches that run side by side and are mixed in the families pha and pha-lean: any of gss, attention, ffn, separated by commas."), c.branches);
+    visit(Field::text("pruned_branches", "Mixing", "Pruned parts", "Parts of single layers that are left out for good, neither stored nor computed: LAYER:BRANCH, as in 2:attention, separated by commas. The others of a mix keep their weights, as when a branch is muted."), c.prunedBranches);
     visit(Field::choice("mix_mode", "Mixing", "Mixing weights", "How the learned weights of the branches are formed. softplus is the paper's; token modes depend on the input.", { "softplus", "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" }), c.mixMode);
     visit(Field::boolean("branch_norm_affine", "Mixing", "Branch-norm gains", "Learn a gain per channel in each branch norm. Off by default: a gain is redundant with the mixing weight and blurs its display."), c.branchNormAffine);
     visit(Field::integer("query_heads", "Attention", "Query heads", "Heads of the queries; the width must divide by it.", 1, 1024), c.queryHeads);

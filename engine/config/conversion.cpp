@@ -15,7 +15,7 @@ namespace {
 bool attentionOnly(const ModelConfig& m)
 {
     for (std::int64_t layer = 0; layer < m.layers; ++layer)
-        if (const auto parts = layerParts(m, layer); parts.front() != "attention"
+        if (const auto parts = layerParts(m, layer); parts.empty() || parts.front() != "attention"
             || std::any_of(parts.begin() + 1, parts.end(), [](const auto& part) { return part != "main"; }))
             return false;
     return true;

@@ -86,11 +86,11 @@ ModelCosts modelCosts(const ModelConfig& m, std::int64_t context)
             costs.fixedStateReals += part.stateReals;
         }
         if (!stage.mixed) return;
-        const auto K = std::int64_t(stage.parts.size()), gains = K * m.width;
+        const auto K = std::int64_t(stage.sharers.size()), gains = std::int64_t(stage.parts.size()) * m.width;
         add("norms", gains);
         if (!m.branchNormAffine) frozen += gains;
         add("mixing", mixingParameters(m, K));
-        if (m.mixMode.starts_with("token")) costs.forwardFlopsPerToken += 2 * double(gains);
+        if (m.mixMode.starts_with("token")) costs.forwardFlopsPerToken += 2 * double(K * m.width);
     });
     costs.trainable = costs.parameters - frozen;
     costs.forwardFlopsPerToken += 2 * double(m.vocabulary) * double(m.width); // the head

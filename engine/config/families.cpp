@@ -69,11 +69,81 @@ std::vector<std::string> familyNames()
     return names;
 }
 
+std::string PartPlace::text() const { return std::to_string(layer) + ":" + part; }
+
+std::vector<Stage> wholeStages(const ModelConfig& model, std::int64_t layer)
+{
+    for (const auto& family : families()) {
+        if (family.name != model.family) continue;
+        auto stages = family.stages(model, layer);
+        for (auto& stage : stages)
+            if (stage.mixed) stage.sharers = stage.parts;
+        return stages;
+    }
+    throw ConfigError("family", inQuotes(model.family), "one of " + joinList(familyNames()));
+}
+
 std::vector<Stage> layerStages(const ModelConfig& model, std::int64_t layer)
 {
-    for (const auto& family : families())
-        if (family.name == model.family) return family.stages(model, layer);
-    throw ConfigError("family", inQuotes(model.family), "one of " + joinList(familyNames()));
+    auto stages = wholeStages(model, layer);
+    for (const auto& pruned : prunedParts(model))
+        for (auto& stage : stages)
+            if (pruned.layer == layer) std::erase(stage.parts, pruned.part);
+    std::erase_if(stages, [](const Stage& stage) { return stage.parts.empty(); });
+    return stages;
+}
+
+std::vector<PartPlace> prunedParts(const ModelConfig& model)
+{
+    std::vector<PartPlace> pruned;
+    for (const auto& item : splitList(model.prunedBranches)) {
+        const auto colon = std::min(item.find(':'), item.size());
+        const auto layer = parseInteger(item.substr(0, colon));
+        if (!layer || *layer < 0 || colon == item.size())
+            throw ConfigError("pruned_branches", inQuotes(model.prunedBranches),
+                "LAYER:BRANCH, such as 2:attention, several separated by commas");
+        pruned.push_back({ *layer, item.substr(colon + 1) });
+    }
+    return pruned;
+}
+
+std::string prunedField(const ModelConfig& model, const std::vector<PartPlace>& more)
+{
+    auto all = prunedParts(model);
+    all.insert(all.end(), more.begin(), more.end());
+    auto whole = model;
+    whole.prunedBranches.clear();
+    std::vector<std::string> items;
+    for (std::int64_t layer = 0; layer < model.layers; ++layer)
+        for (const auto& part : layerParts(whole, layer))
+            if (const PartPlace place { layer, part }; std::count(all.begin(), all.end(), place) > 0)
+                items.push_back(place.text());
+    return joinList(items, ",");
+}
+
+void checkPruned(const ModelConfig& model)
+{
+    const auto pruned = prunedParts(model);
+    if (pruned.empty()) return;
+    auto whole = model;
+    whole.prunedBranches.clear();
+    const auto refuse = [&](const std::string& expectation) {
+        throw ConfigError("pruned_branches", inQuotes(model.prunedBranches), expectation);
+    };
+    for (const auto& [layer, part] : pruned) {
+        if (layer >= model.layers) refuse("layers from 0 to " + std::to_string(model.layers - 1));
+        const auto known = layerParts(whole, layer);
+        if (std::count(known.begin(), known.end(), part) != 1)
+            refuse("in layer " + std::to_string(layer) + " some of " + joinList(known));
+        if (std::count(pruned.begin(), pruned.end(), PartPlace { layer, part }) > 1) refuse("each part at most once");
+    }
+    if (modelParts(model).empty()) refuse("at least one part that stays");
+    // Where the stream itself is scaled or normed, an empty stage still does something to it.
+    const bool identity = model.residualMode == "prenorm" || model.residualMode == "prenorm_scaled";
+    for (std::int64_t layer = 0; layer < model.layers && !identity; ++layer)
+        if (layerStages(model, layer).size() < wholeStages(model, layer).size())
+            refuse("a part that stays in every stage of layer " + std::to_string(layer) + ", as the residual form "
+                + model.residualMode + " wants");
 }
 
 std::vector<std::string> layerParts(const ModelConfig& model, std::int64_t layer)
@@ -113,7 +183,7 @@ std::string layerWords(const ModelConfig& model, std::int64_t layer)
 {
     std::vector<std::string> stages;
     for (const auto& stage : layerStages(model, layer)) stages.push_back(joinList(stage.parts, " + "));
-    return joinList(stages);
+    return stages.empty() ? "nothing" : joinList(stages);
 }
 
 bool holdsAttention(const ModelConfig& model, std::int64_t layer)

@@ -83,6 +83,7 @@ void ModelConfig::validate() const
     checkFields(*this);
     checkBranches(branches);
     checkAttentionLayers(*this);
+    checkPruned(*this);
     const auto list = modelParts(*this);
     const auto has = [&](const char* part) { return std::count(list.begin(), list.end(), part) > 0; };
     if (has("attention") || has("hedgehog")) checkHeads(*this);

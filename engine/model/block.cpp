@@ -53,7 +53,7 @@ void Block::addStep(const ModelConfig& config, const Stage& stage)
     else
         step.before = StreamNorm(*this, "norm_" + (stage.mixed ? "in" : first == "main" ? "mid" : first), config);
     for (const auto& name : stage.parts) step.parts.push_back(register_module(name, makeBranch(name, config)));
-    if (stage.mixed) step.mixer = register_module("mixing", std::make_shared<Mixer>(config));
+    if (stage.mixed) step.mixer = register_module("mixing", std::make_shared<Mixer>(config, stage));
     mixes_ |= stage.mixed;
     steps_.push_back(std::move(step));
 }
@@ -84,6 +84,17 @@ double Block::plainWeight(const Step& step, const Pass& pass) const
         for (const auto& change : *pass.mix)
             if ((change.layer < 0 || change.layer == layer_) && change.branch == step.names[0]) weight = change.weight;
     return weight;
+}
+
+Tensor Block::compute(const Step& step, std::size_t part, const Tensor& u, const Pass& pass, std::int64_t position,
+    BlockState* state) const
+{
+    const auto& name = step.names[part];
+    if (pass.watch) pass.watch->enter(layer_, name);
+    if (pass.clock) (*pass.clock)(layer_, name, true);
+    auto z = step.parts[part]->forward(u, pass, position, state);
+    if (pass.clock) (*pass.clock)(layer_, name, false);
+    return z;
 }
 
 Tensor Block::plain(const Step& step, const Tensor& z, const Pass& pass) const
@@ -134,7 +145,7 @@ bool Block::describe(std::vector<kernels::StepStage>& stages, StepSource& source
     for (const auto& step : steps_) {
         kernels::StepStage stage;
         if (!step.before.gain.defined() || step.before.bias.defined()) return false;
-        if (step.mixer && !step.mixer->describe(stage)) return false;
+        if (step.mixer && !step.mixer->describe(stage, source.held)) return false;
         stage.gain = step.before.gain.data_ptr<float>();
         stage.alpha = float(kept_), stage.beta = float(added_);
         for (const auto& part : step.parts)
@@ -159,7 +170,7 @@ void Block::forwardFused(
         const auto u = fusedNorm(x, pending, step.before.gain, pass, step.parts.size());
         std::vector<Tensor> z;
         for (std::size_t k = 0; k < step.parts.size(); ++k)
-            z.push_back(step.parts[k]->forward(u[k], pass, position, state ? &state->at(part++) : nullptr));
+            z.push_back(compute(step, k, u[k], pass, position, state ? &state->at(part++) : nullptr));
         if (step.mixer) {
             pending = step.mixer->update(u[0], std::move(z), pass, layer_);
         } else {
@@ -179,10 +190,8 @@ Tensor Block::forward(const Tensor& input, const Pass& pass, std::int64_t positi
     for (const auto& step : steps_) {
         const auto u = step.before(x, pass.matrix); // (B,T,D), shared by the branches of a mix
         std::vector<Tensor> z; // K x (B,T,D)
-        for (std::size_t k = 0; k < step.parts.size(); ++k) {
-            if (pass.watch) pass.watch->enter(layer_, step.names[k]);
-            z.push_back(step.parts[k]->forward(u, pass, position, state ? &state->at(part++) : nullptr));
-        }
+        for (std::size_t k = 0; k < step.parts.size(); ++k)
+            z.push_back(compute(step, k, u, pass, position, state ? &state->at(part++) : nullptr));
         const auto update = step.mixer ? step.mixer->forward(u, z, pass, layer_) : plain(step, z[0], pass);
         if (pass.record && !mixes_) shown.branches.push_back(describePlain(step.names[0], z[0], update, x + update));
         x = join(x, update, step.after, pass);

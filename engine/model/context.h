@@ -28,6 +28,8 @@ struct Pass {
     c10::optional<at::Generator> generator; ///< of the dropout masks
     const std::vector<MixOverride>* mix = nullptr; ///< weights set by the user, applied as given
     std::vector<LayerMix>* record = nullptr; ///< filled with one entry a layer
+    /// Told when each part begins to compute and when it has: for passes that are timed.
+    const std::function<void(std::int64_t layer, const std::string& part, bool begins)>* clock = nullptr;
     Watch* watch = nullptr; ///< filled with where every part reads and what it writes
     /// Conversion: Hedgehog layers act as softmax attention and report the cross entropy of their weights, which trains
     /// their features, and the entropy of the softmax's, which it cannot fall below.

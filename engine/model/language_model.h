@@ -46,6 +46,8 @@ private:
     /// What a stage without a mix writes: its output, weighted as the user asks.
     Tensor plain(const Step& step, const Tensor& z, const Pass& pass) const;
     double plainWeight(const Step& step, const Pass& pass) const;
+    Tensor compute(const Step& step, std::size_t part, const Tensor& u, const Pass& pass, std::int64_t position,
+        BlockState* state) const;
     Tensor join(const Tensor& x, const Tensor& update, const StreamNorm& after, const Pass& pass) const;
 
     bool postNorm_;

@@ -4,17 +4,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace pha {
 
 bool normalisedMix(const std::string& mode) { return mode.find("sigmoid") == std::string::npos; }
 
-Mixer::Mixer(const ModelConfig& config)
-    : names_(config.branchList())
+Mixer::Mixer(const ModelConfig& config, const Stage& stage)
+    : names_(stage.parts)
+    , sharers_(stage.sharers.size())
     , mode_(config.mixMode)
     , affine_(config.branchNormAffine)
 {
-    const auto K = std::int64_t(names_.size()), D = config.width;
+    for (std::size_t k = 0; k < sharers_; ++k)
+        if (std::count(names_.begin(), names_.end(), stage.sharers[k]) > 0) place_.push_back(k);
+    const auto K = std::int64_t(sharers_), D = config.width;
     if (mode_.starts_with("channel"))
         logits_ = register_parameter("logits", torch::empty({ K, D }));
     else if (mode_ != "fixed")
@@ -26,7 +30,7 @@ Mixer::Mixer(const ModelConfig& config)
 
 std::vector<Tensor> Mixer::weights(const Tensor& u) const
 {
-    const auto K = std::int64_t(names_.size());
+    const auto K = std::int64_t(sharers_);
     Tensor w;
     if (mode_ == "fixed") {
         w = torch::full({ K }, 1.0 / double(K), u.options().dtype(gains_[0].scalar_type()));
@@ -46,9 +50,18 @@ std::vector<Tensor> Mixer::weights(const Tensor& u) const
     return all;
 }
 
+std::vector<Tensor> Mixer::present(const std::vector<Tensor>& w) const
+{
+    std::vector<Tensor> there;
+    for (const auto k : place_) there.push_back(w[k]);
+    return there;
+}
+
 void Mixer::dropBranches(std::vector<Tensor>& w, const Tensor& u, const Pass& pass) const
 {
     const auto B = u.size(0), K = std::int64_t(w.size());
+    // What is left grows to the sum that it had: 1, less the shares of branches that were pruned.
+    const auto before = whole() ? Tensor() : std::accumulate(w.begin() + 1, w.end(), w.front());
     const auto options = torch::dtype(torch::kFloat).device(u.device());
     const auto drop = torch::empty({ B }, options).bernoulli_(pass.branchDropout, pass.generator);
     const auto which =
@@ -59,17 +72,18 @@ void Mixer::dropBranches(std::vector<Tensor>& w, const Tensor& u, const Pass& pa
         w[std::size_t(k)] = w[std::size_t(k)] * keep;
         sum = sum.defined() ? sum + w[std::size_t(k)] : w[std::size_t(k)];
     }
-    for (auto& weight : w) weight = weight / sum;
+    for (auto& weight : w) weight = before.defined() ? weight * before / sum : weight / sum;
 }
 
 std::vector<Tensor> Mixer::passWeights(const Tensor& u, const Pass& pass, std::int64_t layer) const
 {
-    auto w = weights(u);
+    const auto all = weights(u);
     if (pass.meanWeights) {
         std::vector<Tensor> means;
-        for (const auto& weight : w) means.push_back(weight.mean());
+        for (const auto& weight : all) means.push_back(weight.mean());
         pass.meanWeights->push_back(torch::stack(means));
     }
+    auto w = present(all);
     if (pass.training && pass.branchDropout > 0 && w.size() > 1 && normalisedMix(mode_)) dropBranches(w, u, pass);
     if (pass.mix)
         for (const auto& change : *pass.mix)
@@ -82,7 +96,7 @@ std::vector<Tensor> Mixer::passWeights(const Tensor& u, const Pass& pass, std::i
 
 bool Mixer::fusable() const { return !affine_ && !mode_.starts_with("channel"); }
 
-bool Mixer::describe(kernels::StepStage& stage) const
+bool Mixer::describe(kernels::StepStage& stage, std::vector<Tensor>& held) const
 {
     using kernels::StepMix;
     const std::pair<const char*, StepMix> modes[] { { "fixed", StepMix::Fixed }, { "softplus", StepMix::Softplus },
@@ -90,6 +104,11 @@ bool Mixer::describe(kernels::StepStage& stage) const
     const auto found =
         std::find_if(std::begin(modes), std::end(modes), [&](const auto& mode) { return mode_ == mode.first; });
     if (affine_ || found == std::end(modes)) return false;
+    if (!whole()) {
+        held.push_back(torch::stack(present(weights(gains_[0]))).contiguous());
+        stage.mix = StepMix::Weights, stage.logits = held.back().data_ptr<float>();
+        return true;
+    }
     stage.mix = found->second;
     if (logits_.defined()) stage.logits = logits_.data_ptr<float>();
     return true;
@@ -97,7 +116,7 @@ bool Mixer::describe(kernels::StepStage& stage) const
 
 Update Mixer::update(const Tensor& u, std::vector<Tensor> z, const Pass& pass, std::int64_t layer) const
 {
-    const bool asTheyAre = !pass.mix && !pass.meanWeights && !(pass.training && pass.branchDropout > 0);
+    const bool asTheyAre = whole() && !pass.mix && !pass.meanWeights && !(pass.training && pass.branchDropout > 0);
     if (asTheyAre && mixWeightsFit(u.device(), mode_)) return { std::move(z), fusedMixWeights(mode_, logits_), true };
     auto w = passWeights(u, pass, layer);
     const bool perToken = std::any_of(w.begin(), w.end(), [](const Tensor& weight) { return weight.dim() == 3; });

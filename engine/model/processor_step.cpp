@@ -35,6 +35,7 @@ void weigh(StepNorm& norm, const kernels::StepStage& stage)
             : stage.mix == StepMix::Softplus ? (z > 30 ? z : std::log1p(std::exp(z)))
             : stage.mix == StepMix::Softmax  ? std::exp(z)
             : stage.mix == StepMix::Sigmoid  ? 1 / (1 + std::exp(-z))
+            : stage.mix == StepMix::Weights  ? z
                                              : 1;
         sum += w[k];
     }

@@ -52,7 +52,7 @@ void writeTensors(
     writeSafetensors(file, list, metadata);
 }
 
-void readTensors(const std::filesystem::path& file, const NamedTensors& tensors)
+void readTensors(const std::filesystem::path& file, const NamedTensors& tensors, Extra extra)
 {
     const torch::NoGradGuard guard;
     const SafetensorsReader reader(file);
@@ -69,7 +69,7 @@ void readTensors(const std::filesystem::path& file, const NamedTensors& tensors)
                 "this file belongs to another model; check the path");
     }
     for (const auto& [name, entry] : reader.tensors())
-        if (!expected.count(name))
+        if (extra == Extra::Refuse && !expected.count(name))
             throw CheckpointError(where, "tensor " + name + " does not belong to this model",
                 "this file belongs to another model; check the path");
     for (const auto& [name, tensor] : tensors) {

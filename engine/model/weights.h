@@ -26,9 +26,10 @@ void copyWeights(const LanguageModel& from, LanguageModel& to);
 /// fp32 tensors as safetensors, synced to disk.
 void writeTensors(
     const std::filesystem::path& file, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata);
-/// Reads into tensors that already have their shapes. Throws CheckpointError naming the first missing, extra or
-/// misshapen one.
-void readTensors(const std::filesystem::path& file, const NamedTensors& tensors);
+/// Reads into tensors that already have their shapes. Throws CheckpointError naming the first missing, misshapen or,
+/// unless they are to be left, extra one.
+enum class Extra { Refuse, Leave };
+void readTensors(const std::filesystem::path& file, const NamedTensors& tensors, Extra extra = Extra::Refuse);
 
 /// model.safetensors: weights and, as metadata, the model configuration.
 void writeModel(const std::filesystem::path& file, const LanguageModel& model, std::int64_t step);

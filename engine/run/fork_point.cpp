@@ -14,6 +14,8 @@ namespace {
 /// Model fields without a tensor of their own: the same weights are read in another way.
 constexpr const char* sameWeights[] { "rope_base", "attention_span", "gss_scale", "gss_convolution",
     "embedding_scale" };
+/// Weights go, the others stay as they were.
+constexpr const char* prunes = "pruned_branches";
 /// The tokens that the embedding knows, the optimiser whose moments go on, and what a conversion was begun with.
 constexpr const char* fixed[] { "tokenizer", "vocab_size", "byte_fallback", "optimizer", "distill_steps" };
 
@@ -67,9 +69,15 @@ bool freeInFork(const std::string& key)
 {
     for (const auto& [group, field] : allFields())
         if (field.name == key)
-            return group == "model" ? std::count(std::begin(sameWeights), std::end(sameWeights), key) > 0
-                                    : std::count(std::begin(fixed), std::end(fixed), key) == 0;
+            return group == "model"
+                ? key == prunes || std::count(std::begin(sameWeights), std::end(sameWeights), key) > 0
+                : std::count(std::begin(fixed), std::end(fixed), key) == 0;
     return false;
+}
+
+bool prunesMore(const RunConfig& before, const RunConfig& after)
+{
+    return prunedParts(after.model).size() > prunedParts(before.model).size();
 }
 
 void checkFork(const ForkPoint& point, const RunConfig& fork)
@@ -80,6 +88,11 @@ void checkFork(const ForkPoint& point, const RunConfig& fork)
                 point.config.get(key).dump()
                     + " as in the run that is forked, since its weights, optimiser and tokens go on; a new run with "
                       "--init-from takes weights alone");
+    const auto gone = prunedParts(fork.model);
+    for (const auto& place : prunedParts(point.config.model))
+        if (std::count(gone.begin(), gone.end(), place) == 0)
+            throw ConfigError(prunes, inQuotes(fork.model.prunedBranches),
+                "also " + place.text() + ", which the run that is forked has no more");
     checkSkips(point.config, fork, point.parent.step);
     if (fork.training.steps <= point.parent.step)
         throw ConfigError("steps", std::to_string(fork.training.steps),

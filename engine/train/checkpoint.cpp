@@ -78,7 +78,7 @@ void writeTrainingState(const std::filesystem::path& folder, const LanguageModel
 }
 
 void readTrainingState(
-    const std::filesystem::path& folder, LanguageModel& model, Optimizer& optimizer, TrainingState& state)
+    const std::filesystem::path& folder, LanguageModel& model, Optimizer& optimizer, TrainingState& state, Extra extra)
 {
     const auto file = folder / "state.json";
     const auto advice = "resume from an earlier checkpoint";
@@ -117,8 +117,8 @@ void readTrainingState(
         throw CheckpointError(file.string(), "the random generator's state belongs to another LibTorch",
             "resume with the version that wrote it");
     }
-    readTensors(folder / "model.safetensors", namedWeights(model));
-    readTensors(folder / "optimizer.safetensors", optimizer.state());
+    readTensors(folder / "model.safetensors", namedWeights(model), extra);
+    readTensors(folder / "optimizer.safetensors", optimizer.state(), extra);
     optimizer.setUpdates(state.updates);
 }
 

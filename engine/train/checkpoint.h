@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/base/json.h"
+#include "engine/model/weights.h"
 #include "engine/train/optimizer.h"
 
 #include <filesystem>
@@ -29,9 +30,9 @@ struct TrainingState {
 /// Writes model.safetensors, optimizer.safetensors and state.json into an empty folder.
 void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const Optimizer& optimizer,
     const TrainingState& state);
-/// Reads them back into a model and an optimiser of the same shapes. `state.generators` must be set; they are given the
-/// saved states. Throws CheckpointError.
-void readTrainingState(
-    const std::filesystem::path& folder, LanguageModel& model, Optimizer& optimizer, TrainingState& state);
+/// Reads them back into a model and an optimiser of the same shapes, or of fewer parts if `extra` may be left.
+/// `state.generators` must be set; they are given the saved states. Throws CheckpointError.
+void readTrainingState(const std::filesystem::path& folder, LanguageModel& model, Optimizer& optimizer,
+    TrainingState& state, Extra extra = Extra::Refuse);
 
 } // namespace pha

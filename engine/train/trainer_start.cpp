@@ -247,7 +247,7 @@ TrainingState Trainer::readState(const fs::path& folder)
             folder.string(), "is not a complete checkpoint: " + problem, "take another one of the run, by its path");
     TrainingState state;
     state.generators = generators();
-    readTrainingState(folder, model(), optimizer(), state);
+    readTrainingState(folder, model(), optimizer(), state, prunes() ? Extra::Leave : Extra::Refuse);
     if (state.step >= config_.steps)
         throw ConfigError("steps", std::to_string(config_.steps),
             "more than the " + std::to_string(state.step) + " steps that this run has done; give --steps");

@@ -41,6 +41,7 @@ private Q_SLOTS:
     void stagesFollowTheFields();
     void attentionLayers();
     void partsThatCanBeMuted();
+    void prunedParts();
     void everyFamilyIsWhole();
     void unknownFamily();
     void fieldsThatMatter_data();
@@ -127,6 +128,35 @@ void FamiliesTest::partsThatCanBeMuted()
     checkPart(mixed, 2, "main"); // beside the branches of the mix
     QCOMPARE(joinList(shownParts(mixed, 0)), std::string("gss, attention, ffn"));
     QCOMPARE(joinList(shownParts(m, 1)), std::string("attention, main"));
+}
+
+void FamiliesTest::prunedParts()
+{
+    auto m = of("pha");
+    m.prunedBranches = "0:attention, 1:gss,1:attention,1:ffn,1:main";
+    m.validate();
+    QCOMPARE(words(m, 0), QString("gss + ffn, main"));
+    QCOMPARE(words(m, 1), QString("nothing"));
+    QCOMPARE(words(m, 2), QString("gss + attention + ffn, main"));
+    QCOMPARE(joinList(layerStages(m, 0)[0].sharers), std::string("gss, attention, ffn"));
+    QCOMPARE(joinList(m.branchList()), std::string("gss, attention, ffn")); // what the weights are shared among
+    QCOMPARE(prunedField(m, { { 3, "main" }, { 0, "gss" } }),
+        std::string("0:gss,0:attention,1:gss,1:attention,1:ffn,1:main,3:main"));
+    const auto whole = modelCosts(of("pha"), 256), left = modelCosts(m, 256);
+    QVERIFY(left.parameters < whole.parameters && left.forwardFlopsPerToken < whole.forwardFlopsPerToken);
+    QVERIFY(left.cacheElementsPerToken == whole.cacheElementsPerToken * double(m.layers - 2) / double(m.layers));
+    for (const char* wrong : { "gss", "0:", ":gss", "-1:gss", "99:gss", "0:h3", "0:gss,0:gss" }) {
+        m.prunedBranches = wrong;
+        QVERIFY_THROWS_EXCEPTION(ConfigError, m.validate());
+    }
+    auto alone = of("gss", 1);
+    alone.prunedBranches = "0:gss"; // nothing is left
+    QVERIFY_THROWS_EXCEPTION(ConfigError, alone.validate());
+    m.residualMode = "deepnorm_post"; // a stage without parts would still norm the stream
+    m.prunedBranches = "0:main";
+    QVERIFY_THROWS_EXCEPTION(ConfigError, m.validate());
+    m.prunedBranches = "0:ffn";
+    m.validate();
 }
 
 void FamiliesTest::everyFamilyIsWhole()

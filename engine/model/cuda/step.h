@@ -38,13 +38,13 @@ struct StepFeedForward {
 };
 using StepPart = std::variant<StepAttention, StepGss, StepFeedForward>;
 
-/// How the parts of a stage are weighted. All but Plain also norm each part.
-enum class StepMix { Plain, Fixed, Softplus, Softmax, Sigmoid };
+/// How the parts of a stage are weighted, Weights: as they were formed before. All but Plain also norm each part.
+enum class StepMix { Plain, Fixed, Softplus, Softmax, Sigmoid, Weights };
 struct StepStage {
     const float* gain = nullptr; ///< (D) of the norm before
     std::vector<StepPart> parts; ///< at most mostBranches
     StepMix mix = StepMix::Plain;
-    const float* logits = nullptr; ///< (K)
+    const float* logits = nullptr; ///< (K); mix Weights: the weights themselves
     const float* given = nullptr; ///< (K) weights that stand instead; NaN: none
     float alpha = 1, beta = 1; ///< x <- alpha x + beta sum
 };

@@ -19,6 +19,7 @@ inline __device__ void Worker<NB, Alone>::weightsOf(const StepNorm& t, float (&w
                                                : grown)
         : t.mix == StepMix::Softmax  ? grown
         : t.mix == StepMix::Sigmoid  ? sigmoid(z)
+        : t.mix == StepMix::Weights  ? z
                                      : 1;
     if (t.mix == StepMix::Softplus || t.mix == StepMix::Softmax) own = __fdividef(own, sumLanes<4>(own));
     if (given == given) own = given;

@@ -6,6 +6,7 @@
 #include "engine/events.h"
 
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -89,6 +90,43 @@ struct AblationCell {
 struct Ablation {
     Evaluation plain; ///< the whole model on the same tokens
     std::vector<AblationCell> cells; ///< every branch in all layers, then layer by layer
+};
+
+struct CostOptions {
+    EvaluateOptions text; ///< what muting is measured on; its `mix` is not looked at
+    std::int64_t batch =
+        0; ///< texts of `text.context` tokens that a timed pass reads; 0: 2048 tokens, at least one text
+    int repeats = 7; ///< timed passes, of which the median counts
+};
+/// What one part of one layer costs in a forward pass, and what it is worth.
+struct BranchCost {
+    PartPlace place;
+    double seconds = 0; ///< that its own code took in a pass of the batch: median
+    double spread = 0; ///< (max - min) / median of them
+    double flopsPerToken = 0; ///< models.md 11.2, at the context
+    std::int64_t parameters = 0;
+    double weightBytes = 0, cacheBytes = 0; ///< as stored; keys, values and state after `context` tokens
+    double nll = 0, change = 0; ///< nats per token when it alone is muted; `change` is against the whole model
+};
+struct BranchCosts {
+    Evaluation plain; ///< the whole model on the same tokens
+    std::int64_t batch = 0, context = 0; ///< of the passes that were timed
+    double passSeconds = 0; ///< a whole one with embedding, norms, mix and head: median
+    std::string device, precision; ///< of the timed passes
+    std::vector<BranchCost> cells; ///< layer by layer
+    double perplexityChange(double change) const ///< of a change of the loss
+    {
+        return plain.figures.perplexity * std::expm1(change);
+    }
+};
+/// What leaving parts out does, all at once.
+struct PruneTrial {
+    double nll = 0, change = 0; ///< measured with all of them muted
+    double predictedSeconds = 0; ///< of a pass: the whole one less what the parts took
+    /// Measured in turns: the whole network and one without the parts.
+    double passSeconds = 0, prunedSeconds = 0;
+    std::int64_t parameters = 0; ///< of what is left
+    std::string obstacle; ///< why there is no network without them: then neither is timed
 };
 
 /// One generated token, or one of the prompt.
@@ -185,6 +223,13 @@ public:
     /// known. Progress counts evaluations. Throws Error when stopped.
     virtual Ablation ablate(const EvaluateOptions& options, const std::function<void(const AblationCell&)>& onCell,
         EventSink& progress, std::stop_token stop) = 0;
+    /// Times every part, then evaluates with each one muted; `onCell` is called on this thread for each as it is known.
+    /// Throws Error when stopped.
+    virtual BranchCosts branchCosts(const CostOptions& options, const std::function<void(const BranchCost&)>& onCell,
+        EventSink& progress, std::stop_token stop) = 0;
+    /// `costs` is what branchCosts() found with the same options.
+    virtual PruneTrial tryPruned(const CostOptions& options, const BranchCosts& costs,
+        const std::vector<PartPlace>& parts, EventSink& progress, std::stop_token stop) = 0;
     /// `onToken` is called on this thread for each token as it is drawn.
     virtual Generation generate(const GenerateOptions& options,
         const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop) = 0;

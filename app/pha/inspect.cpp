@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/alerts.h"
 #include "app/pha/command.h"
+#include "app/pha/costs.h"
 #include "app/pha/layer_lines.h"
 #include "app/pha/look.h"
 #include "app/pha/progress.h"
@@ -24,6 +25,7 @@ struct Options : DeviceOptions {
     LookCommand look;
     AlertsCommand alerts;
     WeightsCommand weights;
+    CostsCommand costs;
 };
 
 /// Of a fork; empty for any other run, and for a file of averaged weights, which lies in none.
@@ -52,10 +54,13 @@ Json toJson(const ModelReport& report)
 int inspect(const Options& options)
 {
     options.weights.check();
+    options.costs.check();
     if (options.alerts.wanted()) return options.alerts.run(options.target, options.json);
     if (options.weights.wanted()) return options.weights.run(options.target, options.json);
-    options.look.check();
+    options.look.check(options.costs.wanted());
     const auto model = options.load(options.target);
+    if (options.costs.wanted())
+        return options.costs.run(*model, options.look.mix(), options.look.givenTokens(), options.json);
     if (options.look.wanted()) return options.look.run(*model, options.json);
     const auto report = model->inspect();
     const auto parent = parentOf(options.target);
@@ -107,7 +112,8 @@ void addInspect(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand("inspect",
         "Show configuration, parameters by part, mixing weights, FLOPs and cache of a model; with a text, what each "
-        "part does with it; with --weights, how its numbers are distributed");
+        "part does with it; with --weights, how its numbers are distributed; with --costs, what each part takes and is "
+        "worth");
     auto options = std::make_shared<Options>();
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     options->addDevice(*command);
@@ -115,11 +121,13 @@ void addInspect(CLI::App& root, Program& program)
     options->look.add(*command);
     options->alerts.add(*command);
     options->weights.add(*command);
+    options->costs.add(*command);
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha inspect runs/pha-tiny-stories\n"
                     "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key. What did Tom have?'\n"
                     "         pha inspect runs/pha-tiny-stories --alerts\n"
-                    "         pha inspect runs/pha-tiny-stories --weights=attention");
+                    "         pha inspect runs/pha-tiny-stories --weights=attention\n"
+                    "         pha inspect runs/pha-tiny-stories --costs --mute 3:ffn --mute 0:attention");
     command->callback([options, &program] { program.action = [options] { return inspect(*options); }; });
 }
 

@@ -120,7 +120,10 @@ void LookCommand::add(CLI::App& command)
     command_ = &command;
     command.add_option("--text", text_, "Show instead where every part looks while this text is read");
     command.add_option("--text-file", file_, "The same with the text of a file; - reads standard input");
-    addInteger(command, "--max-tokens", maxTokens_, "With a text: the beginning of it that is looked at");
+    addInteger(command, "--max-tokens", maxTokens_,
+        "With a text: the beginning of it that is looked at. With --costs: tokens that are scored for each part, 32768 "
+        "if "
+        "left out");
     command.add_option(
         "--out", out_, "With a text: safetensors file for the maps, (heads,T,T) by the name of layer and part");
     mix_.add(command);
@@ -128,9 +131,9 @@ void LookCommand::add(CLI::App& command)
 
 bool LookCommand::wanted() const { return command_->count("--text") + command_->count("--text-file") > 0; }
 
-void LookCommand::check() const
+void LookCommand::check(bool tokensAndMutes) const
 {
-    if (!wanted())
+    if (!wanted() && !tokensAndMutes)
         for (const char* option : { "--max-tokens", "--out", "--mute", "--mix" })
             if (command_->count(option) > 0)
                 throw Error(
@@ -139,6 +142,11 @@ void LookCommand::check() const
         throw Error("both --text and --text-file given", "use one of them", ExitCode::Usage);
     mix_.check();
     if (command_->count("--out") > 0) checkNewFile(out_);
+}
+
+std::optional<std::int64_t> LookCommand::givenTokens() const
+{
+    return command_->count("--max-tokens") > 0 ? std::optional(maxTokens_) : std::nullopt;
 }
 
 std::string LookCommand::text() const

@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 
+#include <optional>
 #include <string>
 
 namespace pha::cli {
@@ -14,8 +15,10 @@ class LookCommand {
 public:
     void add(CLI::App& command);
     bool wanted() const; ///< a text is given
-    /// What can be said without the model. Throws Error.
-    void check() const;
+    /// What can be said without the model; `tokensAndMutes` are another command's to use. Throws Error.
+    void check(bool tokensAndMutes) const;
+    const MixOptions& mix() const { return mix_; }
+    std::optional<std::int64_t> givenTokens() const; ///< --max-tokens
     /// Exit code. Results on stdout, maps into the file that was asked for.
     int run(LoadedModel& model, bool json) const;
 

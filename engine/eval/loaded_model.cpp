@@ -17,10 +17,6 @@
 namespace pha {
 
 namespace {
-struct SilentSink final : EventSink {
-    void publish(const Event&) override { }
-};
-
 /// A prompt longer than this is cut at the front; the note says so.
 constexpr std::size_t longestPrompt = 4 << 20;
 
@@ -123,6 +119,11 @@ ModelReport NetworkModel::inspect()
     return report;
 }
 
+std::int64_t NetworkModel::contextOf(const EvaluateOptions& options, const Split& split) const
+{
+    return options.context > 0 ? options.context : split.example > 0 ? split.example : config_.training.context;
+}
+
 Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progress, std::stop_token stop)
 {
     beginJob();
@@ -130,7 +131,7 @@ Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progr
     auto options = given;
     const auto corpus = corpusFor(options, progress, stop);
     const auto& split = corpus->split(options.split);
-    if (options.context == 0) options.context = split.example > 0 ? split.example : config_.training.context;
+    options.context = contextOf(options, split);
     auto result = evaluateSplit(*model_, pass_, split, options, progress, stop, tokenizer_.get());
     result.figures.step = result.recall.step = step_;
     result.precision = precisionName(pass_.matrix);

@@ -13,6 +13,11 @@ namespace pha {
 
 class TokenDistribution;
 
+/// For an evaluation whose own progress nobody follows.
+struct SilentSink final : EventSink {
+    void publish(const Event&) override { }
+};
+
 /// A model with its tokenizer behind the engine's interface. The corpus is opened when an evaluation first asks for it.
 class NetworkModel final : public LoadedModel {
 public:
@@ -30,6 +35,10 @@ public:
     Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) override;
     Ablation ablate(const EvaluateOptions& options, const std::function<void(const AblationCell&)>& onCell,
         EventSink& progress, std::stop_token stop) override;
+    BranchCosts branchCosts(const CostOptions& options, const std::function<void(const BranchCost&)>& onCell,
+        EventSink& progress, std::stop_token stop) override;
+    PruneTrial tryPruned(const CostOptions& options, const BranchCosts& costs, const std::vector<PartPlace>& parts,
+        EventSink& progress, std::stop_token stop) override;
     Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken,
         std::stop_token stop) override;
     InsideView lookInside(const LookOptions& options, std::stop_token stop) override;
@@ -40,6 +49,8 @@ private:
     void beginJob() const; ///< thread count of this thread
     std::shared_ptr<const Corpus> corpusFor(
         const EvaluateOptions& options, EventSink& progress, const std::stop_token& stop);
+    static std::int64_t batchToTime(const CostOptions& options, std::int64_t context); ///< texts
+    std::int64_t contextOf(const EvaluateOptions& options, const Split& split) const;
     void checkMix(const std::vector<MixOverride>& mix) const;
     /// The tokens of a text, and into `note` what was done to it. `what` it is: "prompt".
     std::vector<std::int64_t> read(std::string_view bytes, const std::string& what, std::string& note) const;

@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/config/families.h"
+#include "engine/config/parts.h"
 #include "engine/engine.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/course.h"
@@ -143,6 +144,50 @@ inline Ablation fakeAblation(LoadedModel& model, EvaluateOptions options,
     return result;
 }
 
+/// Costs by what is counted, as if time followed FLOPs, and the loss of each part muted as the network would answer.
+inline BranchCosts fakeCosts(LoadedModel& model, CostOptions options, EventSink& progress, std::stop_token stop)
+{
+    BranchCosts costs;
+    costs.batch = 8, costs.context = model.config().training.context;
+    costs.device = "cpu", costs.precision = "fp32";
+    costs.plain = model.evaluate(options.text, progress, stop);
+    const auto& m = model.config().model;
+    costs.passSeconds = 0.004;
+    for (std::int64_t layer = 0; layer < m.layers; ++layer)
+        for (const auto& part : layerParts(m, layer)) {
+            const auto counted = findPart(part)->costs(m, { double(costs.context), 1 });
+            BranchCost cell;
+            cell.place = { layer, part };
+            cell.seconds = 4e-9 * counted.flops * (1 + 0.2 * noise(layer, 31));
+            cell.flopsPerToken = counted.flops;
+            cell.parameters = counted.parameters;
+            cell.weightBytes = 4 * double(counted.parameters);
+            cell.cacheBytes = 4 * (counted.cacheElements * double(costs.context) + counted.stateReals);
+            options.text.mix = { { layer, part, 0 } };
+            cell.nll = model.evaluate(options.text, progress, stop).figures.nll;
+            cell.change = cell.nll - costs.plain.figures.nll;
+            costs.passSeconds += cell.seconds;
+            costs.cells.push_back(cell);
+        }
+    return costs;
+}
+
+inline PruneTrial fakeTrial(LoadedModel& model, CostOptions options, const BranchCosts& costs,
+    const std::vector<PartPlace>& parts, EventSink& progress, std::stop_token stop)
+{
+    for (const auto& place : parts) options.text.mix.push_back({ place.layer, place.part, 0 });
+    PruneTrial trial;
+    trial.nll = model.evaluate(options.text, progress, stop).figures.nll;
+    trial.change = trial.nll - costs.plain.figures.nll;
+    trial.predictedSeconds = trial.passSeconds = costs.passSeconds;
+    for (const auto& cell : costs.cells)
+        if (std::count(parts.begin(), parts.end(), cell.place) > 0) trial.predictedSeconds -= cell.seconds;
+    trial.prunedSeconds = 1.1 * trial.predictedSeconds;
+    trial.parameters = 1'000'000;
+    if (parts.size() == costs.cells.size()) trial.obstacle = "at least one part has to stay";
+    return trial;
+}
+
 inline BenchRow fakeBenchRow(const BenchRequest& request, const std::string& preset, std::int64_t context)
 {
     BenchRow row;
@@ -196,6 +241,16 @@ public:
         EventSink& progress, std::stop_token stop) override
     {
         return fakeAblation(*this, asked, onCell, progress, stop);
+    }
+    BranchCosts branchCosts(const CostOptions& asked, const std::function<void(const BranchCost&)>&,
+        EventSink& progress, std::stop_token stop) override
+    {
+        return fakeCosts(*this, asked, progress, stop);
+    }
+    PruneTrial tryPruned(const CostOptions& asked, const BranchCosts& costs, const std::vector<PartPlace>& parts,
+        EventSink& progress, std::stop_token stop) override
+    {
+        return fakeTrial(*this, asked, costs, parts, progress, stop);
     }
     Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) override
     {

@@ -93,6 +93,16 @@ public:
     {
         return fakeAblation(*this, asked, onCell, progress, stop);
     }
+    BranchCosts branchCosts(const CostOptions& asked, const std::function<void(const BranchCost&)>&,
+        EventSink& progress, std::stop_token stop) override
+    {
+        return fakeCosts(*this, asked, progress, stop);
+    }
+    PruneTrial tryPruned(const CostOptions& asked, const BranchCosts& costs, const std::vector<PartPlace>& parts,
+        EventSink& progress, std::stop_token stop) override
+    {
+        return fakeTrial(*this, asked, costs, parts, progress, stop);
+    }
     /// Loss of muting, nats per token; some branches are better without.
     static double worth(const MixOverride& m)
     {

@@ -73,6 +73,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     connectView();
     connectRun();
     connectAlerts();
+    connectCosts();
     connectQueue();
     connectCapsules();
     connectReplay();

@@ -107,6 +107,7 @@ private:
     fs::path freeFolder(const QString& name); ///< for a new run; empty, and an error is shown: none can be made
     void fork(const fs::path& checkpoint); ///< into the form
     void connectAlerts();
+    void connectCosts(); ///< the tab of the panel Inspect
     void resume();
     void useData(const QString& text, int vocabulary);
     void changeLearningRate();

@@ -8,6 +8,8 @@
 #include "ui/data/data_panel.h"
 #include "ui/format.h"
 #include "ui/main_window.h"
+
+#include "ui/inspect/inspect_panel.h"
 #include "ui/run_queue.h"
 #include "ui/runs/run_panel.h"
 #include "ui/window/error_banner.h"
@@ -168,6 +170,18 @@ void MainWindow::connectAlerts()
         const double rate = session->file().config.training.learningRate / 2;
         controller_->change("learning_rate", rate);
         statusBar()->showMessage(tr("Peak learning rate: %1").arg(formatNumber(rate)), messageTime);
+    });
+}
+
+void MainWindow::connectCosts()
+{
+    connect(inspect_, &InspectPanel::pruneRequested, this, [this](const fs::path& checkpoint, const QString& pruned) {
+        fork(checkpoint);
+        auto* draft = configPanel_->draft();
+        draft->endOfTyping();
+        draft->setText("pruned_branches", pruned);
+        draft->endOfTyping();
+        statusBar()->showMessage(tr("A fork without %1; Ctrl+R starts it").arg(pruned), messageTime);
     });
 }
 

@@ -30,6 +30,9 @@ struct Job {
     std::optional<EvaluateOptions> ablation;
     std::optional<GenerateOptions> generation;
     std::optional<LookOptions> look;
+    std::optional<CostOptions> costs;
+    std::shared_ptr<const BranchCosts> costsKnown; ///< then `without` is tried
+    std::vector<PartPlace> without;
     bool inspect = false, release = false;
     std::int64_t number = 0;
     std::stop_source stop;
@@ -45,8 +48,9 @@ struct Failed {
 struct Ended { };
 using Tokens = QVector<GeneratedToken>;
 using Look = std::shared_ptr<const InsideView>;
+using Costs = std::shared_ptr<const BranchCosts>;
 using Message = std::variant<WeightsInfo, ProgressEvent, Evaluated, AblationCell, Ablation, Tokens, Generation,
-    ModelReport, Look, Failed, Ended>;
+    ModelReport, Look, Costs, PruneTrial, Failed, Ended>;
 
 QString oneLine(const char* what)
 {
@@ -172,9 +176,18 @@ private:
         }
         if (job.look && !stop.stop_requested())
             post(std::make_shared<const InsideView>(model->lookInside(*job.look, stop)));
+        if (job.costs && !stop.stop_requested()) measure(job, *model);
         if (!job.generation || stop.stop_requested()) return;
         post(model->generate(
             *job.generation, [this](const GeneratedToken& token) { postToken(token); }, stop));
+    }
+
+    void measure(const Job& job, LoadedModel& model)
+    {
+        const auto stop = job.stop.get_token();
+        if (job.costsKnown) return post(model.tryPruned(*job.costs, *job.costsKnown, job.without, *this, stop));
+        const auto ignored = [](const BranchCost&) {}; // all are shown at once
+        post(std::make_shared<const BranchCosts>(model.branchCosts(*job.costs, ignored, *this, stop)));
     }
 
     void postToken(const GeneratedToken& token)
@@ -236,6 +249,8 @@ private:
     void tell(const Generation& m) { Q_EMIT owner_->generated(m); }
     void tell(const ModelReport& m) { Q_EMIT owner_->inspected(m); }
     void tell(const Look& m) { Q_EMIT owner_->looked(m); }
+    void tell(const Costs& m) { Q_EMIT owner_->costed(m); }
+    void tell(const PruneTrial& m) { Q_EMIT owner_->triedPruned(m); }
     void tell(const Failed& m) { Q_EMIT owner_->failed(m.message); }
     void tell(const Ended&) { setBusy(false); }
 
@@ -307,6 +322,25 @@ void ModelWorker::look(const ModelSource& source, const LookOptions& options)
     Job job;
     job.source = source;
     job.look = options;
+    d_->start(std::move(job));
+}
+
+void ModelWorker::measureCosts(const ModelSource& source, const CostOptions& options)
+{
+    Job job;
+    job.source = source;
+    job.costs = options;
+    d_->start(std::move(job));
+}
+
+void ModelWorker::tryPruned(const ModelSource& source, const CostOptions& options,
+    const std::shared_ptr<const BranchCosts>& costs, const std::vector<PartPlace>& parts)
+{
+    Job job;
+    job.source = source;
+    job.costs = options;
+    job.costsKnown = costs;
+    job.without = parts;
     d_->start(std::move(job));
 }
 

@@ -47,6 +47,10 @@ public:
     void generate(const ModelSource& source, const GenerateOptions& options);
     void inspect(const ModelSource& source);
     void look(const ModelSource& source, const LookOptions& options); ///< inside, while a text is read
+    void measureCosts(const ModelSource& source, const CostOptions& options);
+    /// `costs` is what measureCosts() found for the same source and options.
+    void tryPruned(const ModelSource& source, const CostOptions& options,
+        const std::shared_ptr<const pha::BranchCosts>& costs, const std::vector<PartPlace>& parts);
     void stop(); ///< `busy()` is false afterwards, although the engine may need a moment to notice
     void release(); ///< stops and frees the network
 
@@ -61,6 +65,8 @@ Q_SIGNALS:
     void generated(const pha::Generation& generation);
     void inspected(const pha::ModelReport& report);
     void looked(const std::shared_ptr<const pha::InsideView>& view); ///< shared, since it is large
+    void costed(const std::shared_ptr<const pha::BranchCosts>& costs);
+    void triedPruned(const pha::PruneTrial& trial);
     void failed(const QString& message); ///< one line: what; what to do
 
 private:

@@ -4,6 +4,7 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/data/data_panel.h"
 #include "ui/format.h"
+#include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/weight_pane.h"
@@ -15,6 +16,7 @@
 
 #include <QAbstractButton>
 #include <QComboBox>
+#include <QKeyEvent>
 #include <QLineEdit>
 #include <QSpinBox>
 #include <QStackedWidget>
@@ -141,6 +143,25 @@ void Screenshots::planInside(bool work, const QString& suffix)
     add(
         QStringLiteral("weights") + suffix, [tabs] { tabs->setCurrentIndex(3); },
         [weights] { return !weights->busy(); });
+    auto* costs = inspect->findChild<CostPane*>();
+    add(
+        QStringLiteral("costs") + suffix,
+        [tabs, work, costs] {
+            tabs->setCurrentIndex(4);
+            if (work) costs->measure();
+        },
+        [costs] { return !costs->busy(); });
+    auto* chart = inspect->findChild<CostChart*>();
+    add(
+        QStringLiteral("costs-selected") + suffix,
+        [chart] {
+            chart->setFocus(Qt::OtherFocusReason);
+            for (const auto key : { Qt::Key_Right, Qt::Key_Space, Qt::Key_Right, Qt::Key_Right, Qt::Key_Space }) {
+                QKeyEvent press(QEvent::KeyPress, key, Qt::NoModifier);
+                QCoreApplication::sendEvent(chart, &press);
+            }
+        },
+        [costs] { return costs->settled(); });
     add(
         QString(),
         [tabs, tint] {

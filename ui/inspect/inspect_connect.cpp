@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What in the panel acts on what.
 #include "ui/format.h"
+#include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_private.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
@@ -80,12 +81,18 @@ void InspectPanel::Private::connectWorker()
 
 void InspectPanel::Private::connectWeights()
 {
+    connect(v.costs, &CostPane::pruneRequested, q, &InspectPanel::pruneRequested);
     connect(v.tabs, &QTabWidget::currentChanged, &guard, [this] {
-        v.sides->setCurrentIndex(showsWeights() ? 1 : 0);
+        v.sides->setCurrentIndex(showsWeights() ? 1 : showsCosts() ? 2 : 0);
         v.tensors->setActive(showsWeights() && q->isVisible());
+        v.costs->setActive(showsCosts() && q->isVisible());
     });
 }
 
 bool InspectPanel::Private::showsWeights() const { return v.tabs->currentWidget() == v.tensors->page(); }
+
+bool InspectPanel::Private::showsCosts() const { return v.tabs->currentWidget() == v.costs->page(); }
+
+bool InspectPanel::Private::busy() const { return showsCosts() ? v.costs->busy() : worker.busy(); }
 
 } // namespace pha::ui

@@ -3,6 +3,7 @@
 
 #include "engine/base/text.h"
 #include "ui/format.h"
+#include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_private.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
@@ -44,7 +45,7 @@ int firstRead(const QVector<GeneratedToken>& tokens)
 
 InspectPanel::Private::Private(InspectPanel* panel, std::function<Engine&()> engine)
     : q(panel)
-    , v(panel)
+    , v(panel, engine)
     , worker(nullptr, std::move(engine))
 {
     connectControls();
@@ -61,6 +62,7 @@ void InspectPanel::Private::follow(RunSession* s)
     session = s;
     v.weights->setSession(s);
     v.tensors->setSession(s);
+    v.costs->setSession(s);
     v.message->say({});
     show(nullptr); // what was seen belongs to another network
     if (s) {
@@ -189,6 +191,7 @@ void InspectPanel::setOtherText(std::function<QString()> text) { d_->otherText =
 
 void InspectPanel::look()
 {
+    if (d_->showsCosts()) return d_->v.costs->measure();
     if (d_->showsWeights()) d_->v.tabs->setCurrentIndex(0); // where what is looked at can be seen
     if (!d_->canLook()) { // the weights may have gone since the button was drawn
         d_->showState();
@@ -208,6 +211,7 @@ void InspectPanel::look()
 
 void InspectPanel::stop()
 {
+    if (d_->showsCosts()) return d_->v.costs->stop();
     if (!d_->worker.busy()) return;
     d_->worker.stop();
     d_->v.message->say(tr("Stopped."));
@@ -216,6 +220,7 @@ void InspectPanel::stop()
 void InspectPanel::exportImage()
 {
     if (d_->showsWeights()) return d_->v.tensors->exportImage();
+    if (d_->showsCosts()) return d_->v.costs->exportImage();
     if (d_->cell < 0) return d_->v.message->say(tr("There is no map to save yet; look inside first."), "warning");
     const auto& plan = d_->v.grid->plan();
     const auto title = cellName(*d_->look, plan.cells[std::size_t(d_->cell)]);
@@ -225,17 +230,14 @@ void InspectPanel::exportImage()
 QString InspectPanel::pushesCsv() const { return PushTable::csv(d_->look ? *d_->look : InsideView()); }
 QString InspectPanel::reachCsv() const { return ReachTable::csv(d_->look ? *d_->look : InsideView()); }
 
-bool InspectPanel::event(QEvent* event)
-{
-    return claimPanelKey(event, d_ && d_->worker.busy()) || QWidget::event(event);
-}
+bool InspectPanel::event(QEvent* event) { return claimPanelKey(event, d_ && d_->busy()) || QWidget::event(event); }
 
 bool InspectPanel::eventFilter(QObject* watched, QEvent* event)
 {
     if (event->type() != QEvent::KeyPress && event->type() != QEvent::ShortcutOverride)
         return QWidget::eventFilter(watched, event);
     auto* key = static_cast<QKeyEvent*>(event);
-    if (!isRunKey(*key) && !(key->key() == Qt::Key_Escape && d_->worker.busy())) return false;
+    if (!isRunKey(*key) && !(key->key() == Qt::Key_Escape && d_->busy())) return false;
     event->accept();
     if (event->type() == QEvent::KeyPress) keyPressEvent(key);
     return true;
@@ -245,7 +247,7 @@ void InspectPanel::keyPressEvent(QKeyEvent* event)
 {
     if (isRunKey(*event))
         look();
-    else if (event->key() == Qt::Key_Escape && d_->worker.busy())
+    else if (event->key() == Qt::Key_Escape && d_->busy())
         stop();
     else
         QWidget::keyPressEvent(event);
@@ -256,12 +258,14 @@ void InspectPanel::showEvent(QShowEvent* event)
     QWidget::showEvent(event);
     d_->v.weights->refresh();
     d_->v.tensors->setActive(d_->showsWeights());
+    d_->v.costs->setActive(d_->showsCosts());
 }
 
 void InspectPanel::hideEvent(QHideEvent* event)
 {
     QWidget::hideEvent(event);
     d_->v.tensors->setActive(false);
+    d_->v.costs->setActive(false);
 }
 
 } // namespace pha::ui

@@ -22,7 +22,7 @@ public:
     void setSession(RunSession* session); ///< null: no run is selected. Stops what was going on for the old run
     /// Where the text of the playground comes from, when it is asked for.
     void setOtherText(std::function<QString()> text);
-    void look(); ///< reads the text and shows what happens inside
+    void look(); ///< reads the text and shows what happens inside; on the tab Costs: measures
     void stop();
 
     void exportImage(); ///< the large map as a picture
@@ -30,6 +30,10 @@ public:
     QString reachCsv() const;
     /// Asks for a file to write, with a suggestion whose ending says of what kind it is; tests replace it.
     std::function<QString(QWidget*, const QString& suggestion)> askForFile;
+
+Q_SIGNALS:
+    /// A run is to go on from a checkpoint without some parts: the value of pruned_branches.
+    void pruneRequested(const std::filesystem::path& checkpoint, const QString& pruned);
 
 protected:
     bool event(QEvent* event) override;

@@ -27,6 +27,8 @@ public:
     void update(); ///< the run has grown: its first checkpoint, or a prompt to propose
     bool canLook() const;
     bool showsWeights() const; ///< the tab with the tensors is in front
+    bool showsCosts() const; ///< that with the costs
+    bool busy() const; ///< with what is in front
     void takeOther();
     void receive(const LookPtr& view);
     void show(const LookPtr& view); ///< null: nothing

@@ -3,6 +3,7 @@
 
 #include "ui/format.h"
 #include "ui/icons.h"
+#include "ui/inspect/cost_pane.h"
 #include "ui/inspect/look_legend.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
@@ -23,6 +24,8 @@
 #include <QStackedWidget>
 #include <QTabWidget>
 #include <QVBoxLayout>
+
+#include <utility>
 
 namespace pha::ui {
 
@@ -55,7 +58,7 @@ QLabel* lookLines(QWidget* parent, const char* name, int lines, const char* role
 
 } // namespace
 
-InspectView::InspectView(QWidget* panel)
+InspectView::InspectView(QWidget* panel, std::function<Engine&()> engine)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
@@ -66,9 +69,11 @@ InspectView::InspectView(QWidget* panel)
     left->setStretchFactor(1, 1);
     left->setSizes({ 150, 600 });
     tensors = new WeightPane(panel);
+    costs = new CostPane(panel, std::move(engine));
     sides = new QStackedWidget(panel);
     sides->addWidget(left);
     sides->addWidget(tensors->list());
+    sides->addWidget(costs->list());
     split->addWidget(sides);
     split->addWidget(buildTabs(panel));
     split->setStretchFactor(0, 2);
@@ -175,6 +180,8 @@ QWidget* InspectView::buildTabs(QWidget* panel)
     tabs->setTabToolTip(tabs->addTab(buildReach(), tr("Reach")), tr("How far back each part reads"));
     tabs->setTabToolTip(tabs->addTab(tensors->page(), tr("Weights")),
         tr("How the numbers of every tensor are distributed, checkpoint by checkpoint"));
+    tabs->setTabToolTip(
+        tabs->addTab(costs->page(), tr("Costs")), tr("What each part costs, what it is worth, and a run without some"));
     layout->addWidget(tabs);
     return frame;
 }

@@ -4,6 +4,8 @@
 #include <QCoreApplication>
 #include <QWidget>
 
+#include <functional>
+
 class QComboBox;
 class QLabel;
 class QPlainTextEdit;
@@ -12,8 +14,13 @@ class QSplitter;
 class QStackedWidget;
 class QTabWidget;
 
+namespace pha {
+class Engine;
+}
+
 namespace pha::ui {
 
+class CostPane;
 class LookLegend;
 class MapGrid;
 class MapView;
@@ -28,7 +35,7 @@ class WeightsBox;
 struct InspectView {
     Q_DECLARE_TR_FUNCTIONS(InspectView)
 public:
-    explicit InspectView(QWidget* panel);
+    InspectView(QWidget* panel, std::function<Engine&()> engine);
 
     QPlainTextEdit* prompt;
     WeightsBox* weights;
@@ -39,9 +46,10 @@ public:
     QComboBox* tint;
     LookLegend* legend;
     TokenView* text;
-    QTabWidget* tabs; ///< maps, pushes, reach, weights
-    QStackedWidget* sides; ///< beside the tabs: the text, or the list of tensors
+    QTabWidget* tabs; ///< maps, pushes, reach, weights, costs
+    QStackedWidget* sides; ///< beside the tabs: the text, the list of tensors or that of parts
     WeightPane* tensors;
+    CostPane* costs;
     QSplitter* maps; ///< the small ones and the large one
     MapGrid* grid;
     MapView* map;

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The tab Costs of the panel Inspect: what is measured, selected, tried together and handed on.
+#include "tests/gui/fake_model.h"
+#include "tests/gui/patience.h"
+#include "ui/charts/qcustomplot_include.h"
+#include "ui/inspect/cost_pane.h"
+#include "ui/inspect/inspect_panel.h"
+#include "ui/theme.h"
+
+#include <QComboBox>
+#include <QLabel>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QStandardPaths>
+#include <QTabWidget>
+#include <QTableWidget>
+#include <QTemporaryDir>
+#include <QTest>
+
+using namespace pha;
+using namespace pha::test;
+using namespace pha::ui;
+
+class CostsTabTest : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir folder_;
+    RunConfig config_;
+    fs::path run_;
+    std::unique_ptr<ScriptedEngine> engine_;
+    std::unique_ptr<RunSession> session_;
+    std::unique_ptr<InspectPanel> panel_;
+
+    template <class T> T* find(const char* name) const { return panel_->findChild<T*>(QLatin1String(name)); }
+    CostChart* chart() const { return panel_->findChild<CostChart*>(); }
+    QTableWidget* table() const { return find<QTableWidget>("costsTable"); }
+    QString words(const char* name) const { return find<QLabel>(name)->text(); }
+    QPoint dot(int cell) const { return chart()->dot(cell).toPoint(); }
+    std::size_t evaluations() const
+    {
+        return engine_->script->read([](const Script& s) { return s.evaluations.size(); });
+    }
+    void measure()
+    {
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsMeasure")->isEnabled(), patience);
+        QTest::mouseClick(find<QPushButton>("costsMeasure"), Qt::LeftButton);
+        QTRY_COMPARE_WITH_TIMEOUT(table()->rowCount(), 16, patience);
+        QTRY_VERIFY_WITH_TIMEOUT(!find<QPushButton>("costsStop")->isEnabled(), patience);
+    }
+    void drag(const QPoint& from, const QPoint& to, Qt::KeyboardModifiers keys = {})
+    {
+        auto* plot = chart()->plot();
+        QTest::mousePress(plot, Qt::LeftButton, keys, from);
+        for (int i = 1; i <= 4; ++i) {
+            const QPoint at = from + (to - from) * i / 4;
+            QMouseEvent move(QEvent::MouseMove, at, plot->mapToGlobal(at), Qt::NoButton, Qt::LeftButton, keys);
+            QCoreApplication::sendEvent(plot, &move);
+        }
+        QTest::mouseRelease(plot, Qt::LeftButton, keys, to);
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QStandardPaths::setTestModeEnabled(true);
+        QCoreApplication::setOrganizationName(QStringLiteral("pha-costs-test"));
+        QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, folder_.path());
+        Theme::instance().apply();
+        config_ = findPreset("pha-tiny").config;
+        config_.training.steps = 40;
+        run_ = folder_.path().toStdString() + "/run";
+        writeFakeRun(run_, config_, "run");
+    }
+
+    void init()
+    {
+        engine_ = std::make_unique<ScriptedEngine>();
+        engine_->config = config_;
+        panel_ = std::make_unique<InspectPanel>(nullptr, [this]() -> Engine& { return *engine_; });
+        panel_->resize(1100, 720);
+        panel_->show();
+        find<QTabWidget>("inspectTabs")->setCurrentIndex(4);
+        session_ = std::make_unique<RunSession>(run_);
+        panel_->setSession(session_.get());
+    }
+
+    void cleanup()
+    {
+        panel_.reset();
+        session_.reset();
+    }
+
+    void measuringFillsChartAndTable()
+    {
+        QVERIFY(!find<QPushButton>("costsPrune")->isEnabled());
+        measure();
+        QCOMPARE(table()->item(0, 0)->text(), QStringLiteral("L0 GSS"));
+        const auto sheets = chart()->sheets();
+        QCOMPARE(sheets.size(), 1);
+        QCOMPARE(sheets[0].rows(), 16);
+        QCOMPARE(sheets[0].cell(5, 1).toString(), QStringLiteral("attention"));
+        QVERIFY(words("costsMessage").contains(QStringLiteral("ms on cpu in fp32")));
+        QCOMPARE(evaluations(), std::size_t(17));
+        const auto left = chart()->dot(0);
+        find<QComboBox>("costsAxis")->setCurrentIndex(int(CostAxis::Cache));
+        QVERIFY(chart()->dot(0) != left);
+    }
+
+    void aDotThatIsPointedAtIsNamed()
+    {
+        measure();
+        QTest::mouseMove(chart()->plot(), dot(3) + QPoint(1, 1));
+        QTRY_VERIFY_WITH_TIMEOUT(words("costsReadout").contains(QStringLiteral("perplexity")), patience);
+        QCOMPARE(words("costsReadout"), chart()->reading(chart()->cursor()));
+    }
+
+    void clicksAndRectanglesSelectInBoth()
+    {
+        measure();
+        QTest::mouseClick(chart()->plot(), Qt::LeftButton, {}, dot(5));
+        QCOMPARE(chart()->selected().size(), std::size_t(1));
+        QCOMPARE(table()->selectionModel()->selectedRows().size(), 1);
+        QCOMPARE(table()->selectionModel()->selectedRows()[0].row(), chart()->selected()[0]);
+        drag(QPoint(1, 1), chart()->plot()->rect().bottomRight() - QPoint(1, 1));
+        QCOMPARE(chart()->selected().size(), std::size_t(16));
+        QCOMPARE(table()->selectionModel()->selectedRows().size(), 16);
+        table()->selectRow(2);
+        QCOMPARE(chart()->selected(), std::vector<int> { 2 });
+        QTest::mouseClick(chart()->plot(), Qt::LeftButton, {}, QPoint(chart()->plot()->width() - 3, 3));
+        QVERIFY(chart()->selected().empty() && words("costsPredicted").startsWith(QStringLiteral("Select dots")));
+    }
+
+    void keysMoveAndSelect()
+    {
+        measure();
+        chart()->setFocus();
+        QTest::keyClick(chart(), Qt::Key_Right);
+        QVERIFY(chart()->cursor() >= 0);
+        QVERIFY(!words("costsReadout").isEmpty());
+        QTest::keyClick(chart(), Qt::Key_Space);
+        QCOMPARE(chart()->selected(), std::vector<int> { chart()->cursor() });
+        QTest::keyClick(chart(), Qt::Key_Space);
+        QVERIFY(chart()->selected().empty());
+        QTest::keyClick(chart(), Qt::Key_A, Qt::ControlModifier);
+        QCOMPARE(chart()->selected().size(), std::size_t(16));
+        // All of them: nothing is left to go on with, and the form is not offered it.
+        QTRY_VERIFY_WITH_TIMEOUT(words("costsMessage").contains(QStringLiteral("has to stay")), patience);
+        QVERIFY(!find<QPushButton>("costsPrune")->isEnabled());
+    }
+
+    void aSelectionIsTriedTogetherAndOnlyTheLastOneCounts()
+    {
+        measure();
+        engine_->script->change([](Script& s) { s.answers = 0; });
+        const auto before = evaluations();
+        table()->selectRow(1);
+        QTRY_COMPARE_WITH_TIMEOUT(evaluations(), before + 1, patience);
+        table()->selectRow(4); // while the first is still asked
+        QVERIFY(words("costsMeasured").endsWith(QStringLiteral("\u2026")));
+        engine_->script->change([](Script& s) { s.answers = 1 << 20; });
+        QTRY_VERIFY_WITH_TIMEOUT(words("costsMeasured").contains(QStringLiteral("times as fast")), patience);
+        const auto last = engine_->script->read([](const Script& s) { return s.evaluations.back().mix; });
+        QCOMPARE(last.size(), std::size_t(1));
+        QCOMPARE(last[0].layer, std::int64_t(1));
+        QCOMPARE(last[0].branch, std::string("gss"));
+        QVERIFY(words("costsPredicted").startsWith(QStringLiteral("1 part")));
+    }
+
+    void stoppingIsSaid()
+    {
+        engine_->script->change([](Script& s) { s.answers = 3; });
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsMeasure")->isEnabled(), patience);
+        panel_->look(); // what the window's key asks for
+        QTRY_COMPARE_WITH_TIMEOUT(evaluations(), std::size_t(4), patience);
+        panel_->stop();
+        QCOMPARE(words("costsMessage"), QStringLiteral("Stopped."));
+        QCOMPARE(table()->rowCount(), 0);
+        QVERIFY(find<QPushButton>("costsMeasure")->isEnabled());
+    }
+
+    void pruningHandsOnCheckpointAndParts()
+    {
+        measure();
+        QSignalSpy asked(panel_.get(), &InspectPanel::pruneRequested);
+        table()->selectRow(1);
+        table()->selectionModel()->select(
+            table()->model()->index(7, 0), QItemSelectionModel::Select | QItemSelectionModel::Rows);
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsPrune")->isEnabled(), patience);
+        QTest::mouseClick(find<QPushButton>("costsPrune"), Qt::LeftButton);
+        QCOMPARE(asked.size(), 1);
+        QCOMPARE(asked[0][1].toString(), QStringLiteral("0:attention,1:main"));
+        QVERIFY(fs::exists(asked[0][0].value<fs::path>()));
+    }
+
+    void anotherRunEmptiesIt()
+    {
+        measure();
+        panel_->setSession(nullptr);
+        QCOMPARE(table()->rowCount(), 0);
+        QVERIFY(chart()->sheets().isEmpty());
+    }
+};
+
+QTEST_MAIN(CostsTabTest)
+#include "costs_tab_test.moc"

@@ -44,8 +44,9 @@ QString placeTitle(const PartPlace& place)
 
 QString changeText(double change)
 {
-    return (change >= 0 ? QStringLiteral("+") : QStringLiteral("\u2212"))
-        + formatFixed(std::abs(change), std::abs(change) < 10 ? 3 : 1);
+    const auto size = formatFixed(std::abs(change), std::abs(change) < 10 ? 3 : 1);
+    if (size == QLatin1String("0.000")) return size;
+    return (change >= 0 ? QStringLiteral("+") : QStringLiteral("\u2212")) + size;
 }
 
 CostChart::CostChart(QWidget* parent)

@@ -65,6 +65,7 @@ Variants variants()
     add("pha gated_rec", smallModel(), [](auto& c) { c.gssKind = "gated_rec"; });
     add("pha deepnorm_post", smallModel(), [](auto& c) { c.residualMode = "deepnorm_post"; });
     add("pha without main network", smallModel(), [](auto& c) { c.mainWidth = 0; });
+    add("pha with parts pruned", smallModel(), [](auto& c) { c.prunedBranches = "0:attention,1:gss,1:main"; });
     add("sequential deepnorm_post", smallFamily("sequential"), [](auto& c) { c.residualMode = "deepnorm_post"; });
     add("gss-hybrid in chunks of 16", smallFamily("gss-hybrid"), [](auto& c) {
         c.attentionSpan = 16;

@@ -206,6 +206,7 @@ private:
                     : t.mix == StepMix::Softplus ? std::log1p(std::exp(z))
                     : t.mix == StepMix::Softmax  ? std::exp(z)
                     : t.mix == StepMix::Sigmoid  ? sigmoid(z)
+                    : t.mix == StepMix::Weights  ? z
                                                  : 1);
             sum += w.back();
         }

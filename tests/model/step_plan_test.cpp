@@ -240,6 +240,11 @@ private:
                 c.auxWidth = 776;
                 c.mainWidth = 2304;
             });
+            add("pha, parts pruned", "pha", [](auto& c) { c.prunedBranches = "0:attention,1:gss,1:main"; });
+            add("pha fixed, all of a layer pruned", "pha", [](auto& c) {
+                c.mixMode = "fixed";
+                c.prunedBranches = "0:gss,1:gss,1:attention,1:ffn,1:main";
+            });
             add("pha-lean softmax, qknorm", "pha-lean", [](auto& c) {
                 c.mixMode = "softmax";
                 c.qkMode = "qknorm";

@@ -143,7 +143,7 @@ struct PartGradient {
 /// An update that is not like those before it, and why, as far as its batch tells. JSON type "alert".
 struct AlertEvent {
     std::int64_t step = 0;
-    std::string kind; ///< "spike" of the loss, "gradient" spike, "not_finite"
+    std::string kind; ///< "spike" of the loss, "gradient" spike, "not_finite", "start": the first loss is far from ln V
     std::string message; ///< one line
     double loss = 0, gradNorm = 0; ///< as in the StepEvent
     std::optional<double> median = {}; ///< of what jumped, loss or gradient norm, in the updates before

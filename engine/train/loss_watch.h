@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -65,5 +66,13 @@ private:
     std::vector<double> recent_;
     bool inSpike_ = false;
 };
+
+/// Whether the loss before the first update is not what a network that knows nothing has: ln V, the same for every
+/// token. Above it weights begin too large, below it the network sees what it is asked for.
+inline bool farFromUniform(double loss, std::int64_t vocabulary)
+{
+    constexpr double far = 1; // nat; every family and task here begins within 0.1
+    return std::abs(loss - std::log(double(vocabulary))) > far;
+}
 
 } // namespace pha

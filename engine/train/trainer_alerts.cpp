@@ -30,7 +30,15 @@ std::optional<AlertEvent> Trainer::alertOf(const UpdateResult& result, bool dist
     if (distilling) return {};
     const auto loss = watch_.observe(result.loss);
     const auto norm = normWatch_.observe(std::log(std::max(result.norm, 1e-30)));
-    if (loss) {
+    const auto vocabulary = file_.config.model.vocabulary;
+    if (step_ == 1 && !beginsWithGivenWeights() && farFromUniform(result.loss, vocabulary)) {
+        alert.kind = "start";
+        alert.message = fmt::format("the first loss of {:.3f} is far from ln V = {:.3f}, which a network that knows "
+                                    "nothing has: {}",
+            result.loss, std::log(double(vocabulary)),
+            result.loss > std::log(double(vocabulary)) ? "its weights begin too large"
+                                                       : "it sees what it is asked for, or tokens repeat");
+    } else if (loss) {
         alert.kind = "spike";
         alert.median = loss->median;
         alert.deviations = loss->deviations;

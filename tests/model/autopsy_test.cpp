@@ -50,6 +50,25 @@ private Q_SLOTS:
         runs_.train("plain", onPoison(0), &plain_);
     }
 
+    void aFirstLossFarFromUniformIsSaid()
+    {
+        auto config = smallRun();
+        config.data.tokenizer = "bytes";
+        config.model.family = "gss";
+        config.model.width = 4096; // the embedding is the head: its numbers are too large for so many of them
+        config.model.gssExpand = 16;
+        config.training.steps = 2;
+        Recorder recorder;
+        runs_.train("wide", config, &recorder);
+        const auto alerts = recorder.all<AlertEvent>();
+        QCOMPARE(alerts.size(), std::size_t(1));
+        QCOMPARE(alerts[0].kind, std::string("start"));
+        QCOMPARE(alerts[0].step, std::int64_t(1));
+        QVERIFY(alerts[0].message.find("ln V = 5.545") != std::string::npos);
+        QVERIFY(alerts[0].message.ends_with("begin too large"));
+        QVERIFY(alerts[0].examined());
+    }
+
     void thePoisonedTextIsFound()
     {
         const auto alerts = examined_.all<AlertEvent>();

@@ -53,6 +53,14 @@ private Q_SLOTS:
         for (std::size_t i = 0; i < found.size(); ++i) QCOMPARE(found[i], 200 + 20 * int(i));
     }
 
+    void aFirstLossIsNearTheLogarithmOfTheVocabulary()
+    {
+        QVERIFY(!farFromUniform(6.73, 800)); // ln 800 is 6.68
+        QVERIFY(!farFromUniform(2.85, 16));
+        QVERIFY(farFromUniform(9.1, 800));
+        QVERIFY(farFromUniform(0.4, 16));
+    }
+
     void aResumeGoesOnExactly()
     {
         LossWatch whole, first, second;

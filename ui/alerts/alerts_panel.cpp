@@ -26,6 +26,7 @@ QString kindWord(const std::string& kind)
     return kind == "spike"     ? AlertsPanel::tr("loss spike")
         : kind == "gradient"   ? AlertsPanel::tr("gradient spike")
         : kind == "not_finite" ? AlertsPanel::tr("not finite")
+        : kind == "start"      ? AlertsPanel::tr("first loss")
                                : fromUtf8(kind);
 }
 

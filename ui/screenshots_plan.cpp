@@ -9,6 +9,7 @@
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/weight_pane.h"
 #include "ui/main_window.h"
+#include "ui/panels/blind_vote.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/screenshots.h"
@@ -113,8 +114,23 @@ void Screenshots::planModels(bool work, const QString& suffix)
             if (work) playground->generate();
         },
         [playground] { return !busy(playground, "playgroundStop"); });
+    auto* vote = playground->findChild<BlindVote*>();
     add(
-        QString(), [both] { both->setChecked(false); }, [] { return true; });
+        QStringLiteral("duel-blind") + suffix,
+        [playground] {
+            playground->findChild<QAbstractButton*>(QStringLiteral("rivalBlind"))->click();
+            playground->generate();
+        },
+        [vote] { return !vote->waiting(); });
+    add(
+        QStringLiteral("duel-voted") + suffix, [vote] { vote->vote(BlindVote::Vote::Left); }, [] { return true; });
+    add(
+        QString(),
+        [playground, both] {
+            playground->findChild<QAbstractButton*>(QStringLiteral("blindOff"))->click();
+            both->setChecked(false);
+        },
+        [] { return true; });
 }
 
 void Screenshots::planInside(bool work, const QString& suffix)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The playground with a second network beside the first.
 #include "ui/format.h"
+#include "ui/panels/branch_mixer.h"
 #include "ui/panels/playground_private.h"
 #include "ui/panels/rival_view.h"
 #include "ui/panels/token_view.h"
@@ -30,14 +31,51 @@ void PlaygroundPanel::Private::connectDuel()
     connect(rival, &RivalView::grown, &guard, [this] {
         showParting();
         showState();
+        offerTexts();
     });
+    connect(rival, &RivalView::blindWanted, &guard, [this] { setBlind(true); });
+    connect(blind, &BlindVote::left, &guard, [this] { setBlind(false); });
     v.texts->addWidget(rival);
+    v.texts->addWidget(blind);
     rival->hide();
+    blind->hide();
     v.parting->hide();
 }
 
 /// Two texts need the room of the settings where the panel is narrow.
-void PlaygroundPanel::Private::makeRoom() { v.side->setVisible(!v.compare->isChecked() || q->width() >= 1000); }
+void PlaygroundPanel::Private::makeRoom()
+{
+    const bool room = !v.compare->isChecked() || q->width() >= 1000;
+    v.side->setVisible(room && !voting); // the list of texts would tell whose is whose
+}
+
+void PlaygroundPanel::Private::setBlind(bool on)
+{
+    voting = on;
+    v.texts->widget(0)->setVisible(!on);
+    rival->setVisible(!on && v.compare->isChecked());
+    blind->setVisible(on);
+    if (on) blind->cancel(tr("Generate (Ctrl+Enter) lets both write. Their texts come without names."));
+    if (on && canGenerate() && rival->canWrite()) v.generate->setFocus(Qt::OtherFocusReason);
+    makeRoom();
+    showParting();
+}
+
+void PlaygroundPanel::Private::offerTexts()
+{
+    if (!voting || !blind->waiting() || writing || rival->writing()) return;
+    const auto w = history.current();
+    if (!w || !session || !w->complete || !rival->complete())
+        return blind->cancel(tr("One of the two wrote no text: there is nothing to vote on."));
+    const auto written = [](const QVector<GeneratedToken>& tokens, int given) {
+        std::string bytes;
+        for (const auto& token : tokens.mid(given)) bytes += token.text;
+        return fromUtf8(bytes);
+    };
+    const auto changes = w->mix.empty() ? QString() : describeMix(w->mix);
+    blind->offer(duellistOf(*session, w->weights, changes), written(v.text->tokens(), duelGiven(*w)), rival->duellist(),
+        written(rival->text()->tokens(), rival->given()));
+}
 
 void PlaygroundPanel::Private::beginDuel(const GenerateOptions& options, const QVector<GeneratedToken>& kept)
 {
@@ -47,6 +85,7 @@ void PlaygroundPanel::Private::beginDuel(const GenerateOptions& options, const Q
         prompt.clear();
         for (const auto& token : kept) prompt += token.text;
     }
+    if (voting) blind->begin();
     rival->write(options, prompt);
     showParting();
 }

@@ -27,6 +27,7 @@ namespace pha::ui {
 PlaygroundPanel::Private::Private(PlaygroundPanel* panel, std::function<Engine&()> engine)
     : q(panel)
     , v(panel)
+    , blind(new BlindVote(panel))
     , rival(new RivalView(engine, panel))
     , worker(nullptr, std::move(engine))
 {
@@ -175,6 +176,7 @@ void PlaygroundPanel::setRuns(RunListModel* runs) { d_->rival->setRuns(runs); }
 void PlaygroundPanel::stop()
 {
     if (!d_->writing && !d_->rival->writing()) return;
+    d_->blind->cancel(tr("Stopped: there is nothing to vote on. Generate (Ctrl+Enter) writes anew."));
     d_->rival->stop();
     d_->worker.stop();
     d_->finish();

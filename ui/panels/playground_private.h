@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ui/model_worker.h"
+#include "ui/panels/blind_vote.h"
 #include "ui/panels/generation_history.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/panels/playground_view.h"
@@ -43,6 +44,8 @@ public:
     void makeRoom();
     void beginDuel(const GenerateOptions& options, const QVector<GeneratedToken>& kept);
     void showParting();
+    void setBlind(bool on);
+    void offerTexts(); ///< to be voted on, once both have written
     int duelGiven(const Writing& w) const; ///< tokens that both networks were given
 
     void showPopup(int index);
@@ -60,11 +63,12 @@ public:
     std::size_t mixingSeen = 0;
     QString proposed; ///< the prompt as the program put it there
     GenerationHistory history;
-    bool writing = false;
+    bool writing = false, voting = false; ///< voting: names are hidden
     int inherited = 0; ///< tokens of an earlier text that the present one goes on from
     int next = 0; ///< index of the next token that the engine reports
     QElapsedTimer clock; ///< since the first new token
     QTimer hidePopup;
+    BlindVote* blind; ///< likewise, until votes are wanted; stands in place of both texts
     RivalView* rival; ///< a widget of the panel; hidden until two networks are compared
     ModelWorker worker; ///< last: stops before the rest goes
 };

@@ -141,6 +141,7 @@ void PlaygroundPanel::Private::finish()
     }
     history.prune();
     showParting();
+    offerTexts();
     showHistory();
     showFigures();
     showState();

@@ -10,6 +10,7 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPushButton>
 #include <QSignalBlocker>
 #include <QVBoxLayout>
 
@@ -48,7 +49,14 @@ RivalView::RivalView(std::function<Engine&()> engine, QWidget* parent)
     head->addWidget(weights_, 1);
     layout->addLayout(head);
     layout->addWidget(text_, 1);
-    layout->addWidget(figures_);
+    auto* blind = pushButton(this, "rivalBlind", tr("&Blind vote"),
+        tr("Show the texts of both without names and in an order that nobody knows, and vote for the better one"),
+        "flat");
+    auto* foot = new QHBoxLayout;
+    foot->addWidget(figures_, 1);
+    foot->addWidget(blind);
+    layout->addLayout(foot);
+    connect(blind, &QPushButton::clicked, this, &RivalView::blindWanted);
 
     connect(run_, &QComboBox::currentIndexChanged, this, [this] {
         const auto folder = run_->currentData().toString();
@@ -60,7 +68,9 @@ RivalView::RivalView(std::function<Engine&()> engine, QWidget* parent)
     connect(&worker_, &ModelWorker::progress, this,
         [this](const ProgressEvent& e) { showFigures(fromUtf8(e.what), "small"); });
     connect(&worker_, &ModelWorker::failed, this, [this](const QString& text) { showFigures(text, "error"); });
+    connect(&worker_, &ModelWorker::weightsReady, this, [this](const WeightsInfo& weights) { wrote_ = weights; });
     connect(&worker_, &ModelWorker::generated, this, [this](const Generation& g) {
+        complete_ = true;
         showFigures(tr("%1 tokens  \u00b7  %2 tokens/s")
                         .arg(formatCount(text_->tokens().size() - given_),
                             formatFixed(g.tokensPerSecond, g.tokensPerSecond < 100 ? 1 : 0)),
@@ -116,6 +126,7 @@ void RivalView::write(GenerateOptions options, const std::string& prompt)
     text_->clearTokens();
     text_->setMark(-1);
     given_ = 0;
+    complete_ = false;
     if (!canWrite()) return showFigures(tr("Choose a run with a checkpoint."), "warning");
     options.prompt = prompt;
     options.promptIds.clear();
@@ -123,6 +134,8 @@ void RivalView::write(GenerateOptions options, const std::string& prompt)
     showFigures(tr("Getting the weights..."), "small");
     worker_.generate(weights_->source(), options);
 }
+
+Duellist RivalView::duellist() const { return session_ ? duellistOf(*session_, wrote_) : Duellist {}; }
 
 void RivalView::stop() { worker_.stop(); }
 
@@ -138,6 +151,16 @@ void RivalView::showFigures(const QString& text, const char* role)
     setRole(figures_, role);
     figures_->setText(text);
     figures_->setToolTip(plainToolTip(text));
+}
+
+Duellist duellistOf(const RunSession& session, const WeightsInfo& weights, const QString& changes)
+{
+    Duellist one { fromPath(session.directory()) + QStringLiteral("\n%1").arg(weights.step),
+        session.name() + QStringLiteral(", ") + describeWeights(weights) };
+    if (changes.isEmpty()) return one;
+    one.key += QLatin1Char('\n') + changes;
+    one.name += QStringLiteral(", ") + changes;
+    return one;
 }
 
 std::optional<Divergence> firstDivergence(

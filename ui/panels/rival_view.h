@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ui/model_worker.h"
+#include "ui/panels/duel_tally.h"
 #include "ui/runs/run_list_model.h"
 
 #include <QFrame>
@@ -33,9 +34,12 @@ public:
     TokenView* text() const { return text_; }
     int given() const { return given_; } ///< tokens of the prompt
     QString name() const;
+    bool complete() const { return complete_; } ///< the last text was written to its end
+    Duellist duellist() const; ///< who wrote it
 
 Q_SIGNALS:
     void grown(); ///< tokens came, or it is over
+    void blindWanted(); ///< votes on texts without names
 
 private:
     void fillRuns();
@@ -49,8 +53,13 @@ private:
     TokenView* text_;
     QLabel* figures_;
     int given_ = 0;
+    bool complete_ = false;
+    WeightsInfo wrote_; ///< the weights of the last text
     ModelWorker worker_; ///< last: stops before the rest goes
 };
+
+/// A run with weights of its, and what the mixer changed of them.
+Duellist duellistOf(const RunSession& session, const WeightsInfo& weights, const QString& changes = {});
 
 /// Where two texts part: index of the first token of each (the prompt's included) whose text is not the other's.
 struct Divergence {

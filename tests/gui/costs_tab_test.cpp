@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The tab Costs of the panel Inspect: what is measured, selected, tried together and handed on.
+#include "engine/run/atomic_file.h"
 #include "tests/gui/fake_model.h"
 #include "tests/gui/patience.h"
+#include "tests/gui/test_home.h"
 #include "ui/charts/qcustomplot_include.h"
+#include "ui/config_form/config_panel.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_panel.h"
+#include "ui/main_window.h"
 #include "ui/theme.h"
 
 #include <QComboBox>
@@ -191,6 +195,35 @@ private Q_SLOTS:
         QCOMPARE(asked.size(), 1);
         QCOMPARE(asked[0][1].toString(), QStringLiteral("0:attention,1:main"));
         QVERIFY(fs::exists(asked[0][0].value<fs::path>()));
+    }
+
+    void theWindowFillsTheForm()
+    {
+        const test::TestHome home;
+        const auto run = home.runs() / "first";
+        RunFile file;
+        file.config = config_;
+        const RunDirectory directory(run);
+        directory.create(file);
+        publishCheckpoint(directory, checkpointName(20), [&](const fs::path& to) {
+            writeFileAtomically(to / "state.json", Json { { "step", 20 }, { "learning_rate", 0.002 } }.dump());
+        });
+        directory.setPointer("latest", checkpointName(20));
+        WindowParts parts;
+        parts.engine = [this]() -> Engine& { return *engine_; };
+        parts.runsFolder = home.runs();
+        MainWindow window(std::move(parts));
+        window.show();
+        QTRY_VERIFY_WITH_TIMEOUT(window.currentSession(), patience);
+        Q_EMIT window.findChild<InspectPanel*>()->pruneRequested(run, QStringLiteral("0:attention,1:main"));
+        const auto* draft = window.findChild<ConfigPanel*>()->draft();
+        QVERIFY(draft->forkPoint().has_value());
+        QVERIFY2(draft->errors().isEmpty(), qPrintable(draft->errors().join('\n')));
+        QCOMPARE(draft->text("pruned_branches"), QStringLiteral("0:attention,1:main"));
+        const auto config = draft->config();
+        QVERIFY(config && modelCosts(config->model, 64).parameters < modelCosts(config_.model, 64).parameters);
+        window.quitNow();
+        QTRY_VERIFY_WITH_TIMEOUT(!window.isVisible(), patience);
     }
 
     void anotherRunEmptiesIt()

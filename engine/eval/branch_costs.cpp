@@ -92,15 +92,18 @@ PartTimes timeParts(LanguageModel& model, const Pass& pass, const Tensor& ids, i
 std::pair<double, double> timeBoth(LanguageModel& one, LanguageModel& other, const Pass& pass, const Tensor& ids,
     int repeats, const std::stop_token& stop)
 {
-    std::vector<double> first, second;
+    std::vector<std::pair<double, double>> turns;
     for (int i = -1; i < repeats; ++i) {
         leaveIfStopped(stop);
         const auto a = secondsOfPass(one, pass, ids);
         leaveIfStopped(stop);
         const auto b = secondsOfPass(other, pass, ids);
-        if (i >= 0) first.push_back(a), second.push_back(b);
+        if (i >= 0) turns.emplace_back(a, b);
     }
-    return { medianOf(first), medianOf(second) };
+    const auto middle = turns.begin() + std::ptrdiff_t(turns.size() / 2);
+    std::nth_element(turns.begin(), middle, turns.end(),
+        [](const auto& x, const auto& y) { return x.first * y.second < y.first * x.second; });
+    return *middle;
 }
 
 std::shared_ptr<LanguageModel> prunedModel(const LanguageModel& model, const std::vector<PartPlace>& parts)

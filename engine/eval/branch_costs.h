@@ -28,7 +28,8 @@ struct PartTimes {
 PartTimes timeParts(LanguageModel& model, const Pass& pass, const Tensor& ids, int repeats,
     const std::function<void(int done)>& progress, const std::stop_token& stop);
 
-/// Seconds of a pass of each of two networks, in turns: medians.
+/// Seconds of a pass of each of two networks, which take turns: those of the turn whose ratio is the median, since
+/// other work on the machine slows neighbours alike.
 std::pair<double, double> timeBoth(LanguageModel& one, LanguageModel& other, const Pass& pass, const Tensor& ids,
     int repeats, const std::stop_token& stop);
 

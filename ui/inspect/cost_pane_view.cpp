@@ -84,7 +84,7 @@ void CostPane::buildPage(QWidget* panel)
         return made;
     };
     reading_ = lines("costsReadout", 2);
-    predicted_ = lines("costsPredicted", 1);
+    predicted_ = lines("costsPredicted", 2);
     measured_ = lines("costsMeasured", 3);
     layout->addWidget(reading_);
     layout->addWidget(predicted_);

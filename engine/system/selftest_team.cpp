@@ -9,7 +9,7 @@ namespace pha {
 
 namespace {
 
-constexpr std::int64_t rows = 8; ///< of a batch
+constexpr std::int64_t sharedRows = 8; ///< of a batch
 
 struct Course {
     std::vector<double> losses;
@@ -27,12 +27,12 @@ Course trainShared(RunConfig config, const torch::Device& device, std::int64_t d
     team.follow();
     Course course;
     for (std::int64_t i = 0; i < updates; ++i) {
-        const auto text = torch::arange(rows * (length + 1), torch::kLong)
+        const auto text = torch::arange(sharedRows * (length + 1), torch::kLong)
                               .mul(31 + 2 * i)
                               .remainder(config.model.vocabulary)
-                              .view({ rows, -1 });
+                              .view({ sharedRows, -1 });
         std::vector<Tensor> inputs { text.narrow(1, 0, length).contiguous(), text.narrow(1, 1, length).contiguous() };
-        inputs.push_back(team.first().optimizer->numbers({ double(rows * length), 1, 1e-3, 0.1 }));
+        inputs.push_back(team.first().optimizer->numbers({ double(sharedRows * length), 1, 1e-3, 0.1 }));
         const auto work = [](Learner& learner, const std::vector<Tensor>& in) {
             Pass pass;
             pass.training = true;
@@ -69,7 +69,7 @@ CheckRow compareDevices(const std::string& preset, const torch::Device& device, 
 std::vector<CheckRow> runTeamChecks(const torch::Device& device, const std::function<void(const CheckRow&)>& onRow)
 {
     std::vector<CheckRow> checks;
-    const auto devices = device.is_cuda() ? std::min(rows, std::int64_t(torch::cuda::device_count())) : 2;
+    const auto devices = device.is_cuda() ? std::min(sharedRows, std::int64_t(torch::cuda::device_count())) : 2;
     if (devices < 2) return checks;
     for (const auto* preset : { "pha-tiny", "transformer-tiny" }) {
         checks.push_back(compareDevices(preset, device, devices));

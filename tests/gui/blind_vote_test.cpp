@@ -131,6 +131,7 @@ private Q_SLOTS:
         blind.offer(one, "the same", two, "the same");
         QVERIFY(!blind.canVote());
         QVERIFY(words(blind, "blindSay").startsWith("Both wrote the same"));
+        QCOMPARE(text(blind, "blindRightText"), QString("the same"));
         blind.vote(BlindVote::Vote::Left);
         QCOMPARE(blind.tally().all(), 0);
     }

@@ -77,8 +77,6 @@ QWidget* CompareView::buildTools(QWidget* panel)
     baseline->setToolTip(tr("The run that the others are measured against (B makes the selected run the baseline)"));
     baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     baseline->setMinimumContentsLength(12);
-    hint = new MessageLabel(box, "compareHint");
-    hint->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred); // it wraps; names of runs do not
     layout->addWidget(caption(box, tr("&over"), axis));
     layout->addWidget(axis);
     layout->addWidget(logarithmic);
@@ -86,8 +84,7 @@ QWidget* CompareView::buildTools(QWidget* panel)
     layout->addSpacing(8);
     layout->addWidget(group);
     layout->addWidget(band);
-    layout->addSpacing(8);
-    layout->addWidget(hint, 1);
+    layout->addStretch(1);
     layout->addWidget(caption(box, tr("&Baseline"), baseline));
     layout->addWidget(baseline);
     return box;
@@ -119,7 +116,10 @@ QWidget* CompareView::buildTable(QWidget* panel)
         frame, "compareCopy", tr("Copy"), tr("Copy the selected rows, or the whole table, with tabs (Ctrl+C)"));
     csv = toolButton(frame, "compareCsv", tr("Export CSV\u2026"), tr("Save the table with full precision"));
     head->addWidget(label(frame, tr("Side by side"), "heading"));
-    head->addStretch(1);
+    hint = new MessageLabel(frame, "compareHint");
+    hint->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred); // it wraps
+    head->addSpacing(8);
+    head->addWidget(hint, 1);
     for (auto* b : { equal, copy, csv }) head->addWidget(b);
     model = new CompareModel(panel);
     table = new QTableView(frame);

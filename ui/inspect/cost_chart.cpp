@@ -129,7 +129,7 @@ void CostChart::rebuild()
             : axis_ == CostAxis::Flops         ? tr("MFLOP a token, forward")
             : axis_ == CostAxis::Weights       ? tr("weights")
                                                : tr("keys, values and state of one text"));
-    p->yAxis->setLabel(tr("perplexity when muted"));
+    p->yAxis->setLabel(tr("rise of perplexity when muted"));
     QVector<LegendEntry> legend;
     double right = 0, top = 0, bottom = 0;
     for (int i = 0; costs_ && i < int(costs_->cells.size()); ++i) {

@@ -111,7 +111,11 @@ void BlindVote::offer(
     first_ = first, second_ = second;
     known_ = true;
     tally_ = DuelTallies::of(first, second);
-    if (firstText == secondText) return cancel(tr("Both wrote the same. Generate again for other texts."));
+    if (firstText == secondText) {
+        cancel(tr("Both wrote the same. Generate again for other texts."));
+        for (const auto& side : sides_) side.text->setPlainText(firstText); // which tells nothing
+        return;
+    }
     offered_ = true;
     turned_ = QRandomGenerator::global()->bounded(2) == 1;
     sides_[0].text->setPlainText(turned_ ? secondText : firstText);

@@ -78,7 +78,7 @@ MixingPanel::MixingPanel(QWidget* parent)
         tr("Layer whose course is drawn, or the mean of all. A click on a layer's row chooses it too."));
     layerBox_->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     plot_->addHeaderWidget(layerBox_);
-    plot_->setMinimumHeight(120);
+    plot_->setMinimumSize(172, 120); // its title beside the choice of a layer
 
     splitter_ = new QSplitter(Qt::Vertical);
     auto* splitter = splitter_;

@@ -21,12 +21,7 @@ BenchChart::BenchChart(const QString& name, const QString& title, ValueKind kind
 {
     plot()->installEventFilter(this);
     plot()->axisRect()->setAutoMargins(QCP::msNone);
-    for (auto* axis : { plot()->xAxis, plot()->yAxis }) {
-        axis->setTickLengthIn(0);
-        axis->setTickLengthOut(3);
-        axis->setTickLabelPadding(3);
-        axis->setSubTicks(false);
-    }
+    setTicksOutside(false);
     auto values = QSharedPointer<ValueTicker>::create();
     values->setValues(kind);
     plot()->yAxis->setTicker(values);

@@ -84,6 +84,16 @@ void ChartFrame::addHeaderWidget(QWidget* widget)
     static_cast<QHBoxLayout*>(layout()->itemAt(0)->layout())->addWidget(widget);
 }
 
+void ChartFrame::setTicksOutside(bool subTicks)
+{
+    for (auto* axis : { plot_->xAxis, plot_->yAxis }) {
+        axis->setTickLengthIn(0);
+        axis->setTickLengthOut(3);
+        axis->setTickLabelPadding(3);
+        axis->setSubTicks(subTicks);
+    }
+}
+
 void ChartFrame::setEmptyText(const QString& text)
 {
     if (empty_->text() == text && empty_->isVisibleTo(plot_) == !text.isEmpty()) return;

@@ -97,6 +97,7 @@ public:
     void setRedrawQueue(RedrawQueue* queue);
 
 protected:
+    void setTicksOutside(bool subTicks); ///< short ones, at both axes
     virtual void applyTheme();
     virtual void fillMenu(QMenu& menu);
     void contextMenuEvent(QContextMenuEvent* event) override;

@@ -23,12 +23,7 @@ RecallChart::RecallChart(QWidget* parent)
     for (int i = 0; i <= 4; ++i) ticker->addTick(i * 0.25, QStringLiteral("%1 %").arg(i * 25));
     plot()->yAxis->setTicker(ticker);
     plot()->xAxis->grid()->setVisible(false);
-    for (auto* axis : { plot()->xAxis, plot()->yAxis }) {
-        axis->setTickLengthIn(0);
-        axis->setTickLengthOut(3);
-        axis->setTickLabelPadding(3);
-        axis->setSubTicks(false);
-    }
+    setTicksOutside(false);
     setLegend({ { tr("correct"), [](const Colours& c) { return c.train; }, LegendEntry::Mark::Box },
         { tr("guessing"), [](const Colours& c) { return c.text; }, LegendEntry::Mark::Line } });
     applyTheme();

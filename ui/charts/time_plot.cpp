@@ -37,11 +37,7 @@ TimePlot::TimePlot(const QString& name, const QString& title, ValueKind kind, QW
     cursor_->setLayer(QStringLiteral("cursor"));
     p->xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker));
     p->yAxis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker));
-    for (auto* axis : { p->xAxis, p->yAxis }) {
-        axis->setTickLengthIn(0);
-        axis->setTickLengthOut(3);
-        axis->setTickLabelPadding(3);
-    }
+    setTicksOutside(true);
     // Margins are fixed and equal in all charts: nothing moves when a label gets longer, and charts in a column align.
     p->axisRect()->setAutoMargins(QCP::msNone);
     live_->setObjectName(QStringLiteral("backToLive"));

@@ -55,12 +55,7 @@ CostChart::CostChart(QWidget* parent)
     plot()->installEventFilter(this);
     plot()->setMouseTracking(true);
     plot()->axisRect()->setAutoMargins(QCP::msNone);
-    for (auto* axis : { plot()->xAxis, plot()->yAxis }) {
-        axis->setTickLengthIn(0);
-        axis->setTickLengthOut(3);
-        axis->setTickLabelPadding(3);
-        axis->setSubTicks(false);
-    }
+    setTicksOutside(false);
     setToolTip(tr("Every part of every layer: what it costs, and how much the perplexity grows when it is muted. Click "
                   "or drag a rectangle to select dots, with Ctrl more of them. Arrow keys move from dot to dot, Space "
                   "selects, Ctrl+A all. Right click: data table and export."));

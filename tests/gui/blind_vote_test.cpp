@@ -168,7 +168,7 @@ private Q_SLOTS:
         QTRY_VERIFY(blind->canVote());
         const auto left = text(*blind, "blindLeftText"), right = text(*blind, "blindRightText");
         QCOMPARE(left.size() < right.size(), blind->turned());
-        QVERIFY(!left.contains("Mara took"));
+        QVERIFY(left.startsWith(right) || right.startsWith(left)); // both without the prompt
         QTest::keyClick(blind, Qt::Key_2);
         QCOMPARE(blind->tally().decided(), 1);
         QVERIFY(words(*blind, blind->turned() ? "blindRightName" : "blindLeftName").contains("first"));

@@ -121,9 +121,7 @@ void LookCommand::add(CLI::App& command)
     command.add_option("--text", text_, "Show instead where every part looks while this text is read");
     command.add_option("--text-file", file_, "The same with the text of a file; - reads standard input");
     addInteger(command, "--max-tokens", maxTokens_,
-        "With a text: the beginning of it that is looked at. With --costs: tokens that are scored for each part, 32768 "
-        "if "
-        "left out");
+        "With a text: the beginning of it that is looked at. With --costs: tokens scored for each part (32768)");
     command.add_option(
         "--out", out_, "With a text: safetensors file for the maps, (heads,T,T) by the name of layer and part");
     mix_.add(command);

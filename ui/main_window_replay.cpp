@@ -62,12 +62,7 @@ void MainWindow::startReplay(const Replay& replay)
     statusBar()->clearMessage();
     if (controller_->busy())
         return showError(tr("another run is training; stop it first, or wait until it has finished"));
-    TrainingRequest request;
-    request.config = replay.config;
-    request.replayOf = replay.run;
-    request.initFrom = replay.initFrom;
-    request.convertFrom = replay.convertFrom;
-    request.forkFrom = replay.forkFrom;
+    auto request = replay.request();
     const auto name = singleLine(fromUtf8(replay.name)) + QStringLiteral("-replay");
     request.name = name.toStdString();
     request.directory = freeFolder(name);

@@ -213,12 +213,8 @@ TrainingRequest replayRequest(const TrainOptions& options, const CLI::App& comma
     refuseBeside("--replay", { "--resume", "--fork", "--preset", "--init-from", "--convert-from" },
         "leave one of them out: a replay begins as the run did that it repeats", command);
     if (options.replay.empty()) throw ConfigError("--replay", "", "a run");
-    auto replay = readReplay(options.replay);
-    TrainingRequest request;
-    request.replayOf = replay.run;
-    request.initFrom = std::move(replay.initFrom);
-    request.convertFrom = std::move(replay.convertFrom);
-    request.forkFrom = std::move(replay.forkFrom);
+    const auto replay = readReplay(options.replay);
+    auto request = replay.request();
     request.config = withSettings(replay.config, options, command);
     refuseIfDataIsGone(request.config.data.data);
     request.config.validate();

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
+#include "engine/engine.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
 
@@ -170,6 +171,17 @@ std::deque<SettingChange> changesToCome(const RunFile& replay, std::int64_t done
         throw ConfigError("environment.replay", error.what(), "the list of changes that the replay was begun with");
     }
     return changes;
+}
+
+TrainingRequest Replay::request() const
+{
+    TrainingRequest request;
+    request.config = config;
+    request.replayOf = run;
+    request.initFrom = initFrom;
+    request.convertFrom = convertFrom;
+    request.forkFrom = forkFrom;
+    return request;
 }
 
 Replay readReplay(const fs::path& run)

@@ -14,6 +14,8 @@
 /// the same.
 namespace pha {
 
+struct TrainingRequest;
+
 /// Whether a run takes another value of this setting over between two updates: what tells how it learns, how long and
 /// what is recorded, not what its tensors and data are made of.
 bool changesWhileTraining(const std::string& key);
@@ -53,6 +55,7 @@ struct Replay {
     std::vector<SettingChange> changes; ///< in the order of their updates
     fs::path initFrom, convertFrom, forkFrom; ///< what it began from; as in TrainingRequest
     std::string corpus, tokenizer; ///< fingerprints
+    TrainingRequest request() const; ///< without a folder and a name
     Json toJson() const; ///< {"path","name","changes"}, for run.json: the replay may be stopped and resumed
 };
 /// What is still to come in a replay of which `done` updates are done; nothing in any other run.

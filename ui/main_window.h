@@ -17,7 +17,8 @@ class QToolBar;
 
 namespace pha {
 struct Replay;
-}
+struct WaitingRun;
+} // namespace pha
 
 namespace pha::ui {
 
@@ -123,6 +124,7 @@ private:
 
     // main_window_queue.cpp: runs that wait for their turn
     void connectQueue();
+    void enqueue(WaitingRun run); ///< into a folder of its name; the status bar says so
     void planSeveral();
     void updateQueueActions(bool waiting); ///< the selected run waits
 

@@ -47,9 +47,7 @@ void MainWindow::connectQueue()
             run.name = name.toStdString();
             run.config = config;
             run.forkFrom = toPath(fork);
-            run.folder = freeFolder(name).filename().string();
-            if (run.folder.empty() || !queue_->add({ run })) return;
-            statusBar()->showMessage(tr("%1 waits in the queue").arg(singleLine(name)), wordTime);
+            enqueue(std::move(run));
         });
     connect(form, &ConfigForm::severalRequested, this, &MainWindow::planSeveral);
     connect(a.queueRun, &QAction::triggered, form, &ConfigForm::requestQueue);
@@ -71,6 +69,14 @@ void MainWindow::connectQueue()
         selectCurrent();
         statusBar()->showMessage(tr("%1 waits no longer").arg(name), wordTime);
     });
+}
+
+void MainWindow::enqueue(WaitingRun run)
+{
+    const auto name = fromUtf8(run.name);
+    run.folder = freeFolder(name).filename().string();
+    if (run.folder.empty() || !queue_->add({ run })) return;
+    statusBar()->showMessage(tr("%1 waits in the queue").arg(singleLine(name)), wordTime);
 }
 
 void MainWindow::planSeveral()

@@ -3,6 +3,7 @@
 #include "ui/format.h"
 #include "ui/main_window.h"
 #include "ui/replay_work.h"
+#include "ui/run_queue.h"
 #include "ui/runs/run_panel.h"
 #include "ui/window/error_banner.h"
 #include "ui/window/run_bar.h"
@@ -38,7 +39,7 @@ Repeated repeatedBy(const RunSession& session)
 void MainWindow::connectReplay()
 {
     connect(actions_->replayRun, &QAction::triggered, this, [this] {
-        if (!current_ || controller_->busy()) return;
+        if (!current_) return;
         statusBar()->showMessage(tr("Reading how %1 went\u2026").arg(current_->name()));
         replays_->read(current_->directory());
     });
@@ -60,11 +61,16 @@ void MainWindow::connectReplay()
 void MainWindow::startReplay(const Replay& replay)
 {
     statusBar()->clearMessage();
-    if (controller_->busy())
-        return showError(tr("another run is training; stop it first, or wait until it has finished"));
     auto request = replay.request();
     const auto name = singleLine(fromUtf8(replay.name)) + QStringLiteral("-replay");
     request.name = name.toStdString();
+    if (controller_->busy()) {
+        WaitingRun waiting { {}, request.name, request.config, request.forkFrom, {}, replay.toJson() };
+        waiting.initFrom = request.initFrom;
+        waiting.convertFrom = request.convertFrom;
+        enqueue(std::move(waiting));
+        return;
+    }
     request.directory = freeFolder(name);
     if (request.directory.empty()) return;
     RunFile planned;

@@ -89,7 +89,7 @@ void MainWindow::updateActions()
     a.resumeRun->setText(resumeText());
     a.cloneRun->setEnabled(readable);
     a.forkRun->setEnabled(readable && current_->savedStep() >= 0);
-    a.replayRun->setEnabled(readable && !current_->active() && !busy && current_->step() > 0);
+    a.replayRun->setEnabled(readable && !current_->active() && current_->step() > 0);
     a.renameRun->setEnabled(readable);
     a.editAbout->setEnabled(readable);
     a.archiveRun->setEnabled(readable);

@@ -20,6 +20,7 @@ RunFile plannedFile(const WaitingRun& run)
     file.name = run.name;
     file.config = run.config;
     file.created = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
+    if (!run.replay.is_null()) file.environment["replay"] = run.replay;
     if (run.forkFrom.empty()) return file;
     try {
         file.environment["parent"] = readForkPoint(run.forkFrom).parent.toJson();
@@ -156,6 +157,9 @@ void RunQueue::advance()
     request.directory = directory;
     request.name = next.name;
     request.forkFrom = next.forkFrom;
+    request.initFrom = next.initFrom;
+    request.convertFrom = next.convertFrom;
+    if (!next.replay.is_null()) request.replayOf = next.replay.at("path").get<std::string>();
     if (!next.tags.empty()) tagWhenMade(session, next.tags);
     controller_->start(session, request);
     Q_EMIT starting(directory);

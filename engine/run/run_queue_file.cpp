@@ -22,6 +22,12 @@ std::string text(const Json& json, const char* key)
     return found->get<std::string>();
 }
 
+/// What only some runs have.
+std::string textIfThere(const Json& json, const char* key)
+{
+    return json.contains(key) ? text(json, key) : std::string();
+}
+
 /// Also a file that somebody else wrote must not name a place outside of the runs folder.
 void checkFolder(const std::string& folder)
 {
@@ -33,8 +39,13 @@ void checkFolder(const std::string& folder)
 
 Json WaitingRun::toJson() const
 {
-    return { { "folder", folder }, { "name", name }, { "config", config.toJson() }, { "fork", forkFrom.string() },
+    Json json { { "folder", folder }, { "name", name }, { "config", config.toJson() }, { "fork", forkFrom.string() },
         { "tags", tags } };
+    if (replay.is_null()) return json;
+    json["replay"] = replay;
+    json["init"] = initFrom.string();
+    json["convert"] = convertFrom.string();
+    return json;
 }
 
 WaitingRun WaitingRun::fromJson(const Json& json)
@@ -51,6 +62,12 @@ WaitingRun WaitingRun::fromJson(const Json& json)
         if (!tag.is_string()) throw ConfigError("tags", tag.type_name(), "a list of texts");
         run.tags.push_back(tag.get<std::string>());
     }
+    if (!json.contains("replay")) return run;
+    run.replay = json["replay"];
+    if (!run.replay.is_object()) throw ConfigError("replay", run.replay.type_name(), "a JSON object");
+    text(run.replay, "path");
+    run.initFrom = textIfThere(json, "init");
+    run.convertFrom = textIfThere(json, "convert");
     return run;
 }
 

@@ -18,6 +18,9 @@ struct WaitingRun {
     RunConfig config;
     std::filesystem::path forkFrom; ///< checkpoint of a fork, else empty
     std::vector<std::string> tags; ///< that it gets when it starts
+    /// Of a replay: what its run.json will say of the run that it repeats, and what that one began from.
+    Json replay = {};
+    std::filesystem::path initFrom = {}, convertFrom = {};
 
     Json toJson() const;
     static WaitingRun fromJson(const Json& json); ///< throws Error

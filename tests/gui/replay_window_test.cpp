@@ -75,6 +75,40 @@ private Q_SLOTS:
         QVERIFY(!f.session("a-replay"));
     }
 
+    void whileAnotherRunTrainsAReplayWaits()
+    {
+        Fixture f;
+        f.home.train("a", 60);
+        f.startLong();
+        f.window->openRun(f.home.runs() / "a");
+        QTRY_VERIFY(f.action("replayRun")->isEnabled());
+        f.action("replayRun")->trigger();
+        QTRY_VERIFY(f.session("a-replay"));
+        QCOMPARE(f.session("a-replay")->stateText(), QStringLiteral("waiting, next"));
+        QVERIFY(!f.find("errorBanner")->isVisible());
+        f.action("stopRun")->trigger();
+        QTRY_COMPARE(f.session("a-replay")->state(), RunState::Finished);
+        QCOMPARE(f.session("a-replay")->file().environment["replay"]["name"].get<std::string>(), std::string("a"));
+        f.window->openRun(f.home.runs() / "a-replay");
+        QTRY_VERIFY2(said(f).contains("60 updates, every loss the same (replay of a)"), qPrintable(said(f)));
+    }
+
+    void aReplayThatWaitsOutlivesTheWindow()
+    {
+        Fixture f;
+        f.home.train("a", 60);
+        f.startLong();
+        f.window->openRun(f.home.runs() / "a");
+        QTRY_VERIFY(f.action("replayRun")->isEnabled());
+        f.action("replayRun")->trigger();
+        QTRY_VERIFY(f.session("a-replay"));
+        f.open(); // another window: what waits is on hold
+        QTRY_VERIFY(f.session("a-replay"));
+        f.action("holdQueue")->trigger();
+        QTRY_COMPARE(f.session("a-replay")->state(), RunState::Finished);
+        QCOMPARE(f.session("a-replay")->file().environment["replay"]["name"].get<std::string>(), std::string("a"));
+    }
+
     void onlyWhatHasTrainedAndEndedIsOffered()
     {
         Fixture f;
@@ -83,9 +117,9 @@ private Q_SLOTS:
         f.home.train("a", 60);
         f.startLong();
         f.window->openRun(f.home.runs() / "a");
-        QVERIFY(!action->isEnabled()); // one run at a time
-        f.action("stopRun")->trigger();
         QTRY_VERIFY(action->isEnabled());
+        f.window->openRun(f.home.runs() / "long");
+        QVERIFY(!action->isEnabled());
         QVERIFY(!action->toolTip().isEmpty() && !action->shortcut().isEmpty());
     }
 };

@@ -27,11 +27,15 @@ private Q_SLOTS:
         QVERIFY(readQueue(pathOf(folder)).empty());
         auto fork = waiting("fork");
         fork.forkFrom = "/runs/a/checkpoints/step-00000010";
-        const std::vector<WaitingRun> runs { waiting("b"), fork, waiting("a") };
+        auto replay = waiting("replay");
+        replay.replay = { { "path", "/runs/a" }, { "name", "a" }, { "changes", Json::array() } };
+        replay.initFrom = "/weights.safetensors";
+        const std::vector<WaitingRun> runs { waiting("b"), fork, replay, waiting("a") };
         writeQueue(pathOf(folder), runs);
         const auto read = readQueue(pathOf(folder));
         QVERIFY(read == runs);
         QCOMPARE(read.front().config.preset, std::string("pha-tiny"));
+        QVERIFY(read[2].replay == replay.replay && read[2].initFrom == replay.initFrom);
         writeQueue(pathOf(folder), {});
         QVERIFY(!fs::exists(queueFile(pathOf(folder))));
         writeQueue(pathOf(folder), {}); // none to remove
@@ -53,6 +57,8 @@ private Q_SLOTS:
         QTest::newRow("tags") << around(QByteArray(good).replace("[\"rates\"]", "[1]"));
         QTest::newRow("settings") << around(
             QByteArray(good).replace("\"learning_rate\":0.0015", "\"learning_rate\":-1"));
+        QTest::newRow("replay of nothing")
+            << around(QByteArray(good).replace("\"folder\":", "\"replay\":{\"name\":\"a\"},\"folder\":"));
         QTest::newRow("unknown") << around(QByteArray(good).replace("\"learning_rate\"", "\"learning_rat\""));
     }
 

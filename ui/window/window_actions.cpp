@@ -93,8 +93,7 @@ WindowActions::WindowActions(QMainWindow* window)
         { K(QStringLiteral("Ctrl+Shift+F")) }, "fork");
     replayRun = make("replayRun", tr("Repla&y"),
         tr("Trains the selected run once more, with the settings that were changed while it trained changed at the "
-           "same "
-           "updates, and says whether every loss is the same"),
+           "same updates, and says whether every loss is the same; while another run trains it waits in the queue"),
         { K(QStringLiteral("Ctrl+Shift+Y")) }, "play");
     renameRun = make("renameRun", tr("Re&name"), tr("Gives the selected run another name"),
         { K(QStringLiteral("Shift+F2")) }, "pen");

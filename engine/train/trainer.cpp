@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace pha {
@@ -26,6 +27,17 @@ double fourDigits(double value) { return parseNumber(fmt::format("{:.4g}", value
 std::optional<double> rounded(std::optional<double> value)
 {
     return value ? std::optional(std::round(*value * 1e3) / 1e3) : value;
+}
+
+/// Of each mix, in the order in which the layers tell their mean weights: the share of attention counts. Not where it
+/// was pruned: there it costs nothing.
+std::vector<bool> attends(const ModelConfig& model)
+{
+    std::vector<bool> attend;
+    for (std::int64_t layer = 0; layer < model.layers; ++layer)
+        for (const auto& stage : layerStages(model, layer))
+            if (stage.mixed) attend.push_back(std::count(stage.parts.begin(), stage.parts.end(), "attention") > 0);
+    return attend;
 }
 } // namespace
 
@@ -190,15 +202,16 @@ double Trainer::fadeNow() const { return std::max(0.0, 1 - 2 * double(step_) / d
 Tensor Trainer::regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const
 {
     const auto names = file_.config.model.branchList();
+    const auto attend = attends(file_.config.model);
     const auto K = double(names.size());
     Tensor sum = torch::zeros({}, torch::dtype(torch::kFloat).device(device_));
-    for (const auto& mean : meanWeights) {
-        const auto w = mean / mean.sum();
+    for (std::size_t mix = 0; mix < meanWeights.size(); ++mix) {
+        const auto w = meanWeights[mix] / meanWeights[mix].sum();
         const auto entropy = -(w * (w + 1e-12).log()).sum() / std::log(std::max(2.0, K));
         sum = sum - config_.entropyBonus * fade * entropy;
         if (config_.priorWeight > 0) sum = sum + config_.priorWeight * (w * ((w + 1e-12) / prior_).log()).sum();
         for (std::size_t k = 0; k < names.size(); ++k)
-            if (names[k] == "attention") sum = sum + config_.attentionCost * w[std::int64_t(k)];
+            if (names[k] == "attention" && attend.at(mix)) sum = sum + config_.attentionCost * w[std::int64_t(k)];
     }
     return sum / double(std::max<std::size_t>(1, meanWeights.size()));
 }

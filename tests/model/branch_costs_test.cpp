@@ -88,6 +88,28 @@ class BranchCostsTest : public QObject {
 private Q_SLOTS:
     void initTestCase() { runs_.train("parent", twoLayers()); }
 
+    void attentionThatIsGoneCostsNothing()
+    {
+        const auto course = [&](const std::string& pruned, const std::string& cost) {
+            TrainingRequest request;
+            request.config = readForkPoint(runs_.folder("parent")).config;
+            request.config.training.steps += 4;
+            request.config.model.prunedBranches = pruned;
+            request.config.set("attention_cost", cost);
+            request.directory = runs_.folder(cost + " " + std::to_string(pruned.size()));
+            request.forkFrom = runs_.folder("parent");
+            Recorder recorder;
+            runs_.run(request, &recorder);
+            std::vector<double> losses;
+            for (const auto& step : recorder.all<StepEvent>()) losses.push_back(step.loss);
+            return losses;
+        };
+        const auto nowhere = course("0:attention,1:attention", "0.001");
+        QCOMPARE(nowhere.size(), std::size_t(4));
+        QVERIFY(course("0:attention,1:attention", "5") == nowhere);
+        QVERIFY(course("0:attention", "5") != course("0:attention", "0.001")); // the other layer has it still
+    }
+
     void prunedIsExactlyMuted_data() { addVariants(); }
     void prunedIsExactlyMuted()
     {

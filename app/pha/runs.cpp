@@ -79,6 +79,18 @@ void printTable(const std::vector<RunOverview>& runs)
     print(table.text(outputWidth()));
 }
 
+/// Names the folder: the window may work in another one, where its user misses the runs of this list.
+std::string summary(const Options& options, const fs::path& folder, std::size_t runs, std::size_t archived)
+{
+    const auto count = runs == 0 ? "no" : withThousands(std::int64_t(runs));
+    std::string text = count + (runs == 1 ? " run" : " runs") + " in " + oneLine(folder.string());
+    if (!options.find.empty()) text += (runs == 1 ? " matches " : " match ") + oneLine(options.find);
+    if (archived > 0)
+        text += fmt::format(", {} in the archive (--all lists {})", withThousands(std::int64_t(archived)),
+            archived == 1 ? "it" : "them");
+    return options.folder.empty() ? text + "; --runs-dir lists another folder" : text;
+}
+
 int list(const Options& options)
 {
     const auto filter = RunFilter::parse(options.find);
@@ -105,11 +117,7 @@ int list(const Options& options)
         return 0;
     }
     if (!runs.empty()) printTable(runs);
-    if (archived > 0)
-        note(fmt::format("{}{} in the archive: --all lists {}", runs.empty() ? "" : "and ",
-            withThousands(std::int64_t(archived)), archived == 1 ? "it" : "them"));
-    else if (runs.empty())
-        note(filter.empty() ? "no runs in " + oneLine(folder.string()) : "no run matches " + oneLine(options.find));
+    note(summary(options, folder, runs.size(), archived));
     return 0;
 }
 

@@ -127,6 +127,14 @@ std::int64_t takeSettings(const fs::path& checkpoint, RunConfig& config)
     }
 }
 
+void requireTrainingState(const fs::path& checkpoint)
+{
+    std::error_code error;
+    if (fs::exists(checkpoint / "optimizer.safetensors", error) || error) return;
+    throw CheckpointError(checkpoint.string(), "holds weights alone, without the optimiser's state",
+        "start a new run from them: pha train --config RUN/run.json --init-from RUN");
+}
+
 RunFile readToResume(const fs::path& run, const fs::path& checkpoint)
 {
     const RunDirectory directory(run);
@@ -137,6 +145,7 @@ RunFile readToResume(const fs::path& run, const fs::path& checkpoint)
     if (const auto problem = checkpointProblem(from, false); !problem.empty())
         throw CheckpointError(
             from.string(), "is not a complete checkpoint: " + problem, "take another one of the run, by its path");
+    requireTrainingState(from);
     takeSettings(from, file.config);
     return file;
 }

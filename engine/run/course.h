@@ -41,6 +41,8 @@ RunConfig withoutChanges(RunConfig config, const std::vector<SettingChange>& cha
 /// Puts the training settings that stood when a checkpoint was written into the run's. -> its step. Throws
 /// CheckpointError.
 std::int64_t takeSettings(const fs::path& checkpoint, RunConfig& config);
+/// Throws CheckpointError, and says what can be done instead, if the checkpoint is of a capsule with weights alone.
+void requireTrainingState(const fs::path& checkpoint);
 /// run.json, with what the run goes on with from its newest checkpoint, or from the one that is named. Throws
 /// CheckpointError.
 RunFile readToResume(const fs::path& run, const fs::path& checkpoint = {});

@@ -57,6 +57,7 @@ ForkPoint readForkPoint(const fs::path& runOrCheckpoint)
     point.checkpoint = given.exists() ? fs::canonical(newestCheckpoint(given)) : resolveCheckpoint(runOrCheckpoint);
     auto& parent = point.parent;
     parent.path = runOfCheckpoint(point.checkpoint);
+    requireTrainingState(point.checkpoint);
     const auto file = RunDirectory(parent.path).read();
     parent.name = file.name.empty() ? parent.path.filename().string() : file.name;
     point.config = file.config;

@@ -37,6 +37,10 @@ private Q_SLOTS:
         QCOMPARE(result.code, 0);
         QCOMPARE(result.out.count('\n'), 3);
         QVERIFY2(result.out.contains("of 5") && result.out.contains("3/3"), result.out.constData());
+        // The window may be in another folder: which one this is has to be said.
+        const auto folder = home_.path("share/pha-studio/runs").toUtf8();
+        QCOMPARE(result.err, "2 runs in " + folder + "; --runs-dir lists another folder\n");
+        QCOMPARE(home_.run({ "runs", "--runs-dir", folder }).err, "2 runs in " + folder + "\n");
         const auto json = home_.run({ "runs", "--json" }).jsonArray();
         QCOMPARE(json.size(), 2);
         const auto run = json[0].toObject();
@@ -61,7 +65,9 @@ private Q_SLOTS:
         QCOMPARE(names({ "--find", "-tag:wt2" }), QStringList { "r5" });
         QCOMPARE(names({ "--find", "steps=5 preset:pha loss<100" }), QStringList { "r5" });
         QCOMPARE(names({ "--find", "HIGH?" }), QStringList { "r3" });
-        QCOMPARE(home_.run({ "runs", "--find", "nothing" }).err, QByteArray("no run matches nothing\n"));
+        QCOMPARE(home_.run({ "runs", "--find", "nothing" }).err,
+            "no runs in " + home_.path("share/pha-studio/runs").toUtf8()
+                + " match nothing; --runs-dir lists another folder\n");
         // The run itself goes on as before.
         result = home_.run({ "train", "--resume", home_.path("share/pha-studio/runs/r3"), "--steps", "4" });
         QVERIFY2(result.code == 0, result.err.constData());
@@ -115,6 +121,20 @@ private Q_SLOTS:
         QCOMPARE(home_.run({ "train", "--resume", run, "--steps", "6" }).code, 0);
         QCOMPARE(metrics(run, "step").last()["step"].toInt(), 6);
         QCOMPARE(home_.run({ "export", run, "--to", "csv", "--weights-only" }).code, 2);
+
+        const auto light = home_.path("light.pha");
+        QCOMPARE(home_.run({ "export", run, "--to", "capsule", "--weights-only", "--out", light }).code, 0);
+        const auto weights = home_.run({ "runs", "import", light, "--runs-dir", home_.path("light"), "--json" });
+        const auto alone = weights.jsonArray()[0].toObject()["run"].toString();
+        for (const auto& goOn : { QStringList { "--resume", alone, "--steps", "9" },
+                 QStringList { "--fork", alone, "--set", "steps=9" } }) {
+            result = home_.run(QStringList { "train" } + goOn);
+            QCOMPARE(result.code, 2);
+            QVERIFY2(isOneErrorLine(result.err) && result.err.contains("--init-from RUN"), result.err.constData());
+        }
+        result = home_.run({ "train", "--config", alone + "/run.json", "--init-from", alone, "--steps", "2", "--run",
+            home_.path("from-weights") });
+        QVERIFY2(result.code == 0, result.err.constData());
 
         auto bytes = content(file);
         bytes[bytes.size() - 2000] = char(bytes[bytes.size() - 2000] ^ 1);

@@ -70,7 +70,7 @@ bool CapsuleWork::isCapsule(const std::filesystem::path& file)
 
 void CapsuleWork::start(const QString& what, const Job& job)
 {
-    ++jobs_;
+    jobs_ << what;
     thread_.start([self = QPointer<CapsuleWork>(this), stop = stop_.get_token(), what, job] {
         std::function<void(CapsuleWork&)> end;
         try {
@@ -82,7 +82,7 @@ void CapsuleWork::start(const QString& what, const Job& job)
                       CapsuleWork& work) { asked ? Q_EMIT work.stopped() : Q_EMIT work.failed(message); };
         }
         tell(self, [end](CapsuleWork& work) {
-            --work.jobs_;
+            work.jobs_.removeFirst();
             end(work);
         });
     });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QObject>
+#include <QStringList>
 #include <QThreadPool>
 
 #include <filesystem>
@@ -26,7 +27,8 @@ public:
     void unpack(const std::filesystem::path& file, const std::filesystem::path& runs);
     void pack(const std::filesystem::path& run, const std::filesystem::path& file, bool replace);
     void stop(); ///< all that is under way or waits
-    bool busy() const { return jobs_ > 0; }
+    bool busy() const { return !jobs_.empty(); }
+    QString doing() const { return jobs_.value(0); } ///< "Unpacking demo.pha"; empty: nothing
 
     static bool isCapsule(const std::filesystem::path& file); ///< by its name
 
@@ -43,7 +45,7 @@ private:
     void start(const QString& what, const Job& job);
 
     std::stop_source stop_;
-    int jobs_ = 0;
+    QStringList jobs_; ///< what is under way, and what waits behind it
     QThreadPool thread_; ///< its end waits for the job
 };
 

@@ -243,17 +243,25 @@ void MainWindow::quitNow()
     close();
 }
 
+QString MainWindow::whatQuittingStops() const
+{
+    QStringList all;
+    if (controller_->busy()) {
+        all << tr("%1 is training. It will be stopped after this update with a checkpoint, from which it can be "
+                  "resumed.")
+                   .arg(controller_->session() ? controller_->session()->name() : QString());
+        if (queue_->size() > 0) all << tr("The runs in the queue wait for the next start of the window.");
+    }
+    if (capsules_->busy())
+        all << tr("%1 is not finished. It will be stopped, and nothing of it is left.").arg(capsules_->doing());
+    return all.join(QLatin1Char(' '));
+}
+
 void MainWindow::closeEvent(QCloseEvent* event)
 {
-    if (controller_->busy() && !closing_) {
-        const auto name = controller_->session() ? controller_->session()->name() : QString();
-        if (!parts_.dialogs.confirm(this, tr("Quit PHA Studio"),
-                tr("%1 is training. It will be stopped after this update with a checkpoint, from which it can be "
-                   "resumed.%2")
-                    .arg(name,
-                        queue_->size() > 0 ? tr(" The runs in the queue wait for the next start of the window.")
-                                           : QString()),
-                tr("Stop and quit"))) {
+    const auto losses = closing_ ? QString() : whatQuittingStops();
+    if (!losses.isEmpty()) {
+        if (!parts_.dialogs.confirm(this, tr("Quit PHA Studio"), losses, tr("Stop and quit"))) {
             event->ignore();
             return;
         }

@@ -99,6 +99,7 @@ private:
 
     // main_window.cpp: how it looks and how it is closed
     void connectView();
+    QString whatQuittingStops() const; ///< as a question; empty: nothing
     void present(bool on);
 
     // main_window_runs.cpp: what the commands do

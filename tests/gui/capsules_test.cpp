@@ -26,6 +26,8 @@ private:
         test::TestHome home;
         test::FakeEngine engine;
         QString opened, saved;
+        QStringList questions;
+        bool answer = false;
         std::unique_ptr<MainWindow> window;
 
         Fixture()
@@ -34,6 +36,9 @@ private:
             WindowParts parts;
             parts.engine = [this]() -> Engine& { return engine; };
             parts.runsFolder = home.runs();
+            parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) {
+                return questions << text, answer;
+            };
             parts.dialogs.openFile = [this](QWidget*, const QString&, const QString&) { return opened; };
             parts.dialogs.saveFile = [this](QWidget*, const QString&, const QString&, const QString& suggestion) {
                 return saved.isEmpty() ? suggestion : saved;
@@ -118,6 +123,22 @@ private Q_SLOTS:
         QTRY_VERIFY(f.error().contains(QStringLiteral("is cut off")));
         QCOMPARE(f.current(), QStringLiteral("first"));
         QCOMPARE(std::distance(fs::directory_iterator(f.home.runs()), fs::directory_iterator()), 1);
+    }
+
+    void closingAsksBeforeItStopsOne()
+    {
+        Fixture f;
+        std::ofstream(f.home.runs() / "first" / "tokenizer.model") << std::string(40 << 20, 't');
+        f.window->openRun(f.capsule());
+        f.window->close();
+        QVERIFY(f.window->isVisible());
+        QCOMPARE(f.questions.size(), 1);
+        QVERIFY2(
+            f.questions.first().startsWith(QStringLiteral("Unpacking given.pha")), qPrintable(f.questions.first()));
+        QTRY_COMPARE(f.current(), QStringLiteral("first-2")); // the answer was no
+        f.window->close();
+        QCOMPARE(f.questions.size(), 1);
+        QVERIFY(!f.window->isVisible());
     }
 
     void theWindowMayGoMeanwhile()

@@ -12,6 +12,7 @@
 #include "ui/panels/blind_vote.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
+#include "ui/panels/rival_view.h"
 #include "ui/screenshots.h"
 #include "ui/window/command_palette.h"
 
@@ -107,13 +108,16 @@ void Screenshots::planModels(bool work, const QString& suffix)
         },
         [playground] { return !busy(playground, "playgroundStop"); });
     auto* both = playground->findChild<QAbstractButton*>(QStringLiteral("playgroundCompare"));
+    auto* rival = playground->findChild<RivalView*>();
+    add(
+        QString(), [both] { both->setChecked(true); },
+        [this, rival] { return runs_.empty() || rival->canWrite(); }); // its run has been read
     add(
         QStringLiteral("duel") + suffix,
-        [work, playground, both] {
-            both->setChecked(true);
+        [work, playground] {
             if (work) playground->generate();
         },
-        [playground] { return !busy(playground, "playgroundStop"); });
+        [playground, rival] { return !busy(playground, "playgroundStop") && !rival->writing(); });
     auto* vote = playground->findChild<BlindVote*>();
     add(
         QStringLiteral("duel-blind") + suffix,

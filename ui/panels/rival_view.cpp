@@ -127,6 +127,7 @@ void RivalView::write(GenerateOptions options, const std::string& prompt)
     text_->setMark(-1);
     given_ = 0;
     complete_ = false;
+    if (session_ && session_->loading()) return showFigures(tr("This run is still being read: try again."), "warning");
     if (!canWrite()) return showFigures(tr("Choose a run with a checkpoint."), "warning");
     options.prompt = prompt;
     options.promptIds.clear();

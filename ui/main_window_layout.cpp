@@ -26,6 +26,7 @@
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
+#include <QStyle>
 #include <QToolBar>
 #include <QVBoxLayout>
 
@@ -110,9 +111,9 @@ void MainWindow::makePanels()
     monitorStack_->addWidget(new WelcomePage(actions_->runDemo, actions_->newRun, actions_->openRun));
     monitorStack_->addWidget(monitor_);
     monitorStack_->setCurrentWidget(monitor_);
-    // Charts arrange themselves in little room; the other panels scroll then.
+    // Charts arrange themselves in little width; what lacks height scrolls, as the other panels do.
     for (auto* charts : { static_cast<QWidget*>(monitorStack_), static_cast<QWidget*>(compare_) })
-        charts->setMinimumSize(leastRoom);
+        charts->setMinimumWidth(leastRoom.width() - charts->style()->pixelMetric(QStyle::PM_ScrollBarExtent));
     makeDocks();
 }
 

@@ -65,6 +65,15 @@ void StudioStyle::drawPrimitive(
     painter->restore();
 }
 
+void StudioStyle::drawItemText(QPainter* painter, const QRect& rect, int flags, const QPalette& palette, bool enabled,
+    const QString& text, QPalette::ColorRole role) const
+{
+    // The style sheet draws the text of a combo box by this, and cuts it off at the edge.
+    const bool choice = role == QPalette::Text && flags == int(Qt::AlignLeft | Qt::AlignVCenter);
+    QProxyStyle::drawItemText(painter, rect, flags, palette, enabled,
+        choice ? painter->fontMetrics().elidedText(text, Qt::ElideRight, rect.width()) : text, role);
+}
+
 int StudioStyle::pixelMetric(PixelMetric metric, const QStyleOption* option, const QWidget* widget) const
 {
     switch (metric) {

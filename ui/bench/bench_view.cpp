@@ -6,6 +6,7 @@
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/panels/controls.h"
+#include "ui/panels/folding_splitter.h"
 #include "ui/panels/table_tools.h"
 #include "ui/theme.h"
 
@@ -45,7 +46,7 @@ BenchView::BenchView(QWidget* panel)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
-    auto* split = splitter(Qt::Horizontal, panel, "benchSplitter");
+    auto* split = new FoldingSplitter(panel, "benchSplitter");
     split->addWidget(buildControls(split));
     split->addWidget(buildResults(split));
     split->setStretchFactor(1, 1);
@@ -183,7 +184,7 @@ QWidget* BenchView::buildResults(QWidget* panel)
     csv = toolButton(box, "benchCsv", tr("Export CSV\u2026"), tr("Save the rows shown with full precision"));
     forget = toolButton(box, "benchForget", tr("Remove"), tr("Remove the measurement shown from the list"));
     head->addWidget(caption(box, tr("S&hown"), past));
-    head->addWidget(past, 2);
+    head->addWidget(past, 3);
     head->addWidget(machine, 1);
     head->addWidget(csv);
     head->addWidget(forget);

@@ -27,7 +27,8 @@ struct LegendEntry {
 };
 void drawLegendMark(QPainter& painter, const QRectF& box, LegendEntry::Mark mark, const QColor& colour);
 
-/// Title, headline and legend above a plot. What does not fit is left out from the right, the title last.
+/// Title, headline and legend above a plot. Of a short headline nothing is cut: the title makes room for
+/// it. What else does not fit is left out from the right, the title last.
 class ChartHeader : public QWidget {
     Q_OBJECT
 

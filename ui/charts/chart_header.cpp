@@ -8,6 +8,7 @@ namespace pha::ui {
 
 namespace {
 constexpr double gap = 14, markWidth = 16, markGap = 5;
+constexpr double leastTitle = 30, leastGap = 6; ///< beside a figure that would not fit otherwise
 constexpr double leastName = 60; ///< of a name that was cut; with less it says nothing
 } // namespace
 
@@ -93,11 +94,18 @@ void ChartHeader::draw(QPainter& painter, const QRectF& area) const
             QFontMetricsF(with).elidedText(text, Qt::ElideRight, width));
     };
 
-    const double titleWidth = std::min(strong.horizontalAdvance(title_) + 1, area.width());
+    double titleWidth = std::min(strong.horizontalAdvance(title_) + 1, area.width()), space = gap;
+    const double figureWidth = normal.horizontalAdvance(headline_) + 1, besideIt = area.width() - figureWidth;
+    // Half a figure is a wrong one, half a title still says which chart this is.
+    if (!headline_.isEmpty() && titleWidth + gap > besideIt
+        && besideIt - leastGap >= std::min(leastTitle, titleWidth)) {
+        titleWidth = std::min(titleWidth, besideIt - leastGap);
+        space = besideIt - titleWidth;
+    }
     write(area.left(), titleWidth, title_, bold, c.text);
-    double x = area.left() + titleWidth + gap;
+    double x = area.left() + titleWidth + space;
     if (!headline_.isEmpty() && right - x > 40) {
-        const double width = std::min(normal.horizontalAdvance(headline_) + 1, right - x);
+        const double width = std::min(figureWidth, right - x);
         write(x, width, headline_, font(), c.accent);
         x += width + gap;
     }

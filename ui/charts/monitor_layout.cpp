@@ -74,12 +74,14 @@ void MonitorPanel::Private::arrange()
     const auto wanted = wide ? Qt::Horizontal : Qt::Vertical;
     if (columns_->orientation() != wanted) {
         columns_->setOrientation(wanted);
-        side_->setOrientation(wide ? Qt::Vertical : Qt::Horizontal);
         mixing_->setOrientation(wide ? Qt::Vertical : Qt::Horizontal);
         columns_->setSizes(wide ? QList<int> { 620, 380 } : QList<int> { 660, 340 });
         rows_->setSizes(wide ? QList<int> { 600, 400 } : QList<int> { 720, 280 });
         side_->setSizes(wide ? QList<int> { 780, 220 } : QList<int> { 740, 260 });
     }
+    // Recall stands below the mixing, or beside it where that leaves both their room.
+    const bool below = wide || q->width() < 640;
+    side_->setOrientation(below ? Qt::Vertical : Qt::Horizontal);
     // In a row of five, or in rows of three and two that are as wide.
     const int columns = (wide ? columns_->sizes().value(0) : q->width()) >= (wide ? 1000 : 740) ? 5 : 3;
     if (columns == smallColumns_) return;

@@ -11,6 +11,7 @@
 #include "ui/inspect/reach_table.h"
 #include "ui/inspect/weight_pane.h"
 #include "ui/panels/controls.h"
+#include "ui/panels/folding_splitter.h"
 #include "ui/panels/token_view.h"
 #include "ui/panels/weights_box.h"
 #include "ui/theme.h"
@@ -62,7 +63,7 @@ InspectView::InspectView(QWidget* panel, std::function<Engine&()> engine)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
-    auto* split = splitter(Qt::Horizontal, panel, "inspectSplitter");
+    auto* split = new FoldingSplitter(panel, "inspectSplitter");
     auto* left = splitter(Qt::Vertical, panel, "inspectTextSplitter");
     left->addWidget(buildPrompt(panel));
     left->addWidget(buildText(panel));

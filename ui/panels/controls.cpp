@@ -40,9 +40,10 @@ ElidedLabel::ElidedLabel(QWidget* parent, const QString& text, const char* role)
 
 void ElidedLabel::paintEvent(QPaintEvent*)
 {
+    const auto shown = fontMetrics().elidedText(text(), Qt::ElideRight, contentsRect().width());
+    if (shown.size() < 4 && shown != text()) return; // "Li\u2026" says less than nothing
     QStylePainter painter(this);
-    painter.drawItemText(contentsRect(), int(alignment()), palette(), isEnabled(),
-        fontMetrics().elidedText(text(), Qt::ElideRight, contentsRect().width()), foregroundRole());
+    painter.drawItemText(contentsRect(), int(alignment()), palette(), isEnabled(), shown, foregroundRole());
 }
 
 QPushButton* pushButton(QWidget* parent, const char* name, const QString& text, const QString& tip, const char* role)

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QSplitter>
+
+namespace pha::ui {
+
+/// Its parts stand side by side; where the panel is too narrow for that, one above the other, so that nobody has to
+/// scroll sideways.
+class FoldingSplitter : public QSplitter {
+    Q_OBJECT
+
+public:
+    FoldingSplitter(QWidget* parent, const char* name);
+    QSize minimumSizeHint() const override; ///< as wide as the widest part alone
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    QSize least(int part) const;
+};
+
+} // namespace pha::ui

@@ -66,6 +66,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
                 return finish(
                     RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
             intervals();
+            if (step_ == config_.steps) changeAsPlanned(); // the run that is repeated was trained longer from here on
         }
         return finish(RunState::Finished, {});
     } catch (const std::exception& error) {

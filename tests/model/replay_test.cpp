@@ -158,6 +158,21 @@ private Q_SLOTS:
         QCOMPARE(journal(runs_.folder("resumed")), (std::vector<std::string> { "3 clip 1 -> 0.5" }));
     }
 
+    void aRunThatWasTrainedLongerIsRepeatedToItsEnd()
+    {
+        auto config = smallRun();
+        config.training.steps = 4;
+        Recorder recorder;
+        const auto run = train(fresh("longer", config), {}, recorder);
+        for (const std::int64_t steps : { 7, 9 }) {
+            config.training.steps = steps;
+            runs_.resume("longer", config, { "steps" });
+        }
+        const auto again = train(replayOf(run, "longer-again"), {}, recorder);
+        QCOMPARE(journal(again), (std::vector<std::string> { "4 steps 4 -> 7", "7 steps 7 -> 9" }));
+        QCOMPARE(compareCourses(run, again).text(), std::string("9 updates, every loss the same"));
+    }
+
     void aForkIsRepeatedFromItsParent()
     {
         Recorder recorder;

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <regex>
 
 namespace pha::cli {
 
@@ -50,6 +51,15 @@ std::string unknownCommand(const CLI::App& root)
     return inQuotes(rest.front()) + " is no command" + (nearest.empty() ? "" : ", the nearest is " + nearest);
 }
 
+/// "--steps: At Most 1 required but received 2" in words.
+std::string givenTwice(const std::string& what)
+{
+    static const std::regex form("(.*): At Most 1 required but received ([0-9]+)");
+    std::smatch parts;
+    return std::regex_match(what, parts, form) ? parts.str(1) + " is given " + parts.str(2) + " times, but counts once"
+                                               : what;
+}
+
 int parseFailure(const CLI::App& root, const CLI::ParseError& error)
 {
     if (error.get_exit_code() == int(CLI::ExitCodes::Success)) { // --help
@@ -57,7 +67,7 @@ int parseFailure(const CLI::App& root, const CLI::ParseError& error)
         return int(ExitCode::Done);
     }
     std::string what = unknownCommand(root);
-    if (what.empty()) what = error.what();
+    if (what.empty()) what = givenTwice(error.what());
     while (!what.empty() && (what.back() == '.' || what.back() == '\n')) what.pop_back();
     return fail(what, "run '" + helpCommand(root) + "'", ExitCode::Usage);
 }

@@ -98,6 +98,9 @@ int train(const SweepOptions& options, const SweepPlan& plan, const fs::path& fo
     StopOnSignal stop;
     SweepRunner runner(plan, folder);
     if (!runner.run(stop.token())) return interrupted();
+    if (std::none_of(plan.runs.begin(), plan.runs.end(),
+            [&](const PlannedRun& run) { return RunDirectory(folder / run.name).exists(); }))
+        throw Error("no run could begin", "the warnings above say why", ExitCode::Failed);
     if (const int code = table(options, folder, stop.token()); code != 0) return code;
     if (runner.failed() > 0) return int(ExitCode::Failed);
     return runner.diverged() > 0 ? int(ExitCode::Diverged) : 0;

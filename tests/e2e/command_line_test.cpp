@@ -138,6 +138,7 @@ private Q_SLOTS:
         QTest::newRow("unknown verb") << QStringList { "tokenizer", "encoed" } << "nearest is encode";
         QTest::newRow("unknown option") << train({ "--stepz", "3" }) << "--stepz";
         QTest::newRow("missing value") << train({ "--steps" }) << "--steps";
+        QTest::newRow("given twice") << train({ "--steps", "3", "--steps", "4" }) << "--steps is given 2 times";
         QTest::newRow("no preset") << QStringList { "train" } << "--preset";
         QTest::newRow("unknown preset") << QStringList { "train", "--preset", "pha-tyni" } << "pha-tiny";
         QTest::newRow("empty preset") << QStringList { "train", "--preset", "" } << "--preset";

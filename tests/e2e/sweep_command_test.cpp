@@ -73,6 +73,15 @@ private Q_SLOTS:
         QVERIFY(!QFileInfo::exists(at({})));
     }
 
+    void whereNoRunCanBeginThatIsWhatIsSaid()
+    {
+        const auto result =
+            home_.run(sweep("nowhere", { "--grid", "learning_rate=0.0005,0.001", "--runs-dir", "/proc/none" }));
+        QCOMPARE(result.code, 1);
+        QVERIFY2(result.err.count("pha: warning: ") == 2 && result.err.contains("pha: error: no run could begin; "),
+            result.err.constData());
+    }
+
     void everyRunIsTheRunThatTrainWouldMake()
     {
         const QStringList recipe { "--steps", "6" };

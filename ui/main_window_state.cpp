@@ -118,7 +118,9 @@ void MainWindow::updateActions()
 
 void MainWindow::updateWelcome()
 {
-    monitorStack_->setCurrentIndex(runs_->scanned() && runs_->rowCount() == 0 ? 0 : 1);
+    const bool welcome = runs_->scanned() && runs_->rowCount() == 0;
+    monitorStack_->setCurrentIndex(welcome ? 0 : 1);
+    if (welcome && !focusWidget()) monitorStack_->widget(0)->setFocus(Qt::OtherFocusReason); // Enter runs the demo
     // Somebody who opens the program wants to see the last run, not an empty window.
     if (runs_->scanned() && !runPanel_->current() && runs_->rowCount() > 0) {
         int newest = 0;

@@ -71,6 +71,15 @@ private Q_SLOTS:
         ChartFrame::setFileChooser([](QWidget*, const QString&, const QString&) { return QString(); });
     }
 
+    void enterRunsTheDemoInAnEmptyWindow()
+    {
+        Fixture f;
+        auto* demo = f.find<QPushButton>("demoButton");
+        QTRY_VERIFY(demo->hasFocus());
+        QTest::keyClick(demo, Qt::Key_Return);
+        QTRY_VERIFY(f.window->currentSession());
+    }
+
     void emptyWindowSaysWhatToDo()
     {
         Fixture f;

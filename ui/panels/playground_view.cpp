@@ -102,9 +102,9 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
     row->addWidget(generate);
     row->addWidget(stop);
     row->addWidget(carryOn);
-    row->addSpacing(6);
-    row->addWidget(message, 1);
+    row->addStretch();
     layout->addLayout(row);
+    layout->addWidget(message);
     return frame;
 }
 

@@ -35,11 +35,14 @@ WelcomePage::WelcomePage(QAction* runDemo, QAction* newRun, QAction* openRun, QW
     demoButton->setToolTip(runDemo->toolTip());
     demoButton->setAccessibleName(tr("Run the demo"));
     setRole(demoButton, "hero");
+    demoButton->setAutoDefault(true);
+    setFocusProxy(demoButton);
     const auto link = [](QAction* action, const QString& words, const QString& id) {
         auto* button = new QPushButton(action->icon(), words);
         button->setObjectName(id);
         button->setToolTip(action->toolTip());
         setRole(button, "flat");
+        button->setAutoDefault(true); // Enter presses it, too
         QObject::connect(button, &QPushButton::clicked, action, &QAction::trigger);
         return button;
     };

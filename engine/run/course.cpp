@@ -130,7 +130,9 @@ std::int64_t takeSettings(const fs::path& checkpoint, RunConfig& config)
 void requireTrainingState(const fs::path& checkpoint)
 {
     std::error_code error;
-    if (fs::exists(checkpoint / "optimizer.safetensors", error) || error) return;
+    const bool alone =
+        fs::exists(checkpoint / "model.safetensors", error) && !fs::exists(checkpoint / "optimizer.safetensors", error);
+    if (!alone || error) return;
     throw CheckpointError(checkpoint.string(), "holds weights alone, without the optimiser's state",
         "start a new run from them: pha train --config RUN/run.json --init-from RUN");
 }

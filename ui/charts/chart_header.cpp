@@ -9,6 +9,7 @@ namespace pha::ui {
 namespace {
 constexpr double gap = 14, markWidth = 16, markGap = 5;
 constexpr double leastTitle = 30, leastGap = 6; ///< beside a figure that would not fit otherwise
+constexpr double leastHeadline = 90; ///< of one that is cut
 constexpr double leastName = 60; ///< of a name that was cut; with less it says nothing
 } // namespace
 
@@ -104,7 +105,7 @@ void ChartHeader::draw(QPainter& painter, const QRectF& area) const
     }
     write(area.left(), titleWidth, title_, bold, c.text);
     double x = area.left() + titleWidth + space;
-    if (!headline_.isEmpty() && right - x > 40) {
+    if (!headline_.isEmpty() && right - x >= std::min(figureWidth, leastHeadline)) {
         const double width = std::min(figureWidth, right - x);
         write(x, width, headline_, font(), c.accent);
         x += width + gap;

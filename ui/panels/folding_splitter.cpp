@@ -15,28 +15,31 @@ FoldingSplitter::FoldingSplitter(QWidget* parent, const char* name)
     setHandleWidth(10);
 }
 
-QSize FoldingSplitter::least(int part) const
+std::vector<QSize> FoldingSplitter::least() const
 {
-    return widget(part)->minimumSizeHint().expandedTo(widget(part)->minimumSize());
+    std::vector<QSize> all;
+    for (int i = 0; i < count(); ++i)
+        if (!widget(i)->isHidden()) all.push_back(widget(i)->minimumSizeHint().expandedTo(widget(i)->minimumSize()));
+    return all;
 }
 
 QSize FoldingSplitter::minimumSizeHint() const
 {
     QSize all(0, 0);
-    for (int i = 0; i < count(); ++i) {
-        all.setWidth(std::max(all.width(), least(i).width()));
+    for (const auto& part : least()) {
+        all.setWidth(std::max(all.width(), part.width()));
         if (orientation() == Qt::Horizontal)
-            all.setHeight(std::max(all.height(), least(i).height()));
+            all.setHeight(std::max(all.height(), part.height()));
         else // one scrolls then anyway: half more than the least, for what has lines
-            all.setHeight(all.height() + (i > 0 ? handleWidth() : 0) + least(i).height() * 3 / 2);
+            all.setHeight(all.height() + (all.height() > 0 ? handleWidth() : 0) + part.height() * 3 / 2);
     }
     return all;
 }
 
 void FoldingSplitter::resizeEvent(QResizeEvent* event)
 {
-    int sideBySide = (count() - 1) * handleWidth();
-    for (int i = 0; i < count(); ++i) sideBySide += least(i).width();
+    int sideBySide = -handleWidth();
+    for (const auto& part : least()) sideBySide += handleWidth() + part.width();
     const auto wanted = event->size().width() < sideBySide ? Qt::Vertical : Qt::Horizontal;
     if (wanted != orientation()) {
         const auto before = sizes();

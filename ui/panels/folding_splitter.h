@@ -3,6 +3,8 @@
 
 #include <QSplitter>
 
+#include <vector>
+
 namespace pha::ui {
 
 /// Its parts stand side by side; where the panel is too narrow for that, one above the other, so that nobody has to
@@ -18,7 +20,7 @@ protected:
     void resizeEvent(QResizeEvent* event) override;
 
 private:
-    QSize least(int part) const;
+    std::vector<QSize> least() const; ///< of each part that is shown
 };
 
 } // namespace pha::ui

@@ -5,6 +5,7 @@
 #include "ui/icons.h"
 #include "ui/panels/branch_mixer.h"
 #include "ui/panels/controls.h"
+#include "ui/panels/folding_splitter.h"
 #include "ui/panels/sampling_form.h"
 #include "ui/panels/token_popup.h"
 #include "ui/panels/token_view.h"
@@ -44,7 +45,7 @@ PlaygroundView::PlaygroundView(QWidget* panel)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
-    auto* split = splitter(Qt::Horizontal, panel, "playgroundSplitter");
+    auto* split = new FoldingSplitter(panel, "playgroundSplitter");
     auto* left = splitter(Qt::Vertical, panel, "playgroundTextSplitter");
     left->addWidget(buildPrompt(panel));
     texts = splitter(Qt::Horizontal, panel, "playgroundTexts", 8);
@@ -75,9 +76,10 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
         [this] { promptMenu->popup(prompts->mapToGlobal(prompts->rect().bottomLeft())); });
     weights = new WeightsBox(frame);
     weights->setObjectName(QStringLiteral("playgroundWeights"));
+    weights->setMinimumContentsLength(10);
     head->addWidget(label(frame, tr("Prompt"), "heading"));
     head->addSpacing(8);
-    head->addWidget(weights);
+    head->addWidget(weights, 1);
     head->addStretch();
     head->addWidget(prompts);
     layout->addLayout(head);

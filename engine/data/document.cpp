@@ -50,6 +50,14 @@ std::string clean(std::string text, bool first, TextRepairs& repairs)
     return validUtf8(lines) ? lines : repairUtf8(lines, repairs.invalidUtf8);
 }
 
+/// A document by itself ends with a blank line.
+std::string closed(std::string text)
+{
+    if (text.empty()) return text;
+    if (text.back() != '\n') text += '\n';
+    return text += '\n';
+}
+
 /// The value of "text" in a line of JSON, cleaned; empty if there is none. Blank lines are none, and no mistake.
 std::string textOfRecord(std::string_view line, bool first, TextRepairs& repairs)
 {
@@ -63,10 +71,7 @@ std::string textOfRecord(std::string_view line, bool first, TextRepairs& repairs
         ++repairs.badRecords;
         return {};
     }
-    auto text = clean(found->get<std::string>(), true, repairs);
-    if (text.empty()) return text;
-    if (text.back() != '\n') text += '\n';
-    return text += '\n';
+    return closed(clean(found->get<std::string>(), true, repairs));
 }
 
 } // namespace
@@ -93,6 +98,8 @@ Document makeDocument(TextRecord record)
     document.repairs.badRecords = record.skipped;
     if (record.kind == TextKind::Lines) {
         document.text = textOfRecord(record.bytes, record.first, document.repairs);
+    } else if (record.kind == TextKind::Rows) {
+        document.text = closed(clean(std::move(record.bytes), true, document.repairs));
     } else {
         document.text = clean(std::move(record.bytes), record.first, document.repairs);
         if (record.last && !document.text.empty() && document.text.back() != '\n') document.text += '\n';

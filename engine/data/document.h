@@ -24,7 +24,7 @@ struct Document {
 };
 
 /// Byte order marks vanish, line ends become "\n", NUL and invalid UTF-8 become U+FFFD; each text ends with a line end,
-/// each JSON record with a blank line. Repairs are counted. Any thread.
+/// each JSON record and each row with a blank line. Repairs are counted. Any thread.
 Document makeDocument(TextRecord record);
 
 /// Words of a text as `Document::words` counts them; `open`: the text goes on within its last line.

@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int cutting = 1; ///< raised when texts are cut or cleaned in another way
+constexpr const char* formatNames[] { "plain text", "JSON lines", "WikiText", "Parquet" }; ///< of TextKind
 constexpr std::int64_t maxCard = std::int64_t(16) << 20;
 
 /// Token files, if the one source is such.
@@ -190,7 +191,7 @@ TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines
     TextRecord record;
     for (std::size_t read = 0; read < 64 && preview.lines.size() < lines && reader.next(record); ++read) {
         const auto kind = record.kind;
-        preview.format = kind == TextKind::Plain ? "plain text" : kind == TextKind::Lines ? "JSON lines" : "WikiText";
+        preview.format = formatNames[std::size_t(kind)];
         const auto document = makeDocument(std::move(record));
         preview.repairs.add(document.repairs);
         addLines(preview, document.text, lines);

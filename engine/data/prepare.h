@@ -41,7 +41,7 @@ CorpusCard readCorpusCard(const std::filesystem::path& folder); ///< throws Data
 /// hundred kilobytes.
 struct TextPreview {
     std::vector<std::string> lines; ///< valid UTF-8, each at most some hundred bytes
-    std::string format; ///< "plain text", "JSON lines", "WikiText", "tokens, 65 characters"
+    std::string format; ///< "plain text", "JSON lines", "WikiText", "Parquet", "tokens, 65 characters"
     std::int64_t files = 0, fileBytes = 0; ///< of all sources, as they lie on the disk
     std::vector<std::string> splits; ///< those that the files themselves give
     TextRepairs repairs; ///< of the part that was read

@@ -66,6 +66,11 @@ bool RecordReader::next(TextRecord& record)
             begin_ = 0;
         }
         record = { {}, walker_.kind(), walker_.given(), position_.offset == 0, false, false, 0 };
+        if (record.kind == TextKind::Rows) {
+            if (takeRow(record)) return true;
+            open_ = false;
+            continue;
+        }
         const auto length = record.kind == TextKind::Plain ? cutPlain(record.cut)
             : record.kind == TextKind::WikiText            ? cutArticle()
                                                            : cutLine();
@@ -86,7 +91,10 @@ void RecordReader::seek(const TextPosition& position)
 {
     if (!walker_.seek(position.file, position.text))
         throw DataError("data", "the texts changed since the work began", "prepare them again from the beginning");
-    walker_.bytes().skip(position.offset);
+    if (walker_.kind() == TextKind::Rows)
+        walker_.rows().skip(position.offset);
+    else
+        walker_.bytes().skip(position.offset);
     position_ = position;
     open_ = true;
     ended_ = false;
@@ -166,6 +174,19 @@ std::size_t RecordReader::cutLine()
         searched = text.size();
         if (!fill()) return held();
     }
+}
+
+/// A row is a record, also one without a text, so that whoever stops is heard.
+bool RecordReader::takeRow(TextRecord& record)
+{
+    std::optional<std::string_view> text;
+    if (!walker_.rows().next(text)) return false;
+    ++position_.offset;
+    if (text && text->size() <= maxLine)
+        record.bytes = *text;
+    else
+        record.skipped = 1;
+    return true;
 }
 
 bool RecordReader::skipLine()

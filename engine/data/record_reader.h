@@ -11,21 +11,21 @@
 
 namespace pha {
 
-/// A stretch of a text that goes into one split: an article, a line of JSON, or whole paragraphs (of a text without
-/// paragraphs whole lines; of a line far too long a part of it, cut before a space).
+/// A stretch of a text that goes into one split: an article, a line of JSON, a row of a table, or whole paragraphs (of
+/// a text without paragraphs whole lines; of a line far too long a part of it, cut before a space).
 struct TextRecord {
     std::string bytes; ///< as in the file
     TextKind kind = TextKind::Plain;
     std::optional<TextSplit> given;
     bool first = false, last = false; ///< of its text
     bool cut = false; ///< ends within a line
-    std::int64_t skipped = 0; ///< lines of JSON above 16 MB that stood before it and are left out
+    std::int64_t skipped = 0; ///< lines of JSON and rows above 16 MB, or without a text, that stood before it: left out
 };
 
 /// Where the next record begins.
 struct TextPosition {
     std::size_t file = 0, text = 0;
-    std::uint64_t offset = 0; ///< in the unpacked text
+    std::uint64_t offset = 0; ///< in the unpacked text; of a table the number of rows before
 };
 
 /// True if `head` begins with a title of WikiText, " = Title = ", after blank lines.
@@ -46,6 +46,7 @@ private:
     std::size_t cutPlain(bool& within);
     std::size_t cutArticle();
     std::size_t cutLine();
+    bool takeRow(TextRecord& record);
     bool fill(); ///< reads more; false at the end of the text
     bool skipLine();
     std::size_t held() const { return buffer_.size() - begin_; }

@@ -132,7 +132,8 @@ private:
     void check() const
     {
         if (survey_.bytes == 0 && survey_.repairs.badRecords > 0)
-            throw DataError(where_, "has no records with a text", "give JSON objects, one a line, with the field text");
+            throw DataError(where_, "has no records with a text",
+                "give JSON objects, one a line, with the field text, or a table with the column text");
         if (survey_.bytes == 0)
             throw DataError(where_, "is empty", "give a text: some words to evaluate, a few kilobytes to train on");
         if (control_ > survey_.bytes / 50 || survey_.repairs.invalidUtf8 > survey_.bytes / 10)

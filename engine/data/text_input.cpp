@@ -42,16 +42,34 @@ bool isTextName(const std::string& name)
 {
     const auto base = lower(baseName(name)), inner = unpackedName(name);
     if (base.starts_with('.') || name.find("__MACOSX") != name.npos) return false;
-    for (const char* ending : { ".txt", ".text", ".raw", ".tokens", ".jsonl", ".ndjson", ".tar", ".tgz", ".zip" })
+    for (const char* ending :
+        { ".txt", ".text", ".raw", ".tokens", ".jsonl", ".ndjson", ".parquet", ".tar", ".tgz", ".zip" })
         if (inner.ends_with(ending)) return true;
     return inner != base && inner.find('.') == inner.npos; // "part_00.xz"
+}
+
+/// Takes out "-00001-of-00004", with the sixteen digits of a checksum that may stand behind it.
+std::string withoutShard(std::string base)
+{
+    const auto pass = [&base](std::size_t at, const char* digits) {
+        return std::min(base.find_first_not_of(digits, at), base.size());
+    };
+    for (auto dash = base.find('-'); dash != base.npos; dash = base.find('-', dash + 1)) {
+        const auto of = pass(dash + 1, "0123456789");
+        if (of == dash + 1 || base.compare(of, 4, "-of-") != 0) continue;
+        auto end = pass(of + 4, "0123456789");
+        if (end == of + 4) continue;
+        if (end < base.size() && base[end] == '-' && pass(end + 1, "0123456789abcdef") == end + 17) end += 17;
+        return base.erase(dash, end - dash);
+    }
+    return base;
 }
 
 } // namespace
 
 std::pair<std::string, std::optional<TextSplit>> familyOfName(const std::string& name)
 {
-    auto base = unpackedName(name);
+    auto base = withoutShard(unpackedName(name));
     for (std::size_t begin = 0; begin <= base.size();) {
         const auto end = std::min(base.find_first_of("._-", begin), base.size());
         const auto word = base.substr(begin, end - begin);
@@ -66,6 +84,11 @@ std::pair<std::string, std::optional<TextSplit>> familyOfName(const std::string&
 }
 
 namespace {
+
+bool isTable(const std::string& name, std::string_view head)
+{
+    return lower(name).ends_with(".parquet") || looksLikeParquet(head);
+}
 
 bool isWikiTextName(const std::string& name)
 {
@@ -127,7 +150,7 @@ void addFolder(const fs::path& folder, std::vector<fs::path>& found)
         throw DataError(folder.string(), "cannot be read: " + problem.message(), "check the permissions of the folder");
     if (found.size() == before)
         throw DataError(
-            folder.string(), "holds no texts", "give a text file or a folder with .txt or .jsonl files, packed or not");
+            folder.string(), "holds no texts", "give a text file or a folder with .txt, .jsonl or .parquet files");
     std::sort(found.begin() + std::ptrdiff_t(before), found.end());
 }
 
@@ -201,6 +224,7 @@ TextWalker::TextWalker(const std::vector<TextFile>& files, std::atomic<std::uint
 bool TextWalker::next()
 {
     bytes_.reset();
+    rows_.reset();
     for (;;) {
         if (opened_ > 0 && nextMember()) return ++text_, true;
         if (opened_ == files_.size()) return false;
@@ -231,14 +255,27 @@ bool TextWalker::openFile()
     entry_ = 0;
     auto raw = std::make_unique<PeekedSource>(openFileBytes(file.path, taken_));
     if (looksLikeZip(raw->head())) return openZip(file), false;
-    auto bytes = unpack(std::move(raw));
     given_ = file.given;
+    if (isTable(file.path.string(), raw->head())) return openTable(file), true;
+    auto bytes = unpack(std::move(raw));
     if (looksLikeTar(bytes->head())) {
         archives_.push_back(readTar(std::move(bytes)));
         return false;
     }
     open(std::move(bytes), file.path.string());
     return true;
+}
+
+/// A table of texts; or one whose rows are the lines of WikiText, which is then read as what it was.
+void TextWalker::openTable(const TextFile& file)
+{
+    kind_ = TextKind::Rows;
+    if (beginsWithTitle(PeekedSource(parquetLines(file.path, nullptr)).head())) {
+        kind_ = TextKind::WikiText;
+        bytes_ = std::make_unique<PeekedSource>(parquetLines(file.path, taken_));
+    } else {
+        rows_ = std::make_unique<ParquetRows>(file.path, taken_);
+    }
 }
 
 void TextWalker::openZip(const TextFile& file)
@@ -297,6 +334,9 @@ void TextWalker::open(std::unique_ptr<PeekedSource> bytes, const std::string& na
     const auto inner = unpackedName(name);
     if (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF"))
         throw DataError(bytes->where(), "is UTF-16", "convert it to UTF-8: iconv -f UTF-16 -t UTF-8 FILE");
+    if (isTable(inner, head))
+        throw DataError(bytes->where(), "is a Parquet file in a packed one",
+            "unpack it first: it cannot be read from front to back");
     const bool lines = inner.ends_with(".jsonl") || inner.ends_with(".ndjson");
     kind_ = lines ? TextKind::Lines : beginsWithTitle(head) ? TextKind::WikiText : TextKind::Plain;
     bytes_ = std::move(bytes);

@@ -3,6 +3,7 @@
 
 #include "engine/data/archive.h"
 #include "engine/data/byte_source.h"
+#include "engine/data/parquet_rows.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -15,7 +16,8 @@
 namespace pha {
 
 enum class TextSplit : std::uint8_t { Train, Valid, Test };
-enum class TextKind : std::uint8_t { Plain, Lines, WikiText }; ///< Lines: JSON objects, one a line, with "text"
+/// Lines: JSON objects, one a line, with "text". Rows: of a table with the column "text" (Parquet).
+enum class TextKind : std::uint8_t { Plain, Lines, WikiText, Rows };
 
 /// A file that the corpus is read from. `given`: it belongs to that split as a whole.
 struct TextFile {
@@ -27,12 +29,13 @@ struct TextFile {
 
 /// The files behind some paths: regular files of any name; of folders (at any depth, links not followed) those with
 /// texts or packed texts, in the order of their names. Files named alike but for train, valid (validation, val, dev)
-/// and test are the splits of one corpus; the sisters of one of WikiText's files belong to it. Validation and test
-/// files come first. Throws DataError if there is nothing to read.
+/// and test, and for the number of a shard, are the splits of one corpus; the sisters of one of WikiText's files belong
+/// to it. Validation and test files come first. Throws DataError if there is nothing to read.
 std::vector<TextFile> findTexts(const std::vector<std::filesystem::path>& paths);
 
 TextFile statFile(const std::filesystem::path& path); ///< throws DataError unless it is a regular file
-/// "Wiki.train.raw" -> "wiki.*.raw" and train. Told by the name alone; null for names without a split.
+/// "Wiki.train.raw" -> "wiki.*.raw" and train; "train-00001-of-00004.parquet", as Hugging Face numbers shards, ->
+/// "*.parquet" and train. Told by the name alone; null for names without a split.
 std::pair<std::string, std::optional<TextSplit>> familyOfName(const std::string& name);
 
 /// The texts in files and in the archives among them, one after the other.
@@ -44,7 +47,8 @@ public:
     bool next(); ///< goes to the next text; false at the end
     bool seek(std::size_t file, std::size_t text); ///< goes there; false if there is no such text
 
-    PeekedSource& bytes() { return *bytes_; }
+    PeekedSource& bytes() { return *bytes_; } ///< of a text that is no table
+    ParquetRows& rows() { return *rows_; } ///< of TextKind::Rows
     TextKind kind() const { return kind_; }
     std::optional<TextSplit> given() const { return given_; }
     std::size_t file() const { return file_; } ///< index into the files
@@ -52,6 +56,7 @@ public:
 
 private:
     bool openFile();
+    void openTable(const TextFile& file);
     void openZip(const TextFile& file);
     bool nextMember();
     void open(std::unique_ptr<PeekedSource> bytes, const std::string& name);
@@ -63,6 +68,7 @@ private:
     std::size_t entry_ = 0;
     std::vector<std::unique_ptr<Archive>> archives_; ///< tar archives around the current text, outermost first
     std::unique_ptr<PeekedSource> bytes_;
+    std::unique_ptr<ParquetRows> rows_;
     TextKind kind_ = TextKind::Plain;
     std::optional<TextSplit> given_;
 };

@@ -8,6 +8,7 @@
 #include "engine/data/prepare.h"
 #include "engine/data/token_corpus.h"
 #include "engine/run/atomic_file.h"
+#include "tests/unit/parquet_file.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -66,8 +67,13 @@ private Q_SLOTS:
         QVERIFY(home_.isValid());
         qputenv("XDG_CACHE_HOME", home_.filePath("cache").toUtf8());
         std::string text;
-        for (int i = 0; i < 12'000; ++i) text += jsonLine(record(i % 10'000));
+        std::vector<std::string> rows;
+        for (int i = 0; i < 12'000; ++i) {
+            rows.push_back(record(i % 10'000));
+            text += jsonLine(rows.back());
+        }
         write("docs.jsonl", text);
+        write("docs.parquet", ParquetFile::of(rows));
         request_.sources = { path("docs.jsonl") };
         request_.config.vocabSize = 600;
         request_.threads = 2;
@@ -127,10 +133,14 @@ private Q_SLOTS:
         }
     }
 
+    void stoppedAndContinued_data() { sources(); }
     void stoppedAndContinued()
     {
+        QFETCH(QString, source);
         auto request = request_;
-        request.out = path("stopped");
+        request.sources = { path(source.toStdString()) };
+        const auto out = "stopped-" + source.toStdString();
+        request.out = path(out);
         int stops = 0;
         for (const auto& [what, after] : { std::pair("reading text", 2), std::pair("encoding text", 1),
                  std::pair("encoding text", 3), std::pair("encoding text", 2) }) {
@@ -141,22 +151,25 @@ private Q_SLOTS:
                 QVERIFY(QString(error.what()).contains("stopped"));
                 ++stops;
                 QVERIFY(!fs::exists(request.out));
-                QVERIFY(fs::exists(path("stopped.partial")));
+                QVERIFY(fs::exists(path(out + ".partial")));
             }
         }
         QVERIFY2(stops >= 3, qPrintable(QString::number(stops)));
         Stopper counter("reading text", -1);
         prepareCorpus(request, counter, {});
         QCOMPARE(counter.seen, 0); // what was surveyed is not surveyed again
-        QVERIFY(!fs::exists(path("stopped.partial")));
+        QVERIFY(!fs::exists(path(out + ".partial")));
         same(request.out);
     }
 
     /// Killed without any warning, after the journal was written and before.
+    void killedAndContinued_data() { sources(); }
     void killedAndContinued()
     {
+        QFETCH(QString, source);
         auto request = request_;
-        request.out = path("killed");
+        request.sources = { path(source.toStdString()) };
+        request.out = path("killed-" + source.toStdString());
         request.tokenizer = open("whole")->tokenizer();
         request.threads = 1;
         if (!canForkWithThreads) QSKIP("the sanitizer forbids it");
@@ -259,7 +272,8 @@ private Q_SLOTS:
             QVERIFY(QString(error.what()).contains("another tokenizer"));
         }
         QCOMPARE(open("whole")->fingerprint(), whole_.fingerprint);
-        QVERIFY(open("whole")->batches(2, 30, 1)->next().ids == open("stopped")->batches(2, 30, 1)->next().ids);
+        QVERIFY(
+            open("whole")->batches(2, 30, 1)->next().ids == open("stopped-docs.jsonl")->batches(2, 30, 1)->next().ids);
     }
 
     void givenFilesKeepTheirDocuments()
@@ -423,6 +437,12 @@ private:
         DataConfig config;
         config.data = path(name);
         return Corpus::open(config, nullptr, silent_, {});
+    }
+    /// The same documents in two forms.
+    static void sources()
+    {
+        QTest::addColumn<QString>("source");
+        for (const char* name : { "docs.jsonl", "docs.parquet" }) QTest::newRow(name) << name;
     }
     void same(const fs::path& folder) const
     {

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/parquet_meta.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/data/byte_source.h"
+#include "engine/data/thrift.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <limits>
+#include <utility>
+
+namespace pha {
+
+namespace {
+
+constexpr std::string_view columnName = "text"; ///< as the field of JSON lines
+constexpr std::size_t maxNamed = 8; ///< columns that an error lists
+constexpr std::int64_t byteArray = 6, repeated = 2; ///< Type, FieldRepetitionType
+
+/// Takes the fields that are integers to where they belong, and leaves the others to `visit`.
+template <class Visit>
+void readFields(ThriftReader& in, std::initializer_list<std::pair<int, std::int64_t*>> integers, Visit&& visit)
+{
+    in.structure([&](int id) {
+        const auto* const found =
+            std::find_if(integers.begin(), integers.end(), [id](const auto& each) { return each.first == id; });
+        if (found == integers.end())
+            visit(id);
+        else
+            *found->second = in.integer();
+    });
+}
+
+struct SchemaElement {
+    std::int64_t type = -1, repetition = 0, children = 0;
+    std::string_view name;
+};
+
+SchemaElement readElement(ThriftReader& in)
+{
+    SchemaElement element;
+    readFields(in, { { 1, &element.type }, { 3, &element.repetition }, { 5, &element.children } },
+        [&](int id) { id == 4 ? void(element.name = in.binary()) : in.skip(); });
+    return element;
+}
+
+/// Walks the schema, a tree that is written depth first: the root, its children, each with its own behind it.
+class SchemaWalk {
+public:
+    void add(const SchemaElement& element)
+    {
+        if (!std::exchange(rootSeen_, true)) return;
+        if (below_ > 0) { // in a group
+            --below_;
+        } else {
+            if (names_.size() < maxNamed) names_.push_back(inQuotes(element.name));
+            if (element.name == columnName && !found_) found_ = element;
+        }
+        if (element.children > 0) below_ += std::int32_t(element.children);
+    }
+    const std::optional<SchemaElement>& found() const { return found_; }
+    std::string names() const { return joinList(names_); }
+
+private:
+    bool rootSeen_ = false;
+    std::int64_t below_ = 0; ///< elements left in the group
+    std::optional<SchemaElement> found_;
+    std::vector<std::string> names_;
+};
+
+/// ColumnChunk with its ColumnMetaData, unchecked.
+struct ChunkData {
+    bool ours = false, elsewhere = false, encrypted = false, described = false;
+    std::int64_t type = -1, codec = -1, rows = -1, bytes = -1, pages = -1, dictionary = 0;
+};
+
+/// path_in_schema: true if it is the column of that name.
+bool isOurPath(ThriftReader& in)
+{
+    std::size_t parts = 0;
+    bool named = false;
+    in.list([&] {
+        named = in.binary() == columnName && parts == 0;
+        ++parts;
+    });
+    return named && parts == 1;
+}
+
+void readColumnMetaData(ThriftReader& in, ChunkData& chunk)
+{
+    chunk.described = true;
+    readFields(in,
+        { { 1, &chunk.type }, { 4, &chunk.codec }, { 5, &chunk.rows }, { 7, &chunk.bytes }, { 9, &chunk.pages },
+            { 11, &chunk.dictionary } },
+        [&](int id) { id == 3 ? void(chunk.ours = isOurPath(in)) : in.skip(); });
+}
+
+ChunkData readColumnChunk(ThriftReader& in)
+{
+    ChunkData chunk;
+    in.structure([&](int id) {
+        if (id == 1)
+            chunk.elsewhere = !in.binary().empty(); // file_path
+        else if (id == 3)
+            readColumnMetaData(in, chunk);
+        else
+            in.skip();
+        chunk.encrypted |= id == 8; // crypto_metadata
+    });
+    return chunk;
+}
+
+class Footer {
+public:
+    Footer(std::uint64_t dataEnd, const std::string& where)
+        : dataEnd_(dataEnd)
+        , where_(where)
+    {
+    }
+
+    ParquetColumn read(std::string_view bytes)
+    {
+        ThriftReader in(bytes);
+        in.structure([&](int id) {
+            if (id == 2)
+                in.list([&] { schema_.add(readElement(in)); });
+            else if (id == 4)
+                in.list([&] { readRowGroup(in); });
+            else
+                in.skip();
+        });
+        if (in.failed()) damaged();
+        checkSchema();
+        return std::move(column_);
+    }
+
+private:
+    void readRowGroup(ThriftReader& in)
+    {
+        ChunkData ours;
+        std::int64_t rows = -1;
+        const auto readChunk = [&] {
+            const auto chunk = readColumnChunk(in);
+            if (chunk.ours && !ours.ours) ours = chunk;
+            if (!chunk.described && !ours.ours) ours.encrypted = true; // who knows which column it is
+        };
+        readFields(in, { { 3, &rows } }, [&](int id) { id == 1 ? in.list(readChunk) : in.skip(); });
+        if (in.failed()) damaged();
+        checkSchema();
+        addChunk(ours, rows);
+    }
+
+    void checkSchema()
+    {
+        const auto& found = schema_.found();
+        if (!found)
+            throw DataError(where_,
+                schema_.names().empty() ? "has no columns" : "has no column text; there are " + schema_.names(),
+                "write it again with the texts in a column named text");
+        if (found->children > 0 || found->repetition == repeated)
+            throw DataError(where_, "its column text holds lists or structures", "write it again with one text a row");
+        if (found->type != byteArray)
+            throw DataError(where_, "its column text holds numbers", "write it again with one text a row");
+        column_.optional = found->repetition != 0;
+    }
+
+    void addChunk(const ChunkData& chunk, std::int64_t rows)
+    {
+        if (chunk.encrypted)
+            throw DataError(where_, "its column text is encrypted", "write it again without encryption");
+        if (!chunk.ours || chunk.type != byteArray || chunk.rows < 0 || chunk.rows != rows) damaged();
+        if (chunk.elsewhere)
+            throw DataError(where_, "keeps its texts in another file", "give the file that holds them");
+        const bool before = chunk.dictionary > 0 && chunk.dictionary < chunk.pages; // else there is no dictionary
+        const auto begin = std::uint64_t(before ? chunk.dictionary : chunk.pages); // a negative number is a large one
+        const auto bytes = std::uint64_t(chunk.bytes);
+        if (begin > dataEnd_ || bytes > dataEnd_ - begin) damaged();
+        if (chunk.codec < 0 || chunk.codec > int(ParquetCodec::Lz4Raw)) damaged();
+        column_.chunks.push_back({ begin, begin + bytes, std::uint64_t(rows), ParquetCodec(chunk.codec) });
+    }
+
+    [[noreturn]] void damaged() const { throwDamaged(where_, "is a damaged Parquet file: its footer is wrong"); }
+
+    std::uint64_t dataEnd_;
+    const std::string& where_;
+    SchemaWalk schema_;
+    ParquetColumn column_;
+};
+
+} // namespace
+
+ParquetColumn readParquetFooter(std::string_view footer, std::uint64_t dataEnd, const std::string& where)
+{
+    return Footer(dataEnd, where).read(footer);
+}
+
+std::optional<ParquetPage> readParquetPage(std::string_view bytes)
+{
+    ThriftReader in(bytes);
+    std::int64_t type = -1, packed = -1, size = -1, values = 0, encoding = 0, levels = 0, repetition = 0,
+                 definition = 0;
+    bool compressed = true;
+    const auto other = [&](int) { in.skip(); };
+    readFields(in, { { 1, &type }, { 2, &size }, { 3, &packed } }, [&](int id) {
+        if (id == 5) // DataPageHeader
+            readFields(in, { { 1, &values }, { 2, &encoding }, { 3, &levels } }, other);
+        else if (id == 7) // DictionaryPageHeader
+            readFields(in, { { 1, &values }, { 2, &encoding } }, other);
+        else if (id == 8) // DataPageHeaderV2
+            readFields(in, { { 1, &values }, { 4, &encoding }, { 5, &definition }, { 6, &repetition } },
+                [&](int field) { field == 7 ? void(compressed = in.boolean()) : in.skip(); });
+        else
+            in.skip();
+    });
+    if (in.failed()) return {};
+    for (const auto number : { type, size, packed, values, encoding, levels, repetition, definition })
+        if (number < 0 || number > std::numeric_limits<std::int32_t>::max()) return {};
+    const auto kind = type > 3 ? ParquetPage::Type::Index : ParquetPage::Type(type); // what is to come is passed over
+    return ParquetPage { kind, bytes.size() - in.rest().size(), std::uint64_t(packed), std::uint64_t(size),
+        std::uint64_t(values), int(encoding), int(levels), std::uint64_t(repetition), std::uint64_t(definition),
+        compressed };
+}
+
+} // namespace pha

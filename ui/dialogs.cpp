@@ -111,6 +111,12 @@ bool restore(const QString& inTrash, const QString& path)
 
 } // namespace
 
+QString textFilter()
+{
+    return QCoreApplication::translate(
+        "pha::ui::Dialogs", "Text (*.txt *.raw *.jsonl *.parquet *.gz *.zst *.xz *.zip *.tar);;All files (*)");
+}
+
 Dialogs Dialogs::real()
 {
     Dialogs d;

@@ -28,4 +28,6 @@ struct Dialogs {
     static Dialogs real();
 };
 
+QString textFilter(); ///< for openFile: the names of files that hold texts
+
 } // namespace pha::ui

@@ -251,7 +251,8 @@ void addEval(CLI::App& root, Program& program)
     auto options = std::make_shared<Options>();
     options->evaluate.split = "test";
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
-    command->add_option("--data", options->evaluate.data, "Other text than the run's own: a built-in corpus or a file");
+    command->add_option("--data", options->evaluate.data,
+        "Other text than the run's own: a built-in corpus, or a file (.txt, .jsonl, .parquet)");
     command
         ->add_option("--split", options->evaluate.split,
             "train, valid or test; left out, the one that the name of the file of --data tells")

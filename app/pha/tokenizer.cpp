@@ -177,7 +177,8 @@ void addTrainVerb(CLI::App& tokenizer, const std::shared_ptr<Options>& options, 
     auto* command = addVerb(tokenizer, *options, "train", "Train a sentencepiece model on a corpus",
         "Example: pha tokenizer train my-text.txt --kind bpe --vocab-size 8000 --out my.model");
     options->data.tokenizer = "unigram";
-    command->add_option("corpus", options->data.data, "Built-in corpus, text file or folder")->required();
+    command->add_option("corpus", options->data.data, "Built-in corpus, file (.txt, .jsonl, .parquet) or folder")
+        ->required();
     command->add_option("--out", options->out, "The model file to write")->required();
     command->add_option("--kind", options->data.tokenizer, "Kind of model")
         ->check(CLI::IsMember({ "unigram", "bpe" }))

@@ -301,7 +301,8 @@ void refuseIfDataIsGone(const std::string& data)
 void addRecipeOptions(CLI::App& command, TrainOptions& options)
 {
     command.add_option("--preset", options.preset, "Shape and recipe to start from ('pha presets' lists them)");
-    command.add_option("--data", options.data, "Built-in corpus ('pha data list') or a text file");
+    command.add_option(
+        "--data", options.data, "Built-in corpus ('pha data list'), or a file (.txt, .jsonl, .parquet) or folder");
     command.add_option("--config", options.configFile, "JSON file with keys and values; a run.json is fine");
     command.add_option(
         "--set", options.sets, "KEY=VALUE for any field (pha train --help-fields lists them); may be repeated");

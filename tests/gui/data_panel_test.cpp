@@ -122,6 +122,17 @@ private Q_SLOTS:
         QVERIFY(!f.find<QListWidget>("dataCorpora")->findItems("story.txt", Qt::MatchExactly).isEmpty());
     }
 
+    void droppedTablesAreReadOrRefused()
+    {
+        Fixture f;
+        const std::string folder = PHA_SOURCE_DIR "/tests/unit/parquet/";
+        f.drop(folder + "many-plain.parquet");
+        QTRY_VERIFY(f.find<QPlainTextEdit>("dataBeginning")->toPlainText().startsWith("The same."));
+        f.drop(folder + "refused-other.parquet");
+        QTRY_VERIFY(f.message().contains("has no column text; there are"));
+        QCOMPARE(f.role(), "error");
+    }
+
     void dropTrainUseAreThreeClicks()
     {
         Fixture f;

@@ -96,8 +96,7 @@ void ConfigForm::focusFirst() { presetCombo_->setFocus(Qt::OtherFocusReason); }
 
 void ConfigForm::browse()
 {
-    const auto file =
-        dialogs_->openFile(this, tr("Text to train on"), tr("Text (*.txt *.raw *.jsonl *.gz *.zst);;All files (*)"));
+    const auto file = dialogs_->openFile(this, tr("Text to train on"), textFilter());
     if (file.isEmpty()) return;
     draft_->endOfTyping();
     draft_->setText("data", file);

@@ -50,8 +50,7 @@ void DataPanel::Private::connectControls()
 {
     connect(v.corpora, &CorpusList::choiceChanged, &guard, [this] { select(); });
     connect(v.addFile, &QToolButton::clicked, &guard, [this] {
-        const auto file =
-            dialogs->openFile(q, tr("Text to train on"), tr("Text (*.txt *.raw *.jsonl *.gz *.zst);;All files (*)"));
+        const auto file = dialogs->openFile(q, tr("Text to train on"), textFilter());
         if (!file.isEmpty()) q->add(toPath(file));
     });
     connect(v.addFolder, &QToolButton::clicked, &guard, [this] {

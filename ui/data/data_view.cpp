@@ -58,9 +58,10 @@ QWidget* DataView::buildCorpora(QWidget* panel, std::vector<CatalogueEntry> cata
     corpora->setToolTip(tr("Your own texts, prepared and built-in corpora, and public ones to download"));
     corpora->setMinimumHeight(90);
     corpora->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff); // long names end in dots
-    addFile = toolButton(frame, "dataAddFile", tr("Add file\u2026"), tr("Add a text file to the list"));
+    addFile = toolButton(frame, "dataAddFile", tr("Add file\u2026"),
+        tr("Add a file to the list: plain text, JSON lines or Parquet, packed or not"));
     addFolder =
-        toolButton(frame, "dataAddFolder", tr("Add folder\u2026"), tr("Add a folder with text files to the list"));
+        toolButton(frame, "dataAddFolder", tr("Add folder\u2026"), tr("Add a folder with such files to the list"));
     remove = toolButton(frame, "dataRemove", tr("Remove"), tr("Take the text off the list; the file stays"));
     for (auto* b : { addFile, addFolder, remove }) {
         setRole(b, "button");

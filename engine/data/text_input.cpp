@@ -19,109 +19,7 @@ namespace {
 constexpr std::size_t maxFiles = 100'000, maxArchives = 4; ///< archives inside archives
 constexpr int maxDepth = 16;
 
-std::string lower(std::string text)
-{
-    std::transform(text.begin(), text.end(), text.begin(),
-        [](unsigned char c) { return char(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-    return text;
-}
-
-std::string baseName(const std::string& name) { return name.substr(name.rfind('/') + 1); }
-
-/// The name without ".gz", ".zst" or ".xz", in small letters.
-std::string unpackedName(const std::string& name)
-{
-    auto base = lower(baseName(name));
-    for (const char* ending : { ".gz", ".zst", ".xz" })
-        if (base.ends_with(ending)) return base.substr(0, base.size() - std::strlen(ending));
-    return base;
-}
-
-/// What folders and archives are searched for.
-bool isTextName(const std::string& name)
-{
-    const auto base = lower(baseName(name)), inner = unpackedName(name);
-    if (base.starts_with('.') || name.find("__MACOSX") != name.npos) return false;
-    for (const char* ending :
-        { ".txt", ".text", ".raw", ".tokens", ".jsonl", ".ndjson", ".parquet", ".tar", ".tgz", ".zip" })
-        if (inner.ends_with(ending)) return true;
-    return inner != base && inner.find('.') == inner.npos; // "part_00.xz"
-}
-
-/// Takes out "-00001-of-00004", with the sixteen digits of a checksum that may stand behind it.
-std::string withoutShard(std::string base)
-{
-    const auto pass = [&base](std::size_t at, const char* digits) {
-        return std::min(base.find_first_not_of(digits, at), base.size());
-    };
-    for (auto dash = base.find('-'); dash != base.npos; dash = base.find('-', dash + 1)) {
-        const auto of = pass(dash + 1, "0123456789");
-        if (of == dash + 1 || base.compare(of, 4, "-of-") != 0) continue;
-        auto end = pass(of + 4, "0123456789");
-        if (end == of + 4) continue;
-        if (end < base.size() && base[end] == '-' && pass(end + 1, "0123456789abcdef") == end + 17) end += 17;
-        return base.erase(dash, end - dash);
-    }
-    return base;
-}
-
-} // namespace
-
-std::pair<std::string, std::optional<TextSplit>> familyOfName(const std::string& name)
-{
-    auto base = withoutShard(unpackedName(name));
-    for (std::size_t begin = 0; begin <= base.size();) {
-        const auto end = std::min(base.find_first_of("._-", begin), base.size());
-        const auto word = base.substr(begin, end - begin);
-        std::optional<TextSplit> split;
-        if (word == "train") split = TextSplit::Train;
-        if (word == "valid" || word == "validation" || word == "val" || word == "dev") split = TextSplit::Valid;
-        if (word == "test") split = TextSplit::Test;
-        if (split) return { base.replace(begin, end - begin, "*"), split };
-        begin = end + 1;
-    }
-    return { base, {} };
-}
-
-namespace {
-
-bool isTable(const std::string& name, std::string_view head)
-{
-    return lower(name).ends_with(".parquet") || looksLikeParquet(head);
-}
-
-bool isWikiTextName(const std::string& name)
-{
-    const auto pattern = familyOfName(name).first;
-    return pattern == "wiki.*.raw" || pattern == "wiki.*.tokens" || pattern == "wiki.*.txt";
-}
-
-/// Lets names give splits only where they mean it: WikiText's own names, or a train file with its like beside it.
-class Families {
-public:
-    void add(const std::string& name)
-    {
-        const auto [pattern, split] = familyOfName(name);
-        if (split) seen_.insert({ folder(name) + pattern, *split });
-    }
-    std::optional<TextSplit> given(const std::string& name) const
-    {
-        const auto [pattern, split] = familyOfName(name);
-        if (!split) return {};
-        const auto key = folder(name) + pattern;
-        const auto has = [&](TextSplit other) { return seen_.contains({ key, other }); };
-        const bool several = int(has(TextSplit::Train)) + has(TextSplit::Valid) + has(TextSplit::Test) > 1;
-        return several && (has(TextSplit::Train) || isWikiTextName(name)) ? split : std::nullopt;
-    }
-
-private:
-    static std::string folder(const std::string& name)
-    {
-        const auto slash = name.rfind('/');
-        return slash == name.npos ? std::string() : name.substr(0, slash + 1);
-    }
-    std::set<std::pair<std::string, TextSplit>> seen_;
-};
+bool isTable(const std::string& name, std::string_view head) { return isTableName(name) || looksLikeParquet(head); }
 
 int rank(std::optional<TextSplit> given) { return given == TextSplit::Valid ? 0 : given == TextSplit::Test ? 1 : 2; }
 
@@ -196,7 +94,7 @@ std::vector<TextFile> findTexts(const std::vector<fs::path>& paths)
         else
             addSisters(path, found);
     }
-    Families families;
+    TextFamilies families;
     for (const auto& path : found) families.add(path.string());
     std::vector<TextFile> files;
     std::set<fs::path> seen; // a sister may also have been named
@@ -280,7 +178,7 @@ void TextWalker::openTable(const TextFile& file)
 
 void TextWalker::openZip(const TextFile& file)
 {
-    Families families;
+    TextFamilies families;
     for (auto& entry : readZipDirectory(file.path)) {
         if (!isTextName(entry.name)) continue;
         families.add(entry.name);

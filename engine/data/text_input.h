@@ -4,6 +4,7 @@
 #include "engine/data/archive.h"
 #include "engine/data/byte_source.h"
 #include "engine/data/parquet_rows.h"
+#include "engine/data/text_names.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -15,7 +16,6 @@
 
 namespace pha {
 
-enum class TextSplit : std::uint8_t { Train, Valid, Test };
 /// Lines: JSON objects, one a line, with "text". Rows: of a table with the column "text" (Parquet).
 enum class TextKind : std::uint8_t { Plain, Lines, WikiText, Rows };
 
@@ -34,9 +34,6 @@ struct TextFile {
 std::vector<TextFile> findTexts(const std::vector<std::filesystem::path>& paths);
 
 TextFile statFile(const std::filesystem::path& path); ///< throws DataError unless it is a regular file
-/// "Wiki.train.raw" -> "wiki.*.raw" and train; "train-00001-of-00004.parquet", as Hugging Face numbers shards, ->
-/// "*.parquet" and train. Told by the name alone; null for names without a split.
-std::pair<std::string, std::optional<TextSplit>> familyOfName(const std::string& name);
 
 /// The texts in files and in the archives among them, one after the other.
 class TextWalker {

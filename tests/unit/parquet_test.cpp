@@ -146,6 +146,8 @@ private Q_SLOTS:
         QVERIFY(files[2].given == TextSplit::Train && files[3].given == TextSplit::Train);
         const auto sisters = findTexts({ path("set/data/train-00001-of-00002.parquet") });
         QCOMPARE(sisters.size(), std::size_t(3)); // one shard was meant, and what it is evaluated with
+        const auto alone = findTexts({ path("set/data/test-00000-of-00001.parquet") });
+        QVERIFY(alone.size() == 1 && alone[0].given == TextSplit::Test); // all of it is evaluated
     }
 
     void refusals_data()

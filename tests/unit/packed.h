@@ -61,8 +61,9 @@ inline std::string zip(const Entries& entries)
         const auto common = little(20, 2) + little(0, 2) + little(0, 2) + little(0, 4) + little(crc32(content), 4)
             + little(content.size(), 4) + little(content.size(), 4) + little(name.size(), 2) + little(0, 2);
         directory += "PK\x01\x02" + little(20, 2) + common + little(0, 2) + little(0, 2) + little(0, 2) + little(0, 4)
-            + little(file.size(), 4) + name;
-        file += "PK\x03\x04" + common + name + content;
+            + little(file.size(), 4);
+        directory += name;
+        file.append("PK\x03\x04").append(common).append(name).append(content);
     }
     const auto count = little(entries.size(), 2);
     return file + directory + "PK\x05\x06" + little(0, 4) + count + count + little(directory.size(), 4)

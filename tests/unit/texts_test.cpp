@@ -193,7 +193,7 @@ private Q_SLOTS:
         std::string read;
         std::int64_t cuts = 0;
         while (reader.next(record)) {
-            QVERIFY(record.bytes.size() <= 17 * 4096);
+            QVERIFY(record.bytes.size() <= std::size_t(17) * 4096);
             if (record.cut && read.size() + record.bytes.size() < (std::size_t(4) << 20))
                 QCOMPARE(text[read.size() + record.bytes.size()], ' ');
             cuts += record.cut;

@@ -108,7 +108,7 @@ private Q_SLOTS:
         QTRY_COMPARE(model.rowCount(), 1);
         QVERIFY(!model.setData(indexOf(model, a), QStringLiteral("  \n "), Qt::EditRole));
         QVERIFY(model.setData(indexOf(model, a), QStringLiteral("Größer & besser"), Qt::EditRole));
-        QCOMPARE(indexOf(model, a).data().toString(), QStringLiteral("Größer & besser"));
+        QTRY_COMPARE(indexOf(model, a).data().toString(), QStringLiteral("Größer & besser"));
         QTRY_COMPARE(QString::fromStdString(RunDirectory(a).read().name), QStringLiteral("Größer & besser"));
     }
 
@@ -167,6 +167,36 @@ private Q_SLOTS:
         Q_EMIT model.dataChanged(model.index(0), model.index(0)); // as a run that trains does all the time
         QTest::keyClick(editor, Qt::Key_Return);
         QTRY_COMPARE(list->model()->index(0, 0).data().toString(), QStringLiteral("better name"));
+    }
+
+    /// The editor of a row that goes hands its text over while the filter is at work on that row.
+    void aRunWhoseNameIsBeingEditedMayBePutAway()
+    {
+        const test::TestHome home;
+        RunListModel model;
+        RunPanel panel(&model);
+        panel.resize(300, 500);
+        panel.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&panel));
+        std::vector<fs::path> runs;
+        for (int n = 0; n < 5; ++n) runs.push_back(sketch(home.runs(), std::to_string(n), std::to_string(n), 10));
+        model.setFolder(home.runs());
+        QTRY_COMPARE(model.rowCount(), 5);
+        auto* list = panel.findChild<QListView*>(QStringLiteral("runList"));
+        AboutChange away;
+        away.archived = true;
+        for (const auto& run : runs) {
+            panel.select(run);
+            panel.renameCurrent();
+            auto* editor = list->findChild<QLineEdit*>(QStringLiteral("runNameEdit"));
+            QVERIFY(editor);
+            editor->setFocus();
+            QTest::keyClicks(editor, QStringLiteral("new name"));
+            model.changeAbout(run, away);
+            QCoreApplication::processEvents();
+            QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+        }
+        QCOMPARE(list->model()->rowCount(), 0);
     }
 
     void rowsComeAndGoWhileTheListIsSearchedAndSorted()

@@ -274,10 +274,20 @@ bool RunListModel::setData(const QModelIndex& index, const QVariant& value, int 
         return true;
     }
     if (role != Qt::EditRole || singleLine(value.toString()).isEmpty()) return false;
-    open(directory)->rename(value.toString());
-    rows_[std::size_t(index.row())].summary.name = open(directory)->name();
-    Q_EMIT dataChanged(index, index);
+    // A row that is hidden while its name is being edited hands the name over in the midst of that: a filter above this
+    // model must not hear of a second change before it is done with the first.
+    const auto later = [this, directory, name = value.toString()] { rename(directory, name); };
+    QMetaObject::invokeMethod(this, later, Qt::QueuedConnection);
     return true;
+}
+
+void RunListModel::rename(const fs::path& directory, const QString& name)
+{
+    const int row = rowOf(directory);
+    if (row < 0) return;
+    open(directory)->rename(name);
+    rows_[std::size_t(row)].summary.name = open(directory)->name();
+    Q_EMIT dataChanged(index(row), index(row));
 }
 
 } // namespace pha::ui

@@ -60,6 +60,7 @@ private:
     };
     static QStringList lines(const RunSummary& s); ///< of the tool tip
     void setAbout(int row, const RunAbout& about, const QString& problem);
+    void rename(const fs::path& directory, const QString& name);
     void aboutWritten(const fs::path& directory, const RunAbout& about, const QString& problem);
     void absorb(const std::vector<RunSummary>& changed);
     void dropMissing(const std::set<fs::path>& present);

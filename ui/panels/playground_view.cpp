@@ -52,7 +52,7 @@ PlaygroundView::PlaygroundView(QWidget* panel)
     texts->addWidget(buildText(panel));
     left->addWidget(texts);
     left->setStretchFactor(1, 1);
-    left->setSizes({ 170, 600 });
+    left->setSizes({ 200, 570 });
     split->addWidget(left);
     side = buildSide(panel);
     split->addWidget(side);

@@ -265,6 +265,23 @@ public:
     virtual fs::path directory() const = 0;
 };
 
+/// Computers that take part in a run with their devices, see `pha join`.
+struct OtherComputers {
+    std::int64_t count = 0;
+    std::string listen = "0.0.0.0:29400"; ///< where the one that leads waits for them
+    std::string key; ///< what they have to know
+};
+/// Takes part in a run that another computer leads.
+struct JoinRequest {
+    std::string address, key; ///< of the computer that leads, HOST:PORT
+    std::string device = "auto";
+    std::int64_t card = 0; ///< the first of the cards
+    std::int64_t devices = 1, threads = 0;
+    std::int64_t rank = -1; ///< order among those that join; -1: as they come
+    std::int64_t patience = 600; ///< seconds until somebody answers there
+    std::function<void(const RunConfig&)> onJoined = {}; ///< what is trained
+};
+
 struct TrainingRequest {
     RunConfig config;
     fs::path directory; ///< created for a new run; must hold one for `resume`
@@ -280,6 +297,7 @@ struct TrainingRequest {
     /// New run: a run whose settings were changed while it went on. The changes come at the same updates; `config` is
     /// what readReplay() says, with other settings if wanted.
     fs::path replayOf = {};
+    OtherComputers others = {}; ///< that share it
 };
 
 struct CheckRow {
@@ -324,6 +342,9 @@ public:
     /// ProgressEvents.
     virtual std::unique_ptr<TrainingJob> openTraining(
         const TrainingRequest& request, EventSink& progress, std::stop_token stop) = 0;
+    /// Works for a run until it is over there. Publishes its updates. Returns how it ended; throws Error, also if the run
+    /// has failed.
+    virtual RunState join(const JoinRequest& request, EventSink& sink, std::stop_token stop) = 0;
     /// Loads a checkpoint folder, the best (else the latest) one of a run directory, or a file that `average` wrote.
     /// Precision "": figures in fp32, while text is written in bf16 on a card, as models are trained there.
     virtual std::shared_ptr<LoadedModel> load(

@@ -22,6 +22,7 @@ struct Program {
 
 // One file each. They add the sub-command with its options, help and example.
 void addTrain(CLI::App& root, Program& program);
+void addJoin(CLI::App& root, Program& program);
 void addSweep(CLI::App& root, Program& program);
 void addEval(CLI::App& root, Program& program);
 void addAverage(CLI::App& root, Program& program);

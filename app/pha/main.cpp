@@ -75,6 +75,7 @@ int parseFailure(const CLI::App& root, const CLI::ParseError& error)
 void addCommands(CLI::App& root, Program& program)
 {
     addTrain(root, program);
+    addJoin(root, program);
     addSweep(root, program);
     addEval(root, program);
     addGenerate(root, program);

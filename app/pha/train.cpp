@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/computers.h"
 #include "app/pha/plan_time.h"
 #include "app/pha/progress.h"
 #include "app/pha/signals.h"
@@ -163,8 +164,12 @@ void printReplay(const fs::path& of, const TrainingJob& job, bool json)
 int train(const TrainOptions& options, const CLI::App& command)
 {
     if (options.helpFields) return printFields(options.json);
-    const auto request = trainingRequest(options, command);
+    const auto place = launchedPlace();
+    if (place && place->rank > 0) return joinRun(joinRequest(*place, options), options.json);
+    auto request = trainingRequest(options, command);
+    request.others = otherComputers(options, place);
     if (options.dryRun) return dryRun(request, options.json);
+    if (request.others.count > 0) printInvitation(request.others);
 
     StopOnSignal stop;
     ProgressView view(options.json);
@@ -211,6 +216,12 @@ void addTrain(CLI::App& root, Program& program)
         "Run or checkpoint of a softmax Transformer to turn into a Hedgehog: distils its attention, then trains all");
     command->add_option("--steps", options->steps, "Optimiser updates; with --resume it extends a run");
     command->add_option("--name", options->name, "Name shown in lists; the folder's name if left out");
+    addInteger(*command, "--nodes", options->nodes,
+        "Computers that share the run with their devices, this one counted: it waits for the others, which run "
+        "'pha join'");
+    command->add_option("--listen", options->listen, "With --nodes: PORT or HOST:PORT to wait at (0.0.0.0:29400)");
+    command->add_option("--key", options->key,
+        "With --nodes: word that the others must give, or the variable PHA_KEY; drawn if left out");
     command->add_flag("--dry-run", options->dryRun, "Print the whole configuration, parameters and memory, and leave");
     command->add_flag("--json", options->json, "Events on stdout, one JSON document a line");
     command->add_flag("--help-fields", options->helpFields, "List every configuration key with its range");

@@ -20,6 +20,8 @@ struct TrainOptions {
     std::string preset, data, run, resume, name, configFile, initFrom, convertFrom, fork, replay;
     std::string steps, device, devices, precision, threads, seed;
     std::vector<std::string> sets;
+    std::int64_t nodes = 1; ///< computers that share the run, with this one
+    std::string listen, key;
     bool json = false, dryRun = false, helpFields = false;
 };
 

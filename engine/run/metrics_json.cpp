@@ -150,10 +150,8 @@ struct ToJson {
     }
     Json operator()(const StatusEvent& e) const
     {
-        const auto* name = std::find_if(
-            std::begin(stateNames), std::end(stateNames), [&](const auto& s) { return s.first == e.state; });
         return LineBuilder("status", e.step)
-            .add("state", std::string(name->second))
+            .add("state", std::string(nameOf(e.state)))
             .addUnlessEmpty("detail", e.detail)
             .line();
     }

@@ -167,12 +167,6 @@ std::vector<fs::path> runsIn(const fs::path& folder)
     return found;
 }
 
-std::string stateWord(RunState state, bool interrupted)
-{
-    if (interrupted) return "interrupted";
-    const auto* name =
-        std::find_if(std::begin(stateNames), std::end(stateNames), [&](const auto& s) { return s.first == state; });
-    return name == std::end(stateNames) ? "stopped" : name->second;
-}
+std::string stateWord(RunState state, bool interrupted) { return interrupted ? "interrupted" : nameOf(state); }
 
 } // namespace pha

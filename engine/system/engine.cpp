@@ -8,6 +8,7 @@
 #include "engine/system/cpu_allocator.h"
 #include "engine/system/device.h"
 #include "engine/system/selftest.h"
+#include "engine/train/follower.h"
 #include "engine/train/trainer.h"
 
 namespace pha {
@@ -63,6 +64,10 @@ public:
     {
         return withPlainErrors(
             [&] { return std::make_unique<PlainJob>(std::make_unique<Trainer>(request, progress, stop)); });
+    }
+    RunState join(const JoinRequest& request, EventSink& sink, std::stop_token stop) override
+    {
+        return withPlainErrors([&] { return followRun(request, sink, stop); });
     }
     std::shared_ptr<LoadedModel> load(
         const fs::path& path, const std::string& device, const std::string& precision) override

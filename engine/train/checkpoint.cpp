@@ -62,17 +62,16 @@ void writeTrainingState(const std::filesystem::path& folder, const LanguageModel
         { "averages", state.averages },
         { "loss_watch", state.watch },
         { "alerts", state.alerts },
-        { "rng", toHex(state.generators.front().get_state()) },
+        { "rng", toHex(state.random.front()) },
         { "precision", state.precision },
         { "threads", state.threads },
         { "device", state.device },
         { "corpus", state.corpus },
         { "libtorch", TORCH_VERSION },
     };
-    if (state.generators.size() > 1) {
-        json["devices"] = state.generators.size();
-        for (std::size_t i = 1; i < state.generators.size(); ++i)
-            json["more_rng"].push_back(toHex(state.generators[i].get_state()));
+    if (state.random.size() > 1) {
+        json["devices"] = state.random.size();
+        for (std::size_t i = 1; i < state.random.size(); ++i) json["more_rng"].push_back(toHex(state.random[i]));
     }
     writeFileAtomically(folder / "state.json", json.dump(2) + "\n");
 }
@@ -103,19 +102,13 @@ void readTrainingState(
         state.device = json.at("device").get<std::string>();
         state.devices = json.value("devices", std::int64_t(1));
         state.corpus = json.at("corpus").get<std::string>();
-        // A generator of another kind of device, or of one more, takes none: its masks are drawn anew from the seed.
-        std::vector<std::string> random { json.at("rng").get<std::string>() };
-        for (const auto& more : json.value("more_rng", Json::array())) random.push_back(more.get<std::string>());
-        if (torch::Device(state.device).type() == state.generators.front().device().type())
-            for (std::size_t i = 0; i < std::min(random.size(), state.generators.size()); ++i)
-                state.generators[i].set_state(fromHex(random[i]));
+        state.random = { fromHex(json.at("rng").get<std::string>()) };
+        for (const auto& more : json.value("more_rng", Json::array()))
+            state.random.push_back(fromHex(more.get<std::string>()));
     } catch (const Json::exception& error) {
         throw CheckpointError(file.string(), error.what(), advice);
     } catch (const std::invalid_argument&) {
         throw CheckpointError(file.string(), "the random generator's state is not hexadecimal", advice);
-    } catch (const c10::Error&) {
-        throw CheckpointError(file.string(), "the random generator's state belongs to another LibTorch",
-            "resume with the version that wrote it");
     }
     readTensors(folder / "model.safetensors", namedWeights(model), extra);
     readTensors(folder / "optimizer.safetensors", optimizer.state(), extra);

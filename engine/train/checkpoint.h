@@ -17,21 +17,21 @@ struct TrainingState {
     std::int64_t metricsOffset = 0; ///< bytes of metrics.jsonl at this step: a resume cuts the file back to them
     std::int64_t updates = 0;
     Json data; ///< position in the training data
-    std::vector<at::Generator> generators; ///< of dropout masks, one a device
+    std::vector<Tensor> random; ///< states of the generators of dropout masks, one a device
     std::string precision;
     int threads = 1;
     std::string device, corpus; ///< corpus: fingerprint
     Json settings; ///< all of training, as a user may have changed them while the run went on
     /// Of WeightAverages, LossWatch and AlertLimit.
     Json averages = Json::object(), watch = Json::object(), alerts = Json::object();
-    std::int64_t devices = 1; ///< that shared it; written as the number of `generators`
+    std::int64_t devices = 1; ///< that shared it; written as the number of `random`
 };
 
 /// Writes model.safetensors, optimizer.safetensors and state.json into an empty folder.
 void writeTrainingState(const std::filesystem::path& folder, const LanguageModel& model, const Optimizer& optimizer,
     const TrainingState& state);
 /// Reads them back into a model and an optimiser of the same shapes, or of fewer parts if `extra` may be left.
-/// `state.generators` must be set; they are given the saved states. Throws CheckpointError.
+/// Throws CheckpointError.
 void readTrainingState(const std::filesystem::path& folder, LanguageModel& model, Optimizer& optimizer,
     TrainingState& state, Extra extra = Extra::Refuse);
 

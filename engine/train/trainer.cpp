@@ -5,13 +5,13 @@
 #include "engine/base/text.h"
 #include "engine/eval/evaluator.h"
 #include "engine/eval/loaded_model.h"
+#include "engine/run/metrics_line.h"
 #include "engine/system/device.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/conversion.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 namespace pha {
@@ -27,17 +27,6 @@ double fourDigits(double value) { return parseNumber(fmt::format("{:.4g}", value
 std::optional<double> rounded(std::optional<double> value)
 {
     return value ? std::optional(std::round(*value * 1e3) / 1e3) : value;
-}
-
-/// Of each mix, in the order in which the layers tell their mean weights: the share of attention counts. Not where it
-/// was pruned: there it costs nothing.
-std::vector<bool> attends(const ModelConfig& model)
-{
-    std::vector<bool> attend;
-    for (std::int64_t layer = 0; layer < model.layers; ++layer)
-        for (const auto& stage : layerStages(model, layer))
-            if (stage.mixed) attend.push_back(std::count(stage.parts.begin(), stage.parts.end(), "attention") > 0);
-    return attend;
 }
 } // namespace
 
@@ -62,6 +51,8 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
             if (stop.stop_requested()) return finish(RunState::Stopped, "stopped by the user");
             if (config_.stopAfter > 0 && step_ - startedAt_ >= config_.stopAfter)
                 return finish(RunState::Stopped, "stop_after reached");
+            if (const auto& where = team_->stopping(); !where.empty())
+                return finish(RunState::Stopped, "stopped on " + where);
             if (!update())
                 return finish(
                     RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
@@ -73,6 +64,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
         // The disk may be what failed: the status is a courtesy, the error is what counts.
         try {
             emit(StatusEvent { step_, RunState::Failed, error.what() });
+            team_->end("failed", error.what());
         } catch (const std::exception&) { // nothing is left to report to
         }
         const std::lock_guard lock(mutex_);
@@ -82,48 +74,6 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     }
 }
 
-bool Trainer::regularised() const
-{
-    return config_.entropyBonus > 0 || config_.priorWeight > 0 || config_.attentionCost > 0;
-}
-
-/// What one device does of an update. Called once and replayed from then on, unless it distils.
-Tensor Trainer::workOf(
-    Learner& learner, const std::vector<Tensor>& inputs, std::size_t microBatches, bool distilling) const
-{
-    Pass pass;
-    pass.matrix = matrix_;
-    pass.training = true;
-    pass.recompute = config_.recompute;
-    pass.dropout = config_.dropout;
-    pass.embeddingDropout = config_.embeddingDropout < 0 ? config_.dropout : config_.embeddingDropout;
-    pass.branchDropout = config_.branchDropout;
-    pass.generator = learner.generator;
-    pass.tokenLosses = &learner.tokenLosses;
-    const double parts = double(microBatches * team_->size());
-    if (distilling) {
-        learner.optimizer->zeroGrad();
-        learner.tokenLosses.clear(); // what is measured there is the softmax model
-        learner.distilled = {};
-        for (std::size_t i = 0; i + 1 < inputs.size(); i += 2)
-            distil(*learner.model, inputs[i], inputs[i + 1], pass, 1 / parts, learner.distilled);
-        auto all = learner.optimizer->gradients();
-        all.push_back(torch::full({}, learner.distilled.loss, inputs.back().options()));
-        if (learner.sum) learner.sum(all);
-        return learner.optimizer->apply(all.back(), inputs.back());
-    }
-    if (!regularised()) return plainUpdate(*learner.model, *learner.optimizer, pass, inputs, {}, learner.sum);
-    std::vector<Tensor> means;
-    pass.meanWeights = &means;
-    const auto extra = [&] {
-        const auto sum = regulariser(means, inputs.front()) / parts;
-        means.clear();
-        return sum;
-    };
-    return plainUpdate(
-        *learner.model, *learner.optimizer, pass, { inputs.begin() + 1, inputs.end() }, extra, learner.sum);
-}
-
 /// One optimiser update from `accumulate` micro-batches. False: the run has diverged.
 bool Trainer::update()
 {
@@ -131,7 +81,7 @@ bool Trainer::update()
     const double processorStarted = processorSeconds();
     const bool distilling = step_ < config_.distillSteps;
     if (config_.distillSteps > 0 && step_ == config_.distillSteps) // from here on all weights learn
-        team_->each([](Learner& learner) { learner.optimizer->reset(); });
+        team_->resetOptimizers();
     const double share = scheduleShare(config_, step_) * plateau_.factor;
     const double rate = distilling ? config_.distillLearningRate : config_.learningRate * share;
 
@@ -144,14 +94,15 @@ bool Trainer::update()
         for (auto* tokens : { &batch.ids, &batch.targets })
             inputs.push_back(torch::from_blob(tokens->data(), { batch.rows, batch.context }, torch::kLong));
     }
-    if (regularised() && !distilling) inputs.insert(inputs.begin(), torch::tensor(fadeNow(), torch::kFloat));
+    if (work_.regularised() && !distilling)
+        inputs.insert(inputs.begin(), torch::tensor(work_.fade(step_), torch::kFloat));
     const bool failing = step_ >= failFrom_ && step_ < failTo_;
     inputs.push_back(optimizer().numbers({ double(scored), failing ? 0.0 : 1.0, rate, share }));
 
-    const auto result = team_->update(
-        inputs,
-        [&](Learner& learner, const std::vector<Tensor>& in) { return workOf(learner, in, micro.size(), distilling); },
-        !distilling);
+    const UpdateWork::Shape shape { micro.size(), team_->members(), distilling };
+    const auto result = team_->update(inputs,
+        [&](Learner& learner, const std::vector<Tensor>& in) { return work_(learner, in, matrix_, shape); },
+        !distilling, { step_, tokens_ + read, micro.size(), distilling, rate });
     const bool finite = result.finite();
     nonFinite_ = finite ? 0 : nonFinite_ + 1;
 
@@ -194,27 +145,6 @@ std::vector<Batch> Trainer::readBatches()
     std::vector<Batch> batches;
     for (std::int64_t i = 0; i < count; ++i) batches.push_back(batches_->next());
     return batches;
-}
-
-/// models.md 5.4: the entropy bonus goes to 0 in the first half of training.
-double Trainer::fadeNow() const { return std::max(0.0, 1 - 2 * double(step_) / double(config_.steps)); }
-
-/// models.md 5.4, summed over the layers' mean weights (K): entropy bonus, KL to a prior, cost of attention.
-Tensor Trainer::regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const
-{
-    const auto names = file_.config.model.branchList();
-    const auto attend = attends(file_.config.model);
-    const auto K = double(names.size());
-    Tensor sum = torch::zeros({}, torch::dtype(torch::kFloat).device(device_));
-    for (std::size_t mix = 0; mix < meanWeights.size(); ++mix) {
-        const auto w = meanWeights[mix] / meanWeights[mix].sum();
-        const auto entropy = -(w * (w + 1e-12).log()).sum() / std::log(std::max(2.0, K));
-        sum = sum - config_.entropyBonus * fade * entropy;
-        if (config_.priorWeight > 0) sum = sum + config_.priorWeight * (w * ((w + 1e-12) / prior_).log()).sum();
-        for (std::size_t k = 0; k < names.size(); ++k)
-            if (names[k] == "attention" && attend.at(mix)) sum = sum + config_.attentionCost * w[std::int64_t(k)];
-    }
-    return sum / double(std::max<std::size_t>(1, meanWeights.size()));
 }
 
 void Trainer::intervals()
@@ -310,7 +240,7 @@ void Trainer::save()
         publishCheckpoint(run_, folder, [&](const fs::path& to) {
             writeTrainingState(to, model(), optimizer(),
                 { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer().updates(),
-                    batches_->state(), generators(), precisionName(matrix_), at::get_num_threads(), device_.str(),
+                    batches_->state(), team_->random(), precisionName(matrix_), at::get_num_threads(), device_.str(),
                     corpus_->fingerprint(), file_.config.toJson()["training"], averages_->state(), watch_.state(),
                     Json { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() } } });
             averages_->write(to);
@@ -335,6 +265,7 @@ RunState Trainer::finish(RunState state, const std::string& detail)
     if (state != RunState::Diverged && lastSave_ != step_) save();
     emit(StatusEvent { step_, state, detail });
     metrics_->sync();
+    team_->end(nameOf(state), detail);
     const std::lock_guard lock(mutex_);
     ended_ = true;
     waiting_.clear(); // whoever waits for a snapshot sees a broken promise

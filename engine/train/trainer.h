@@ -12,7 +12,7 @@
 #include "engine/train/alert_limit.h"
 #include "engine/train/averages.h"
 #include "engine/train/loss_watch.h"
-#include "engine/train/team.h"
+#include "engine/train/update_work.h"
 
 #include <condition_variable>
 #include <deque>
@@ -52,7 +52,6 @@ private:
     void checkDisk(bool resume) const;
     std::shared_ptr<LanguageModel> readTeacher(const TrainingRequest& request); ///< null: nothing is converted
     void useProcessors() const;
-    std::vector<at::Generator> generators() const; ///< of dropout masks, one a device
     void build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress);
     bool beginsWithGivenWeights() const; ///< of another run or file, not drawn from the seed
     void createRun();
@@ -71,12 +70,8 @@ private:
 
     // One step, and what happens between steps
     bool update();
-    Tensor workOf(Learner& learner, const std::vector<Tensor>& inputs, std::size_t microBatches, bool distilling) const;
     HardwareReading readMeters();
     std::vector<Batch> readBatches(); ///< of the next update
-    double fadeNow() const;
-    bool regularised() const;
-    Tensor regulariser(const std::vector<Tensor>& meanWeights, const Tensor& fade) const;
     void serve(const std::stop_token& stop); ///< commands and snapshots; waits here while paused
     void perform(const Command& command);
     void change(const std::string& key, const Json& value);
@@ -110,8 +105,9 @@ private:
     std::unique_ptr<MetricsWriter> metrics_;
     torch::Device device_ = torch::kCPU;
     torch::Dtype matrix_ = torch::kFloat;
+    std::unique_ptr<Hosts> hosts_; ///< until the team has them
     std::unique_ptr<Team> team_;
-    Tensor prior_; ///< (K) of the mixing weights
+    UpdateWork work_ { file_.config };
     std::unique_ptr<WeightAverages> averages_;
     std::unique_ptr<BatchSource> batches_;
     std::vector<std::unique_ptr<HardwareMeter>> meters_; ///< of the devices that tell

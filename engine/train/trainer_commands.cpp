@@ -125,10 +125,7 @@ void Trainer::change(const std::string& key, const Json& value)
     } catch (const std::exception&) { // the run goes on as it was
         return emit(CommandEvent { step_, key, "refused" });
     }
-    team_->each([&](Learner& learner) {
-        learner.optimizer->adopt(config_);
-        learner.captured->forget();
-    });
+    team_->adopt(config_);
     averages_->adopt(config_);
     try {
         auto file = run_.read(RunUse::View); // its name may be another by now

@@ -71,6 +71,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
         lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
     else
         run_.requireFresh();
+    if (request.others.count > 0) hosts_ = std::make_unique<Hosts>(request.others);
 
     const auto teacher = readTeacher(request);
     std::shared_ptr<const Tokenizer> tokenizer;
@@ -111,6 +112,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
     corpus_->split("valid");
     checkMemory();
     checkDisk(request.resume);
+    if (hosts_) hosts_->gather(file_.config, device_, progress, stop);
     if (stop.stop_requested()) throw Error("the run was stopped before its first step", "start it again");
     build(request, teacher.get(), progress);
 }
@@ -141,19 +143,11 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     if (teacher) takeOverWeights(*teacher, *model);
     model->to(device_);
     if (!request.initFrom.empty()) start(*model, request.initFrom, progress);
-    team_ = std::make_unique<Team>(std::move(model), config_);
+    team_ = std::make_unique<Team>(std::move(model), config_, std::move(hosts_));
     team_->each([&](const Learner& learner) {
         if (device_.is_cpu() && learner.number > 0) return; // one meter sees all of a processor
         if (auto meter = meterOf(learner.device)) meters_.push_back(std::move(meter));
     });
-    if (config_.priorWeight > 0) {
-        std::vector<double> prior;
-        for (const auto& weight : splitList(config_.prior)) prior.push_back(std::stod(weight));
-        prior_ = torch::tensor(prior, torch::kFloat).to(device_);
-    }
-    // What is formed again needs the random numbers of its first time, and a captured generator cannot go back.
-    if (config_.recompute && (config_.dropout > 0 || config_.branchDropout > 0))
-        team_->each([](Learner& learner) { learner.captured->forbid(); });
     averages_ = std::make_unique<WeightAverages>(run_, config_);
 
     const auto from = fork_ ? fork_->checkpoint : newestCheckpoint(request);
@@ -184,14 +178,7 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     if (request.resume) run_.write(file_); // a resume that is refused has changed nothing
     if (from.empty() || fork_) metrics_->append(corpus_->references());
     changesToCome_ = pha::changesToCome(file_, step_);
-    team_->follow();
-}
-
-std::vector<at::Generator> Trainer::generators() const
-{
-    std::vector<at::Generator> all;
-    team_->each([&](const Learner& learner) { all.push_back(*learner.generator); });
-    return all;
+    team_->follow(matrix_);
 }
 
 /// Members of a team on a processor share its threads.
@@ -214,6 +201,7 @@ void Trainer::createRun()
     file_.environment["libtorch"] = TORCH_VERSION;
     file_.environment["device"] = device_.str();
     if (config_.devices > 1) file_.environment["devices"] = config_.devices;
+    if (const auto others = team_->otherComputers(); !others.empty()) file_.environment["computers"] = others;
     file_.environment["precision"] = precisionName(matrix_);
     file_.environment["threads"] = at::get_num_threads();
     file_.environment["corpus"] = corpus_->description();
@@ -246,8 +234,13 @@ TrainingState Trainer::readState(const fs::path& folder)
         throw CheckpointError(
             folder.string(), "is not a complete checkpoint: " + problem, "take another one of the run, by its path");
     TrainingState state;
-    state.generators = generators();
     readTrainingState(folder, model(), optimizer(), state, prunes() ? Extra::Leave : Extra::Refuse);
+    try { // a generator of another kind of device, or of one more, takes none: its masks are drawn anew from the seed
+        if (torch::Device(state.device).type() == device_.type()) team_->setRandom(state.random);
+    } catch (const c10::Error&) {
+        throw CheckpointError(folder.string(), "the random generator's state belongs to another LibTorch",
+            "resume with the version that wrote it");
+    }
     if (state.step >= config_.steps)
         throw ConfigError("steps", std::to_string(config_.steps),
             "more than the " + std::to_string(state.step) + " steps that this run has done; give --steps");
@@ -285,7 +278,7 @@ void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, Ev
         const auto one = device != "cpu" ? device : std::to_string(threads) + (threads == 1 ? " thread" : " threads");
         return devices == 1 ? one : std::to_string(devices) + " times " + one;
     };
-    const auto here = machine(device_.str(), config_.devices, at::get_num_threads());
+    const auto here = machine(device_.str(), std::int64_t(team_->members()), at::get_num_threads());
     const auto before = machine(state.device, state.devices, state.threads);
     if (here != before)
         progress.publish(StatusEvent { step_, RunState::Preparing,

@@ -536,6 +536,7 @@ public:
         ++counters->opened;
         return std::make_unique<FakeJob>(request, options, counters);
     }
+    RunState join(const JoinRequest&, EventSink&, std::stop_token) override { return RunState::Finished; }
     std::shared_ptr<LoadedModel> load(const fs::path& path, const std::string&, const std::string&) override
     {
         const auto run = RunDirectory(fs::exists(path / "run.json") ? path : path.parent_path().parent_path());

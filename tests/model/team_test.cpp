@@ -63,6 +63,7 @@ private Q_SLOTS:
         QTest::newRow("muon") << "optimizer=muon";
         QTest::newRow("unclipped") << "clip=0";
         QTest::newRow("recomputed") << "recompute=true";
+        QTest::newRow("regularised") << "entropy_bonus=0.05 prior_weight=0.1 attention_cost=0.05";
         QTest::newRow("a task, of which few tokens are scored") << "data=mqar task_length=32 task_symbols=64";
         QTest::newRow("hedgehog") << "family=hedgehog qk_mode=dot kv_heads=2";
         QTest::newRow("h3") << "family=h3 qk_mode=dot kv_heads=2 h3_state=8";

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/base/json.h"
+
+#include <chrono>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace pha {
+
+/// Where a program listens: "name:29400", "10.0.0.2:29400", "[fe80::1]:29400".
+struct NetworkAddress {
+    std::string host; ///< empty: every address of this computer
+    std::string port;
+    /// Without a host, "29400" or ":29400", if that is allowed. Throws ConfigError naming `option`.
+    static NetworkAddress parse(const std::string& option, const std::string& text, bool hostNeeded);
+    std::string text() const;
+};
+
+/// A TCP connection that carries messages, and bytes whose number both ends know. Throws Error once it is lost.
+class Connection {
+public:
+    /// Tries again for as long as `patience` while nobody listens there. Throws Error, also when stopped.
+    static Connection open(
+        const NetworkAddress& address, std::chrono::seconds patience, const std::stop_token& stop = {});
+    Connection(int socket, std::string peer); ///< takes the socket
+    Connection(Connection&& other) noexcept;
+    Connection& operator=(Connection&& other) noexcept;
+    ~Connection();
+
+    void send(const Json& message);
+    Json receive(); ///< at most 16 MiB of text
+    void sendBytes(const void* data, std::size_t size);
+    void receiveBytes(void* data, std::size_t size);
+    /// receive() gives up after so long without a byte; zero: never.
+    void waitAtMost(std::chrono::seconds time);
+    bool readable(std::chrono::milliseconds patience) const; ///< something has come, or the connection is lost
+    bool lost() const; ///< the other end has gone; does not wait
+    void close(); ///< for both directions, so that a thread that waits here goes on
+    const std::string& peer() const { return peer_; } ///< "10.0.0.2:51234", or its name once that is known
+    void rename(std::string name) { peer_ = std::move(name); }
+
+private:
+    int socket_ = -1;
+    std::string peer_;
+};
+
+/// Takes connections.
+class Listener {
+public:
+    explicit Listener(const NetworkAddress& address); ///< port 0: a free one. Throws Error
+    ~Listener();
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    std::string port() const;
+    std::optional<Connection> accept(std::chrono::milliseconds patience);
+
+private:
+    int socket_ = -1;
+};
+
+} // namespace pha

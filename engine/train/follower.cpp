@@ -75,6 +75,7 @@ private:
     void join();
     Json next(); ///< message of the one that leads; waits for it
     void update(const Json& message);
+    void publish(const Json& message, const UpdateResult& result);
     void tellStop();
     void tellFailure(const std::string& what, const std::string& advice);
     void answer(const Json& message, const std::string& what);
@@ -189,6 +190,13 @@ void Follower::update(const Json& message)
         { "norm", std::bit_cast<std::uint64_t>(result.norm) }, { "peak", team_->peakBytes() },
         { "cross_entropy", optional(distilled.crossEntropy) }, { "entropy", optional(distilled.entropy) },
         { "distilled_loss", distilled.loss } });
+    publish(message, result);
+    team_->resetPeakBytes();
+}
+
+/// What the one that leads writes down, as far as it is known here.
+void Follower::publish(const Json& message, const UpdateResult& result)
+{
     const auto now = std::chrono::steady_clock::now();
     const auto tokens = message.at("tokens").get<std::int64_t>();
     StepEvent event;
@@ -208,7 +216,6 @@ void Follower::update(const Json& message)
     event.applied = result.finite();
     tokens_ = tokens;
     before_ = now;
-    team_->resetPeakBytes();
     sink_.publish(event);
 }
 

@@ -61,15 +61,16 @@ QToolButton* toolButton(QWidget* parent, const char* name, const QString& text, 
     return button;
 }
 
-MessageLabel::MessageLabel(QWidget* parent, const char* name)
+MessageLabel::MessageLabel(QWidget* parent, const char* name, int lines)
     : QLabel(parent)
+    , lines_(lines)
 {
     setObjectName(QLatin1String(name));
     setTextFormat(Qt::PlainText);
     setRole(this, "small");
     setWordWrap(true);
     setTextInteractionFlags(Qt::TextSelectableByMouse);
-    setMinimumHeight(2 * fontMetrics().height()); // nothing jumps when it says more
+    setMinimumHeight(lines_ * fontMetrics().height());
 }
 
 void MessageLabel::say(const QString& text, const char* role)
@@ -94,7 +95,7 @@ void MessageLabel::save(const QString& path, const QByteArray& bytes)
 }
 
 /// A path has no place to break: it is cut, and the tool tip has it whole.
-QSize MessageLabel::minimumSizeHint() const { return { 60, 2 * fontMetrics().height() }; }
+QSize MessageLabel::minimumSizeHint() const { return { 60, lines_ * fontMetrics().height() }; }
 
 QLabel* label(QWidget* parent, const QString& text, const char* role)
 {

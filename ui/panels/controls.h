@@ -33,12 +33,16 @@ class MessageLabel : public QLabel {
     Q_OBJECT
 
 public:
-    MessageLabel(QWidget* parent, const char* name);
+    /// `lines` are kept free for it, so that nothing jumps when it says something.
+    MessageLabel(QWidget* parent, const char* name, int lines = 2);
     void say(const QString& text, const char* role = "small"); ///< role: "small", "good", "warning", "error"
     /// Saves what `write` writes, whole or not at all, and says so, or what was in the way.
     void save(const QString& path, const std::function<bool(QIODevice&)>& write);
     void save(const QString& path, const QByteArray& bytes);
     QSize minimumSizeHint() const override;
+
+private:
+    const int lines_;
 };
 
 /// The controls of the panels, made alike: each has an object name, a tool tip and a name for screen readers.

@@ -99,7 +99,7 @@ QWidget* PlaygroundView::buildPrompt(QWidget* panel)
     stop = button(
         frame, "playgroundStop", tr("&Stop"), QStringLiteral("stop"), tr("Stop writing (Esc). The text so far stays."));
     carryOn = button(frame, "playgroundContinue", tr("&Continue"), {}, tr("Write on from the end of the text below."));
-    message = new MessageLabel(frame, "playgroundMessage");
+    message = new MessageLabel(frame, "playgroundMessage", 1);
     auto* row = new QHBoxLayout;
     row->addWidget(generate);
     row->addWidget(stop);

@@ -30,10 +30,10 @@ RivalView::RivalView(std::function<Engine&()> engine, QWidget* parent)
     run_->setAccessibleName(tr("Run of the second network"));
     run_->setToolTip(tr("Which run writes beside the selected one"));
     run_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    run_->setMinimumContentsLength(9);
+    run_->setMinimumContentsLength(7);
     weights_ = new WeightsBox(this);
     weights_->setObjectName(QStringLiteral("rivalWeights"));
-    weights_->setMinimumContentsLength(9);
+    weights_->setMinimumContentsLength(7);
     text_ = new TokenView(this);
     text_->setObjectName(QStringLiteral("rivalText"));
     text_->setAccessibleName(tr("Text of the second network"));

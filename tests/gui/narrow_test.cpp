@@ -90,21 +90,24 @@ private Q_SLOTS:
         auto* split = new FoldingSplitter(nullptr, "split");
         for (int i = 0; i < 2; ++i) {
             auto* part = new QLabel(QStringLiteral("part"));
-            part->setMinimumSize(300, 200);
+            part->setMinimumSize(300, i == 0 ? 350 : 200);
             split->addWidget(part);
         }
         area.setWidget(split);
-        area.resize(900, 320);
+        area.resize(900, 420);
         area.show();
         QVERIFY(QTest::qWaitForWindowExposed(&area));
         QCOMPARE(split->orientation(), Qt::Horizontal);
         QVERIFY(split->height() <= area.viewport()->height());
-        area.resize(500, 320);
+        split->setSizes({ 320, 560 });
+        const auto before = split->sizes();
+        area.resize(500, 420);
         QTRY_COMPARE(split->orientation(), Qt::Vertical);
         QTRY_VERIFY(split->width() <= area.viewport()->width()); // nothing to scroll sideways
         QTRY_VERIFY(split->height() > 400);
-        area.resize(900, 320);
+        area.resize(900, 420);
         QTRY_COMPARE(split->orientation(), Qt::Horizontal);
+        QTRY_COMPARE(split->sizes(), before); // as the user had them
     }
 };
 

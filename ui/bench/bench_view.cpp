@@ -50,7 +50,7 @@ BenchView::BenchView(QWidget* panel)
     split->addWidget(buildControls(split));
     split->addWidget(buildResults(split));
     split->setStretchFactor(1, 1);
-    split->setSizes({ 280, 700 });
+    split->setWidths({ 280, 700 });
     layout->addWidget(split);
     QObject::connect(&Theme::instance(), &Theme::changed, table, [this] { paintSwatches(); });
 }

@@ -79,7 +79,7 @@ InspectView::InspectView(QWidget* panel, std::function<Engine&()> engine)
     split->addWidget(buildTabs(panel));
     split->setStretchFactor(0, 2);
     split->setStretchFactor(1, 3);
-    split->setSizes({ 300, 460 });
+    split->setWidths({ 300, 460 });
     layout->addWidget(split);
 }
 

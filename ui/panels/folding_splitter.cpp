@@ -15,6 +15,12 @@ FoldingSplitter::FoldingSplitter(QWidget* parent, const char* name)
     setHandleWidth(10);
 }
 
+void FoldingSplitter::setWidths(const QList<int>& widths)
+{
+    sideBySide_ = widths;
+    setSizes(widths);
+}
+
 std::vector<QSize> FoldingSplitter::least() const
 {
     std::vector<QSize> all;
@@ -38,13 +44,14 @@ QSize FoldingSplitter::minimumSizeHint() const
 
 void FoldingSplitter::resizeEvent(QResizeEvent* event)
 {
-    int sideBySide = -handleWidth();
-    for (const auto& part : least()) sideBySide += handleWidth() + part.width();
-    const auto wanted = event->size().width() < sideBySide ? Qt::Vertical : Qt::Horizontal;
+    int needed = -handleWidth();
+    for (const auto& part : least()) needed += handleWidth() + part.width();
+    const auto wanted = event->size().width() < needed ? Qt::Vertical : Qt::Horizontal;
     if (wanted != orientation()) {
         const auto before = sizes();
+        if (wanted == Qt::Vertical && isVisible()) sideBySide_ = before;
         setOrientation(wanted);
-        setSizes(before); // in these shares
+        setSizes(sideBySide_.isEmpty() ? before : sideBySide_); // in these shares
     }
     QSplitter::resizeEvent(event);
 }

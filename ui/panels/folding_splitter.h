@@ -14,6 +14,7 @@ class FoldingSplitter : public QSplitter {
 
 public:
     FoldingSplitter(QWidget* parent, const char* name);
+    void setWidths(const QList<int>& widths); ///< shares of the room, until the user moves them
     QSize minimumSizeHint() const override; ///< as wide as the widest part alone
 
 protected:
@@ -21,6 +22,8 @@ protected:
 
 private:
     std::vector<QSize> least() const; ///< of each part that is shown
+
+    QList<int> sideBySide_; ///< widths, also while it is folded
 };
 
 } // namespace pha::ui

@@ -57,7 +57,7 @@ PlaygroundView::PlaygroundView(QWidget* panel)
     side = buildSide(panel);
     split->addWidget(side);
     split->setStretchFactor(0, 1);
-    split->setSizes({ 900, 336 });
+    split->setWidths({ 900, 336 });
     layout->addWidget(split);
     popup = new TokenPopup(panel);
 }

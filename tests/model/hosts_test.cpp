@@ -51,7 +51,7 @@ bool said(const Recorder& recorder, const std::string& words)
 /// A run that waits for others at a free port, led in a thread of its own.
 class Led {
 public:
-    Led(TrainingRequest request, std::int64_t others, std::function<void(Trainer&)> prepare = {})
+    Led(TrainingRequest request, std::int64_t others, const std::function<void(Trainer&)>& prepare = {})
     {
         request.others = { others, "127.0.0.1:0", "secret" };
         recorder.react = [this](const Event& event) {
@@ -389,12 +389,12 @@ private Q_SLOTS:
         JoinRequest request { "127.0.0.1:1", "" };
         request.patience = 0;
         Recorder recorder;
-        QVERIFY_EXCEPTION_THROWN(followRun(request, recorder, {}), Error);
+        QVERIFY_THROWS_EXCEPTION(Error, followRun(request, recorder, {}));
         request.address = "nowhere.invalid:29400";
-        QVERIFY_EXCEPTION_THROWN(followRun(request, recorder, {}), Error);
+        QVERIFY_THROWS_EXCEPTION(Error, followRun(request, recorder, {}));
         for (const auto* address : { "host", "host:", "host:x", ":29400", "host:0", "host:99999", "::1:29400" }) {
             request.address = address;
-            QVERIFY_EXCEPTION_THROWN(followRun(request, recorder, {}), ConfigError);
+            QVERIFY_THROWS_EXCEPTION(ConfigError, followRun(request, recorder, {}));
         }
         QCOMPARE(NetworkAddress::parse("a", "[::1]:29400", true).host, std::string("::1"));
         QCOMPARE(NetworkAddress::parse("a", "[::1]:29400", true).text(), std::string("[::1]:29400"));

@@ -2,9 +2,8 @@
 // Runs that several computers share: here each is a thread with a team of its own, and they speak over the loopback.
 #include "engine/base/error.h"
 #include "engine/train/follower.h"
-#include "tests/model/small_run.h"
+#include "tests/model/shared_run.h"
 
-#include <cmath>
 #include <future>
 #include <sys/wait.h>
 #include <thread>
@@ -14,32 +13,6 @@ using namespace pha;
 using namespace pha::test;
 
 namespace {
-
-RunConfig sharedRun(std::int64_t devices)
-{
-    auto c = smallRun();
-    c.training.steps = 6;
-    c.training.batchSize = 5;
-    c.training.accumulate = 2;
-    c.training.saveEvery = 3;
-    c.training.devices = devices;
-    return c;
-}
-
-std::vector<double> losses(const Recorder& recorder)
-{
-    std::vector<double> all;
-    for (const auto& step : recorder.all<StepEvent>()) all.push_back(step.loss);
-    return all;
-}
-
-double farthest(const std::vector<double>& a, const std::vector<double>& b)
-{
-    if (a.size() != b.size()) return INFINITY;
-    double most = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] / b[i] - 1));
-    return most;
-}
 
 bool said(const Recorder& recorder, const std::string& words)
 {
@@ -165,7 +138,6 @@ private Q_SLOTS:
         QFETCH(QString, settings);
         auto two = sharedRun(2), three = sharedRun(3);
         for (auto* config : { &two, &three }) {
-            config->set("dropout", "0");
             for (const auto& setting : settings.split(' '))
                 config->set(setting.section('=', 0, 0).toStdString(), setting.section('=', 1).toStdString());
         }
@@ -201,6 +173,7 @@ private Q_SLOTS:
     void aStoppedRunGoesOnExactly()
     {
         auto config = sharedRun(1);
+        config.training.dropout = 0.1;
         const auto whole = together(request("whole", config), { 1 });
         config.training.stopAfter = 3;
         auto parts = together(request("parts", config), { 1 }, RunState::Stopped);

@@ -2,45 +2,13 @@
 // Runs that several devices share. On a processor they are threads, so all but NCCL itself is what cards do.
 #include "engine/base/error.h"
 #include "engine/model/weights.h"
-#include "tests/model/small_run.h"
+#include "tests/model/shared_run.h"
 
 #include <cmath>
 #include <thread>
 
 using namespace pha;
 using namespace pha::test;
-
-namespace {
-
-/// Three devices get 1, 2 and 2 sequences.
-RunConfig sharedRun(std::int64_t devices)
-{
-    auto c = smallRun();
-    c.training.steps = 6;
-    c.training.batchSize = 5;
-    c.training.accumulate = 2;
-    c.training.dropout = 0;
-    c.training.saveEvery = 3;
-    c.training.devices = devices;
-    return c;
-}
-
-std::vector<double> losses(const Recorder& recorder)
-{
-    std::vector<double> all;
-    for (const auto& step : recorder.all<StepEvent>()) all.push_back(step.loss);
-    return all;
-}
-
-double farthest(const std::vector<double>& a, const std::vector<double>& b)
-{
-    if (a.size() != b.size()) return INFINITY;
-    double most = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] / b[i] - 1));
-    return most;
-}
-
-} // namespace
 
 class TeamTest : public QObject {
     Q_OBJECT

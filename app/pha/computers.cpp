@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <random>
 #include <thread>
-#include <unistd.h>
 
 namespace pha::cli {
 
@@ -84,11 +83,8 @@ OtherComputers otherComputers(const TrainOptions& options, const std::optional<L
 
 void printInvitation(const OtherComputers& others)
 {
-    if (launchedPlace()) return;
     auto address = NetworkAddress::parse("--listen", others.listen, false);
-    char name[256] = "";
-    gethostname(name, sizeof name - 1);
-    if (address.host.empty() || address.host == "0.0.0.0" || address.host == "::") address.host = name;
+    if (address.host.empty() || address.host == "0.0.0.0" || address.host == "::") address.host = hostName();
     note(fmt::format("on {}: pha join {} --key {}",
         others.count == 1 ? "the other computer" : fmt::format("each of the {} others", others.count), address.text(),
         quoted(others.key)));
@@ -143,9 +139,8 @@ void addJoin(CLI::App& root, Program& program)
     addInteger(*command, "--wait", request.patience, "Seconds until somebody has to answer there (600)");
     command->add_flag("--json", options->json, "Events on stdout, one JSON document a line");
     command->footer(
-        "It needs neither data nor a run directory: every update brings it its texts. Nothing is encrypted: use it in "
-        "a "
-        "network that you trust.\n"
+        "It needs neither data nor a run directory: every update brings it its texts. Nothing is encrypted: it is for "
+        "a network that you trust.\n"
         "SIGINT or SIGTERM once: the whole run saves a checkpoint and ends; twice: leave now.\n"
         "Example: pha train --preset pha-125m-s4d --data corpora/books --nodes 2      # on the one that leads\n"
         "         pha join leader:29400 --key 5f1c... --devices 4                     # on the other");

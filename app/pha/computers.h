@@ -20,7 +20,7 @@ std::optional<LaunchedPlace> launchedPlace();
 
 /// Whom a run waits for. Throws ConfigError.
 OtherComputers otherComputers(const TrainOptions& options, const std::optional<LaunchedPlace>& place);
-void printInvitation(const OtherComputers& others); ///< the command for the others, if they were not started with this
+void printInvitation(const OtherComputers& others); ///< the command for the others
 
 JoinRequest joinRequest(const LaunchedPlace& place, const TrainOptions& options);
 int joinRun(JoinRequest request, bool json);

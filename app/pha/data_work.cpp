@@ -104,8 +104,7 @@ void addDataPrepare(CLI::App& data, Program& program)
     auto options = std::make_shared<PrepareOptions>();
     auto* command = data.add_subcommand("prepare",
         "Turn texts of any size (.txt, .jsonl, .parquet, .gz, .zst, .xz, .zip, .tar, folders), or the .bin files of "
-        "nanoGPT and "
-        "llm.c, into token files to train on");
+        "nanoGPT and llm.c, into token files to train on");
     command->add_option("paths", options->sources, "Text files and folders; or one folder of token files")->required();
     command
         ->add_option("--out", options->out,

@@ -169,7 +169,7 @@ int train(const TrainOptions& options, const CLI::App& command)
     auto request = trainingRequest(options, command);
     request.others = otherComputers(options, place);
     if (options.dryRun) return dryRun(request, options.json);
-    if (request.others.count > 0) printInvitation(request.others);
+    if (request.others.count > 0 && !place) printInvitation(request.others);
 
     StopOnSignal stop;
     ProgressView view(options.json);

@@ -97,6 +97,13 @@ std::string NetworkAddress::text() const
     return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
 }
 
+std::string hostName()
+{
+    char name[256] = "";
+    gethostname(name, sizeof name - 1);
+    return name;
+}
+
 Connection::Connection(int socket, std::string peer)
     : socket_(socket)
     , peer_(std::move(peer))
@@ -205,8 +212,6 @@ bool Connection::lost() const
     pollfd one { socket_, POLLRDHUP, 0 };
     return poll(&one, 1, 0) > 0 && (one.revents & (POLLRDHUP | POLLERR | POLLHUP)) != 0;
 }
-
-void Connection::close() { shutdown(socket_, SHUT_RDWR); }
 
 Listener::Listener(const NetworkAddress& address)
 {

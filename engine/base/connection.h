@@ -19,6 +19,8 @@ struct NetworkAddress {
     std::string text() const;
 };
 
+std::string hostName(); ///< of this computer
+
 /// A TCP connection that carries messages, and bytes whose number both ends know. Throws Error once it is lost.
 class Connection {
 public:
@@ -38,7 +40,6 @@ public:
     void waitAtMost(std::chrono::seconds time);
     bool readable(std::chrono::milliseconds patience) const; ///< something has come, or the connection is lost
     bool lost() const; ///< the other end has gone; does not wait
-    void close(); ///< for both directions, so that a thread that waits here goes on
     const std::string& peer() const { return peer_; } ///< "10.0.0.2:51234", or its name once that is known
     void rename(std::string name) { peer_ = std::move(name); }
 

@@ -9,7 +9,6 @@
 #include "engine/train/update_work.h"
 
 #include <bit>
-#include <unistd.h>
 
 namespace pha {
 
@@ -49,13 +48,6 @@ private:
 
     Connection& line_;
 };
-
-std::string hostName()
-{
-    char name[256] = "";
-    gethostname(name, sizeof name - 1);
-    return name;
-}
 
 class Follower {
 public:
@@ -128,8 +120,7 @@ void Follower::join()
     device_ = chooseDevice(request_.device);
     if (device_.is_cuda()) device_.set_index(c10::DeviceIndex(request_.card));
     requireDevices(device_, request_.card + request_.devices);
-    const auto threads = useThreads(int(request_.threads));
-    if (device_.is_cpu()) useThreads(std::max(1, threads / int(request_.devices)));
+    shareThreads(device_, request_.threads, request_.devices);
     line_.send({ { "do", "hello" }, { "program", PHA_VERSION }, { "libtorch", TORCH_VERSION },
         { "device", device_.is_cuda() ? "cuda" : "cpu" }, { "devices", request_.devices }, { "name", hostName() },
         { "key", request_.key }, { "rank", request_.rank } });

@@ -40,6 +40,12 @@ Error apart(const std::string& what)
 
 } // namespace
 
+void shareThreads(const torch::Device& device, std::int64_t threads, std::int64_t devices)
+{
+    const auto all = useThreads(int(threads));
+    if (device.is_cpu() && devices > 1) useThreads(std::max(1, all / int(devices)));
+}
+
 Team::Team(std::shared_ptr<LanguageModel> model, const TrainingConfig& config, const TeamPlace& place)
     : place_(place)
     , members_(std::max(place.members, std::size_t(config.devices)))

@@ -11,6 +11,9 @@
 
 namespace pha {
 
+/// Threads of each of so many devices of this computer: those of a processor share `threads`, or all that there are.
+void shareThreads(const torch::Device& device, std::int64_t threads, std::int64_t devices);
+
 /// A network in training on one device.
 struct Learner {
     std::size_t number = 0; ///< among all that share the run

@@ -37,7 +37,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
         const std::lock_guard lock(mutex_);
         sink_ = &sink; // from here on snapshots are served
     }
-    useProcessors();
+    shareThreads(device_, config_.threads, config_.devices);
     useBlasThreads(matrix_);
     startedAt_ = step_;
     sink.publish(corpus_->references()); // in the file since the run was created

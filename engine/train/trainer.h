@@ -51,7 +51,6 @@ private:
     void checkMemory() const;
     void checkDisk(bool resume) const;
     std::shared_ptr<LanguageModel> readTeacher(const TrainingRequest& request); ///< null: nothing is converted
-    void useProcessors() const;
     void build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress);
     bool beginsWithGivenWeights() const; ///< of another run or file, not drawn from the seed
     void createRun();

@@ -66,7 +66,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
     if (!request.forkFrom.empty()) openFork(request.forkFrom);
     device_ = chooseDevice(config_.device);
     requireDevices(device_, config_.devices);
-    useProcessors();
+    shareThreads(device_, config_.threads, config_.devices);
     if (request.resume)
         lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
     else
@@ -179,13 +179,6 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     if (from.empty() || fork_) metrics_->append(corpus_->references());
     changesToCome_ = pha::changesToCome(file_, step_);
     team_->follow(matrix_);
-}
-
-/// Members of a team on a processor share its threads.
-void Trainer::useProcessors() const
-{
-    const auto threads = useThreads(int(config_.threads));
-    if (device_.is_cpu() && config_.devices > 1) useThreads(std::max(1, threads / int(config_.devices)));
 }
 
 fs::path Trainer::newestCheckpoint(const TrainingRequest& request) const

@@ -16,11 +16,15 @@ class ReplayWindowTest : public QObject {
 
 private:
     static QString said(const Fixture& f) { return f.find<QLabel>("runBarState")->text(); }
-    static void replay(Fixture& f, const char* name)
+    static void ask(Fixture& f, const char* name)
     {
         f.window->openRun(f.home.runs() / name);
         QTRY_VERIFY(f.action("replayRun")->isEnabled());
         f.action("replayRun")->trigger();
+    }
+    static void replay(Fixture& f, const char* name)
+    {
+        ask(f, name);
         const auto copy = QByteArray(name) + "-replay";
         QTRY_VERIFY(f.session(copy) && f.session(copy)->state() == RunState::Finished);
     }
@@ -67,9 +71,7 @@ private Q_SLOTS:
         const auto run = f.home.train("a", 60);
         CommandEvent change { 20, "width", "96", "64" }; // no run can have done that
         MetricsWriter(RunDirectory(run).metricsFile()).append(change);
-        f.window->openRun(run);
-        QTRY_VERIFY(f.action("replayRun")->isEnabled());
-        f.action("replayRun")->trigger();
+        ask(f, "a");
         auto* banner = f.window->findChild<ErrorBanner*>();
         QTRY_VERIFY(banner->isVisible());
         QVERIFY(!f.session("a-replay"));
@@ -80,9 +82,7 @@ private Q_SLOTS:
         Fixture f;
         f.home.train("a", 60);
         f.startLong();
-        f.window->openRun(f.home.runs() / "a");
-        QTRY_VERIFY(f.action("replayRun")->isEnabled());
-        f.action("replayRun")->trigger();
+        ask(f, "a");
         QTRY_VERIFY(f.session("a-replay"));
         QCOMPARE(f.session("a-replay")->stateText(), QStringLiteral("waiting, next"));
         QVERIFY(!f.find("errorBanner")->isVisible());
@@ -98,9 +98,7 @@ private Q_SLOTS:
         Fixture f;
         f.home.train("a", 60);
         f.startLong();
-        f.window->openRun(f.home.runs() / "a");
-        QTRY_VERIFY(f.action("replayRun")->isEnabled());
-        f.action("replayRun")->trigger();
+        ask(f, "a");
         QTRY_VERIFY(f.session("a-replay"));
         f.open(); // another window: what waits is on hold
         QTRY_VERIFY(f.session("a-replay"));

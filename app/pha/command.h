@@ -41,7 +41,7 @@ void addPresets(CLI::App& root, Program& program);
 /// `pha --version`: program, LibTorch, BLAS, devices.
 int printVersion();
 
-/// "a,b,,c" to its parts; empty parts are kept, so that callers can refuse them.
+/// "a, b,,c" to its parts without the blanks around them; empty parts are kept, so that callers can refuse them.
 std::vector<std::string> splitCommas(const std::string& text);
 /// A whole decimal integer and nothing else. Throws ConfigError naming `what`.
 std::int64_t parseInteger(const std::string& what, const std::string& text);

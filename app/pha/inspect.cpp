@@ -8,6 +8,7 @@
 #include "app/pha/terminal.h"
 #include "app/pha/weights.h"
 
+#include "engine/base/error.h"
 #include "engine/config/field_use.h"
 #include "engine/engine.h"
 #include "engine/run/fork_point.h"
@@ -51,13 +52,29 @@ Json toJson(const ModelReport& report)
         { "device", report.device }, { "precision", report.precision }, { "config", report.config.toJson() } };
 }
 
+/// Each of these shows something of its own, instead of what the command shows without them.
+void checkOneView(const Options& options)
+{
+    std::string views;
+    int wanted = 0;
+    const auto add = [&](bool view, const char* option) {
+        if (view) views += (wanted++ > 0 ? " and " : "") + std::string(option);
+    };
+    add(options.look.wanted(), "a text");
+    add(options.alerts.wanted(), "--alerts");
+    add(options.weights.wanted(), "--weights");
+    add(options.costs.wanted(), "--costs");
+    if (wanted > 1) throw Error(views + " given, which show different things", "use one of them", ExitCode::Usage);
+}
+
 int inspect(const Options& options)
 {
+    checkOneView(options);
     options.weights.check();
     options.costs.check();
+    options.look.check(options.costs.wanted());
     if (options.alerts.wanted()) return options.alerts.run(options.target, options.json);
     if (options.weights.wanted()) return options.weights.run(options.target, options.json);
-    options.look.check(options.costs.wanted());
     const auto model = options.load(options.target);
     if (options.costs.wanted())
         return options.costs.run(*model, options.look.mix(), options.look.givenTokens(), options.json);

@@ -92,6 +92,19 @@ void addCommands(CLI::App& root, Program& program)
     addPresets(root, program);
 }
 
+/// No file has an empty name: a script's variable was not set. What takes empty texts, like --prompt, is not among
+/// these.
+void refuseEmptyNames(const CLI::App& root)
+{
+    for (const auto* command : root.get_subcommands()) {
+        for (const char* name :
+            { "--config", "--init-from", "--convert-from", "--prompt-file", "--text-file", "--out", "--runs-dir" })
+            if (const auto* option = command->get_option_no_throw(name); option && option->count() > 0)
+                if (option->as<std::string>().empty()) throw ConfigError(name, "", "the name of a file or folder");
+        refuseEmptyNames(*command);
+    }
+}
+
 int runProgram(int argc, char** argv)
 {
     CLI::App root {
@@ -112,6 +125,7 @@ int runProgram(int argc, char** argv)
         return parseFailure(root, error);
     }
     if (version) return printVersion();
+    refuseEmptyNames(root);
     if (!program.action) return fail("no command given", "run 'pha --help' for the list", ExitCode::Usage);
     return program.action();
 }

@@ -23,12 +23,13 @@ namespace pha::cli {
 std::vector<std::string> splitCommas(const std::string& text)
 {
     std::vector<std::string> parts;
-    std::size_t from = 0;
-    for (auto comma = text.find(','); comma != std::string::npos; comma = text.find(',', from)) {
-        parts.push_back(text.substr(from, comma - from));
+    for (std::size_t from = 0; from <= text.size();) {
+        const auto comma = std::min(text.find(',', from), text.size());
+        const auto first = std::min(text.find_first_not_of(' ', from), comma);
+        const auto last = comma > first ? text.find_last_not_of(' ', comma - 1) + 1 : first;
+        parts.push_back(text.substr(first, last - first));
         from = comma + 1;
     }
-    parts.push_back(text.substr(from));
     return parts;
 }
 

@@ -8,12 +8,14 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 namespace pha::cli {
 
 namespace {
 
 struct Options {
-    std::string name;
+    std::optional<std::string> name;
     bool json = false;
 };
 
@@ -30,7 +32,7 @@ Json summary(const Preset& preset)
 
 int printOne(const Options& options)
 {
-    const auto& preset = findPreset(options.name);
+    const auto& preset = findPreset(*options.name);
     const auto counts = costs(preset);
     if (options.json) {
         auto json = summary(preset);
@@ -96,7 +98,7 @@ void addPresets(CLI::App& root, Program& program)
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha presets pha-tiny");
     command->callback([options, &program] {
-        program.action = [options] { return options->name.empty() ? printAll(*options) : printOne(*options); };
+        program.action = [options] { return options->name ? printOne(*options) : printAll(*options); };
     });
 }
 

@@ -108,8 +108,9 @@ std::string ProgressView::stepLine(const StepEvent& event) const
                              figure(*event.distillation), figure(*event.distillationFloor))
                                             : fmt::format("loss {}  ppl {}  lr {:.2e}", figure(event.loss),
                                                 figure(std::exp(event.loss)), event.learningRate);
+    const bool known = secondsPerStep_ > 0 || event.step >= total; // the second update tells how long one takes
     return fmt::format("{}step {}/{}  {}  {} tok/s  {}<{}{}", place_.empty() ? "" : place_ + "  ", event.step, total,
-        figures, withThousands(std::llround(event.tokensPerSecond)), duration(elapsed), duration(left),
+        figures, withThousands(std::llround(event.tokensPerSecond)), duration(elapsed), known ? duration(left) : "?",
         wholeLeft(left));
 }
 

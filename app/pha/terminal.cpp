@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 namespace pha::cli {
 
@@ -60,7 +61,12 @@ bool looksNumeric(const std::string& cell)
 } // namespace
 
 bool outputIsTerminal() { return isatty(STDOUT_FILENO) == 1; }
-bool errorIsTerminal() { return isatty(STDERR_FILENO) == 1; }
+
+bool errorIsTerminal()
+{
+    const char* kind = std::getenv("TERM");
+    return isatty(STDERR_FILENO) == 1 && !(kind && std::string_view(kind) == "dumb"); // an editor's window, for example
+}
 
 int errorWidth()
 {

@@ -12,7 +12,7 @@
 namespace pha::cli {
 
 bool outputIsTerminal();
-bool errorIsTerminal();
+bool errorIsTerminal(); ///< and one that can go back in a line
 int errorWidth(); ///< columns of the terminal behind stderr, 80 if unknown
 std::size_t outputWidth(); ///< columns of the terminal behind stdout, 0 if there is none
 

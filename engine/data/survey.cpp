@@ -206,7 +206,7 @@ Survey Survey::fromJson(const Json& json)
 void refuseUndivided(const std::string& where)
 {
     throw DataError(where, "is too short to keep a part for validation and one for test",
-        "give a longer text to train on: several paragraphs or lines, at least 2 KB");
+        "give a longer text to train on: several different paragraphs or lines, at least 2 KB");
 }
 
 std::string chainDigest(const std::string& before, const Document& document)

@@ -7,7 +7,9 @@
 #include "engine/run/atomic_file.h"
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 #include <pwd.h>
@@ -150,6 +152,7 @@ bool RunDirectory::exists() const
 void RunDirectory::require() const
 {
     if (exists()) return;
+    if (root_.empty()) throw ConfigError("the run", "", "the folder that a training run wrote");
     const auto refusal = [&](const std::string& what) {
         return CheckpointError(root_.string(), what, "give the folder that a training run wrote");
     };
@@ -170,7 +173,10 @@ void RunDirectory::requireFresh() const
     if (!fs::is_directory(there, error))
         throw CheckpointError(root_.string(), "no folder can be made there, since " + there.string() + " is a file",
             "choose another place with --run");
-    if (::access(there.c_str(), W_OK) != 0) throwIoError(there, "write there");
+    if (::access(there.c_str(), W_OK) != 0)
+        throw Error(root_.string() + ": no folder can be made there, since " + there.string()
+                + " may not be written: " + std::strerror(errno),
+            "choose another place with --run");
 }
 
 void RunDirectory::create(const RunFile& file) const

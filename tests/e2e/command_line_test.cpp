@@ -161,6 +161,8 @@ private Q_SLOTS:
         QTest::newRow("unknown device") << train({ "--device", "tpu" }) << "tpu";
         QTest::newRow("unknown precision") << train({ "--precision", "fp4" }) << "fp4";
         QTest::newRow("width and heads") << train({ "--set", "width=30", "--set", "query_heads=4" }) << "width";
+        QTest::newRow("config without a name") << train({ "--config", "" }) << "--config is empty";
+        QTest::newRow("weights without a name") << train({ "--init-from", "" }) << "--init-from is empty";
         QTest::newRow("config missing") << train({ "--config", "nosuch.json" }) << "nosuch.json";
         QTest::newRow("config empty") << train({ "--config", "empty.json" }) << "empty.json";
         QTest::newRow("config is a folder") << train({ "--config", "." }) << ".";
@@ -196,6 +198,8 @@ private Q_SLOTS:
             << QStringList { "generate", ".", "--prompt", "a", "--prompt-file", "b" } << "--prompt-file";
         QTest::newRow("prompt file missing")
             << QStringList { "generate", ".", "--prompt-file", "nosuch.txt" } << "nosuch.txt";
+        QTest::newRow("prompt file without a name")
+            << QStringList { "generate", ".", "--prompt-file", "" } << "--prompt-file is empty";
         const auto generate = [](const QStringList& more) {
             return QStringList { "generate", ".", "--prompt", "a" } + more;
         };
@@ -211,12 +215,19 @@ private Q_SLOTS:
         QTest::newRow("max tokens negative") << generate({ "--max-tokens", "-1" }) << "tokens";
         QTest::newRow("tokens not numbers")
             << QStringList { "logits", ".", "--tokens", "5,six", "--out", "l" } << "six";
+        QTest::newRow("tokens with blanks")
+            << QStringList { "logits", ".", "--tokens", "5, 6 ,7", "--out", "l" } << "run.json";
         QTest::newRow("tokens empty part")
             << QStringList { "logits", ".", "--tokens", "5,,6", "--out", "l" } << "--tokens";
         QTest::newRow("tokens negative") << QStringList { "logits", ".", "--tokens=-5", "--out", "l" } << "--tokens";
         QTest::newRow("maps without a text") << QStringList { "inspect", ".", "--out", "m" } << "--text";
         QTest::newRow("two texts") << QStringList { "inspect", ".", "--text", "a", "--text-file", "b" }
                                    << "use one of them";
+        QTest::newRow("a text and weights")
+            << QStringList { "inspect", ".", "--text", "a", "--weights" } << "a text and --weights";
+        QTest::newRow("weights muted") << QStringList { "inspect", ".", "--weights", "--mute", "all:gss" } << "--mute";
+        QTest::newRow("alerts and costs")
+            << QStringList { "inspect", ".", "--alerts", "--costs" } << "--alerts and --costs";
         QTest::newRow("bench preset") << QStringList { "bench", "--presets", "pha-tiny,nosuch" } << "nosuch";
         QTest::newRow("bench context") << QStringList { "bench", "--contexts", "0" } << "--contexts";
         QTest::newRow("bench mode") << QStringList { "bench", "--mode", "sleep" } << "sleep";
@@ -226,6 +237,11 @@ private Q_SLOTS:
             << QStringList { "bench", "--mode", "decode", "--recompute" } << "add --mode train";
         QTest::newRow("bench of a branch that is not there")
             << QStringList { "bench", "--mode", "gss", "--presets", "attention-tiny" } << "attention-tiny";
+        QTest::newRow("a run without a name") << QStringList { "compare", "" } << "the run is empty";
+        QTest::newRow("runs in a folder without a name") << QStringList { "runs", "--runs-dir", "" } << "--runs-dir";
+        QTest::newRow("export to a file without a name")
+            << QStringList { "export", ".", "--to", "csv", "--out", "" } << "--out is empty";
+        QTest::newRow("presets, one without a name") << QStringList { "presets", "" } << "preset is \"\"";
         QTest::newRow("compare nothing") << QStringList { "compare", "nosuch" } << "nosuch";
         QTest::newRow("data unknown") << QStringList { "data", "info", "storeis" } << "stories";
         QTest::newRow("data empty file") << QStringList { "data", "info", "empty.txt" } << "empty.txt";

@@ -41,6 +41,30 @@ std::string folder(const std::string& name)
     return slash == name.npos ? std::string() : name.substr(0, slash + 1);
 }
 
+/// "Wiki.train.raw" -> "Wiki.*.raw" and train: the first word between points, lines and dashes that names a split.
+std::pair<std::string, std::optional<TextSplit>> splitWord(std::string base)
+{
+    for (std::size_t begin = 0; begin <= base.size();) {
+        const auto end = std::min(base.find_first_of("._-", begin), base.size());
+        const auto word = base.substr(begin, end - begin);
+        std::optional<TextSplit> split;
+        if (word == "train") split = TextSplit::Train;
+        if (word == "valid" || word == "validation" || word == "val" || word == "dev") split = TextSplit::Valid;
+        if (word == "test") split = TextSplit::Test;
+        if (split) return { base.replace(begin, end - begin, "*"), split };
+        begin = end + 1;
+    }
+    return { std::move(base), {} };
+}
+
+/// "test/0000.parquet": the folder is the split, and the name only counts.
+bool isNumbered(const std::string& name)
+{
+    const auto base = unpackedName(name);
+    const auto digits = base.find_first_not_of("0123456789");
+    return digits > 0 && digits != base.npos && base.compare(digits, base.npos, ".parquet") == 0;
+}
+
 } // namespace
 
 std::string unpackedName(const std::string& name)
@@ -65,18 +89,10 @@ bool isTableName(const std::string& name) { return lower(baseName(name)).ends_wi
 
 std::pair<std::string, std::optional<TextSplit>> familyOfName(const std::string& name)
 {
-    auto base = withoutShard(unpackedName(name));
-    for (std::size_t begin = 0; begin <= base.size();) {
-        const auto end = std::min(base.find_first_of("._-", begin), base.size());
-        const auto word = base.substr(begin, end - begin);
-        std::optional<TextSplit> split;
-        if (word == "train") split = TextSplit::Train;
-        if (word == "valid" || word == "validation" || word == "val" || word == "dev") split = TextSplit::Valid;
-        if (word == "test") split = TextSplit::Test;
-        if (split) return { base.replace(begin, end - begin, "*"), split };
-        begin = end + 1;
-    }
-    return { base, {} };
+    if (!isNumbered(name)) return splitWord(withoutShard(unpackedName(name)));
+    const auto above = folder(name);
+    return { "*.parquet",
+        above.empty() ? std::nullopt : splitWord(lower(baseName(above.substr(0, above.size() - 1)))).second };
 }
 
 bool isWikiTextName(const std::string& name)
@@ -85,7 +101,10 @@ bool isWikiTextName(const std::string& name)
     return pattern == "wiki.*.raw" || pattern == "wiki.*.tokens" || pattern == "wiki.*.txt";
 }
 
-bool isShardName(const std::string& name) { return withoutShard(unpackedName(name)) != unpackedName(name); }
+bool isShardName(const std::string& name)
+{
+    return isNumbered(name) || withoutShard(unpackedName(name)) != unpackedName(name);
+}
 
 void TextFamilies::add(const std::string& name)
 {
@@ -96,11 +115,9 @@ void TextFamilies::add(const std::string& name)
 std::optional<TextSplit> TextFamilies::given(const std::string& name) const
 {
     const auto [pattern, split] = familyOfName(name);
-    if (!split || (*split != TextSplit::Train && isShardName(name))) return split;
-    const auto key = folder(name) + pattern;
-    const auto has = [&](TextSplit other) { return seen_.contains({ key, other }); };
-    const bool several = int(has(TextSplit::Train)) + has(TextSplit::Valid) + has(TextSplit::Test) > 1;
-    return several && (has(TextSplit::Train) || isWikiTextName(name)) ? split : std::nullopt;
+    if (!split || (*split != TextSplit::Train && (isShardName(name) || isWikiTextName(name)))) return split;
+    const auto has = [&](TextSplit other) { return seen_.contains({ folder(name) + pattern, other }); };
+    return has(TextSplit::Train) && (has(TextSplit::Valid) || has(TextSplit::Test)) ? split : std::nullopt;
 }
 
 } // namespace pha

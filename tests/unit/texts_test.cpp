@@ -221,8 +221,11 @@ private Q_SLOTS:
         const auto folder = findTexts({ path("set") });
         QCOMPARE(folder.size(), std::size_t(4));
         QVERIFY(!folder.back().given || !folder[2].given);
-        // Without a training file "test" is only a word.
+        // Without a training file "test" is only a word, but for WikiText, of which people have one part.
         QVERIFY(!findTexts({ path("set/notes.test.txt") })[0].given);
+        fs::create_directories(path("alone"));
+        QVERIFY(findTexts({ write("alone/wiki.test.raw", lines(500)) })[0].given == TextSplit::Test);
+        QVERIFY(!findTexts({ write("alone/Wiki.train.tokens", lines(500)) })[0].given);
     }
 
     void archivesGiveSplits()

@@ -59,6 +59,15 @@ bool unpackGzip(std::string_view packed, std::span<char> out)
 
 } // namespace
 
+std::optional<std::uint32_t> pageSum([[maybe_unused]] std::string_view packed)
+{
+#ifdef PHA_HAS_ZLIB
+    return std::uint32_t(crc32_z(0, reinterpret_cast<const Bytef*>(packed.data()), packed.size()));
+#else
+    return {};
+#endif
+}
+
 bool unpackSnappy(std::string_view packed, std::span<char> out)
 {
     if (takeVarint(packed) != out.size()) return false;

@@ -201,9 +201,11 @@ std::optional<ParquetPage> readParquetPage(std::string_view bytes)
     ThriftReader in(bytes);
     std::int64_t type = -1, packed = -1, size = -1, values = 0, encoding = 0, levels = 0, repetition = 0,
                  definition = 0;
+    constexpr auto noSum = std::numeric_limits<std::int64_t>::max();
+    std::int64_t sum = noSum;
     bool compressed = true;
     const auto other = [&](int) { in.skip(); };
-    readFields(in, { { 1, &type }, { 2, &size }, { 3, &packed } }, [&](int id) {
+    readFields(in, { { 1, &type }, { 2, &size }, { 3, &packed }, { 4, &sum } }, [&](int id) {
         if (id == 5) // DataPageHeader
             readFields(in, { { 1, &values }, { 2, &encoding }, { 3, &levels } }, other);
         else if (id == 7) // DictionaryPageHeader
@@ -220,7 +222,7 @@ std::optional<ParquetPage> readParquetPage(std::string_view bytes)
     const auto kind = type > 3 ? ParquetPage::Type::Index : ParquetPage::Type(type); // what is to come is passed over
     return ParquetPage { kind, bytes.size() - in.rest().size(), std::uint64_t(packed), std::uint64_t(size),
         std::uint64_t(values), int(encoding), int(levels), std::uint64_t(repetition), std::uint64_t(definition),
-        compressed };
+        compressed, sum == noSum ? std::nullopt : std::optional(std::uint32_t(sum)) };
 }
 
 } // namespace pha

@@ -41,6 +41,7 @@ struct ParquetPage {
     int encoding = 0, levelEncoding = 0; ///< Encoding
     std::uint64_t repetitionBytes = 0, definitionBytes = 0; ///< of the levels of version 2
     bool compressed = true;
+    std::optional<std::uint32_t> sum = {}; ///< CRC-32 of the bytes behind the header, if the writer left one
 };
 
 /// The page that begins with these bytes; null if they are too few or no header.

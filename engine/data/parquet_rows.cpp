@@ -140,16 +140,24 @@ ParquetPage ParquetRows::readHeader()
     }
 }
 
+std::string ParquetRows::readBody(const ParquetPage& page) const
+{
+    auto body = read(at_, page.packed);
+    const auto sum = page.sum ? pageSum(body) : std::nullopt;
+    if (sum && *sum != *page.sum) damaged("a page's checksum is wrong");
+    return body;
+}
+
 void ParquetRows::readDictionary(const ParquetPage& page)
 {
-    auto values = unpacked(page, read(at_, page.packed), 0);
+    auto values = unpacked(page, readBody(page), 0);
     const bool plain = page.encoding == 0 || page.encoding == 2;
     if (!plain || !dictionary_.assign(std::move(values), page.values)) damaged("its dictionary is wrong");
 }
 
 void ParquetRows::readData(const ParquetPage& page)
 {
-    auto body = read(at_, page.packed);
+    auto body = readBody(page);
     std::size_t levels = 0;
     levelBytes_.clear();
     if (page.type == ParquetPage::Type::DataV2) { // levels stand before what is packed

@@ -37,6 +37,7 @@ private:
     ParquetPage readHeader();
     void readDictionary(const ParquetPage& page);
     void readData(const ParquetPage& page);
+    std::string readBody(const ParquetPage& page) const;
     std::string unpacked(const ParquetPage& page, std::string body, std::size_t from);
     std::string read(std::uint64_t at, std::uint64_t size) const;
     void checkBytes(std::uint64_t made) const;

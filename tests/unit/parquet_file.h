@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,19 @@ struct ParquetFile {
     std::int64_t pageSize = -1; ///< unpacked, of the dictionary; negative: as it is
     std::int64_t encoding = 8, offset = 4; ///< of the page, of the row group
     int emptyPages = 0, groups = 1; ///< before the page; row groups of the same pages
+    std::optional<std::uint32_t> sumsXor = {}; ///< pages have checksums; other than 0: wrong ones, of the last page
 
     std::string bytes() const
     {
         const auto entry = plain("abc");
         const std::string indices = '\0' + varint(std::uint64_t(values) << 1); // of no bits; a run
-        auto pages = page(2, pageSize < 0 ? std::int64_t(entry.size()) : pageSize, entry, 1, 0);
+        const auto sum = [this](const std::string& body, bool last) {
+            return sumsXor ? std::optional(packed::crc32(body) ^ (last ? *sumsXor : 0)) : std::nullopt;
+        };
+        auto pages = page(2, pageSize < 0 ? std::int64_t(entry.size()) : pageSize, entry, 1, 0, sum(entry, false));
         for (int i = 0; i < emptyPages; ++i) pages += page(0, 0, "", 0, 0);
-        return wrapped(pages + page(0, std::int64_t(indices.size()), indices, values, encoding), rows, offset, groups);
+        const auto last = page(0, std::int64_t(indices.size()), indices, values, encoding, sum(indices, true));
+        return wrapped(pages + last, rows, offset, groups);
     }
 
     /// A right file of plain pages, a hundred texts in each.
@@ -55,12 +61,12 @@ private:
     {
         return field(step, 6, varint(std::uint64_t(value) << 1 ^ std::uint64_t(value >> 63)));
     }
-    static std::string page(
-        int type, std::int64_t size, const std::string& body, std::int64_t values, std::int64_t encoding)
+    static std::string page(int type, std::int64_t size, const std::string& body, std::int64_t values,
+        std::int64_t encoding, std::optional<std::uint32_t> sum = {})
     {
         const auto own = number(1, values) + number(1, encoding) + '\0';
-        return number(1, type) + number(1, size) + number(1, std::int64_t(body.size())) + field(type + 2, 12, own)
-            + '\0' + body;
+        return number(1, type) + number(1, size) + number(1, std::int64_t(body.size()))
+            + (sum ? number(1, std::int32_t(*sum)) : "") + field(type + (sum ? 1 : 2), 12, own) + '\0' + body;
     }
     static std::string wrapped(const std::string& pages, std::int64_t rows, std::int64_t offset, int groups = 1)
     {

@@ -150,6 +150,24 @@ private Q_SLOTS:
         QVERIFY(alone.size() == 1 && alone[0].given == TextSplit::Test); // all of it is evaluated
     }
 
+    /// As its automatic conversion lays them out.
+    void foldersOfNumberedTablesAreSplits()
+    {
+        for (const char* name : { "test/0000", "partial-train/0000", "partial-train/0001", "validation/0000" }) {
+            const auto file = path("hub/default/" + std::string(name) + ".parquet");
+            fs::create_directories(fs::path(file).parent_path());
+            fs::copy_file(fixtures / "many-plain.parquet", file);
+        }
+        const auto files = findTexts({ path("hub") });
+        QCOMPARE(files.size(), std::size_t(4));
+        QVERIFY(files[0].given == TextSplit::Valid && files[1].given == TextSplit::Test);
+        QVERIFY(files[2].given.value_or(TextSplit::Train) == TextSplit::Train);
+        const auto alone = findTexts({ path("hub/default/test/0000.parquet") });
+        QVERIFY(alone.size() == 1 && alone[0].given == TextSplit::Test);
+        QVERIFY(!familyOfName("0000.parquet").second && !familyOfName("test/2019-a.parquet").second);
+        QVERIFY(!familyOfName("test/0000.txt").second); // of other texts a folder's name says nothing
+    }
+
     void refusals_data()
     {
         QTest::addColumn<QString>("file");
@@ -193,6 +211,9 @@ private Q_SLOTS:
         made("fewer.parquet", fewer.bytes(), "fewer rows than it says");
         fewer.rows = 0, fewer.values = 1;
         made("more.parquet", fewer.bytes(), "");
+        ParquetFile summed;
+        summed.sumsXor = 0x8000'0000u;
+        made("sum.parquet", summed.bytes(), "is a damaged Parquet file: a page's checksum is wrong");
         ParquetFile encoding;
         encoding.encoding = 9;
         made("encoding.parquet", encoding.bytes(), "an encoding that is none of texts");
@@ -213,6 +234,9 @@ private Q_SLOTS:
     void handMadeFile()
     {
         QCOMPARE(readAll(write("made.parquet", ParquetFile().bytes())).texts, std::vector<std::string> { "abc\n\n" });
+        ParquetFile summed;
+        summed.sumsXor = 0;
+        QCOMPARE(readAll(write("summed.parquet", summed.bytes())).texts, std::vector<std::string> { "abc\n\n" });
     }
 
     void everyCutIsRefused()

@@ -151,11 +151,13 @@ std::vector<DocumentFigures> byDocument(const Split& split, const Scores& scores
     std::vector<DocumentFigures> all;
     const auto count = scores.nll.size();
     for (std::size_t d = 0; d < form.documents.size(); ++d) {
-        const auto begin = std::max<std::size_t>(1, std::size_t(form.documents[d].begin));
+        const auto first = std::size_t(form.documents[d].begin), begin = std::max<std::size_t>(1, first);
         const auto end = d + 1 < form.documents.size() ? std::size_t(form.documents[d + 1].begin) : count;
         if (begin >= end) continue;
+        const auto wordsBefore = first > 0 ? split.words[first - 1] : 0;
+        const auto bytesBefore = first > 0 ? split.bytes[first - 1] : 0;
         DocumentFigures figures { form.documents[d].title, std::int64_t(end - begin),
-            split.words[end - 1] - split.words[begin - 1], split.bytes[end - 1] - split.bytes[begin - 1], 0 };
+            split.words[end - 1] - wordsBefore, split.bytes[end - 1] - bytesBefore, 0 };
         for (auto i = begin; i < end; ++i) figures.totalNll += double(scores.nll[i]);
         all.push_back(std::move(figures));
     }
@@ -244,8 +246,9 @@ Evaluation evaluateSplit(LanguageModel& model, const Pass& given, const Split& s
         e.totalNll += double(scores.nll[std::size_t(i)]);
         if (!split.nats.empty()) floor += double(split.nats[std::size_t(i)]);
     }
-    e.words = split.words[std::size_t(count - 1)] - split.words[0];
-    e.bytes = split.bytes[std::size_t(count - 1)] - split.bytes[0];
+    // Of the text as it is, as published counts are: also what the first token holds, which nothing predicts.
+    e.words = split.words[std::size_t(count - 1)];
+    e.bytes = split.bytes[std::size_t(count - 1)];
     e.nll = e.totalNll / double(e.tokens);
     e.perplexity = std::exp(e.nll);
     e.wordPerplexity = e.words > 0 ? std::exp(e.totalNll / double(e.words)) : 0;

@@ -21,8 +21,8 @@ Split numbers(int count, int vocabulary)
     split.name = "test";
     for (int i = 0; i < count; ++i) {
         split.tokens.push_back((i * i * 7 + i / 3) % vocabulary);
-        split.words.push_back(i / 2);
-        split.bytes.push_back(i * 3);
+        split.words.push_back(i / 2 + 1);
+        split.bytes.push_back(i * 3 + 3);
     }
     return split;
 }
@@ -89,6 +89,16 @@ private Q_SLOTS:
             totals.push_back(score(options, *model_).figures.totalNll);
         }
         for (const double total : totals) QVERIFY(std::abs(total / totals[0] - 1) < 1e-6);
+    }
+
+    /// Published perplexities a word divide by the words of the file, also by the first, which is not scored.
+    void wordsAndBytesAreThoseOfTheText()
+    {
+        const auto whole = score("disjoint", 64).figures;
+        QCOMPARE(whole.tokens, std::int64_t(332));
+        QCOMPARE(whole.words, std::int64_t(167));
+        QCOMPARE(whole.bytes, std::int64_t(999));
+        QVERIFY(std::abs(std::log(whole.wordPerplexity) * 167 / whole.totalNll - 1) < 1e-12);
     }
 
     void positionsAddUp()

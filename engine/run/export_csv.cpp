@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/export_folder.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 
@@ -128,10 +129,10 @@ std::vector<fs::path> exportCsv(const fs::path& run, const fs::path& folder, std
     if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
     CsvExport csv;
     for (const auto& event : events) std::visit(csv, event);
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) throw IoError(folder.string(), error.message());
-    return csv.write(folder);
+    ExportFolder made(folder);
+    auto files = csv.write(folder);
+    made.keep();
+    return files;
 }
 
 } // namespace pha

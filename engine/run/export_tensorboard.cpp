@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/export_folder.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 
@@ -178,12 +179,11 @@ std::vector<fs::path> exportTensorBoard(const fs::path& run, const fs::path& fol
     const auto started = secondsOf(directory.read(RunUse::View).created);
     const auto events = readMetrics(directory.metricsFile(), badLines);
     if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) throw IoError(folder.string(), error.message());
+    ExportFolder made(folder);
     TensorBoardExport out(folder, started);
     for (const auto& event : events) std::visit(out, event);
     out.commit();
+    made.keep();
     return { folder / ("events.out.tfevents." + std::to_string(started) + ".pha-studio") };
 }
 

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/export_folder.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/run_export.h"
@@ -92,12 +93,11 @@ std::vector<std::filesystem::path> exportFilm(
     for (auto& event : readMetrics(directory.metricsFile(), badLines)) std::visit(reel, event);
     if (reel.samples.empty())
         throw DataError(run.string(), "has no samples to film", "train it with sample_every above 0");
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) throw IoError(folder.string(), error.message());
+    ExportFolder made(folder);
     const auto name = file.name.empty() ? run.filename().string() : file.name;
     writeFileAtomically(folder / "film.html", filmPage(name, reel.rows()));
     writeFileAtomically(folder / "film.csv", filmTable(reel.rows()));
+    made.keep();
     return { folder / "film.html", folder / "film.csv" };
 }
 

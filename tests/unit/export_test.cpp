@@ -3,9 +3,11 @@
 // TFRecord framing with CRC-32C, and protocol buffer wire types.
 #include "engine/base/base64.h"
 #include "engine/base/error.h"
+#include "engine/run/film.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_export.h"
 #include "run_fixtures.h"
+#include "run_tools.h"
 
 #include <QtTest>
 
@@ -210,6 +212,29 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(exportCsv(home_.path().toStdString(), run_ / "x"), CheckpointError);
         QVERIFY_EXCEPTION_THROWN(exportTensorBoard(home_.path().toStdString(), run_ / "x"), CheckpointError);
         QVERIFY(!fs::exists(run_ / "x"));
+    }
+
+    void whatFailsLeavesNoFolder()
+    {
+        QVERIFY(fs::create_directory(run_ / "here"));
+        for (const auto& write : { exportCsv, exportTensorBoard, exportFilm }) {
+            for (const auto* folder : { "new/below", "here", "new/" }) {
+                for (int at = 1;; ++at) { // each operation on the disk in turn
+                    const Fault fault(at, ENOSPC);
+                    std::string message;
+                    try {
+                        write(run_, run_ / folder, nullptr);
+                    } catch (const Error& error) {
+                        message = error.what();
+                    }
+                    if (!fault.happened()) break;
+                    QVERIFY(!message.empty());
+                    QVERIFY2(!fs::exists(run_ / "new"), folder);
+                    QVERIFY2(fs::is_directory(run_ / "here"), folder);
+                }
+                fs::remove_all(run_ / "new");
+            }
+        }
     }
 
     void base64IsThePublishedOne()

@@ -150,8 +150,9 @@ void checkIds(std::span<const std::int32_t> ids, const Tokenizer& tokenizer, con
     constexpr std::int64_t gpt2 = 50257;
     const auto size = id < gpt2 && id > gpt2 / 2 ? gpt2 : id + 1;
     throw DataError(where, problem,
-        "name the tokenizer of the tokens (--set tokenizer=PATH), or set vocab_size to " + std::to_string(size)
-            + " or more");
+        "name the tokenizer of the tokens (pha train: --set tokenizer=PATH, pha data: --tokenizer PATH), or set "
+        "vocab_size to "
+            + std::to_string(size) + " or more");
 }
 
 std::shared_ptr<const Tokenizer> tokenizerOfBins(const TokenBins& bins, const DataConfig& config)

@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "engine/eval/evaluator.h"
 #include "engine/eval/model_file.h"
+#include "engine/eval/unknown_note.h"
 #include "engine/model/weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
@@ -12,7 +13,6 @@
 #include "engine/system/device.h"
 
 #include <algorithm>
-#include <sstream>
 
 namespace pha {
 
@@ -28,18 +28,6 @@ void addNote(std::string& note, const std::string& more)
     if (!more.empty()) note += (note.empty() ? "" : "; ") + more;
 }
 
-/// Words of a prompt that a tokenizer of whole words does not have: it reads them as its first one.
-std::int64_t unknownWords(const Tokenizer& tokenizer, std::string text, const std::vector<std::int64_t>& ids)
-{
-    if (tokenizer.kind() != Tokenizer::Kind::Symbols && tokenizer.kind() != Tokenizer::Kind::Ids) return 0;
-    const auto piece = tokenizer.piece(0);
-    const auto first = trim(piece);
-    auto unknown = std::int64_t(std::count(ids.begin(), ids.end(), 0));
-    std::replace(text.begin(), text.end(), ',', ' '); // stands between numbers too
-    std::istringstream words(text);
-    for (std::string word; words >> word;) unknown -= word == first ? 1 : 0;
-    return std::max<std::int64_t>(unknown, 0);
-}
 } // namespace
 
 NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step,
@@ -229,11 +217,7 @@ std::vector<std::int64_t> NetworkModel::read(std::string_view bytes, const std::
     if (repairs > 0) addNote(note, std::to_string(repairs) + " invalid UTF-8 bytes of the " + what + " were replaced");
     std::vector<std::int64_t> ids;
     for (const auto id : tokenizer_->encode(text)) ids.push_back(id);
-    if (const auto unknown = unknownWords(*tokenizer_, text, ids); unknown > 0)
-        addNote(note,
-            std::to_string(unknown) + (unknown == 1 ? " word" : " words") + " of the " + what
-                + (unknown == 1 ? " is" : " are") + " unknown to this model and read as "
-                + inQuotes(std::string(trim(tokenizer_->piece(0)))));
+    addNote(note, unknownNote(*tokenizer_, text, ids, what));
     return ids;
 }
 

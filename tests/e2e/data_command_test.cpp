@@ -109,6 +109,10 @@ private Q_SLOTS:
         QVERIFY(eval.json()["bits_per_byte"].toDouble() > 1);
         const auto text = home_.run({ "generate", "letters-run", "--prompt", "abc", "--max-tokens", "20" });
         QVERIFY2(text.code == 0 && text.out.size() >= 20, text.err); // a character a token
+        QVERIFY2(!text.err.contains("unknown"), text.err);
+        const auto other = home_.run({ "generate", "letters-run", "--prompt", "aüb z", "--max-tokens", "2" });
+        QVERIFY2(
+            other.err.contains("2 characters of the prompt are unknown to this model and read as \" \""), other.err);
 
         const auto prepared = home_.run({ "data", "prepare", "letters", "--out", "letters-made", "--json" });
         QVERIFY2(prepared.code == 0, prepared.err);

@@ -116,6 +116,7 @@ int Application::run(const StudioOptions& options)
     } else {
         if (!MainWindow::remembered()) fitToScreen(*window);
         for (const auto& path : options.runs) window->openRun(path, options.runs.size() > 1);
+        if (!options.playBack.empty()) window->playBack(options.playBack, options.speed);
         if (options.demo) QTimer::singleShot(0, window, &MainWindow::startDemo);
     }
     window->show();

@@ -18,6 +18,8 @@ struct StudioOptions {
     std::filesystem::path runsFolder; ///< empty: the one of the settings
     std::filesystem::path screenshots; ///< not empty: save pictures there and leave
     std::vector<std::filesystem::path> runs; ///< to open and show
+    std::filesystem::path playBack; ///< not empty: a run to play back at once
+    QString speed; ///< at which; empty: that of the settings
 };
 
 /// The program around the window: names, look, signals of the system, and the last catch of an exception.

@@ -19,6 +19,8 @@ const QHash<QString, QByteArray>& shapes()
     static const QHash<QString, QByteArray> all {
         { "play", "<path class='F' d='M4.5 2.8v10.4L13 8z'/>" },
         { "pause", "<path class='F' d='M4 3h2.8v10H4zM9.2 3H12v10H9.2z'/>" },
+        { "previous", "<path class='F' d='M3 3h2v10H3zM13 2.8v10.4L5.5 8z'/>" },
+        { "next", "<path class='F' d='M11 3h2v10h-2zM3 2.8v10.4L10.5 8z'/>" },
         { "stop", "<rect class='F' x='3.5' y='3.5' width='9' height='9' rx='1.2'/>" },
         { "save", "<path d='M8 2.5v7M5 6.8l3 3 3-3M2.8 11v2.3h10.4V11'/>" },
         { "plus", "<path d='M8 3v10M3 8h10'/>" },

@@ -14,6 +14,7 @@
 #include "ui/inspect/inspect_panel.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
+#include "ui/playback.h"
 #include "ui/replay_work.h"
 #include "ui/run_queue.h"
 #include "ui/runs/run_panel.h"
@@ -52,6 +53,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     , queue_(new RunQueue(runs_, controller_, this))
     , capsules_(new CapsuleWork(this))
     , replays_(new ReplayWork(this))
+    , playback_(new Playback(this))
     , actions_(std::make_unique<WindowActions>(this))
 {
     setObjectName(QStringLiteral("mainWindow"));
@@ -77,6 +79,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     connectQueue();
     connectCapsules();
     connectReplay();
+    connectPlayback();
     arrange();
     restoreLayout();
     if (!arranged_) arrange();
@@ -98,6 +101,7 @@ MainWindow::~MainWindow()
     controller_->disconnect(this);
     runs_->disconnect(this);
     capsules_->disconnect(this);
+    playback_->disconnect(this);
     queue_->disconnect(this);
     queue_->end();
     controller_->shutDown();
@@ -201,6 +205,7 @@ void MainWindow::connectView()
         playground_->generate();
     });
     connect(a.stopPanelCommand, &QAction::triggered, this, [this] {
+        if (playback_->active() && monitor_->isVisible()) return playback_->leave();
         evaluate_->stop();
         playground_->stop();
         inspect_->stop();

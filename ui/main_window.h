@@ -35,6 +35,8 @@ class FilmPanel;
 class InspectPanel;
 class LogPanel;
 class MonitorPanel;
+class Playback;
+class PlaybackBar;
 class PlaygroundPanel;
 class ReplayWork;
 class RunBar;
@@ -67,6 +69,9 @@ public:
     /// Selects it; a capsule is unpacked into the runs folder first.
     void openRun(const fs::path& directory, bool shown = false);
     void startDemo();
+    /// A run that is recorded, from its start; `speed` as in Playback::speedNamed(), empty: as last time.
+    void playBack(const fs::path& run, const QString& speed = {});
+    Playback& playback() { return *playback_; }
     void showError(const QString& message);
     /// Closes without a question: stops what trains, waits at most a minute in the event loop, then goes.
     void quitNow();
@@ -134,6 +139,11 @@ private:
     void startReplay(const Replay& replay);
     void compareReplay(const RunSession* session); ///< if it is one; the result stands in the run bar
 
+    // main_window_playback.cpp: runs that are watched once more
+    void connectPlayback();
+    void watchCurrent();
+    void updatePlayback(); ///< which commands make sense meanwhile
+
     // main_window_capsules.cpp: runs as single files
     void connectCapsules();
     void exportCapsule();
@@ -158,6 +168,7 @@ private:
     RunQueue* queue_;
     CapsuleWork* capsules_;
     ReplayWork* replays_;
+    Playback* playback_;
     std::unique_ptr<WindowActions> actions_;
     QPointer<RunSession> current_;
     struct PutAway {
@@ -170,6 +181,8 @@ private:
     RunBar* runBar_ = nullptr;
     ErrorBanner* banner_ = nullptr;
     QToolBar* bannerBar_ = nullptr;
+    PlaybackBar* playbackBar_ = nullptr;
+    QToolBar* playbackToolBar_ = nullptr;
     RunPanel* runPanel_ = nullptr;
     LogPanel* logPanel_ = nullptr;
     ConfigPanel* configPanel_ = nullptr;
@@ -190,6 +203,7 @@ private:
                 *evaluateDock_ = nullptr, *dataDock_ = nullptr, *benchDock_ = nullptr, *filmDock_ = nullptr,
                 *alertsDock_ = nullptr;
     bool arranged_ = false, painted_ = false, closing_ = false;
+    bool playUnpacked_ = false; ///< the run that is being unpacked is played back at once
 };
 
 } // namespace pha::ui

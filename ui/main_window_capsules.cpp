@@ -46,6 +46,7 @@ void MainWindow::connectCapsules()
         [this](const QString& text) { statusBar()->showMessage(tr("%1; Esc stops it").arg(text)); });
     connect(capsules_, &CapsuleWork::unpacked, this, [this, say](const fs::path& run) {
         openRun(run);
+        if (std::exchange(playUnpacked_, false)) actions_->playBack->trigger();
         say(tr("%1 is in the list of runs now").arg(singleLine(fromPath(run.filename()))));
     });
     connect(capsules_, &CapsuleWork::packed, this, [say](const fs::path& file) {

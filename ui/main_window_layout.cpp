@@ -16,6 +16,7 @@
 #include "ui/window/dock_title.h"
 #include "ui/window/error_banner.h"
 #include "ui/window/log_panel.h"
+#include "ui/window/playback_bar.h"
 #include "ui/window/run_bar.h"
 #include "ui/window/status_meters.h"
 #include "ui/window/welcome_page.h"
@@ -80,6 +81,13 @@ void MainWindow::makePanels()
     bar->setObjectName(QStringLiteral("runToolBar"));
     bar->setMovable(false);
     bar->addWidget(runBar_);
+    addToolBarBreak();
+    playbackBar_ = new PlaybackBar(playback_, *actions_);
+    playbackToolBar_ = addToolBar(tr("Recording"));
+    playbackToolBar_->setObjectName(QStringLiteral("playbackToolBar"));
+    playbackToolBar_->setMovable(false);
+    playbackToolBar_->addWidget(playbackBar_);
+    playbackToolBar_->hide();
     addToolBarBreak();
     banner_ = new ErrorBanner;
     bannerBar_ = addToolBar(tr("Error"));
@@ -171,6 +179,7 @@ void MainWindow::restoreLayout()
     restoreGeometry(settings.value(geometryKey).toByteArray());
     arranged_ = restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), layoutVersion);
     bannerBar_->hide(); // an error of the last session is not one of this
+    playbackToolBar_->hide();
 }
 
 void MainWindow::saveLayout() const

@@ -10,6 +10,7 @@
 #include "ui/main_window.h"
 
 #include "ui/inspect/inspect_panel.h"
+#include "ui/playback.h"
 #include "ui/run_queue.h"
 #include "ui/runs/run_panel.h"
 #include "ui/window/error_banner.h"
@@ -89,6 +90,7 @@ void MainWindow::connectRun()
     connect(a.startRun, &QAction::triggered, configPanel_->form(), &ConfigForm::requestStart);
     connect(a.runDemo, &QAction::triggered, this, &MainWindow::startDemo);
     connect(a.pauseRun, &QAction::triggered, this, [this] {
+        if (playback_->active()) return playback_->setPlaying(!playback_->playing());
         const auto* session = controller_->session();
         if (!session) return;
         if (session->state() == RunState::Paused) {
@@ -109,7 +111,7 @@ void MainWindow::connectRun()
         configPanel_->editRun();
     });
     connect(configPanel_, &ConfigPanel::changeRequested, this, [this](const std::string& key, const Json& value) {
-        if (controller_->session() != current_) return;
+        if (controller_->session() != current_ || playback_->active()) return;
         controller_->change(key, value);
         statusBar()->showMessage(
             tr("%1: %2 from the next update on").arg(fromUtf8(key), fromUtf8(settingText(value))), messageTime);
@@ -166,7 +168,7 @@ void MainWindow::connectAlerts()
         });
     connect(alerts_, &AlertsPanel::halveRequested, this, [this] {
         const auto* session = controller_->session();
-        if (!session || session != current_) return;
+        if (!session || session != current_ || playback_->active()) return;
         const double rate = session->file().config.training.learningRate / 2;
         controller_->change("learning_rate", rate);
         statusBar()->showMessage(tr("Peak learning rate: %1").arg(formatNumber(rate)), messageTime);

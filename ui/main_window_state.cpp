@@ -13,6 +13,7 @@
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
+#include "ui/playback.h"
 #include "ui/runs/run_panel.h"
 #include "ui/window/log_panel.h"
 #include "ui/window/run_bar.h"
@@ -40,22 +41,22 @@ void MainWindow::selectCurrent()
     if (current_) disconnect(current_, &RunSession::stateChanged, this, nullptr);
     current_ = session;
     if (session) connect(session, &RunSession::stateChanged, this, &MainWindow::updateActions);
-    runBar_->setSession(session);
-    compareReplay(session);
-    logPanel_->setSession(session);
+    if (playback_->active()) playback_->leave();
     configPanel_->setSession(session);
     evaluate_->setSession(session);
     playground_->setSession(session);
     inspect_->setSession(session);
     film_->setSession(session);
     alerts_->setSession(session);
-    meters_->setSession(session);
-    updateSessions();
+    watchCurrent();
 }
 
 void MainWindow::updateSessions()
 {
-    monitor_->setSessions(runs_->shown(), current_);
+    auto* recording = playback_->recording();
+    auto watched = runs_->shown();
+    if (recording) std::replace(watched.begin(), watched.end(), current_.data(), recording);
+    monitor_->setSessions(watched, recording ? recording : current_.data());
     compare_->setSessions(runs_->shown(), current_);
     updateActions();
 }
@@ -101,6 +102,7 @@ void MainWindow::updateActions()
     a.openFolder->setEnabled(current_);
     a.exportCapsule->setEnabled(readable);
     a.deleteRun->setEnabled(current_ && !current_->active() && current_ != training);
+    updatePlayback();
     updateQueueActions(readable && current_->placeInQueue() > 0);
     a.putBackRun->setEnabled(!putAway_.empty());
     a.putBackRun->setText(putAway_.empty()

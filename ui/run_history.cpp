@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/run_history.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace pha::ui {
@@ -45,6 +46,29 @@ struct Filing {
     void operator()(const ProgressEvent&) const { }
 };
 
+/// The columns of the updates.
+constexpr std::vector<double> RunHistory::*columns[] = { &RunHistory::step, &RunHistory::tokens, &RunHistory::seconds,
+    &RunHistory::loss, &RunHistory::learningRate, &RunHistory::gradNorm, &RunHistory::tokensPerSecond,
+    &RunHistory::processBytes, &RunHistory::deviceBytes, &RunHistory::coresBusy, &RunHistory::deviceUse,
+    &RunHistory::watts, &RunHistory::celsius };
+
+/// The first `count` rows of `whole`, of which `part` has some already, or too many.
+template <class Row> void cut(std::vector<Row>& part, const std::vector<Row>& whole, std::size_t count)
+{
+    if (part.size() > count)
+        part.erase(part.begin() + std::ptrdiff_t(count), part.end());
+    else
+        part.insert(part.end(), whole.begin() + std::ptrdiff_t(part.size()), whole.begin() + std::ptrdiff_t(count));
+}
+
+/// Those that were reported before update number `next`.
+template <class Row> void cutBefore(std::vector<Row>& part, const std::vector<Row>& whole, double next)
+{
+    const auto end =
+        std::partition_point(whole.begin(), whole.end(), [next](const Row& row) { return double(row.step) < next; });
+    cut(part, whole, std::size_t(end - whole.begin()));
+}
+
 } // namespace
 
 void RunHistory::append(const Event& event) { std::visit(Filing { *this }, event); }
@@ -54,6 +78,22 @@ void RunHistory::clear()
     const auto next = generation + 1;
     *this = {};
     generation = next;
+}
+
+void RunHistory::showMoment(const RunHistory& whole, std::size_t updates)
+{
+    updates = std::min(updates, whole.step.size());
+    const double next = updates < whole.step.size() ? whole.step[updates] : std::numeric_limits<double>::infinity();
+    for (const auto column : columns) cut(this->*column, whole.*column, updates);
+    cutBefore(mixing, whole.mixing, next);
+    cutBefore(evals, whole.evals, next);
+    cutBefore(recalls, whole.recalls, next);
+    cutBefore(samples, whole.samples, next);
+    cutBefore(checkpoints, whole.checkpoints, next);
+    cutBefore(commands, whole.commands, next);
+    cutBefore(statuses, whole.statuses, next);
+    cutBefore(alerts, whole.alerts, next);
+    references = whole.references;
 }
 
 } // namespace pha::ui

@@ -76,8 +76,10 @@ QString RunSession::stateText() const
     if (!started_ && placeInQueue_ == 1) return tr("waiting, next");
     if (!started_ && placeInQueue_ > 1) return tr("waiting, number %1").arg(placeInQueue_);
     if (!started_) return tr("not started");
-    if (state_ != RunState::Preparing || progress_.what.empty())
-        return describe(state_, place_, step(), interrupted_, detail_);
+    if (state_ != RunState::Preparing || progress_.what.empty()) {
+        const auto text = describe(state_, place_, step(), interrupted_, detail_);
+        return place_ == Place::Recording ? tr("recording, %1").arg(text) : text;
+    }
     const auto what = fromUtf8(progress_.what);
     return progress_.total > 0 ? tr("%1, %2").arg(what, formatPercent(progress_.done / progress_.total)) : what;
 }
@@ -219,7 +221,7 @@ void RunSession::receive(const std::vector<Event>& batch)
 
 void RunSession::poll()
 {
-    if (job_ || preparing_ || !started_ || !problem_.isEmpty()) return;
+    if (job_ || preparing_ || !started_ || !problem_.isEmpty() || place_ == Place::Recording) return;
     if (!follower_) follower_ = std::make_shared<Follower>(directory_, this);
     if (backlog_.empty()) follower_->look();
 }

@@ -29,13 +29,21 @@ class RunSession : public QObject {
     Q_OBJECT
 
 public:
-    enum class Place { Here, Elsewhere, Disk }; ///< trained by this process, by another one, by nobody now
+    /// Trained by this process, by another one, by nobody now; or what is shown is a recording.
+    enum class Place { Here, Elsewhere, Disk, Recording };
 
     /// Opens RUN/run.json and reads metrics.jsonl lazily, in slices, so that a list of hundreds opens at once.
     explicit RunSession(fs::path directory, QObject* parent = nullptr);
     /// A run that is about to start: nothing of it is on disk yet.
     RunSession(fs::path directory, RunFile planned, QObject* parent = nullptr);
     ~RunSession() override;
+
+    // run_recording.cpp: a run as it was at a moment of its course, for the same panels
+    /// Of a run that has been read; shows its first moment.
+    static std::unique_ptr<RunSession> recordingOf(const RunSession& whole);
+    /// After so many updates; with all of them it ends as the run did.
+    void showMoment(const RunSession& whole, std::size_t updates);
+    void takeFile(const RunSession& whole); ///< its name and settings
 
     const fs::path& directory() const { return directory_; }
     QString name() const;

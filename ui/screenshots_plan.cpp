@@ -13,10 +13,12 @@
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/panels/rival_view.h"
+#include "ui/playback.h"
 #include "ui/screenshots.h"
 #include "ui/window/command_palette.h"
 
 #include <QAbstractButton>
+#include <QAction>
 #include <QComboBox>
 #include <QKeyEvent>
 #include <QLineEdit>
@@ -68,6 +70,17 @@ void Screenshots::planRuns(Theme::Mode mode, const QString& suffix)
             window_.showPanel(QStringLiteral("monitorDock"));
         },
         read);
+    auto& playback = window_.playback();
+    const auto trigger = [this] { window_.findChild<QAction*>(QStringLiteral("playBack"))->trigger(); };
+    add(QString(), trigger, [this, &playback] { return runs_.empty() || playback.recording(); });
+    add(
+        QStringLiteral("playback") + suffix,
+        [&playback] {
+            playback.setPlaying(false);
+            playback.seek(playback.updates() * 2 / 5);
+        },
+        read);
+    add(QString(), trigger, read);
     add(
         QStringLiteral("configuration") + suffix, [config] { config->showRun(); }, read);
     add(

@@ -50,6 +50,7 @@ QLabel[role="dockTitle"] { color: {muted}; font-weight: 600; }
 
 QFrame[role="card"] { background: {surface}; border: 1px solid {border}; border-radius: 8px; }
 QFrame[role="separator"] { background: {border}; border: none; max-height: 1px; min-height: 1px; }
+QFrame[role="recording"] { background: {accentSoft}; border: 1px solid {accent}; border-radius: 7px; }
 QFrame[role="errorBanner"] { background: {errorSoft}; border: 1px solid {error}; border-radius: 7px; }
 
 QPushButton, QToolButton[role="button"] { background: {raised}; border: 1px solid {border}; border-radius: 6px; padding: 5px 12px; min-height: 16px; }

@@ -2,9 +2,11 @@
 #include "engine/base/standard_streams.h"
 #include "ui/application.h"
 #include "ui/format.h"
+#include "ui/playback.h"
 
 #include <QCommandLineParser>
 
+#include <cstdio>
 #include <cstring>
 
 namespace {
@@ -36,6 +38,13 @@ int main(int argc, char** argv)
     parser.addOption({ QStringLiteral("screenshots"),
         QStringLiteral("Save pictures of every panel with the given runs to DIR, then leave."),
         QStringLiteral("DIR") });
+    parser.addOption({ QStringLiteral("play-back"),
+        QStringLiteral("Show RUN, a run directory or one file (.pha), once more as it was while it trained."),
+        QStringLiteral("RUN") });
+    parser.addOption({ QStringLiteral("speed"),
+        QStringLiteral("How fast --play-back is: 1, 2, 5, 10, 20, 50 or 100 times as fast as the training was, or the "
+                       "whole run in 30s, 1min or 2min. At first 1min, then as last time."),
+        QStringLiteral("X") });
     parser.addPositionalArgument(QStringLiteral("RUN"),
         QStringLiteral(
             "Run directories to open, also ones that are still being written, and runs that are one file (.pha)."),
@@ -53,6 +62,13 @@ int main(int argc, char** argv)
     options.demo = parser.isSet(QStringLiteral("demo"));
     options.runsFolder = pha::ui::toPath(parser.value(QStringLiteral("runs-dir")));
     options.screenshots = pha::ui::toPath(parser.value(QStringLiteral("screenshots")));
+    options.playBack = pha::ui::toPath(parser.value(QStringLiteral("play-back")));
+    options.speed = parser.value(QStringLiteral("speed"));
+    if (!options.speed.isEmpty() && pha::ui::Playback::speedNamed(options.speed) < 0) {
+        std::fprintf(stderr, "pha-studio: --speed is %s; expected 1, 2, 5, 10, 20, 50, 100, 30s, 1min or 2min\n",
+            qPrintable(options.speed));
+        return 2;
+    }
     for (const auto& run : parser.positionalArguments()) options.runs.push_back(pha::ui::toPath(run));
     return application.run(options);
 }

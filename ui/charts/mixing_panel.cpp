@@ -13,6 +13,7 @@
 #include <QSplitter>
 
 #include <algorithm>
+#include <utility>
 
 namespace pha::ui {
 
@@ -40,6 +41,7 @@ void MixingPanel::restart()
     shownRow_ = -1;
     branches_.clear();
     layers_ = 0;
+    chosen_ = -1;
     latest_ = true;
     bars_->setLayers({});
     bars_->hide();
@@ -82,11 +84,37 @@ void MixingPanel::rebuildSeries()
     plot_->requestRedraw();
 }
 
+/// The rows after these are no longer there.
+void MixingPanel::goBack(std::size_t rows)
+{
+    if (rows == 0) {
+        const int chosen = layer();
+        restart();
+        chosen_ = chosen; // the same layer again once there is one
+        return;
+    }
+    bool even = true;
+    for (const auto& band : std::as_const(series_)) even &= plot_->count(band.line) == int(row_);
+    if (even) {
+        for (const auto& band : std::as_const(series_))
+            for (const int series : { band.line, band.low, band.high }) plot_->truncate(series, int(rows));
+        row_ = rows;
+    } else {
+        rebuildSeries(); // a branch that is not in each report: its points cannot be told by their number
+    }
+    if (shownRow_ >= int(rows)) {
+        latest_ = true;
+        showLatest();
+    }
+    plot_->requestRedraw();
+}
+
 void MixingPanel::advance()
 {
     if (!history_) return;
     if (history_->generation != generation_) restart();
     const auto& rows = history_->mixing;
+    if (row_ > rows.size()) goBack(rows.size());
     if (rows.empty()) return;
     const auto& last = rows.back();
     if (branches_.isEmpty() && !last.layers.empty()) {
@@ -105,6 +133,7 @@ void MixingPanel::advance()
         empty_->hide();
         bars_->show();
         setMixed(last.layers.front().mixed); // draws anew and comes back here, where branches are known now
+        if (chosen_ >= 0) chooseLayer(std::exchange(chosen_, -1));
     }
     if (row_ == rows.size()) return;
     const int chosen = layer();

@@ -26,7 +26,7 @@ public:
 
     /// The run to show; null: none. The history must live until the next call.
     void setHistory(const RunHistory* history);
-    void advance(); ///< takes in what the history has gained
+    void advance(); ///< takes in what the history has gained, or takes back what it has lost
     void setXAxis(XAxis axis);
     /// Shows the weights at a place of the x axis instead of the latest ones.
     void showAt(double x);
@@ -44,6 +44,7 @@ private:
     void buildControls(QWidget* card);
     void restart();
     void rebuildSeries();
+    void goBack(std::size_t rows);
     void showRow(int row);
     void setQuantity(MixQuantity quantity);
     void setMixed(bool mixed); ///< false: a family without mixing weights, which is said
@@ -53,6 +54,7 @@ private:
     std::int64_t generation_ = -1;
     std::size_t row_ = 0; ///< mixing rows that the plot has
     int shownRow_ = -1, layers_ = 0;
+    int chosen_ = -1; ///< layer to choose once there are layers
     bool latest_ = true;
     XAxis axis_ = XAxis::Step;
     MixQuantity quantity_ = MixQuantity::Share;

@@ -15,7 +15,33 @@ QString curveName(const char* text) { return QCoreApplication::translate("pha::u
 /// exp() of a loss that no network survives is still a number that a chart can hold.
 double perplexityOf(double loss) { return std::exp(std::min(loss, 600.)); }
 
+/// Between two places to which a curve can go back. What is drawn again then is less than a slice of work.
+constexpr std::size_t placeEvery = 1024;
+
 } // namespace
+
+void RunCurves::Trail::restart(TimePlot* plot, const Smoother& fresh)
+{
+    if (series >= 0) plot->clearPoints(series);
+    row = 0;
+    smoother = fresh;
+    places.clear();
+}
+
+void RunCurves::Trail::note(const TimePlot* plot)
+{
+    if (row % placeEvery == 0 && places.size() == row / placeEvery) places.push_back({ plot->count(series), smoother });
+}
+
+void RunCurves::Trail::goBack(TimePlot* plot, std::size_t rows)
+{
+    if (series < 0 || row <= rows) return;
+    const auto place = rows / placeEvery;
+    places.resize(place + 1);
+    row = place * placeEvery;
+    smoother = places.back().smoother;
+    plot->truncate(series, places.back().points);
+}
 
 RunCurves::RunCurves(RunSession* session, const RunCharts& charts, const RunLook& look, const CurveSettings& settings)
     : session_(session)
@@ -76,27 +102,22 @@ void RunCurves::addTrack(
         raw.style = SeriesStyle::Ghost;
         raw.name = curveName("%1, raw").arg(options.name);
         raw.readout = plot == loss_; // where one compares single batches
-        track.ghost = plot->addSeries(raw);
+        track.ghost.series = plot->addSeries(raw);
     }
     options.style = look_.current && !look_.alone ? SeriesStyle::Bold : SeriesStyle::Line;
-    track.line = plot->addSeries(options);
+    track.line.series = plot->addSeries(options);
     tracks_.push_back(track);
 }
 
 void RunCurves::restart(const CurveSettings& settings)
 {
     settings_ = settings;
-    for (auto& track : tracks_) {
-        if (track.ghost >= 0) track.plot->clearPoints(track.ghost);
-        track.ghostRow = 0;
-    }
+    for (auto& track : tracks_) track.ghost.restart(track.plot, {});
     loss_->clearPoints(valid_);
     evalRow_ = 0;
     restartSmoothing(settings);
-    for (auto& track : tracks_) {
-        track.plot->clearPoints(track.line);
-        track.lineRow = 0;
-    }
+    for (auto& track : tracks_)
+        if (!track.smooth) track.line.restart(track.plot, {});
 }
 
 void RunCurves::restartSmoothing(const CurveSettings& settings)
@@ -104,15 +125,10 @@ void RunCurves::restartSmoothing(const CurveSettings& settings)
     settings_ = settings;
     for (auto& track : tracks_) {
         if (!track.smooth) continue;
-        track.plot->clearPoints(track.line);
-        track.lineRow = 0;
-        track.smoother = Smoother(settings.smoothing, unit_);
-        if (track.ghost < 0) continue;
+        track.line.restart(track.plot, Smoother(settings.smoothing, unit_));
         const bool wanted = settings.raw && settings.smoothing > 0; // unsmoothed, the line is the raw curve
-        const bool there = track.ghostRow > 0;
-        if (wanted == there) continue;
-        track.plot->clearPoints(track.ghost);
-        track.ghostRow = 0;
+        const bool there = track.ghost.row > 0;
+        if (wanted != there) track.ghost.restart(track.plot, {});
     }
 }
 
@@ -127,19 +143,31 @@ bool RunCurves::advance(Track& track, const RunHistory& history, std::size_t row
         return (track.skipZero && value == 0) || (track.skipNaN && std::isnan(value));
     };
     const auto end = [&](std::size_t row) { return std::min(y.size(), row + rows); };
-    const bool raw = track.ghost >= 0 && settings_.raw && settings_.smoothing > 0;
+    auto &ghost = track.ghost, &line = track.line;
+    const bool raw = ghost.series >= 0 && settings_.raw && settings_.smoothing > 0;
     if (raw)
-        for (const auto stop = end(track.ghostRow); track.ghostRow < stop; ++track.ghostRow)
-            if (!unknown(y[track.ghostRow]))
-                track.plot->append(track.ghost, x[track.ghostRow], shown(y[track.ghostRow]));
-    for (const auto stop = end(track.lineRow); track.lineRow < stop; ++track.lineRow) {
-        const auto i = track.lineRow;
+        for (const auto stop = end(ghost.row); ghost.row < stop; ++ghost.row) {
+            ghost.note(track.plot);
+            if (!unknown(y[ghost.row])) track.plot->append(ghost.series, x[ghost.row], shown(y[ghost.row]));
+        }
+    for (const auto stop = end(line.row); line.row < stop; ++line.row) {
+        const auto i = line.row;
+        line.note(track.plot);
         if (unknown(y[i])) continue;
-        const double value =
-            track.smooth && settings_.smoothing > 0 ? track.smoother.next(history.step[i], y[i]) : y[i];
-        track.plot->append(track.line, x[i], shown(value));
+        const double value = track.smooth && settings_.smoothing > 0 ? line.smoother.next(history.step[i], y[i]) : y[i];
+        track.plot->append(line.series, x[i], shown(value));
     }
-    return track.lineRow < y.size() || (raw && track.ghostRow < y.size());
+    return line.row < y.size() || (raw && ghost.row < y.size());
+}
+
+/// Takes back what the history no longer has.
+void RunCurves::goBack(const RunHistory& history)
+{
+    for (auto& track : tracks_)
+        for (auto* trail : { &track.ghost, &track.line }) trail->goBack(track.plot, history.step.size());
+    if (evalRow_ <= history.evals.size()) return;
+    evalRow_ = history.evals.size();
+    loss_->truncate(valid_, int(std::count_if(history.evals.begin(), history.evals.end(), isValidation)));
 }
 
 bool RunCurves::advance(std::size_t rows)
@@ -150,6 +178,7 @@ bool RunCurves::advance(std::size_t rows)
         generation_ = history.generation;
         restart(settings_);
     }
+    goBack(history);
     bool more = false;
     for (auto& track : tracks_) more |= advance(track, history, rows);
     // An evaluation is placed by the update before it: wait until that has been read.

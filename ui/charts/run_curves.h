@@ -32,7 +32,7 @@ struct RunLook {
 };
 
 /// Feeds one run's history to the charts. Remembers, for each curve, how many rows it has drawn, and adds only the new
-/// ones; starts over when the history was cleared. GUI thread only.
+/// ones; takes back what a recording has lost, and starts over when the history was cleared. GUI thread only.
 class RunCurves {
 public:
     RunCurves(RunSession* session, const RunCharts& charts, const RunLook& look, const CurveSettings& settings);
@@ -44,18 +44,32 @@ public:
     const RunLook& look() const { return look_; }
 
 private:
+    /// One curve and how far it is. Every so many rows it notes where it stands, and goes back to such a place: a mean
+    /// over what came before cannot be had from its last value.
+    struct Trail {
+        struct Place {
+            int points = 0;
+            Smoother smoother;
+        };
+        int series = -1;
+        std::size_t row = 0;
+        Smoother smoother;
+        std::vector<Place> places = {};
+        void restart(TimePlot* plot, const Smoother& fresh);
+        void note(const TimePlot* plot);
+        void goBack(TimePlot* plot, std::size_t rows); ///< to that row, or a little before
+    };
     struct Track {
         TimePlot* plot = nullptr;
         std::vector<double> RunHistory::*column = nullptr;
-        int ghost = -1, line = -1; ///< raw and smoothed; a track that is never smoothed has no ghost
+        Trail ghost, line; ///< raw and smoothed; a track that is never smoothed has no ghost
         bool smooth = false, perplexity = false;
         bool skipZero = false, skipNaN = false; ///< so a device says that it does not tell
-        std::size_t ghostRow = 0, lineRow = 0;
-        Smoother smoother;
     };
     void addTrack(
         TimePlot* plot, std::vector<double> RunHistory::*column, const QString& name, ColourRole colour, bool smooth);
     bool advance(Track& track, const RunHistory& history, std::size_t rows);
+    void goBack(const RunHistory& history);
     ColourRole colour(QColor Colours::*alone) const;
 
     QPointer<RunSession> session_;

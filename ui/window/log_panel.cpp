@@ -18,17 +18,7 @@ namespace pha::ui {
 
 namespace {
 
-struct Line {
-    std::int64_t step;
-    QString text;
-};
-
-/// Appends lines for the rows of `rows` from `from` on and moves `from` to the end.
-template <class Row, class Say>
-void gather(std::vector<Line>& lines, const std::vector<Row>& rows, std::size_t& from, Say&& say)
-{
-    for (; from < rows.size(); ++from) lines.push_back({ rows[from].step, singleLine(say(rows[from])) });
-}
+constexpr int mostLines = 5000;
 
 } // namespace
 
@@ -44,7 +34,7 @@ LogPanel::LogPanel(QWidget* parent)
     runLog_->setFrameShape(QFrame::NoFrame);
     runLog_->setAcceptRichText(false);
     runLog_->setUndoRedoEnabled(false);
-    runLog_->document()->setMaximumBlockCount(5000);
+    runLog_->document()->setMaximumBlockCount(mostLines);
     runLog_->setStyleSheet(QStringLiteral("QTextEdit { border: none; background: transparent; padding: 2px; }"));
     auto* bar = runLog_->verticalScrollBar(); // the end stays in sight until a user reads further up
     connect(bar, &QScrollBar::valueChanged, this, [this, bar](int at) { follows_ = at >= bar->maximum() - 4; });
@@ -69,56 +59,93 @@ void LogPanel::setSession(RunSession* session)
     if (session == session_) return;
     if (session_) session_->disconnect(this);
     session_ = session;
-    read_ = {};
-    runLog_->clear();
+    startOver(-1);
     if (session) connect(session, &RunSession::changed, this, &LogPanel::readNew);
     readNew();
 }
 
-void LogPanel::readNew()
+void LogPanel::startOver(std::int64_t generation)
+{
+    generation_ = generation;
+    read_ = {};
+    shown_.clear();
+    whole_ = true;
+    runLog_->clear();
+}
+
+LogPanel::Rows LogPanel::rowsOf(const RunHistory& h)
+{
+    return { h.statuses.size(), h.alerts.size(), h.commands.size(), h.evals.size(), h.samples.size(),
+        h.checkpoints.size() };
+}
+
+/// What has been reported since the last look, in the order of the updates.
+std::vector<LogPanel::Line> LogPanel::newLines(const RunHistory& h)
 {
     std::vector<Line> lines;
-    if (session_) {
-        const auto& h = session_->history();
-        if (h.generation != read_.generation) {
-            read_ = {};
-            read_.generation = h.generation;
-            runLog_->clear();
-        }
-        gather(lines, h.statuses, read_.statuses, [&](const StatusEvent& e) {
-            return RunSession::describe(e.state, RunSession::Place::Here, e.step, false, fromUtf8(e.detail));
-        });
-        gather(lines, h.alerts, read_.alerts,
-            [](const AlertEvent& e) { return tr("alert: %1").arg(fromUtf8(e.message)); });
-        gather(lines, h.commands, read_.commands, [](const CommandEvent& e) {
-            // Pauses, evaluations, samples and checkpoints have lines of their own.
-            if (e.value.empty()) return QString();
-            if (e.was) return tr("%1: %2 \u2192 %3").arg(fromUtf8(e.name), fromUtf8(*e.was), fromUtf8(e.value));
-            return tr("changed: %1 %2")
-                .arg(fromUtf8(e.name).replace(QLatin1Char('_'), QLatin1Char(' ')), fromUtf8(e.value));
-        });
-        gather(lines, h.evals, read_.evals, [](const EvalEvent& e) {
-            return tr("%1 perplexity %2").arg(fromUtf8(e.split), formatFixed(e.perplexity, 2));
-        });
-        gather(lines, h.samples, read_.samples, [](const SampleEvent& e) {
-            // The prompt is the same each time.
-            const auto text = fromUtf8(e.text).simplified();
-            return tr("sample: \u2026 %1").arg(text.size() > 240 ? text.left(240) + QChar(0x2026) : text);
-        });
-        gather(lines, h.checkpoints, read_.checkpoints, [](const CheckpointEvent& e) {
-            if (!e.problem.empty()) return tr("checkpoint not written: %1").arg(fromUtf8(e.problem));
-            return e.best ? tr("checkpoint saved, the best so far") : tr("checkpoint saved");
-        });
-    }
+    const auto gather = [&](Kind kind, const auto& rows, const auto& say) {
+        for (auto& row = read_[kind]; row < rows.size(); ++row)
+            if (auto text = singleLine(say(rows[row])); !text.isEmpty())
+                lines.push_back({ kind, row, rows[row].step, std::move(text) });
+    };
+    gather(Status, h.statuses, [&](const StatusEvent& e) {
+        return RunSession::describe(e.state, RunSession::Place::Here, e.step, false, fromUtf8(e.detail));
+    });
+    gather(Alert, h.alerts, [](const AlertEvent& e) { return tr("alert: %1").arg(fromUtf8(e.message)); });
+    gather(Command, h.commands, [](const CommandEvent& e) {
+        // Pauses, evaluations, samples and checkpoints have lines of their own.
+        if (e.value.empty()) return QString();
+        if (e.was) return tr("%1: %2 \u2192 %3").arg(fromUtf8(e.name), fromUtf8(*e.was), fromUtf8(e.value));
+        return tr("changed: %1 %2")
+            .arg(fromUtf8(e.name).replace(QLatin1Char('_'), QLatin1Char(' ')), fromUtf8(e.value));
+    });
+    gather(Eval, h.evals,
+        [](const EvalEvent& e) { return tr("%1 perplexity %2").arg(fromUtf8(e.split), formatFixed(e.perplexity, 2)); });
+    gather(Sample, h.samples, [](const SampleEvent& e) {
+        // The prompt is the same each time.
+        const auto text = fromUtf8(e.text).simplified();
+        return tr("sample: \u2026 %1").arg(text.size() > 240 ? text.left(240) + QChar(0x2026) : text);
+    });
+    gather(Checkpoint, h.checkpoints, [](const CheckpointEvent& e) {
+        if (!e.problem.empty()) return tr("checkpoint not written: %1").arg(fromUtf8(e.problem));
+        return e.best ? tr("checkpoint saved, the best so far") : tr("checkpoint saved");
+    });
     std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.step < b.step; });
-    QStringList text;
-    for (const auto& line : lines)
-        if (!line.text.isEmpty()) text << QStringLiteral("%1\t%2").arg(formatCount(line.step), line.text);
-    if (!text.isEmpty()) append(text);
+    return lines;
+}
+
+void LogPanel::readNew()
+{
+    if (session_) {
+        const auto& history = session_->history();
+        if (history.generation != generation_) startOver(history.generation);
+        goBack(rowsOf(history));
+        if (const auto lines = newLines(history); !lines.empty()) append(lines);
+    }
     stack_->setCurrentIndex(runLog_->document()->isEmpty() ? 0 : 1);
 }
 
-void LogPanel::append(const QStringList& lines)
+/// Takes back the lines of rows that are no longer there: the last ones, as a recording goes back.
+void LogPanel::goBack(const Rows& there)
+{
+    bool any = false;
+    for (std::size_t kind = 0; kind < kinds; ++kind) {
+        any |= read_[kind] > there[kind];
+        read_[kind] = std::min(read_[kind], there[kind]);
+    }
+    if (!any) return;
+    if (!whole_) return startOver(generation_); // lines that were left out come back
+    const auto before = shown_.size();
+    while (!shown_.empty() && shown_.back().second >= there[shown_.back().first]) shown_.pop_back();
+    if (shown_.empty()) return runLog_->clear();
+    if (shown_.size() == before) return;
+    QTextCursor cursor(runLog_->document()->findBlockByNumber(int(shown_.size()) - 1));
+    cursor.movePosition(QTextCursor::EndOfBlock);
+    cursor.movePosition(QTextCursor::End, QTextCursor::KeepAnchor);
+    cursor.removeSelectedText();
+}
+
+void LogPanel::append(const std::vector<Line>& lines)
 {
     auto font = this->font();
     font.setPointSizeF(font.pointSizeF() * 0.9);
@@ -137,9 +164,11 @@ void LogPanel::append(const QStringList& lines)
     for (const auto& line : lines) {
         if (!runLog_->document()->isEmpty()) cursor.insertBlock();
         cursor.setBlockFormat(block);
-        cursor.insertText(line, letters); // plain, whatever it looks like
+        cursor.insertText(QStringLiteral("%1\t%2").arg(formatCount(line.step), line.text), letters); // plain text
+        shown_.emplace_back(line.kind, line.row);
     }
     cursor.endEditBlock();
+    for (; shown_.size() > mostLines; whole_ = false) shown_.pop_front();
 }
 
 } // namespace pha::ui

@@ -6,6 +6,9 @@
 #include <QPointer>
 #include <QWidget>
 
+#include <array>
+#include <deque>
+
 class QStackedWidget;
 class QTextEdit;
 
@@ -20,15 +23,26 @@ public:
     void setSession(RunSession* session);
 
 private:
-    struct Read {
-        std::int64_t generation = -1;
-        std::size_t statuses = 0, evals = 0, checkpoints = 0, commands = 0, samples = 0, alerts = 0;
+    enum Kind { Status, Alert, Command, Eval, Sample, Checkpoint, kinds };
+    using Rows = std::array<std::size_t, kinds>; ///< of each kind
+    struct Line {
+        Kind kind;
+        std::size_t row;
+        std::int64_t step;
+        QString text;
     };
+    static Rows rowsOf(const RunHistory& history);
+    std::vector<Line> newLines(const RunHistory& history);
     void readNew();
-    void append(const QStringList& lines);
+    void goBack(const Rows& there);
+    void startOver(std::int64_t generation);
+    void append(const std::vector<Line>& lines);
 
     QPointer<RunSession> session_;
-    Read read_;
+    std::int64_t generation_ = -1;
+    Rows read_ {};
+    std::deque<std::pair<Kind, std::size_t>> shown_; ///< what each line of the document says
+    bool whole_ = true; ///< no line has been left out for the length of the document
     QStackedWidget* stack_;
     QTextEdit* runLog_;
     bool follows_ = true; ///< shows the last line as it comes

@@ -186,11 +186,13 @@ void RunBar::refresh()
     glyph_->setVisible(any);
     progress_->setVisible(any);
     steps_->setVisible(any);
-    const bool here = any && session_->place() == RunSession::Place::Here && session_->active();
-    pause_->setVisible(here);
-    stop_->setVisible(here);
-    checkpoint_->setVisible(here);
-    resume_->setVisible(any && !session_->active());
+    using Place = RunSession::Place;
+    const bool here =
+        any && (session_->place() == Place::Here || session_->place() == Place::Recording) && session_->active();
+    const bool again = any && !session_->active();
+    if (!again) resume_->hide(); // what goes makes room first: all four at once would widen the window
+    for (auto* b : { pause_, stop_, checkpoint_ }) b->setVisible(here);
+    resume_->setVisible(again);
     if (!any) {
         name_->setText(tr("No run selected"));
         state_->setText(tr("Select a run on the left, or start one on the right"));

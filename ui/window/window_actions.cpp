@@ -23,14 +23,20 @@ QAction* WindowActions::make(
 {
     auto* action = new QAction(text, window_);
     action->setObjectName(QLatin1String(id));
-    auto full = tip;
-    if (!keys.isEmpty()) full += QStringLiteral(" (%1)").arg(keys.first().toString(QKeySequence::NativeText));
-    action->setToolTip(plainToolTip(full));
-    action->setStatusTip(tip);
     action->setShortcuts(keys);
+    action->setProperty("usualTip", tip);
+    retell(action, {});
     if (sign) action->setIcon(icon(QLatin1String(sign)));
     window_->addAction(action); // shortcuts work even where no menu bar is shown
     return action;
+}
+
+void WindowActions::retell(QAction* action, const QString& tip)
+{
+    const auto text = tip.isEmpty() ? action->property("usualTip").toString() : tip;
+    const auto keys = action->shortcut().toString(QKeySequence::NativeText);
+    action->setToolTip(plainToolTip(keys.isEmpty() ? text : QStringLiteral("%1 (%2)").arg(text, keys)));
+    action->setStatusTip(text);
 }
 
 WindowActions::WindowActions(QMainWindow* window)
@@ -95,6 +101,9 @@ WindowActions::WindowActions(QMainWindow* window)
         tr("Trains the selected run once more, with the settings that were changed while it trained changed at the "
            "same updates, and says whether every loss is the same; while another run trains it waits in the queue"),
         { K(QStringLiteral("Ctrl+Shift+Y")) }, "play");
+    playBack = make("playBack", tr("Play &back"),
+        tr("Shows the selected run once more as it was while it trained, at any speed; nothing is trained"),
+        { K(Qt::Key_P) }, "play");
     renameRun = make("renameRun", tr("Re&name"), tr("Gives the selected run another name"),
         { K(QStringLiteral("Shift+F2")) }, "pen");
     editAbout = make("editAbout", tr("Notes and ta&gs"), tr("Writes down why the selected run was made, and tags it"),
@@ -138,6 +147,10 @@ WindowActions::WindowActions(QMainWindow* window)
         { K(QStringLiteral("Ctrl+Return")), K(QStringLiteral("Ctrl+Enter")) });
     stopPanelCommand = make("stopPanelCommand", tr("Stop generating"),
         tr("Ends the generation, evaluation or measurement that is going on"), { K(Qt::Key_Escape) });
+    playNext = make("playNext", tr("Next evaluation or sample"),
+        tr("Goes on to the next evaluation or sample of the recording"), { K(Qt::Key_Period) }, "next");
+    playPrevious = make("playPrevious", tr("Previous evaluation or sample"),
+        tr("Goes back to the evaluation or sample before in the recording"), { K(Qt::Key_Comma) }, "previous");
     logAxis = make("logAxis", tr("&Logarithmic axis"), tr("Switches the loss axis between linear and logarithmic"),
         { K(Qt::Key_L) });
     cycleXAxis = make("cycleXAxis", tr("Next &x axis"), tr("Steps, tokens, or time"), { K(Qt::Key_X) });
@@ -195,7 +208,7 @@ QList<QAction*> WindowActions::ofRun() const
     separator();
     list << moveUp << moveDown << leaveQueue;
     separator();
-    list << toggleShown << setBaseline << cloneRun << forkRun << replayRun << renameRun << editAbout;
+    list << toggleShown << setBaseline << cloneRun << forkRun << replayRun << playBack << renameRun << editAbout;
     separator();
     list << exportCapsule << copyPath << openFolder;
     separator();
@@ -224,6 +237,8 @@ void WindowActions::fillMenus(QMenuBar* bar, const QList<QAction*>& panels)
     run->addActions({ holdQueue, moveUp, moveDown, leaveQueue });
     run->addSeparator();
     run->addActions({ pauseRun, stopRun, resumeRun });
+    run->addSeparator();
+    run->addActions({ playBack, playPrevious, playNext });
     run->addSeparator();
     run->addActions({ evaluateNow, sampleNow, checkpointNow, changeLearningRate, changeSettings });
     run->addSeparator();

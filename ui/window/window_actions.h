@@ -15,6 +15,8 @@ struct WindowActions {
     explicit WindowActions(QMainWindow* window);
     void fillMenus(QMenuBar* bar, const QList<QAction*>& panels);
     QList<QAction*> ofRun() const; ///< what can be done with the selected run: its context menu
+    /// Says something else of a command than what it usually does, such as why it is off; empty: as usual.
+    static void retell(QAction* action, const QString& tip);
 
     // File
     QAction *newRun, *openRun, *openCapsule, *chooseFolder, *exportImage, *quit;
@@ -22,11 +24,12 @@ struct WindowActions {
     QAction *startRun, *runDemo, *pauseRun, *stopRun, *resumeRun, *evaluateNow, *sampleNow, *checkpointNow,
         *changeLearningRate, *changeSettings;
     QAction *queueRun, *severalRuns, *moveUp, *moveDown, *leaveQueue, *holdQueue;
-    QAction *cloneRun, *forkRun, *replayRun, *renameRun, *editAbout, *toggleShown, *setBaseline, *exportCapsule,
-        *copyPath, *openFolder, *archiveRun, *deleteRun, *putBackRun, *searchRuns;
+    QAction *cloneRun, *forkRun, *replayRun, *playBack, *renameRun, *editAbout, *toggleShown, *setBaseline,
+        *exportCapsule, *copyPath, *openFolder, *archiveRun, *deleteRun, *putBackRun, *searchRuns;
     // View
     QAction *showMonitor, *showCompare, *showPlayground, *showInspect, *showEvaluate, *showData, *showBench, *showFilm,
         *showAlerts, *runPanelCommand, *stopPanelCommand;
+    QAction *playNext, *playPrevious;
     QAction *logAxis, *cycleXAxis, *smoothMore, *smoothLess, *fitAndFollow, *groupSeeds;
     QAction *themeSystem, *themeLight, *themeDark, *textLarger, *textSmaller, *presentation, *resetLayout;
     // Help

@@ -21,6 +21,7 @@
 #include "ui/theme.h"
 #include "ui/window/command_palette.h"
 #include "ui/window/error_banner.h"
+#include "ui/window/shortcuts.h"
 #include "ui/window/window_actions.h"
 
 #include <QAbstractButton>
@@ -71,6 +72,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     for (auto* action : actions())
         if (action != actions_->palette) commands << action;
     palette_ = new CommandPalette(commands, this);
+    shortcuts::restore(actions());
     connectAll();
     connectView();
     connectRun();

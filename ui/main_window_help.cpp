@@ -2,7 +2,7 @@
 // What the Help menu of the window says.
 #include "ui/format.h"
 #include "ui/main_window.h"
-#include "ui/window/command_palette.h"
+#include "ui/window/shortcut_sheet.h"
 #include "ui/window/window_actions.h"
 
 #include <QAction>
@@ -12,12 +12,11 @@ namespace pha::ui {
 
 void MainWindow::showShortcuts()
 {
-    QStringList lines;
-    for (const auto* action : actions())
-        if (!action->shortcut().isEmpty())
-            lines << QStringLiteral("%1\t%2").arg(
-                action->shortcut().toString(QKeySequence::NativeText), plainActionText(action));
-    parts_.dialogs.inform(this, tr("Keyboard shortcuts"), lines.join(QLatin1Char('\n')));
+    auto* sheet = findChild<ShortcutSheet*>();
+    if (!sheet) sheet = new ShortcutSheet(actions(), this);
+    sheet->show();
+    sheet->raise();
+    sheet->activateWindow();
 }
 
 void MainWindow::showSystemInformation()

@@ -417,8 +417,6 @@ private Q_SLOTS:
         QTest::keyClick(search, Qt::Key_Return);
         QCOMPARE(f.questions.size(), std::size_t(1));
         QVERIFY(!search->isVisible());
-        f.action("shortcuts")->trigger();
-        QVERIFY(f.questions.back().contains(QStringLiteral("Ctrl+R")));
     }
 
     void exceptionsOfTheEngineDoNotEndTheWindow()

@@ -4,6 +4,7 @@
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/theme.h"
+#include "ui/window/shortcuts.h"
 
 #include <QActionGroup>
 #include <QCoreApplication>
@@ -23,7 +24,7 @@ QAction* WindowActions::make(
 {
     auto* action = new QAction(text, window_);
     action->setObjectName(QLatin1String(id));
-    action->setShortcuts(keys);
+    shortcuts::setUsual(action, keys);
     action->setProperty("usualTip", tip);
     retell(action, {});
     if (sign) action->setIcon(icon(QLatin1String(sign)));
@@ -34,6 +35,7 @@ QAction* WindowActions::make(
 void WindowActions::retell(QAction* action, const QString& tip)
 {
     const auto text = tip.isEmpty() ? action->property("usualTip").toString() : tip;
+    action->setProperty("told", tip);
     const auto keys = action->shortcut().toString(QKeySequence::NativeText);
     action->setToolTip(plainToolTip(keys.isEmpty() ? text : QStringLiteral("%1 (%2)").arg(text, keys)));
     action->setStatusTip(text);
@@ -173,8 +175,8 @@ WindowActions::WindowActions(QMainWindow* window)
 
     palette = make("palette", tr("&Command palette"), tr("Finds any command by its name"),
         { K(QStringLiteral("Ctrl+K")) }, "search");
-    shortcuts = make(
-        "shortcuts", tr("&Keyboard shortcuts"), tr("All commands with their keys"), { K(QStringLiteral("Ctrl+/")) });
+    shortcuts = make("shortcuts", tr("&Keyboard shortcuts"),
+        tr("All commands with their keys, which can be changed there"), { K(QStringLiteral("Ctrl+/")) });
     systemInformation = make("systemInformation", tr("&System information"), tr("LibTorch, BLAS, devices and threads"));
     about = make("about", tr("&About PHA Studio"), tr("Version and licence"));
 

@@ -143,6 +143,7 @@ private:
     void connectPlayback();
     void watchCurrent();
     void updatePlayback(); ///< which commands make sense meanwhile
+    bool refuseWhilePlaying(); ///< what would change a run, and says so
 
     // main_window_capsules.cpp: runs as single files
     void connectCapsules();

@@ -30,6 +30,9 @@ void MainWindow::connectPlayback()
     connect(actions_->playNext, &QAction::triggered, playback_, [this] { playback_->seekEvent(1); });
     connect(actions_->playPrevious, &QAction::triggered, playback_, [this] { playback_->seekEvent(-1); });
     connect(playback_, &Playback::failed, this, &MainWindow::showError);
+    const auto forget = [this] { playUnpacked_ = false; };
+    connect(capsules_, &CapsuleWork::failed, this, forget);
+    connect(capsules_, &CapsuleWork::stopped, this, forget);
     connect(playback_, &Playback::changed, this, [this] {
         playbackToolBar_->setVisible(playback_->active());
         watchCurrent();
@@ -59,6 +62,12 @@ void MainWindow::watchCurrent()
     meters_->setSession(session);
     if (!playback_->active()) compareReplay(current_);
     updateSessions();
+}
+
+bool MainWindow::refuseWhilePlaying()
+{
+    if (playback_->active()) showError(tr("nothing is changed while a recording is played back; leave it first (Esc)"));
+    return playback_->active();
 }
 
 void MainWindow::updatePlayback()

@@ -111,7 +111,7 @@ void MainWindow::connectRun()
         configPanel_->editRun();
     });
     connect(configPanel_, &ConfigPanel::changeRequested, this, [this](const std::string& key, const Json& value) {
-        if (controller_->session() != current_ || playback_->active()) return;
+        if (controller_->session() != current_ || refuseWhilePlaying()) return;
         controller_->change(key, value);
         statusBar()->showMessage(
             tr("%1: %2 from the next update on").arg(fromUtf8(key), fromUtf8(settingText(value))), messageTime);
@@ -168,7 +168,7 @@ void MainWindow::connectAlerts()
         });
     connect(alerts_, &AlertsPanel::halveRequested, this, [this] {
         const auto* session = controller_->session();
-        if (!session || session != current_ || playback_->active()) return;
+        if (!session || session != current_ || refuseWhilePlaying()) return;
         const double rate = session->file().config.training.learningRate / 2;
         controller_->change("learning_rate", rate);
         statusBar()->showMessage(tr("Peak learning rate: %1").arg(formatNumber(rate)), messageTime);

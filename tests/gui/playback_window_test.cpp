@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // "Play back" in the window: what the panels show, keys, which commands are off and say why, how it ends.
+#include "engine/run/capsule.h"
 #include "ui/charts/time_plot.h"
 #include "ui/format.h"
 #include "ui/playback.h"
@@ -129,7 +130,10 @@ private Q_SLOTS:
         QVERIFY(session->history().commands.empty());
         QVERIFY(playback.updates() < std::size_t(session->step()));
         QCOMPARE(session->state(), RunState::Running);
+        Q_EMIT f.find<ConfigPanel>("configPanel")->changeRequested("clip", 0.5);
+        QVERIFY(f.find<ErrorBanner>("errorBanner")->message().contains("recording"));
         playback.leave();
+        QVERIFY(session->history().commands.empty());
         QVERIFY(f.action("checkpointNow")->isEnabled());
         QVERIFY(f.action("checkpointNow")->toolTip().contains("Saves a checkpoint"));
         QVERIFY(f.action("pauseRun")->toolTip().contains("training"));
@@ -168,6 +172,25 @@ private Q_SLOTS:
         f.open();
         begin(f, "a").setPlaying(true);
         f.window.reset();
+    }
+
+    void aRunFileWithoutCheckpoints()
+    {
+        Fixture f;
+        const auto run = f.home.train("a", 100);
+        const auto file = f.home.path() / "talk.pha";
+        fs::remove_all(run / "checkpoints");
+        test::NullSink nobody;
+        writeCapsule(run, file, {}, nobody, {});
+        f.window->playBack(file, QStringLiteral("1"));
+        auto& playback = f.window->playback();
+        QTRY_VERIFY(playback.recording());
+        QCOMPARE(playback.updates(), std::size_t(100));
+        QVERIFY(playback.run()->directory() != run); // unpacked beside it
+        playback.leave();
+        f.window->openRun(file); // opened as any other
+        QTRY_COMPARE(f.window->runs().rowCount(), 3);
+        QVERIFY(!playback.active());
     }
 
     void onTheCommandLine()

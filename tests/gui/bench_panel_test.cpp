@@ -9,10 +9,12 @@
 
 #include <QComboBox>
 #include <QFile>
+#include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QSignalSpy>
 #include <QTableWidget>
 #include <QTest>
@@ -96,6 +98,31 @@ private Q_SLOTS:
         f.open(); // another session
         QCOMPARE(f.rows(), 4);
         QVERIFY(!f.panel->grab().isNull());
+    }
+
+    void aNarrowTableHidesNothingAtItsSide()
+    {
+        Fixture f;
+        f.find<QLineEdit>("benchContexts")->setText("256");
+        f.panel->run();
+        QTRY_VERIFY(!f.panel->busy());
+        QVERIFY(f.find<QComboBox>("benchPast")->currentText().startsWith("train \u00b7 "));
+        auto* table = f.find<QTableWidget>("benchTable");
+        const auto hidden = [&](const QString& head) {
+            for (int column = 0; column < table->columnCount(); ++column)
+                if (table->horizontalHeaderItem(column)->text() == head) return table->isColumnHidden(column);
+            return false;
+        };
+        f.panel->show();
+        for (const int width : { 1500, 800, 620 }) {
+            f.panel->resize(width, 600);
+            QTRY_VERIFY2(!table->horizontalScrollBar()->isVisible() && table->horizontalScrollBar()->maximum() == 0,
+                qPrintable(QString::number(width)));
+            QCOMPARE(hidden("Parameters"), width < 1500);
+            QVERIFY(!hidden("Tokens/s") && hidden("Device")); // alike in all rows: beside the table
+            QVERIFY(table->item(0, 0)->toolTip().contains("Parameters"));
+        }
+        QVERIFY(f.find<QLabel>("benchMachine")->text().contains("cpu"));
     }
 
     void stopKeepsWholeRows()

@@ -47,7 +47,8 @@ QString Measurement::title() const
     const auto local = QDateTime::fromString(when, Qt::ISODate).toLocalTime();
     const auto time = local.isValid() ? local.toString(QStringLiteral("yyyy-MM-dd HH:mm")) : when;
     const auto mode = rows.empty() ? QString() : fromUtf8(rows.front().mode);
-    return QStringLiteral("%1 \u00b7 %2 \u00b7 %3").arg(time, mode, tr("%1 rows").arg(rows.size()));
+    const auto count = rows.size() == 1 ? tr("1 row") : tr("%1 rows").arg(rows.size());
+    return QStringLiteral("%1 \u00b7 %2 \u00b7 %3").arg(mode, time, count); // the mode tells them apart
 }
 
 QString Measurement::csv() const

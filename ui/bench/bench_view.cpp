@@ -25,6 +25,8 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace pha::ui {
 
 namespace {
@@ -39,6 +41,42 @@ QSpinBox* spinBox(QWidget* parent, const char* name, const QString& title, const
     box->setGroupSeparatorShown(true);
     return box;
 }
+
+/// What is alike in all rows stands beside the table, and the last columns are left out where there is no room: nothing
+/// is pushed out of sight sideways. The tooltip of a row and the exported file hold everything.
+class RowsTable final : public QTableWidget {
+public:
+    using QTableWidget::QTableWidget;
+
+    void fit()
+    {
+        int used = 0;
+        for (int column = 0; column < columnCount(); ++column) {
+            const bool said = column >= words_ && alike(column);
+            const int width = std::max(sizeHintForColumn(column), horizontalHeader()->sectionSizeHint(column));
+            if (!said) used += width;
+            setColumnHidden(column, said || (column >= always && used > viewport()->width()));
+        }
+    }
+    void setWords(int first) { words_ = first; } ///< columns from there on hold no numbers
+    bool alike(int column) const
+    {
+        for (int row = 1; row < rowCount(); ++row)
+            if (item(row, column)->text() != item(0, column)->text()) return false;
+        return true;
+    }
+
+protected:
+    void resizeEvent(QResizeEvent* event) override
+    {
+        QTableWidget::resizeEvent(event);
+        fit();
+    }
+
+private:
+    static constexpr int always = 3; ///< preset, context, speed
+    int words_ = 0;
+};
 
 } // namespace
 
@@ -178,7 +216,7 @@ QWidget* BenchView::buildResults(QWidget* panel)
     past->setAccessibleName(tr("Measurement shown"));
     past->setToolTip(tr("Measurements of this machine, newest first"));
     past->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    past->setMinimumContentsLength(14);
+    past->setMinimumContentsLength(20);
     machine = new ElidedLabel(box, {}, "small");
     machine->setObjectName(QStringLiteral("benchMachine"));
     csv = toolButton(box, "benchCsv", tr("Export CSV\u2026"), tr("Save the rows shown with full precision"));
@@ -188,7 +226,7 @@ QWidget* BenchView::buildResults(QWidget* panel)
     head->addWidget(machine, 1);
     head->addWidget(csv);
     head->addWidget(forget);
-    table = new QTableWidget(box);
+    table = new RowsTable(box);
     table->setObjectName(QStringLiteral("benchTable"));
     table->setAccessibleName(tr("Measured rows"));
     table->setToolTip(
@@ -212,17 +250,16 @@ QWidget* BenchView::buildResults(QWidget* panel)
 
 void BenchView::showMeasurement(const Measurement& m)
 {
+    constexpr int energyColumn = 5; // before what a narrow table leaves out first
     speed->setRows(m.rows);
     memory->setRows(m.rows);
-    machine->setText(m.disturbed ? tr("%1; something trained meanwhile").arg(m.machine) : m.machine);
-    machine->setToolTip(plainToolTip(machine->text()));
     const auto decodes = [](const BenchRow& row) { return row.mode == "decode"; };
     const bool memoryBound = std::any_of(m.rows.begin(), m.rows.end(), decodes); // a measurement has one mode
     const bool energy =
         std::any_of(m.rows.begin(), m.rows.end(), [](const BenchRow& row) { return row.joulesPerToken > 0; });
     QStringList heads { tr("Preset"), tr("Context"), tr("Tokens/s"), tr("Peak memory"), tr("Spread"),
         memoryBound ? tr("Of memory") : tr("Of GEMM"), tr("GFLOP/s"), tr("Batch"), tr("Parameters") };
-    if (energy) heads << tr("mJ a token");
+    if (energy) heads.insert(energyColumn, tr("mJ a token"));
     const auto numbers = heads.size(); // what follows are words
     heads << tr("What") << tr("Precision") << tr("Device");
     table->setColumnCount(int(heads.size()));
@@ -240,14 +277,28 @@ void BenchView::showMeasurement(const Measurement& m)
             QString::number(100 * row.spread, 'f', 1) + QStringLiteral(" %"),
             formatPercent(decodes(row) ? row.readShare : row.gemmShare), formatFixed(row.flopsPerSecond / 1e9, 1),
             formatCount(row.batch), formatCount(row.parameters) };
-        if (energy) cells << (row.joulesPerToken > 0 ? formatNumber(1e3 * row.joulesPerToken, 3) : QString());
+        if (energy)
+            cells.insert(energyColumn, row.joulesPerToken > 0 ? formatNumber(1e3 * row.joulesPerToken, 3) : QString());
         cells << fromUtf8(row.mode) << fromUtf8(row.precision) << fromUtf8(row.device);
+        QStringList lines;
+        for (int column = 0; column < cells.size(); ++column) lines << heads[column] + u' ' + cells[column];
         for (int column = 0; column < cells.size(); ++column) {
             auto* item = new QTableWidgetItem(cells[column]);
             item->setTextAlignment(sideOf(column));
+            item->setToolTip(plainToolTip(lines.join(u'\n')));
             table->setItem(r, column, item);
         }
     }
+    auto* rows = static_cast<RowsTable*>(table);
+    rows->setWords(int(numbers));
+    rows->fit();
+    QStringList about;
+    for (auto column = int(numbers) + 1; column < table->columnCount(); ++column) // "What" stands in the title
+        if (!m.rows.empty() && rows->alike(column)) about << table->item(0, column)->text();
+    about << m.machine;
+    if (m.disturbed) about << tr("something trained meanwhile");
+    machine->setText(about.join(QStringLiteral(", ")));
+    machine->setToolTip(plainToolTip(machine->text()));
     paintSwatches();
 }
 

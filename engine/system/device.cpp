@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/system/device.h"
 
+#include "engine/base/address_space.h"
 #include "engine/base/error.h"
 #include "engine/model/fused_ops.h"
 #include "engine/system/cpu_allocator.h"
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -90,6 +92,11 @@ void requireDevices(const torch::Device& device, std::int64_t devices)
 int useThreads(int wanted)
 {
     const int threads = std::clamp(wanted > 0 ? wanted : availableProcessors(), 1, 256);
+    static std::atomic<int> roomFor { 0 }; // OpenBLAS keeps its buffers: what was there is not asked for again
+    if (threads > roomFor) {
+        requireProductBuffers(threads);
+        roomFor = threads;
+    }
     at::set_num_threads(threads);
     return threads;
 }

@@ -270,6 +270,19 @@ private Q_SLOTS:
         QVERIFY2(isOneErrorLine(result.err), result.err.constData());
     }
 
+    /// OpenBLAS would ask for its buffers for ever.
+    void aLimitOnAddressesIsToldAtOnce()
+    {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        QSKIP("sanitizers need more addresses than any limit");
+#endif
+        QProcess shell;
+        shell.start("sh", { "-c", "ulimit -v 900000; exec \"$0\" selftest --device cpu", PHA_BIN_DIR "/pha" });
+        const auto result = Home::finish(shell);
+        QCOMPARE(result.code, 1);
+        QVERIFY2(isOneErrorLine(result.err), result.err.constData());
+    }
+
     void aReaderThatHasEnoughIsNoError()
     {
         QProcess shell;

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+
+namespace pha {
+
+/// Throws Error if a limit on the process's addresses (ulimit -v) leaves no room for the buffers of a matrix product on
+/// so many threads: OpenBLAS asks for them again and again, for ever, when it does not get them.
+void requireProductBuffers(int threads);
+
+} // namespace pha

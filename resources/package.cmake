@@ -23,6 +23,11 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
+# A LibTorch for processors that no package provides travels with the programs.
+if(NOT TORCH_INSTALL_PREFIX MATCHES "^/(usr/?)?$" AND NOT TARGET torch_cuda)
+  install(DIRECTORY ${TORCH_INSTALL_PREFIX}/lib/ DESTINATION ${PHA_LIBDIR} FILES_MATCHING PATTERN "*.so*")
+  list(APPEND CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${TORCH_INSTALL_PREFIX}/lib)
+endif()
 # dpkg-shlibdeps finds every library but this one: any libblas.so.3 would do for the linker, only an optimised one for people.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libopenblas0-openmp | libopenblas0-pthread | libopenblas0-serial")
 include(CPack)

@@ -358,6 +358,8 @@ public:
         const BenchRequest& request, const std::function<void(const BenchRow&)>& onRow, std::stop_token stop) = 0;
 };
 
+/// For the start of main: libraries that LibTorch brings along leave the signals of the process alone.
+void keepSignals();
 /// Opens the engine library once per process (0.5 s) and returns its engine. Any thread. Throws Error if it cannot be
 /// opened.
 Engine& loadEngine();

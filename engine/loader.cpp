@@ -39,6 +39,14 @@ void preferSharedThreads()
 
 } // namespace
 
+void keepSignals()
+{
+    // UCX, which Debian 13's LibTorch is linked with, would take SIGHUP and crashes for a debugger of its own. Whoever
+    // wants that says so in the same variables.
+    setenv("UCX_DEBUG_SIGNO", "0", 0);
+    setenv("UCX_HANDLE_ERRORS", "none", 0);
+}
+
 void* openPart(const std::string& file, const char* factory, [[maybe_unused]] bool ownSymbolsFirst)
 {
     const auto path = libraryFolder() / file;

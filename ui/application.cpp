@@ -102,6 +102,8 @@ int Application::run(const StudioOptions& options)
     // The display is gone, and nobody waits: as after SIGTERM, what trains gets the time to save itself, be the model
     // large or the machine busy. No widget is touched.
     const ExitGuard guard([window] { window->shutDown(60000ms); });
+    // LibTorch makes some of its tables when they are first needed.
+    connect(&window->controller(), &RunController::learning, window, [] { ExitGuard::arm(); });
     connect(window, &MainWindow::closed, this, [this] { exit(exitCode_); });
     connect(this, &Application::exceptionCaught, window, &MainWindow::showError);
     connect(this, &QGuiApplication::commitDataRequest, window, [window](QSessionManager&) { window->quitNow(); });

@@ -5,6 +5,8 @@
 #include "engine/run/metrics.h"
 #include "ui/format.h"
 
+#include <algorithm>
+
 namespace pha::ui {
 
 namespace {
@@ -24,6 +26,11 @@ RunController::RunController(OpenEngine openEngine, QObject* parent)
     , openEngine_(std::move(openEngine))
 {
     connect(&bridge_, &EventBridge::batchReady, this, [this](const std::vector<Event>& batch) {
+        const auto isStep = [](const Event& event) { return std::holds_alternative<StepEvent>(event); };
+        if (!learning_ && std::any_of(batch.begin(), batch.end(), isStep)) {
+            learning_ = true;
+            Q_EMIT learning();
+        }
         if (session_) session_->receive(batch);
     });
 }
@@ -49,6 +56,7 @@ bool RunController::start(RunSession* session, const TrainingRequest& request)
 {
     if (busy_ || down_ || !session) return false;
     busy_ = true;
+    learning_ = false;
     session_ = session;
     stop_ = {};
     session->prepare();

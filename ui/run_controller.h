@@ -47,6 +47,7 @@ public:
 Q_SIGNALS:
     void engineReady();
     void busyChanged();
+    void learning(); ///< the first updates of a run are done
     void finished(pha::ui::RunSession* session, pha::RunState state); ///< ended without an error
     void failed(const QString& message); ///< one line: what; what to do
 
@@ -62,7 +63,7 @@ private:
     std::shared_ptr<TrainingJob> job_;
     std::stop_source stop_;
     std::optional<EngineInfo> info_;
-    bool busy_ = false, down_ = false, cleanEnd_ = true;
+    bool busy_ = false, down_ = false, learning_ = false, cleanEnd_ = true;
 };
 
 } // namespace pha::ui

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/standard_streams.h"
+#include "engine/engine.h"
 #include "ui/application.h"
 #include "ui/format.h"
 #include "ui/playback.h"
@@ -26,6 +27,7 @@ int main(int argc, char** argv)
 {
     using pha::ui::Application;
     pha::occupyClosedStreams();
+    pha::keepSignals();
     QCommandLineParser parser;
     parser.setApplicationDescription(
         QStringLiteral("PHA Studio: interactive experiments with hybrid language models.\n\n"

@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/base/standard_streams.h"
 #include "engine/base/text.h"
+#include "engine/engine.h"
 
 #include <fmt/format.h>
 
@@ -165,6 +166,7 @@ int guarded(int argc, char** argv)
 int main(int argc, char** argv)
 {
     pha::occupyClosedStreams();
+    pha::keepSignals();
     std::setlocale(LC_CTYPE, ""); // characters only: numbers keep their points in every language
     pha::cli::StopOnSignal::ignoreBrokenPipes();
     return pha::cli::guarded(argc, argv);

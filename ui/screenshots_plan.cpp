@@ -89,6 +89,11 @@ void Screenshots::planRuns(Theme::Mode mode, const QString& suffix)
         QStringLiteral("alerts") + suffix, [this] { window_.showPanel(QStringLiteral("alertsDock")); }, read);
     add(
         QStringLiteral("compare") + suffix, [this] { window_.showPanel(QStringLiteral("compareDock")); }, read);
+    auto* drawn = window_.findChild<QComboBox*>(QStringLiteral("compareShow"));
+    add(
+        QStringLiteral("scaling") + suffix, [drawn] { drawn->setCurrentIndex(1); }, read);
+    add(
+        QString(), [drawn] { drawn->setCurrentIndex(0); }, [] { return true; });
 }
 
 void Screenshots::planModels(bool work, const QString& suffix)

@@ -30,6 +30,7 @@ void addExport(CLI::App& root, Program& program);
 void addGenerate(CLI::App& root, Program& program);
 void addInspect(CLI::App& root, Program& program);
 void addCompare(CLI::App& root, Program& program);
+void addScaling(CLI::App& root, Program& program);
 void addRuns(CLI::App& root, Program& program);
 void addBench(CLI::App& root, Program& program);
 void addData(CLI::App& root, Program& program);

@@ -82,6 +82,7 @@ void addCommands(CLI::App& root, Program& program)
     addGenerate(root, program);
     addInspect(root, program);
     addCompare(root, program);
+    addScaling(root, program);
     addRuns(root, program);
     addAverage(root, program);
     addExport(root, program);

@@ -27,6 +27,7 @@ public:
     void setGrouped(bool on); ///< off: each run has a column of its own
     QVector<QVector<RunSession*>> groups() const; ///< of which there is a column each, in their order
     QString nameOf(int group) const; ///< "rates-lr0.001 (n = 3)"
+    std::vector<const RunFigures*> runs() const; ///< the baseline first; valid until the next refresh
     void setShowEqual(bool on); ///< also the settings that all runs share
     /// Takes in what the runs have reported since; cheap if that is nothing.
     void refresh();
@@ -57,7 +58,6 @@ private:
         QString label;
     };
     static bool completed(const Column& column);
-    std::vector<const RunFigures*> runs() const;
     bool take(Column& column);
     void makeGroups();
     void makeRows();

@@ -5,6 +5,7 @@
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_private.h"
+#include "ui/compare/scaling_chart.h"
 #include "ui/format.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/table_tools.h"
@@ -82,6 +83,9 @@ ComparePanel::Private::Private(ComparePanel* panel)
         v.copy, &QToolButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(selectedText(*v.table)); });
     connect(v.csv, &QToolButton::clicked, this, &Private::save);
     connect(&link, &PlotLink::cursorMoved, this, &Private::readOut);
+    connect(v.show, &QComboBox::currentIndexChanged, this, &Private::showScaling);
+    connect(v.by, &QComboBox::activated, this, &Private::showScaling);
+    connect(v.scaling, &ScalingChart::readingChanged, v.readout, &ReadoutStrip::setItems);
     connect(&link, &PlotLink::cursorLeft, this, [this] {
         under = nullptr;
         v.readout->clear();
@@ -224,7 +228,9 @@ QString ComparePanel::csv() const
 
 void ComparePanel::exportImage()
 {
-    auto* chart = d_->v.loss->hasFocus() ? d_->v.loss : d_->v.perplexity;
+    ChartFrame* chart = d_->scaling() ? static_cast<ChartFrame*>(d_->v.scaling)
+        : d_->v.loss->hasFocus()      ? d_->v.loss
+                                      : d_->v.perplexity;
     chart->askAndExport(QStringLiteral("png"));
 }
 

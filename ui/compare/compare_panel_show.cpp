@@ -4,6 +4,7 @@
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_private.h"
+#include "ui/compare/scaling_chart.h"
 #include "ui/panels/controls.h"
 
 #include <QHeaderView>
@@ -86,7 +87,43 @@ bool ComparePanel::Private::work()
 void ComparePanel::Private::updateTable()
 {
     v.model->refresh();
+    showScaling();
     describe();
+}
+
+/// The family, and what else differs.
+void ComparePanel::Private::fillScalingKeys()
+{
+    QStringList keys { QStringLiteral("family") };
+    for (const auto& key : differingKeys(v.model->runs()))
+        if (const auto text = fromUtf8(key); !keys.contains(text)) keys << text;
+    if (keys == shownKeys) return;
+    const auto chosenKey = v.by->currentText();
+    v.by->clear();
+    v.by->addItems(keys);
+    v.by->setCurrentIndex(std::max(0, int(keys.indexOf(chosenKey))));
+    shownKeys = keys;
+}
+
+void ComparePanel::Private::showScaling()
+{
+    v.charts->setCurrentIndex(scaling() ? 1 : 0);
+    v.curveTools->setVisible(!scaling());
+    v.scalingTools->setVisible(scaling());
+    if (!scaling()) return;
+    fillScalingKeys();
+    try {
+        const auto study = studyScaling(v.model->runs(), v.by->currentText().toStdString());
+        v.scaling->setStudy(study);
+        const bool fitted = std::any_of(study.groups.begin(), study.groups.end(), [](const auto& g) { return g.law; });
+        v.scaling->setEmptyText(
+            !study.groups.empty() ? QString() : tr("No evaluations yet: a dot appears with the first one."));
+        v.scaling->setHeadline(
+            fitted || study.groups.empty() ? QString() : tr("a curve needs four runs of three sizes"));
+    } catch (const Error& error) {
+        v.scaling->setStudy({});
+        v.scaling->setEmptyText(fromUtf8(error.what()));
+    }
 }
 
 void ComparePanel::Private::describe()

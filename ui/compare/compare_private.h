@@ -37,6 +37,9 @@ public:
     void describe();
     void readOut(TimePlot* plot, double x);
     void save();
+    void fillScalingKeys();
+    void showScaling();
+    bool scaling() const { return v.show->currentIndex() == 1; }
     XAxis axis() const { return XAxis(std::max(0, v.axis->currentIndex())); }
 
     struct Feed {
@@ -53,6 +56,7 @@ public:
     QPointer<RunSession> current, base;
     fs::path chosen; ///< baseline that the user wants; need not be among the runs
     std::vector<Feed> feeds;
+    QStringList shownKeys; ///< that scaling can be shown by
     QStringList names; ///< of the sessions, as the curves have them
     QPointer<TimePlot> under; ///< the chart with the cursor, which is at
     double underX = 0;

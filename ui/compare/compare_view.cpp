@@ -4,6 +4,7 @@
 #include "ui/charts/readout_strip.h"
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
+#include "ui/compare/scaling_chart.h"
 #include "ui/icons.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/table_tools.h"
@@ -47,6 +48,20 @@ CompareView::CompareView(QWidget* panel)
     outer->addWidget(pages);
 }
 
+namespace {
+
+QWidget* row(QWidget* parent, const QVector<QWidget*>& widgets)
+{
+    auto* box = new QWidget(parent);
+    auto* layout = new QHBoxLayout(box);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(6);
+    for (auto* widget : widgets) layout->addWidget(widget);
+    return box;
+}
+
+} // namespace
+
 QWidget* CompareView::buildTools(QWidget* panel)
 {
     auto* box = new QWidget(panel);
@@ -77,13 +92,23 @@ QWidget* CompareView::buildTools(QWidget* panel)
     baseline->setToolTip(tr("The run that the others are measured against (B makes the selected run the baseline)"));
     baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     baseline->setMinimumContentsLength(12);
-    layout->addWidget(caption(box, tr("&over"), axis));
-    layout->addWidget(axis);
-    layout->addWidget(logarithmic);
-    layout->addWidget(fit);
-    layout->addSpacing(8);
-    layout->addWidget(group);
-    layout->addWidget(band);
+    show = new QComboBox(box);
+    show->setObjectName(QStringLiteral("compareShow"));
+    show->setAccessibleName(tr("What is drawn"));
+    show->setToolTip(
+        tr("Curves: each run while it trained. Scaling: the best loss of every run against the compute of its "
+           "training, and what that says of larger ones."));
+    show->addItems({ tr("Curves"), tr("Scaling") });
+    by = new QComboBox(box);
+    by->setObjectName(QStringLiteral("compareScalingBy"));
+    by->setAccessibleName(tr("Setting that makes a curve"));
+    by->setToolTip(tr("Runs with the same value of this setting share a curve"));
+    by->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    layout->addWidget(show);
+    curveTools = row(box, { caption(box, tr("&over"), axis), axis, logarithmic, fit, group, band });
+    scalingTools = row(box, { caption(box, tr("a curve for each &value of"), by), by });
+    layout->addWidget(curveTools);
+    layout->addWidget(scalingTools);
     layout->addStretch(1);
     layout->addWidget(caption(box, tr("&Baseline"), baseline));
     layout->addWidget(baseline);
@@ -92,7 +117,8 @@ QWidget* CompareView::buildTools(QWidget* panel)
 
 QWidget* CompareView::buildCharts(QWidget* panel)
 {
-    auto* columns = splitter(Qt::Horizontal, panel, "compareCharts", 6);
+    charts = new QStackedWidget(panel);
+    auto* columns = splitter(Qt::Horizontal, charts, "compareCharts", 6);
     perplexity = new TimePlot(
         QStringLiteral("comparePerplexityChart"), tr("Validation perplexity"), ValueKind::Perplexity, columns);
     loss = new TimePlot(QStringLiteral("compareLossChart"), tr("Training loss, smoothed"), ValueKind::Loss, columns);
@@ -102,7 +128,11 @@ QWidget* CompareView::buildCharts(QWidget* panel)
         columns->addWidget(chart);
     }
     columns->setSizes({ 500, 500 });
-    return columns;
+    scaling = new ScalingChart(charts);
+    scaling->setMinimumSize(200, 130);
+    charts->addWidget(columns);
+    charts->addWidget(scaling);
+    return charts;
 }
 
 QWidget* CompareView::buildTable(QWidget* panel)

@@ -15,6 +15,7 @@ namespace pha::ui {
 class CompareModel;
 class MessageLabel;
 class ReadoutStrip;
+class ScalingChart;
 class TimePlot;
 
 /// The widgets of the comparison and where they are. What they do is the panel's business.
@@ -24,7 +25,10 @@ public:
     explicit CompareView(QWidget* panel);
 
     QStackedWidget* pages; ///< 0: what to do, 1: the comparison
-    QComboBox *axis, *band, *baseline;
+    QComboBox *show, *axis, *band, *by, *baseline;
+    QWidget *curveTools, *scalingTools; ///< one of the two is shown
+    QStackedWidget* charts; ///< 0: the curves of the runs, 1: scaling
+    ScalingChart* scaling;
     QToolButton *logarithmic, *fit, *group, *equal, *copy, *csv;
     MessageLabel* hint; ///< what is still missing, or what was saved
     ReadoutStrip* readout;

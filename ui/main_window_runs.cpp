@@ -50,6 +50,8 @@ void MainWindow::connectAll()
     const auto goTo = [this](RunSession* session) { runPanel_->select(session->directory()); };
     connect(monitor_, &MonitorPanel::runClicked, this, goTo);
     connect(compare_, &ComparePanel::runClicked, this, goTo);
+    connect(
+        compare_, &ComparePanel::coloursChanged, runs_, [this] { runs_->setSharedColours(compare_->sharedColours()); });
     connect(data_, &DataPanel::useRequested, this, &MainWindow::useData);
     connect(controller_, &RunController::failed, this, &MainWindow::showError);
     connect(controller_, &RunController::engineReady, this, [this] {

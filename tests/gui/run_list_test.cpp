@@ -93,6 +93,10 @@ private Q_SLOTS:
         QCOMPARE(model.shown(), (QVector<RunSession*> { model.session(b), model.session(a) }));
         QCOMPARE(indexOf(model, b).data(RunListModel::ColourRole).toInt(), 0);
         QCOMPARE(indexOf(model, a).data(RunListModel::ColourRole).toInt(), 1);
+        model.setSharedColours({ { a, 0 } }); // one curve with b
+        QCOMPARE(indexOf(model, a).data(RunListModel::ColourRole).toInt(), 0);
+        model.setSharedColours({});
+        QCOMPARE(indexOf(model, a).data(RunListModel::ColourRole).toInt(), 1);
         QSignalSpy closing(&model, &RunListModel::sessionClosing);
         model.forget(b);
         QCOMPARE(closing.count(), 1);

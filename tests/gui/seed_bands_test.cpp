@@ -12,6 +12,7 @@
 
 #include <QAbstractItemModelTester>
 #include <QComboBox>
+#include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
 
@@ -255,6 +256,23 @@ private Q_SLOTS:
         f.show();
         QVERIFY(f.find<QToolButton>("compareGroup")->isChecked());
         QCOMPARE(f.find<QComboBox>("compareBand")->currentIndex(), 1);
+    }
+
+    /// The ticks of the list are to have the colour of the curve that their run is part of.
+    void seedsShareAColour()
+    {
+        Fixture f;
+        for (const int seed : { 1, 2, 3 }) f.add(seed, 20);
+        f.add(1, 20, 2e-3);
+        f.show();
+        QSignalSpy changes(f.panel.get(), &ComparePanel::coloursChanged);
+        const std::map<fs::path, int> shared { { f.runs[1]->directory(), 0 }, { f.runs[2]->directory(), 0 } };
+        QCOMPARE(f.panel->sharedColours(), shared);
+        f.panel->toggleGroups();
+        QVERIFY(f.panel->sharedColours().empty() && changes.count() == 1);
+        f.panel->toggleGroups();
+        f.panel->hide(); // the other panels draw each run
+        QVERIFY(f.panel->sharedColours().empty() && changes.count() == 3);
     }
 
     void whatStandsUnderTheCursor()

@@ -218,6 +218,16 @@ void ComparePanel::setBaseline(const fs::path& run)
 
 RunSession* ComparePanel::baseline() const { return d_->base; }
 
+std::map<fs::path, int> ComparePanel::sharedColours() const
+{
+    std::map<fs::path, int> colours;
+    if (!isVisible()) return colours;
+    for (const auto& group : d_->v.model->groups())
+        for (auto* session : group)
+            if (session != group.first()) colours[session->directory()] = int(d_->sessions.indexOf(group.first()));
+    return colours;
+}
+
 void ComparePanel::toggleGroups() { d_->v.group->toggle(); }
 
 QString ComparePanel::csv() const
@@ -239,12 +249,14 @@ void ComparePanel::showEvent(QShowEvent* event)
     QWidget::showEvent(event);
     d_->queue.setPaused(false);
     d_->updateTable();
+    Q_EMIT coloursChanged();
 }
 
 void ComparePanel::hideEvent(QHideEvent* event)
 {
     QWidget::hideEvent(event);
     d_->queue.setPaused(true);
+    Q_EMIT coloursChanged();
 }
 
 } // namespace pha::ui

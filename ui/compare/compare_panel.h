@@ -7,6 +7,7 @@
 #include <QWidget>
 
 #include <functional>
+#include <map>
 #include <memory>
 
 namespace pha::ui {
@@ -25,6 +26,9 @@ public:
     void setBaseline(const fs::path& run);
     RunSession* baseline() const; ///< null without runs
     void toggleGroups(); ///< of runs that differ in the seed
+    /// The colours, as places among the runs shown, of those that are drawn as one curve with another; of none while
+    /// the panel is hidden.
+    std::map<fs::path, int> sharedColours() const;
     QString csv() const; ///< the table with full precision
     void exportImage();
     /// Asks for the file that the table is exported to; tests replace it.
@@ -32,6 +36,7 @@ public:
 
 Q_SIGNALS:
     void runClicked(pha::ui::RunSession* session);
+    void coloursChanged();
 
 protected:
     void showEvent(QShowEvent* event) override;

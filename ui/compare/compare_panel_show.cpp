@@ -40,6 +40,7 @@ void ComparePanel::Private::rebuild()
     }
     describe();
     queue.requestWork();
+    Q_EMIT q->coloursChanged();
 }
 
 void ComparePanel::Private::addCurves(const QVector<RunSession*>& group, const QString& name)

@@ -214,6 +214,13 @@ void RunListModel::setShown(const fs::path& directory, bool shown)
     Q_EMIT shownChanged();
 }
 
+void RunListModel::setSharedColours(std::map<fs::path, int> colours)
+{
+    if (colours == sharedColours_) return;
+    sharedColours_ = std::move(colours);
+    if (rowCount() > 0) Q_EMIT dataChanged(index(0), index(rowCount() - 1), { ColourRole });
+}
+
 int RunListModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : int(rows_.size()); }
 
 Qt::ItemFlags RunListModel::flags(const QModelIndex& index) const
@@ -255,7 +262,9 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const
     case SummaryRole:
         return QVariant::fromValue(s);
     case ColourRole:
-        return place == shown_.end() ? -1 : int(place - shown_.begin());
+        if (place == shown_.end()) return -1;
+        if (const auto shared = sharedColours_.find(s.directory); shared != sharedColours_.end()) return shared->second;
+        return int(place - shown_.begin());
     // What is going on first, then what waits, then the newest; at the end what is put away.
     case SortRole:
         if (s.placeInQueue > 0) return QStringLiteral("2%1").arg(99999 - s.placeInQueue, 5, 10, QLatin1Char('0'));

@@ -39,6 +39,7 @@ public:
     const RunSummary& summary(int row) const { return rows_[std::size_t(row)].summary; }
     QVector<RunSession*> shown() const; ///< ticked ones, in the order of their ticks: the colours of the charts
     void setShown(const fs::path& directory, bool shown);
+    void setSharedColours(std::map<fs::path, int> colours); ///< of runs that are drawn as one with another
 
     int rowCount(const QModelIndex& parent = {}) const override;
     QVariant data(const QModelIndex& index, int role) const override;
@@ -75,6 +76,7 @@ private:
     std::vector<Row> rows_;
     std::map<fs::path, int> index_; ///< row by directory
     std::vector<fs::path> shown_, outside_; ///< outside_: opened from other folders
+    std::map<fs::path, int> sharedColours_;
     bool scanned_ = false;
     std::map<fs::path, int> writing_; ///< changes of about.json under way: what a look at the disk finds may be older
     QThreadPool writer_; ///< of one thread; its end waits for what is still to be written

@@ -116,7 +116,7 @@ double ScalingLaw::residualThrough(double there, double loss) const
     return lowest(std::min(lowest_, loss), 24, 12, withFloor).second;
 }
 
-std::optional<ScalingLaw> ScalingLaw::fit(std::vector<std::pair<double, double>> points)
+std::optional<ScalingLaw> ScalingLaw::fit(const std::vector<std::pair<double, double>>& points)
 {
     std::set<double> different;
     ScalingLaw law;
@@ -253,7 +253,7 @@ ScalingStudy studyScaling(const std::vector<const RunFigures*>& runs, const std:
         std::vector<std::pair<double, double>> counted;
         for (const auto& point : group.points)
             if (!point.beaten) counted.emplace_back(point.flops, point.loss);
-        group.law = ScalingLaw::fit(std::move(counted));
+        group.law = ScalingLaw::fit(counted);
     }
     return study;
 }

@@ -16,7 +16,7 @@ class ScalingLaw {
 public:
     /// `points`: FLOPs and loss. By least squares of the loss's logarithm; nothing for fewer than four points, fewer
     /// than three different FLOPs, or a loss that does not fall.
-    static std::optional<ScalingLaw> fit(std::vector<std::pair<double, double>> points);
+    static std::optional<ScalingLaw> fit(const std::vector<std::pair<double, double>>& points);
 
     double loss(double flops) const;
     double flops(double loss) const; ///< that reach it; infinite where the floor is not below it

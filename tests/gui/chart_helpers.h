@@ -43,7 +43,7 @@ inline EvalEvent evalEvent(std::int64_t step, double nll, std::optional<double> 
 inline std::vector<Event> steps(std::int64_t from, std::int64_t to)
 {
     std::vector<Event> events;
-    for (auto i = from; i <= to; ++i) events.push_back(stepEvent(i, 5 - 0.001 * double(i)));
+    for (auto i = from; i <= to; ++i) events.emplace_back(stepEvent(i, 5 - 0.001 * double(i)));
     return events;
 }
 

@@ -128,7 +128,7 @@ inline RecallEvent fakeRecall(std::int64_t step, const std::string& split = "val
 
 /// Every branch muted, in all layers and in each, as the network itself would answer.
 inline Ablation fakeAblation(LoadedModel& model, EvaluateOptions options,
-    const std::function<void(const AblationCell&)>& onCell, EventSink& progress, std::stop_token stop)
+    const std::function<void(const AblationCell&)>& onCell, EventSink& progress, const std::stop_token& stop)
 {
     options.mix.clear();
     Ablation result;
@@ -145,7 +145,7 @@ inline Ablation fakeAblation(LoadedModel& model, EvaluateOptions options,
 }
 
 /// Costs by what is counted, as if time followed FLOPs, and the loss of each part muted as the network would answer.
-inline BranchCosts fakeCosts(LoadedModel& model, CostOptions options, EventSink& progress, std::stop_token stop)
+inline BranchCosts fakeCosts(LoadedModel& model, CostOptions options, EventSink& progress, const std::stop_token& stop)
 {
     BranchCosts costs;
     costs.batch = 8, costs.context = model.config().training.context;
@@ -173,7 +173,7 @@ inline BranchCosts fakeCosts(LoadedModel& model, CostOptions options, EventSink&
 }
 
 inline PruneTrial fakeTrial(LoadedModel& model, CostOptions options, const BranchCosts& costs,
-    const std::vector<PartPlace>& parts, EventSink& progress, std::stop_token stop)
+    const std::vector<PartPlace>& parts, EventSink& progress, const std::stop_token& stop)
 {
     for (const auto& place : parts) options.text.mix.push_back({ place.layer, place.part, 0 });
     PruneTrial trial;
@@ -313,7 +313,7 @@ public:
     void writeLogits(const std::vector<std::int64_t>&, bool, const fs::path&) override { }
 
 private:
-    static void pause(std::chrono::microseconds time, std::stop_token stop)
+    static void pause(std::chrono::microseconds time, const std::stop_token& stop)
     {
         std::mutex mutex;
         std::unique_lock lock(mutex);

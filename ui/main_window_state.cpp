@@ -9,6 +9,7 @@
 #include "ui/config_form/cost_estimate.h"
 #include "ui/film/film_panel.h"
 #include "ui/format.h"
+#include "ui/icons.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
@@ -80,6 +81,7 @@ void MainWindow::updateActions()
     if (training) connect(training, &RunSession::stateChanged, this, &MainWindow::updateActions, Qt::UniqueConnection);
     a.pauseRun->setEnabled(running);
     a.pauseRun->setText(paused ? tr("&Continue") : tr("&Pause"));
+    a.pauseRun->setIcon(icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
     a.stopRun->setEnabled(busy && !stopping);
     a.stopRun->setText(stopping ? tr("Stopping\u2026") : tr("S&top"));
     for (auto* action : { a.evaluateNow, a.sampleNow, a.checkpointNow, a.changeLearningRate, a.changeSettings })

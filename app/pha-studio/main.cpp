@@ -67,8 +67,11 @@ int main(int argc, char** argv)
     options.playBack = pha::ui::toPath(parser.value(QStringLiteral("play-back")));
     options.speed = parser.value(QStringLiteral("speed"));
     if (!options.speed.isEmpty() && pha::ui::Playback::speedNamed(options.speed) < 0) {
-        std::fprintf(stderr, "pha-studio: --speed is %s; expected 1, 2, 5, 10, 20, 50, 100, 30s, 1min or 2min\n",
-            qPrintable(options.speed));
+        QStringList names;
+        for (const auto& speed : pha::ui::Playback::speeds()) names << speed.name;
+        const auto last = names.takeLast();
+        std::fprintf(stderr, "pha-studio: --speed is %s; expected %s or %s\n", qPrintable(options.speed),
+            qPrintable(names.join(QStringLiteral(", "))), qPrintable(last));
         return 2;
     }
     for (const auto& run : parser.positionalArguments()) options.runs.push_back(pha::ui::toPath(run));

@@ -28,6 +28,12 @@ double studentT(std::size_t freedom)
     return z + (z * z * z + z) / (4 * n) + (5 * std::pow(z, 5) + 16 * z * z * z + 3 * z) / (96 * n * n);
 }
 
+double weight(double loss, double base)
+{
+    const double part = (loss - base) / loss;
+    return part * part;
+}
+
 /// Walks from `inside`, where `holds`, towards `outside`, where it does not. -> the border
 template <class Holds> double border(double inside, double outside, const Holds& holds)
 {
@@ -66,6 +72,7 @@ struct ScalingLaw::Line {
 
 double ScalingLaw::residual(const Line& line) const
 {
+    if (!(line.exponent > 0)) return never; // it does not fall
     double sum = 0;
     for (const auto& [x, loss] : points_) {
         const double difference = std::log(loss / line.at(x));
@@ -74,46 +81,31 @@ double ScalingLaw::residual(const Line& line) const
     return sum;
 }
 
-/// With the floor known, the rest is a straight line. A small change of ln loss is one of ln (loss - floor) that is
-/// larger by loss / (loss - floor): hence the weights.
-double ScalingLaw::residualWithFloor(double base, Line* best) const
+/// With the floor known, the rest is a straight line: the best of those through a point. A small change of ln loss is
+/// one of ln (loss - floor) that is larger by loss / (loss - floor): hence the weights.
+ScalingLaw::Line ScalingLaw::lineThrough(double base, double x0, double y0) const
 {
-    double weights = 0, meanX = 0, meanY = 0;
-    const auto weight = [&](double loss) { return (loss - base) / loss * (loss - base) / loss; };
-    for (const auto& [x, loss] : points_) {
-        weights += weight(loss);
-        meanX += weight(loss) * x;
-        meanY += weight(loss) * std::log(loss - base);
-    }
-    meanX /= weights;
-    meanY /= weights;
     double xx = 0, xy = 0;
     for (const auto& [x, loss] : points_) {
-        xx += weight(loss) * (x - meanX) * (x - meanX);
-        xy += weight(loss) * (x - meanX) * (std::log(loss - base) - meanY);
+        const double w = weight(loss, base);
+        xx += w * (x - x0) * (x - x0);
+        xy += w * (x - x0) * (std::log(loss - base) - y0);
     }
-    if (!(xy < 0) || xx <= 0) return never; // it does not fall
-    const Line line { base, meanY + -xy / xx * meanX, -xy / xx };
-    if (best) *best = line;
-    return residual(line);
+    const double power = -xy / xx;
+    return { base, y0 + power * x0, power };
 }
 
-/// Of the best of the curves that have this loss there.
-double ScalingLaw::residualThrough(double there, double loss) const
+/// The best of all lines goes through the middle of the points.
+ScalingLaw::Line ScalingLaw::lineWithFloor(double base) const
 {
-    const auto withFloor = [&](double base) {
-        const double y = std::log(loss - base);
-        double xx = 0, xy = 0;
-        for (const auto& [x, known] : points_) {
-            const double part = (known - base) / known, weight = part * part;
-            xx += weight * (x - there) * (x - there);
-            xy += weight * (x - there) * (std::log(known - base) - y);
-        }
-        if (!(xy < 0) || xx <= 0) return never;
-        const double power = -xy / xx;
-        return residual({ base, y + power * there, power });
-    };
-    return lowest(std::min(lowest_, loss), 24, 12, withFloor).second;
+    double weights = 0, x0 = 0, y0 = 0;
+    for (const auto& [x, loss] : points_) {
+        const double w = weight(loss, base);
+        weights += w;
+        x0 += w * x;
+        y0 += w * std::log(loss - base);
+    }
+    return lineThrough(base, x0 / weights, y0 / weights);
 }
 
 std::optional<ScalingLaw> ScalingLaw::fit(const std::vector<std::pair<double, double>>& points)
@@ -133,9 +125,10 @@ std::optional<ScalingLaw> ScalingLaw::fit(const std::vector<std::pair<double, do
     for (const auto& [flops, loss] : points) law.points_.emplace_back(std::log(flops / law.center), loss);
 
     double best = 0;
-    std::tie(best, law.least_) = lowest(law.lowest_, 200, 40, [&law](double f) { return law.residualWithFloor(f); });
-    Line line;
-    if (!std::isfinite(law.residualWithFloor(best, &line))) return std::nullopt;
+    std::tie(best, law.least_) =
+        lowest(law.lowest_, 200, 40, [&law](double base) { return law.residual(law.lineWithFloor(base)); });
+    if (!std::isfinite(law.least_)) return std::nullopt;
+    const auto line = law.lineWithFloor(best);
     law.floor = line.floor;
     law.scale = std::exp(line.height);
     law.exponent = line.exponent;
@@ -157,7 +150,10 @@ std::pair<double, double> ScalingLaw::interval(double flops) const
     const double t = studentT(freedom);
     // A fit without any error leaves nothing open; the term keeps the comparison from failing by rounding.
     const double allowed = least_ * (1 + t * t / double(freedom)) + 1e-15;
-    const auto holds = [&](double there) { return residualThrough(x, there) <= allowed; };
+    const auto holds = [&](double there) { // some curve that has this loss there is not much worse than the best one
+        const auto worse = [&](double base) { return residual(lineThrough(base, x, std::log(there - base))); };
+        return lowest(std::min(lowest_, there), 24, 12, worse).second <= allowed;
+    };
     double above = middle;
     for (int i = 0; i < 60 && holds(above); ++i) above *= 1.05;
     return { border(middle, 0, holds), border(middle, above, holds) };

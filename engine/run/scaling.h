@@ -31,8 +31,8 @@ public:
 private:
     struct Line;
     double residual(const Line& line) const;
-    double residualWithFloor(double base, Line* best = nullptr) const;
-    double residualThrough(double x, double loss) const;
+    Line lineThrough(double base, double x0, double y0) const;
+    Line lineWithFloor(double base) const;
 
     std::vector<std::pair<double, double>> points_; ///< ln (FLOPs / center) and loss
     double least_ = 0; ///< smallest sum of squares

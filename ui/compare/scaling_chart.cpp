@@ -242,11 +242,6 @@ void ScalingChart::redraw()
 void ScalingChart::applyTheme()
 {
     ChartFrame::applyTheme();
-    const auto& c = Theme::instance().colours();
-    for (auto* axis : { plot()->xAxis, plot()->yAxis }) {
-        axis->setLabelColor(c.muted);
-        axis->setLabelFont(axis->tickLabelFont());
-    }
     cursor_ = 0;
     rebuild();
 }

@@ -186,11 +186,6 @@ void CostChart::redraw()
 void CostChart::applyTheme()
 {
     ChartFrame::applyTheme();
-    const auto& c = Theme::instance().colours();
-    for (auto* axis : { plot()->xAxis, plot()->yAxis }) {
-        axis->setLabelColor(c.muted);
-        axis->setLabelFont(plot()->xAxis->tickLabelFont());
-    }
     rebuild();
 }
 

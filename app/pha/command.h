@@ -66,6 +66,9 @@ Setting parseSetting(const std::string& text);
 CLI::Option* addInteger(CLI::App& command, const std::string& name, std::int64_t& value, const std::string& help);
 CLI::Option* addNumber(CLI::App& command, const std::string& name, double& value, const std::string& help);
 
+/// --text-field of the commands that read texts and have no --set.
+CLI::Option* addTextField(CLI::App& command, std::string& field);
+
 /// --device and --precision of the commands that load a network.
 struct DeviceOptions {
     std::string device = "auto", precision = "fp32";

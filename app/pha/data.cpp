@@ -163,6 +163,7 @@ void addData(CLI::App& root, Program& program)
         ->add_option("--tokenizer", config->tokenizer,
             "unigram or bpe, trained on the text; bytes; or a .model file or folder with GPT-2's files")
         ->type_name("KIND|PATH");
+    addTextField(*details, config->textField);
     addInteger(*details, "--vocab-size", config->vocabSize, "Pieces of a tokenizer that is trained");
     addInteger(*details, "--data-seed", config->dataSeed, "Seed of procedural corpora");
     details->add_flag("--json", *json, "One JSON document");

@@ -111,6 +111,7 @@ void addDataPrepare(CLI::App& data, Program& program)
             "Folder for the corpus; must not exist. Stopped or killed, the same "
             "command goes on")
         ->required();
+    addTextField(*command, options->config.textField);
     command
         ->add_option("--tokenizer", options->config.tokenizer,
             "unigram or bpe, trained on the texts; bytes; or the path of one: a .model file, a folder with GPT-2's "

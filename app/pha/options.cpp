@@ -108,6 +108,14 @@ CLI::Option* addNumber(CLI::App& command, const std::string& name, double& value
         ->default_str(fmt::format("{}", value));
 }
 
+CLI::Option* addTextField(CLI::App& command, std::string& field)
+{
+    return command
+        .add_option("--text-field", field, "Of JSON lines the field, of Parquet the column that holds the text")
+        ->type_name("NAME")
+        ->capture_default_str();
+}
+
 namespace {
 
 /// The choices come from the list of fields, so that help, check and configuration cannot differ.

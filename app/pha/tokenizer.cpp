@@ -183,6 +183,7 @@ void addTrainVerb(CLI::App& tokenizer, const std::shared_ptr<Options>& options, 
     command->add_option("--kind", options->data.tokenizer, "Kind of model")
         ->check(CLI::IsMember({ "unigram", "bpe" }))
         ->capture_default_str();
+    addTextField(*command, options->data.textField);
     addInteger(*command, "--vocab-size", options->data.vocabSize,
         "Pieces at most, learnt from 6 MiB, spread evenly over a longer text");
     command->add_flag(

@@ -69,6 +69,7 @@ struct ModelConfig {
 /// Where the text comes from.
 struct DataConfig {
     std::string data = "stories"; ///< built-in name or path
+    std::string textField = "text"; ///< of JSON lines the field, of Parquet the column that holds the text
     std::string tokenizer = "auto"; ///< auto | unigram | bpe | bytes | path of a model, or a folder with GPT-2's files
     std::int64_t vocabSize = 1024; ///< pieces of a tokenizer that has to be trained
     bool byteFallback = true; ///< a tokenizer that has to be trained spells unknown characters as bytes

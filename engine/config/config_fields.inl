@@ -48,6 +48,7 @@ template <class Self, class Visit> void ModelConfig::fields(Self& c, Visit&& vis
 template <class Self, class Visit> void DataConfig::fields(Self& c, Visit&& visit)
 {
     visit(Field::text("data", "Data", "Data", "A built-in corpus (stories), a synthetic task (mqar, induction, copying), or the path of a text file or folder."), c.data);
+    visit(Field::text("text_field", "Data", "Text field", "Of JSON lines the field, of Parquet the column that holds the text. Other texts have none."), c.textField);
     visit(Field::text("tokenizer", "Data", "Tokenizer", "auto trains one on the corpus (unigram); unigram or bpe: that kind; bytes: none, 256 ids; or the path of a .model file, of llm.c's gpt2_tokenizer.bin, of nanoGPT's meta.pkl, or of a folder with GPT-2's vocab.json and merges.txt. Tasks have their own symbols."), c.tokenizer);
     visit(Field::integer("vocab_size", "Data", "Tokenizer size", "Pieces of the sentencepiece tokenizer that is trained on the corpus.", 64, 1 << 17), c.vocabSize);
     visit(Field::boolean("byte_fallback", "Data", "Byte fallback", "A trained tokenizer spells characters without a piece as bytes, so that no text is lost. Without it they become one unknown piece."), c.byteFallback);

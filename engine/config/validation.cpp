@@ -102,6 +102,7 @@ void DataConfig::validate() const
 {
     checkFields(*this);
     if (trim(data).empty()) throw ConfigError("data", "", "the name of a corpus or the path of a text file");
+    if (textField.empty()) throw ConfigError("text_field", "", "the name of a field or a column, such as content");
 }
 
 void TrainingConfig::validate() const

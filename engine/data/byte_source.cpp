@@ -2,6 +2,7 @@
 #include "engine/data/byte_source.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/data/input_file.h"
 #include "engine/run/posix_file.h"
 
@@ -115,6 +116,17 @@ void checkExpansion(const std::string& where, std::uint64_t in, std::uint64_t ou
 void throwDamaged(const std::string& where, const std::string& reason)
 {
     throw DataError(where, reason, "copy or download the file again");
+}
+
+void throwWithoutField(
+    const std::string& where, const std::string& kind, const std::string& wanted, std::vector<std::string> there)
+{
+    const bool all = there.size() <= maxNamedFields;
+    if (!all) there.resize(maxNamedFields);
+    for (auto& name : there) name = inQuotes(name);
+    const auto known = there.empty() ? "" : "; it has " + joinList(there) + (all ? "" : ", ...");
+    throw DataError(where, "has no " + kind + " " + inQuotes(wanted) + known,
+        "name the one that holds the texts: --text-field NAME, of a run --set text_field=NAME");
 }
 
 } // namespace pha

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pha {
 
@@ -49,5 +50,9 @@ std::unique_ptr<PeekedSource> unpack(std::unique_ptr<ByteSource> packed);
 /// For the unpackers: how much may come out of `in` bytes. Throws beyond it.
 void checkExpansion(const std::string& where, std::uint64_t in, std::uint64_t out);
 [[noreturn]] void throwDamaged(const std::string& where, const std::string& reason);
+/// `kind`: "field" or "column"; `there`: those that there are, of which the first are named.
+constexpr std::size_t maxNamedFields = 8;
+[[noreturn]] void throwWithoutField(
+    const std::string& where, const std::string& kind, const std::string& wanted, std::vector<std::string> there);
 
 } // namespace pha

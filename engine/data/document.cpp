@@ -58,16 +58,24 @@ std::string closed(std::string text)
     return text += '\n';
 }
 
-/// The value of "text" in a line of JSON, cleaned; empty if there is none. Blank lines are none, and no mistake.
-std::string textOfRecord(std::string_view line, bool first, TextRepairs& repairs)
+/// A line of JSON, discarded if it is none; null if it is blank.
+std::optional<Json> parsedLine(const TextRecord& record, TextRepairs& repairs)
 {
-    if (first && line.starts_with(byteOrderMark)) line.remove_prefix(byteOrderMark.size());
+    std::string_view line = record.bytes;
+    if (record.first && line.starts_with(byteOrderMark)) line.remove_prefix(byteOrderMark.size());
     if (line.find_first_not_of(" \t\r\n") == line.npos) return {};
     std::string repaired;
     if (!validUtf8(line)) line = repaired = repairUtf8(line, repairs.invalidUtf8);
-    const auto record = Json::parse(line, nullptr, false);
-    const auto found = record.is_object() ? record.find("text") : record.end();
-    if (!record.is_object() || found == record.end() || !found->is_string()) {
+    return Json::parse(line, nullptr, false);
+}
+
+/// The value of the field in a line of JSON, cleaned; empty if there is none. Blank lines are none, and no mistake.
+std::string textOfRecord(const TextRecord& record, TextRepairs& repairs)
+{
+    const auto object = parsedLine(record, repairs);
+    if (!object) return {};
+    const auto found = object->is_object() ? object->find(record.field) : object->end();
+    if (!object->is_object() || found == object->end() || !found->is_string()) {
         ++repairs.badRecords;
         return {};
     }
@@ -89,6 +97,16 @@ std::int64_t countWords(std::string_view text, bool open)
     return words + !blank + !open;
 }
 
+std::vector<std::string> fieldsOf(const TextRecord& record)
+{
+    TextRepairs repairs;
+    std::vector<std::string> names;
+    const auto object = parsedLine(record, repairs).value_or(Json());
+    if (object.is_object())
+        for (const auto& item : object.items()) names.push_back(item.key());
+    return names;
+}
+
 Document makeDocument(TextRecord record)
 {
     Document document;
@@ -97,7 +115,7 @@ Document makeDocument(TextRecord record)
     document.repairs.cutLines = record.cut;
     document.repairs.badRecords = record.skipped;
     if (record.kind == TextKind::Lines) {
-        document.text = textOfRecord(record.bytes, record.first, document.repairs);
+        document.text = textOfRecord(record, document.repairs);
     } else if (record.kind == TextKind::Rows) {
         document.text = closed(clean(std::move(record.bytes), true, document.repairs));
     } else {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pha {
 
@@ -26,6 +27,9 @@ struct Document {
 /// Byte order marks vanish, line ends become "\n", NUL and invalid UTF-8 become U+FFFD; each text ends with a line end,
 /// each JSON record and each row with a blank line. Repairs are counted. Any thread.
 Document makeDocument(TextRecord record);
+
+/// Names of the fields of a line of JSON; none if it is no object.
+std::vector<std::string> fieldsOf(const TextRecord& record);
 
 /// Words of a text as `Document::words` counts them; `open`: the text goes on within its last line.
 std::int64_t countWords(std::string_view text, bool open);

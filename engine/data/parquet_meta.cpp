@@ -15,8 +15,6 @@ namespace pha {
 
 namespace {
 
-constexpr std::string_view columnName = "text"; ///< as the field of JSON lines
-constexpr std::size_t maxNamed = 8; ///< columns that an error lists
 constexpr std::int64_t byteArray = 6, repeated = 2; ///< Type, FieldRepetitionType
 
 /// Takes the fields that are integers to where they belong, and leaves the others to `visit`.
@@ -49,21 +47,26 @@ SchemaElement readElement(ThriftReader& in)
 /// Walks the schema, a tree that is written depth first: the root, its children, each with its own behind it.
 class SchemaWalk {
 public:
+    explicit SchemaWalk(const std::string& wanted)
+        : wanted_(wanted)
+    {
+    }
     void add(const SchemaElement& element)
     {
         if (!std::exchange(rootSeen_, true)) return;
         if (below_ > 0) { // in a group
             --below_;
         } else {
-            if (names_.size() < maxNamed) names_.push_back(inQuotes(element.name));
-            if (element.name == columnName && !found_) found_ = element;
+            if (names_.size() <= maxNamedFields) names_.emplace_back(element.name);
+            if (element.name == wanted_ && !found_) found_ = element;
         }
         if (element.children > 0) below_ += std::int32_t(element.children);
     }
     const std::optional<SchemaElement>& found() const { return found_; }
-    std::string names() const { return joinList(names_); }
+    const std::vector<std::string>& names() const { return names_; }
 
 private:
+    const std::string& wanted_;
     bool rootSeen_ = false;
     std::int64_t below_ = 0; ///< elements left in the group
     std::optional<SchemaElement> found_;
@@ -77,34 +80,34 @@ struct ChunkData {
 };
 
 /// path_in_schema: true if it is the column of that name.
-bool isOurPath(ThriftReader& in)
+bool isOurPath(ThriftReader& in, std::string_view name)
 {
     std::size_t parts = 0;
     bool named = false;
     in.list([&] {
-        named = in.binary() == columnName && parts == 0;
+        named = in.binary() == name && parts == 0;
         ++parts;
     });
     return named && parts == 1;
 }
 
-void readColumnMetaData(ThriftReader& in, ChunkData& chunk)
+void readColumnMetaData(ThriftReader& in, std::string_view name, ChunkData& chunk)
 {
     chunk.described = true;
     readFields(in,
         { { 1, &chunk.type }, { 4, &chunk.codec }, { 5, &chunk.rows }, { 7, &chunk.bytes }, { 9, &chunk.pages },
             { 11, &chunk.dictionary } },
-        [&](int id) { id == 3 ? void(chunk.ours = isOurPath(in)) : in.skip(); });
+        [&](int id) { id == 3 ? void(chunk.ours = isOurPath(in, name)) : in.skip(); });
 }
 
-ChunkData readColumnChunk(ThriftReader& in)
+ChunkData readColumnChunk(ThriftReader& in, std::string_view name)
 {
     ChunkData chunk;
     in.structure([&](int id) {
         if (id == 1)
             chunk.elsewhere = !in.binary().empty(); // file_path
         else if (id == 3)
-            readColumnMetaData(in, chunk);
+            readColumnMetaData(in, name, chunk);
         else
             in.skip();
         chunk.encrypted |= id == 8; // crypto_metadata
@@ -114,9 +117,11 @@ ChunkData readColumnChunk(ThriftReader& in)
 
 class Footer {
 public:
-    Footer(std::uint64_t dataEnd, const std::string& where)
+    Footer(std::uint64_t dataEnd, const std::string& name, const std::string& where)
         : dataEnd_(dataEnd)
+        , name_(name)
         , where_(where)
+        , schema_(name)
     {
     }
 
@@ -142,7 +147,7 @@ private:
         ChunkData ours;
         std::int64_t rows = -1;
         const auto readChunk = [&] {
-            const auto chunk = readColumnChunk(in);
+            const auto chunk = readColumnChunk(in, name_);
             if (chunk.ours && !ours.ours) ours = chunk;
             if (!chunk.described && !ours.ours) ours.encrypted = true; // who knows which column it is
         };
@@ -155,21 +160,16 @@ private:
     void checkSchema()
     {
         const auto& found = schema_.found();
-        if (!found)
-            throw DataError(where_,
-                schema_.names().empty() ? "has no columns" : "has no column text; there are " + schema_.names(),
-                "write it again with the texts in a column named text");
+        if (!found) throwWithoutField(where_, "column", name_, schema_.names());
         if (found->children > 0 || found->repetition == repeated)
-            throw DataError(where_, "its column text holds lists or structures", "write it again with one text a row");
-        if (found->type != byteArray)
-            throw DataError(where_, "its column text holds numbers", "write it again with one text a row");
+            throw DataError(where_, column() + " holds lists or structures", otherColumn);
+        if (found->type != byteArray) throw DataError(where_, column() + " holds numbers", otherColumn);
         column_.optional = found->repetition != 0;
     }
 
     void addChunk(const ChunkData& chunk, std::int64_t rows)
     {
-        if (chunk.encrypted)
-            throw DataError(where_, "its column text is encrypted", "write it again without encryption");
+        if (chunk.encrypted) throw DataError(where_, column() + " is encrypted", "write it again without encryption");
         if (!chunk.ours || chunk.type != byteArray || chunk.rows < 0 || chunk.rows != rows) damaged();
         if (chunk.elsewhere)
             throw DataError(where_, "keeps its texts in another file", "give the file that holds them");
@@ -181,19 +181,23 @@ private:
         column_.chunks.push_back({ begin, begin + bytes, std::uint64_t(rows), ParquetCodec(chunk.codec) });
     }
 
+    static constexpr const char* otherColumn = "name another column, or write it again with one text a row";
+
+    std::string column() const { return "its column " + inQuotes(name_); }
     [[noreturn]] void damaged() const { throwDamaged(where_, "is a damaged Parquet file: its footer is wrong"); }
 
     std::uint64_t dataEnd_;
-    const std::string& where_;
+    const std::string &name_, &where_;
     SchemaWalk schema_;
     ParquetColumn column_;
 };
 
 } // namespace
 
-ParquetColumn readParquetFooter(std::string_view footer, std::uint64_t dataEnd, const std::string& where)
+ParquetColumn readParquetFooter(
+    std::string_view footer, std::uint64_t dataEnd, const std::string& name, const std::string& where)
 {
-    return Footer(dataEnd, where).read(footer);
+    return Footer(dataEnd, name, where).read(footer);
 }
 
 std::optional<ParquetPage> readParquetPage(std::string_view bytes)

@@ -26,9 +26,10 @@ struct ParquetColumn {
     std::vector<ParquetChunk> chunks;
 };
 
-/// The column "text" in FileMetaData. `dataEnd`: where the file's pages must have ended. Throws DataError naming
+/// The column `name` in FileMetaData. `dataEnd`: where the file's pages must have ended. Throws DataError naming
 /// `where`: no such column, or none that holds one text a row; encrypted; damaged.
-ParquetColumn readParquetFooter(std::string_view footer, std::uint64_t dataEnd, const std::string& where);
+ParquetColumn readParquetFooter(
+    std::string_view footer, std::uint64_t dataEnd, const std::string& name, const std::string& where);
 
 /// PageHeader with its DataPageHeader, DataPageHeaderV2 or DictionaryPageHeader.
 struct ParquetPage {

@@ -28,16 +28,17 @@ bool looksLikeParquet(std::string_view head)
     return head.starts_with("PAR1\x15"); // and the first field of a page, so that a text may begin like it
 }
 
-ParquetRows::ParquetRows(const std::filesystem::path& file, std::atomic<std::uint64_t>* taken)
+ParquetRows::ParquetRows(
+    const std::filesystem::path& file, const std::string& column, std::atomic<std::uint64_t>* taken)
     : where_(file.string())
     , file_(openInput(file))
     , taken_(taken)
     , size_(std::uint64_t(std::max<off_t>(file_.status().st_size, 0)))
 {
-    readFooter();
+    readFooter(column);
 }
 
-void ParquetRows::readFooter()
+void ParquetRows::readFooter(const std::string& column)
 {
     const auto head = read(0, std::min<std::uint64_t>(size_, 64));
     if (head.starts_with("version https://git-lfs"))
@@ -54,7 +55,7 @@ void ParquetRows::readFooter()
     if (footer > maxFooter)
         throw DataError(where_, "has a footer of more than 32 MiB", "write it again with larger row groups");
     const auto dataEnd = size_ - tailBytes - footer;
-    column_ = readParquetFooter(read(dataEnd, footer), dataEnd, where_);
+    column_ = readParquetFooter(read(dataEnd, footer), dataEnd, column, where_);
 }
 
 bool ParquetRows::next(std::optional<std::string_view>& text)
@@ -223,9 +224,9 @@ namespace {
 
 class Lines final : public ByteSource {
 public:
-    Lines(const std::filesystem::path& file, std::atomic<std::uint64_t>* taken)
+    Lines(const std::filesystem::path& file, const std::string& column, std::atomic<std::uint64_t>* taken)
         : where_(file.string())
-        , rows_(file, taken)
+        , rows_(file, column, taken)
     {
     }
     std::size_t read(char* out, std::size_t size) override
@@ -253,9 +254,10 @@ private:
 
 } // namespace
 
-std::unique_ptr<ByteSource> parquetLines(const std::filesystem::path& file, std::atomic<std::uint64_t>* taken)
+std::unique_ptr<ByteSource> parquetLines(
+    const std::filesystem::path& file, const std::string& column, std::atomic<std::uint64_t>* taken)
 {
-    return std::make_unique<Lines>(file, taken);
+    return std::make_unique<Lines>(file, column, taken);
 }
 
 } // namespace pha

@@ -18,12 +18,12 @@ namespace pha {
 
 bool looksLikeParquet(std::string_view head); ///< the first bytes of a file
 
-/// The column "text" of a Parquet file, row by row, where it lies. In memory are the footer's places of the row groups,
+/// A column of texts in a Parquet file, row by row, where it lies. In memory are the footer's places of the row groups,
 /// one page and one dictionary, each of at most 256 MiB. Everything throws DataError.
 class ParquetRows {
 public:
     /// `taken` (if not null) counts the bytes of the file that lie behind, other columns among them.
-    ParquetRows(const std::filesystem::path& file, std::atomic<std::uint64_t>* taken);
+    ParquetRows(const std::filesystem::path& file, const std::string& column, std::atomic<std::uint64_t>* taken);
 
     /// Goes to the next row; false at the end. `text` is valid until the next call, and null if the row has none.
     bool next(std::optional<std::string_view>& text);
@@ -31,7 +31,7 @@ public:
     void skip(std::uint64_t rows);
 
 private:
-    void readFooter();
+    void readFooter(const std::string& column);
     bool toPage(std::uint64_t& skipped);
     bool toChunk(std::uint64_t& skipped);
     ParquetPage readHeader();
@@ -62,6 +62,7 @@ private:
 
 /// Rows that are the lines of a text, as Hugging Face ships WikiText: the text as it was. What it lacks are the blanks
 /// of blank lines, which come back as one.
-std::unique_ptr<ByteSource> parquetLines(const std::filesystem::path& file, std::atomic<std::uint64_t>* taken);
+std::unique_ptr<ByteSource> parquetLines(
+    const std::filesystem::path& file, const std::string& column, std::atomic<std::uint64_t>* taken);
 
 } // namespace pha

@@ -98,7 +98,7 @@ CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, con
 {
     checkRequest(request);
     const auto bins = tokenBinsOf(request.sources);
-    const auto files = bins ? binFiles(*bins) : findTexts(request.sources);
+    const auto files = bins ? binFiles(*bins) : findTexts(request.sources, request.config.textField);
     const auto given = request.tokenizer ? request.tokenizer : Tokenizer::given(request.config);
     auto partial = request.out;
     if (!partial.has_filename()) partial = partial.parent_path(); // "DIR/"

@@ -65,7 +65,8 @@ bool RecordReader::next(TextRecord& record)
             buffer_.clear();
             begin_ = 0;
         }
-        record = { {}, walker_.kind(), walker_.given(), position_.offset == 0, false, false, 0 };
+        record = { {}, walker_.kind(), {}, walker_.given(), position_.offset == 0, false, false, 0 };
+        if (record.kind == TextKind::Lines) record.field = walker_.textField();
         if (record.kind == TextKind::Rows) {
             if (takeRow(record)) return true;
             open_ = false;

@@ -16,6 +16,7 @@ namespace pha {
 struct TextRecord {
     std::string bytes; ///< as in the file
     TextKind kind = TextKind::Plain;
+    std::string field = {}; ///< of a line of JSON: the one that holds the text
     std::optional<TextSplit> given;
     bool first = false, last = false; ///< of its text
     bool cut = false; ///< ends within a line

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
+#include "engine/base/text.h"
 #include "engine/data/document_line.h"
 
 #include <algorithm>
@@ -86,10 +87,27 @@ private:
     std::vector<std::pair<std::uint64_t, std::string>> heap_;
 };
 
+/// Says why JSON lines gave no text at all. Throws DataError.
+[[noreturn]] void refuseRecords(const std::vector<TextFile>& files)
+{
+    const auto& wanted = files.front().textField;
+    RecordReader reader(files, blockBytesFor(files), nullptr);
+    for (TextRecord record; reader.next(record);) {
+        const auto names = record.kind == TextKind::Lines ? fieldsOf(record) : std::vector<std::string>();
+        if (names.empty()) continue;
+        if (std::count(names.begin(), names.end(), wanted) > 0) break; // of another type
+        throwWithoutField(files[reader.position().file].path.string(), "field", wanted, names);
+    }
+    throw DataError(files.front().path.string(), "has no records with a text in " + inQuotes(wanted),
+        "give JSON objects, one a line, or a table, or name another field: --text-field NAME, of a run --set "
+        "text_field=NAME");
+}
+
 class Surveyor {
 public:
-    Surveyor(const std::string& where, const SplitShares& shares)
-        : where_(where)
+    Surveyor(const std::vector<TextFile>& files, const SplitShares& shares)
+        : files_(files)
+        , where_(files.front().path.string())
         , shares_(shares)
         , keys_(2 * std::max(limit(shares.valid), limit(shares.test)))
     {
@@ -131,9 +149,7 @@ private:
 
     void check() const
     {
-        if (survey_.bytes == 0 && survey_.repairs.badRecords > 0)
-            throw DataError(where_, "has no records with a text",
-                "give JSON objects, one a line, with the field text, or a table with the column text");
+        if (survey_.bytes == 0 && survey_.repairs.badRecords > 0) refuseRecords(files_);
         if (survey_.bytes == 0)
             throw DataError(where_, "is empty", "give a text: some words to evaluate, a few kilobytes to train on");
         if (control_ > survey_.bytes / 50 || survey_.repairs.invalidUtf8 > survey_.bytes / 10)
@@ -171,6 +187,7 @@ private:
         return below;
     }
 
+    const std::vector<TextFile>& files_;
     std::string where_;
     SplitShares shares_;
     SmallestKeys keys_;
@@ -224,7 +241,7 @@ Survey surveyTexts(const std::vector<TextFile>& files, const SplitShares& shares
     const auto where = files.front().path.string();
     std::atomic<std::uint64_t> taken { 0 };
     RecordReader reader(files, blockBytesFor(files), &taken);
-    Surveyor surveyor(where, shares);
+    Surveyor surveyor(files, shares);
     const auto consume = [&](std::vector<Document> documents, const TextPosition&) {
         for (auto& document : documents) surveyor.add(std::move(document));
         progress.publish(

@@ -53,6 +53,8 @@ public:
         : files_(files)
     {
         std::string identity = "1\n";
+        // Not of the usual one, so that surveys of earlier versions are known still.
+        if (files.front().textField != usualTextField) identity += "field " + files.front().textField + "\n";
         for (const auto& file : files)
             identity += fs::absolute(file.path).string() + '\0' + std::to_string(file.size) + " "
                 + std::to_string(file.modified) + (file.given ? splitNames[std::size_t(*file.given)] : "") + "\n";
@@ -97,7 +99,7 @@ public:
         , config_(config)
         , progress_(progress)
         , stop_(stop)
-        , files_(findTexts({ path }))
+        , files_(findTexts({ path }, config.textField))
     {
         shown_ = path.filename().string();
         if (shown_.empty()) shown_ = path.parent_path().filename().string(); // "folder/"

@@ -84,7 +84,7 @@ TextFile statFile(const fs::path& path)
         std::int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, {} };
 }
 
-std::vector<TextFile> findTexts(const std::vector<fs::path>& paths)
+std::vector<TextFile> findTexts(const std::vector<fs::path>& paths, const std::string& textField)
 {
     std::vector<fs::path> found;
     for (const auto& path : paths) {
@@ -102,6 +102,7 @@ std::vector<TextFile> findTexts(const std::vector<fs::path>& paths)
         if (!seen.insert(path).second) continue;
         files.push_back(statFile(path));
         files.back().given = families.given(path.string());
+        files.back().textField = textField;
     }
     std::stable_sort(
         files.begin(), files.end(), [](const TextFile& a, const TextFile& b) { return rank(a.given) < rank(b.given); });
@@ -168,11 +169,11 @@ bool TextWalker::openFile()
 void TextWalker::openTable(const TextFile& file)
 {
     kind_ = TextKind::Rows;
-    if (beginsWithTitle(PeekedSource(parquetLines(file.path, nullptr)).head())) {
+    if (beginsWithTitle(PeekedSource(parquetLines(file.path, file.textField, nullptr)).head())) {
         kind_ = TextKind::WikiText;
-        bytes_ = std::make_unique<PeekedSource>(parquetLines(file.path, taken_));
+        bytes_ = std::make_unique<PeekedSource>(parquetLines(file.path, file.textField, taken_));
     } else {
-        rows_ = std::make_unique<ParquetRows>(file.path, taken_);
+        rows_ = std::make_unique<ParquetRows>(file.path, file.textField, taken_);
     }
 }
 

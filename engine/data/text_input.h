@@ -16,8 +16,10 @@
 
 namespace pha {
 
-/// Lines: JSON objects, one a line, with "text". Rows: of a table with the column "text" (Parquet).
+/// Lines: JSON objects, one a line, with a field that holds the text. Rows: of a table with such a column (Parquet).
 enum class TextKind : std::uint8_t { Plain, Lines, WikiText, Rows };
+
+constexpr const char* usualTextField = "text";
 
 /// A file that the corpus is read from. `given`: it belongs to that split as a whole.
 struct TextFile {
@@ -25,13 +27,15 @@ struct TextFile {
     std::uint64_t size = 0;
     std::int64_t modified = 0; ///< nanoseconds
     std::optional<TextSplit> given;
+    std::string textField = usualTextField; ///< DataConfig::textField
 };
 
 /// The files behind some paths: regular files of any name; of folders (at any depth, links not followed) those with
 /// texts or packed texts, in the order of their names. Files named alike but for train, valid (validation, val, dev)
 /// and test, and for the number of a shard, are the splits of one corpus; the sisters of one of WikiText's files belong
 /// to it. Validation and test files come first. Throws DataError if there is nothing to read.
-std::vector<TextFile> findTexts(const std::vector<std::filesystem::path>& paths);
+std::vector<TextFile> findTexts(
+    const std::vector<std::filesystem::path>& paths, const std::string& textField = usualTextField);
 
 TextFile statFile(const std::filesystem::path& path); ///< throws DataError unless it is a regular file
 
@@ -48,6 +52,7 @@ public:
     ParquetRows& rows() { return *rows_; } ///< of TextKind::Rows
     TextKind kind() const { return kind_; }
     std::optional<TextSplit> given() const { return given_; }
+    const std::string& textField() const { return files_[file_].textField; }
     std::size_t file() const { return file_; } ///< index into the files
     std::size_t text() const { return text_; } ///< index of the text in that file
 

@@ -78,6 +78,58 @@ private Q_SLOTS:
         QVERIFY(!QDir(home_.path("docs.partial")).exists());
     }
 
+    /// Two texts in one file are two corpora: nothing that was kept of one is taken for the other.
+    void textsUnderOtherNames()
+    {
+        QByteArray text;
+        for (int i = 0; i < 2000; ++i) {
+            const auto number = QByteArray::number(i);
+            text += "{\"id\": " + number + ", \"text\": \"Not " + number + ".\", \"story\": \"Record " + number
+                + " tells of hills and of " + number + " red kites.\"}\n";
+        }
+        home_.write("named.jsonl", text);
+        const auto info = [this](const QStringList& more) {
+            return home_.run(QStringList { "data", "info", "named.jsonl", "--json", "--vocab-size", "512" } + more);
+        };
+        const auto usual = info({});
+        QVERIFY2(usual.code == 0, usual.err);
+        const auto story = info({ "--text-field", "story" });
+        QVERIFY2(story.code == 0, story.err);
+        QVERIFY(story.json()["bytes"].toInt() > 2 * usual.json()["bytes"].toInt());
+        for (int again = 0; again < 2; ++again) {
+            QCOMPARE(info({}).json()["fingerprint"], usual.json()["fingerprint"]);
+            QCOMPARE(info({ "--text-field", "story" }).json()["fingerprint"], story.json()["fingerprint"]);
+        }
+
+        const auto wrong = info({ "--text-field", "content" });
+        QCOMPARE(wrong.code, 2);
+        QVERIFY2(isOneErrorLine(wrong.err.mid(wrong.err.indexOf("pha: error"))) // behind "reading text"
+                && wrong.err.contains("has no field \"content\"; it has \"id\", \"text\", \"story\"; name"),
+            wrong.err);
+        const auto nameless = info({ "--text-field", "" });
+        QCOMPARE(nameless.code, 2);
+        QVERIFY2(isOneErrorLine(nameless.err) && nameless.err.contains("text_field is empty"), nameless.err);
+
+        const auto prepared = home_.run({ "data", "prepare", "named.jsonl", "--text-field", "story", "--out", "named",
+            "--vocab-size", "512", "--json" });
+        QVERIFY2(prepared.code == 0, prepared.err);
+        QCOMPARE(prepared.json()["fingerprint"], story.json()["fingerprint"]);
+        const auto learnt =
+            home_.run({ "tokenizer", "train", "named.jsonl", "--text-field", "content", "--out", "named.model" });
+        QVERIFY2(learnt.code == 2 && learnt.err.contains("has no field"), learnt.err);
+
+        auto command = smallRun({ "--run", "named-run", "--steps", "2", "--set", "text_field=story" });
+        command[command.indexOf("stories")] = "named.jsonl";
+        const auto trained = home_.run(command);
+        QVERIFY2(trained.code == 0, trained.err);
+        const auto own = home_.run({ "eval", "named-run", "--json" });
+        QVERIFY2(own.code == 0, own.err);
+        QCOMPARE(own.json()["bytes"].toInt(), story.json()["splits"].toObject()["test"].toObject()["bytes"].toInt());
+        const auto other = home_.run({ "eval", "named-run", "--set", "text_field=text", "--json" });
+        QVERIFY2(other.code == 0, other.err);
+        QCOMPARE(other.json()["bytes"].toInt(), usual.json()["splits"].toObject()["test"].toObject()["bytes"].toInt());
+    }
+
     /// nanoGPT's folder of characters: measured, trained on, prepared; figures per byte throughout.
     void tokensOfNanoGpt()
     {

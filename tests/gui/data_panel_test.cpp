@@ -129,7 +129,7 @@ private Q_SLOTS:
         f.drop(folder + "many-plain.parquet");
         QTRY_VERIFY(f.find<QPlainTextEdit>("dataBeginning")->toPlainText().startsWith("The same."));
         f.drop(folder + "refused-other.parquet");
-        QTRY_VERIFY(f.message().contains("has no column text; there are"));
+        QTRY_VERIFY(f.message().contains("has no column \"text\"; it has"));
         QCOMPARE(f.role(), "error");
     }
 

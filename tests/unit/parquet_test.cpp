@@ -27,9 +27,9 @@ struct Read {
     bool operator==(const Read&) const = default;
 };
 
-Read readAll(const fs::path& path, std::atomic<std::uint64_t>* taken = nullptr)
+Read readAll(const fs::path& path, std::atomic<std::uint64_t>* taken = nullptr, const std::string& column = "text")
 {
-    const auto files = findTexts({ path });
+    const auto files = findTexts({ path }, column);
     RecordReader reader(files, 65536, taken);
     Read read;
     for (TextRecord record; reader.next(record);) {
@@ -84,6 +84,22 @@ private Q_SLOTS:
             ++files;
         }
         QCOMPARE(files, 43);
+    }
+
+    void anotherColumn()
+    {
+        QCOMPARE(readAll(fixtures / "refused-other.parquet", nullptr, "content").texts,
+            readAll(fixtures / "given.jsonl").texts);
+        try {
+            readAll(fixtures / "many-plain.parquet", nullptr, "content");
+            QFAIL("accepted");
+        } catch (const DataError& error) {
+            QVERIFY2(QString(error.what())
+                         .endsWith("many-plain.parquet: has no column \"content\"; it has \"text\"; name "
+                                   "the one that holds the texts: --text-field NAME, of a run --set "
+                                   "text_field=NAME"),
+                error.what());
+        }
     }
 
     /// Numbers in several blocks and runs.
@@ -181,7 +197,7 @@ private Q_SLOTS:
         row("refused-encrypted.parquet", "is encrypted");
         row("refused-list.parquet", "holds lists or structures");
         row("refused-number.parquet", "holds numbers");
-        row("refused-other.parquet", "no column text; there are \"content\", \"url\"");
+        row("refused-other.parquet", "no column \"text\"; it has \"content\", \"url\"; name");
         const auto made = [&](const char* name, const std::string& bytes, const char* expected) {
             QTest::newRow(name) << QString::fromStdString(write(name, bytes)) << expected;
         };

@@ -263,6 +263,46 @@ private Q_SLOTS:
         QCOMPARE(counts[TextSplit::Test], 0);
     }
 
+    void namedFieldsAreRead()
+    {
+        const auto file = write("named.jsonl",
+            "{\"id\": 7, \"text\": \"Not this.\", \"st\\u00f6ry\": \"One.\"}\n"
+            "{\"text\": \"Nor this.\"}\n"
+            "{\"st\xC3\xB6ry\": \"Two.\"}\n");
+        const auto files = findTexts({ file }, "st\xC3\xB6ry");
+        Silent sink;
+        QCOMPARE(surveyTexts(files, {}, 2, sink, {}).repairs.badRecords, 1);
+        RecordReader reader(files, 65536, nullptr);
+        std::string text;
+        for (TextRecord record; reader.next(record);) text += makeDocument(std::move(record)).text;
+        QCOMPARE(text, std::string("One.\n\nTwo.\n\n"));
+    }
+
+    void absentFieldsAreRefused()
+    {
+        const auto said = [](const std::string& file, const char* field) {
+            try {
+                Silent sink;
+                surveyTexts(findTexts({ file }, field), {}, 2, sink, {});
+            } catch (const DataError& error) {
+                return QString::fromStdString(error.what());
+            }
+            return QString("accepted");
+        };
+        const auto file = write("absent.jsonl", "\n[1]\n{\"id\": 7, \"text\": \"Words.\"}\n");
+        const QString advice = "; name the one that holds the texts: --text-field NAME, of a run --set text_field=NAME";
+        QCOMPARE(said(file, "text"), QString("accepted"));
+        QCOMPARE(said(file, "content"),
+            QString::fromStdString(file) + ": has no field \"content\"; it has \"id\", \"text\"" + advice);
+        QVERIFY2(said(file, "id").contains("has no records with a text in \"id\"; give"), qPrintable(said(file, "id")));
+        const auto none = write("none.jsonl", "[1]\n{}\nwords\n");
+        QVERIFY2(said(none, "text").contains("no records with a text in \"text\""), qPrintable(said(none, "text")));
+        std::string wide = "{";
+        for (int i = 0; i < 20; ++i) wide += "\"f" + std::to_string(10 + i) + "\": 1, ";
+        const auto many = said(write("wide.jsonl", wide + "\"last\": 0}\n"), "text");
+        QVERIFY2(many.contains("\"f17\", ...; name") && !many.contains("f18"), qPrintable(many));
+    }
+
     void damagedFilesAreRefused_data()
     {
         QTest::addColumn<QString>("name");

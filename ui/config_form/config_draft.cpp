@@ -16,7 +16,8 @@ namespace {
 /// Belongs to the machine or the question, not to the shape: survives a change of preset.
 bool outlivesPreset(const std::string& key)
 {
-    for (const char* kept : { "data", "data_seed", "seed", "device", "devices", "precision", "threads", "sample_prompt" })
+    for (const char* kept :
+        { "data", "text_field", "data_seed", "seed", "device", "devices", "precision", "threads", "sample_prompt" })
         if (key == kept) return true;
     return false;
 }

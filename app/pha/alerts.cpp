@@ -58,8 +58,8 @@ void printTable(const RunAlerts& found)
             optionalFigure(alert.kind == "gradient" ? alert.median : alert.gradNormBefore),
             alert.texts.empty() ? "-" : oneLine(alert.texts.front().place) });
     print(table.text());
-    printLine(fmt::format("\npha inspect {} --alert {} shows its texts and gradients", quoted(found.run.string()),
-        found.alerts.back().step));
+    printLine(fmt::format(
+        "\npha inspect {} --alert {} shows its texts and gradients", quotedPath(found.run), found.alerts.back().step));
 }
 
 void printGradients(const AlertEvent& alert)
@@ -116,7 +116,7 @@ void printAction(const RunAlerts& found, const AlertEvent& alert)
     }
     const auto skip = skipFrom(run.read(RunUse::View).config.training.skipData, alert.step, 1);
     printLine(fmt::format("\nto go around this batch: pha train --fork {} --set skip_data={}",
-        quoted((run.checkpoints() / checkpoint).string()), skip));
+        quotedPath(run.checkpoints() / checkpoint), skip));
 }
 
 void printAlert(const RunAlerts& found, const AlertEvent& alert)

@@ -31,7 +31,7 @@ int average(const Options& options)
     }
     printLine(fmt::format("mean of {} checkpoint{} in {}", options.checkpoints.size(),
         options.checkpoints.size() == 1 ? "" : "s", out.string()));
-    printLine("Score it      pha eval " + quoted(out.string()));
+    printLine("Score it      pha eval " + quotedPath(out));
     return 0;
 }
 

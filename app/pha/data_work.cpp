@@ -65,7 +65,7 @@ int runPrepare(const PrepareOptions& options)
         printLine(fmt::format(
             "\n{} tokens in {}; what they spell is not known", withThousands(card.tokens()), formatDuration(seconds)));
     if (!card.note.empty()) printLine(card.note);
-    printLine("train on it with: pha train --preset pha-tiny --data " + quoted(options.out));
+    printLine("train on it with: pha train --preset pha-tiny --data " + quotedPath(options.out));
     return 0;
 }
 

@@ -48,7 +48,7 @@ int exportCapsule(const Options& options)
         return 0;
     }
     printLine(file.string() + "  " + formatBytes(double(capsule.bytes())));
-    printLine("Open it       pha runs import " + quoted(file.string()));
+    printLine("Open it       pha runs import " + quotedPath(file));
     return 0;
 }
 
@@ -72,7 +72,7 @@ int exportRun(const Options& options)
         return 0;
     }
     for (const auto& file : files) printLine(file.string());
-    if (options.to == "tensorboard") printLine("Look at it    tensorboard --logdir " + quoted(folder.string()));
+    if (options.to == "tensorboard") printLine("Look at it    tensorboard --logdir " + quotedPath(folder));
     return 0;
 }
 

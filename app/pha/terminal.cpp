@@ -144,6 +144,12 @@ std::string quoted(const std::string& text)
     return out + "'";
 }
 
+std::string quotedPath(const std::filesystem::path& path)
+{
+    const auto text = path.string();
+    return quoted(text.starts_with('-') ? "./" + text : text);
+}
+
 std::string withThousands(std::int64_t value)
 {
     auto digits = fmt::format("{}", value);

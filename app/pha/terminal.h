@@ -4,6 +4,7 @@
 #include "engine/base/json.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ std::string oneLine(std::string_view text);
 
 /// As one word of a shell command, whatever is in it.
 std::string quoted(const std::string& text);
+/// The same of a file or folder, so that none is taken for an option: './-x'.
+std::string quotedPath(const std::filesystem::path& path);
 
 std::string withThousands(std::int64_t value); ///< "1,234,567"
 std::string inMillions(std::int64_t value); ///< "12.3 M"

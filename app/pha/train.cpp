@@ -111,7 +111,7 @@ int dryRun(const TrainingRequest& request, bool json)
 
 void printSummary(const ProgressView& view, const fs::path& directory)
 {
-    const auto folder = quoted(directory.string());
+    const auto folder = quotedPath(directory);
     if (view.lastEval) {
         const auto& eval = *view.lastEval;
         printLine(fmt::format("\nPerplexity {} per token{}{} ({} tokens of the validation text)",
@@ -145,10 +145,10 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
             "lower learning_rate and start again, or resume from a checkpoint in " + folder);
     if (!view.saveProblem.empty())
         throw Error("the weights of the last update are not saved: " + view.saveProblem,
-            "then go on from the last checkpoint with: pha train --resume " + quoted(folder));
+            "then go on from the last checkpoint with: pha train --resume " + quotedPath(folder));
     if (state != RunState::Stopped) return 0;
     note("pha: stopped at step " + std::to_string(view.lastStep ? view.lastStep->step : 0)
-        + "; continue with: pha train --resume " + quoted(folder));
+        + "; continue with: pha train --resume " + quotedPath(folder));
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }
 

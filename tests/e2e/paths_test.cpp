@@ -97,6 +97,28 @@ private Q_SLOTS:
         QVERIFY(QFile::rename(there, home_.path("text.txt")));
     }
 
+    /// Commands to paste name a run that looks like an option so that it is taken for none.
+    void printedCommandsOfADashedName()
+    {
+        home_.write("-text.txt", text_);
+        const auto pasted = [this](const QByteArray& said, const char* before) {
+            const auto at = said.indexOf(before);
+            auto line = said.mid(at).split('\n').front().mid(qsizetype(qstrlen(before)));
+            if (at < 0 || !line.startsWith("pha ")) qFatal("no command: %s", said.constData());
+            const auto process = home_.start({ "-c", PHA_BIN_DIR "/" + QString(line) }, {}, "sh");
+            return Home::finish(*process);
+        };
+        const auto stopped =
+            home_.run(small({ "--data", "./-text.txt", "--run", "./-dash", "--steps", "2", "--set", "stop_after=1" }));
+        QCOMPARE(stopped.code, 130);
+        const auto resumed = pasted(stopped.err, "continue with: ");
+        QVERIFY2(resumed.code == 0, resumed.err.constData());
+        const auto written = pasted(resumed.out, "Let it write  ");
+        QVERIFY2(written.code == 0 && !written.out.isEmpty(), written.err.constData());
+        const auto again = home_.run({ "eval", "./-dash", "--data", "./-text.txt" });
+        QVERIFY2(again.code == 0, again.err.constData());
+    }
+
     void everyCommandTakesAnySpelling_data()
     {
         QTest::addColumn<QString>("run");

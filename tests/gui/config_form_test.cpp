@@ -192,6 +192,9 @@ private Q_SLOTS:
         QCOMPARE(config->data.data, std::string("/tmp/my text.txt"));
         QCOMPARE(config->model.layers, presets().back().config.model.layers);
         QVERIFY(f.command().contains(QStringLiteral("--data '/tmp/my text.txt'")));
+        f.panel->draft()->setText("data", QStringLiteral("-my.txt"));
+        QVERIFY(f.command().contains(QStringLiteral("--data ./-my.txt ")));
+        f.panel->draft()->undoStack().undo();
         f.panel->draft()->undoStack().undo();
         QCOMPARE(f.find<QLineEdit>("field_layers")->text(), QStringLiteral("9"));
     }

@@ -22,6 +22,12 @@ bool outlivesPreset(const std::string& key)
     return false;
 }
 
+/// A file or folder as a word of a command, never one that looks like an option.
+QString shellPath(const QString& path)
+{
+    return shellQuoted(path.startsWith(QLatin1Char('-')) ? QStringLiteral("./") + path : path);
+}
+
 } // namespace
 
 const Field& fieldOf(const std::string& key)
@@ -302,8 +308,8 @@ RunConfig ConfigDraft::configWith(const SweepValues& values) const
 QString ConfigDraft::command() const
 {
     QStringList words { QStringLiteral("pha"), QStringLiteral("train"), QStringLiteral("--preset"),
-        shellQuoted(values_.preset), QStringLiteral("--data"), shellQuoted(text("data")) };
-    if (!values_.fork.isEmpty()) words = { words[0], words[1], QStringLiteral("--fork"), shellQuoted(values_.fork) };
+        shellQuoted(values_.preset), QStringLiteral("--data"), shellPath(text("data")) };
+    if (!values_.fork.isEmpty()) words = { words[0], words[1], QStringLiteral("--fork"), shellPath(values_.fork) };
     for (const auto& grouped : allFields()) { // in display order, as the form shows them
         const auto& key = grouped.field.name;
         if ((key == "data" && values_.fork.isEmpty()) || !changed(key)) continue;

@@ -197,15 +197,27 @@ int ablation(EvaluateOptions evaluate, bool json, LoadedModel& model)
     return 0;
 }
 
-/// "wiki.valid.raw" is read together with the files beside it, but whoever names it means its own part.
-std::optional<std::string> splitOfFile(const std::string& data)
+/// The split that a file belongs to as a whole.
+std::optional<TextSplit> splitOfFile(const std::string& data)
 {
     std::error_code problem;
     if (!fs::is_regular_file(data, problem)) return {};
     for (const auto& file : findTexts({ data }))
-        if (file.path == data && file.given && *file.given != TextSplit::Train)
-            return splitNames[std::size_t(*file.given)];
+        if (file.path == data) return file.given;
     return {};
+}
+
+/// Of a text that no name gives to a split as a whole, an evaluation scores the part that is cut from it.
+void printWhole(const Options& options, const Evaluation& result)
+{
+    const fs::path file = options.evaluate.data;
+    std::error_code problem;
+    const auto size = fs::file_size(file, problem);
+    if (problem || std::int64_t(size) <= result.figures.bytes || splitOfFile(file.string())) return;
+    const auto name = "test-1-of-1." + file.filename().string();
+    printLine(fmt::format("\nTo score all of it, give it a name that makes it a test text as a whole:\n"
+                          "ln -s {} {}, then --data {}",
+        quotedPath(fs::absolute(file)), quoted(name), quoted(name)));
 }
 
 int eval(const Options& options, const CLI::App& command)
@@ -239,6 +251,7 @@ int eval(const Options& options, const CLI::App& command)
     }
     printReport(changed ? *changed : plain, model->step());
     if (changed) printChange(plain, *changed, options.mix.description());
+    if (command.count("--split") == 0 && evaluate.maxTokens == 0) printWhole(options, plain);
     return 0;
 }
 
@@ -282,8 +295,10 @@ void addEval(CLI::App& root, Program& program)
                     "Example: pha eval runs/pha-tiny-stories --mute all:attention");
     command->callback([options, command, &program] {
         program.action = [options, command] {
-            if (command->count("--split") == 0)
-                options->evaluate.split = splitOfFile(options->evaluate.data).value_or(options->evaluate.split);
+            // "wiki.valid.raw" is read together with the files beside it, but whoever names it means its own part.
+            const auto split = splitOfFile(options->evaluate.data).value_or(TextSplit::Train);
+            if (command->count("--split") == 0 && split != TextSplit::Train)
+                options->evaluate.split = splitNames[std::size_t(split)];
             return eval(*options, *command);
         };
     });

@@ -12,6 +12,8 @@
 #include "engine/run/safetensors.h"
 #include "engine/system/device.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pha {
@@ -26,6 +28,17 @@ constexpr std::int64_t mostLooked = 1024;
 void addNote(std::string& note, const std::string& more)
 {
     if (!more.empty()) note += (note.empty() ? "" : "; ") + more;
+}
+
+/// "my.txt, 1.23 MiB, its test split 63.0 KiB (5.0 %)": one text that is cut into splits is not scored as a whole.
+std::string describeSplit(const Corpus& corpus, const Split& split)
+{
+    const auto* card = corpus.card();
+    const auto at = std::size_t(std::find(splitNames.begin(), splitNames.end(), split.name) - splitNames.begin());
+    const auto all = card ? card->bytes() : 0, part = card && at < 3 ? card->splits[at].bytes : all;
+    if (part == all) return corpus.description();
+    return fmt::format("{}, its {} split {} ({:.1f} %)", corpus.description(), split.name, formatBytes(double(part)),
+        100 * double(part) / double(all));
 }
 
 } // namespace
@@ -123,7 +136,7 @@ Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progr
     auto result = evaluateSplit(*model_, pass_, split, options, progress, stop, tokenizer_.get());
     result.figures.step = result.recall.step = step_;
     result.precision = precisionName(pass_.matrix);
-    result.data = corpus->description();
+    result.data = describeSplit(*corpus, split);
     if (corpus == corpus_ && !fingerprint_.empty() && corpus->fingerprint() != fingerprint_)
         result.data += ", changed since the run was trained on it";
     result.tokenizer = tokenizer_->description() + ", " + tokenizer_->fingerprint().substr(0, 12);

@@ -130,6 +130,41 @@ private Q_SLOTS:
         QCOMPARE(other.json()["bytes"].toInt(), usual.json()["splits"].toObject()["test"].toObject()["bytes"].toInt());
     }
 
+    /// Of one text the part that is cut from it for tests, unless its name makes all of it a test text.
+    void anEvaluationSaysWhatItScores()
+    {
+        QByteArray text;
+        for (int i = 0; i < 600; ++i) text += "Line " + QByteArray::number(i * i) + " tells of red kites.\n";
+        home_.write("-my.test.txt", text);
+        const auto trained = home_.run(smallRun({ "--run", "scored", "--steps", "1", "--set", "tokenizer=bytes" }));
+        QVERIFY2(trained.code == 0, trained.err);
+        const auto eval = [this](const QStringList& more) {
+            const auto result = home_.run(QStringList { "eval", "scored" } + more);
+            if (result.code != 0) qFatal("%s", result.err.constData());
+            return result;
+        };
+        const auto part = eval({ "--data", "./-my.test.txt", "--json" }).json();
+        const auto bytes = part["bytes"].toInt();
+        QVERIFY(bytes > 0 && bytes < text.size() / 5);
+        const QRegularExpression said(
+            "^-my\\.test\\.txt, [0-9.]+ KiB, its test split [0-9.]+ (B|KiB) \\(([0-9.]+) %\\)$");
+        const auto match = said.match(part["data"].toString());
+        QVERIFY2(match.hasMatch(), qPrintable(part["data"].toString()));
+        QVERIFY(std::abs(match.captured(2).toDouble() - 100.0 * bytes / text.size()) < 0.5);
+
+        const auto out = eval({ "--data", "./-my.test.txt" }).out;
+        QVERIFY2(out.contains(", its test split "), out);
+        QVERIFY(!eval({ "--data", "./-my.test.txt", "--split", "valid" }).out.contains("ln -s"));
+        QVERIFY(!eval({ "--max-tokens", "50" }).out.contains("ln -s"));
+        const auto command = out.mid(out.indexOf("ln -s ")).split(',').front();
+        const auto shell = home_.start({ "-c", command }, {}, "sh");
+        QCOMPARE(Home::finish(*shell).code, 0);
+        const auto whole = eval({ "--data", "test-1-of-1.-my.test.txt", "--json" }).json();
+        QCOMPARE(whole["bytes"].toInt(), text.size());
+        QVERIFY(!whole["data"].toString().contains("split"));
+        QVERIFY(!eval({ "--data", "test-1-of-1.-my.test.txt" }).out.contains("ln -s"));
+    }
+
     /// nanoGPT's folder of characters: measured, trained on, prepared; figures per byte throughout.
     void tokensOfNanoGpt()
     {

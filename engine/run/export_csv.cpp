@@ -17,7 +17,7 @@ namespace {
 /// One file in the making.
 class Csv {
 public:
-    Csv(const char* name, std::vector<std::string> header)
+    Csv(const char* name, const std::vector<std::string>& header)
         : name_(name)
     {
         row(header);
@@ -28,11 +28,9 @@ public:
         text_ += csvRow(cells);
         empty_ = false;
     }
-    void write(const fs::path& folder, std::vector<fs::path>& files) const
+    void write(ExportFolder& folder) const
     {
-        if (empty_) return;
-        writeFileAtomically(folder / name_, text_);
-        files.push_back(folder / name_);
+        if (!empty_) writeFileAtomically(folder.add(name_), text_);
     }
 
 private:
@@ -81,12 +79,10 @@ public:
     }
     template <class Other> void operator()(const Other&) { }
 
-    std::vector<fs::path> write(const fs::path& folder) const
+    void write(ExportFolder& folder) const
     {
-        std::vector<fs::path> files;
         for (const auto* csv : { &steps_, &distillation_, &evals_, &mixing_, &recall_, &samples_, &alerts_ })
-            csv->write(folder, files);
-        return files;
+            csv->write(folder);
     }
 
 private:
@@ -130,9 +126,8 @@ std::vector<fs::path> exportCsv(const fs::path& run, const fs::path& folder, std
     CsvExport csv;
     for (const auto& event : events) std::visit(csv, event);
     ExportFolder made(folder);
-    auto files = csv.write(folder);
-    made.keep();
-    return files;
+    csv.write(made);
+    return made.keep();
 }
 
 } // namespace pha

@@ -97,8 +97,8 @@ std::int64_t secondsOf(const std::string& timestamp) ///< "2026-01-31T12:00:00Z"
 
 class TensorBoardExport {
 public:
-    TensorBoardExport(const fs::path& folder, std::int64_t started)
-        : out_(folder / ("events.out.tfevents." + std::to_string(started) + ".pha-studio"))
+    TensorBoardExport(const fs::path& file, std::int64_t started)
+        : out_(file)
         , started_(double(started))
     {
         put(Message().number(1, started_).text(3, "brain.Event:2"));
@@ -180,11 +180,10 @@ std::vector<fs::path> exportTensorBoard(const fs::path& run, const fs::path& fol
     const auto events = readMetrics(directory.metricsFile(), badLines);
     if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
     ExportFolder made(folder);
-    TensorBoardExport out(folder, started);
+    TensorBoardExport out(made.add("events.out.tfevents." + std::to_string(started) + ".pha-studio"), started);
     for (const auto& event : events) std::visit(out, event);
     out.commit();
-    made.keep();
-    return { folder / ("events.out.tfevents." + std::to_string(started) + ".pha-studio") };
+    return made.keep();
 }
 
 } // namespace pha

@@ -95,10 +95,9 @@ std::vector<std::filesystem::path> exportFilm(
         throw DataError(run.string(), "has no samples to film", "train it with sample_every above 0");
     ExportFolder made(folder);
     const auto name = file.name.empty() ? run.filename().string() : file.name;
-    writeFileAtomically(folder / "film.html", filmPage(name, reel.rows()));
-    writeFileAtomically(folder / "film.csv", filmTable(reel.rows()));
-    made.keep();
-    return { folder / "film.html", folder / "film.csv" };
+    writeFileAtomically(made.add("film.html"), filmPage(name, reel.rows()));
+    writeFileAtomically(made.add("film.csv"), filmTable(reel.rows()));
+    return made.keep();
 }
 
 } // namespace pha

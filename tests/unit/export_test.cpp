@@ -3,6 +3,7 @@
 // TFRecord framing with CRC-32C, and protocol buffer wire types.
 #include "engine/base/base64.h"
 #include "engine/base/error.h"
+#include "engine/run/export_folder.h"
 #include "engine/run/film.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_export.h"
@@ -235,6 +236,35 @@ private Q_SLOTS:
                 fs::remove_all(run_ / "new");
             }
         }
+    }
+
+    void whatOthersPutThereStays()
+    {
+        const auto outer = run_ / "outer", inner = outer / "inner";
+        const auto file = [](const fs::path& path) { std::ofstream(path) << "1"; };
+        {
+            ExportFolder made(inner);
+            file(made.add("ours.csv"));
+            made.add("never written.csv");
+        }
+        QVERIFY(!fs::exists(outer));
+        {
+            ExportFolder made(inner);
+            file(made.add("ours.csv"));
+            file(inner / "theirs.txt");
+        }
+        QVERIFY(!fs::exists(inner / "ours.csv") && fs::exists(inner / "theirs.txt"));
+        {
+            ExportFolder made(inner); // is there by now
+            file(made.add("ours.csv"));
+        }
+        QVERIFY(fs::exists(inner / "ours.csv"));
+        {
+            ExportFolder made(outer / "kept/");
+            file(made.add("ours.csv"));
+            QCOMPARE(made.keep(), std::vector<fs::path> { outer / "kept/ours.csv" });
+        }
+        QVERIFY(fs::exists(outer / "kept/ours.csv"));
     }
 
     void base64IsThePublishedOne()

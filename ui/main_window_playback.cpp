@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A run of the past in the window of the present: the panels that watch a run watch its recording instead.
+#include "ui/alerts/alerts_panel.h"
 #include "ui/capsule_work.h"
+#include "ui/film/film_panel.h"
 #include "ui/icons.h"
 #include "ui/main_window.h"
 #include "ui/playback.h"
@@ -59,6 +61,8 @@ void MainWindow::watchCurrent()
     auto* session = recording ? recording : current_.data();
     runBar_->setSession(session);
     logPanel_->setSession(session);
+    film_->setSession(session);
+    alerts_->setSession(session);
     meters_->setSession(session);
     if (!playback_->active()) compareReplay(current_);
     updateSessions();

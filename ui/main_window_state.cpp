@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the window shows of the runs: the selected one in every panel, and which commands make sense now.
 #include "engine/run/time_estimate.h"
-#include "ui/alerts/alerts_panel.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/cost_estimate.h"
-#include "ui/film/film_panel.h"
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/inspect/inspect_panel.h"
@@ -47,8 +45,6 @@ void MainWindow::selectCurrent()
     evaluate_->setSession(session);
     playground_->setSession(session);
     inspect_->setSession(session);
-    film_->setSession(session);
-    alerts_->setSession(session);
     watchCurrent();
 }
 

@@ -123,6 +123,38 @@ private Q_SLOTS:
         QCOMPARE(f.panel.current()->step, std::int64_t(60));
     }
 
+    void showsWhatWasKnownWhenARunIsPlayedBack()
+    {
+        Fixture f;
+        const auto mixing = [](std::int64_t step, double share) {
+            return MixingEvent { step, { { { { "gss", 1, 0, 1, 1, share }, { "ffn", 1, 0, 1, 1, 1 - share } }, 1 } } };
+        };
+        f.session.receive({ mixing(50, 0.6), StepEvent { 60, 1, 1, 9 }, alertAt(60), StepEvent { 70, 1, 1, 9 },
+            alertAt(70), mixing(75, 0.5), StepEvent { 80, 1, 1, 3 } });
+        const auto recording = RunSession::recordingOf(f.session);
+        f.panel.setSession(recording.get());
+        QVERIFY(f.panel.count() == 0 && f.find<QLabel>("alertsEmpty")->isVisible());
+        auto* list = f.find<QTableWidget>("alertsList");
+        auto* words = f.find<QLabel>("alertMixing");
+        for (int again = 0; again < 2; ++again) {
+            recording->showMoment(f.session, 1);
+            QCOMPARE(list->rowCount(), 1);
+            QCOMPARE(f.panel.current()->step, std::int64_t(60));
+            QVERIFY2(words->text().startsWith("No mixing weights"), qPrintable(words->text()));
+            recording->showMoment(f.session, 2);
+            QCOMPARE(list->rowCount(), 2);
+            QCOMPARE(f.panel.current()->step, std::int64_t(60)); // what is read stays
+            QVERIFY2(words->text().contains("step 50 \u2192 75"), qPrintable(words->text()));
+        }
+        f.panel.showAlert(70);
+        recording->showMoment(f.session, 1);
+        QCOMPARE(f.panel.current()->step, std::int64_t(60));
+        recording->showMoment(f.session, 0);
+        QVERIFY(!f.panel.current() && f.find<QLabel>("alertsEmpty")->isVisible());
+        f.panel.setSession(&f.session);
+        QCOMPARE(list->rowCount(), 2);
+    }
+
     void whatWasNotExaminedSaysWhy()
     {
         Fixture f;

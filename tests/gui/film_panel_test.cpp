@@ -118,6 +118,34 @@ private Q_SLOTS:
         QCOMPARE(f.panel.frame(), 4);
     }
 
+    /// A recording also loses what had not been said at an earlier moment.
+    void showsWhatWasKnownWhenARunIsPlayedBack()
+    {
+        Fixture f;
+        f.reportAll();
+        const auto recording = RunSession::recordingOf(f.session);
+        auto* curve = f.find<TimePlot>("filmCurve");
+        const auto evaluations = [curve] { return curve->count(curve->cursorValues(20).value(0).series); };
+        f.panel.setSession(recording.get());
+        QCOMPARE(f.panel.frames(), 1);
+        QCOMPARE(f.text(), QStringLiteral("Mara <b>took</b> at 0"));
+        recording->showMoment(f.session, 3);
+        QCOMPARE(f.text(), QStringLiteral("Mara <b>took</b> at 60"));
+        QCOMPARE(evaluations(), 3);
+        recording->showMoment(f.session, 1);
+        QCOMPARE(f.text(), QStringLiteral("Mara <b>took</b> at 20"));
+        QCOMPARE(f.find<QSlider>("filmSlider")->maximum(), 1);
+        QCOMPARE(evaluations(), 1);
+        recording->showMoment(f.session, 3);
+        QCOMPARE(evaluations(), 3);
+        f.panel.showFrame(2);
+        recording->showMoment(f.session, 1); // what the user looked at was not there yet
+        QCOMPARE(f.text(), QStringLiteral("Mara <b>took</b> at 20"));
+        QCOMPARE(f.now(), QStringLiteral("step 20 \u00b7 2 of 2"));
+        f.panel.setSession(&f.session);
+        QCOMPARE(f.panel.frame(), 3);
+    }
+
     void everythingIsOfOneMoment()
     {
         Fixture f;

@@ -2,6 +2,7 @@
 // "Play back" in the window: what the panels show, keys, which commands are off and say why, how it ends.
 #include "engine/run/capsule.h"
 #include "ui/charts/time_plot.h"
+#include "ui/film/film_panel.h"
 #include "ui/format.h"
 #include "ui/playback.h"
 #include "ui/theme.h"
@@ -48,6 +49,8 @@ private Q_SLOTS:
         f.window->openRun(f.home.runs() / "a");
         QTRY_VERIFY(text(f, "runBarState").startsWith("finished"));
         const int allLines = logLines(f);
+        const auto* film = f.find<FilmPanel>("filmPanel");
+        const int allFrames = film->frames();
         f.window->resize(1000, 650);
         const int width = f.window->width();
         auto& playback = begin(f, "a");
@@ -59,6 +62,7 @@ private Q_SLOTS:
         QVERIFY2(text(f, "runBarState").startsWith("recording, training"), qPrintable(text(f, "runBarState")));
         QVERIFY(text(f, "timeLeftFigure") != formatDuration(-1));
         QVERIFY(logLines(f) < allLines);
+        QVERIFY(film->frames() > 0 && film->frames() < allFrames);
         QCOMPARE(f.find<QSlider>("playbackSlider")->value(), 500);
         QCOMPARE(f.window->currentSession()->step(), std::int64_t(1000)); // all else sees the whole run
         auto* loss = f.find<TimePlot>("lossChart");
@@ -69,6 +73,7 @@ private Q_SLOTS:
         QCOMPARE(f.window->width(), width);
         QVERIFY(text(f, "runBarState").startsWith("finished"));
         QCOMPARE(logLines(f), allLines);
+        QCOMPARE(film->frames(), allFrames);
         QTRY_COMPARE(drawn(), 1000);
     }
 

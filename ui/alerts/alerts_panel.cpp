@@ -113,6 +113,7 @@ void AlertsPanel::refresh()
                 "from ln V, the update appears here with the texts of its batch and what each token of them cost.")
             : tr("Select a run to see which of its updates were not like the others."));
     if (anew || before != count()) fillList();
+    if (const auto* alert = current()) showMixing(*alert); // weights from after it may have come
     updateButtons();
 }
 

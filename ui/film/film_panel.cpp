@@ -123,7 +123,7 @@ void FilmPanel::refresh()
         const QSignalBlocker quiet(v_.slider);
         v_.slider->setRange(0, n - 1);
     }
-    if (frame_ < 0 || (following_ && frame_ != n - 1)) go(n - 1);
+    if (frame_ < 0 || frame_ >= n || (following_ && frame_ != n - 1)) go(n - 1);
 }
 
 void FilmPanel::showEmpty()
@@ -142,6 +142,10 @@ void FilmPanel::growCurve()
 {
     const auto all = rows();
     const auto before = evalRow_;
+    if (evalRow_ > all.evals.size()) { // of a recording that has gone back
+        evalRow_ = all.evals.size();
+        v_.curve->truncate(v_.valid, int(std::count_if(all.evals.begin(), all.evals.end(), isValidation)));
+    }
     for (; evalRow_ < all.evals.size(); ++evalRow_)
         if (const auto& e = all.evals[evalRow_]; isValidation(e)) v_.curve->append(v_.valid, double(e.step), e.nll);
     v_.curve->setEmptyText(v_.curve->count(v_.valid) > 0 ? QString() : tr("No evaluations yet"));

@@ -92,9 +92,7 @@ void MainWindow::updatePlayback()
     }
     WindowActions::retell(a.pauseRun, active ? tr("Halts the recording, or lets it go on") : QString());
     if (!active) return;
-    a.pauseRun->setEnabled(recording);
-    a.pauseRun->setIcon(icon(playback_->playing() ? QStringLiteral("pause") : QStringLiteral("play")));
-    a.pauseRun->setText(playback_->playing() ? tr("&Pause") : playback_->atEnd() ? tr("&Play again") : tr("&Continue"));
+    a.setPause(recording, playback_->playing(), playback_->atEnd() ? tr("&Play again") : tr("&Continue"));
 }
 
 } // namespace pha::ui

@@ -7,7 +7,6 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/cost_estimate.h"
 #include "ui/format.h"
-#include "ui/icons.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"
@@ -75,9 +74,7 @@ void MainWindow::updateActions()
     const bool running = training && training->job() && !stopping;
     const bool paused = running && training->state() == RunState::Paused;
     if (training) connect(training, &RunSession::stateChanged, this, &MainWindow::updateActions, Qt::UniqueConnection);
-    a.pauseRun->setEnabled(running);
-    a.pauseRun->setText(paused ? tr("&Continue") : tr("&Pause"));
-    a.pauseRun->setIcon(icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
+    a.setPause(running, !paused, tr("&Continue"));
     a.stopRun->setEnabled(busy && !stopping);
     a.stopRun->setText(stopping ? tr("Stopping\u2026") : tr("S&top"));
     for (auto* action : { a.evaluateNow, a.sampleNow, a.checkpointNow, a.changeLearningRate, a.changeSettings })

@@ -41,6 +41,13 @@ void WindowActions::retell(QAction* action, const QString& tip)
     action->setStatusTip(text);
 }
 
+void WindowActions::setPause(bool enabled, bool goes, const QString& goOn) const
+{
+    pauseRun->setEnabled(enabled);
+    pauseRun->setText(goes ? tr("&Pause") : goOn);
+    pauseRun->setIcon(icon(goes ? QStringLiteral("pause") : QStringLiteral("play")));
+}
+
 WindowActions::WindowActions(QMainWindow* window)
     : window_(window)
 {

@@ -17,6 +17,8 @@ struct WindowActions {
     QList<QAction*> ofRun() const; ///< what can be done with the selected run: its context menu
     /// Says something else of a command than what it usually does, such as why it is off; empty: as usual.
     static void retell(QAction* action, const QString& tip);
+    /// Pause, of a run or a recording that `goes`; else what lets it go on, called `goOn`.
+    void setPause(bool enabled, bool goes, const QString& goOn) const;
 
     // File
     QAction *newRun, *openRun, *openCapsule, *chooseFolder, *exportImage, *quit;

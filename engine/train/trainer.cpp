@@ -39,6 +39,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     }
     shareThreads(device_, config_.threads, config_.devices);
     useBlasThreads(matrix_);
+    clock_.emplace();
     startedAt_ = step_;
     sink.publish(corpus_->references()); // in the file since the run was created
     emit(StatusEvent { step_, RunState::Running, {} });
@@ -77,7 +78,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
 /// One optimiser update from `accumulate` micro-batches. False: the run has diverged.
 bool Trainer::update()
 {
-    const auto started = std::chrono::steady_clock::now();
+    const double started = clock_->seconds();
     const double processorStarted = processorSeconds();
     const bool distilling = step_ < config_.distillSteps;
     if (config_.distillSteps > 0 && step_ == config_.distillSteps) // from here on all weights learn
@@ -106,7 +107,7 @@ bool Trainer::update()
     const bool finite = result.finite();
     nonFinite_ = finite ? 0 : nonFinite_ + 1;
 
-    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    const double took = clock_->seconds() - started;
     ++step_;
     tokens_ += read;
     seconds_ += took;

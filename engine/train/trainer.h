@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/active_clock.h"
 #include "engine/base/hardware_meter.h"
 #include "engine/data/corpus.h"
 #include "engine/engine.h"
@@ -110,6 +111,7 @@ private:
     std::unique_ptr<WeightAverages> averages_;
     std::unique_ptr<BatchSource> batches_;
     std::vector<std::unique_ptr<HardwareMeter>> meters_; ///< of the devices that tell
+    std::optional<ActiveClock> clock_; ///< from run() on
 
     std::int64_t step_ = 0, tokens_ = 0, startedAt_ = 0;
     double seconds_ = 0, bestNll_ = std::numeric_limits<double>::infinity(),

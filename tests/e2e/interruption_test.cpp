@@ -94,6 +94,28 @@ private Q_SLOTS:
         QCOMPARE(home_.run({ "inspect", run, "--json" }).code, 0);
     }
 
+    /// As Ctrl+Z and fg do. However busy the machine is: of what has passed the run counts none of the time without it.
+    void stoppedTimeIsNoTraining()
+    {
+        const auto run = home_.path("stopped");
+        const auto process =
+            home_.start(smallRun({ "--run", run, "--steps", "1000000", "--json", "--set", "batch_size=64", "--set",
+                "context=128", "--set", "eval_every=0", "--set", "save_every=0", "--set", "sample_every=0" }));
+        QVERIFY(waitForSteps(*process, 6));
+        const auto before = metrics(run, "step").last()["seconds"].toDouble();
+        QElapsedTimer all;
+        all.start();
+        signal(*process, SIGSTOP);
+        QTest::qSleep(6000);
+        signal(*process, SIGCONT);
+        QVERIFY(waitForSteps(*process, 6));
+        signal(*process, SIGINT);
+        QCOMPARE(Home::finish(*process).code, 128 + SIGINT);
+        const auto counted = metrics(run, "step").last()["seconds"].toDouble() - before;
+        const auto passed = double(all.elapsed()) / 1000;
+        QVERIFY2(counted <= passed - 3, qPrintable(QString("%1 of %2 s").arg(counted).arg(passed)));
+    }
+
     void aSecondSignalLeavesTheRunIntact()
     {
         const auto run = home_.path("twice");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/active_clock.h"
 #include "engine/base/hardware_meter.h"
 
 #include <QFile>
@@ -63,6 +64,23 @@ private Q_SLOTS:
         QVERIFY(meter->read().watts.value() > 0 && meter->read().watts.value() <= 10 / 0.2);
         QFile::remove(at.filePath("intel-rapl:1/energy_uj"));
         QVERIFY(!meter->joules());
+    }
+
+    /// Of two cores: looks at (wall, processor).
+    void aStoppedProcessDoesNotWork()
+    {
+        StoppedTime stopped(2);
+        QCOMPARE(stopped.look(1000, 50), 0.0); // where the clocks stand at first means nothing
+        QCOMPARE(stopped.look(1000.5, 51), 0.0);
+        QCOMPARE(stopped.look(1002, 51.1), 0.0); // a busy machine
+        QCOMPARE(stopped.look(1012, 52.1), 9.5); // Ctrl+Z and fg; it worked for half a second before
+        QCOMPARE(stopped.look(1012, 52.1), 9.5);
+        QCOMPARE(stopped.look(1022, 60.1), 9.5); // it worked, and nobody looked
+        QCOMPARE(stopped.look(1025, 60.1), 12.0);
+        ActiveClock clock;
+        const double before = clock.seconds();
+        while (clock.seconds() == before) { }
+        QVERIFY(clock.seconds() > before);
     }
 
     void thisProcessUsesTime()

@@ -200,6 +200,22 @@ struct LogitPush {
     std::string part;
     std::vector<float> nats; ///< (T); the first token is predicted from nothing: 0
 };
+/// What the network would say of the token after one position if it ended after some layer.
+struct LensCell {
+    double probability = 0; ///< of the token that came; 0 at the last one, after which none came
+    std::int64_t rank = 0; ///< of that token among all pieces, 1 the most probable; 0 at the last one
+    double entropy = 0; ///< nats
+    double divergence = 0; ///< of what the whole network says from this: Kullback and Leibler's, nats
+    std::vector<TokenAlternative> top; ///< the five most probable, best first
+};
+/// The logit lens: the stream after a layer, read by the last norm and the head.
+struct LensLayer {
+    std::int64_t layer = -1; ///< -1: before all layers, the embedding
+    std::vector<LensCell> cells; ///< (T): at t, of the token after t
+    double nll = 0; ///< mean over the tokens that came, nats
+    double agreement = 0; ///< share of the positions whose most probable piece is that of the whole network
+    double divergence = 0; ///< mean, nats
+};
 /// A look inside while a text is read.
 struct InsideView {
     std::int64_t step = 0;
@@ -207,6 +223,7 @@ struct InsideView {
     std::vector<ReadingMap> maps; ///< layer by layer; networks at each position have none
     std::vector<ReadingReach> reach; ///< of the same parts
     std::vector<LogitPush> pushes; ///< in the order in which they came into the stream
+    std::vector<LensLayer> lens; ///< the embedding, then layer by layer; the last is the whole network
     std::string note; ///< "only the first 256 of 1302 tokens are looked at"
 };
 
@@ -233,8 +250,8 @@ public:
     /// `onToken` is called on this thread for each token as it is drawn.
     virtual Generation generate(const GenerateOptions& options,
         const std::function<void(const GeneratedToken&)>& onToken, std::stop_token stop) = 0;
-    /// Reads a text and shows where every part looks and what it pushes. Throws ConfigError for an empty text, Error
-    /// when stopped.
+    /// Reads a text and shows where every part looks, what it pushes and what each layer would say. Throws ConfigError
+    /// for an empty text, Error when stopped.
     virtual InsideView lookInside(const LookOptions& options, std::stop_token stop) = 0;
     /// Tokenises for display: pieces with ids.
     virtual std::vector<GeneratedToken> tokenize(const std::string& text) = 0;
@@ -342,8 +359,8 @@ public:
     /// ProgressEvents.
     virtual std::unique_ptr<TrainingJob> openTraining(
         const TrainingRequest& request, EventSink& progress, std::stop_token stop) = 0;
-    /// Works for a run until it is over there. Publishes its updates. Returns how it ended; throws Error, also if the run
-    /// has failed.
+    /// Works for a run until it is over there. Publishes its updates. Returns how it ended; throws Error, also if the
+    /// run has failed.
     virtual RunState join(const JoinRequest& request, EventSink& sink, std::stop_token stop) = 0;
     /// Loads a checkpoint folder, the best (else the latest) one of a run directory, or a file that `average` wrote.
     /// Precision "": figures in fp32, while text is written in bf16 on a card, as models are trained there.

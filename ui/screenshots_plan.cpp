@@ -177,15 +177,17 @@ void Screenshots::planInside(bool work, const QString& suffix)
         always);
     add(
         QStringLiteral("inspect-reach") + suffix, [tabs] { tabs->setCurrentIndex(2); }, always);
+    add(
+        QStringLiteral("inspect-layers") + suffix, [tabs] { tabs->setCurrentIndex(3); }, always);
     auto* weights = inspect->findChild<WeightPane*>();
     add(
-        QStringLiteral("weights") + suffix, [tabs] { tabs->setCurrentIndex(3); },
+        QStringLiteral("weights") + suffix, [tabs] { tabs->setCurrentIndex(4); },
         [weights] { return !weights->busy(); });
     auto* costs = inspect->findChild<CostPane*>();
     add(
         QStringLiteral("costs") + suffix,
         [tabs, work, costs] {
-            tabs->setCurrentIndex(4);
+            tabs->setCurrentIndex(5);
             if (work) costs->measure();
         },
         [costs] { return !costs->busy(); });

@@ -142,6 +142,7 @@ void addInspect(CLI::App& root, Program& program)
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha inspect runs/pha-tiny-stories\n"
                     "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key. What did Tom have?'\n"
+                    "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key.' --lens\n"
                     "         pha inspect runs/pha-tiny-stories --alerts\n"
                     "         pha inspect runs/pha-tiny-stories --weights=attention\n"
                     "         pha inspect runs/pha-tiny-stories --costs --mute 3:ffn --mute 0:attention");

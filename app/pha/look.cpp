@@ -26,6 +26,12 @@ std::string partName(std::int64_t layer, const std::string& part)
     return layer < 0 ? part : fmt::format("L{} {}", layer, part);
 }
 
+/// Text that stays on its line, in quotation marks.
+std::string quoted(const std::string& text)
+{
+    return oneLine(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
 /// "0", "1", "2-3", "4-7", ...
 std::string distances(std::size_t bin)
 {
@@ -73,9 +79,9 @@ std::string tokenTable(const InsideView& view)
     for (const auto& push : view.pushes) order.push_back(&push);
     for (std::size_t t = 0; t < view.tokens.size(); ++t) {
         const auto& token = view.tokens[t];
-        const auto text = Json(token.text).dump(-1, ' ', false, Json::error_handler_t::replace);
+        const auto text = quoted(token.text);
         if (t == 0) {
-            table.add({ oneLine(text), "-", "" });
+            table.add({ text, "-", "" });
             continue;
         }
         std::stable_sort(order.begin(), order.end(),
@@ -84,15 +90,63 @@ std::string tokenTable(const InsideView& view)
         for (std::size_t i = 0; i < std::min(pushesShown, order.size()); ++i)
             pushed += fmt::format("{}{} {:+.2f}", i > 0 ? ", " : "", partName(order[i]->layer, order[i]->part),
                 double(order[i]->nats[t]));
-        table.add({ oneLine(text), fmt::format("{:.1f} %", 100 * token.probability), pushed });
+        table.add({ text, fmt::format("{:.1f} %", 100 * token.probability), pushed });
     }
     return "Token by token, predicted from those before it\n" + table.text();
 }
 
-Json toJson(const InsideView& view)
+std::string layerName(const LensLayer& lens) { return lens.layer < 0 ? "embedding" : fmt::format("L{}", lens.layer); }
+
+std::string depthTable(const InsideView& view)
+{
+    Table table({ "after", "loss", "best as at the end", "from the end" });
+    for (const auto& lens : view.lens)
+        table.add({ layerName(lens), fmt::format("{:.3f}", lens.nll), fmt::format("{:.1f} %", 100 * lens.agreement),
+            fmt::format("{:.3f}", lens.divergence) });
+    return "What it would say if it ended there (logit lens): mean loss in nats, how often its most probable piece is\n"
+           "that of the whole network, and the mean divergence from what that says, in nats\n"
+        + table.text();
+}
+
+std::string lensTable(const InsideView& view)
+{
+    std::vector<std::string> header { "token" };
+    for (const auto& lens : view.lens) header.push_back(layerName(lens));
+    Table table(header);
+    for (std::size_t t = 1; t <= view.tokens.size(); ++t) {
+        const bool came = t < view.tokens.size();
+        std::vector<std::string> row { came ? quoted(view.tokens[t].text) : "(next)" };
+        for (const auto& lens : view.lens) {
+            const auto& best = lens.cells[t - 1].top.front();
+            row.push_back(fmt::format("{} {:.0f} %{}", quoted(best.text), 100 * best.probability,
+                came && best.id == view.tokens[t].id ? " *" : ""));
+        }
+        table.add(row);
+    }
+    return "The most probable piece in place of each token after each layer; * where it is the token that came\n"
+        + table.text();
+}
+
+Json toJson(const LensLayer& lens, bool cells)
+{
+    Json json { { "layer", lens.layer }, { "nll", lens.nll }, { "agreement", lens.agreement },
+        { "divergence", lens.divergence } };
+    if (!cells) return json;
+    json["tokens"] = Json::array();
+    for (const auto& cell : lens.cells) {
+        auto top = Json::array();
+        for (const auto& piece : cell.top)
+            top.push_back({ { "id", piece.id }, { "text", piece.text }, { "probability", piece.probability } });
+        json["tokens"].push_back({ { "probability", cell.probability }, { "rank", cell.rank },
+            { "entropy", cell.entropy }, { "divergence", cell.divergence }, { "top", top } });
+    }
+    return json;
+}
+
+Json toJson(const InsideView& view, bool lensCells)
 {
     Json json { { "step", view.step }, { "note", view.note }, { "tokens", Json::array() }, { "reach", Json::array() },
-        { "pushes", Json::array() } };
+        { "pushes", Json::array() }, { "lens", Json::array() } };
     for (const auto& token : view.tokens)
         json["tokens"].push_back({ { "id", token.id }, { "text", token.text }, { "probability", token.probability },
             { "entropy", token.entropy } });
@@ -101,6 +155,7 @@ Json toJson(const InsideView& view)
             { "mean_distance", reach.meanDistance }, { "shares", reach.shares } });
     for (const auto& push : view.pushes)
         json["pushes"].push_back({ { "layer", push.layer }, { "part", push.part }, { "nats", push.nats } });
+    for (const auto& lens : view.lens) json["lens"].push_back(toJson(lens, lensCells));
     return json;
 }
 
@@ -124,6 +179,8 @@ void LookCommand::add(CLI::App& command)
         "With a text: the beginning of it that is looked at. With --costs: tokens scored for each part (32768)");
     command.add_option(
         "--out", out_, "With a text: safetensors file for the maps, (heads,T,T) by the name of layer and part");
+    command.add_flag("--lens", lens_,
+        "With a text: the most probable piece after each layer in place of each token; with --json the five best");
     mix_.add(command);
 }
 
@@ -132,7 +189,7 @@ bool LookCommand::wanted() const { return command_->count("--text") + command_->
 void LookCommand::check(bool tokensAndMutes) const
 {
     if (!wanted() && !tokensAndMutes)
-        for (const char* option : { "--max-tokens", "--out", "--mute", "--mix" })
+        for (const char* option : { "--max-tokens", "--out", "--lens", "--mute", "--mix" })
             if (command_->count(option) > 0)
                 throw Error(
                     fmt::format("{} without a text", option), "add --text TEXT or --text-file FILE", ExitCode::Usage);
@@ -159,11 +216,12 @@ int LookCommand::run(LoadedModel& model, bool json) const
     const auto view = model.lookInside({ text(), maxTokens_, mix_.resolve(model.config().model) }, stop.token());
     if (!out_.empty()) writeMaps(view, out_);
     if (json) {
-        printJson(toJson(view));
+        printJson(toJson(view, lens_));
     } else {
-        print(tokenTable(view));
+        print(lens_ ? lensTable(view) : tokenTable(view));
         if (const auto table = reachTable(view); !table.empty()) print("\n" + table);
         print("\n" + pushTable(view));
+        print("\n" + depthTable(view));
     }
     flushOutput();
     if (!view.note.empty()) note("pha: note: " + oneLine(view.note));

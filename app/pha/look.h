@@ -10,7 +10,7 @@
 
 namespace pha::cli {
 
-/// `pha inspect --text`: where every part looks while a text is read, and what it pushes.
+/// `pha inspect --text`: where every part looks while a text is read, what it pushes, and what each layer would say.
 class LookCommand {
 public:
     void add(CLI::App& command);
@@ -28,6 +28,7 @@ private:
     const CLI::App* command_ = nullptr;
     std::string text_, file_, out_;
     std::int64_t maxTokens_ = LookOptions().maxTokens;
+    bool lens_ = false;
     MixOptions mix_;
 };
 

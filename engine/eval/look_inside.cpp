@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where every part of a network looks while it reads a text, and what it adds to the logit of each token.
+// Where every part of a network looks while it reads a text, what it adds to the logit of each token, and what the
+// network would say after each layer.
+#include "engine/eval/layer_lens.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/eval/token_distribution.h"
 #include "engine/eval/token_writer.h"
@@ -88,6 +90,7 @@ InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pa
         view.reach.push_back(reachOf(map));
     }
     view.pushes = pushesOf(watch, model.embedding(), ids);
+    view.lens = readLens(model, tokenizer, watch, ids, pass, stop);
     return view;
 }
 

@@ -11,7 +11,7 @@ namespace pha {
 namespace {
 
 /// Chunks of this length keep the kernels' Toeplitz matrices (H,C,C) small: every channel has one of its own.
-constexpr std::int64_t chunk = 64;
+constexpr std::int64_t scanChunk = 64;
 
 Complex divide(const Complex& a, const Complex& b)
 {
@@ -108,7 +108,7 @@ Tensor H3Branch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockS
     const auto m = pairs.permute({ 0, 3, 4, 1, 2 }).reshape({ B * d * d, T, H });
     const auto space = ssm();
     if (pass.watch) pass.watch->stateSpace(space, skip_, m);
-    const auto s = ssmContinue(space, m, state ? &state->ssm : nullptr, chunk) + skip_ * m;
+    const auto s = ssmContinue(space, m, state ? &state->ssm : nullptr, scanChunk) + skip_ * m;
     const auto memory = s.view({ B, d, d, T, H }).permute({ 0, 3, 4, 1, 2 }); // (B,T,H,d,d)
     const auto o = d == 1 ? q * memory.reshape({ B, T, D }) : (q.view({ B, T, H, d, 1 }) * memory).sum(3);
     return project(o.reshape({ B, T, D }), output_, pass.matrix, outputBias_);

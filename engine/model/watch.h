@@ -9,9 +9,9 @@
 
 namespace pha {
 
-/// What a pass over one text (B = 1) shows of itself: where every part reads, and the residual stream as the sum of all
-/// that was written to it. Layers and parts fill it as they go (Pass::watch); nothing of it changes the pass, which
-/// takes the plain operations throughout.
+/// What a pass over one text (B = 1) shows of itself: where every part reads, what the stream is after each layer, and
+/// the stream as the sum of all that was written to it. Layers and parts fill it as they go (Pass::watch); nothing of
+/// it changes the pass, which takes the plain operations throughout.
 class Watch {
 public:
     struct Map {
@@ -26,6 +26,8 @@ public:
     };
     const std::vector<Map>& maps() const { return maps_; }
     const std::vector<Write>& writes() const { return writes_; }
+    /// (T,D): what the last norm makes of the stream after the embedding and after each layer.
+    const std::vector<Tensor>& depths() const { return depths_; }
 
     // Layers say what becomes of the stream.
     void begin(const Tensor& embedding); ///< (1,T,D)
@@ -35,6 +37,8 @@ public:
     void join(double kept, double added);
     /// stream <- linear(stream) + bias (D); linear acts on each summand by itself.
     void pass(const std::function<Tensor(const Tensor&)>& linear, const Tensor& bias);
+
+    void depth(const Tensor& normed) { depths_.push_back(normed.squeeze(0)); } ///< (1,T,D)
 
     // The part that was entered says where it reads.
     /// Scores q k as they stand, inside chunks of `span` tokens if that is not 0: q (1,T,Hq,dh), k (1,T,Hkv,dh).
@@ -51,6 +55,7 @@ private:
     std::string part_;
     std::vector<Map> maps_;
     std::vector<Write> writes_;
+    std::vector<Tensor> depths_;
     std::size_t joined_ = 0; ///< of writes_
 };
 

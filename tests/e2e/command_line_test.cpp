@@ -221,6 +221,8 @@ private Q_SLOTS:
             << QStringList { "logits", ".", "--tokens", "5,,6", "--out", "l" } << "--tokens";
         QTest::newRow("tokens negative") << QStringList { "logits", ".", "--tokens=-5", "--out", "l" } << "--tokens";
         QTest::newRow("maps without a text") << QStringList { "inspect", ".", "--out", "m" } << "--text";
+        QTest::newRow("lens of costs") << QStringList { "inspect", ".", "--costs", "--lens" } << "--lens";
+        QTest::newRow("lens without a text") << QStringList { "inspect", ".", "--lens" } << "--text";
         QTest::newRow("two texts") << QStringList { "inspect", ".", "--text", "a", "--text-file", "b" }
                                    << "use one of them";
         QTest::newRow("a text and weights")

@@ -163,8 +163,24 @@ private Q_SLOTS:
                 pushed += push.toObject()["nats"].toArray()[t].toDouble();
             QVERIFY(std::abs(pushed - (double(row[std::size_t(ids[t].toInt())]) - mean)) < 1e-3);
         }
+        // The last layer of the lens is the whole network.
+        const auto lens = home_
+                              .run(QStringList { "inspect", run_, "--text", "There was a key.", "--max-tokens", "6",
+                                  "--lens", "--json" })
+                              .json()["lens"]
+                              .toArray();
+        QCOMPARE(lens.size(), plain["lens"].toArray().size());
+        QCOMPARE(lens.first()["layer"].toInt(), -1);
+        QCOMPARE(lens.last()["agreement"].toDouble(), 1.0);
+        for (std::int64_t t = 1; t < T; ++t) {
+            const auto cell = lens.last()["tokens"][t - 1];
+            const double same = plain["tokens"][t]["probability"].toDouble();
+            QVERIFY(std::abs(cell["probability"].toDouble() - same) < 1e-5 * same);
+            QCOMPARE(cell["top"].toArray().size(), 5);
+        }
         const auto shown = home_.run({ "inspect", run_, "--text-file", "-" }, "There was a key.");
         QVERIFY2(shown.out.contains("Where each part reads") && shown.out.contains("L0 attention"), shown.out);
+        QVERIFY2(shown.out.contains("best as at the end"), shown.out);
     }
 
     void metricsAreExported()

@@ -84,7 +84,7 @@ private Q_SLOTS:
         panel_ = std::make_unique<InspectPanel>(nullptr, [this]() -> Engine& { return *engine_; });
         panel_->resize(1100, 720);
         panel_->show();
-        find<QTabWidget>("inspectTabs")->setCurrentIndex(4);
+        find<QTabWidget>("inspectTabs")->setCurrentIndex(5);
         session_ = std::make_unique<RunSession>(run_);
         panel_->setSession(session_.get());
     }

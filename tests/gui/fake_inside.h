@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A look inside whose every figure is known: attention of head h looks h + 1 tokens back, a state space forgets by
-// halves, and the parts take turns in pushing.
+// halves, the parts take turns in pushing, and a layer more makes the token that comes as much more probable.
 #pragma once
 
 #include "engine/config/families.h"
@@ -67,6 +67,30 @@ inline double fakePush(std::int64_t layer, std::size_t part, std::size_t parts, 
     return token % parts == part ? size : -size / 10;
 }
 
+/// After `row` layers of `layers`, at position t: the token that comes has a probability of (row + 1) / (layers + 2),
+/// and leads after 1 + t mod `layers` layers; before that the piece "no" leads.
+inline LensLayer fakeLens(std::int64_t row, std::int64_t layers, const std::vector<GeneratedToken>& tokens)
+{
+    LensLayer lens;
+    lens.layer = row - 1;
+    for (std::size_t t = 0; t < tokens.size(); ++t) {
+        LensCell cell;
+        const bool came = t + 1 < tokens.size(), leads = row >= 1 + std::int64_t(t) % layers;
+        const TokenAlternative comes { came ? tokens[t + 1].id : 3, came ? tokens[t + 1].text : "more",
+            double(row + 1) / double(layers + 2) };
+        const TokenAlternative other { 9999, "no", leads ? 0.05 : 0.9 };
+        cell.top = leads ? std::vector { comes, other } : std::vector { other, comes };
+        if (came) cell.probability = comes.probability, cell.rank = leads ? 1 : 2;
+        cell.entropy = double(layers - row);
+        cell.divergence = 2 * double(layers - row);
+        lens.cells.push_back(std::move(cell));
+    }
+    lens.nll = -std::log(double(row + 1) / double(layers + 2));
+    lens.agreement = double(row) / double(layers);
+    lens.divergence = 2 * double(layers - row);
+    return lens;
+}
+
 inline InsideView fakeInside(const RunConfig& config, std::int64_t step, std::vector<GeneratedToken> tokens)
 {
     InsideView view;
@@ -91,6 +115,8 @@ inline InsideView fakeInside(const RunConfig& config, std::int64_t step, std::ve
         }
     }
     for (const auto& map : view.maps) view.reach.push_back(fakeReach(map));
+    for (std::int64_t row = 0; n > 0 && row <= config.model.layers; ++row)
+        view.lens.push_back(fakeLens(row, config.model.layers, view.tokens));
     return view;
 }
 

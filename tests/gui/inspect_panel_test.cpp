@@ -2,6 +2,7 @@
 // The panel that looks inside: on a network whose maps and pushes are known, what it shows is what they are.
 #include "tests/gui/fake_model.h"
 #include "ui/inspect/inspect_panel.h"
+#include "ui/inspect/lens_table.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_ramp.h"
 #include "ui/inspect/map_view.h"
@@ -80,7 +81,8 @@ private Q_SLOTS:
         QVERIFY(asked().empty());
         QVERIFY(label("inspectEmpty")->isVisible());
         QVERIFY(label("inspectEmpty")->text().startsWith("Train a run or open one"));
-        for (const auto* name : { "inspectStop", "inspectPicture", "inspectPushesCsv", "inspectReachCsv" })
+        for (const auto* name :
+            { "inspectStop", "inspectPicture", "inspectPushesCsv", "inspectReachCsv", "inspectLensCsv" })
             QVERIFY2(!button(name)->isEnabled(), name);
     }
 
@@ -314,6 +316,61 @@ private Q_SLOTS:
         QCOMPARE(reachBin(3).to, std::int64_t(7));
     }
 
+    /// Eight tokens, of which seven were predicted, and what comes next; the embedding and three layers.
+    void layersSayWhatTheyWouldSay()
+    {
+        lookAtSentence();
+        auto* table = panel_->findChild<LensTable*>();
+        QAbstractItemModelTester tester(table->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        tabs()->setCurrentIndex(3);
+        QCOMPARE(table->rowCount(), 4);
+        QCOMPARE(table->columnCount(), 8);
+        QCOMPARE(table->verticalHeaderItem(0)->text(), QStringLiteral("Emb.  1.61")); // ln 5
+        QCOMPARE(table->verticalHeaderItem(3)->text(), QStringLiteral("L2  0.22")); // ln 5/4
+        for (int column = 0; column < 8; ++column) {
+            const auto came = column < 7 ? text()->tokens()[column + 1].text : std::string("more");
+            QCOMPARE(
+                table->horizontalHeaderItem(column)->text(), column < 7 ? visibleToken(came) : QStringLiteral("next"));
+            for (int row = 0; row < 4; ++row) {
+                const bool leads = row >= 1 + column % 3;
+                const auto* cell = table->item(row, column);
+                QCOMPARE(cell->text(), leads ? visibleToken(came) : QStringLiteral("no"));
+                QCOMPARE(cell->font().bold(), leads && column < 7);
+                QCOMPARE(cell->background().style() != Qt::NoBrush, column < 7);
+            }
+        }
+        QCOMPARE(table->token(), 7); // the token that was selected
+        text()->setCurrent(2);
+        QCOMPARE(table->token(), 2);
+        QCOMPARE(table->currentRow(), 3);
+        QVERIFY2(label("inspectLensReading")->text().contains("is number 1 with 80 %")
+                && label("inspectLensReading")->text().endsWith("leads from L1 on."),
+            qPrintable(label("inspectLensReading")->text()));
+        QTest::keyClick(table, Qt::Key_Right); // column 2: leads after the last layer only
+        QCOMPARE(text()->current(), 3);
+        QVERIFY(label("inspectLensReading")->text().endsWith("leads only after L2."));
+        QTest::keyClick(table, Qt::Key_Up);
+        QVERIFY(label("inspectLensReading")->text().startsWith("After L1: \u201cno\u201d 90 %"));
+        QVERIFY(label("inspectLensReading")->text().contains("is number 2 with 60 %"));
+        table->setCurrentCell(0, 7); // what comes next is no token of the text
+        QCOMPARE(text()->current(), 3);
+        QVERIFY(!label("inspectLensReading")->text().contains("The token that came"));
+        text()->setCurrent(0);
+        QVERIFY(label("inspectLensReading")->text().startsWith("The first token"));
+
+        auto* of = panel_->findChild<QComboBox*>("inspectLensOf");
+        const auto likely = table->item(0, 0)->background().color();
+        of->setCurrentIndex(2);
+        QVERIFY(table->item(0, 0)->background().color() != likely);
+        QVERIFY(table->item(0, 7)->background().style() != Qt::NoBrush);
+        QCOMPARE(table->item(3, 0)->background().color(), table->colours().at(0));
+        const auto lines = panel_->lensCsv().split('\n', Qt::SkipEmptyParts);
+        QCOMPARE(lines.size(), qsizetype(1 + 4 * 8));
+        QVERIFY2(lines[1].startsWith(",1, took,0.2,2,3,6,no,0.9"), qPrintable(lines[1]));
+        QVERIFY2(lines.back().startsWith("2,8,,,,0,0,more,0.8"), qPrintable(lines.back()));
+        QVERIFY(!panel_->grab().isNull());
+    }
+
     void exportsWhatItShows()
     {
         lookAtSentence();
@@ -341,6 +398,10 @@ private Q_SLOTS:
         QCOMPARE(suggestion, QStringLiteral("reach.csv"));
         QCOMPARE(written(), panel_->reachCsv().toUtf8());
         QVERIFY(message().startsWith("Saved"));
+        tabs()->setCurrentIndex(3);
+        QTest::mouseClick(button("inspectLensCsv"), Qt::LeftButton);
+        QCOMPARE(suggestion, QStringLiteral("layers.csv"));
+        QCOMPARE(written(), panel_->lensCsv().toUtf8());
         panel_->exportImage();
         QCOMPARE(suggestion, QStringLiteral("map.png"));
         const auto picture = QImage::fromData(written());

@@ -89,7 +89,7 @@ private Q_SLOTS:
 
     void withoutWeightsItSaysWhatToDo()
     {
-        tabs()->setCurrentIndex(3);
+        tabs()->setCurrentIndex(4);
         QVERIFY(label("weightsEmpty")->isVisible());
         QVERIFY2(label("weightsEmpty")->text().startsWith("Train a run or open one"),
             qPrintable(label("weightsEmpty")->text()));
@@ -111,7 +111,7 @@ private Q_SLOTS:
         QTRY_COMPARE_WITH_TIMEOUT(session_->savedStep(), std::int64_t(10), patience);
         QVERIFY(ridges()->panels().empty());
         QVERIFY(panel_->findChild<QWidget*>("inspectPrompt")->isVisible());
-        tabs()->setCurrentIndex(3);
+        tabs()->setCurrentIndex(4);
         QVERIFY(!panel_->findChild<QWidget*>("inspectPrompt")->isVisible()); // the tensors stand there
         QTRY_VERIFY_WITH_TIMEOUT(!ridges()->panels().empty(), patience);
     }
@@ -292,7 +292,7 @@ private Q_SLOTS:
         QVERIFY(failed.front().front().toString().contains("not a usable safetensors file"));
         QCOMPARE(steps(history), (std::vector<std::int64_t> { 20 }));
         QVERIFY(!history.moments().front().since);
-        tabs()->setCurrentIndex(3);
+        tabs()->setCurrentIndex(4);
         open();
         QTRY_VERIFY_WITH_TIMEOUT(label("weightsMessage")->text().contains("not a usable safetensors file"), patience);
         table()->selectAll(); // which shows other ridges, and leaves the message
@@ -329,7 +329,7 @@ private:
     void showThree()
     {
         for (const int step : { 10, 20, 30 }) saveWeights(run_, step);
-        tabs()->setCurrentIndex(3);
+        tabs()->setCurrentIndex(4);
         open();
         QTRY_VERIFY_WITH_TIMEOUT(
             !ridges()->panels().empty() && ridges()->panels().front().ridges.size() == 3, patience);

@@ -57,6 +57,25 @@ std::vector<std::string> readers(const ModelConfig& config, std::int64_t layer)
     return names;
 }
 
+/// The same network without what comes after the first layers.
+ModelConfig firstLayers(ModelConfig config, std::int64_t layers)
+{
+    config.layers = layers;
+    std::string attention;
+    for (const auto& at : QString::fromStdString(config.attentionLayers).split(',', Qt::SkipEmptyParts))
+        if (at.toInt() < layers) attention += (attention.empty() ? "" : ",") + at.toStdString();
+    config.attentionLayers = attention;
+    return config;
+}
+
+/// The layers that both networks have consist of the same parts.
+bool sameLayers(const ModelConfig& a, const ModelConfig& b)
+{
+    for (std::int64_t layer = 0; layer < std::min(a.layers, b.layers); ++layer)
+        if (layerParts(a, layer) != layerParts(b, layer)) return false;
+    return true;
+}
+
 } // namespace
 
 class LookInsideTest : public QObject {
@@ -212,6 +231,70 @@ private Q_SLOTS:
         for (const auto& push : view.pushes) QCOMPARE(push.nats[0], 0.0f);
     }
 
+    /// After layer l: what a network says that has no layers beyond it.
+    void lensIsAShorterNetwork_data() { addVariants(); }
+    void lensIsAShorterNetwork()
+    {
+        const torch::NoGradGuard guard;
+        const auto config = chosen();
+        const auto model = drawn(config);
+        const std::int64_t T = 19;
+        const auto ids = someIds(1, T)[0];
+        const auto view = network(model).lookInside({ textOf(ids), 256, {} }, {});
+        QCOMPARE(view.lens.size(), std::size_t(config.layers + 1));
+        const auto whole = torch::log_softmax(model->logits(model->forward(ids.unsqueeze(0), {}), {})[0], -1);
+        for (std::int64_t layer = -1; layer < config.layers; ++layer) {
+            const auto shorter = firstLayers(config, layer + 1);
+            const auto& lens = view.lens.at(std::size_t(layer + 1));
+            QCOMPARE(lens.layer, layer);
+            QCOMPARE(lens.cells.size(), std::size_t(T));
+            auto said = whole;
+            if (layer + 1 < config.layers) {
+                // Where the residual's weights depend on the depth, or layers differ by it, there is no shorter
+                // network.
+                if (layer < 0 || config.residualMode != "prenorm" || !sameLayers(config, shorter)) continue;
+                LanguageModel network(shorter, 7);
+                const auto parameters = model->named_parameters();
+                for (auto& p : network.named_parameters()) p.value().copy_(parameters[p.key()]);
+                said = torch::log_softmax(network.logits(network.forward(ids.unsqueeze(0), {}), {})[0], -1);
+            }
+            double nll = 0, agreed = 0, divergence = 0;
+            for (std::int64_t t = 0; t < T; ++t) {
+                const auto& cell = lens.cells[std::size_t(t)];
+                const auto row = said[t].to(torch::kDouble), end = whole[t].to(torch::kDouble);
+                const auto order = std::get<1>(row.sort(0, true));
+                if (t + 1 < T) {
+                    const auto id = ids[t + 1].item<std::int64_t>();
+                    QVERIFY(std::abs(cell.probability - row[id].exp().item<double>()) < 1e-5);
+                    QVERIFY(std::abs((row[order[cell.rank - 1]] - row[id]).item<double>()) < 1e-4); // but for ties
+                    nll -= row[id].item<double>() / double(T - 1);
+                } else {
+                    QCOMPARE(cell.rank, 0);
+                    QCOMPARE(cell.probability, 0.0);
+                }
+                QCOMPARE(cell.top.size(), std::size_t(5));
+                for (std::int64_t k = 0; k < 5; ++k) {
+                    const auto& best = cell.top[std::size_t(k)];
+                    QCOMPARE(best.text, words()->piece(std::int32_t(best.id)));
+                    QVERIFY(std::abs((row[order[k]] - row[best.id]).item<double>()) < 1e-4);
+                    QVERIFY(std::abs(best.probability - row[order[k]].exp().item<double>()) < 1e-5);
+                }
+                QVERIFY(std::abs(cell.entropy + (row * row.exp()).sum().item<double>()) < 1e-4);
+                const double far = ((end - row) * end.exp()).sum().item<double>();
+                QVERIFY(std::abs(cell.divergence - far) < 1e-4);
+                divergence += far / double(T);
+                agreed += cell.top[0].id == view.lens.back().cells[std::size_t(t)].top[0].id ? 1 : 0;
+            }
+            QVERIFY(std::abs(lens.nll - nll) < 1e-4);
+            QVERIFY(std::abs(lens.divergence - divergence) < 1e-4);
+            QCOMPARE(lens.agreement, agreed / double(T));
+        }
+        const auto& end = view.lens.back();
+        QCOMPARE(end.agreement, 1.0);
+        for (std::size_t t = 1; t < std::size_t(T); ++t)
+            QVERIFY(std::abs(end.cells[t - 1].probability - view.tokens[t].probability) < 1e-5);
+    }
+
     /// The means of the maps, by loops over all their numbers.
     void reachIsTheMeanOfTheMaps()
     {
@@ -268,6 +351,7 @@ private Q_SLOTS:
         const auto one = look("w3", 256);
         QCOMPARE(one.tokens.size(), std::size_t(1));
         QCOMPARE(one.maps.at(0).weights.at(0), 1.0f);
+        QCOMPARE(one.lens.at(0).nll, 0.0); // nothing came after it
         QVERIFY_THROWS_EXCEPTION(ConfigError, look("", 256));
         QVERIFY_THROWS_EXCEPTION(ConfigError, look(text, 0));
         QVERIFY_THROWS_EXCEPTION(ConfigError, look(text, 5000));

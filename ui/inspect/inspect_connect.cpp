@@ -3,6 +3,7 @@
 #include "ui/format.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_private.h"
+#include "ui/inspect/lens_table.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
 #include "ui/inspect/weight_pane.h"
@@ -34,11 +35,19 @@ void InspectPanel::Private::connectControls()
     connect(v.reachCsv, &QPushButton::clicked, &guard, [this] {
         save(QStringLiteral("reach.csv"), [this](QIODevice& file) { return file.write(q->reachCsv().toUtf8()) >= 0; });
     });
+    connect(v.lensCsv, &QPushButton::clicked, &guard, [this] {
+        save(QStringLiteral("layers.csv"), [this](QIODevice& file) { return file.write(q->lensCsv().toUtf8()) >= 0; });
+    });
+    connect(v.lensOf, &QComboBox::currentIndexChanged, &guard, [this](int index) {
+        v.lens->setTint(LensTable::Tint(index));
+        showLensLegend();
+    });
     connect(v.tint, &QComboBox::currentIndexChanged, &guard, [this] { paintTokens(); });
     connect(v.pushesOf, &QComboBox::currentIndexChanged, &guard, [this] { showSum(); });
     connect(&Theme::instance(), &Theme::changed, &guard, [this] {
         paintTokens();
         showReading(); // its scale has colours too
+        showLensLegend();
     });
 }
 
@@ -57,6 +66,10 @@ void InspectPanel::Private::connectTokens()
     });
     connect(v.grid, &MapGrid::selectedChanged, &guard, [this](int index) { showMap(index); });
     connect(v.grid, &MapGrid::hovered, &guard, [this](int index) { showMap(index < 0 ? v.grid->selected() : index); });
+    connect(v.lens, &LensTable::chosen, &guard, [this](int index) {
+        if (index < tokens()) select(index);
+        showLens();
+    });
     connect(v.map, &MapView::tokenChosen, &guard, [this](int index) { select(index); });
     connect(v.map, &MapView::keyChanged, &guard, [this] { showReading(); });
     connect(v.map, &MapView::pointed, &guard, [this](int at, int key) {

@@ -5,6 +5,7 @@
 #include "ui/format.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_private.h"
+#include "ui/inspect/lens_table.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
 #include "ui/inspect/push_table.h"
@@ -122,6 +123,7 @@ void InspectPanel::Private::show(const LookPtr& view)
     v.grid->setLook(view);
     v.pushes->setLook(view);
     v.reach->setLook(view);
+    v.lens->setLook(view);
     v.mapPages->setCurrentIndex(v.grid->plan().cells.empty() ? 0 : 1);
     if (const auto rows = int(v.grid->plan().layers.size()); rows > 0 && rows != std::exchange(mapRows, rows)) {
         const int room = v.mapPages->height(), small = std::min(v.grid->comfortableHeight(), room * 45 / 100);
@@ -131,6 +133,8 @@ void InspectPanel::Private::show(const LookPtr& view)
     paintTokens();
     showToken();
     showSum();
+    showLens();
+    showLensLegend();
     showState();
 }
 
@@ -140,9 +144,11 @@ void InspectPanel::Private::select(int index)
     token = index;
     v.text->setCurrent(index);
     v.map->setToken(index);
+    v.lens->setToken(index);
     showToken();
     showReading();
     showSum();
+    showLens();
     if (v.tint->currentIndex() == Looks) paintTokens();
 }
 
@@ -228,6 +234,7 @@ void InspectPanel::exportImage()
 }
 
 QString InspectPanel::pushesCsv() const { return PushTable::csv(d_->look ? *d_->look : InsideView()); }
+QString InspectPanel::lensCsv() const { return LensTable::csv(d_->look ? *d_->look : InsideView()); }
 QString InspectPanel::reachCsv() const { return ReachTable::csv(d_->look ? *d_->look : InsideView()); }
 
 bool InspectPanel::event(QEvent* event) { return claimPanelKey(event, d_ && d_->busy()) || QWidget::event(event); }

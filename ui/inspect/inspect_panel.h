@@ -10,8 +10,9 @@
 
 namespace pha::ui {
 
-/// What each part of a run's network does on a text: where attention looks and state spaces remember, and which part
-/// pushed the token that came next. Works on a copy of the weights, so it can be used while the run trains.
+/// What each part of a run's network does on a text: where attention looks and state spaces remember, which part pushed
+/// the token that came next, and what the network would say after each layer. Works on a copy of the weights, so it can
+/// be used while the run trains.
 class InspectPanel : public QWidget {
     Q_OBJECT
 
@@ -28,6 +29,7 @@ public:
     void exportImage(); ///< the large map as a picture
     QString pushesCsv() const;
     QString reachCsv() const;
+    QString lensCsv() const;
     /// Asks for a file to write, with a suggestion whose ending says of what kind it is; tests replace it.
     std::function<QString(QWidget*, const QString& suggestion)> askForFile;
 

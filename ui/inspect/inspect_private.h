@@ -42,6 +42,8 @@ public:
     void showReading(); ///< of the selected row, or of the key that is pointed at
     QString readingAt(int at, int key) const; ///< "...looks at...": 34 %
     void showSum();
+    void showLens(); ///< what the chosen layer says of the selected token
+    void showLensLegend();
     void showTip(int index);
     void showState();
     QString quoted(int index) const;

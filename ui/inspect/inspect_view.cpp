@@ -4,6 +4,7 @@
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/inspect/cost_pane.h"
+#include "ui/inspect/lens_table.h"
 #include "ui/inspect/look_legend.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
@@ -176,9 +177,12 @@ QWidget* InspectView::buildTabs(QWidget* panel)
     tabs->setObjectName(QStringLiteral("inspectTabs"));
     tabs->setAccessibleName(tr("What is shown of the inside"));
     tabs->setDocumentMode(true);
+    // Six stand side by side where the panel is narrow.
+    tabs->setStyleSheet(QStringLiteral("QTabBar::tab { padding-left: 9px; padding-right: 9px; }"));
     tabs->setTabToolTip(tabs->addTab(buildMaps(), tr("Maps")), tr("Where each head and each state space looks"));
     tabs->setTabToolTip(tabs->addTab(buildPushes(), tr("Pushes")), tr("Which part made a token probable"));
     tabs->setTabToolTip(tabs->addTab(buildReach(), tr("Reach")), tr("How far back each part reads"));
+    tabs->setTabToolTip(tabs->addTab(buildLens(), tr("Layers")), tr("What the network would say after each layer"));
     tabs->setTabToolTip(tabs->addTab(tensors->page(), tr("Weights")),
         tr("How the numbers of every tensor are distributed, checkpoint by checkpoint"));
     tabs->setTabToolTip(
@@ -270,6 +274,33 @@ QWidget* InspectView::buildReach()
     reach = new ReachTable(page);
     reach->setObjectName(QStringLiteral("inspectReach"));
     layout->addWidget(reach, 1);
+    return page;
+}
+
+QWidget* InspectView::buildLens()
+{
+    auto* page = new QWidget;
+    auto* layout = new QVBoxLayout(page);
+    layout->setContentsMargins(0, 10, 0, 0);
+    lensOf = lookChoice(page, "inspectLensOf", tr("Colours of the layers"),
+        tr("What the colour of a cell shows: how probable the token that came was after that layer; how unsure that "
+           "layer was, as the entropy of what it says; or how far that is from what the whole network says."),
+        { tr("Probability"), tr("Unsureness"), tr("Distance from the end") }, 14);
+    lensLegend = new LookLegend(page);
+    lensLegend->setObjectName(QStringLiteral("inspectLensLegend"));
+    lensCsv = pushButton(
+        page, "inspectLensCsv", tr("Export CSV"), tr("Save what every layer would say of every token"), "flat");
+    auto* head = new QHBoxLayout;
+    head->addWidget(lensOf);
+    head->addStretch();
+    head->addWidget(lensCsv);
+    layout->addLayout(head);
+    layout->addWidget(lensLegend);
+    lens = new LensTable(page);
+    lens->setObjectName(QStringLiteral("inspectLens"));
+    layout->addWidget(lens, 1);
+    lensReading = lookLines(page, "inspectLensReading", 3, "small");
+    layout->addWidget(lensReading);
     return page;
 }
 

@@ -21,6 +21,7 @@ class Engine;
 namespace pha::ui {
 
 class CostPane;
+class LensTable;
 class LookLegend;
 class MapGrid;
 class MapView;
@@ -39,14 +40,14 @@ public:
 
     QPlainTextEdit* prompt;
     WeightsBox* weights;
-    QPushButton *look, *stop, *take, *pushesCsv, *reachCsv, *picture;
+    QPushButton *look, *stop, *take, *pushesCsv, *reachCsv, *lensCsv, *picture;
     QLabel *emptyTitle, *emptyText, *figures;
     MessageLabel* message;
     QStackedWidget* pages; ///< 0: what to do, 1: what was seen
     QComboBox* tint;
     LookLegend* legend;
     TokenView* text;
-    QTabWidget* tabs; ///< maps, pushes, reach, weights, costs
+    QTabWidget* tabs; ///< maps, pushes, reach, layers, weights, costs
     QStackedWidget* sides; ///< beside the tabs: the text, the list of tensors or that of parts
     WeightPane* tensors;
     CostPane* costs;
@@ -60,6 +61,10 @@ public:
     QLabel* sum;
     PushTable* pushes;
     ReachTable* reach;
+    QComboBox* lensOf; ///< what the colours of its cells show
+    LookLegend* lensLegend;
+    QLabel* lensReading;
+    LensTable* lens;
 
 private:
     QWidget* buildPrompt(QWidget* panel);
@@ -68,6 +73,7 @@ private:
     QWidget* buildMaps();
     QWidget* buildPushes();
     QWidget* buildReach();
+    QWidget* buildLens();
 };
 
 } // namespace pha::ui

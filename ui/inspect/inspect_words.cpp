@@ -2,6 +2,7 @@
 // What the panel says: about a token, about what is read at it, about what pushed it; and its colours.
 #include "ui/format.h"
 #include "ui/inspect/inspect_private.h"
+#include "ui/inspect/lens_table.h"
 #include "ui/inspect/look_legend.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_ramp.h"
@@ -182,6 +183,25 @@ void InspectPanel::Private::showSum()
     v.sum->setToolTip(plainToolTip(text));
 }
 
+void InspectPanel::Private::showLens()
+{
+    auto text = v.lens->reading();
+    if (text.isEmpty() && token == 0) text = tr("The first token has no column: nothing predicted it.");
+    v.lensReading->setText(text);
+    v.lensReading->setToolTip(plainToolTip(text));
+    v.lens->setAccessibleDescription(text);
+}
+
+void InspectPanel::Private::showLensLegend()
+{
+    if (!look) return v.lensLegend->clear();
+    const QString ends[][2] { { tr("unlikely"), tr("certain") },
+        { QStringLiteral("0"), tr("%1 nats").arg(TokenTint::entropyEnd) },
+        { QStringLiteral("0"), tr("%1 nats").arg(TokenTint::surpriseEnd) } };
+    const auto& end = ends[v.lensOf->currentIndex()];
+    v.lensLegend->setScale(end[0], end[1], [this](double share) { return v.lens->colours().at(share); });
+}
+
 void InspectPanel::Private::showTip(int index)
 {
     const auto rect = v.text->tokenRect(index);
@@ -212,8 +232,9 @@ void InspectPanel::Private::showState()
     v.picture->setEnabled(cell >= 0);
     v.pushesCsv->setEnabled(any && !look->pushes.empty());
     v.reachCsv->setEnabled(any && !look->reach.empty());
+    v.lensCsv->setEnabled(any && !look->lens.empty());
     v.pages->setCurrentIndex(any ? 1 : 0);
-    for (const int page : { 1, 2 }) v.tabs->setTabEnabled(page, any);
+    for (const int page : { 1, 2, 3 }) v.tabs->setTabEnabled(page, any);
     v.emptyTitle->setText(can ? tr("Nothing looked at yet") : session ? tr("No weights yet") : tr("No network yet"));
     v.emptyText->setText(can ? tr("Press Ctrl+Enter to see what each part of the network does with the text.")
             : session        ? tr("This run has no checkpoint. Start or resume its training; then press Ctrl+Enter.")

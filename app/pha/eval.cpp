@@ -296,9 +296,9 @@ void addEval(CLI::App& root, Program& program)
     command->callback([options, command, &program] {
         program.action = [options, command] {
             // "wiki.valid.raw" is read together with the files beside it, but whoever names it means its own part.
-            const auto split = splitOfFile(options->evaluate.data).value_or(TextSplit::Train);
-            if (command->count("--split") == 0 && split != TextSplit::Train)
-                options->evaluate.split = splitNames[std::size_t(split)];
+            if (command->count("--split") == 0)
+                if (const auto split = splitOfFile(options->evaluate.data); split && *split != TextSplit::Train)
+                    options->evaluate.split = splitNames[std::size_t(*split)];
             return eval(*options, *command);
         };
     });

@@ -26,8 +26,8 @@ std::string partName(std::int64_t layer, const std::string& part)
     return layer < 0 ? part : fmt::format("L{} {}", layer, part);
 }
 
-/// Text that stays on its line, in quotation marks.
-std::string quoted(const std::string& text)
+/// As in JSON: in quotation marks, on one line.
+std::string literal(const std::string& text)
 {
     return oneLine(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
 }
@@ -79,7 +79,7 @@ std::string tokenTable(const InsideView& view)
     for (const auto& push : view.pushes) order.push_back(&push);
     for (std::size_t t = 0; t < view.tokens.size(); ++t) {
         const auto& token = view.tokens[t];
-        const auto text = quoted(token.text);
+        const auto text = literal(token.text);
         if (t == 0) {
             table.add({ text, "-", "" });
             continue;
@@ -115,10 +115,10 @@ std::string lensTable(const InsideView& view)
     Table table(header);
     for (std::size_t t = 1; t <= view.tokens.size(); ++t) {
         const bool came = t < view.tokens.size();
-        std::vector<std::string> row { came ? quoted(view.tokens[t].text) : "(next)" };
+        std::vector<std::string> row { came ? literal(view.tokens[t].text) : "(next)" };
         for (const auto& lens : view.lens) {
             const auto& best = lens.cells[t - 1].top.front();
-            row.push_back(fmt::format("{} {:.0f} %{}", quoted(best.text), 100 * best.probability,
+            row.push_back(fmt::format("{} {:.0f} %{}", literal(best.text), 100 * best.probability,
                 came && best.id == view.tokens[t].id ? " *" : ""));
         }
         table.add(row);

@@ -77,7 +77,8 @@ std::vector<LensLayer> readLens(const LanguageModel& model, const Tokenizer& tok
         const auto end = says(watch.depths().back());
         for (std::size_t i = 0; i < layers.size(); ++i) {
             if (stop.stop_requested()) throw Error("the look inside was stopped", "start it again");
-            readRows(layers[i], says(watch.depths()[i]), end, next.narrow(0, first, n), tokenizer);
+            const auto here = i + 1 < layers.size() ? says(watch.depths()[i]) : end;
+            readRows(layers[i], here, end, next.narrow(0, first, n), tokenizer);
         }
     }
     for (auto& layer : layers) summarise(layer, layers.back());

@@ -17,9 +17,13 @@ namespace {
 
 constexpr int lettersOfAColumn = 10;
 
-QString piece(const TokenAlternative& said)
+/// The most probable pieces, best first.
+QString pieces(const LensCell& cell, const QString& between)
 {
-    return LensTable::tr("\u201c%1\u201d %2").arg(visibleToken(said.text), sharePercent(said.probability));
+    QStringList list;
+    for (const auto& said : cell.top)
+        list << LensTable::tr("\u201c%1\u201d %2").arg(visibleToken(said.text), sharePercent(said.probability));
+    return list.join(between);
 }
 
 } // namespace
@@ -43,7 +47,7 @@ LensTable::LensTable(QWidget* parent)
                   "layer: the mean loss over the text."));
     connect(&Theme::instance(), &Theme::changed, this, [this] { paintCells(); });
     connect(this, &QTableWidget::currentCellChanged, this, [this](int row, int column) {
-        if (row >= 0 && column >= 0) Q_EMIT chosen(column + 1, row);
+        if (row >= 0 && column >= 0) Q_EMIT chosen(column + 1);
     });
 }
 
@@ -57,7 +61,7 @@ const LensCell& LensTable::cellAt(int row, int column) const
 QString LensTable::layerTitle(int row) const
 {
     const auto layer = look_->lens[std::size_t(row)].layer;
-    return layer < 0 ? tr("Embedding") : QStringLiteral("L%1").arg(layer);
+    return layer < 0 ? partTitle(QStringLiteral("embedding")) : QStringLiteral("L%1").arg(layer);
 }
 
 void LensTable::setLook(const LookPtr& look)
@@ -95,10 +99,9 @@ void LensTable::setLook(const LookPtr& look)
                 bold.setBold(true);
                 cell->setFont(bold);
             }
-            QStringList list;
-            for (const auto& said : cellAt(row, column).top) list << piece(said);
+            const QString line(QLatin1Char('\n'));
             cell->setToolTip(
-                plainToolTip(tr("After %1:").arg(layerTitle(row)) + QLatin1Char('\n') + list.join(QLatin1Char('\n'))));
+                plainToolTip(tr("After %1:").arg(layerTitle(row)) + line + pieces(cellAt(row, column), line)));
             setItem(row, column, cell);
         }
     }
@@ -155,9 +158,7 @@ QString LensTable::reading() const
     const int row = currentRow(), column = currentColumn();
     if (!look_ || row < 0 || column < 0) return {};
     const auto& cell = cellAt(row, column);
-    QStringList list;
-    for (const auto& said : cell.top) list << piece(said);
-    auto text = tr("After %1: %2.").arg(layerTitle(row), list.join(QStringLiteral(", ")));
+    auto text = tr("After %1: %2.").arg(layerTitle(row), pieces(cell, QStringLiteral(", ")));
     if (came(column))
         text += QLatin1Char(' ')
             + tr("The token that came, \u201c%1\u201d, is number %2 with %3.")

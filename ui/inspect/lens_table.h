@@ -26,7 +26,7 @@ public:
     static QString csv(const InsideView& look);
 
 Q_SIGNALS:
-    void chosen(int token, int layer); ///< layer: a row
+    void chosen(int token); ///< or another layer of it
 
 protected:
     void changeEvent(QEvent* event) override;

@@ -5,6 +5,7 @@
 #include "engine/config/sampling.h"
 #include "engine/events.h"
 
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -193,6 +194,40 @@ struct ReadingReach {
     std::vector<double> shares; ///< sum to 1
     double meanDistance = 0; ///< tokens
 };
+/// Kinds of places that a head may read. First: the first token that it can see. Same: earlier ones of the same token.
+/// Induction: earlier ones that come right after such a one (Olsson et al. 2022).
+inline constexpr std::array headKinds { "previous token", "self", "first token", "same token", "induction" };
+/// How much of what a head reads lies in places of one kind: a mean over the queries that have such places.
+struct HeadShare {
+    double share = 0, uniform = 0; ///< uniform: of the same queries if they read all that they can see alike
+    std::int64_t queries = 0;
+};
+using HeadShares = std::array<HeadShare, headKinds.size()>;
+struct HeadFigures {
+    std::int64_t layer = 0;
+    std::string part;
+    std::int64_t head = 0;
+    HeadShares kinds;
+    int name = -1; ///< which of headKinds it is named after; -1: no kind stands out
+};
+/// How long the states of one part remember: after a half-life, half is left of what was written to a state. Of
+/// recurrences whose forgetting depends on the text there is none.
+struct StateMemory {
+    std::int64_t layer = 0;
+    std::string part;
+    std::int64_t states = 0;
+    std::array<double, 5> quantiles {}; ///< 5, 25, 50, 75 and 95 % of the states' half-lives, in tokens
+    double longest = 0; ///< tokens
+    double outlive = 0; ///< share of the states whose half-life is longer than the context
+};
+/// What heads do with random tokens that come twice: the second time nothing but the context tells what comes next.
+struct HeadTest {
+    std::int64_t step = 0, sequences = 0, length = 0; ///< length: tokens that come twice in each sequence
+    std::int64_t context = 0; ///< that states may outlive: the run's
+    std::vector<HeadFigures> heads; ///< layer by layer, of the same parts as maps; over all sequences
+    double firstNll = 0, secondNll = 0; ///< mean loss of the same tokens the first and the second time, nats
+    std::vector<StateMemory> memory;
+};
 /// What one part of a layer adds to the logit of each token, in nats, when it is predicted from those before it. The
 /// logit is taken relative to the mean of the vocabulary, so that all pushes of a token sum to logit - mean logit.
 struct LogitPush {
@@ -222,6 +257,8 @@ struct InsideView {
     std::vector<GeneratedToken> tokens; ///< of the text, with probability, entropy and alternatives from the second on
     std::vector<ReadingMap> maps; ///< layer by layer; networks at each position have none
     std::vector<ReadingReach> reach; ///< of the same parts
+    std::vector<HeadFigures> heads; ///< of the same parts, head by head
+    std::vector<StateMemory> memory; ///< of the state spaces among them
     std::vector<LogitPush> pushes; ///< in the order in which they came into the stream
     std::vector<LensLayer> lens; ///< the embedding, then layer by layer; the last is the whole network
     std::string note; ///< "only the first 256 of 1302 tokens are looked at"
@@ -253,6 +290,8 @@ public:
     /// Reads a text and shows where every part looks, what it pushes and what each layer would say. Throws ConfigError
     /// for an empty text, Error when stopped.
     virtual InsideView lookInside(const LookOptions& options, std::stop_token stop) = 0;
+    /// Always the same tokens, as many as fit the context. Throws Error when stopped.
+    virtual HeadTest testHeads(std::stop_token stop) = 0;
     /// Tokenises for display: pieces with ids.
     virtual std::vector<GeneratedToken> tokenize(const std::string& text) = 0;
     /// Writes raw logits (T,V) fp32 as a safetensors file with the one tensor "logits".

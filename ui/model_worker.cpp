@@ -33,7 +33,7 @@ struct Job {
     std::optional<CostOptions> costs;
     std::shared_ptr<const BranchCosts> costsKnown; ///< then `without` is tried
     std::vector<PartPlace> without;
-    bool inspect = false, release = false;
+    bool inspect = false, heads = false, release = false;
     std::int64_t number = 0;
     std::stop_source stop;
 };
@@ -48,9 +48,10 @@ struct Failed {
 struct Ended { };
 using Tokens = QVector<GeneratedToken>;
 using Look = std::shared_ptr<const InsideView>;
+using Heads = std::shared_ptr<const HeadTest>;
 using Costs = std::shared_ptr<const BranchCosts>;
 using Message = std::variant<WeightsInfo, ProgressEvent, Evaluated, AblationCell, Ablation, Tokens, Generation,
-    ModelReport, Look, Costs, PruneTrial, Failed, Ended>;
+    ModelReport, Look, Heads, Costs, PruneTrial, Failed, Ended>;
 
 QString oneLine(const char* what)
 {
@@ -176,6 +177,7 @@ private:
         }
         if (job.look && !stop.stop_requested())
             post(std::make_shared<const InsideView>(model->lookInside(*job.look, stop)));
+        if (job.heads && !stop.stop_requested()) post(std::make_shared<const HeadTest>(model->testHeads(stop)));
         if (job.costs && !stop.stop_requested()) measure(job, *model);
         if (!job.generation || stop.stop_requested()) return;
         post(model->generate(
@@ -249,6 +251,7 @@ private:
     void tell(const Generation& m) { Q_EMIT owner_->generated(m); }
     void tell(const ModelReport& m) { Q_EMIT owner_->inspected(m); }
     void tell(const Look& m) { Q_EMIT owner_->looked(m); }
+    void tell(const Heads& m) { Q_EMIT owner_->headsTested(m); }
     void tell(const Costs& m) { Q_EMIT owner_->costed(m); }
     void tell(const PruneTrial& m) { Q_EMIT owner_->triedPruned(m); }
     void tell(const Failed& m) { Q_EMIT owner_->failed(m.message); }
@@ -322,6 +325,14 @@ void ModelWorker::look(const ModelSource& source, const LookOptions& options)
     Job job;
     job.source = source;
     job.look = options;
+    d_->start(std::move(job));
+}
+
+void ModelWorker::testHeads(const ModelSource& source)
+{
+    Job job;
+    job.source = source;
+    job.heads = true;
     d_->start(std::move(job));
 }
 

@@ -47,6 +47,7 @@ public:
     void generate(const ModelSource& source, const GenerateOptions& options);
     void inspect(const ModelSource& source);
     void look(const ModelSource& source, const LookOptions& options); ///< inside, while a text is read
+    void testHeads(const ModelSource& source); ///< on random tokens that come twice
     void measureCosts(const ModelSource& source, const CostOptions& options);
     /// `costs` is what measureCosts() found for the same source and options.
     void tryPruned(const ModelSource& source, const CostOptions& options,
@@ -65,6 +66,7 @@ Q_SIGNALS:
     void generated(const pha::Generation& generation);
     void inspected(const pha::ModelReport& report);
     void looked(const std::shared_ptr<const pha::InsideView>& view); ///< shared, since it is large
+    void headsTested(const std::shared_ptr<const pha::HeadTest>& test);
     void costed(const std::shared_ptr<const pha::BranchCosts>& costs);
     void triedPruned(const pha::PruneTrial& trial);
     void failed(const QString& message); ///< one line: what; what to do

@@ -177,6 +177,16 @@ void Screenshots::planInside(bool work, const QString& suffix)
         always);
     add(
         QStringLiteral("inspect-reach") + suffix, [tabs] { tabs->setCurrentIndex(2); }, always);
+    auto* reachOf = inspect->findChild<QComboBox*>(QStringLiteral("inspectReachOf"));
+    add(
+        QStringLiteral("inspect-heads") + suffix,
+        [reachOf, work, inspect] {
+            reachOf->setCurrentIndex(2);
+            if (work) inspect->findChild<QAbstractButton*>(QStringLiteral("inspectNameHeads"))->click();
+        },
+        [inspect] { return !busy(inspect, "inspectStop"); });
+    add(
+        QStringLiteral("inspect-half-lives") + suffix, [reachOf] { reachOf->setCurrentIndex(3); }, always);
     add(
         QStringLiteral("inspect-layers") + suffix, [tabs] { tabs->setCurrentIndex(3); }, always);
     auto* weights = inspect->findChild<WeightPane*>();
@@ -204,7 +214,8 @@ void Screenshots::planInside(bool work, const QString& suffix)
         [costs] { return costs->settled(); });
     add(
         QString(),
-        [tabs, tint] {
+        [tabs, tint, reachOf] {
+            reachOf->setCurrentIndex(0);
             tabs->setCurrentIndex(0);
             tint->setCurrentIndex(0);
         },

@@ -2,6 +2,7 @@
 #include "app/pha/alerts.h"
 #include "app/pha/command.h"
 #include "app/pha/costs.h"
+#include "app/pha/heads.h"
 #include "app/pha/layer_lines.h"
 #include "app/pha/look.h"
 #include "app/pha/progress.h"
@@ -22,7 +23,7 @@ namespace {
 
 struct Options : DeviceOptions {
     std::string target;
-    bool json = false;
+    bool json = false, heads = false;
     LookCommand look;
     AlertsCommand alerts;
     WeightsCommand weights;
@@ -64,6 +65,7 @@ void checkOneView(const Options& options)
     add(options.alerts.wanted(), "--alerts");
     add(options.weights.wanted(), "--weights");
     add(options.costs.wanted(), "--costs");
+    add(options.heads, "--heads");
     if (wanted > 1) throw Error(views + " given, which show different things", "use one of them", ExitCode::Usage);
 }
 
@@ -79,6 +81,7 @@ int inspect(const Options& options)
     if (options.costs.wanted())
         return options.costs.run(*model, options.look.mix(), options.look.givenTokens(), options.json);
     if (options.look.wanted()) return options.look.run(*model, options.json);
+    if (options.heads) return showHeads(*model, options.json);
     const auto report = model->inspect();
     const auto parent = parentOf(options.target);
     if (options.json) {
@@ -130,7 +133,7 @@ void addInspect(CLI::App& root, Program& program)
     auto* command = root.add_subcommand("inspect",
         "Show configuration, parameters by part, mixing weights, FLOPs and cache of a model; with a text, what each "
         "part does with it; with --weights, how its numbers are distributed; with --costs, what each part takes and is "
-        "worth");
+        "worth; with --heads, what each head does and how long states remember");
     auto options = std::make_shared<Options>();
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     options->addDevice(*command);
@@ -139,10 +142,14 @@ void addInspect(CLI::App& root, Program& program)
     options->alerts.add(*command);
     options->weights.add(*command);
     options->costs.add(*command);
+    command->add_flag("--heads", options->heads,
+        "Show instead what each head does, told from how it reads random tokens that come twice (previous token, self, "
+        "first token, same token, induction), and the half-lives of the states of state spaces");
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha inspect runs/pha-tiny-stories\n"
                     "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key. What did Tom have?'\n"
                     "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key.' --lens\n"
+                    "         pha inspect runs/pha-tiny-stories --heads\n"
                     "         pha inspect runs/pha-tiny-stories --alerts\n"
                     "         pha inspect runs/pha-tiny-stories --weights=attention\n"
                     "         pha inspect runs/pha-tiny-stories --costs --mute 3:ffn --mute 0:attention");

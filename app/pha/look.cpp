@@ -2,6 +2,7 @@
 #include "app/pha/look.h"
 
 #include "app/pha/command.h"
+#include "app/pha/heads.h"
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
@@ -146,7 +147,8 @@ Json toJson(const LensLayer& lens, bool cells)
 Json toJson(const InsideView& view, bool lensCells)
 {
     Json json { { "step", view.step }, { "note", view.note }, { "tokens", Json::array() }, { "reach", Json::array() },
-        { "pushes", Json::array() }, { "lens", Json::array() } };
+        { "heads", headsToJson(view.heads) }, { "memory", memoryToJson(view.memory) }, { "pushes", Json::array() },
+        { "lens", Json::array() } };
     for (const auto& token : view.tokens)
         json["tokens"].push_back({ { "id", token.id }, { "text", token.text }, { "probability", token.probability },
             { "entropy", token.entropy } });

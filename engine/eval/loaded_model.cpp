@@ -217,7 +217,7 @@ InsideView NetworkModel::lookInside(const LookOptions& options, std::stop_token 
     }
     auto pass = pass_;
     pass.mix = &options.mix;
-    auto view = readInside(*model_, *tokenizer_, pass, tokens, stop);
+    auto view = readInside(*model_, *tokenizer_, pass, tokens, config_.training.context, stop);
     view.step = step_;
     view.note = note;
     return view;

@@ -42,6 +42,7 @@ public:
     Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken,
         std::stop_token stop) override;
     InsideView lookInside(const LookOptions& options, std::stop_token stop) override;
+    HeadTest testHeads(std::stop_token stop) override;
     std::vector<GeneratedToken> tokenize(const std::string& text) override;
     void writeLogits(const std::vector<std::int64_t>& tokens, bool recurrent, const fs::path& out) override;
 
@@ -74,9 +75,9 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
 void describeToken(
     GeneratedToken& token, std::span<const float> logits, TokenDistribution& said, const Tokenizer& tokenizer);
 
-/// A look inside while `tokens` (at least one) are read. Throws Error when stopped.
+/// A look inside while `tokens` (at least one) are read; states may outlive `context`. Throws Error when stopped.
 InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pass& pass,
-    const std::vector<std::int64_t>& tokens, const std::stop_token& stop);
+    const std::vector<std::int64_t>& tokens, std::int64_t context, const std::stop_token& stop);
 
 /// Loads a checkpoint folder, a run's best or latest one, or a model in one file (model_file.h).
 std::shared_ptr<LoadedModel> loadNetwork(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where every part of a network looks while it reads a text, what it adds to the logit of each token, and what the
 // network would say after each layer.
+#include "engine/eval/head_figures.h"
 #include "engine/eval/layer_lens.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/eval/token_distribution.h"
@@ -60,7 +61,7 @@ std::vector<LogitPush> pushesOf(const Watch& watch, const Tensor& embedding, con
 } // namespace
 
 InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pass& given,
-    const std::vector<std::int64_t>& tokens, const std::stop_token& stop)
+    const std::vector<std::int64_t>& tokens, std::int64_t context, const std::stop_token& stop)
 {
     const torch::NoGradGuard guard;
     Watch watch;
@@ -89,6 +90,8 @@ InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pa
         view.maps.push_back({ map.layer, map.part, map.shares.size(0), map.shares.size(1), floatsOf(map.shares) });
         view.reach.push_back(reachOf(map));
     }
+    view.heads = readHeads(watch, tokens);
+    view.memory = readMemory(watch, context);
     view.pushes = pushesOf(watch, model.embedding(), ids);
     view.lens = readLens(model, tokenizer, watch, ids, pass, stop);
     return view;

@@ -114,6 +114,12 @@ Tensor ssmKernel(const DiagonalSsm& ssm, std::int64_t length)
     return torch::bmm(left, right).reshape({ left.size(0), coarse * fine }).narrow(1, 0, length);
 }
 
+Tensor halfLives(const DiagonalSsm& ssm)
+{
+    const auto size = ssm.lambda.re.square() + ssm.lambda.im.square();
+    return std::log(2.0) / (-0.5 * size.to(torch::kDouble).log());
+}
+
 std::int64_t fftSize(std::int64_t length)
 {
     for (auto size = 2 * length;; size += 2) {

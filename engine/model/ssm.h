@@ -42,6 +42,9 @@ Tensor ssmContinue(const DiagonalSsm& ssm, const Tensor& u, SsmState* state, std
 /// K[c,l] = Re sum_n c_n lambda_n^l, l < length: (h,length). Two-level, so that no (h,P,length) tensor exists.
 Tensor ssmKernel(const DiagonalSsm& ssm, std::int64_t length);
 
+/// Tokens after which half is left of what came into a state, ln 2 / -ln |lambda|: (g,P) fp64.
+Tensor halfLives(const DiagonalSsm& ssm);
+
 /// y_t = sum_{i<N} K[c,i] u_{t-i}, a causal filter a channel by matrix products over chunks of N: kernel (h,N),
 /// u (B,T,h) -> (B,T,h). `past` holds the N inputs before u (B,N,h), undefined at the start of a text, and moves on.
 Tensor causalFir(const Tensor& kernel, const Tensor& u, Tensor* past);

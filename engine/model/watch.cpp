@@ -52,7 +52,7 @@ void Watch::pass(const std::function<Tensor(const Tensor&)>& linear, const Tenso
 void Watch::show(const Tensor& parts)
 {
     const auto lower = parts.tril();
-    maps_.push_back({ layer_, part_, lower / lower.sum(-1, true).clamp_min(1e-30) });
+    maps_.push_back({ layer_, part_, lower / lower.sum(-1, true).clamp_min(1e-30), 0, {} });
 }
 
 void Watch::softmax(const Tensor& q, const Tensor& k, std::int64_t span)
@@ -67,6 +67,7 @@ void Watch::softmax(const Tensor& q, const Tensor& k, std::int64_t span)
         hidden = hidden.logical_or(chunk.unsqueeze(0) != chunk.unsqueeze(1));
     }
     show(torch::softmax(scores.masked_fill(hidden, -INFINITY), -1));
+    maps_.back().span = span;
 }
 
 void Watch::features(const Tensor& q, const Tensor& k) { show(torch::bmm(wide(q), wide(k).transpose(1, 2))); }
@@ -80,6 +81,7 @@ void Watch::stateSpace(const DiagonalSsm& ssm, const Tensor& skip, const Tensor&
     const auto t = positions(T, u);
     const auto lag = (t.unsqueeze(1) - t.unsqueeze(0)).clamp_min(0); // (t,s)
     show(byLag.t().gather(0, lag).unsqueeze(0));
+    maps_.back().halfLives = halfLives(ssm);
 }
 
 void Watch::recurrence(const Tensor& a, const Tensor& b)

@@ -18,6 +18,8 @@ public:
         std::int64_t layer = 0;
         std::string part;
         Tensor shares; ///< (H,T,T): of the token at s in what is read at t >= s; rows sum to 1
+        std::int64_t span = 0; ///< only the same chunk of so many tokens can be read; 0: all before
+        Tensor halfLives; ///< of a state space: tokens, fp64; undefined elsewhere
     };
     struct Write {
         std::int64_t layer = -1; ///< -1: the embedding, and the biases of all norms

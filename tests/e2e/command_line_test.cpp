@@ -230,6 +230,9 @@ private Q_SLOTS:
         QTest::newRow("weights muted") << QStringList { "inspect", ".", "--weights", "--mute", "all:gss" } << "--mute";
         QTest::newRow("alerts and costs")
             << QStringList { "inspect", ".", "--alerts", "--costs" } << "--alerts and --costs";
+        QTest::newRow("heads of a text") << QStringList { "inspect", ".", "--text", "a", "--heads" }
+                                         << "a text and --heads";
+        QTest::newRow("heads muted") << QStringList { "inspect", ".", "--heads", "--mute", "0:gss" } << "--mute";
         QTest::newRow("bench preset") << QStringList { "bench", "--presets", "pha-tiny,nosuch" } << "nosuch";
         QTest::newRow("bench context") << QStringList { "bench", "--contexts", "0" } << "--contexts";
         QTest::newRow("bench mode") << QStringList { "bench", "--mode", "sleep" } << "sleep";

@@ -310,6 +310,7 @@ public:
     {
         return fakeInside(config_, step_, tokenize(options.text));
     }
+    HeadTest testHeads(std::stop_token) override { return fakeHeadTest(config_, step_); }
     void writeLogits(const std::vector<std::int64_t>&, bool, const fs::path&) override { }
 
 private:

@@ -59,6 +59,28 @@ inline ReadingReach fakeReach(const ReadingMap& map)
     return reach;
 }
 
+/// As fakeAttention reads, of `queries` tokens: head 0 is named after the token before. Nothing in the text comes
+/// again.
+inline std::vector<HeadFigures> fakeHeads(const std::vector<ReadingMap>& maps, std::int64_t queries)
+{
+    std::vector<HeadFigures> heads;
+    for (const auto& map : maps)
+        for (std::int64_t h = 0; h < map.heads; ++h) {
+            HeadFigures head { map.layer, map.part, h, {}, map.heads > 1 && h == 0 ? 0 : -1 };
+            head.kinds[0] = { h == 0 ? 0.7 : 0.0, 0.25, queries };
+            head.kinds[1] = { 0.3, 0.25, queries };
+            heads.push_back(head);
+        }
+    return heads;
+}
+
+/// Half-lives of layer l double from quantile to quantile, from l + 1 tokens on.
+inline StateMemory fakeMemory(std::int64_t layer, const std::string& part)
+{
+    const double first = double(layer + 1);
+    return { layer, part, 512, { first, 2 * first, 4 * first, 8 * first, 16 * first }, 400 * first, 0.125 };
+}
+
 /// Part p of layer l pushes token t by (p + 1) + l / 10 nats if it is its turn, and pulls by a tenth of that otherwise.
 inline double fakePush(std::int64_t layer, std::size_t part, std::size_t parts, std::size_t token)
 {
@@ -114,10 +136,24 @@ inline InsideView fakeInside(const RunConfig& config, std::int64_t step, std::ve
             view.pushes.push_back(std::move(push));
         }
     }
-    for (const auto& map : view.maps) view.reach.push_back(fakeReach(map));
+    for (const auto& map : view.maps) {
+        view.reach.push_back(fakeReach(map));
+        if (map.part == "gss" || map.part == "h3") view.memory.push_back(fakeMemory(map.layer, map.part));
+    }
+    view.heads = fakeHeads(view.maps, n - 1);
     for (std::int64_t row = 0; n > 0 && row <= config.model.layers; ++row)
         view.lens.push_back(fakeLens(row, config.model.layers, view.tokens));
     return view;
+}
+
+/// All heads of the last layer are induction heads.
+inline HeadTest fakeHeadTest(const RunConfig& config, std::int64_t step)
+{
+    const auto view = fakeInside(config, step, std::vector<GeneratedToken>(2));
+    HeadTest test { step, 8, 64, config.training.context, fakeHeads(view.maps, 1016), 6.5, 1.25, view.memory };
+    for (auto& head : test.heads)
+        if (head.layer + 1 == config.model.layers) head.kinds[4] = { 0.84, 0.0125, 512 }, head.name = 4;
+    return test;
 }
 
 } // namespace pha::test

@@ -9,7 +9,8 @@ namespace pha::test {
 
 /// Shared between a test and the models that its engine loads.
 struct Script {
-    // What the models do. `allowed` tokens, and `answers` evaluations and looks, pass the gates before they wait.
+    // What the models do. `allowed` tokens, and `answers` evaluations, looks and tests, pass the gates before they
+    // wait.
     int allowed = 1 << 30, answers = 1 << 30;
     bool deaf = false; ///< goes on for a while after a stop, as an engine in a long operation does
     std::string loadError, generateError, evaluateError, lookError, lookNote;
@@ -19,7 +20,7 @@ struct Script {
     std::vector<EvaluateOptions> evaluations;
     std::vector<LookOptions> looks;
     std::vector<fs::path> loads;
-    int snapshots = 0, inspections = 0, models = 0; ///< the last: alive now
+    int snapshots = 0, inspections = 0, headTests = 0, models = 0; ///< the last: alive now
     int written = 0; ///< tokens
 
     mutable std::mutex mutex;
@@ -169,6 +170,15 @@ public:
         auto view = fakeInside(config_, step_, std::move(tokens));
         view.note = script_->lookNote;
         return view;
+    }
+    HeadTest testHeads(std::stop_token stop) override
+    {
+        std::unique_lock lock(script_->mutex);
+        ++script_->headTests;
+        script_->changed.notify_all();
+        script_->changed.wait(lock, stop, [&] { return script_->answers > 0; });
+        if (stop.stop_requested()) throw Error("the test was stopped", "start it again");
+        return fakeHeadTest(config_, step_);
     }
     void writeLogits(const std::vector<std::int64_t>&, bool, const fs::path&) override { }
 

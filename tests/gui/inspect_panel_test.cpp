@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The panel that looks inside: on a network whose maps and pushes are known, what it shows is what they are.
 #include "tests/gui/fake_model.h"
+#include "ui/inspect/head_table.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/lens_table.h"
 #include "ui/inspect/map_grid.h"
@@ -123,7 +124,8 @@ private Q_SLOTS:
         QCOMPARE(grid()->plan().groups.front().part, QStringLiteral("attention"));
         QCOMPARE(grid()->plan().groups.back().part, QStringLiteral("gss"));
         QCOMPARE(grid()->selected(), 0);
-        QCOMPARE(label("inspectMapTitle")->text(), QStringLiteral("L0 \u00b7 Attention \u00b7 head 0"));
+        QCOMPARE(label("inspectMapTitle")->text(),
+            QStringLiteral("L0 \u00b7 Attention \u00b7 head 0 \u00b7 previous token"));
         // The head looks one token back.
         const auto read = label("inspectReadout")->text();
         QVERIFY2(read.startsWith("Read at the last token") && read.contains("the\u201d (1 back) 70 %")
@@ -224,7 +226,8 @@ private Q_SLOTS:
         QTest::mouseMove(grid()->viewport(), grid()->cellRect(7).center());
         QTRY_COMPARE(label("inspectMapTitle")->text(), QStringLiteral("L1 \u00b7 Attention \u00b7 head 2"));
         QTest::mouseMove(grid()->viewport(), QPoint(1, 1));
-        QTRY_COMPARE(label("inspectMapTitle")->text(), QStringLiteral("L0 \u00b7 Attention \u00b7 head 0"));
+        QTRY_COMPARE(label("inspectMapTitle")->text(),
+            QStringLiteral("L0 \u00b7 Attention \u00b7 head 0 \u00b7 previous token"));
         QTest::mouseClick(grid()->viewport(), Qt::LeftButton, {}, grid()->cellRect(7).center());
         QCOMPARE(grid()->selected(), 7);
     }
@@ -314,6 +317,110 @@ private Q_SLOTS:
         QCOMPARE(reachBin(0).to, std::int64_t(0));
         QCOMPARE(reachBin(3).from, std::int64_t(4));
         QCOMPARE(reachBin(3).to, std::int64_t(7));
+    }
+
+    void headsSayWhatTheyDo()
+    {
+        lookAtSentence();
+        QCOMPARE(label("inspectMapTitle")->text(),
+            QStringLiteral("L0 \u00b7 Attention \u00b7 head 0 \u00b7 previous token"));
+        const auto said = grid()->accessibleDescription();
+        QVERIFY2(said.contains("On this text it is: previous token")
+                && said.contains("previous token 70 % (25 %), self 30 % (25 %); in brackets"),
+            qPrintable(said));
+        QVERIFY(!said.contains("induction")); // nothing in the text comes again
+        QTest::keyClick(grid(), Qt::Key_Right);
+        QCOMPARE(label("inspectMapTitle")->text(), QStringLiteral("L0 \u00b7 Attention \u00b7 head 1"));
+        QVERIFY(!grid()->accessibleDescription().contains("On this text it is"));
+        QVERIFY2(label("inspectMapTitle")->toolTip().contains("self 30 % (25 %)"),
+            qPrintable(label("inspectMapTitle")->toolTip()));
+
+        auto* table = panel_->findChild<HeadTable*>();
+        QAbstractItemModelTester tester(table->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        tabs()->setCurrentIndex(2);
+        reachOf()->setCurrentIndex(1);
+        QVERIFY(table->isVisible() && !button("inspectNameHeads")->isVisible());
+        const auto heads = fakeInside(config_, 1, { 8, ScriptedModel::token(1) }).heads;
+        QCOMPARE(table->rowCount(), int(heads.size()));
+        for (int row = 0; row < table->rowCount(); ++row) {
+            const auto& head = heads[std::size_t(row)];
+            QCOMPARE(table->item(row, 1)->font().bold(), head.name == 0);
+            QCOMPARE(table->item(row, 0)->data(Qt::AccessibleTextRole).toString().endsWith(": previous token"),
+                head.name == 0);
+            QCOMPARE(
+                table->item(row, 1)->text(), head.head == 0 ? QStringLiteral("70 (25)") : QStringLiteral("0 (25)"));
+            QCOMPARE(table->item(row, 5)->text(), QStringLiteral("\u2013"));
+        }
+        QCOMPARE(table->item(0, 0)->text(), QStringLiteral("L0 GSS")); // it has one only
+        QCOMPARE(table->item(2, 0)->text(), QStringLiteral("L0 Attention 1"));
+        QVERIFY2(table->item(0, 1)->toolTip().contains("25 % if all were read alike"),
+            qPrintable(table->item(0, 1)->toolTip()));
+        const auto lines = panel_->reachCsv().split('\n', Qt::SkipEmptyParts);
+        QCOMPARE(lines.size(), qsizetype(1 + 5 * heads.size()));
+        QCOMPARE(lines[6], QStringLiteral("0,attention,0,previous token,previous token,0.7,0.25,7"));
+        QVERIFY(!panel_->grab().isNull());
+    }
+
+    void headsAreNamedWithoutAText()
+    {
+        lookAtSentence();
+        tabs()->setCurrentIndex(2);
+        reachOf()->setCurrentIndex(2);
+        auto* table = panel_->findChild<HeadTable*>();
+        auto* name = button("inspectNameHeads");
+        QVERIFY(name->isVisible() && name->isEnabled());
+        QCOMPARE(table->rowCount(), 0);
+        QVERIFY(!button("inspectReachCsv")->isEnabled());
+        QVERIFY(label("inspectReachSays")->text().startsWith("Name the heads"));
+        script_->change([](Script& s) { s.answers = 0; });
+        QTest::mouseClick(name, Qt::LeftButton);
+        QTRY_COMPARE(script_->read([](const Script& s) { return s.headTests; }), 1);
+        QVERIFY(button("inspectStop")->isEnabled());
+        QTest::mouseClick(button("inspectStop"), Qt::LeftButton);
+        QCOMPARE(message(), QStringLiteral("Stopped."));
+        script_->change([](Script& s) { s.answers = 1; });
+        QTest::mouseClick(name, Qt::LeftButton);
+        QTRY_VERIFY(table->rowCount() > 0);
+        const int last = table->rowCount() - 1;
+        QVERIFY(table->item(last, 5)->font().bold());
+        QVERIFY(table->item(last, 0)->toolTip().contains("L2 Attention 3: induction"));
+        QCOMPARE(table->item(last, 5)->text(), QStringLiteral("84 (1)"));
+        QVERIFY(table->item(last, 5)->background().color() != table->item(0, 5)->background().color());
+        QVERIFY2(label("inspectReachSays")->text().contains("6.50 nats a token the first time, 1.25 the second"),
+            qPrintable(label("inspectReachSays")->text()));
+        QVERIFY(label("inspectReachSays")->text().endsWith("In-context gain 5.25 nats."));
+        QVERIFY(button("inspectReachCsv")->isEnabled());
+        QVERIFY(panel_->reachCsv().contains(",induction,induction,0.84,0.0125,512"));
+        reachOf()->setCurrentIndex(1); // of the text: its own
+        QVERIFY(!table->item(last, 5)->font().bold());
+        panel_->setSession(nullptr); // of another network nothing is known
+        reachOf()->setCurrentIndex(2);
+        QCOMPARE(table->rowCount(), 0);
+        QVERIFY(!name->isEnabled());
+    }
+
+    void statesSayHowLongTheyRemember()
+    {
+        lookAtSentence();
+        tabs()->setCurrentIndex(2);
+        reachOf()->setCurrentIndex(3);
+        auto* table = panel_->findChild<MemoryTable*>();
+        QAbstractItemModelTester tester(table->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QVERIFY(table->isVisible());
+        QCOMPARE(table->rowCount(), 3);
+        QCOMPARE(table->item(1, 0)->text(), QStringLiteral("L1 GSS"));
+        const QStringList expected { "2.0", "4.0", "8.0", "16.0", "32.0", "800", "13 %" };
+        for (int column = 0; column < 7; ++column) QCOMPARE(table->item(1, column + 1)->text(), expected[column]);
+        const auto lines = panel_->reachCsv().split('\n', Qt::SkipEmptyParts);
+        QCOMPARE(lines[2], QStringLiteral("1,gss,512,2,4,8,16,32,800,0.125"));
+        engine_->config.model.family = "transformer";
+        script_->change([](Script& s) { s.step = 2000; }); // other weights, which are loaded anew
+        Q_EMIT session_->changed();
+        panel_->setSession(nullptr);
+        lookAtSentence();
+        QCOMPARE(table->rowCount(), 0);
+        QVERIFY(label("inspectReachSays")->text().startsWith("This network has no state spaces"));
+        QVERIFY(!button("inspectReachCsv")->isEnabled());
     }
 
     /// Eight tokens, of which seven were predicted, and what comes next; the embedding and three layers.
@@ -560,6 +667,7 @@ private:
     QPlainTextEdit* prompt() { return panel_->findChild<QPlainTextEdit*>("inspectPrompt"); }
     QComboBox* tint() { return panel_->findChild<QComboBox*>("inspectTint"); }
     QTabWidget* tabs() { return panel_->findChild<QTabWidget*>("inspectTabs"); }
+    QComboBox* reachOf() { return panel_->findChild<QComboBox*>("inspectReachOf"); }
     TokenView* text() { return panel_->findChild<TokenView*>("inspectText"); }
     MapGrid* grid() { return panel_->findChild<MapGrid*>(); }
     MapView* map() { return panel_->findChild<MapView*>(); }

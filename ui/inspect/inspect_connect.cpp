@@ -32,8 +32,13 @@ void InspectPanel::Private::connectControls()
         save(
             QStringLiteral("pushes.csv"), [this](QIODevice& file) { return file.write(q->pushesCsv().toUtf8()) >= 0; });
     });
+    connect(v.reachOf, &QComboBox::currentIndexChanged, &guard, [this] { showReach(); });
+    connect(v.nameHeads, &QPushButton::clicked, &guard, [this] { nameHeads(); });
     connect(v.reachCsv, &QPushButton::clicked, &guard, [this] {
-        save(QStringLiteral("reach.csv"), [this](QIODevice& file) { return file.write(q->reachCsv().toUtf8()) >= 0; });
+        const QString names[] { QStringLiteral("reach.csv"), QStringLiteral("heads.csv"),
+            QStringLiteral("heads-repeated.csv"), QStringLiteral("half-lives.csv") };
+        save(names[v.reachOf->currentIndex()],
+            [this](QIODevice& file) { return file.write(q->reachCsv().toUtf8()) >= 0; });
     });
     connect(v.lensCsv, &QPushButton::clicked, &guard, [this] {
         save(QStringLiteral("layers.csv"), [this](QIODevice& file) { return file.write(q->lensCsv().toUtf8()) >= 0; });
@@ -83,12 +88,12 @@ void InspectPanel::Private::connectWorker()
     connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
     connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {
         weights = w;
-        v.message->say(
-            w.note.isEmpty() ? tr("Reading the text\u2026") : w.note, w.note.isEmpty() ? "small" : "warning");
+        v.message->say(w.note.isEmpty() ? tr("Reading\u2026") : w.note, w.note.isEmpty() ? "small" : "warning");
     });
     connect(
         &worker, &ModelWorker::progress, &guard, [this](const ProgressEvent& e) { v.message->say(fromUtf8(e.what)); });
     connect(&worker, &ModelWorker::looked, &guard, [this](const LookPtr& view) { receive(view); });
+    connect(&worker, &ModelWorker::headsTested, &guard, [this](const HeadTestPtr& result) { receive(result); });
     connect(&worker, &ModelWorker::failed, &guard, [this](const QString& text) { v.message->say(text, "error"); });
 }
 

@@ -4,6 +4,7 @@
 #include "engine/base/text.h"
 #include "ui/format.h"
 #include "ui/inspect/cost_pane.h"
+#include "ui/inspect/head_table.h"
 #include "ui/inspect/inspect_private.h"
 #include "ui/inspect/lens_table.h"
 #include "ui/inspect/map_grid.h"
@@ -65,6 +66,7 @@ void InspectPanel::Private::follow(RunSession* s)
     v.tensors->setSession(s);
     v.costs->setSession(s);
     v.message->say({});
+    test.reset();
     show(nullptr); // what was seen belongs to another network
     if (s) {
         connect(s, &RunSession::changed, &guard, [this] { update(); });
@@ -109,6 +111,21 @@ void InspectPanel::Private::receive(const LookPtr& view)
         v.message->say(from);
 }
 
+void InspectPanel::Private::nameHeads()
+{
+    if (!canLook()) return showState(); // the weights have gone since the button was drawn
+    v.message->say(tr("Getting the weights\u2026"));
+    worker.testHeads(v.weights->source());
+}
+
+void InspectPanel::Private::receive(const HeadTestPtr& result)
+{
+    test = result;
+    v.message->say(
+        weights.note.isEmpty() ? describeWeights(weights) : weights.note, weights.note.isEmpty() ? "small" : "warning");
+    showReach();
+}
+
 void InspectPanel::Private::show(const LookPtr& view)
 {
     look = view;
@@ -133,6 +150,7 @@ void InspectPanel::Private::show(const LookPtr& view)
     paintTokens();
     showToken();
     showSum();
+    showReach();
     showLens();
     showLensLegend();
     showState();
@@ -235,7 +253,20 @@ void InspectPanel::exportImage()
 
 QString InspectPanel::pushesCsv() const { return PushTable::csv(d_->look ? *d_->look : InsideView()); }
 QString InspectPanel::lensCsv() const { return LensTable::csv(d_->look ? *d_->look : InsideView()); }
-QString InspectPanel::reachCsv() const { return ReachTable::csv(d_->look ? *d_->look : InsideView()); }
+QString InspectPanel::reachCsv() const
+{
+    const auto look = d_->look ? *d_->look : InsideView();
+    switch (d_->v.reachOf->currentIndex()) {
+    case Private::HeadsOnText:
+        return HeadTable::csv(look.heads);
+    case Private::HeadsOnRepeats:
+        return HeadTable::csv(d_->test ? d_->test->heads : std::vector<HeadFigures>());
+    case Private::HalfLives:
+        return MemoryTable::csv(look.memory);
+    default:
+        return ReachTable::csv(look);
+    }
+}
 
 bool InspectPanel::event(QEvent* event) { return claimPanelKey(event, d_ && d_->busy()) || QWidget::event(event); }
 

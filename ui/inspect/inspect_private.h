@@ -16,6 +16,7 @@ namespace pha::ui {
 /// What the panel does, apart from where its widgets are. What it says is in inspect_words.cpp.
 class InspectPanel::Private {
 public:
+    enum ReachOf { HowFar, HeadsOnText, HeadsOnRepeats, HalfLives }; ///< in the order of the box
     enum Tint { Looks, Pushed, Probability, None }; ///< in the order of the box
     Private(InspectPanel* panel, std::function<Engine&()> engine);
     void connectControls();
@@ -31,6 +32,8 @@ public:
     bool busy() const; ///< with what is in front
     void takeOther();
     void receive(const LookPtr& view);
+    void nameHeads();
+    void receive(const HeadTestPtr& test);
     void show(const LookPtr& view); ///< null: nothing
     void select(int token);
     void showMap(int cell); ///< also one that the pointer only passes
@@ -42,6 +45,8 @@ public:
     void showReading(); ///< of the selected row, or of the key that is pointed at
     QString readingAt(int at, int key) const; ///< "...looks at...": 34 %
     void showSum();
+    void showReach(); ///< the table that was chosen of it, and what it says
+    QString reachText() const;
     void showLens(); ///< what the chosen layer says of the selected token
     void showLensLegend();
     void showTip(int index);
@@ -56,6 +61,7 @@ public:
     QString proposed; ///< the text as the program put it there
     std::function<QString()> otherText;
     LookPtr look;
+    HeadTestPtr test; ///< null: not made yet
     WeightsInfo weights;
     int token = -1; ///< selected
     int mapRows = 0; ///< for which the large map has left room

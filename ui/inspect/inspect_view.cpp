@@ -4,6 +4,7 @@
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/inspect/cost_pane.h"
+#include "ui/inspect/head_table.h"
 #include "ui/inspect/lens_table.h"
 #include "ui/inspect/look_legend.h"
 #include "ui/inspect/map_grid.h"
@@ -181,7 +182,8 @@ QWidget* InspectView::buildTabs(QWidget* panel)
     tabs->setStyleSheet(QStringLiteral("QTabBar::tab { padding-left: 9px; padding-right: 9px; }"));
     tabs->setTabToolTip(tabs->addTab(buildMaps(), tr("Maps")), tr("Where each head and each state space looks"));
     tabs->setTabToolTip(tabs->addTab(buildPushes(), tr("Pushes")), tr("Which part made a token probable"));
-    tabs->setTabToolTip(tabs->addTab(buildReach(), tr("Reach")), tr("How far back each part reads"));
+    tabs->setTabToolTip(tabs->addTab(buildReach(), tr("Reach")),
+        tr("How far back each part reads, what each head does, how long states remember"));
     tabs->setTabToolTip(tabs->addTab(buildLens(), tr("Layers")), tr("What the network would say after each layer"));
     tabs->setTabToolTip(tabs->addTab(tensors->page(), tr("Weights")),
         tr("How the numbers of every tensor are distributed, checkpoint by checkpoint"));
@@ -262,18 +264,35 @@ QWidget* InspectView::buildReach()
     auto* page = new QWidget;
     auto* layout = new QVBoxLayout(page);
     layout->setContentsMargins(0, 10, 0, 0);
-    auto* what = label(page,
-        tr("How much of what a part reads lies how many tokens back, in percent. A column reaches up to the next one."),
-        "small");
-    what->setWordWrap(true);
-    reachCsv = pushButton(page, "inspectReachCsv", tr("Export CSV"), tr("Save how far back each part reads"), "flat");
+    reachOf = lookChoice(page, "inspectReachOf", tr("What the table shows"),
+        tr("How far back each part reads; which places each head reads in the text, or in random tokens that come "
+           "twice; "
+           "or how long the states of state spaces remember."),
+        { tr("How far back"), tr("Heads on the text"), tr("Heads on repeated tokens"), tr("Half-lives of states") },
+        18);
+    nameHeads = pushButton(page, "inspectNameHeads", tr("&Name the heads"),
+        tr("Let the network read random tokens that come twice: what a head does then does not depend on the text. "
+           "Works "
+           "while the run trains; Esc stops it."));
+    reachCsv = pushButton(page, "inspectReachCsv", tr("Export CSV"), tr("Save this table"), "flat");
     auto* head = new QHBoxLayout;
-    head->addWidget(what, 1);
+    head->addWidget(reachOf);
+    head->addStretch();
     head->addWidget(reachCsv);
     layout->addLayout(head);
+    reachSays = lookLines(page, "inspectReachSays", 3, "small");
+    layout->addWidget(reachSays);
+    layout->addWidget(nameHeads, 0, Qt::AlignLeft);
     reach = new ReachTable(page);
     reach->setObjectName(QStringLiteral("inspectReach"));
-    layout->addWidget(reach, 1);
+    heads = new HeadTable(page);
+    heads->setObjectName(QStringLiteral("inspectHeads"));
+    memory = new MemoryTable(page);
+    memory->setObjectName(QStringLiteral("inspectMemory"));
+    reachPages = new QStackedWidget(page);
+    for (auto* table : { static_cast<QWidget*>(reach), static_cast<QWidget*>(heads), static_cast<QWidget*>(memory) })
+        reachPages->addWidget(table);
+    layout->addWidget(reachPages, 1);
     return page;
 }
 

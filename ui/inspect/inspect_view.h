@@ -21,10 +21,12 @@ class Engine;
 namespace pha::ui {
 
 class CostPane;
+class HeadTable;
 class LensTable;
 class LookLegend;
 class MapGrid;
 class MapView;
+class MemoryTable;
 class MessageLabel;
 class PushTable;
 class ReachTable;
@@ -40,7 +42,7 @@ public:
 
     QPlainTextEdit* prompt;
     WeightsBox* weights;
-    QPushButton *look, *stop, *take, *pushesCsv, *reachCsv, *lensCsv, *picture;
+    QPushButton *look, *stop, *take, *pushesCsv, *reachCsv, *lensCsv, *picture, *nameHeads;
     QLabel *emptyTitle, *emptyText, *figures;
     MessageLabel* message;
     QStackedWidget* pages; ///< 0: what to do, 1: what was seen
@@ -60,7 +62,12 @@ public:
     QComboBox* pushesOf; ///< the selected token, or the whole text
     QLabel* sum;
     PushTable* pushes;
+    QComboBox* reachOf; ///< how far back, heads on the text, heads on repeated tokens, half-lives
+    QStackedWidget* reachPages; ///< a table each: of reach, of heads, of half-lives
+    QLabel* reachSays;
     ReachTable* reach;
+    HeadTable* heads;
+    MemoryTable* memory;
     QComboBox* lensOf; ///< what the colours of its cells show
     LookLegend* lensLegend;
     QLabel* lensReading;

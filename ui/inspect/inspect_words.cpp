@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the panel says: about a token, about what is read at it, about what pushed it; and its colours.
 #include "ui/format.h"
+#include "ui/inspect/head_table.h"
 #include "ui/inspect/inspect_private.h"
 #include "ui/inspect/lens_table.h"
 #include "ui/inspect/look_legend.h"
@@ -134,7 +135,11 @@ QString InspectPanel::Private::readingAt(int at, int key) const
 void InspectPanel::Private::showReading()
 {
     const bool any = look && cell >= 0 && token >= 0;
-    v.mapTitle->setText(any ? cellName(*look, v.grid->plan().cells[std::size_t(cell)]) : QString());
+    const auto* head = any ? figuresOf(*look, v.grid->plan().cells[std::size_t(cell)]) : nullptr;
+    const auto name = any ? cellName(*look, v.grid->plan().cells[std::size_t(cell)]) : QString();
+    v.mapTitle->setText(
+        head && head->name >= 0 ? QStringLiteral("%1 \u00b7 %2").arg(name, headKindTitle(head->name)) : name);
+    v.mapTitle->setToolTip(any ? plainToolTip(v.grid->describe(cell)) : QString());
     QString text;
     if (any && v.map->key() >= 0) {
         text = readingAt(token, v.map->key());
@@ -181,6 +186,53 @@ void InspectPanel::Private::showSum()
     }
     v.sum->setText(text);
     v.sum->setToolTip(plainToolTip(text));
+}
+
+QString InspectPanel::Private::reachText() const
+{
+    const int of = v.reachOf->currentIndex();
+    if (of == HowFar)
+        return tr(
+            "How much of what a part reads lies how many tokens back, in percent. A column reaches up to the next "
+            "one.");
+    if (of == HalfLives)
+        return look && look->memory.empty()
+            ? tr("This network has no state spaces with half-lives of their own.")
+            : tr("After how many tokens half is left of what was written to a state: so many percent of a layer's "
+                 "states "
+                 "have at most this half-life. Over: the share of states that outlive the context.");
+    const auto& heads = of == HeadsOnText ? look->heads : test ? test->heads : std::vector<HeadFigures>();
+    const bool attention = std::any_of(
+        heads.begin(), heads.end(), [](const HeadFigures& h) { return h.part == "attention" || h.part == "hedgehog"; });
+    const auto none = heads.empty() || attention ? QString() : tr("No attention: state spaces alone. ");
+    if (of == HeadsOnText)
+        return none
+            + tr("How much of what a head reads lies in places of each kind, in percent; in brackets: if it read all "
+                 "alike. Bold: what the head is named after.");
+    if (!test) return tr("Name the heads: what they do with random tokens that come twice does not depend on a text.");
+    return none
+        + tr(
+            "%1 random tokens that come twice: %2 nats a token the first time, %3 the second. In-context gain %4 nats.")
+              .arg(QString::number(test->length), formatFixed(test->firstNll, 2), formatFixed(test->secondNll, 2),
+                  formatFixed(test->firstNll - test->secondNll, 2));
+}
+
+void InspectPanel::Private::showReach()
+{
+    const int of = v.reachOf->currentIndex();
+    const bool repeats = of == HeadsOnRepeats;
+    v.reachPages->setCurrentIndex(of == HowFar ? 0 : of == HalfLives ? 2 : 1);
+    v.nameHeads->setVisible(repeats);
+    const std::vector<HeadFigures> none;
+    v.heads->setHeads(repeats ? (test ? test->heads : none) : (look ? look->heads : none));
+    v.memory->setMemory(look ? look->memory : std::vector<StateMemory>());
+    const auto text = look ? reachText() : QString();
+    v.reachSays->setText(text);
+    v.reachSays->setToolTip(plainToolTip(text));
+    v.reachCsv->setEnabled(look
+        && (repeats               ? test != nullptr
+                : of == HalfLives ? !look->memory.empty()
+                                  : !look->reach.empty()));
 }
 
 void InspectPanel::Private::showLens()
@@ -231,8 +283,8 @@ void InspectPanel::Private::showState()
     v.stop->setEnabled(worker.busy());
     v.picture->setEnabled(cell >= 0);
     v.pushesCsv->setEnabled(any && !look->pushes.empty());
-    v.reachCsv->setEnabled(any && !look->reach.empty());
     v.lensCsv->setEnabled(any && !look->lens.empty());
+    v.nameHeads->setEnabled(can);
     v.pages->setCurrentIndex(any ? 1 : 0);
     for (const int page : { 1, 2, 3 }) v.tabs->setTabEnabled(page, any);
     v.emptyTitle->setText(can ? tr("Nothing looked at yet") : session ? tr("No weights yet") : tr("No network yet"));

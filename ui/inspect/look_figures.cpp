@@ -83,6 +83,34 @@ QString cellName(const InsideView& look, const MapCell& cell)
     return map.heads > 1 ? QCoreApplication::translate("Inspect", "%1 \u00b7 head %2").arg(name).arg(cell.head) : name;
 }
 
+QString headKindTitle(int kind)
+{
+    const QString titles[] { QCoreApplication::translate("Inspect", "previous token"),
+        QCoreApplication::translate("Inspect", "self"), QCoreApplication::translate("Inspect", "first token"),
+        QCoreApplication::translate("Inspect", "same token"), QCoreApplication::translate("Inspect", "induction") };
+    static_assert(std::size(titles) == headKinds.size());
+    return titles[kind];
+}
+
+const HeadFigures* figuresOf(const InsideView& look, const MapCell& cell)
+{
+    const auto& map = look.maps[std::size_t(cell.map)];
+    const auto found = std::find_if(look.heads.begin(), look.heads.end(), [&](const HeadFigures& head) {
+        return head.layer == map.layer && head.part == map.part && head.head == cell.head;
+    });
+    return found == look.heads.end() ? nullptr : &*found;
+}
+
+QString headText(const HeadFigures& head)
+{
+    QStringList list;
+    for (std::size_t kind = 0; kind < head.kinds.size(); ++kind)
+        if (const auto& reads = head.kinds[kind]; reads.queries > 0)
+            list << QStringLiteral("%1 %2 (%3)")
+                        .arg(headKindTitle(int(kind)), sharePercent(reads.share), sharePercent(reads.uniform));
+    return list.join(QStringLiteral(", "));
+}
+
 std::vector<float> readingRow(const InsideView& look, const MapCell& cell, int token)
 {
     const auto& map = look.maps[std::size_t(cell.map)];

@@ -14,6 +14,7 @@ namespace pha::ui {
 
 /// A look inside is large and is shown by several widgets: they share one that nobody changes.
 using LookPtr = std::shared_ptr<const InsideView>;
+using HeadTestPtr = std::shared_ptr<const HeadTest>;
 
 /// One picture: a head of a map, or the whole map of a part that has no heads.
 struct MapCell {
@@ -39,6 +40,11 @@ MapPlan planMaps(const InsideView& look);
 QString partTitle(const QString& part); ///< "GSS", "Embedding"
 QColor partColour(const QString& part); ///< that of its branch; the embedding has one of its own
 QString cellName(const InsideView& look, const MapCell& cell); ///< "L2 · Attention · head 3"
+
+QString headKindTitle(int kind); ///< of headKinds: "previous token"
+const HeadFigures* figuresOf(const InsideView& look, const MapCell& cell); ///< null: there are none
+/// "previous token 70 % (14 %), self 30 % (14 %)": each beside what reading all alike would give.
+QString headText(const HeadFigures& head);
 
 /// The share of each token in what is read at `token`; empty if there is no such token.
 std::vector<float> readingRow(const InsideView& look, const MapCell& cell, int token);

@@ -229,8 +229,14 @@ void MapGrid::paintHeads(QPainter& painter) const
 QString MapGrid::describe(int cell) const
 {
     const auto& at = plan_.cells[std::size_t(cell)];
-    return tr("%1: what is read at each of %2 tokens")
-        .arg(cellName(*look_, at), formatCount(look_->maps[std::size_t(at.map)].tokens));
+    auto text = tr("%1: what is read at each of %2 tokens")
+                    .arg(cellName(*look_, at), formatCount(look_->maps[std::size_t(at.map)].tokens));
+    const auto* head = figuresOf(*look_, at);
+    if (!head) return text;
+    if (head->name >= 0) text += tr("\nOn this text it is: %1").arg(headKindTitle(head->name));
+    if (const auto figures = headText(*head); !figures.isEmpty())
+        text += tr("\nIt reads: %1; in brackets, if it read all alike").arg(figures);
+    return text;
 }
 
 int MapGrid::comfortableHeight() const { return headHeight() + int(plan_.layers.size()) * (comfortableSide + gap); }

@@ -25,6 +25,7 @@ public:
     void select(int cell); ///< and scrolls there
     QRect cellRect(int cell) const; ///< in the viewport
     int cellAt(const QPoint& point) const; ///< -1: none
+    QString describe(int cell) const; ///< what it shows, and what the head does with the text
     int comfortableHeight() const; ///< shows all layers, if they are few
     bool complete() const; ///< every picture in sight has been made
     QSize sizeHint() const override;
@@ -55,7 +56,6 @@ private:
     int headWidth() const;
     QPoint origin() const; ///< of the content, in the viewport
     void paintHeads(QPainter& painter) const;
-    QString describe(int cell) const;
 
     LookPtr look_;
     MapPlan plan_;

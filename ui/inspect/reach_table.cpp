@@ -8,7 +8,6 @@
 
 #include <QHeaderView>
 #include <QPainter>
-#include <QStyledItemDelegate>
 
 #include <algorithm>
 #include <cmath>
@@ -22,28 +21,20 @@ ReachBin reachBin(std::size_t column)
     return { from, 2 * from - 1 };
 }
 
-namespace {
-
-/// A tile with a figure in its middle; there is no room for more.
-class HeatDelegate : public QStyledItemDelegate {
-public:
-    using QStyledItemDelegate::QStyledItemDelegate;
-    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override
-    {
-        const auto& c = Theme::instance().colours();
-        painter->save();
-        painter->setRenderHint(QPainter::Antialiasing);
-        painter->setPen(option.state & QStyle::State_Selected ? QPen(c.accent, 2) : QPen(Qt::NoPen));
-        painter->setBrush(index.data(Qt::BackgroundRole).value<QBrush>());
-        painter->drawRoundedRect(QRectF(option.rect).adjusted(1, 1.5, -1, -1.5), 3, 3);
-        painter->setPen(c.text);
-        painter->setFont(option.font);
-        painter->drawText(option.rect, Qt::AlignCenter, index.data().toString());
-        painter->restore();
-    }
-};
-
-} // namespace
+void HeatDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
+{
+    const auto& c = Theme::instance().colours();
+    painter->save();
+    painter->setRenderHint(QPainter::Antialiasing);
+    painter->setPen(option.state & QStyle::State_Selected ? QPen(c.accent, 2) : QPen(Qt::NoPen));
+    painter->setBrush(index.data(Qt::BackgroundRole).value<QBrush>());
+    painter->drawRoundedRect(QRectF(option.rect).adjusted(1, 1.5, -1, -1.5), 3, 3);
+    painter->setPen(c.text);
+    const auto font = index.data(Qt::FontRole); // bold, where a table says so
+    painter->setFont(font.isValid() ? font.value<QFont>().resolve(option.font) : option.font);
+    painter->drawText(option.rect, Qt::AlignCenter, index.data().toString());
+    painter->restore();
+}
 
 ReachTable::ReachTable(QWidget* parent)
     : QTableWidget(parent)

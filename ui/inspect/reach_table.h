@@ -3,9 +3,19 @@
 
 #include "ui/inspect/look_figures.h"
 
+#include <QStyledItemDelegate>
 #include <QTableWidget>
 
 namespace pha::ui {
+
+/// A tile with a figure in its middle; there is no room for more.
+class HeatDelegate : public QStyledItemDelegate {
+    Q_OBJECT
+
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+};
 
 /// How far back each part of each layer reads: shares by distance as a heat map, and the mean distance.
 class ReachTable : public QTableWidget {

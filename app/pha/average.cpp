@@ -11,13 +11,13 @@ namespace pha::cli {
 
 namespace {
 
-struct Options {
+struct AverageOptions {
     std::vector<std::string> checkpoints;
     std::string out;
     bool json = false;
 };
 
-int average(const Options& options)
+int average(const AverageOptions& options)
 {
     if (options.out.empty()) throw ConfigError("--out", "", "the file to write");
     const auto out = fs::path(options.out).extension() == ".safetensors" ? fs::path(options.out)
@@ -40,7 +40,7 @@ int average(const Options& options)
 void addAverage(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand("average", "The mean of the weights of several checkpoints, as one file");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<AverageOptions>();
     command->add_option("checkpoints", options->checkpoints, "Checkpoints or runs (their best one) of one shape")
         ->required();
     command->add_option("--out", options->out, "File to write; eval, generate, inspect and average take it")

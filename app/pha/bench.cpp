@@ -18,7 +18,7 @@ namespace pha::cli {
 
 namespace {
 
-struct Options {
+struct BenchOptions {
     BenchRequest request;
     std::string presets, contexts = "256,1024";
     DeviceOptions device;
@@ -35,7 +35,7 @@ std::vector<std::string> tinyPresets()
     return names;
 }
 
-BenchRequest request(const Options& options, const CLI::App& command)
+BenchRequest request(const BenchOptions& options, const CLI::App& command)
 {
     auto request = options.request;
     request.presets = command.count("--presets") > 0 ? splitCommas(options.presets) : tinyPresets();
@@ -103,7 +103,7 @@ void printRow(const BenchRow& row)
     flushOutput();
 }
 
-int bench(const Options& options, const CLI::App& command)
+int bench(const BenchOptions& options, const CLI::App& command)
 {
     const auto what = request(options, command);
     StopOnSignal stop("start it again");
@@ -138,7 +138,7 @@ int bench(const Options& options, const CLI::App& command)
 void addBench(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand("bench", "Throughput and peak memory of several models side by side");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<BenchOptions>();
     auto& request = options->request;
     options->device.precision = request.precision;
     command->add_option("--presets", options->presets, "Presets separated by commas; all of size tiny if left out");

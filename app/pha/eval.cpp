@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::int64_t ablationTokens = 32768;
 
-struct Options : DeviceOptions {
+struct EvalOptions : DeviceOptions {
     std::string target;
     EvaluateOptions evaluate;
     MixOptions mix;
@@ -135,7 +135,7 @@ void printChange(const Evaluation& plain, const Evaluation& changed, const std::
             fmt::format("Recall {:.1f} % -> {:.1f} %", 100 * plain.recall.accuracy, 100 * changed.recall.accuracy));
 }
 
-void check(const Options& options, const CLI::App& command)
+void check(const EvalOptions& options, const CLI::App& command)
 {
     const auto& evaluate = options.evaluate;
     if (command.count("--context") > 0) checkRange("--context", evaluate.context, 2, 1 << 20);
@@ -208,7 +208,7 @@ std::optional<TextSplit> splitOfFile(const std::string& data)
 }
 
 /// Of a text that no name gives to a split as a whole, an evaluation scores the part that is cut from it.
-void printWhole(const Options& options, const Evaluation& result)
+void printWhole(const EvalOptions& options, const Evaluation& result)
 {
     const fs::path file = options.evaluate.data;
     std::error_code problem;
@@ -220,7 +220,7 @@ void printWhole(const Options& options, const Evaluation& result)
         quotedPath(fs::absolute(file)), quoted(name), quoted(name)));
 }
 
-int eval(const Options& options, const CLI::App& command)
+int eval(const EvalOptions& options, const CLI::App& command)
 {
     check(options, command);
     const auto model = options.load(options.target);
@@ -261,7 +261,7 @@ void addEval(CLI::App& root, Program& program)
 {
     auto* command =
         root.add_subcommand("eval", "Perplexity per token, per word and bits per byte; what each branch is worth");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<EvalOptions>();
     options->evaluate.split = "test";
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     command->add_option("--data", options->evaluate.data,

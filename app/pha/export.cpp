@@ -15,14 +15,14 @@ namespace pha::cli {
 
 namespace {
 
-struct Options {
+struct ExportOptions {
     std::string run, to, out;
     CapsuleOptions capsule;
     bool json = false;
 };
 
 /// RUN's name, beside the reader: a capsule is made to be taken away.
-fs::path capsuleFile(const Options& options)
+fs::path capsuleFile(const ExportOptions& options)
 {
     if (!options.out.empty()) return options.out;
     auto run = fs::absolute(options.run).lexically_normal();
@@ -30,7 +30,7 @@ fs::path capsuleFile(const Options& options)
     return run.filename().string() + ".pha";
 }
 
-int exportCapsule(const Options& options)
+int exportCapsule(const ExportOptions& options)
 {
     const auto file = capsuleFile(options);
     StopOnSignal stop;
@@ -52,7 +52,7 @@ int exportCapsule(const Options& options)
     return 0;
 }
 
-int exportRun(const Options& options)
+int exportRun(const ExportOptions& options)
 {
     RunDirectory(options.run).require();
     const auto& capsule = options.capsule;
@@ -82,7 +82,7 @@ void addExport(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand(
         "export", "A run as one file, its metrics for TensorBoard or as CSV tables, or its samples as a film");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<ExportOptions>();
     command->add_option("run", options->run, "Run directory")->required();
     command
         ->add_option("--to", options->to,

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::int64_t promptLimit = 64 << 20;
 
-struct Options : DeviceOptions {
+struct WriteOptions : DeviceOptions {
     std::string target, prompt, promptFile;
     Sampling sampling;
     std::int64_t seed = std::int64_t(Sampling().seed);
@@ -28,7 +28,7 @@ struct Options : DeviceOptions {
     bool json = false;
 };
 
-std::string prompt(const Options& options, const CLI::App& command)
+std::string prompt(const WriteOptions& options, const CLI::App& command)
 {
     const bool direct = command.count("--prompt") > 0, file = command.count("--prompt-file") > 0;
     if (direct == file)
@@ -62,7 +62,7 @@ Json toJson(const Generation& result, const GenerateOptions& options, std::int64
     return json;
 }
 
-int generate(const Options& options, const CLI::App& command)
+int generate(const WriteOptions& options, const CLI::App& command)
 {
     auto sampling = options.sampling;
     checkRange("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max());
@@ -99,7 +99,7 @@ int generate(const Options& options, const CLI::App& command)
 void addGenerate(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand("generate", "Let a model continue a text; streams to standard output");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<WriteOptions>();
     auto& sampling = options->sampling;
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     command->add_option("--prompt", options->prompt, "Text to continue");

@@ -21,7 +21,7 @@ namespace pha::cli {
 
 namespace {
 
-struct Options : DeviceOptions {
+struct InspectOptions : DeviceOptions {
     std::string target;
     bool json = false, heads = false;
     LookCommand look;
@@ -54,7 +54,7 @@ Json toJson(const ModelReport& report)
 }
 
 /// Each of these shows something of its own, instead of what the command shows without them.
-void checkOneView(const Options& options)
+void checkOneView(const InspectOptions& options)
 {
     std::string views;
     int wanted = 0;
@@ -69,7 +69,7 @@ void checkOneView(const Options& options)
     if (wanted > 1) throw Error(views + " given, which show different things", "use one of them", ExitCode::Usage);
 }
 
-int inspect(const Options& options)
+int inspect(const InspectOptions& options)
 {
     checkOneView(options);
     options.weights.check();
@@ -134,7 +134,7 @@ void addInspect(CLI::App& root, Program& program)
         "Show configuration, parameters by part, mixing weights, FLOPs and cache of a model; with a text, what each "
         "part does with it; with --weights, how its numbers are distributed; with --costs, what each part takes and is "
         "worth; with --heads, what each head does and how long states remember");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<InspectOptions>();
     command->add_option("target", options->target, "Run directory or checkpoint")->required();
     options->addDevice(*command);
     options->addPrecision(*command);

@@ -11,12 +11,12 @@ namespace pha::cli {
 
 namespace {
 
-struct Options : DeviceOptions {
+struct LogitsOptions : DeviceOptions {
     std::string target, tokens, out;
     bool recurrent = false, json = false;
 };
 
-int logits(const Options& options)
+int logits(const LogitsOptions& options)
 {
     std::vector<std::int64_t> tokens;
     for (const auto& part : splitCommas(options.tokens)) {
@@ -43,7 +43,7 @@ void addLogits(CLI::App& root, Program& program)
 {
     auto* command =
         root.add_subcommand("logits", "Write raw logits (T,V) fp32, to check against another implementation");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<LogitsOptions>();
     command->add_option("target", options->target, "Checkpoint or run directory")->required();
     command->add_option("--tokens", options->tokens, "Token ids separated by commas")->required();
     command->add_option("--out", options->out, "Safetensors file to write, with the one tensor \"logits\"")->required();

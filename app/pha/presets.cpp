@@ -14,7 +14,7 @@ namespace pha::cli {
 
 namespace {
 
-struct Options {
+struct PresetsOptions {
     std::optional<std::string> name;
     bool json = false;
 };
@@ -30,7 +30,7 @@ Json summary(const Preset& preset)
         { "vocabulary", model.vocabulary }, { "summary", preset.summary } };
 }
 
-int printOne(const Options& options)
+int printOne(const PresetsOptions& options)
 {
     const auto& preset = findPreset(*options.name);
     const auto counts = costs(preset);
@@ -68,7 +68,7 @@ int printOne(const Options& options)
     return 0;
 }
 
-int printAll(const Options& options)
+int printAll(const PresetsOptions& options)
 {
     if (options.json) {
         auto list = Json::array();
@@ -93,7 +93,7 @@ void addPresets(CLI::App& root, Program& program)
 {
     auto* command =
         root.add_subcommand("presets", "List the presets with their exact parameter counts, or show one whole");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<PresetsOptions>();
     command->add_option("name", options->name, "Preset to show with every field");
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha presets pha-tiny");

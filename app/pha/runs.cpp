@@ -18,13 +18,13 @@ namespace pha::cli {
 
 namespace {
 
-struct Options {
+struct RunsOptions {
     std::string folder, find, run, text;
     std::vector<std::string> runs; ///< of commands that take several
     bool all = false, json = false;
 };
 
-fs::path folderOf(const Options& options)
+fs::path folderOf(const RunsOptions& options)
 {
     return options.folder.empty() ? defaultRunsFolder() : fs::path(options.folder);
 }
@@ -80,7 +80,7 @@ void printTable(const std::vector<RunOverview>& runs)
 }
 
 /// Names the folder: the window may work in another one, where its user misses the runs of this list.
-std::string summary(const Options& options, const fs::path& folder, std::size_t runs, std::size_t archived)
+std::string summary(const RunsOptions& options, const fs::path& folder, std::size_t runs, std::size_t archived)
 {
     const auto count = runs == 0 ? "no" : withThousands(std::int64_t(runs));
     std::string text = count + (runs == 1 ? " run" : " runs") + " in " + oneLine(folder.string());
@@ -91,7 +91,7 @@ std::string summary(const Options& options, const fs::path& folder, std::size_t 
     return options.folder.empty() ? text + "; --runs-dir lists another folder" : text;
 }
 
-int list(const Options& options)
+int list(const RunsOptions& options)
 {
     const auto filter = RunFilter::parse(options.find);
     const auto folder = folderOf(options);
@@ -122,7 +122,7 @@ int list(const Options& options)
 }
 
 /// A run directory, the name of one in the runs folder, or the name of a run if only one has it.
-fs::path findRun(const Options& options, const std::string& given)
+fs::path findRun(const RunsOptions& options, const std::string& given)
 {
     if (RunDirectory(given).exists()) return fs::absolute(given).lexically_normal();
     const auto folder = folderOf(options);
@@ -143,7 +143,7 @@ fs::path findRun(const Options& options, const std::string& given)
 }
 
 /// Finds all runs before any is changed: a misspelt one must not leave half of the work done.
-int change(const Options& options, const std::vector<std::string>& runs, const AboutChange& what)
+int change(const RunsOptions& options, const std::vector<std::string>& runs, const AboutChange& what)
 {
     std::vector<fs::path> directories;
     for (const auto& run : runs) directories.push_back(findRun(options, run));
@@ -162,7 +162,7 @@ int change(const Options& options, const std::vector<std::string>& runs, const A
     return 0;
 }
 
-int takeNote(const Options& options, bool given)
+int takeNote(const RunsOptions& options, bool given)
 {
     const auto directory = findRun(options, options.run);
     auto about = readAbout(directory);
@@ -183,7 +183,7 @@ int takeNote(const Options& options, bool given)
     return 0;
 }
 
-int tag(const Options& options, const std::vector<std::string>& added, const std::vector<std::string>& removed)
+int tag(const RunsOptions& options, const std::vector<std::string>& added, const std::vector<std::string>& removed)
 {
     AboutChange what;
     for (const auto& word : added) what.addTags.push_back(word.substr(word.starts_with('+') ? 1 : 0));
@@ -195,7 +195,7 @@ int tag(const Options& options, const std::vector<std::string>& added, const std
     return change(options, { options.run }, what);
 }
 
-int unpack(const Options& options)
+int unpack(const RunsOptions& options)
 {
     StopOnSignal stop;
     ProgressView view(false);
@@ -210,7 +210,7 @@ int unpack(const Options& options)
     return 0;
 }
 
-using OptionsPointer = std::shared_ptr<Options>;
+using OptionsPointer = std::shared_ptr<RunsOptions>;
 
 void addCommon(CLI::App& command, const OptionsPointer& options)
 {
@@ -280,7 +280,7 @@ void addRuns(CLI::App& root, Program& program)
 {
     auto* runs = root.add_subcommand("runs", "List and search the runs; notes, tags, archive; import");
     runs->require_subcommand(0, 1);
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<RunsOptions>();
     runs->add_flag("--all", options->all, "Also those in the archive");
     runs->add_option("--find", options->find,
         "Only runs that match: words, and terms such as preset:pha tag:wt2 state:finished loss<3 layers=8 -tag:old");

@@ -17,7 +17,7 @@ namespace pha::cli {
 
 namespace {
 
-struct Options {
+struct ScalingOptions {
     std::vector<std::string> runs;
     std::string find, by = "family";
     std::vector<std::string> at;
@@ -25,7 +25,7 @@ struct Options {
 };
 
 /// Runs that are named, and those in folders that are named.
-std::vector<fs::path> foldersOf(const Options& options)
+std::vector<fs::path> foldersOf(const ScalingOptions& options)
 {
     const auto filter = RunFilter::parse(options.find);
     std::vector<fs::path> found;
@@ -52,7 +52,7 @@ std::string flopsText(double flops) { return fmt::format("{:.2e}", flops); }
 std::string lossText(double loss) { return fmt::format("{:.3f}", loss); }
 
 /// Where predictions are made: what every group has measured, and ten and a hundred times as much.
-std::vector<double> placesOf(const Options& options, const ScalingStudy& study)
+std::vector<double> placesOf(const ScalingOptions& options, const ScalingStudy& study)
 {
     std::vector<double> places;
     for (const auto& text : options.at) {
@@ -151,7 +151,7 @@ void printMultiples(const ScalingStudy& study)
     print(table.text());
 }
 
-int scaling(const Options& options)
+int scaling(const ScalingOptions& options)
 {
     std::deque<RunFigures> runs;
     std::vector<const RunFigures*> all;
@@ -189,7 +189,7 @@ void addScaling(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand(
         "scaling", "What runs of several sizes say of larger ones: loss against training compute, by family");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<ScalingOptions>();
     command->add_option("runs", options->runs, "Run directories, or folders of runs")->required();
     command->add_option("--find", options->find, "Of folders only the runs that match, as in pha runs --find");
     command->add_option("--by", options->by, "The setting whose values are compared (family)");

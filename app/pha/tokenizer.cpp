@@ -24,7 +24,7 @@ namespace {
 constexpr std::int64_t textLimit = 64 << 20;
 constexpr std::size_t piecesShown = 20;
 
-struct Options {
+struct TokenizerOptions {
     DataConfig data;
     std::string tokenizer, out, text, file, ids;
     std::int64_t pieces = piecesShown;
@@ -41,7 +41,7 @@ std::shared_ptr<const Tokenizer> openTokenizer(const std::string& name)
 }
 
 /// The text of --text or --file ("-": standard input), exactly one of them.
-std::string givenText(const Options& options, const CLI::App& command)
+std::string givenText(const TokenizerOptions& options, const CLI::App& command)
 {
     const bool direct = command.count("--text") > 0, file = command.count("--file") > 0;
     if (direct == file)
@@ -58,7 +58,7 @@ Json describe(const Tokenizer& tokenizer)
         { "pieces", tokenizer.size() }, { "fingerprint", tokenizer.fingerprint() } };
 }
 
-int train(const Options& options)
+int train(const TokenizerOptions& options)
 {
     auto config = options.data;
     config.byteFallback = !options.noByteFallback;
@@ -81,7 +81,7 @@ int train(const Options& options)
     return 0;
 }
 
-int encode(const Options& options, const CLI::App& command)
+int encode(const TokenizerOptions& options, const CLI::App& command)
 {
     const auto tokenizer = openTokenizer(options.tokenizer);
     const auto text = givenText(options, command);
@@ -104,7 +104,7 @@ int encode(const Options& options, const CLI::App& command)
     return 0;
 }
 
-int decode(const Options& options)
+int decode(const TokenizerOptions& options)
 {
     const auto tokenizer = openTokenizer(options.tokenizer);
     auto text = options.ids == "-" ? readStandardInput(textLimit) : options.ids;
@@ -125,7 +125,7 @@ int decode(const Options& options)
     return 0;
 }
 
-int info(const Options& options, const CLI::App& command)
+int info(const TokenizerOptions& options, const CLI::App& command)
 {
     checkRange("--pieces", options.pieces, 0, std::numeric_limits<std::int32_t>::max());
     const auto tokenizer = openTokenizer(options.tokenizer);
@@ -158,13 +158,13 @@ int info(const Options& options, const CLI::App& command)
     return 0;
 }
 
-void addTextOptions(CLI::App& command, Options& options)
+void addTextOptions(CLI::App& command, TokenizerOptions& options)
 {
     command.add_option("--text", options.text, "The text itself");
     command.add_option("--file", options.file, "A file with the text; - reads standard input");
 }
 
-CLI::App* addVerb(CLI::App& tokenizer, Options& options, const char* name, const char* help, const char* footer)
+CLI::App* addVerb(CLI::App& tokenizer, TokenizerOptions& options, const char* name, const char* help, const char* footer)
 {
     auto* command = tokenizer.add_subcommand(name, help);
     command->add_flag("--json", options.json, "One JSON document");
@@ -172,7 +172,7 @@ CLI::App* addVerb(CLI::App& tokenizer, Options& options, const char* name, const
     return command;
 }
 
-void addTrainVerb(CLI::App& tokenizer, const std::shared_ptr<Options>& options, Program& program)
+void addTrainVerb(CLI::App& tokenizer, const std::shared_ptr<TokenizerOptions>& options, Program& program)
 {
     auto* command = addVerb(tokenizer, *options, "train", "Train a sentencepiece model on a corpus",
         "Example: pha tokenizer train my-text.txt --kind bpe --vocab-size 8000 --out my.model");
@@ -197,7 +197,7 @@ void addTokenizer(CLI::App& root, Program& program)
 {
     auto* tokenizer = root.add_subcommand("tokenizer", "Tokenizers: train one, encode, decode, look inside");
     tokenizer->require_subcommand(1);
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<TokenizerOptions>();
     addTrainVerb(*tokenizer, options, program);
     constexpr auto which = "bytes, a run, a .model file, or a folder with GPT-2's vocab.json and merges.txt";
 

@@ -3,8 +3,7 @@
 
 #include "engine/engine.h"
 #include "engine/model/ssm.h"
-
-#include <torch/torch.h>
+#include "engine/system/torch.h"
 
 #include <functional>
 #include <vector>

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "engine/config/config.h"
-
-#include <torch/torch.h>
+#include "engine/system/torch.h"
 
 #include <string>
 

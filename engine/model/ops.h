@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <torch/torch.h>
+#include "engine/system/torch.h"
 
 /// The small vocabulary that every branch is written in. Letters: B batch, T time, D width; last axis = features.
 namespace pha {

@@ -3,8 +3,7 @@
 
 #include "engine/base/hardware_meter.h"
 #include "engine/engine.h"
-
-#include <torch/torch.h>
+#include "engine/system/torch.h"
 
 #include <string>
 

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "engine/engine.h"
-
-#include <torch/torch.h>
+#include "engine/system/torch.h"
 
 namespace pha {
 

@@ -3,7 +3,8 @@
 
 /// The one place that knows how LibTorch differs between 1.13.1 and 2.11.
 
-#include <torch/torch.h>
+#include "engine/system/torch.h"
+
 #include <torch/version.h>
 
 #include <atomic>

@@ -8,6 +8,8 @@
 #include "tests/model/family_variants.h"
 
 #include <QtTest>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adam.h>
 
 #include <cmath>
 #include <map>

@@ -130,7 +130,7 @@ std::shared_ptr<Branch> oneState(const std::string& name, ModelConfig config, co
 {
     config.gssWidth = 1;
     config.gssState = config.h3State = 2;
-    const auto branch = makeBranch(name, config);
+    auto branch = makeBranch(name, config);
     branch->to(torch::kDouble);
     for (auto& p : branch->named_parameters()) p.value().fill_(set.contains(p.key()) ? set.at(p.key()) : 0.7);
     return branch;

@@ -158,6 +158,7 @@ MemoryTable::MemoryTable(QWidget* parent)
         headItem(tr("Over"),
             tr("Share of the states whose half-life is longer than the context that the run trains on"), false));
     setAccessibleName(tr("How long the states of each layer remember"));
+    setToolTip(tr("Half-lives in tokens: after one, half is left of what was written to a state."));
     connect(&Theme::instance(), &Theme::changed, this, [this] { paintCells(); });
 }
 

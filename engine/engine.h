@@ -209,6 +209,7 @@ struct HeadFigures {
     std::int64_t head = 0;
     HeadShares kinds;
     int name = -1; ///< which of headKinds it is named after; -1: no kind stands out
+    bool attends() const { return part == "attention" || part == "hedgehog"; } ///< not what a state space answers to
 };
 /// How long the states of one part remember: after a half-life, half is left of what was written to a state. Of
 /// recurrences whose forgetting depends on the text there is none.

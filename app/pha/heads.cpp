@@ -7,16 +7,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace pha::cli {
 
 namespace {
-
-bool hasAttention(const HeadTest& test)
-{
-    return std::any_of(test.heads.begin(), test.heads.end(),
-        [](const HeadFigures& head) { return head.part == "attention" || head.part == "hedgehog"; });
-}
 
 std::string inTokens(double halfLife) { return fmt::format("{:.{}f}", halfLife, halfLife < 100 ? 1 : 0); }
 
@@ -59,7 +54,7 @@ void printTest(const HeadTest& test)
         fmt::format("Step {}: {} random tokens that come twice, {} sequences", test.step, test.length, test.sequences));
     printLine(fmt::format("in-context gain {:.3f} nats: a token costs {:.3f} the first time and {:.3f} the second",
         test.firstNll - test.secondNll, test.firstNll, test.secondNll));
-    if (!hasAttention(test))
+    if (std::none_of(test.heads.begin(), test.heads.end(), std::mem_fn(&HeadFigures::attends)))
         printLine("no attention in this network"
             + std::string(test.heads.empty() ? "" : ": what follows tells which tokens its state spaces answer to"));
     if (!test.heads.empty())

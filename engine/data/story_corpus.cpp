@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/base/sha256.h"
 #include "engine/data/cache.h"
 #include "engine/data/corpus_kinds.h"
@@ -230,7 +231,7 @@ std::unique_ptr<Corpus> openStories(const DataConfig& config, std::shared_ptr<co
         tokenizer = cachedTokenizer(
             key, config, [seed] { return storyText(seed, "train", 0, tokenizerStories); }, progress, stop);
     }
-    if (stop.stop_requested()) throw Error("opening stories was stopped", "start again when you like");
+    throwIfStopped(stop, "opening stories", "start again when you like");
     return std::make_unique<StoryCorpus>(config.dataSeed, std::move(tokenizer));
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/base/json_text.h"
 #include "engine/data/encoding.h"
 #include "engine/run/atomic_file.h"
@@ -57,7 +58,7 @@ WorkFolder::WorkFolder(fs::path folder, const Json& identity, bool wait, const s
         if (!locked && errno != EWOULDBLOCK && errno != EINTR) throwIoError(lock_.path(), "lock");
         if (!locked && !wait)
             throw DataError(path_.string(), "another process is preparing this corpus", "wait until it is done");
-        if (stop.stop_requested()) throw Error("waiting for another process was stopped", "start again when you like");
+        throwIfStopped(stop, "waiting for another process", "start again when you like");
         std::this_thread::sleep_for(std::chrono::milliseconds(locked ? 1 : 50));
     }
     sweepTemporaries(path_, false);

@@ -2,6 +2,7 @@
 #include "engine/eval/branch_costs.h"
 
 #include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/model/weights.h"
 #include "engine/system/device.h"
 
@@ -18,7 +19,7 @@ double secondsFrom(Ticks::time_point start) { return std::chrono::duration<doubl
 
 void leaveIfStopped(const std::stop_token& stop)
 {
-    if (stop.stop_requested()) throw Error("the measurement was stopped", "start it again to get its figures");
+    throwIfStopped(stop, "the measurement", "start it again to get its figures");
 }
 
 double medianOf(std::vector<double> values)

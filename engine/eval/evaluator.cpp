@@ -2,6 +2,7 @@
 #include "engine/eval/evaluator.h"
 
 #include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/base/text.h"
 #include "engine/data/documents.h"
 
@@ -104,7 +105,7 @@ Scores scoreSplit(LanguageModel& model, const Pass& pass, const Split& split, st
     auto state = model.freshState();
     const bool stateful = options.protocol == "stateful";
     for (std::size_t first = 0; first < list.size();) {
-        if (stop.stop_requested()) throw Error("the evaluation was stopped", "start it again to get its figures");
+        throwIfStopped(stop, "the evaluation", "start it again to get its figures");
         const auto length = list[first].end - list[first].begin;
         std::size_t rows = 1; // as many windows of the same length as fit
         while (!stateful && first + rows < list.size() && std::int64_t(rows + 1) * length <= options.batchTokens

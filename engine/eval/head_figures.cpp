@@ -2,7 +2,7 @@
 // What the heads of a network do, told from their maps; how long its state spaces remember; and the test of both.
 #include "engine/eval/head_figures.h"
 
-#include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/data/random.h"
 #include "engine/eval/loaded_model.h"
 
@@ -17,11 +17,6 @@ enum Place { Previous, Self, First, Same, Induction }; // the order of headKinds
 
 constexpr std::int64_t sequencesRead = 8, longestCopy = 64;
 constexpr std::size_t fewestPieces = 32;
-
-void checkStopped(const std::stop_token& stop)
-{
-    if (stop.stop_requested()) throw Error("the test of the heads was stopped", "start it again");
-}
 
 /// Pieces that stand for themselves in a text: neither marks of the tokenizer, nor single bytes that spell what has no
 /// piece, nor the blank of a task.
@@ -169,7 +164,7 @@ HeadTest NetworkModel::testHeads(std::stop_token stop)
     if (m.attentionSpan > 0) room = std::min(room, m.attentionSpan);
     test.length = std::max<std::int64_t>(2, room / 2);
     for (const auto& tokens : repeatedTokens(*tokenizer_, test.sequences, test.length)) {
-        checkStopped(stop);
+        throwIfStopped(stop, "the test of the heads");
         Watch watch;
         auto pass = pass_;
         pass.watch = &watch;

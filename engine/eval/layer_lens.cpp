@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/eval/layer_lens.h"
 
-#include "engine/base/error.h"
+#include "engine/base/stop.h"
 
 #include <algorithm>
 #include <cmath>
@@ -76,7 +76,7 @@ std::vector<LensLayer> readLens(const LanguageModel& model, const Tokenizer& tok
         };
         const auto end = says(watch.depths().back());
         for (std::size_t i = 0; i < layers.size(); ++i) {
-            if (stop.stop_requested()) throw Error("the look inside was stopped", "start it again");
+            throwIfStopped(stop, "the look inside");
             const auto here = i + 1 < layers.size() ? says(watch.depths()[i]) : end;
             readRows(layers[i], here, end, next.narrow(0, first, n), tokenizer);
         }

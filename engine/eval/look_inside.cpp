@@ -8,16 +8,11 @@
 #include "engine/eval/token_writer.h"
 #include "engine/model/watch.h"
 
-#include "engine/base/error.h"
+#include "engine/base/stop.h"
 
 namespace pha {
 
 namespace {
-
-void checkStop(const std::stop_token& stop)
-{
-    if (stop.stop_requested()) throw Error("the look inside was stopped", "start it again");
-}
 
 std::vector<float> floatsOf(const Tensor& x)
 {
@@ -72,7 +67,7 @@ InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pa
                             .squeeze(0)
                             .to(torch::kCPU, torch::kFloat)
                             .contiguous();
-    checkStop(stop);
+    throwIfStopped(stop, "the look inside");
     InsideView view;
     TextDecoder decoder;
     TokenDistribution said;
@@ -86,7 +81,7 @@ InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pa
         view.tokens.push_back(std::move(token));
     }
     for (const auto& map : watch.maps()) {
-        checkStop(stop);
+        throwIfStopped(stop, "the look inside");
         view.maps.push_back({ map.layer, map.part, map.shares.size(0), map.shares.size(1), floatsOf(map.shares) });
         view.reach.push_back(reachOf(map));
     }

@@ -2,6 +2,7 @@
 #include "engine/base/disk_space.h"
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
+#include "engine/base/stop.h"
 #include "engine/base/text.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/capsule_format.h"
@@ -186,7 +187,7 @@ fs::path importCapsule(const fs::path& file, const fs::path& runs, EventSink& pr
             makeFolderFor(path);
             PosixFile out(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
             reader.next(entry, [&](std::string_view block) {
-                if (stop.stop_requested()) throw Error("unpacking the run was stopped", "start it again when you like");
+                throwIfStopped(stop, "unpacking the run", "start it again when you like");
                 out.write(block.data(), block.size());
                 progress.publish(ProgressEvent { "unpacking", done += double(block.size()), total, "bytes" });
             });

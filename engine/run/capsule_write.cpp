@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
 #include "engine/run/atomic_file.h"
@@ -143,7 +144,7 @@ public:
         out_.write(header.data(), header.size());
         Sha256 hash;
         const auto take = [&](std::string_view block) {
-            if (stop_.stop_requested()) throw Error("packing the run was stopped", "start it again when you like");
+            throwIfStopped(stop_, "packing the run", "start it again when you like");
             hash.update(block);
             out_.write(block.data(), block.size());
             done_ += std::int64_t(block.size());

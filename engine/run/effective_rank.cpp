@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/effective_rank.h"
 
-#include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/run/value_stream.h"
 
 #include <algorithm>
@@ -65,7 +65,7 @@ std::optional<double> effectiveRank(
     const auto rows = rowsOf(reader, entry);
     double norm = 0, squares = 0; // of A, and of A A^T, squared
     for (std::int64_t i = 0; i < rows.count; ++i) {
-        if (stop.stop_requested()) throw Error("reading the weights was stopped", "start it again");
+        throwIfStopped(stop, "reading the weights");
         const double own = dot(rows.at(i), rows.at(i), rows.stride);
         norm += own;
         squares += own * own;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/weight_figures.h"
 
-#include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/base/text.h"
 #include "engine/run/effective_rank.h"
 #include "engine/run/run_directory.h"
@@ -196,7 +196,7 @@ WeightFigures readWeightFigures(const WeightsRequest& request, EventSink& progre
         TensorCount count(entry);
         ValueStream now(reader, entry), then(old ? *before : reader, old ? *old : entry);
         for (std::int64_t from = 0; from < count.figures.count; from += ValueStream::block) {
-            if (stop.stop_requested()) throw Error("reading the weights was stopped", "start it again");
+            throwIfStopped(stop, "reading the weights");
             const auto n = std::min(ValueStream::block, count.figures.count - from);
             const auto* values = now.read(from, n);
             count.add(values, from, n);

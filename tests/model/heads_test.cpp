@@ -3,11 +3,10 @@
 // kernels.
 #include "engine/base/error.h"
 #include "engine/eval/head_figures.h"
-#include "engine/eval/loaded_model.h"
 #include "engine/model/h3.h"
 #include "engine/model/weights.h"
 #include "engine/system/cpu_allocator.h"
-#include "tests/model/family_variants.h"
+#include "tests/model/drawn_network.h"
 
 #include <QtTest>
 
@@ -38,31 +37,6 @@ template <class Place> std::vector<float> reading(std::int64_t T, Place&& place)
     std::vector<float> weights(std::size_t(T * T));
     for (std::int64_t t = 0; t < T; ++t) weights[std::size_t(t * T + place(t))] = 1;
     return weights;
-}
-
-std::shared_ptr<const Tokenizer> named()
-{
-    std::vector<std::string> names;
-    for (std::int64_t i = 0; i < vocabulary; ++i) names.push_back("w" + std::to_string(i));
-    return Tokenizer::symbols(names);
-}
-
-std::string textOfIds(const Ids& ids)
-{
-    std::string text;
-    for (const auto id : ids) text += "w" + std::to_string(id) + " ";
-    return text;
-}
-
-NetworkModel loaded(const ModelConfig& config)
-{
-    const auto model = std::make_shared<LanguageModel>(config, 7);
-    disturb(*model);
-    RunConfig run;
-    run.model = config;
-    run.training.threads = 1;
-    run.training.context = 24;
-    return { model, run, 12, named(), nullptr, torch::kFloat };
 }
 
 bool isNear(double a, double b, double tolerance = 1e-12) { return std::abs(a - b) < tolerance; }
@@ -248,10 +222,10 @@ private Q_SLOTS:
     void figuresAreThoseOfTheMaps()
     {
         const auto config = chosen();
-        auto model = loaded(config);
+        auto model = network(drawn(config));
         Ids ids;
         for (std::int64_t i = 0; i < 29; ++i) ids.push_back(3 + i * i % 7);
-        const auto view = model.lookInside({ textOfIds(ids), 256, {} }, {});
+        const auto view = model.lookInside({ textOf(torch::tensor(ids)), 256, {} }, {});
         std::size_t at = 0;
         for (const auto& map : view.maps) {
             const auto span = map.part == "attention" ? config.attentionSpan : 0;
@@ -271,7 +245,7 @@ private Q_SLOTS:
     void theTestIsOfRepeatedTokens()
     {
         const auto config = chosen();
-        auto model = loaded(config);
+        auto model = network(drawn(config));
         const auto test = model.testHeads({});
         const auto L = config.attentionSpan > 0 ? config.attentionSpan / 2 : 12; // half of the context
         QCOMPARE(test.step, 12);
@@ -279,10 +253,10 @@ private Q_SLOTS:
         QCOMPARE(test.context, 24);
         std::vector<HeadShares> all(test.heads.size());
         double first = 0, second = 0;
-        const auto sequences = repeatedTokens(*named(), test.sequences, L);
+        const auto sequences = repeatedTokens(*words(), test.sequences, L);
         QCOMPARE(sequences.size(), std::size_t(8));
         for (const auto& ids : sequences) {
-            const auto view = model.lookInside({ textOfIds(ids), 256, {} }, {});
+            const auto view = model.lookInside({ textOf(torch::tensor(ids)), 256, {} }, {});
             QCOMPARE(view.tokens.size(), std::size_t(2 * L));
             QCOMPARE(view.heads.size(), all.size());
             for (std::size_t i = 0; i < all.size(); ++i) all[i] = merged(all[i], view.heads[i].kinds);
@@ -305,8 +279,8 @@ private Q_SLOTS:
 
     void sequencesAreRandomAndTheSame()
     {
-        const auto tokens = repeatedTokens(*named(), 3, 30);
-        QVERIFY(tokens == repeatedTokens(*named(), 3, 30));
+        const auto tokens = repeatedTokens(*words(), 3, 30);
+        QVERIFY(tokens == repeatedTokens(*words(), 3, 30));
         QVERIFY(tokens[0] != tokens[1] && tokens[1] != tokens[2]);
         for (const auto& ids : tokens) {
             QCOMPARE(ids.size(), std::size_t(60));
@@ -383,12 +357,8 @@ private Q_SLOTS:
                 lives.push_back(-std::log(2.0) / (h3 ? std::log(std::abs((2.0 + z) / (2.0 - z))) : z.real()));
             }
             std::sort(lives.begin(), lives.end());
-            RunConfig run;
-            run.model = config;
-            run.training.threads = 1;
-            run.training.context = std::max<std::int64_t>(2, std::int64_t(lives[lives.size() / 3]));
-            NetworkModel network(model, run, 1, named(), nullptr, torch::kFloat);
-            const auto memory = network.lookInside({ "w1 w2 w3", 256, {} }, {}).memory;
+            const auto context = std::max<std::int64_t>(2, std::int64_t(lives[lives.size() / 3]));
+            const auto memory = network(model, context).lookInside({ "w1 w2 w3", 256, {} }, {}).memory;
             const auto found = std::find_if(
                 memory.begin(), memory.end(), [&](const StateMemory& m) { return m.layer == 0 && m.part == part; });
             QVERIFY(found != memory.end());
@@ -403,7 +373,7 @@ private Q_SLOTS:
             }
             QVERIFY(isNear(found->longest / lives.back(), 1, 1e-5));
             const auto longer = std::count_if(
-                lives.begin(), lives.end(), [&](double life) { return life > double(run.training.context); });
+                lives.begin(), lives.end(), [&](double life) { return life > double(context); });
             QVERIFY(longer > 0 && longer < std::ptrdiff_t(lives.size()));
             QCOMPARE(found->outlive, double(longer) / double(lives.size()));
         }
@@ -414,7 +384,7 @@ private Q_SLOTS:
         auto recurrent = small("gss");
         recurrent.gssKind = "gated_rec";
         for (const auto& config : { small("transformer"), small("hedgehog"), recurrent }) {
-            const auto test = loaded(config).testHeads({});
+            const auto test = network(drawn(config)).testHeads({});
             QVERIFY(test.memory.empty());
             QVERIFY(!test.heads.empty());
         }

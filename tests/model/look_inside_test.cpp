@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a look inside shows, against the same things found another way.
 #include "engine/base/error.h"
-#include "engine/eval/loaded_model.h"
 #include "engine/model/watch.h"
 #include "engine/system/cpu_allocator.h"
-#include "tests/model/family_variants.h"
+#include "tests/model/drawn_network.h"
 
 #include <QtTest>
 
@@ -17,36 +16,6 @@ Tensor normal(const std::vector<std::int64_t>& sizes) { return torch::randn(size
 
 /// |parts| (T,T), rows made to sum to one.
 Tensor rowsOfOne(const Tensor& parts) { return parts / parts.sum(-1, true); }
-
-/// Named words, so that the text "w5 w0 ..." has these ids.
-std::shared_ptr<const Tokenizer> words()
-{
-    std::vector<std::string> names;
-    for (std::int64_t i = 0; i < vocabulary; ++i) names.push_back("w" + std::to_string(i));
-    return Tokenizer::symbols(names);
-}
-
-std::string textOf(const Tensor& ids)
-{
-    std::string text;
-    for (std::int64_t i = 0; i < ids.numel(); ++i) text += "w" + std::to_string(ids[i].item<std::int64_t>()) + " ";
-    return text;
-}
-
-std::shared_ptr<LanguageModel> drawn(const ModelConfig& config)
-{
-    auto model = std::make_shared<LanguageModel>(config, 7);
-    disturb(*model);
-    return model;
-}
-
-NetworkModel network(const std::shared_ptr<LanguageModel>& model)
-{
-    RunConfig run;
-    run.model = model->config();
-    run.training.threads = 1;
-    return { model, run, 12, words(), nullptr, torch::kFloat };
-}
 
 /// Parts that read along the text, in the order of a layer.
 std::vector<std::string> readers(const ModelConfig& config, std::int64_t layer)

@@ -140,6 +140,7 @@ void InspectPanel::Private::show(const LookPtr& view)
     v.grid->setLook(view);
     v.pushes->setLook(view);
     v.reach->setLook(view);
+    v.memory->setMemory(seen().memory);
     v.lens->setLook(view);
     v.mapPages->setCurrentIndex(v.grid->plan().cells.empty() ? 0 : 1);
     if (const auto rows = int(v.grid->plan().layers.size()); rows > 0 && rows != std::exchange(mapRows, rows)) {
@@ -251,20 +252,17 @@ void InspectPanel::exportImage()
     d_->save(QStringLiteral("map.png"), [&](QIODevice& file) { return d_->v.map->picture(title).save(&file, "PNG"); });
 }
 
-QString InspectPanel::pushesCsv() const { return PushTable::csv(d_->look ? *d_->look : InsideView()); }
-QString InspectPanel::lensCsv() const { return LensTable::csv(d_->look ? *d_->look : InsideView()); }
+QString InspectPanel::pushesCsv() const { return PushTable::csv(d_->seen()); }
+QString InspectPanel::lensCsv() const { return LensTable::csv(d_->seen()); }
 QString InspectPanel::reachCsv() const
 {
-    const auto look = d_->look ? *d_->look : InsideView();
     switch (d_->v.reachOf->currentIndex()) {
-    case Private::HeadsOnText:
-        return HeadTable::csv(look.heads);
-    case Private::HeadsOnRepeats:
-        return HeadTable::csv(d_->test ? d_->test->heads : std::vector<HeadFigures>());
+    case Private::HowFar:
+        return ReachTable::csv(d_->seen());
     case Private::HalfLives:
-        return MemoryTable::csv(look.memory);
+        return MemoryTable::csv(d_->seen().memory);
     default:
-        return ReachTable::csv(look);
+        return HeadTable::csv(d_->headsShown());
     }
 }
 

@@ -47,6 +47,8 @@ public:
     void showSum();
     void showReach(); ///< the table that was chosen of it, and what it says
     QString reachText() const;
+    const InsideView& seen() const; ///< empty: nothing yet
+    const std::vector<HeadFigures>& headsShown() const; ///< of the two tests, the one that was chosen
     void showLens(); ///< what the chosen layer says of the selected token
     void showLensLegend();
     void showTip(int index);

@@ -22,6 +22,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace pha::ui {
 
@@ -201,9 +202,8 @@ QString InspectPanel::Private::reachText() const
             : tr("After how many tokens half is left of what was written to a state: so many percent of a layer's "
                  "states "
                  "have at most this half-life. Over: the share of states that outlive the context.");
-    const auto& heads = of == HeadsOnText ? look->heads : test ? test->heads : std::vector<HeadFigures>();
-    const bool attention = std::any_of(
-        heads.begin(), heads.end(), [](const HeadFigures& h) { return h.part == "attention" || h.part == "hedgehog"; });
+    const auto& heads = headsShown();
+    const bool attention = std::any_of(heads.begin(), heads.end(), std::mem_fn(&HeadFigures::attends));
     const auto none = heads.empty() || attention ? QString() : tr("No attention: state spaces alone. ");
     if (of == HeadsOnText)
         return none
@@ -217,15 +217,26 @@ QString InspectPanel::Private::reachText() const
                   formatFixed(test->firstNll - test->secondNll, 2));
 }
 
+const InsideView& InspectPanel::Private::seen() const
+{
+    static const InsideView nothing;
+    return look ? *look : nothing;
+}
+
+const std::vector<HeadFigures>& InspectPanel::Private::headsShown() const
+{
+    static const std::vector<HeadFigures> none;
+    if (v.reachOf->currentIndex() == HeadsOnRepeats) return test ? test->heads : none;
+    return seen().heads;
+}
+
 void InspectPanel::Private::showReach()
 {
     const int of = v.reachOf->currentIndex();
     const bool repeats = of == HeadsOnRepeats;
     v.reachPages->setCurrentIndex(of == HowFar ? 0 : of == HalfLives ? 2 : 1);
     v.nameHeads->setVisible(repeats);
-    const std::vector<HeadFigures> none;
-    v.heads->setHeads(repeats ? (test ? test->heads : none) : (look ? look->heads : none));
-    v.memory->setMemory(look ? look->memory : std::vector<StateMemory>());
+    if (of == HeadsOnText || repeats) v.heads->setHeads(headsShown());
     const auto text = look ? reachText() : QString();
     v.reachSays->setText(text);
     v.reachSays->setToolTip(plainToolTip(text));

@@ -194,9 +194,6 @@ struct ReadingReach {
     std::vector<double> shares; ///< sum to 1
     double meanDistance = 0; ///< tokens
 };
-/// Kinds of places that a head may read. First: the first token that it can see. Same: earlier ones of the same token.
-/// Induction: earlier ones that come right after such a one (Olsson et al. 2022).
-inline constexpr std::array headKinds { "previous token", "self", "first token", "same token", "induction" };
 /// How much of what a head reads lies in places of one kind: a mean over the queries that have such places.
 struct HeadShare {
     double share = 0, uniform = 0; ///< uniform: of the same queries if they read all that they can see alike

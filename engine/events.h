@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -88,6 +89,25 @@ struct RecallEvent {
     std::vector<RecallBin> bins;
     double accuracy = 0, chance = 0; ///< over all bins
     std::optional<double> exact = {}; ///< synthetic tasks: share of examples without a mistake
+};
+
+/// Kinds of places that a head may read. First: the first token that it can see. Same: earlier ones of the same token.
+/// Induction: earlier ones that come right after such a one (Olsson et al. 2022).
+inline constexpr std::array headKinds { "previous token", "self", "first token", "same token", "induction" };
+/// The head that reads most in places of one kind.
+struct StrongestHead {
+    double share = 0; ///< of what it reads, a mean over the queries that have such places
+    std::int64_t layer = 0;
+    std::string part;
+    std::int64_t head = 0;
+    std::int64_t named = 0; ///< heads of the network that are named after this kind
+};
+/// What comes of random tokens that come twice (HeadTest in engine.h), told with each evaluation. JSON type "heads".
+struct HeadsEvent {
+    std::int64_t step = 0;
+    double firstNll = 0, secondNll = 0; ///< mean loss of the same tokens the first and the second time, nats
+    std::vector<StrongestHead> strongest = {}; ///< in the order of headKinds; empty: the network has no attention
+    double gain() const { return firstNll - secondNll; } ///< what the context saves, nats a token
 };
 
 struct SampleToken {
@@ -179,8 +199,8 @@ struct ProgressEvent {
     std::string unit;
 };
 
-using Event = std::variant<StepEvent, MixingEvent, EvalEvent, RecallEvent, SampleEvent, CheckpointEvent, StatusEvent,
-    AlertEvent, CommandEvent, ReferenceEvent, ProgressEvent>;
+using Event = std::variant<StepEvent, MixingEvent, EvalEvent, RecallEvent, HeadsEvent, SampleEvent, CheckpointEvent,
+    StatusEvent, AlertEvent, CommandEvent, ReferenceEvent, ProgressEvent>;
 
 /// Where the engine reports. Called on the job's thread; must neither block nor throw.
 class EventSink {

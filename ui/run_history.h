@@ -19,6 +19,7 @@ struct RunHistory {
     std::vector<MixingEvent> mixing;
     std::vector<EvalEvent> evals;
     std::vector<RecallEvent> recalls;
+    std::vector<HeadsEvent> heads;
     std::vector<SampleEvent> samples;
     std::vector<CheckpointEvent> checkpoints;
     std::vector<CommandEvent> commands;

@@ -166,6 +166,16 @@ void ProgressView::show(const RecallEvent& event)
     line(text);
 }
 
+void ProgressView::show(const HeadsEvent& event)
+{
+    auto text = fmt::format("heads at {}: in-context gain {}", event.step, figure(event.gain()));
+    if (!event.strongest.empty()) {
+        const auto& head = event.strongest.back();
+        text += fmt::format("  induction {:.1f} % (L{} {} {})", 100 * head.share, head.layer, head.part, head.head);
+    }
+    line(text);
+}
+
 void ProgressView::show(const SampleEvent& event)
 {
     lastSample = event;

@@ -45,6 +45,7 @@ private:
     void show(const MixingEvent& event) { lastMixing = event; }
     void show(const EvalEvent& event);
     void show(const RecallEvent& event);
+    void show(const HeadsEvent& event);
     void show(const SampleEvent& event);
     void show(const CheckpointEvent& event);
     void show(const StatusEvent& event);

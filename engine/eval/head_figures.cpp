@@ -149,27 +149,25 @@ std::vector<std::vector<std::int64_t>> repeatedTokens(
     return all;
 }
 
-HeadTest NetworkModel::testHeads(std::stop_token stop)
+HeadTest testHeads(
+    LanguageModel& model, const Tokenizer& tokenizer, std::int64_t context, Pass pass, const std::stop_token& stop)
 {
     const torch::NoGradGuard guard;
-    beginJob();
-    const auto& m = config_.model;
+    const auto& m = model.config();
     HeadTest test;
-    test.step = step_;
     test.sequences = sequencesRead;
-    test.context = config_.training.context;
+    test.context = context;
     // Both copies where the network has been trained and attention can see the first from the second.
     auto room = std::min(2 * longestCopy, test.context);
     if (m.positions == "learned") room = std::min(room, m.maxPositions);
     if (m.attentionSpan > 0) room = std::min(room, m.attentionSpan);
     test.length = std::max<std::int64_t>(2, room / 2);
-    for (const auto& tokens : repeatedTokens(*tokenizer_, test.sequences, test.length)) {
+    for (const auto& tokens : repeatedTokens(tokenizer, test.sequences, test.length)) {
         throwIfStopped(stop, "the test of the heads");
         Watch watch;
-        auto pass = pass_;
         pass.watch = &watch;
-        const auto ids = torch::tensor(tokens, torch::kLong).to(model_->embedding().device());
-        const auto logits = model_->logits(model_->forward(ids.unsqueeze(0), pass), pass).squeeze(0);
+        const auto ids = torch::tensor(tokens, torch::kLong).to(model.embedding().device());
+        const auto logits = model.logits(model.forward(ids.unsqueeze(0), pass), pass).squeeze(0);
         // The first token of a copy cannot be known in either.
         const auto L = test.length;
         test.firstNll += lossOf(logits, ids, 1, L - 1) / double(test.sequences);
@@ -185,6 +183,30 @@ HeadTest NetworkModel::testHeads(std::stop_token stop)
         }
     }
     return test;
+}
+
+HeadTest NetworkModel::testHeads(std::stop_token stop)
+{
+    beginJob();
+    auto test = pha::testHeads(*model_, *tokenizer_, config_.training.context, pass_, stop);
+    test.step = step_;
+    return test;
+}
+
+HeadsEvent headsEvent(const HeadTest& test)
+{
+    HeadsEvent event { test.step, test.firstNll, test.secondNll };
+    for (const auto& head : test.heads) {
+        if (!head.attends()) continue;
+        event.strongest.resize(headKinds.size());
+        for (std::size_t kind = 0; kind < headKinds.size(); ++kind) {
+            auto& strongest = event.strongest[kind];
+            if (head.name == int(kind)) ++strongest.named;
+            if (head.kinds[kind].share <= strongest.share) continue;
+            strongest = { head.kinds[kind].share, head.layer, head.part, head.head, strongest.named };
+        }
+    }
+    return event;
 }
 
 } // namespace pha

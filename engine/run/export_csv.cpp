@@ -8,6 +8,9 @@
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 
 namespace pha {
@@ -42,6 +45,16 @@ std::string cell(double value) { return std::isfinite(value) ? formatNumber(valu
 std::string cell(std::int64_t value) { return std::to_string(value); }
 std::string cell(const std::optional<double>& value) { return value ? cell(*value) : std::string(); }
 
+std::vector<std::string> headColumns()
+{
+    std::vector<std::string> all { "step", "first_nll", "second_nll" };
+    for (std::string kind : headKinds) {
+        std::replace(kind.begin(), kind.end(), ' ', '_');
+        for (const char* figure : { "", "_head", "_named" }) all.push_back(kind + figure);
+    }
+    return all;
+}
+
 class CsvExport {
 public:
     void operator()(const StepEvent& e)
@@ -71,6 +84,18 @@ public:
             recall_.row({ cell(e.step), e.split, cell(bin.distanceFrom), cell(bin.distanceTo), cell(bin.count),
                 cell(bin.correct), cell(bin.chance) });
     }
+    void operator()(const HeadsEvent& e)
+    {
+        std::vector<std::string> row { cell(e.step), cell(e.firstNll), cell(e.secondNll) };
+        for (std::size_t kind = 0; kind < headKinds.size(); ++kind) {
+            const auto head = kind < e.strongest.size() ? e.strongest[kind] : StrongestHead();
+            const bool any = !head.part.empty();
+            row.push_back(any ? cell(head.share) : "");
+            row.push_back(any ? fmt::format("L{} {} {}", head.layer, head.part, head.head) : "");
+            row.push_back(any ? cell(head.named) : "");
+        }
+        heads_.row(row);
+    }
     void operator()(const SampleEvent& e) { samples_.row({ cell(e.step), e.prompt, e.text }); }
     void operator()(const AlertEvent& e)
     {
@@ -81,7 +106,7 @@ public:
 
     void write(ExportFolder& folder) const
     {
-        for (const auto* csv : { &steps_, &distillation_, &evals_, &mixing_, &recall_, &samples_, &alerts_ })
+        for (const auto* csv : { &steps_, &distillation_, &evals_, &mixing_, &recall_, &heads_, &samples_, &alerts_ })
             csv->write(folder);
     }
 
@@ -96,6 +121,7 @@ private:
     Csv mixing_ { "mixing.csv",
         { "step", "layer", "branch", "mean", "std", "min", "max", "eff", "rms", "contrib", "entropy" } };
     Csv recall_ { "recall.csv", { "step", "split", "from", "to", "count", "correct", "chance" } };
+    Csv heads_ { "heads.csv", headColumns() };
     Csv samples_ { "samples.csv", { "step", "prompt", "text" } };
     Csv alerts_ { "alerts.csv",
         { "step", "kind", "message", "loss", "median", "deviations", "grad_norm", "grad_norm_before", "cause",

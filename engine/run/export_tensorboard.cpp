@@ -138,6 +138,12 @@ public:
     {
         if (!e.bins.empty()) scalar(e.step, "recall/" + e.split, e.accuracy);
     }
+    void operator()(const HeadsEvent& e)
+    {
+        scalar(e.step, "heads/in-context gain", e.gain());
+        for (std::size_t kind = 0; kind < e.strongest.size(); ++kind)
+            scalar(e.step, std::string("heads/strongest ") + headKinds[kind], e.strongest[kind].share);
+    }
     void operator()(const SampleEvent& e)
     {
         // A tensor of one string, which the text page shows: TensorProto { dtype 7, shape [1], string_val }.

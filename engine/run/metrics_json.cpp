@@ -129,6 +129,18 @@ struct ToJson {
         line.add("split", e.split).add("accuracy", e.accuracy).add("chance", e.chance).add("exact", e.exact);
         return line.add("bins", std::move(bins)).line();
     }
+    Json operator()(const HeadsEvent& e) const
+    {
+        LineBuilder line("heads", e.step);
+        line.add("first_nll", e.firstNll).add("second_nll", e.secondNll);
+        auto strongest = Json::object();
+        for (std::size_t kind = 0; kind < e.strongest.size(); ++kind) {
+            const auto& head = e.strongest[kind];
+            strongest[headKinds[kind]] = { { "share", line.number(head.share) }, { "layer", head.layer },
+                { "part", head.part }, { "head", head.head }, { "named", head.named } };
+        }
+        return line.add("strongest", std::move(strongest)).line();
+    }
     Json operator()(const SampleEvent& e) const
     {
         LineBuilder line("sample", e.step);

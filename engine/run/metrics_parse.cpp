@@ -148,6 +148,24 @@ template <class J> SampleEvent readSample(std::int64_t step, const Members<J>& i
     return e;
 }
 
+template <class J> HeadsEvent readHeads(std::int64_t step, const Members<J>& in)
+{
+    require(in.find("first_nll") && in.find("second_nll"));
+    HeadsEvent e { step, in.number("first_nll"), in.number("second_nll") };
+    const auto* strongest = in.find("strongest");
+    require(strongest == nullptr || strongest->is_object());
+    if (strongest == nullptr || strongest->empty()) return e;
+    for (const auto* kind : headKinds) {
+        const auto found = strongest->find(kind);
+        auto& head = e.strongest.emplace_back();
+        if (found == strongest->end()) continue;
+        const Members<J> one(*found);
+        head = { one.number("share"), one.integer("layer"), one.text("part"), one.integer("head"),
+            one.integer("named") };
+    }
+    return e;
+}
+
 template <class J> CostlyText readCostlyText(const J& json)
 {
     const Members<J> in(json);
@@ -218,6 +236,7 @@ template <class J> std::optional<Event> readEvent(const J& json)
         }
         return e;
     }
+    if (type == "heads") return readHeads(step, in);
     if (type == "sample") return readSample(step, in);
     if (type == "checkpoint")
         return CheckpointEvent { step, in.text("path"), in.flag("best", false), in.text("problem") };

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/eval/evaluator.h"
+#include "engine/eval/head_figures.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/run/metrics_line.h"
 #include "engine/system/device.h"
@@ -203,6 +204,11 @@ void Trainer::evaluate()
     const auto result = score(model());
     emit(result.figures);
     if (!result.recall.bins.empty()) emit(result.recall);
+    Pass pass;
+    pass.matrix = matrix_;
+    auto heads = testHeads(model(), *corpus_->tokenizer(), config_.context, pass, {});
+    heads.step = step_;
+    emit(headsEvent(heads));
     lastEval_ = step_;
     lastNll_ = result.figures.nll;
 }

@@ -47,6 +47,7 @@ parser.add_argument("--out", default="build/scaling", help="folder of the runs")
 parser.add_argument("--device", default="cuda")
 parser.add_argument("--cards", type=int, default=1)
 parser.add_argument("--seeds", type=int, default=1)
+parser.add_argument("--eval-every", type=int, help="updates between evaluations (default: six in a run)")
 parser.add_argument("--sizes", default="3,2,1,0", help="in this order; numbers of rows of the table above")
 options = parser.parse_args()
 
@@ -69,6 +70,8 @@ def work(card):
         if os.path.exists(os.path.join(run, "checkpoints", "latest")):
             continue
         settings = {**RECIPE, **shape, "seed": seed}
+        if options.eval_every:
+            settings["eval_every"] = options.eval_every
         done = subprocess.run([options.pha, "train", "--preset", preset, "--data", options.corpus, "--run", run,
                                "--device", options.device,
                                *[word for key, value in settings.items() for word in ("--set", f"{key}={value}")]],

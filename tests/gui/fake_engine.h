@@ -126,6 +126,16 @@ inline RecallEvent fakeRecall(std::int64_t step, const std::string& split = "val
     return e;
 }
 
+/// An induction head forms at some 300 updates.
+inline HeadsEvent fakeHeads(std::int64_t step)
+{
+    const double formed = 1 / (1 + std::exp((300 - double(step)) / 40));
+    return { step, 6.5, 6.4 - 2 * formed,
+        { { 0.2 + 0.5 * formed, 1, "attention", 2, formed > 0.5 }, { 0.2, 0, "attention", 1, 0 },
+            { 0.35, 2, "attention", 0, 1 }, { 0.1, 3, "attention", 3, 0 },
+            { 0.02 + 0.7 * formed, 3, "attention", 1, formed > 0.5 } } };
+}
+
 /// Every branch muted, in all layers and in each, as the network itself would answer.
 inline Ablation fakeAblation(LoadedModel& model, EvaluateOptions options,
     const std::function<void(const AblationCell&)>& onCell, EventSink& progress, const std::stop_token& stop)
@@ -471,7 +481,8 @@ private:
             }
             say(event);
             every(t.mixEvery, [&] { say(fakeMixing(step_, request_.config)); });
-            every(t.evalEvery, [&] { say(fakeEval(step_, request_.config)), say(fakeRecall(step_)); });
+            every(t.evalEvery,
+                [&] { say(fakeEval(step_, request_.config)), say(fakeRecall(step_)), say(fakeHeads(step_)); });
             every(t.sampleEvery, [&] { say(SampleEvent { step_, "Mara took", " the copper key to the harbour." }); });
             every(t.saveEvery, [&] { save(true); });
         }

@@ -52,6 +52,7 @@ private Q_SLOTS:
     void zoomStopsFollowing();
     void keyboardCursorReadsValues();
     void pointerReadsAllCharts();
+    void inContextGainComesWithEvaluations();
     void everyControlIsNamed();
     void themesAndTextSize();
     void runFromDisk();
@@ -329,6 +330,39 @@ void MonitorTest::pointerReadsAllCharts()
     for (const auto* part :
         { "step 10", "tokens 10", "train ", "process ", "learning rate 0.001", "gradient norm 0.5", "checkpoint" })
         QVERIFY2(text.contains(QLatin1String(part)), qPrintable(text));
+}
+
+void MonitorTest::inContextGainComesWithEvaluations()
+{
+    Panel p;
+    auto run = session("a");
+    p.panel.setSessions({ run.get() }, run.get());
+    auto* chart = p.panel.findChild<TimePlot*>(QStringLiteral("inContextChart"));
+    run->receive(steps(1, 10));
+    QTRY_VERIFY(p.loss->plot()->xAxis->range().contains(10));
+    QCOMPARE(rowsOf(chart, QStringLiteral("in-context gain")), 0);
+    const auto empty = [chart] {
+        const auto labels = chart->findChildren<QLabel*>();
+        return std::any_of(labels.begin(), labels.end(),
+            [](const QLabel* label) { return label->isVisible() && label->text() == QLatin1String("not recorded"); });
+    };
+    QTRY_VERIFY(empty());
+    run->receive({ HeadsEvent { 10, 5.5, 5.25 } });
+    run->receive(steps(11, 20));
+    run->receive({ HeadsEvent {
+        20, 5.5, 4.25, { { 0.5, 0, "attention", 3, 2 }, {}, {}, {}, { 0.75, 2, "attention", 7, 1 } } } });
+    QTRY_COMPARE(rowsOf(chart, QStringLiteral("in-context gain")), 2);
+    QVERIFY(!empty());
+    const auto values = chart->cursorValues(20);
+    QCOMPARE(values.size(), 1);
+    QCOMPARE(values[0].value, 1.25);
+    QVERIFY2(
+        values[0].text().endsWith(QStringLiteral("induction 75 % (L2 Attention 7)")), qPrintable(values[0].text()));
+    QVERIFY(!chart->cursorValues(10)[0].text().contains(QStringLiteral("induction"))); // no attention
+    const auto sheet = chart->sheets()[0];
+    QCOMPARE(sheet.columns.size(), 2 + int(headKinds.size()));
+    QCOMPARE(sheet.cell(1, 6).toDouble(), 0.75);
+    QVERIFY(std::isnan(sheet.cell(0, 6).toDouble()));
 }
 
 void MonitorTest::everyControlIsNamed()

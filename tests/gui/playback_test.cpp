@@ -116,6 +116,7 @@ void compare(const RunHistory& a, const RunHistory& b)
     QCOMPARE(texts(a.mixing), texts(b.mixing));
     QCOMPARE(texts(a.evals), texts(b.evals));
     QCOMPARE(texts(a.recalls), texts(b.recalls));
+    QCOMPARE(texts(a.heads), texts(b.heads));
     QCOMPARE(texts(a.samples), texts(b.samples));
     QCOMPARE(texts(a.checkpoints), texts(b.checkpoints));
     QCOMPARE(texts(a.commands), texts(b.commands));

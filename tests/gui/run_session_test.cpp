@@ -70,9 +70,9 @@ private Q_SLOTS:
         skipped.loss = std::nan("");
         skipped.applied = false;
         for (const Event& e : { Event(test::fakeStep(1, {})), Event(skipped), Event(test::fakeMixing(1, {})),
-                 Event(test::fakeEval(1, {})), Event(test::fakeRecall(1)), Event(SampleEvent {}),
-                 Event(CheckpointEvent {}), Event(CommandEvent {}), Event(StatusEvent {}), Event(ReferenceEvent {}),
-                 Event(ProgressEvent {}) })
+                 Event(test::fakeEval(1, {})), Event(test::fakeRecall(1)), Event(test::fakeHeads(1)),
+                 Event(SampleEvent {}), Event(CheckpointEvent {}), Event(CommandEvent {}), Event(StatusEvent {}),
+                 Event(ReferenceEvent {}), Event(ProgressEvent {}) })
             h.append(e);
         QCOMPARE(h.step.size(), std::size_t(2));
         for (const auto* column : { &h.tokens, &h.seconds, &h.loss, &h.learningRate, &h.gradNorm, &h.tokensPerSecond,
@@ -81,9 +81,9 @@ private Q_SLOTS:
         QCOMPARE(h.skippedUpdates, std::int64_t(1));
         QVERIFY(std::isnan(h.loss[1]));
         QVERIFY(h.references.has_value());
-        QCOMPARE(h.mixing.size() + h.evals.size() + h.recalls.size() + h.samples.size() + h.checkpoints.size()
-                + h.commands.size() + h.statuses.size(),
-            std::size_t(7));
+        QCOMPARE(h.mixing.size() + h.evals.size() + h.recalls.size() + h.heads.size() + h.samples.size()
+                + h.checkpoints.size() + h.commands.size() + h.statuses.size(),
+            std::size_t(8));
         const auto generation = h.generation;
         h.clear();
         QVERIFY(h.step.empty() && h.evals.empty() && !h.references);

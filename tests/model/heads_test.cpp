@@ -277,6 +277,34 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(Error, model.testHeads(stop.get_token()));
     }
 
+    void theStrongestOfEachKindIsTold()
+    {
+        const auto head = [](std::int64_t layer, const std::string& part, std::int64_t place, double first,
+                              double induction, int name) {
+            HeadFigures figures { layer, part, place, {} };
+            figures.kinds[First].share = first;
+            figures.kinds[Induction].share = induction;
+            figures.name = name;
+            return figures;
+        };
+        HeadTest test;
+        test.step = 9;
+        test.firstNll = 3, test.secondNll = 2;
+        test.heads = { head(0, "gss", 0, 0.99, 0.99, First), head(0, "attention", 0, 0.4, 0.1, First),
+            head(0, "attention", 1, 0.6, 0.2, First), head(1, "hedgehog", 0, 0.1, 0.5, Induction) };
+        const auto event = headsEvent(test);
+        QCOMPARE(event.step, 9);
+        QCOMPARE(event.gain(), 1.0);
+        const auto is = [](const StrongestHead& a, const StrongestHead& b) {
+            return a.share == b.share && a.layer == b.layer && a.part == b.part && a.head == b.head
+                && a.named == b.named;
+        };
+        QVERIFY(is(event.strongest.at(First), { 0.6, 0, "attention", 1, 2 }));
+        QVERIFY(is(event.strongest.at(Induction), { 0.5, 1, "hedgehog", 0, 1 }));
+        test.heads.resize(1);
+        QVERIFY(headsEvent(test).strongest.empty());
+    }
+
     void sequencesAreRandomAndTheSame()
     {
         const auto tokens = repeatedTokens(*words(), 3, 30);
@@ -372,8 +400,8 @@ private Q_SLOTS:
                 QVERIFY2(isNear(found->quantiles[i] / expected, 1, 1e-5), qPrintable(QString::number(expected)));
             }
             QVERIFY(isNear(found->longest / lives.back(), 1, 1e-5));
-            const auto longer = std::count_if(
-                lives.begin(), lives.end(), [&](double life) { return life > double(context); });
+            const auto longer =
+                std::count_if(lives.begin(), lives.end(), [&](double life) { return life > double(context); });
             QVERIFY(longer > 0 && longer < std::ptrdiff_t(lives.size()));
             QCOMPARE(found->outlive, double(longer) / double(lives.size()));
         }

@@ -2,8 +2,11 @@
 // Runs from start to end: learning, exact resume, commands, divergence.
 #include "engine/base/error.h"
 #include "engine/eval/evaluator.h"
+#include "engine/eval/head_figures.h"
+#include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/metrics.h"
 #include "engine/train/trainer.h"
 #include "tests/model/run_tokenizer.h"
 
@@ -112,6 +115,12 @@ private Q_SLOTS:
         QVERIFY(evals.back().nll < std::log(1024.0) + 0.5);
         QVERIFY(!recorder.all<RecallEvent>().empty());
         QVERIFY(!recorder.all<MixingEvent>().empty());
+        const auto heads =
+            recorder.all<HeadsEvent>(); // after 5, 10 and 12 updates; the last as its checkpoint has them
+        QCOMPARE(heads.size(), std::size_t(3));
+        const auto last = headsEvent(loadNetwork(run / "checkpoints" / "step-00000012", "cpu", {})->testHeads({}));
+        QCOMPARE(eventToJson(last).dump(), eventToJson(heads.back()).dump());
+        QCOMPARE(last.strongest.size(), headKinds.size());
         QVERIFY_EXCEPTION_THROWN(train(run, tinyRun(), recorder), CheckpointError); // a run is there already
     }
 

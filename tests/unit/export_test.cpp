@@ -127,6 +127,8 @@ private Q_SLOTS:
             "muted, \"all\"", "strided" });
         metrics.append(MixingEvent { 2, { { { { "gss", 0.5 }, { "attention", 0.25 } }, 0.9 } } });
         metrics.append(RecallEvent { 2, "valid", { { 0, 8, 100, 90, 0.125 } }, 0.9, 0.125 });
+        metrics.append(
+            HeadsEvent { 2, 5.5, 4.25, { { 0.5, 0, "attention", 3, 2 }, {}, {}, {}, { 0.75, 2, "attention", 7, 1 } } });
         metrics.append(SampleEvent { 2, "Once", " upon\na time" });
         metrics.append(AlertEvent { 2, "not_finite", "the loss, again", std::nan(""), 2 });
         metrics.append(StatusEvent { 2, RunState::Finished, {} });
@@ -144,7 +146,7 @@ private Q_SLOTS:
     void csvTablesAreExact()
     {
         const auto files = exportCsv(run_, run_ / "tables");
-        QCOMPARE(files.size(), std::size_t(6));
+        QCOMPARE(files.size(), std::size_t(7));
         QCOMPARE(readRaw(run_ / "tables/steps.csv"),
             std::string("step,tokens,seconds,loss,lr,grad_norm,tokens_per_second,process_bytes,device_bytes,applied,"
                         "cores_busy,device_use,watts,celsius\r\n"
@@ -154,9 +156,15 @@ private Q_SLOTS:
                                "\"\"all\"\"\"\r\n"));
         QVERIFY(readRaw(run_ / "tables/samples.csv").ends_with("2,Once,\" upon\na time\"\r\n"));
         QVERIFY(readRaw(run_ / "tables/mixing.csv").find("\r\n2,0,attention,0.25,") != std::string::npos);
+        QCOMPARE(readRaw(run_ / "tables/heads.csv"),
+            std::string(
+                "step,first_nll,second_nll,previous_token,previous_token_head,previous_token_named,self,self_head,"
+                "self_named,first_token,first_token_head,first_token_named,same_token,same_token_head,"
+                "same_token_named,induction,induction_head,induction_named\r\n"
+                "2,5.5,4.25,0.5,L0 attention 3,2,,,,,,,,,,0.75,L2 attention 7,1\r\n"));
         QVERIFY(readRaw(run_ / "tables/alerts.csv").ends_with("\r\n2,not_finite,\"the loss, again\",,,,2,,,\r\n"));
         exportCsv(run_, run_ / "tables"); // again: the same files
-        QCOMPARE(qint64(std::distance(fs::directory_iterator(run_ / "tables"), {})), qint64(6));
+        QCOMPARE(qint64(std::distance(fs::directory_iterator(run_ / "tables"), {})), qint64(7));
     }
 
     void distillationIsExported()
@@ -206,6 +214,8 @@ private Q_SLOTS:
         QVERIFY(scalars.at("loss/valid (muted, \"all\")") == std::pair(std::int64_t(2), 1.5F));
         QCOMPARE(scalars.at("mixing/layer 0/gss").second, 0.5F);
         QCOMPARE(scalars.at("recall/valid").second, 0.9F);
+        QCOMPARE(scalars.at("heads/in-context gain").second, 1.25F);
+        QCOMPARE(scalars.at("heads/strongest induction").second, 0.75F);
     }
 
     void whatIsNoRunIsRefused()

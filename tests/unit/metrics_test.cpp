@@ -57,6 +57,10 @@ std::vector<Event> oneOfEach()
         AlertEvent { 19, "not_finite", "the loss is not finite", std::nan(""), std::nan("") },
         CommandEvent { 18, "learning_rate", "0.001" }, ReferenceEvent { 8.3, 6.1, 4.9, 1.7 },
         ReferenceEvent { 8.3, 6.1, 4.9, {} },
+        HeadsEvent { 20, 5.5, 4.25,
+            { { 0.5, 0, "attention", 3, 2 }, { 0.25, 1, "hedgehog", 0, 0 }, { 0.125, 0, "attention", 1, 0 }, {},
+                { 0.75, 2, "attention", 7, 1 } } },
+        HeadsEvent { 21, 5.5, std::nan("") },
         SampleEvent { 0, "Once", " <b>\xe2\x82\xac",
             { { " <b>", 0.0125, 6.1 }, { "", 1, 0 }, { "\xe2\x82\xac", 0.5, std::nan("") } }, -7 } };
 }
@@ -281,6 +285,13 @@ void MetricsTest::damagedLines_data()
     row("only weights", R"({"type":"mixing","step":1,"layers":[{"ffn":1,"gss":0.5,"entropy":1}]})", false, true);
     row("unknown state", R"({"type":"status","step":1,"state":"asleep"})", false, false);
     row("bins no list", R"({"type":"recall","step":1,"bins":"x"})", true, false);
+    row("heads without a loss", R"({"type":"heads","step":1,"strongest":{}})", true, false);
+    row("strongest no object", R"({"type":"heads","step":1,"first_nll":2,"second_nll":1,"strongest":[1]})", true,
+        false);
+    row("head no object", R"({"type":"heads","step":1,"first_nll":2,"second_nll":1,"strongest":{"self":1}})", true,
+        false);
+    row("one kind of head", R"({"type":"heads","step":1,"first_nll":2,"second_nll":1,"strongest":{"self":{}}})", false,
+        true);
     row("invalid UTF-8", "{\"type\":\"sample\",\"step\":1,\"text\":\"\xff\"}", true, false);
 }
 

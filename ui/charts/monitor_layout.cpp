@@ -14,6 +14,7 @@ void MonitorPanel::Private::build()
     charts_.learningRate->setFromZero(true);
     charts_.gradient->setFromZero(true);
     charts_.load->setFromZero(true);
+    charts_.inContext->setFromZero(true);
     auto* smallBox = new QWidget;
     small_ = new QGridLayout(smallBox);
     small_->setContentsMargins(0, 0, 0, 0);
@@ -82,17 +83,17 @@ void MonitorPanel::Private::arrange()
     // Recall stands below the mixing, or beside it where that leaves both their room.
     const bool below = wide || q->width() < 640;
     side_->setOrientation(below ? Qt::Vertical : Qt::Horizontal);
-    // In a row of five, or in rows of three and two that are as wide.
-    const int columns = (wide ? columns_->sizes().value(0) : q->width()) >= (wide ? 1000 : 740) ? 5 : 3;
+    // In one row, or in two of three.
+    const int columns = (wide ? columns_->sizes().value(0) : q->width()) >= (wide ? 1000 : 740) ? 6 : 3;
     if (columns == smallColumns_) return;
     smallColumns_ = columns;
     int i = 0;
-    for (auto* chart : { charts_.throughput, charts_.memory, charts_.load, charts_.learningRate, charts_.gradient }) {
-        const int row = i / columns, span = columns == 5 ? 1 : row == 0 ? 2 : 3;
-        small_->addWidget(chart, row, (i % columns) * span, 1, span);
+    for (auto* chart : { charts_.throughput, charts_.memory, charts_.load, charts_.learningRate, charts_.gradient,
+             charts_.inContext }) {
+        small_->addWidget(chart, i / columns, i % columns);
         ++i;
     }
-    for (int column = 0; column < 6; ++column) small_->setColumnStretch(column, columns == 3 || column < 5);
+    for (int column = 0; column < 6; ++column) small_->setColumnStretch(column, column < columns);
 }
 
 } // namespace pha::ui

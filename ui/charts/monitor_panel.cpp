@@ -86,6 +86,11 @@ MonitorPanel::Private::Private(MonitorPanel* panel)
         tr("Processor cores that this program keeps busy, and the share of time in which the card is. "
            "Power and temperature where the device tells them."));
     charts_.gradient = new TimePlot(QStringLiteral("gradientChart"), tr("Gradient"), ValueKind::Scientific);
+    charts_.inContext = new TimePlot(QStringLiteral("inContextChart"), tr("In context"), ValueKind::Loss);
+    charts_.inContext->setToolTip(tr(
+        "In-context gain, nats a token: by how much less random tokens cost when they come a second time. At a place: "
+        "how much of what it reads the strongest induction head reads after earlier ones of the same token. "
+        "The table has the strongest head of every kind. Taken with each evaluation."));
     charts_.learningRate->setToolTip(tr("Learning rate"));
     charts_.gradient->setToolTip(tr("Norm of the gradient before it is clipped"));
     build();

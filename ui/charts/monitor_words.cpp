@@ -147,6 +147,15 @@ void MonitorPanel::Private::describeSmallCharts()
             load << tr("%1 cores").arg(formatFixed(history->coresBusy.back(), 1));
         if (load.isEmpty() && any) charts_.load->setEmptyText(tr("not recorded"));
     }
+    if (history && !history->heads.empty())
+        charts_.inContext->setHeadline(tr("%1 nats").arg(formatFixed(history->heads.back().gain(), 2)));
+    else
+        charts_.inContext->setHeadline({});
+    const bool heads = std::any_of(
+        shown_.begin(), shown_.end(), [](const RunSession* session) { return !session->history().heads.empty(); });
+    if (any && !heads)
+        charts_.inContext->setEmptyText(
+            current_ && current_->state() == RunState::Running ? tr("at the next evaluation") : tr("not recorded"));
     charts_.load->setHeadline(load.join(QLatin1Char(' ')));
     const bool device = history && !history->deviceBytes.empty() && history->deviceBytes.back() > 0;
     charts_.memory->setLegend(alone && device
@@ -172,7 +181,7 @@ void MonitorPanel::Private::readOut(TimePlot* plot, double x)
         for (const auto& v : from->cursorValues(x)) {
             // An evaluation is rarer than a step: say which one the value is from when that is not the place itself.
             const double slack = std::abs(x) * 1e-9;
-            const auto value = valueText(v.kind, v.value);
+            const auto value = v.text();
             items.append({ v.colour, v.name,
                 std::abs(v.x - x) <= slack ? value : tr("%1 (%2)").arg(value, axisText(axis, v.x)) });
         }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/charts/run_curves.h"
 
+#include "ui/format.h"
+#include "ui/inspect/look_figures.h"
+
 #include <QCoreApplication>
 
 #include <algorithm>
@@ -14,6 +17,34 @@ QString curveName(const char* text) { return QCoreApplication::translate("pha::u
 
 /// exp() of a loss that no network survives is still a number that a chart can hold.
 double perplexityOf(double loss) { return std::exp(std::min(loss, 600.)); }
+
+/// What is said of the heads behind a gain, and stands beside it in the table.
+SeriesOptions headDetails(const QPointer<RunSession>& session)
+{
+    const auto strongest = [session](int index) {
+        const auto i = std::size_t(index);
+        return session && i < session->history().heads.size() ? session->history().heads[i].strongest
+                                                              : std::vector<StrongestHead>();
+    };
+    SeriesOptions options;
+    options.detail = [strongest](int index) {
+        const auto heads = strongest(index);
+        if (heads.empty()) return QString();
+        const auto& head = heads.back();
+        return curveName(" \u00b7 induction %1 (L%2 %3 %4)")
+            .arg(formatPercent(head.share))
+            .arg(head.layer)
+            .arg(partTitle(fromUtf8(head.part)))
+            .arg(head.head);
+    };
+    for (std::size_t kind = 0; kind < headKinds.size(); ++kind)
+        options.columns << curveName("strongest head, %1").arg(headKindTitle(int(kind)));
+    options.figure = [strongest](int index, int column) {
+        const auto heads = strongest(index);
+        return heads.empty() ? std::nan("") : heads[std::size_t(column)].share;
+    };
+    return options;
+}
 
 /// Between two places to which a curve can go back. What is drawn again then is less than a slice of work.
 constexpr std::size_t placeEvery = 1024;
@@ -49,7 +80,6 @@ RunCurves::RunCurves(RunSession* session, const RunCharts& charts, const RunLook
     , settings_(settings)
     , unit_(smoothingUnit(session->file().config.training.steps))
     , generation_(session->history().generation)
-    , loss_(charts.loss)
 {
     const auto train = colour(&Colours::train);
     addTrack(charts.loss, &RunHistory::loss, curveName("train"), train, true);
@@ -71,13 +101,24 @@ RunCurves::RunCurves(RunSession* session, const RunCharts& charts, const RunLook
         tracks_.back().skipNaN = true;
     }
 
-    SeriesOptions options;
-    options.name = look.alone ? curveName("valid") : curveName("%1 · valid").arg(look.name);
+    addRare(valid_, charts.loss, curveName("valid"), {});
+    addRare(inContext_, charts.inContext, curveName("in-context gain"), headDetails(session_));
+    restart(settings);
+}
+
+void RunCurves::addRare(Rare& rare, TimePlot* plot, const QString& name, SeriesOptions options)
+{
+    options.name = look_.alone ? name : curveName("%1 · %2").arg(look_.name, name);
     options.style = SeriesStyle::Points;
     options.colour = colour(&Colours::valid);
-    options.owner = look.owner;
-    valid_ = loss_->addSeries(options);
-    restart(settings);
+    options.owner = look_.owner;
+    rare = { plot, plot->addSeries(options) };
+}
+
+void RunCurves::Rare::restart()
+{
+    plot->clearPoints(series);
+    row = 0;
 }
 
 ColourRole RunCurves::colour(QColor Colours::*alone) const
@@ -101,7 +142,7 @@ void RunCurves::addTrack(
         auto raw = options;
         raw.style = SeriesStyle::Ghost;
         raw.name = curveName("%1, raw").arg(options.name);
-        raw.readout = plot == loss_; // where one compares single batches
+        raw.readout = track.column == &RunHistory::loss; // where one compares single batches
         track.ghost.series = plot->addSeries(raw);
     }
     options.style = look_.current && !look_.alone ? SeriesStyle::Bold : SeriesStyle::Line;
@@ -113,8 +154,7 @@ void RunCurves::restart(const CurveSettings& settings)
 {
     settings_ = settings;
     for (auto& track : tracks_) track.ghost.restart(track.plot, {});
-    loss_->clearPoints(valid_);
-    evalRow_ = 0;
+    for (auto* rare : { &valid_, &inContext_ }) rare->restart();
     restartSmoothing(settings);
     for (auto& track : tracks_)
         if (!track.smooth) track.line.restart(track.plot, {});
@@ -165,9 +205,30 @@ void RunCurves::goBack(const RunHistory& history)
 {
     for (auto& track : tracks_)
         for (auto* trail : { &track.ghost, &track.line }) trail->goBack(track.plot, history.step.size());
-    if (evalRow_ <= history.evals.size()) return;
-    evalRow_ = history.evals.size();
-    loss_->truncate(valid_, int(std::count_if(history.evals.begin(), history.evals.end(), isValidation)));
+    const auto validations = std::count_if(history.evals.begin(), history.evals.end(), isValidation);
+    goBack(valid_, history.evals.size(), std::size_t(validations));
+    goBack(inContext_, history.heads.size(), history.heads.size());
+}
+
+void RunCurves::goBack(Rare& rare, std::size_t rows, std::size_t points)
+{
+    if (rare.row <= rows) return;
+    rare.row = rows;
+    rare.plot->truncate(rare.series, int(points));
+}
+
+template <class Row, class Value> void RunCurves::advance(Rare& rare, const std::vector<Row>& rows, const Value& value)
+{
+    const auto& history = session_->history();
+    for (; rare.row < rows.size(); ++rare.row) {
+        const auto& row = rows[rare.row];
+        // It is placed by the update before it: wait until that has been read.
+        if (settings_.axis != XAxis::Step && row.step > 0
+            && (history.step.empty() || history.step.back() < double(row.step)))
+            break;
+        if (const std::optional<double> y = value(row))
+            rare.plot->append(rare.series, placeOfStep(history, settings_.axis, double(row.step)), *y);
+    }
 }
 
 bool RunCurves::advance(std::size_t rows)
@@ -181,16 +242,11 @@ bool RunCurves::advance(std::size_t rows)
     goBack(history);
     bool more = false;
     for (auto& track : tracks_) more |= advance(track, history, rows);
-    // An evaluation is placed by the update before it: wait until that has been read.
-    for (; evalRow_ < history.evals.size(); ++evalRow_) {
-        const auto& eval = history.evals[evalRow_];
-        if (settings_.axis != XAxis::Step && eval.step > 0
-            && (history.step.empty() || history.step.back() < double(eval.step)))
-            break;
-        if (!isValidation(eval)) continue;
-        loss_->append(valid_, placeOfStep(history, settings_.axis, double(eval.step)),
-            settings_.perplexity ? perplexityOf(eval.nll) : eval.nll);
-    }
+    advance(valid_, history.evals, [&](const EvalEvent& eval) -> std::optional<double> {
+        if (!isValidation(eval)) return {};
+        return settings_.perplexity ? perplexityOf(eval.nll) : eval.nll;
+    });
+    advance(inContext_, history.heads, [](const HeadsEvent& heads) { return heads.gain(); });
     return more;
 }
 

@@ -12,8 +12,8 @@ namespace pha::ui {
 /// The charts that a run's updates and evaluations are drawn into.
 struct RunCharts {
     TimePlot *loss = nullptr, *throughput = nullptr, *memory = nullptr, *learningRate = nullptr, *gradient = nullptr,
-             *load = nullptr;
-    QVector<TimePlot*> all() const { return { loss, throughput, memory, learningRate, gradient, load }; }
+             *load = nullptr, *inContext = nullptr;
+    QVector<TimePlot*> all() const { return { loss, throughput, memory, learningRate, gradient, load, inContext }; }
 };
 
 /// What the user chose for all runs.
@@ -69,7 +69,17 @@ private:
     void addTrack(
         TimePlot* plot, std::vector<double> RunHistory::*column, const QString& name, ColourRole colour, bool smooth);
     bool advance(Track& track, const RunHistory& history, std::size_t rows);
+    /// What comes with evaluations, as points.
+    struct Rare {
+        TimePlot* plot = nullptr;
+        int series = -1;
+        std::size_t row = 0;
+        void restart();
+    };
+    void addRare(Rare& rare, TimePlot* plot, const QString& name, SeriesOptions options);
+    template <class Row, class Value> void advance(Rare& rare, const std::vector<Row>& rows, const Value& value);
     void goBack(const RunHistory& history);
+    static void goBack(Rare& rare, std::size_t rows, std::size_t points);
     ColourRole colour(QColor Colours::*alone) const;
 
     QPointer<RunSession> session_;
@@ -78,9 +88,7 @@ private:
     double unit_ = 1;
     std::int64_t generation_ = 0;
     std::vector<Track> tracks_;
-    TimePlot* loss_ = nullptr;
-    int valid_ = -1;
-    std::size_t evalRow_ = 0;
+    Rare valid_, inContext_;
 };
 
 } // namespace pha::ui

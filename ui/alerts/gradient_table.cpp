@@ -55,9 +55,10 @@ void GradientTable::put(int row, const PartGradient& gradient, double share, std
         known && finite ? QStringLiteral("\u00d7 %1").arg(formatNumber(lengthOf(gradient), 3)) : QString());
     times->setData(BarDelegate::Share, finite ? share : 1.0);
     times->setData(BarDelegate::Branch, part);
-    auto words = tr("%1: norm %2").arg(name->text(), norm);
-    if (known) words += tr(", %1 at step %2").arg(formatNumber(*gradient.usual, 3), formatCount(usualStep));
-    times->setToolTip(plainToolTip(words));
+    times->setToolTip(
+        plainToolTip(known ? tr("%1: norm %2, %3 at step %4")
+                                 .arg(name->text(), norm, formatNumber(*gradient.usual, 3), formatCount(usualStep))
+                           : tr("%1: norm %2").arg(name->text(), norm)));
     setItem(row, 0, name);
     setItem(row, 1, times);
     setItem(row, 2, new QTableWidgetItem(norm));

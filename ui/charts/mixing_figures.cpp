@@ -78,22 +78,22 @@ QString MixingBars::describe(int row) const
                              .arg(fromUtf8(b.branch), formatNumber(b.contribution, 3), formatNumber(b.outputRms, 3));
                 continue;
             }
-            auto line =
-                tr("%1: share %2, weight %3")
-                    .arg(fromUtf8(b.branch), mixText(b.normalised, MixQuantity::Share, 2), formatNumber(b.mean));
-            if (b.deviation > 0 || b.maximum > b.minimum)
-                line += tr(" ± %1 (%2 to %3)")
-                            .arg(formatNumber(b.deviation, 3), formatNumber(b.minimum, 3), formatNumber(b.maximum, 3));
-            lines << line
-                    + tr(", contribution %1, output rms %2")
-                          .arg(formatNumber(b.contribution, 3), formatNumber(b.outputRms, 3));
+            const auto name = fromUtf8(b.branch), share = mixText(b.normalised, MixQuantity::Share, 2),
+                       weight = formatNumber(b.mean), contribution = formatNumber(b.contribution, 3),
+                       rms = formatNumber(b.outputRms, 3);
+            lines << (b.deviation > 0 || b.maximum > b.minimum
+                    ? tr("%1: share %2, weight %3 ± %4 (%5 to %6), contribution %7, output rms %8")
+                          .arg(name, share, weight, formatNumber(b.deviation, 3), formatNumber(b.minimum, 3),
+                              formatNumber(b.maximum, 3), contribution, rms)
+                    : tr("%1: share %2, weight %3, contribution %4, output rms %5")
+                          .arg(name, share, weight, contribution, rms));
         }
     }
     if (mixed()) lines << tr("Entropy %1 (1: even, 0: one branch)").arg(formatFixed(entropyOf(row), 3));
     return lines.join(QLatin1Char('\n'));
 }
 
-QString MixingBars::rowName(int row) { return row == 0 ? tr("mean") : tr("L%1").arg(row - 1); }
+QString MixingBars::rowName(int row) { return row == 0 ? tr("mean") : QStringLiteral("L%1").arg(row - 1); }
 
 ChartSheet MixingBars::sheet() const
 {

@@ -128,7 +128,7 @@ void MixingPanel::advance()
         const QSignalBlocker quiet(layerBox_);
         layerBox_->clear();
         layerBox_->addItem(tr("mean")); // short, and as the rows of the bars are called
-        for (int i = 0; i < layers_; ++i) layerBox_->addItem(tr("L%1").arg(i));
+        for (int i = 0; i < layers_; ++i) layerBox_->addItem(QStringLiteral("L%1").arg(i));
         layerBox_->setVisible(layers_ > 1);
         empty_->hide();
         bars_->show();

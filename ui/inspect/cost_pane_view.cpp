@@ -148,9 +148,11 @@ QString CostPane::predictedText() const
     for (const int cell : chart_->selected()) seconds += costs_->cells[std::size_t(cell)].seconds;
     const double share = std::clamp(seconds / costs_->passSeconds, 0.0, 1.0);
     const auto count = int(chart_->selected().size());
-    return (count == 1 ? tr("1 part: ") : tr("%1 parts: ").arg(count))
-        + tr("%1 % of the pass; predicted without: %2 times as fast")
-              .arg(formatFixed(100 * share, 1), share < 1 ? formatFixed(1 / (1 - share), 2) : QStringLiteral("\u221e"));
+    const auto percent = formatFixed(100 * share, 1),
+               times = share < 1 ? formatFixed(1 / (1 - share), 2) : QStringLiteral("\u221e");
+    return count == 1 ? tr("1 part: %1 % of the pass; predicted without: %2 times as fast").arg(percent, times)
+                      : tr("%1 parts: %2 % of the pass; predicted without: %3 times as fast")
+                            .arg(QString::number(count), percent, times);
 }
 
 QString CostPane::measuredText() const

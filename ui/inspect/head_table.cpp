@@ -174,7 +174,7 @@ void MemoryTable::setMemory(const std::vector<StateMemory>& memory)
         setItem(row, 0, name);
         for (int i = 0; i < 5; ++i) setItem(row, i + 1, new QTableWidgetItem(inTokens(m.quantiles[std::size_t(i)])));
         setItem(row, 6, new QTableWidgetItem(inTokens(m.longest)));
-        setItem(row, 7, new QTableWidgetItem(percentFigure(m.outlive) + tr(" %")));
+        setItem(row, 7, new QTableWidgetItem(tr("%1 %").arg(percentFigure(m.outlive))));
     }
     paintCells();
 }

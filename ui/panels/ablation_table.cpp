@@ -58,7 +58,7 @@ void AblationTable::begin()
     for (const auto& part : parts_) heads << branchLabel(part);
     setHorizontalHeaderLabels(heads);
     for (int row = 0; row <= layers; ++row) {
-        auto* head = new QTableWidgetItem(row == 0 ? tr("All") : tr("L%1").arg(row - 1)); // as in the mixer
+        auto* head = new QTableWidgetItem(row == 0 ? tr("All") : QStringLiteral("L%1").arg(row - 1)); // as in the mixer
         head->setToolTip(row == 0 ? tr("Muted in all layers") : tr("Muted in layer %1").arg(row - 1));
         head->setFlags(Qt::ItemIsEnabled);
         setItem(row, 0, head);

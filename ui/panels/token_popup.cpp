@@ -78,8 +78,10 @@ void TokenPopup::showToken(int index, const GeneratedToken& token, const QRect& 
     if (token.alternatives.empty()) {
         figures_->setText(tr("token %1 - the first token: nothing predicted it").arg(formatCount(token.id)));
     } else {
-        auto text = tr("token %1, probability %2").arg(formatCount(token.id), percent(token.probability));
-        if (!token.prompt) text += tr(", as sampled %1").arg(percent(token.sampledProbability));
+        const auto id = formatCount(token.id), probability = percent(token.probability);
+        auto text = token.prompt
+            ? tr("token %1, probability %2").arg(id, probability)
+            : tr("token %1, probability %2, as sampled %3").arg(id, probability, percent(token.sampledProbability));
         text += QLatin1Char('\n')
             + tr("surprise %1 nats, entropy %2 nats")
                   .arg(formatFixed(-std::log(std::max(token.probability, 1e-12)), 2), formatFixed(token.entropy, 2));

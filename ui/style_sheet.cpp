@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/style_sheet.h"
 
+#include <cmath>
+
 namespace pha::ui {
 
 namespace {
@@ -29,6 +31,7 @@ QDockWidget { color: {muted}; font-weight: 600; }
 QDockWidget::title { background: {window}; padding: 6px 4px 5px 9px; text-align: left; }
 QDockWidget > QWidget#dockBody { background: {surface}; border: 1px solid {border}; border-radius: 8px; }
 QTabBar { background: transparent; qproperty-drawBase: 0; }
+QMainWindow > QTabBar { qproperty-elideMode: ElideNone; qproperty-usesScrollButtons: true; }
 QTabBar::tab { background: transparent; color: {muted}; padding: 6px 13px; border: none; border-bottom: 2px solid transparent; }
 QTabBar::tab:selected { color: {text}; border-bottom: 2px solid {accent}; }
 QTabBar::tab:hover:!selected { color: {text}; border-bottom: 2px solid {border}; }
@@ -122,7 +125,7 @@ QGroupBox::title { subcontrol-origin: margin; left: 9px; padding: 0 4px; color: 
 /// here.
 QColor mixed(const QColor& under, const QColor& over, double share)
 {
-    const auto blend = [share](int a, int b) { return int(a + (b - a) * share + 0.5); };
+    const auto blend = [share](int a, int b) { return int(std::lround(a + (b - a) * share)); };
     return QColor(blend(under.red(), over.red()), blend(under.green(), over.green()), blend(under.blue(), over.blue()));
 }
 

@@ -5,6 +5,8 @@
 #include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/panels/controls.h"
+#include "ui/panels/folding_row.h"
+#include "ui/panels/folding_splitter.h"
 #include "ui/panels/table_tools.h"
 #include "ui/panels/token_view.h"
 
@@ -35,12 +37,12 @@ AlertsView::AlertsView(QWidget* panel)
     noAutopsy = none->findChildren<QLabel*>().value(1);
     noAutopsy->setObjectName(QStringLiteral("alertNote"));
     autopsy->addWidget(none);
-    auto* columns = splitter(Qt::Horizontal, autopsy, "alertsColumns");
+    auto* columns = new FoldingSplitter(autopsy, "alertsColumns");
     columns->addWidget(buildText());
     columns->addWidget(buildGradients());
     columns->setStretchFactor(0, 3);
     columns->setStretchFactor(1, 2);
-    columns->setSizes({ 420, 320 });
+    columns->setWidths({ 420, 320 });
     autopsy->addWidget(columns);
     rows->addWidget(autopsy);
     rows->setStretchFactor(0, 1);
@@ -134,9 +136,7 @@ QWidget* AlertsView::buildGradients()
 
 QWidget* AlertsView::buildActions()
 {
-    auto* bar = new QWidget(pages);
-    auto* layout = new QHBoxLayout(bar);
-    layout->setContentsMargins(0, 0, 0, 0);
+    auto* bar = new FoldingRow(pages);
     updates = new QSpinBox(bar);
     updates->setObjectName(QStringLiteral("alertUpdates"));
     updates->setAccessibleName(tr("Updates whose data are passed over"));
@@ -154,11 +154,8 @@ QWidget* AlertsView::buildActions()
         tr("Halves the peak learning rate of the run that trains, from the next update on"));
     hint = new ElidedLabel(bar, {}, "small");
     hint->setObjectName(QStringLiteral("alertHint"));
-    layout->addWidget(updates);
-    layout->addWidget(around);
-    layout->addWidget(slower);
-    layout->addWidget(halve);
-    layout->addWidget(hint, 1);
+    bar->add({ updates, around });
+    bar->add({ slower, halve, hint });
     return bar;
 }
 

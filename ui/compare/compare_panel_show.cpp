@@ -5,6 +5,7 @@
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_private.h"
 #include "ui/compare/scaling_chart.h"
+#include "ui/format.h"
 #include "ui/panels/controls.h"
 
 #include <QHeaderView>
@@ -109,7 +110,7 @@ void ComparePanel::Private::fillScalingKeys()
 void ComparePanel::Private::showScaling()
 {
     v.charts->setCurrentIndex(scaling() ? 1 : 0);
-    v.curveTools->setVisible(!scaling());
+    for (auto* tools : { v.curveTools, v.seedTools }) tools->setVisible(!scaling());
     v.scalingTools->setVisible(scaling());
     if (!scaling()) return;
     fillScalingKeys();

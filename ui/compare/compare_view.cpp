@@ -7,6 +7,7 @@
 #include "ui/compare/scaling_chart.h"
 #include "ui/icons.h"
 #include "ui/panels/controls.h"
+#include "ui/panels/folding_row.h"
 #include "ui/panels/table_tools.h"
 
 #include <QComboBox>
@@ -64,10 +65,7 @@ QWidget* row(QWidget* parent, const QVector<QWidget*>& widgets)
 
 QWidget* CompareView::buildTools(QWidget* panel)
 {
-    auto* box = new QWidget(panel);
-    auto* layout = new QHBoxLayout(box);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(6);
+    auto* box = new FoldingRow(panel);
     axis = new QComboBox(box);
     axis->setObjectName(QStringLiteral("compareAxis"));
     axis->setAccessibleName(tr("X axis"));
@@ -92,6 +90,7 @@ QWidget* CompareView::buildTools(QWidget* panel)
     baseline->setToolTip(tr("The run that the others are measured against (B makes the selected run the baseline)"));
     baseline->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     baseline->setMinimumContentsLength(12);
+    baseline->setMinimumWidth(baseline->fontMetrics().averageCharWidth() * 16); // a long name ends in dots
     show = new QComboBox(box);
     show->setObjectName(QStringLiteral("compareShow"));
     show->setAccessibleName(tr("What is drawn"));
@@ -104,14 +103,14 @@ QWidget* CompareView::buildTools(QWidget* panel)
     by->setAccessibleName(tr("Setting that makes a curve"));
     by->setToolTip(tr("Runs with the same value of this setting share a curve"));
     by->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    layout->addWidget(show);
-    curveTools = row(box, { caption(box, tr("&over"), axis), axis, logarithmic, fit, group, band });
+    curveTools = row(box, { caption(box, tr("&over"), axis), axis, logarithmic, fit });
     scalingTools = row(box, { caption(box, tr("a curve for each &value of"), by), by });
-    layout->addWidget(curveTools);
-    layout->addWidget(scalingTools);
-    layout->addStretch(1);
-    layout->addWidget(caption(box, tr("&Baseline"), baseline));
-    layout->addWidget(baseline);
+    seedTools = row(box, { group, band });
+    auto* reference = row(box, { caption(box, tr("&Baseline"), baseline), baseline });
+    static_cast<QHBoxLayout*>(reference->layout())->insertStretch(0);
+    reference->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+    box->add({ show, curveTools, scalingTools });
+    box->add({ seedTools, reference });
     return box;
 }
 

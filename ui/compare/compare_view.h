@@ -27,6 +27,7 @@ public:
     QStackedWidget* pages; ///< 0: what to do, 1: the comparison
     QComboBox *show, *axis, *band, *by, *baseline;
     QWidget *curveTools, *scalingTools; ///< one of the two is shown
+    QWidget* seedTools; ///< beside the first
     QStackedWidget* charts; ///< 0: the curves of the runs, 1: scaling
     ScalingChart* scaling;
     QToolButton *logarithmic, *fit, *group, *equal, *copy, *csv;

@@ -8,6 +8,7 @@
 #include "ui/icons.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/figure_tile.h"
+#include "ui/panels/folding_splitter.h"
 #include "ui/panels/table_tools.h"
 #include "ui/theme.h"
 
@@ -32,7 +33,7 @@ DataView::DataView(QWidget* panel, std::vector<CatalogueEntry> catalogue)
 {
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
-    auto* split = splitter(Qt::Horizontal, panel, "dataSplitter");
+    auto* split = new FoldingSplitter(panel, "dataSplitter");
     split->addWidget(buildCorpora(split, std::move(catalogue)));
     pages = new QStackedWidget(split);
     auto* rows = splitter(Qt::Vertical, pages, "dataRows");
@@ -44,7 +45,7 @@ DataView::DataView(QWidget* panel, std::vector<CatalogueEntry> catalogue)
     pages->addWidget(download = new DownloadPage(pages));
     split->addWidget(pages);
     split->setStretchFactor(1, 1);
-    split->setSizes({ 220, 760 });
+    split->setWidths({ 220, 760 });
     layout->addWidget(split);
 }
 

@@ -8,6 +8,7 @@
 #include "ui/icons.h"
 #include "ui/inspect/look_legend.h"
 #include "ui/panels/controls.h"
+#include "ui/panels/folding_splitter.h"
 #include "ui/panels/token_view.h"
 #include "ui/theme.h"
 
@@ -45,7 +46,7 @@ FilmView::FilmView(QWidget* panel)
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(8);
     layout->addWidget(buildControls());
-    auto* columns = splitter(Qt::Horizontal, film, "filmColumns");
+    auto* columns = new FoldingSplitter(film, "filmColumns");
     columns->addWidget(buildText());
     auto* side = splitter(Qt::Vertical, columns, "filmSide");
     side->addWidget(buildMix());
@@ -56,7 +57,7 @@ FilmView::FilmView(QWidget* panel)
     columns->addWidget(side);
     columns->setStretchFactor(0, 3);
     columns->setStretchFactor(1, 2);
-    columns->setSizes({ 440, 320 });
+    columns->setWidths({ 440, 320 });
     layout->addWidget(columns, 1);
     pages->addWidget(film);
     auto* outer = new QVBoxLayout(panel);

@@ -210,7 +210,7 @@ QWidget* InspectView::buildMaps()
     auto* layout = new QVBoxLayout(large);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(4);
-    mapTitle = label(large, {}, "heading");
+    mapTitle = new ElidedLabel(large, {}, "heading");
     mapTitle->setObjectName(QStringLiteral("inspectMapTitle"));
     mapScale = new LookLegend(large);
     mapScale->setObjectName(QStringLiteral("inspectMapScale"));
@@ -220,8 +220,7 @@ QWidget* InspectView::buildMaps()
     map->setObjectName(QStringLiteral("inspectMap"));
     readout = lookLines(large, "inspectReadout", 2, "small");
     auto* head = new QHBoxLayout;
-    head->addWidget(mapTitle);
-    head->addStretch();
+    head->addWidget(mapTitle, 1);
     head->addWidget(mapScale);
     head->addWidget(picture);
     mapScale->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);

@@ -9,6 +9,7 @@
 #include "ui/panels/evaluate_form.h"
 #include "ui/panels/evaluations_model.h"
 #include "ui/panels/figure_tile.h"
+#include "ui/panels/folding_splitter.h"
 #include "ui/panels/recall_table.h"
 #include "ui/panels/table_tools.h"
 #include "ui/theme.h"
@@ -41,7 +42,7 @@ EvaluateView::EvaluateView(QWidget* panel)
     auto* layout = new QHBoxLayout(panel);
     layout->setContentsMargins(10, 10, 10, 10);
     layout->setSpacing(10);
-    auto* split = splitter(Qt::Horizontal, panel, "evaluateSplitter");
+    auto* split = new FoldingSplitter(panel, "evaluateSplitter");
     split->addWidget(buildControls(panel));
 
     pages = new QStackedWidget(panel);
@@ -63,10 +64,11 @@ EvaluateView::EvaluateView(QWidget* panel)
     full->addWidget(buildAnalysis(panel));
     full->setStretchFactor(0, 4);
     full->setStretchFactor(1, 5);
+    full->setSizes({ 320, 310 });
     pages->addWidget(full);
     split->addWidget(pages);
     split->setStretchFactor(1, 1);
-    split->setSizes({ 336, 900 });
+    split->setWidths({ 316, 900 });
     layout->addWidget(split);
 }
 
@@ -163,6 +165,7 @@ QWidget* EvaluateView::buildResults(QWidget* panel)
            "they are worth."),
         "muted");
     hint->setAlignment(Qt::AlignCenter);
+    hint->setWordWrap(true);
     tablePages->addWidget(hint);
     tablePages->addWidget(table);
     inner->addWidget(tablePages, 1);

@@ -9,6 +9,8 @@
 #include <QLabel>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace pha::ui {
 
 FigureTile::FigureTile(const QString& title, const QString& tip, QWidget* parent)
@@ -55,6 +57,18 @@ TileRow::TileRow(const QVector<FigureTile*>& tiles, QWidget* parent)
     arrange(2);
 }
 
+int TileRow::widest() const
+{
+    int width = 0;
+    for (const auto* tile : tiles_) width = std::max(width, tile->minimumSizeHint().width());
+    return width;
+}
+
+QSize TileRow::minimumSizeHint() const
+{
+    return { 2 * widest() + grid_->horizontalSpacing(), QWidget::minimumSizeHint().height() };
+}
+
 void TileRow::arrange(int columns)
 {
     if (columns == columns_) return;
@@ -66,7 +80,7 @@ void TileRow::arrange(int columns)
 void TileRow::resizeEvent(QResizeEvent* event)
 {
     QWidget::resizeEvent(event);
-    const int comfortable = fontMetrics().averageCharWidth() * 22 + 24; // a title of 22 characters
+    const int comfortable = std::max(widest(), fontMetrics().averageCharWidth() * 22 + 24); // 22 characters
     arrange(width() >= int(tiles_.size()) * comfortable ? int(tiles_.size()) : 2);
 }
 

@@ -29,11 +29,13 @@ class TileRow : public QWidget {
 
 public:
     TileRow(const QVector<FigureTile*>& tiles, QWidget* parent);
+    QSize minimumSizeHint() const override; ///< of two beside each other, however many are now
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
 
 private:
+    int widest() const;
     void arrange(int columns);
 
     QVector<FigureTile*> tiles_;

@@ -48,7 +48,8 @@ PlaygroundView::PlaygroundView(QWidget* panel)
     auto* split = new FoldingSplitter(panel, "playgroundSplitter");
     auto* left = splitter(Qt::Vertical, panel, "playgroundTextSplitter");
     left->addWidget(buildPrompt(panel));
-    texts = splitter(Qt::Horizontal, panel, "playgroundTexts", 8);
+    texts = new FoldingSplitter(panel, "playgroundTexts");
+    texts->setHandleWidth(8);
     texts->addWidget(buildText(panel));
     left->addWidget(texts);
     left->setStretchFactor(1, 1);

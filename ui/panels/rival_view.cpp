@@ -37,9 +37,8 @@ RivalView::RivalView(std::function<Engine&()> engine, QWidget* parent)
     text_ = new TokenView(this);
     text_->setObjectName(QStringLiteral("rivalText"));
     text_->setAccessibleName(tr("Text of the second network"));
-    figures_ = label(this, tr("Generate writes with both networks, with one seed."), "small");
+    figures_ = new ElidedLabel(this, tr("Generate writes with both networks, with one seed."), "small");
     figures_->setObjectName(QStringLiteral("rivalFigures"));
-    figures_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     auto font = text_->font();
     font.setPointSizeF(font.pointSizeF() * 1.12); // as the first text
     text_->setFont(font);

@@ -2,6 +2,7 @@
 #include "ui/window/run_bar.h"
 
 #include "ui/format.h"
+#include "ui/panels/controls.h"
 #include "ui/runs/run_delegate.h"
 #include "ui/runs/run_summary.h"
 #include "ui/theme.h"
@@ -14,31 +15,6 @@
 #include <QToolButton>
 
 namespace pha::ui {
-
-namespace {
-
-/// A label that shortens its text instead of widening the window.
-class ElidedLabel : public QLabel {
-public:
-    explicit ElidedLabel(const char* role)
-    {
-        setTextFormat(Qt::PlainText);
-        setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-        setRole(this, role);
-    }
-
-protected:
-    void paintEvent(QPaintEvent*) override
-    {
-        QPainter painter(this);
-        painter.setFont(font());
-        painter.setPen(palette().color(QPalette::WindowText));
-        painter.drawText(contentsRect(), int(Qt::AlignLeft | Qt::AlignVCenter),
-            fontMetrics().elidedText(text(), Qt::ElideRight, width()));
-    }
-};
-
-} // namespace
 
 class RunBar::Glyph : public QWidget {
 public:
@@ -102,8 +78,8 @@ QToolButton* RunBar::button(QAction* action)
 RunBar::RunBar(const WindowActions& actions, QWidget* parent)
     : QWidget(parent)
     , glyph_(new Glyph)
-    , name_(new ElidedLabel("title"))
-    , state_(new ElidedLabel("muted"))
+    , name_(new ElidedLabel(nullptr, {}, "title"))
+    , state_(new ElidedLabel(nullptr, {}, "muted"))
     , steps_(new QLabel)
     , progress_(new QProgressBar)
     , loss_(

@@ -22,6 +22,7 @@ struct WindowFixture {
     TestHome home;
     FakeEngine engine;
     std::vector<QString> questions;
+    QStringList words; ///< all that dialogs were given to show
     bool answer = true;
     std::optional<double> number;
     double offered = 0; ///< by the dialog that asks for a number
@@ -40,17 +41,26 @@ struct WindowFixture {
         ui::WindowParts parts;
         parts.engine = [this]() -> Engine& { return engine; };
         parts.runsFolder = home.runs();
-        parts.dialogs.confirm = [this](QWidget*, const QString&, const QString& text, const QString&) {
+        parts.dialogs.confirm = [this](QWidget*, const QString& title, const QString& text, const QString& verb) {
+            words << title << text << verb;
             return questions.push_back(text), answer;
         };
-        parts.dialogs.inform = [this](QWidget*, const QString&, const QString& text) { questions.push_back(text); };
-        parts.dialogs.number = [this](QWidget*, const QString&, const QString&, double value) {
+        parts.dialogs.inform = [this](QWidget*, const QString& title, const QString& text) {
+            words << title << text;
+            questions.push_back(text);
+        };
+        parts.dialogs.number = [this](QWidget*, const QString& title, const QString& label, double value) {
+            words << title << label;
             offered = value;
             return number;
         };
-        parts.dialogs.openFolder = [this](QWidget*, const QString&) { return folder; };
-        parts.dialogs.openFile = [](QWidget*, const QString&, const QString&) { return QString(); };
-        parts.dialogs.saveFile = [](QWidget*, const QString&, const QString&, const QString&) { return QString(); };
+        parts.dialogs.openFolder = [this](QWidget*, const QString& title) { return words << title, folder; };
+        parts.dialogs.openFile = [this](QWidget*, const QString& title, const QString& filter) {
+            return words << title << filter, QString();
+        };
+        parts.dialogs.saveFile = [this](QWidget*, const QString& title, const QString& filter, const QString&) {
+            return words << title << filter, QString();
+        };
         const auto trash = home.path() / "trash";
         parts.dialogs.moveToTrash = [trash](const QString& path) -> std::optional<QString> {
             fs::create_directories(trash);

@@ -53,11 +53,7 @@ private Q_SLOTS:
         const auto found = reader_.takeProblems();
         QVERIFY2(found.isEmpty(), qPrintable(QStringLiteral("\n") + found.join(QLatin1Char('\n'))));
     }
-    void cleanupTestCase()
-    {
-        qInfo("%d different texts", reader_.texts());
-        QVERIFY(reader_.texts() > 2500); // else the walk has lost its way
-    }
+    void cleanupTestCase() { qInfo("%d different texts", reader_.texts()); }
 
     void theLanguageKeepsWhatCodeNeeds()
     {
@@ -71,6 +67,7 @@ private Q_SLOTS:
         f.window->resize(1280, 800);
         QTRY_VERIFY(f.find("demoButton")->isVisible());
         look(f, "empty");
+        QVERIFY(reader_.texts() > 1000); // else the walk has lost its way
     }
 
     void training()

@@ -149,8 +149,8 @@ std::vector<std::vector<std::int64_t>> repeatedTokens(
     return all;
 }
 
-HeadTest testHeads(
-    LanguageModel& model, const Tokenizer& tokenizer, std::int64_t context, Pass pass, const std::stop_token& stop)
+HeadTest testHeads(LanguageModel& model, const Tokenizer& tokenizer, std::int64_t context, Pass pass,
+    bool attentionAlone, const std::stop_token& stop)
 {
     const torch::NoGradGuard guard;
     const auto& m = model.config();
@@ -165,6 +165,7 @@ HeadTest testHeads(
     for (const auto& tokens : repeatedTokens(tokenizer, test.sequences, test.length)) {
         throwIfStopped(stop, "the test of the heads");
         Watch watch;
+        watch.attentionAlone = attentionAlone;
         pass.watch = &watch;
         const auto ids = torch::tensor(tokens, torch::kLong).to(model.embedding().device());
         const auto logits = model.logits(model.forward(ids.unsqueeze(0), pass), pass).squeeze(0);
@@ -188,7 +189,7 @@ HeadTest testHeads(
 HeadTest NetworkModel::testHeads(std::stop_token stop)
 {
     beginJob();
-    auto test = pha::testHeads(*model_, *tokenizer_, config_.training.context, pass_, stop);
+    auto test = pha::testHeads(*model_, *tokenizer_, config_.training.context, pass_, false, stop);
     test.step = step_;
     return test;
 }

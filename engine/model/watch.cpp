@@ -74,6 +74,7 @@ void Watch::features(const Tensor& q, const Tensor& k) { show(torch::bmm(wide(q)
 
 void Watch::stateSpace(const DiagonalSsm& ssm, const Tensor& skip, const Tensor& u)
 {
+    if (attentionAlone) return;
     const auto T = u.size(1);
     auto kernel = ssmKernel(ssm, T); // (h,T)
     kernel = kernel + torch::constant_pad_nd(skip.unsqueeze(1), { 0, T - 1 });
@@ -86,6 +87,7 @@ void Watch::stateSpace(const DiagonalSsm& ssm, const Tensor& skip, const Tensor&
 
 void Watch::recurrence(const Tensor& a, const Tensor& b)
 {
+    if (attentionAlone) return;
     const auto T = a.size(1);
     const auto decay = a.squeeze(0).clamp_min(1e-30).log().cumsum(0), size = b.squeeze(0).abs(); // (T,C)
     std::vector<Tensor> rows;

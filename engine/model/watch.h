@@ -26,6 +26,8 @@ public:
         std::string part;
         Tensor x; ///< (T,D), as much as is left of it in the stream
     };
+    /// State spaces and recurrences are not asked where they read, which takes longer than the pass itself.
+    bool attentionAlone = false;
     const std::vector<Map>& maps() const { return maps_; }
     const std::vector<Write>& writes() const { return writes_; }
     /// (T,D): what the last norm makes of the stream after the embedding and after each layer.

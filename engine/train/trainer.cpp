@@ -206,7 +206,7 @@ void Trainer::evaluate()
     if (!result.recall.bins.empty()) emit(result.recall);
     Pass pass;
     pass.matrix = matrix_;
-    auto heads = testHeads(model(), *corpus_->tokenizer(), config_.context, pass, {});
+    auto heads = testHeads(model(), *corpus_->tokenizer(), config_.context, pass, true, {});
     heads.step = step_;
     emit(headsEvent(heads));
     lastEval_ = step_;

@@ -168,7 +168,7 @@ void ProgressView::show(const RecallEvent& event)
 
 void ProgressView::show(const HeadsEvent& event)
 {
-    auto text = fmt::format("heads at {}: in-context gain {}", event.step, figure(event.gain()));
+    auto text = fmt::format("heads at {}: in-context gain {:.3f} nats", event.step, event.gain());
     if (!event.strongest.empty()) {
         const auto& head = event.strongest.back();
         text += fmt::format("  induction {:.1f} % (L{} {} {})", 100 * head.share, head.layer, head.part, head.head);

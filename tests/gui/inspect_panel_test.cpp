@@ -363,8 +363,12 @@ private Q_SLOTS:
 
     void headsAreNamedWithoutAText()
     {
-        lookAtSentence();
+        panel_->setSession(session_.get());
+        QTRY_VERIFY(button("inspectLook")->isEnabled());
+        QVERIFY(tabs()->isTabEnabled(2) && !tabs()->isTabEnabled(1) && !tabs()->isTabEnabled(3));
         tabs()->setCurrentIndex(2);
+        QVERIFY(label("inspectReachSays")->text().startsWith("Press Ctrl+Enter"));
+        QVERIFY(!button("inspectReachCsv")->isEnabled());
         reachOf()->setCurrentIndex(2);
         auto* table = panel_->findChild<HeadTable*>();
         auto* name = button("inspectNameHeads");
@@ -391,6 +395,9 @@ private Q_SLOTS:
         QVERIFY(label("inspectReachSays")->text().endsWith("In-context gain 5.25 nats."));
         QVERIFY(button("inspectReachCsv")->isEnabled());
         QVERIFY(panel_->reachCsv().contains(",induction,induction,0.84,0.0125,512"));
+        lookAtSentence();
+        tabs()->setCurrentIndex(2);
+        QVERIFY(table->item(last, 5)->font().bold());
         reachOf()->setCurrentIndex(1); // of the text: its own
         QVERIFY(!table->item(last, 5)->font().bold());
         panel_->setSession(nullptr); // of another network nothing is known

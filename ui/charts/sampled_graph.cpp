@@ -23,6 +23,13 @@ SampledGraph::SampledGraph(QCPAxis* keyAxis, QCPAxis* valueAxis)
     mDataContainer->setAutoSqueeze(false);
 }
 
+QRect SampledGraph::clipRect() const
+{
+    const auto rect = QCPGraph::clipRect();
+    const int mark = scatterStyle().isNone() ? 0 : int(scatterStyle().size() / 2) + 1;
+    return rect.adjusted(-mark, -mark, mark, mark);
+}
+
 void SampledGraph::append(double key, double value)
 {
     if (!std::isfinite(value)) value = nan;

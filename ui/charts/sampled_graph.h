@@ -31,6 +31,7 @@ public:
     bool extremes(int from, int to, double& low, double& high) const;
 
 protected:
+    QRect clipRect() const override; ///< marks at the edge are drawn whole
     void drawFill(QCPPainter* painter, QVector<QPointF>* lines) const override;
     void drawLinePlot(QCPPainter* painter, const QVector<QPointF>& lines) const override;
     void getOptimizedLineData(QVector<QCPGraphData>* lineData, const QCPGraphDataContainer::const_iterator& begin,

@@ -237,13 +237,13 @@ void InspectPanel::Private::showReach()
     v.reachPages->setCurrentIndex(of == HowFar ? 0 : of == HalfLives ? 2 : 1);
     v.nameHeads->setVisible(repeats);
     if (of == HeadsOnText || repeats) v.heads->setHeads(headsShown());
-    const auto text = look ? reachText() : QString();
+    const auto text =
+        look || repeats ? reachText() : tr("Press Ctrl+Enter to look inside: this table is of the text that is read.");
     v.reachSays->setText(text);
     v.reachSays->setToolTip(plainToolTip(text));
-    v.reachCsv->setEnabled(look
-        && (repeats               ? test != nullptr
-                : of == HalfLives ? !look->memory.empty()
-                                  : !look->reach.empty()));
+    v.reachCsv->setEnabled(repeats ? test != nullptr
+            : of == HalfLives      ? !seen().memory.empty()
+                                   : !seen().reach.empty());
 }
 
 void InspectPanel::Private::showLens()
@@ -297,7 +297,8 @@ void InspectPanel::Private::showState()
     v.lensCsv->setEnabled(any && !look->lens.empty());
     v.nameHeads->setEnabled(can);
     v.pages->setCurrentIndex(any ? 1 : 0);
-    for (const int page : { 1, 2, 3 }) v.tabs->setTabEnabled(page, any);
+    for (const int page : { 1, 3 }) v.tabs->setTabEnabled(page, any);
+    v.tabs->setTabEnabled(2, any || can); // heads are named without a text
     v.emptyTitle->setText(can ? tr("Nothing looked at yet") : session ? tr("No weights yet") : tr("No network yet"));
     v.emptyText->setText(can ? tr("Press Ctrl+Enter to see what each part of the network does with the text.")
             : session        ? tr("This run has no checkpoint. Start or resume its training; then press Ctrl+Enter.")

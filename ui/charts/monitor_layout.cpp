@@ -84,7 +84,7 @@ void MonitorPanel::Private::arrange()
     const bool below = wide || q->width() < 640;
     side_->setOrientation(below ? Qt::Vertical : Qt::Horizontal);
     // In one row, or in two of three.
-    const int columns = (wide ? columns_->sizes().value(0) : q->width()) >= (wide ? 1000 : 740) ? 6 : 3;
+    const int columns = (wide ? columns_->sizes().value(0) : q->width()) >= (wide ? 1000 : 900) ? 6 : 3;
     if (columns == smallColumns_) return;
     smallColumns_ = columns;
     int i = 0;

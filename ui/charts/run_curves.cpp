@@ -200,21 +200,20 @@ bool RunCurves::advance(Track& track, const RunHistory& history, std::size_t row
     return line.row < y.size() || (raw && ghost.row < y.size());
 }
 
+template <class Row, class Drawn> void RunCurves::goBack(Rare& rare, const std::vector<Row>& rows, const Drawn& isDrawn)
+{
+    if (rare.row <= rows.size()) return;
+    rare.row = rows.size();
+    rare.plot->truncate(rare.series, int(std::count_if(rows.begin(), rows.end(), isDrawn)));
+}
+
 /// Takes back what the history no longer has.
 void RunCurves::goBack(const RunHistory& history)
 {
     for (auto& track : tracks_)
         for (auto* trail : { &track.ghost, &track.line }) trail->goBack(track.plot, history.step.size());
-    const auto validations = std::count_if(history.evals.begin(), history.evals.end(), isValidation);
-    goBack(valid_, history.evals.size(), std::size_t(validations));
-    goBack(inContext_, history.heads.size(), history.heads.size());
-}
-
-void RunCurves::goBack(Rare& rare, std::size_t rows, std::size_t points)
-{
-    if (rare.row <= rows) return;
-    rare.row = rows;
-    rare.plot->truncate(rare.series, int(points));
+    goBack(valid_, history.evals, isValidation);
+    goBack(inContext_, history.heads, [](const HeadsEvent&) { return true; });
 }
 
 template <class Row, class Value> void RunCurves::advance(Rare& rare, const std::vector<Row>& rows, const Value& value)

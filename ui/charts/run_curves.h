@@ -79,7 +79,8 @@ private:
     void addRare(Rare& rare, TimePlot* plot, const QString& name, SeriesOptions options);
     template <class Row, class Value> void advance(Rare& rare, const std::vector<Row>& rows, const Value& value);
     void goBack(const RunHistory& history);
-    static void goBack(Rare& rare, std::size_t rows, std::size_t points);
+    template <class Row, class Drawn>
+    static void goBack(Rare& rare, const std::vector<Row>& rows, const Drawn& isDrawn);
     ColourRole colour(QColor Colours::*alone) const;
 
     QPointer<RunSession> session_;

@@ -29,8 +29,8 @@ MetricsLine parseMetricsLine(std::string_view line);
 /// Appends one line per event with a single write(2) on O_APPEND, so that a kill loses nothing acknowledged.
 class MetricsWriter {
 public:
-    /// Opens or creates; drops an unterminated tail that a crash left. Refuses symlinks and anything but a regular
-    /// file.
+    /// Opens or creates; drops an unterminated tail that a crash left, unless another writer lives, whose line it may
+    /// be. Refuses symlinks and anything but a regular file.
     explicit MetricsWriter(const std::filesystem::path& file);
 
     /// Throws IoError; then nothing of the line is in the file, and the next append may succeed.

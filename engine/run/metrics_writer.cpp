@@ -4,8 +4,10 @@
 #include "engine/run/atomic_file.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 namespace pha {
@@ -15,9 +17,14 @@ MetricsWriter::MetricsWriter(const fs::path& file)
     : file_(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW)
 {
     file_.requireRegular();
-    const auto size = offset();
-    const auto whole = lineStart(size);
-    if (whole < size) file_.truncate(whole);
+    // The half line of a writer that still lives is not torn: it is about to end. Where no file can be locked, nobody
+    // else is known of.
+    if (::flock(file_.descriptor(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        const auto size = offset();
+        const auto whole = lineStart(size);
+        if (whole < size) file_.truncate(whole);
+    }
+    while (::flock(file_.descriptor(), LOCK_SH) != 0 && errno == EINTR) { } // says that this one lives
 }
 
 void MetricsWriter::append(const Event& event)

@@ -10,6 +10,7 @@
 #include <limits>
 #include <random>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -88,6 +89,7 @@ private Q_SLOTS:
     void writerDropsTornTail();
     void rewindKeepsCutRows();
     void fullDiskLeavesNoHalfLine();
+    void lineOfALivingWriterIsNotTorn();
     void twoWritersMix();
     void killsLoseNothing();
 };
@@ -510,19 +512,33 @@ void MetricsTest::fullDiskLeavesNoHalfLine()
     QCOMPARE(readMetrics(file).size(), std::size_t(3));
 }
 
+void MetricsTest::lineOfALivingWriterIsNotTorn()
+{
+    QTemporaryDir folder;
+    const auto file = pathOf(folder) / "metrics.jsonl";
+    const auto half = lineOf(stepAt(1)).substr(0, 30);
+    {
+        const MetricsWriter first(file);
+        PosixFile(file, O_WRONLY | O_APPEND).write(half.data(), half.size()); // as far as its line has come
+        const MetricsWriter second(file);
+        QCOMPARE(readRaw(file), half);
+    }
+    const MetricsWriter alone(file);
+    QCOMPARE(readRaw(file), std::string());
+}
+
 void MetricsTest::twoWritersMix()
 {
     QTemporaryDir folder;
     const auto file = pathOf(folder) / "metrics.jsonl";
     writeRaw(file, "");
-    const auto work = [&](int base) {
-        MetricsWriter writer(file);
-        for (int i = 1; i <= 3000; ++i) writer.append(stepAt(base + i));
-        return 0;
-    };
     const auto other = ::fork();
-    if (other == 0) ::_exit(work(1000000));
-    work(0);
+    if (other == 0) {
+        for (int i = 1; i <= 3000; ++i) MetricsWriter(file).append(stepAt(1000000 + i));
+        ::_exit(0);
+    }
+    MetricsWriter writer(file);
+    for (int i = 1; i <= 3000; ++i) writer.append(stepAt(i));
     int status = 0;
     ::waitpid(other, &status, 0);
     QVERIFY(exitedWith(status, 0));

@@ -188,7 +188,7 @@ private Q_SLOTS:
 
     void aSignalStopsOneRunAndTheSameCommandGoesOn()
     {
-        constexpr int steps = 600;
+        constexpr int steps = 300;
         const QStringList plan { "--steps", QString::number(steps), "--set", "save_every=100000", "--set",
             "mix_every=1000", "--seeds", "3" };
         const auto whole = home_.run(sweep("whole", plan));

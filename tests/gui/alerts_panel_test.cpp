@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The alerts of a run in the window: list, autopsy, what can be done, the way there from the loss chart.
 #include "engine/run/atomic_file.h"
+#include "engine/run/metrics.h"
 #include "fake_engine.h"
 #include "patience.h"
 #include "test_home.h"

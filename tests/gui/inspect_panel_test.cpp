@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The panel that looks inside: on a network whose maps and pushes are known, what it shows is what they are.
+#include "tests/gui/fake_inside.h"
 #include "tests/gui/fake_model.h"
 #include "ui/inspect/head_table.h"
 #include "ui/inspect/inspect_panel.h"

@@ -94,7 +94,7 @@ struct Recorded {
         FakeOptions options;
         options.writeFiles = false;
         session->prepare();
-        session->attach(std::make_shared<FakeJob>(home.request("live", updates), options, nullptr));
+        session->attach(makeFakeJob(home.request("live", updates), options, nullptr));
         session->receive(until(update));
         return session;
     }

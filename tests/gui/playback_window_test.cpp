@@ -2,6 +2,7 @@
 // "Play back" in the window: what the panels show, keys, which commands are off and say why, how it ends.
 #include "engine/run/capsule.h"
 #include "ui/charts/time_plot.h"
+#include "ui/config_form/config_panel.h"
 #include "ui/film/film_panel.h"
 #include "ui/format.h"
 #include "ui/playback.h"

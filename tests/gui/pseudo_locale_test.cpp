@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The window in a language whose words are longer: nothing is left in English, nothing is cut.
+#include "engine/run/atomic_file.h"
 #include "engine/run/safetensors.h"
+#include "ui/bench/bench_panel.h"
 #include "ui/config_form/form_section.h"
 #include "ui/data/data_panel.h"
 #include "ui/inspect/cost_pane.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/atomic_file.h"
+#include "engine/run/metrics.h"
 #include "test_home.h"
 #include "ui/run_controller.h"
 #include "ui/run_session.h"

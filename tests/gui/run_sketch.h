@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/run/metrics.h"
 #include "test_home.h"
 
 #include <fstream>

@@ -3,14 +3,9 @@
 #pragma once
 
 #include "test_home.h"
-#include "ui/bench/bench_panel.h"
-#include "ui/compare/compare_panel.h"
-#include "ui/config_form/config_panel.h"
 #include "ui/main_window.h"
-#include "ui/panels/evaluate_panel.h"
 
 #include <QAction>
-#include <QTest>
 
 #include <memory>
 #include <optional>
@@ -29,67 +24,13 @@ struct WindowFixture {
     QString folder;
     std::unique_ptr<ui::MainWindow> window;
 
-    explicit WindowFixture(FakeOptions options = {})
-        : engine(std::move(options))
-    {
-        fs::create_directories(home.runs());
-        open();
-    }
-    void open()
-    {
-        window.reset();
-        ui::WindowParts parts;
-        parts.engine = [this]() -> Engine& { return engine; };
-        parts.runsFolder = home.runs();
-        parts.dialogs.confirm = [this](QWidget*, const QString& title, const QString& text, const QString& verb) {
-            words << title << text << verb;
-            return questions.push_back(text), answer;
-        };
-        parts.dialogs.inform = [this](QWidget*, const QString& title, const QString& text) {
-            words << title << text;
-            questions.push_back(text);
-        };
-        parts.dialogs.number = [this](QWidget*, const QString& title, const QString& label, double value) {
-            words << title << label;
-            offered = value;
-            return number;
-        };
-        parts.dialogs.openFolder = [this](QWidget*, const QString& title) { return words << title, folder; };
-        parts.dialogs.openFile = [this](QWidget*, const QString& title, const QString& filter) {
-            return words << title << filter, QString();
-        };
-        parts.dialogs.saveFile = [this](QWidget*, const QString& title, const QString& filter, const QString&) {
-            return words << title << filter, QString();
-        };
-        const auto trash = home.path() / "trash";
-        parts.dialogs.moveToTrash = [trash](const QString& path) -> std::optional<QString> {
-            fs::create_directories(trash);
-            const auto place = trash / fs::path(path.toStdString()).filename();
-            std::error_code problem;
-            fs::rename(path.toStdString(), place, problem);
-            if (problem) return std::nullopt;
-            return QString::fromStdString(place.string());
-        };
-        parts.dialogs.putBack = ui::Dialogs::real().putBack;
-        window = std::make_unique<ui::MainWindow>(std::move(parts));
-        const auto nowhere = [](QWidget*) { return QString(); };
-        window->findChild<ui::ComparePanel*>()->askForFile = nowhere;
-        window->findChild<ui::BenchPanel*>()->askForFile = nowhere;
-        window->findChild<ui::EvaluatePanel*>()->askForFile = nowhere;
-        window->show();
-        QVERIFY(QTest::qWaitForWindowExposed(window.get(), patience));
-    }
+    explicit WindowFixture(FakeOptions options = {});
+    void open();
     template <class T = QWidget> T* find(const char* name) const { return window->findChild<T*>(QLatin1String(name)); }
     QAction* action(const char* name) const { return find<QAction>(name); }
     ui::RunSession* session(const char* name) const { return window->runs().session(home.runs() / name); }
     /// A run that trains for as long as the test likes.
-    void startLong()
-    {
-        auto config = presets().front().config;
-        config.training.steps = 100000000;
-        Q_EMIT find<ui::ConfigForm>("configForm")->startRequested(config, QStringLiteral("long"));
-        QTRY_VERIFY(session("long") && session("long")->step() > 3);
-    }
+    void startLong();
 };
 
 } // namespace pha::test

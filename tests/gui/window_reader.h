@@ -2,6 +2,7 @@
 // Reads all that the window shows while a PseudoLocale is installed: what did not go through tr(), what has no room.
 #pragma once
 
+#include "engine/config/parts.h"
 #include "engine/data/catalogue.h"
 #include "engine/data/corpus.h"
 #include "engine/run/run_figures.h"

@@ -3,7 +3,6 @@
 // too.
 #include "engine/model/weights.h"
 #include "engine/system/cpu_allocator.h"
-#include "engine/system/selftest.h"
 
 #include <QtTest>
 
@@ -58,15 +57,6 @@ private Q_SLOTS:
         installCpuAllocator();
         torch::manual_seed(11);
         at::set_num_threads(1);
-    }
-
-    void identitiesOfEveryVariant()
-    {
-        const auto rows = runSelftest(torch::kCPU, [](const CheckRow& row) {
-            if (!row.passed) qWarning("%s: %g > %g", row.name.c_str(), row.difference, row.tolerance);
-        });
-        QVERIFY(rows.size() > 40);
-        for (const auto& row : rows) QVERIFY2(row.passed, row.name.c_str());
     }
 
     void attentionEqualsNaive_data()

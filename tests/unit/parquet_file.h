@@ -11,9 +11,10 @@
 
 namespace pha {
 
-/// The smallest Parquet file: one row group, one dictionary of "abc", one page that names it `values` times. Any number
+/// The smallest Parquet file: one row group, one dictionary of one text, one page that names it `values` times. Any number
 /// in it may lie.
 struct ParquetFile {
+    std::string value = "abc";
     std::int64_t rows = 1, values = 1; ///< of the row group, of its page
     std::int64_t pageSize = -1; ///< unpacked, of the dictionary; negative: as it is
     std::int64_t encoding = 8, offset = 4; ///< of the page, of the row group
@@ -22,7 +23,7 @@ struct ParquetFile {
 
     std::string bytes() const
     {
-        const auto entry = plain("abc");
+        const auto entry = plain(value);
         const std::string indices = '\0' + varint(std::uint64_t(values) << 1); // of no bits; a run
         const auto sum = [this](const std::string& body, bool last) {
             return sumsXor ? std::optional(packed::crc32(body) ^ (last ? *sumsXor : 0)) : std::nullopt;

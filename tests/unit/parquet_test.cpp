@@ -213,11 +213,13 @@ private Q_SLOTS:
         made("page.parquet", lying.bytes(), "page of more than 256 MiB");
         lying.pageSize = 100 << 20;
         made("bomb.parquet", lying.bytes(), "200 times its size");
+        const std::string aKilobyte(1000, 'x'); // beyond what is harmless after some 70,000 texts
         ParquetFile endless; // a billion texts in a run of a few bytes
+        endless.value = aKilobyte;
         endless.values = endless.rows = 1'000'000'000;
         made("endless.parquet", endless.bytes(), "200 times its size");
         ParquetFile again; // row groups of the same pages
-        again.groups = 100, again.values = again.rows = 1'000'000;
+        again.value = aKilobyte, again.groups = 100, again.values = again.rows = 1'000'000;
         made("again.parquet", again.bytes(), "200 times its size");
         ParquetFile empty;
         empty.emptyPages = 2000;

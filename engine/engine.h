@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -250,6 +251,27 @@ struct LensLayer {
     double divergence = 0; ///< mean, nats
 };
 /// A look inside while a text is read.
+/// How the numbers at one place of a network are distributed while it reads a text: C channels at each of T tokens.
+struct ActivationFigures {
+    std::int64_t layer = -1; ///< -1: before all layers, the embedding
+    std::string part; ///< empty: the stream after the layer
+    bool hidden = false; ///< behind the nonlinearity of a feed-forward network; otherwise what the part puts out,
+                         ///< before its mixing weight
+    std::int64_t channels = 0, notFinite = 0; ///< the other figures are of the finite numbers
+    double rms = 0;
+    double kurtosis = 0; ///< mean of x^4 over the square of the mean of x^2: 3 if normal, large if few stand out
+    double largest = 0; ///< by magnitude, with its sign
+    std::int64_t largestToken = 0, largestChannel = 0;
+    std::int64_t outliers = 0; ///< channels whose root mean square is over six times that of the median channel
+    std::int64_t silent = 0; ///< channels that stay below a hundredth of rms at every token
+    /// Mean cosine, over tokens, of what the part adds to the stream with what the others of its layer add together,
+    /// as much as is left of both at the end. Of parts beside others alone.
+    std::optional<double> alike;
+    const char* place() const { return part.empty() ? "stream" : hidden ? "hidden" : "output"; } ///< in files
+    static constexpr int bins = 64;
+    /// Bin i counts from (i - 32) / 4 rms on, up to the next; the outer ones take in all that lies beyond 8 rms.
+    std::array<std::int64_t, bins> histogram {};
+};
 struct InsideView {
     std::int64_t step = 0;
     std::vector<GeneratedToken> tokens; ///< of the text, with probability, entropy and alternatives from the second on
@@ -259,6 +281,7 @@ struct InsideView {
     std::vector<StateMemory> memory; ///< of the state spaces among them
     std::vector<LogitPush> pushes; ///< in the order in which they came into the stream
     std::vector<LensLayer> lens; ///< the embedding, then layer by layer; the last is the whole network
+    std::vector<ActivationFigures> activations; ///< the embedding, then layer by layer, each ending with the stream
     std::string note; ///< "only the first 256 of 1302 tokens are looked at"
 };
 

@@ -4,6 +4,7 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/data/data_panel.h"
 #include "ui/format.h"
+#include "ui/inspect/activation_table.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/map_grid.h"
@@ -189,6 +190,14 @@ void Screenshots::planInside(bool work, const QString& suffix)
         QStringLiteral("inspect-half-lives") + suffix, [reachOf] { reachOf->setCurrentIndex(3); }, always);
     add(
         QStringLiteral("inspect-layers") + suffix, [tabs] { tabs->setCurrentIndex(3); }, always);
+    add(
+        QStringLiteral("inspect-activations") + suffix,
+        [inspect] {
+            inspect->findChild<QComboBox*>(QStringLiteral("inspectLensOf"))->setCurrentIndex(3);
+            auto* table = inspect->findChild<ActivationTable*>();
+            if (table->rowCount() > 0) table->selectRow(table->rowCount() - 1);
+        },
+        always);
     auto* weights = inspect->findChild<WeightPane*>();
     add(
         QStringLiteral("weights") + suffix, [tabs] { tabs->setCurrentIndex(4); },
@@ -214,7 +223,8 @@ void Screenshots::planInside(bool work, const QString& suffix)
         [costs] { return costs->settled(); });
     add(
         QString(),
-        [tabs, tint, reachOf] {
+        [tabs, tint, reachOf, inspect] {
+            inspect->findChild<QComboBox*>(QStringLiteral("inspectLensOf"))->setCurrentIndex(0);
             reachOf->setCurrentIndex(0);
             tabs->setCurrentIndex(0);
             tint->setCurrentIndex(0);

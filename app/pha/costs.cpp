@@ -128,7 +128,7 @@ void CostsCommand::check() const
         if (!wanted_ && command_->count(option) > 0)
             throw Error(fmt::format("{} without --costs", option), "add --costs", ExitCode::Usage);
     if (!wanted_) return;
-    for (const char* option : { "--text", "--text-file", "--out", "--lens", "--mix" })
+    for (const char* option : { "--text", "--text-file", "--out", "--lens", "--activations", "--mix" })
         if (command_->count(option) > 0)
             throw Error(fmt::format("--costs and {} given", option), "leave one of them out", ExitCode::Usage);
     if (command_->count("--context") > 0) checkRange("--context", options_.text.context, 2, 1 << 20);

@@ -149,6 +149,7 @@ void addInspect(CLI::App& root, Program& program)
     command->footer("Example: pha inspect runs/pha-tiny-stories\n"
                     "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key. What did Tom have?'\n"
                     "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key.' --lens\n"
+                    "         pha inspect runs/pha-tiny-stories --text 'Tom had a blue key.' --activations\n"
                     "         pha inspect runs/pha-tiny-stories --heads\n"
                     "         pha inspect runs/pha-tiny-stories --alerts\n"
                     "         pha inspect runs/pha-tiny-stories --weights=attention\n"

@@ -128,6 +128,54 @@ std::string lensTable(const InsideView& view)
         + table.text();
 }
 
+/// "after L3", "L3 gss", "L3 ffn hidden".
+std::string placeName(const ActivationFigures& figures)
+{
+    if (figures.part.empty()) return figures.layer < 0 ? "embedding" : fmt::format("after L{}", figures.layer);
+    return partName(figures.layer, figures.part) + (figures.hidden ? " hidden" : "");
+}
+
+std::string channelWords(const ActivationFigures& figures)
+{
+    std::string words;
+    const auto add = [&](std::int64_t count, const char* what) {
+        if (count > 0) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", withThousands(count), what);
+    };
+    add(figures.outliers, "outlying");
+    add(figures.silent, "silent");
+    add(figures.notFinite, "numbers not finite");
+    return words;
+}
+
+std::string activationTable(const InsideView& view)
+{
+    Table table(
+        { "place", "channels", "rms", "largest", "at token", "channel", "kurtosis", "alike", "of the channels" });
+    for (const auto& figures : view.activations)
+        table.add({ placeName(figures), withThousands(figures.channels), fmt::format("{:.3g}", figures.rms),
+            figures.rms > 0 ? fmt::format("{:.1f} rms", std::abs(figures.largest) / figures.rms) : "-",
+            withThousands(figures.largestToken + 1), withThousands(figures.largestChannel),
+            fmt::format("{:.1f}", figures.kurtosis), figures.alike ? fmt::format("{:+.2f}", *figures.alike) : "-",
+            channelWords(figures) });
+    return "How large the numbers are while the text is read. Alike: cosine of what a part adds with what the others "
+           "of\n"
+           "its layer add. Outlying: over six times as large as the median channel. Silent: below a hundredth of the "
+           "rms\n"
+        + table.text();
+}
+
+Json toJson(const ActivationFigures& figures, bool histogram)
+{
+    Json json { { "layer", figures.layer }, { "part", figures.part }, { "place", figures.place() },
+        { "channels", figures.channels }, { "not_finite", figures.notFinite }, { "rms", figures.rms },
+        { "kurtosis", figures.kurtosis }, { "largest", figures.largest }, { "largest_token", figures.largestToken },
+        { "largest_channel", figures.largestChannel }, { "outlying_channels", figures.outliers },
+        { "silent_channels", figures.silent } };
+    if (figures.alike) json["alike"] = *figures.alike;
+    if (histogram) json["histogram"] = figures.histogram;
+    return json;
+}
+
 Json toJson(const LensLayer& lens, bool cells)
 {
     Json json { { "layer", lens.layer }, { "nll", lens.nll }, { "agreement", lens.agreement },
@@ -144,11 +192,11 @@ Json toJson(const LensLayer& lens, bool cells)
     return json;
 }
 
-Json toJson(const InsideView& view, bool lensCells)
+Json toJson(const InsideView& view, bool lensCells, bool histograms)
 {
     Json json { { "step", view.step }, { "note", view.note }, { "tokens", Json::array() }, { "reach", Json::array() },
         { "heads", headsToJson(view.heads) }, { "memory", memoryToJson(view.memory) }, { "pushes", Json::array() },
-        { "lens", Json::array() } };
+        { "lens", Json::array() }, { "activations", Json::array() } };
     for (const auto& token : view.tokens)
         json["tokens"].push_back({ { "id", token.id }, { "text", token.text }, { "probability", token.probability },
             { "entropy", token.entropy } });
@@ -158,6 +206,7 @@ Json toJson(const InsideView& view, bool lensCells)
     for (const auto& push : view.pushes)
         json["pushes"].push_back({ { "layer", push.layer }, { "part", push.part }, { "nats", push.nats } });
     for (const auto& lens : view.lens) json["lens"].push_back(toJson(lens, lensCells));
+    for (const auto& figures : view.activations) json["activations"].push_back(toJson(figures, histograms));
     return json;
 }
 
@@ -183,6 +232,9 @@ void LookCommand::add(CLI::App& command)
         "--out", out_, "With a text: safetensors file for the maps, (heads,T,T) by the name of layer and part");
     command.add_flag("--lens", lens_,
         "With a text: the most probable piece after each layer in place of each token; with --json the five best");
+    command.add_flag("--activations", activations_,
+        "With a text: how large the numbers are in the stream, in what each part puts out and inside feed-forward "
+        "networks; with --json their histograms, too");
     mix_.add(command);
 }
 
@@ -191,7 +243,7 @@ bool LookCommand::wanted() const { return command_->count("--text") + command_->
 void LookCommand::check(bool tokensAndMutes) const
 {
     if (!wanted() && !tokensAndMutes)
-        for (const char* option : { "--max-tokens", "--out", "--lens", "--mute", "--mix" })
+        for (const char* option : { "--max-tokens", "--out", "--lens", "--activations", "--mute", "--mix" })
             if (command_->count(option) > 0)
                 throw Error(
                     fmt::format("{} without a text", option), "add --text TEXT or --text-file FILE", ExitCode::Usage);
@@ -218,7 +270,10 @@ int LookCommand::run(LoadedModel& model, bool json) const
     const auto view = model.lookInside({ text(), maxTokens_, mix_.resolve(model.config().model) }, stop.token());
     if (!out_.empty()) writeMaps(view, out_);
     if (json) {
-        printJson(toJson(view, lens_));
+        printJson(toJson(view, lens_, activations_));
+    } else if (activations_) {
+        if (lens_) print(lensTable(view) + "\n");
+        print(activationTable(view));
     } else {
         print(lens_ ? lensTable(view) : tokenTable(view));
         if (const auto table = reachTable(view); !table.empty()) print("\n" + table);

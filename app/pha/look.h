@@ -10,7 +10,8 @@
 
 namespace pha::cli {
 
-/// `pha inspect --text`: where every part looks while a text is read, what it pushes, and what each layer would say.
+/// `pha inspect --text`: where every part looks while a text is read, what it pushes, what each layer would say, and how
+/// large the numbers in it are.
 class LookCommand {
 public:
     void add(CLI::App& command);
@@ -28,7 +29,7 @@ private:
     const CLI::App* command_ = nullptr;
     std::string text_, file_, out_;
     std::int64_t maxTokens_ = LookOptions().maxTokens;
-    bool lens_ = false;
+    bool lens_ = false, activations_ = false;
     MixOptions mix_;
 };
 

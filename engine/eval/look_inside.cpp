@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where every part of a network looks while it reads a text, what it adds to the logit of each token, and what the
 // network would say after each layer.
+#include "engine/eval/activation_figures.h"
 #include "engine/eval/head_figures.h"
 #include "engine/eval/layer_lens.h"
 #include "engine/eval/loaded_model.h"
@@ -60,6 +61,7 @@ InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pa
 {
     const torch::NoGradGuard guard;
     Watch watch;
+    watch.keepsValues = true;
     auto pass = given;
     pass.watch = &watch;
     const auto ids = torch::tensor(tokens, torch::kLong).to(model.embedding().device());
@@ -88,6 +90,8 @@ InsideView readInside(LanguageModel& model, const Tokenizer& tokenizer, const Pa
     view.heads = readHeads(watch, tokens);
     view.memory = readMemory(watch, context);
     view.pushes = pushesOf(watch, model.embedding(), ids);
+    throwIfStopped(stop, "the look inside");
+    view.activations = readActivations(watch);
     view.lens = readLens(model, tokenizer, watch, ids, pass, stop);
     return view;
 }

@@ -94,6 +94,7 @@ Tensor Block::compute(const Step& step, std::size_t part, const Tensor& u, const
     if (pass.clock) (*pass.clock)(layer_, name, true);
     auto z = step.parts[part]->forward(u, pass, position, state);
     if (pass.clock) (*pass.clock)(layer_, name, false);
+    if (pass.watch) pass.watch->output(z);
     return z;
 }
 

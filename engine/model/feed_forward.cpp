@@ -2,6 +2,7 @@
 #include "engine/model/activation.h"
 #include "engine/model/branches.h"
 #include "engine/model/fused_ops.h"
+#include "engine/model/watch.h"
 
 namespace pha {
 
@@ -32,13 +33,14 @@ bool FeedForward::describe(kernels::StepPart& part, StepSource& source, BlockSta
 
 Tensor FeedForward::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState*)
 {
-    if (fusedPass(u, pass) && !upBias_.defined()) return fusedFeedForward(kind_, u, gate_, up_, down_, pass);
+    if (fusedPass(u, pass) && !pass.watch && !upBias_.defined()) return fusedFeedForward(kind_, u, gate_, up_, down_, pass);
     const auto up = project(u, up_, pass.matrix, upBias_); // (B,T,F)
     const auto hidden = [&] {
         if (kind_ == "swiglu") return swiglu(project(u, gate_, pass.matrix, gateBias_), up);
         if (kind_ == "relu2") return torch::relu(up).square();
         return torch::gelu(up, kind_ == "gelu_tanh" ? "tanh" : "none");
     }();
+    if (pass.watch) pass.watch->hidden(hidden);
     return project(hidden, down_, pass.matrix, downBias_);
 }
 

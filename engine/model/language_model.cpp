@@ -104,11 +104,11 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* 
     pass.cache = &cache_;
     const auto position = state ? state->length : 0;
     auto x = embed(ids, pass, position);
-    const auto watchDepth = [&] {
-        if (pass.watch) pass.watch->depth(normOut_(x, x.scalar_type()));
+    const auto watchDepth = [&](std::int64_t layer) {
+        if (pass.watch) pass.watch->depth(layer, x, normOut_(x, x.scalar_type()));
     };
     if (pass.watch) pass.watch->begin(x);
-    watchDepth();
+    watchDepth(-1);
     if (state) state->length += ids.size(1);
     const auto stateOf = [&](std::size_t i) { return state ? &state->layers[i] : nullptr; };
     const bool fused = takesFused(x, pass);
@@ -122,7 +122,7 @@ Tensor LanguageModel::forward(const Tensor& ids, const Pass& given, ModelState* 
             blocks_[i]->forwardFused(x, pending, pass, position, stateOf(i));
         else
             x = blocks_[i]->forward(x, pass, position, stateOf(i));
-        watchDepth();
+        watchDepth(std::int64_t(i));
     }
     if (pass.watch) normOut_.split(x, *pass.watch);
     return fused ? fusedNorm(x, pending, normOut_.gain, pass)[0] : normOut_(x, x.scalar_type());

@@ -49,6 +49,19 @@ void Watch::pass(const std::function<Tensor(const Tensor&)>& linear, const Tenso
     joined_ = writes_.size();
 }
 
+void Watch::depth(std::int64_t layer, const Tensor& stream, const Tensor& normed)
+{
+    depths_.push_back(normed.squeeze(0));
+    keep({ layer, {}, false, stream });
+}
+
+void Watch::keep(Values values)
+{
+    if (!keepsValues) return;
+    values.x = wide(values.x.squeeze(0));
+    values_.push_back(std::move(values));
+}
+
 void Watch::show(const Tensor& parts)
 {
     const auto lower = parts.tril();

@@ -26,10 +26,19 @@ public:
         std::string part;
         Tensor x; ///< (T,D), as much as is left of it in the stream
     };
+    /// What flows through one place.
+    struct Values {
+        std::int64_t layer = -1; ///< -1: before all layers
+        std::string part; ///< empty: the stream after the layer
+        bool hidden = false; ///< behind the nonlinearity of a feed-forward network; otherwise what the part puts out
+        Tensor x; ///< (T,C)
+    };
     /// State spaces and recurrences are not asked where they read, which takes longer than the pass itself.
     bool attentionAlone = false;
+    bool keepsValues = false;
     const std::vector<Map>& maps() const { return maps_; }
     const std::vector<Write>& writes() const { return writes_; }
+    const std::vector<Values>& values() const { return values_; } ///< as they came; empty unless keepsValues
     /// (T,D): what the last norm makes of the stream after the embedding and after each layer.
     const std::vector<Tensor>& depths() const { return depths_; }
 
@@ -42,9 +51,11 @@ public:
     /// stream <- linear(stream) + bias (D); linear acts on each summand by itself.
     void pass(const std::function<Tensor(const Tensor&)>& linear, const Tensor& bias);
 
-    void depth(const Tensor& normed) { depths_.push_back(normed.squeeze(0)); } ///< (1,T,D)
+    void depth(std::int64_t layer, const Tensor& stream, const Tensor& normed); ///< (1,T,D)
 
-    // The part that was entered says where it reads.
+    // The part that was entered says what it does.
+    void output(const Tensor& z) { keep({ layer_, part_, false, z }); } ///< (1,T,D), before its mixing weight
+    void hidden(const Tensor& x) { keep({ layer_, part_, true, x }); } ///< (1,T,F)
     /// Scores q k as they stand, inside chunks of `span` tokens if that is not 0: q (1,T,Hq,dh), k (1,T,Hkv,dh).
     void softmax(const Tensor& q, const Tensor& k, std::int64_t span);
     void features(const Tensor& q, const Tensor& k); ///< positive ones: (H,T,F)
@@ -54,12 +65,14 @@ public:
 
 private:
     void show(const Tensor& parts); ///< (H,T,T), not negative
+    void keep(Values values);
 
     std::int64_t layer_ = -1;
     std::string part_;
     std::vector<Map> maps_;
     std::vector<Write> writes_;
     std::vector<Tensor> depths_;
+    std::vector<Values> values_;
     std::size_t joined_ = 0; ///< of writes_
 };
 

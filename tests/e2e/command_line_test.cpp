@@ -222,6 +222,9 @@ private Q_SLOTS:
         QTest::newRow("tokens negative") << QStringList { "logits", ".", "--tokens=-5", "--out", "l" } << "--tokens";
         QTest::newRow("maps without a text") << QStringList { "inspect", ".", "--out", "m" } << "--text";
         QTest::newRow("lens of costs") << QStringList { "inspect", ".", "--costs", "--lens" } << "--lens";
+        QTest::newRow("activations of costs")
+            << QStringList { "inspect", ".", "--costs", "--activations" } << "--activations";
+        QTest::newRow("activations without a text") << QStringList { "inspect", ".", "--activations" } << "--text";
         QTest::newRow("lens without a text") << QStringList { "inspect", ".", "--lens" } << "--text";
         QTest::newRow("two texts") << QStringList { "inspect", ".", "--text", "a", "--text-file", "b" }
                                    << "use one of them";

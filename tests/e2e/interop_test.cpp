@@ -178,6 +178,20 @@ private Q_SLOTS:
             QVERIFY(std::abs(cell["probability"].toDouble() - same) < 1e-5 * same);
             QCOMPARE(cell["top"].toArray().size(), 5);
         }
+        // Every number of every place is counted.
+        const QStringList numbers { "inspect", run_, "--text", "There was a key.", "--max-tokens", "6",
+            "--activations" };
+        const auto activations = home_.run(numbers + QStringList { "--json" }).json()["activations"].toArray();
+        QCOMPARE(activations.size(), plain["activations"].toArray().size());
+        QVERIFY(!plain["activations"][0].toObject().contains("histogram"));
+        QCOMPARE(activations.first()["place"].toString(), "stream");
+        for (const auto& place : activations) {
+            double counted = 0;
+            for (const auto& count : place.toObject()["histogram"].toArray()) counted += count.toDouble();
+            QCOMPARE(counted, double(T) * place.toObject()["channels"].toDouble());
+        }
+        const auto table = home_.run(numbers);
+        QVERIFY2(table.out.contains("after L0") && table.out.contains("L0 gss"), table.out);
         const auto shown = home_.run({ "inspect", run_, "--text-file", "-" }, "There was a key.");
         QVERIFY2(shown.out.contains("Where each part reads") && shown.out.contains("L0 attention"), shown.out);
         QVERIFY2(shown.out.contains("best as at the end"), shown.out);

@@ -103,6 +103,25 @@ LensLayer fakeLens(std::int64_t row, std::int64_t layers, const std::vector<Gene
     return lens;
 }
 
+/// Layer l's place p: rms 2 + l + p / 10, three values beyond it, the largest at the last token.
+ActivationFigures fakeActivation(
+    std::int64_t layer, const std::string& part, bool hidden, double p, const std::vector<GeneratedToken>& tokens)
+{
+    ActivationFigures figures;
+    figures.layer = layer, figures.part = part, figures.hidden = hidden;
+    figures.channels = 128;
+    figures.rms = 2 + double(layer) + p / 10;
+    figures.kurtosis = hidden ? 250 : 3.5;
+    figures.largest = -8.5 * figures.rms;
+    figures.largestToken = std::int64_t(tokens.size()) - 1, figures.largestChannel = 17;
+    if (hidden) figures.outliers = 3, figures.silent = 40;
+    if (!part.empty() && !hidden) figures.alike = -0.25;
+    for (int bin = 0; bin < ActivationFigures::bins; ++bin)
+        figures.histogram[std::size_t(bin)] = std::int64_t(1000 * std::exp(-std::pow((bin - 31.5) / 6, 2)));
+    figures.histogram.front() = 3;
+    return figures;
+}
+
 } // namespace
 
 double fakePush(std::int64_t layer, std::size_t part, std::size_t parts, std::size_t token)
@@ -119,6 +138,10 @@ InsideView fakeInside(const RunConfig& config, std::int64_t step, std::vector<Ge
     const auto n = std::int64_t(tokens.size());
     if (n > 0) tokens.front().alternatives.clear(); // nothing predicted it
     view.tokens = std::move(tokens);
+    const auto activation = [&](std::int64_t layer, const std::string& part, bool hidden, double p) {
+        if (n > 0) view.activations.push_back(fakeActivation(layer, part, hidden, p, view.tokens));
+    };
+    activation(-1, {}, false, 0);
     view.pushes.push_back({ -1, "embedding", std::vector<float>(std::size_t(n), 0.25F) });
     if (n > 0) view.pushes.back().nats.front() = 0;
     if (config.model.family == "h3") view.pushes.push_back({ -1, "norms", std::vector<float>(std::size_t(n), 0.5F) });
@@ -129,11 +152,14 @@ InsideView fakeInside(const RunConfig& config, std::int64_t step, std::vector<Ge
                 view.maps.push_back(fakeAttention(layer, parts[p], config.model.queryHeads, n));
             else if (parts[p] == "gss" || parts[p] == "h3")
                 view.maps.push_back(fakeStateSpace(layer, parts[p], n));
+            if (parts[p] == "ffn" || parts[p] == "main") activation(layer, parts[p], true, double(p));
+            activation(layer, parts[p], false, double(p));
             LogitPush push { layer, parts[p], {} };
             for (std::size_t t = 0; t < std::size_t(n); ++t)
                 push.nats.push_back(float(fakePush(layer, p, parts.size(), t)));
             view.pushes.push_back(std::move(push));
         }
+        activation(layer, {}, false, double(parts.size()));
     }
     for (const auto& map : view.maps) {
         view.reach.push_back(fakeReach(map));

@@ -2,6 +2,7 @@
 // The panel that looks inside: on a network whose maps and pushes are known, what it shows is what they are.
 #include "tests/gui/fake_inside.h"
 #include "tests/gui/fake_model.h"
+#include "ui/inspect/activation_table.h"
 #include "ui/inspect/head_table.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/lens_table.h"
@@ -486,6 +487,48 @@ private Q_SLOTS:
         QVERIFY(!panel_->grab().isNull());
     }
 
+    /// The embedding, then of each layer what every part puts out, what is inside the feed-forward parts, the stream.
+    void activationsSayHowLargeTheNumbersAre()
+    {
+        lookAtSentence();
+        auto* table = panel_->findChild<ActivationTable*>();
+        QAbstractItemModelTester tester(table->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        tabs()->setCurrentIndex(3);
+        panel_->findChild<QComboBox*>("inspectLensOf")->setCurrentIndex(3);
+        const auto view = fakeInside(config_, 1, { 8, ScriptedModel::token(1) });
+        QCOMPARE(table->rowCount(), int(view.activations.size()));
+        QCOMPARE(table->item(0, 0)->text(), QStringLiteral("Embedding"));
+        QCOMPARE(table->item(1, 0)->text(), QStringLiteral("L0 GSS"));
+        QCOMPARE(table->item(table->rowCount() - 1, 0)->text(), QStringLiteral("After L2"));
+        const auto inside = table->findItems(QStringLiteral("L1 FFN, inside"), Qt::MatchExactly);
+        QCOMPARE(inside.size(), qsizetype(1));
+        const auto cells = [&](int row) {
+            QStringList texts;
+            for (int column = 2; column < 5; ++column) texts << table->item(row, column)->text();
+            return texts.join(QLatin1Char(' '));
+        };
+        QCOMPARE(cells(0), QStringLiteral("1 8.5\u00d7 "));
+        QCOMPARE(cells(inside.front()->row()), QStringLiteral("3.2 8.5\u00d7 "));
+        QCOMPARE(cells(inside.front()->row() + 1), QStringLiteral("3.2 8.5\u00d7 -0.25"));
+        QVERIFY(label("inspectLensReading")->text().startsWith("Select a row"));
+        table->setCurrentCell(inside.front()->row(), 0);
+        const auto says = label("inspectLensReading")->text();
+        QVERIFY2(says.startsWith("L1 FFN, inside: largest -27.2, 8.5\u00d7 the rms, in channel 17 of 128 at token 8"),
+            qPrintable(says));
+        QVERIFY2(says.contains("Kurtosis 250.") && says.contains("median one: 3.")
+                && says.endsWith("hundredth of the rms: 40."),
+            qPrintable(says));
+        text()->setCurrent(2);
+        QTest::keyClick(table, Qt::Key_Return);
+        QCOMPARE(text()->current(), 7); // where the largest number is
+        const auto lines = panel_->lensCsv().split('\n', Qt::SkipEmptyParts);
+        QCOMPARE(lines.size(), qsizetype(1) + qsizetype(view.activations.size()));
+        QVERIFY2(lines[0].endsWith(",from_7.75_rms") && lines[0].contains(",alike,from_-8_rms,"), qPrintable(lines[0]));
+        QVERIFY2(lines[2].startsWith("0,gss,output,128,0,2,3.5,-17,7,17,0,0,-0.25,3,"), qPrintable(lines[2]));
+        QCOMPARE(lines[0].count(','), lines[2].count(','));
+        QVERIFY(!panel_->grab().isNull());
+    }
+
     void exportsWhatItShows()
     {
         lookAtSentence();
@@ -516,6 +559,10 @@ private Q_SLOTS:
         tabs()->setCurrentIndex(3);
         QTest::mouseClick(button("inspectLensCsv"), Qt::LeftButton);
         QCOMPARE(suggestion, QStringLiteral("layers.csv"));
+        QCOMPARE(written(), panel_->lensCsv().toUtf8());
+        panel_->findChild<QComboBox*>("inspectLensOf")->setCurrentIndex(3);
+        QTest::mouseClick(button("inspectLensCsv"), Qt::LeftButton);
+        QCOMPARE(suggestion, QStringLiteral("activations.csv"));
         QCOMPARE(written(), panel_->lensCsv().toUtf8());
         panel_->exportImage();
         QCOMPARE(suggestion, QStringLiteral("map.png"));

@@ -5,6 +5,7 @@
 #include "ui/bench/bench_panel.h"
 #include "ui/config_form/form_section.h"
 #include "ui/data/data_panel.h"
+#include "ui/inspect/activation_table.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/map_grid.h"
@@ -124,6 +125,11 @@ private Q_SLOTS:
                 if (of == 2) press(f, "inspectNameHeads");
                 QTRY_VERIFY(!f.find<QAbstractButton>("inspectStop")->isEnabled());
                 look(f, "reach");
+            }
+            if (page == 3) {
+                f.find<QComboBox>("inspectLensOf")->setCurrentIndex(3);
+                f.window->findChild<ActivationTable*>()->selectRow(2);
+                look(f, "activations");
             }
         }
         auto* costs = f.window->findChild<CostPane*>();

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a look inside shows, against the same things found another way.
 #include "engine/base/error.h"
+#include "engine/eval/activation_figures.h"
 #include "engine/model/watch.h"
 #include "engine/system/cpu_allocator.h"
 #include "tests/model/drawn_network.h"
 
 #include <QtTest>
+
+#include <numeric>
 
 using namespace pha;
 using namespace pha::test;
@@ -291,6 +294,97 @@ private Q_SLOTS:
                 QVERIFY(std::abs(reach.shares[bin] - shares[bin]) < 1e-5);
             QVERIFY(std::abs(reach.meanDistance - distance) < 1e-4);
         }
+    }
+
+    /// What every part puts out, as a pass says that records its mix; the stream, as the last norm leaves it.
+    void activationsAreThoseOfTheRecord_data() { addVariants(); }
+    void activationsAreThoseOfTheRecord()
+    {
+        const torch::NoGradGuard guard;
+        const auto config = chosen();
+        const auto model = drawn(config);
+        const auto ids = someIds(1, 19)[0];
+        const auto view = network(model).lookInside({ textOf(ids), 256, {} }, {});
+        std::vector<LayerMix> record;
+        Pass pass;
+        pass.record = &record;
+        model->forward(ids.unsqueeze(0), pass);
+        const auto* at = view.activations.data();
+        const auto* const end = at + view.activations.size();
+        QVERIFY(at->part.empty() && at->layer == -1 && !at->alike);
+        if (config.positions != "learned") {
+            const double rows = model->embedding().index_select(0, ids).square().mean().sqrt().item<double>();
+            const double scale = config.embeddingScale == "sqrt_width" ? std::sqrt(double(config.width)) : 1;
+            QVERIFY(std::abs(at->rms - rows * scale) < 1e-5 * at->rms);
+        }
+        ++at;
+        for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+            std::size_t found = 0;
+            for (; at < end && !at->part.empty(); ++at) {
+                QCOMPARE(at->layer, layer);
+                QCOMPARE(
+                    std::accumulate(at->histogram.begin(), at->histogram.end(), std::int64_t(0)), 19 * at->channels);
+                if (at->hidden) continue;
+                ++found;
+                QCOMPARE(at->channels, config.width);
+                double recorded = 0;
+                for (const auto& branch : record.at(std::size_t(layer)).branches)
+                    if (branch.branch == at->part) recorded = branch.outputRms;
+                if (config.branchList().empty() || at->part != "main") // which stands behind a mix and is not in it
+                    QVERIFY2(std::abs(at->rms - recorded) < 1e-5 * recorded, at->part.c_str());
+                QCOMPARE(at->alike.has_value(), layerParts(config, layer).size() > 1);
+                if (at->alike) QVERIFY(std::abs(*at->alike) < 1);
+            }
+            QCOMPARE(found, layerParts(config, layer).size());
+            QVERIFY(at < end && at->layer == layer && !at->alike);
+            ++at;
+        }
+        QVERIFY(at == end);
+    }
+
+    /// Numbers of which everything is known.
+    void activationsAreCounted()
+    {
+        const std::int64_t T = 8, C = 10;
+        auto x = torch::ones({ 1, T, C }, torch::kDouble);
+        x.select(1, 0).neg_(); // half the mass of token 0 to the other side
+        x.select(2, 3).mul_(1e-3); // silent
+        x.select(2, 4).mul_(10); // outlying
+        x.index_put_({ 0, 5, 7 }, -40.0);
+        x.index_put_({ 0, 6, 8 }, std::nan(""));
+        Watch watch;
+        watch.keepsValues = true;
+        watch.enter(2, "gss");
+        watch.output(x);
+        watch.output(torch::zeros({ 1, T, C }, torch::kDouble));
+        const auto own = torch::tensor({ 1.0, 0.0 }, torch::kDouble).expand({ 1, T, 2 });
+        watch.begin(torch::zeros({ 1, T, 2 }, torch::kDouble));
+        watch.write(2, "gss", own);
+        watch.write(2, "ffn", torch::tensor({ 1.0, 1.0 }, torch::kDouble).expand({ 1, T, 2 }));
+        watch.write(3, "gss", own * 5); // of another layer
+        const auto all = readActivations(watch);
+        QCOMPARE(all.size(), std::size_t(2));
+        const auto& figures = all[0];
+        const auto seen = x.flatten().masked_select(torch::isfinite(x.flatten()));
+        const double square = seen.square().mean().item<double>();
+        QCOMPARE(figures.notFinite, 1);
+        QVERIFY(std::abs(figures.rms - std::sqrt(square)) < 1e-12);
+        QVERIFY(std::abs(figures.kurtosis - seen.pow(4).mean().item<double>() / (square * square)) < 1e-9);
+        QCOMPARE(figures.largest, -40.0);
+        QCOMPARE(figures.largestToken, 5);
+        QCOMPARE(figures.largestChannel, 7);
+        QCOMPARE(figures.silent, 1);
+        QCOMPARE(figures.outliers, 2); // channel 4 at every token, channel 7 by one number
+        QVERIFY(figures.alike && std::abs(*figures.alike - std::sqrt(0.5)) < 1e-12);
+        const auto& bins = figures.histogram;
+        QCOMPARE(std::accumulate(bins.begin(), bins.end(), std::int64_t(0)), T * C - 1);
+        QCOMPARE(bins.front(), 0);
+        const auto bin = [&](double value) { return bins[std::size_t(32 + std::floor(4 * value / figures.rms))]; };
+        QCOMPARE(bin(-40.0), 1);
+        QCOMPARE(bin(10.0), T - 1);
+        QCOMPARE(bin(-1.0), C - 1); // and what is silent at token 0
+        QCOMPARE(all[1].silent, C);
+        QCOMPARE(all[1].histogram[32], T * C);
     }
 
     void mutedPartsPushNothing()

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What in the panel acts on what.
 #include "ui/format.h"
+#include "ui/inspect/activation_table.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_private.h"
 #include "ui/inspect/lens_table.h"
+#include "ui/inspect/look_legend.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
 #include "ui/inspect/weight_pane.h"
@@ -41,10 +43,14 @@ void InspectPanel::Private::connectControls()
             [this](QIODevice& file) { return file.write(q->reachCsv().toUtf8()) >= 0; });
     });
     connect(v.lensCsv, &QPushButton::clicked, &guard, [this] {
-        save(QStringLiteral("layers.csv"), [this](QIODevice& file) { return file.write(q->lensCsv().toUtf8()) >= 0; });
+        save(showsActivations() ? QStringLiteral("activations.csv") : QStringLiteral("layers.csv"),
+            [this](QIODevice& file) { return file.write(q->lensCsv().toUtf8()) >= 0; });
     });
     connect(v.lensOf, &QComboBox::currentIndexChanged, &guard, [this](int index) {
-        v.lens->setTint(LensTable::Tint(index));
+        v.lensPages->setCurrentIndex(showsActivations() ? 1 : 0);
+        v.lensLegend->setVisible(!showsActivations());
+        if (!showsActivations()) v.lens->setTint(LensTable::Tint(index));
+        showLens();
         showLensLegend();
     });
     connect(v.tint, &QComboBox::currentIndexChanged, &guard, [this] { paintTokens(); });
@@ -75,6 +81,8 @@ void InspectPanel::Private::connectTokens()
         if (index < tokens()) select(index);
         showLens();
     });
+    connect(v.activations, &ActivationTable::rowChosen, &guard, [this] { showLens(); });
+    connect(v.activations, &QTableWidget::activated, &guard, [this] { select(v.activations->tokenOfLargest()); });
     connect(v.map, &MapView::tokenChosen, &guard, [this](int index) { select(index); });
     connect(v.map, &MapView::keyChanged, &guard, [this] { showReading(); });
     connect(v.map, &MapView::pointed, &guard, [this](int at, int key) {

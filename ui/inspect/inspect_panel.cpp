@@ -3,6 +3,7 @@
 
 #include "engine/base/text.h"
 #include "ui/format.h"
+#include "ui/inspect/activation_table.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/head_table.h"
 #include "ui/inspect/inspect_private.h"
@@ -142,6 +143,7 @@ void InspectPanel::Private::show(const LookPtr& view)
     v.reach->setLook(view);
     v.memory->setMemory(seen().memory);
     v.lens->setLook(view);
+    v.activations->setLook(view);
     v.mapPages->setCurrentIndex(v.grid->plan().cells.empty() ? 0 : 1);
     if (const auto rows = int(v.grid->plan().layers.size()); rows > 0 && rows != std::exchange(mapRows, rows)) {
         const int room = v.mapPages->height(), small = std::min(v.grid->comfortableHeight(), room * 45 / 100);
@@ -253,7 +255,10 @@ void InspectPanel::exportImage()
 }
 
 QString InspectPanel::pushesCsv() const { return PushTable::csv(d_->seen()); }
-QString InspectPanel::lensCsv() const { return LensTable::csv(d_->seen()); }
+QString InspectPanel::lensCsv() const
+{
+    return d_->showsActivations() ? ActivationTable::csv(d_->seen()) : LensTable::csv(d_->seen());
+}
 QString InspectPanel::reachCsv() const
 {
     switch (d_->v.reachOf->currentIndex()) {

@@ -17,6 +17,7 @@ namespace pha::ui {
 class InspectPanel::Private {
 public:
     enum ReachOf { HowFar, HeadsOnText, HeadsOnRepeats, HalfLives }; ///< in the order of the box
+    static constexpr int Activations = 3; ///< in the box of the layers, behind LensTable::Tint
     enum Tint { Looks, Pushed, Probability, None }; ///< in the order of the box
     Private(InspectPanel* panel, std::function<Engine&()> engine);
     void connectControls();
@@ -49,7 +50,8 @@ public:
     QString reachText() const;
     const InsideView& seen() const; ///< empty: nothing yet
     const std::vector<HeadFigures>& headsShown() const; ///< of the two tests, the one that was chosen
-    void showLens(); ///< what the chosen layer says of the selected token
+    bool showsActivations() const; ///< in place of what the layers say
+    void showLens(); ///< what the chosen layer says of the selected token, or what there is of the chosen row
     void showLensLegend();
     void showTip(int index);
     void showState();

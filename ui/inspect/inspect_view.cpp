@@ -3,6 +3,7 @@
 
 #include "ui/format.h"
 #include "ui/icons.h"
+#include "ui/inspect/activation_table.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/head_table.h"
 #include "ui/inspect/lens_table.h"
@@ -300,14 +301,14 @@ QWidget* InspectView::buildLens()
     auto* page = new QWidget;
     auto* layout = new QVBoxLayout(page);
     layout->setContentsMargins(0, 10, 0, 0);
-    lensOf = lookChoice(page, "inspectLensOf", tr("Colours of the layers"),
-        tr("What the colour of a cell shows: how probable the token that came was after that layer; how unsure that "
-           "layer was, as the entropy of what it says; or how far that is from what the whole network says."),
-        { tr("Probability"), tr("Unsureness"), tr("Distance from the end") }, 14);
+    lensOf = lookChoice(page, "inspectLensOf", tr("What is shown of the layers"),
+        tr("What each layer would say, in colours of how probable the token that came was after it, of how unsure it "
+           "was, as the entropy of what it says, or of how far that is from what the whole network says; or how large "
+           "the numbers are in the stream and in each part."),
+        { tr("Probability"), tr("Unsureness"), tr("Distance from the end"), tr("Activations") }, 14);
     lensLegend = new LookLegend(page);
     lensLegend->setObjectName(QStringLiteral("inspectLensLegend"));
-    lensCsv = pushButton(
-        page, "inspectLensCsv", tr("Export CSV"), tr("Save what every layer would say of every token"), "flat");
+    lensCsv = pushButton(page, "inspectLensCsv", tr("Export CSV"), tr("Save this table"), "flat");
     auto* head = new QHBoxLayout;
     head->addWidget(lensOf);
     head->addStretch();
@@ -316,7 +317,12 @@ QWidget* InspectView::buildLens()
     layout->addWidget(lensLegend);
     lens = new LensTable(page);
     lens->setObjectName(QStringLiteral("inspectLens"));
-    layout->addWidget(lens, 1);
+    activations = new ActivationTable(page);
+    activations->setObjectName(QStringLiteral("inspectActivations"));
+    lensPages = new QStackedWidget(page);
+    lensPages->addWidget(lens);
+    lensPages->addWidget(activations);
+    layout->addWidget(lensPages, 1);
     lensReading = lookLines(page, "inspectLensReading", 3, "small");
     layout->addWidget(lensReading);
     return page;

@@ -20,6 +20,7 @@ class Engine;
 
 namespace pha::ui {
 
+class ActivationTable;
 class CostPane;
 class HeadTable;
 class LensTable;
@@ -68,10 +69,12 @@ public:
     ReachTable* reach;
     HeadTable* heads;
     MemoryTable* memory;
-    QComboBox* lensOf; ///< what the colours of its cells show
+    QComboBox* lensOf; ///< what the colours of its cells show, or activations instead
+    QStackedWidget* lensPages; ///< a table each
     LookLegend* lensLegend;
     QLabel* lensReading;
     LensTable* lens;
+    ActivationTable* activations;
 
 private:
     QWidget* buildPrompt(QWidget* panel);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the panel says: about a token, about what is read at it, about what pushed it; and its colours.
 #include "ui/format.h"
+#include "ui/inspect/activation_table.h"
 #include "ui/inspect/head_table.h"
 #include "ui/inspect/inspect_private.h"
 #include "ui/inspect/lens_table.h"
@@ -246,18 +247,23 @@ void InspectPanel::Private::showReach()
                                    : !seen().reach.empty());
 }
 
+bool InspectPanel::Private::showsActivations() const { return v.lensOf->currentIndex() == Activations; }
+
 void InspectPanel::Private::showLens()
 {
-    auto text = v.lens->reading();
-    if (text.isEmpty() && token == 0) text = tr("The first token has no column: nothing predicted it.");
+    auto text = showsActivations() ? v.activations->reading() : v.lens->reading();
+    if (text.isEmpty() && showsActivations())
+        text = tr("Select a row: where its largest number is, and which channels stand out or stay silent.");
+    else if (text.isEmpty() && token == 0)
+        text = tr("The first token has no column: nothing predicted it.");
     v.lensReading->setText(text);
     v.lensReading->setToolTip(plainToolTip(text));
-    v.lens->setAccessibleDescription(text);
+    v.lensPages->currentWidget()->setAccessibleDescription(text);
 }
 
 void InspectPanel::Private::showLensLegend()
 {
-    if (!look) return v.lensLegend->clear();
+    if (!look || showsActivations()) return v.lensLegend->clear();
     const QString ends[][2] { { tr("unlikely"), tr("certain") },
         { QStringLiteral("0"), tr("%1 nats").arg(TokenTint::entropyEnd) },
         { QStringLiteral("0"), tr("%1 nats").arg(TokenTint::surpriseEnd) } };

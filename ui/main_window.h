@@ -116,7 +116,7 @@ private:
     void connectAlerts();
     void connectCosts(); ///< the tab of the panel Inspect
     void resume();
-    void useData(const QString& text, int vocabulary);
+    void useData(const QString& text, int vocabulary, const QString& textField);
     void changeLearningRate();
     void chooseFolder();
 

@@ -283,12 +283,13 @@ void MainWindow::resume()
     bannerBar_->hide();
 }
 
-void MainWindow::useData(const QString& text, int vocabulary)
+void MainWindow::useData(const QString& text, int vocabulary, const QString& textField)
 {
     auto* draft = configPanel_->draft();
     draft->endOfTyping();
     draft->setText("data", text);
     draft->setText("vocab_size", QString::number(vocabulary));
+    draft->setText("text_field", textField);
     draft->endOfTyping();
     showPanel(configDock_->objectName());
     configPanel_->showForm();

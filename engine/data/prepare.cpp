@@ -171,10 +171,10 @@ void previewBins(TextPreview& preview, const TokenBins& bins, std::size_t lines)
 
 } // namespace
 
-TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines)
+TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines, const std::string& textField)
 {
     const auto bins = tokenBinsOf(sources);
-    const auto files = bins ? binFiles(*bins) : findTexts(sources);
+    const auto files = bins ? binFiles(*bins) : findTexts(sources, textField);
     TextPreview preview;
     preview.files = std::int64_t(files.size());
     for (const auto& file : files) {
@@ -192,6 +192,7 @@ TextPreview previewTexts(const std::vector<fs::path>& sources, std::size_t lines
     for (std::size_t read = 0; read < 64 && preview.lines.size() < lines && reader.next(record); ++read) {
         const auto kind = record.kind;
         preview.format = formatNames[std::size_t(kind)];
+        preview.fields |= hasFields(kind);
         const auto document = makeDocument(std::move(record));
         preview.repairs.add(document.repairs);
         addLines(preview, document.text, lines);

@@ -42,11 +42,12 @@ CorpusCard readCorpusCard(const std::filesystem::path& folder); ///< throws Data
 struct TextPreview {
     std::vector<std::string> lines; ///< valid UTF-8, each at most some hundred bytes
     std::string format; ///< "plain text", "JSON lines", "WikiText", "Parquet", "tokens, 65 characters"
+    bool fields = false; ///< one field or column alone is the text
     std::int64_t files = 0, fileBytes = 0; ///< of all sources, as they lie on the disk
     std::vector<std::string> splits; ///< those that the files themselves give
     TextRepairs repairs; ///< of the part that was read
 };
-TextPreview previewTexts(
-    const std::vector<std::filesystem::path>& sources, std::size_t lines = 12); ///< throws DataError
+TextPreview previewTexts(const std::vector<std::filesystem::path>& sources, std::size_t lines = 12,
+    const std::string& textField = usualTextField); ///< throws DataError
 
 } // namespace pha

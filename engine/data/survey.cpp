@@ -87,22 +87,6 @@ private:
     std::vector<std::pair<std::uint64_t, std::string>> heap_;
 };
 
-/// Says why JSON lines gave no text at all. Throws DataError.
-[[noreturn]] void refuseRecords(const std::vector<TextFile>& files)
-{
-    const auto& wanted = files.front().textField;
-    RecordReader reader(files, blockBytesFor(files), nullptr);
-    for (TextRecord record; reader.next(record);) {
-        const auto names = record.kind == TextKind::Lines ? fieldsOf(record) : std::vector<std::string>();
-        if (names.empty()) continue;
-        if (std::count(names.begin(), names.end(), wanted) > 0) break; // of another type
-        throwWithoutField(files[reader.position().file].path.string(), "field", wanted, names);
-    }
-    throw DataError(files.front().path.string(), "has no records with a text in " + inQuotes(wanted),
-        "give JSON objects, one a line, or a table, or name another field: --text-field NAME, of a run --set "
-        "text_field=NAME");
-}
-
 class Surveyor {
 public:
     Surveyor(const std::vector<TextFile>& files, const SplitShares& shares)
@@ -199,6 +183,21 @@ private:
 };
 
 } // namespace
+
+void refuseRecords(const std::vector<TextFile>& files)
+{
+    const auto& wanted = files.front().textField;
+    RecordReader reader(files, blockBytesFor(files), nullptr);
+    for (TextRecord record; reader.next(record);) {
+        const auto names = record.kind == TextKind::Lines ? fieldsOf(record) : std::vector<std::string>();
+        if (names.empty()) continue;
+        if (std::count(names.begin(), names.end(), wanted) > 0) break; // of another type
+        throwWithoutField(files[reader.position().file].path.string(), "field", wanted, names);
+    }
+    throw DataError(files.front().path.string(), "has no records with a text in " + inQuotes(wanted),
+        "give JSON objects, one a line, or a table, or name another field: --text-field NAME, of a run --set "
+        "text_field=NAME");
+}
 
 Json Survey::toJson() const
 {

@@ -48,6 +48,9 @@ struct Survey {
     static Survey fromJson(const Json& json); ///< throws Json::exception
 };
 
+/// Says why JSON lines gave no text at all. Throws DataError.
+[[noreturn]] void refuseRecords(const std::vector<TextFile>& files);
+
 /// Reads all texts once, on all cores, in bounded memory. Throws DataError (not text); Error when stopped.
 Survey surveyTexts(const std::vector<TextFile>& files, const SplitShares& shares, int threads, EventSink& progress,
     const std::stop_token& stop);

@@ -18,6 +18,8 @@ namespace pha {
 
 /// Lines: JSON objects, one a line, with a field that holds the text. Rows: of a table with such a column (Parquet).
 enum class TextKind : std::uint8_t { Plain, Lines, WikiText, Rows };
+/// One field or column alone is the text.
+constexpr bool hasFields(TextKind kind) { return kind == TextKind::Lines || kind == TextKind::Rows; }
 
 constexpr const char* usualTextField = "text";
 

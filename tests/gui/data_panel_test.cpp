@@ -133,6 +133,44 @@ private Q_SLOTS:
         QCOMPARE(f.role(), "error");
     }
 
+    void textsOfAnotherFieldAreRead()
+    {
+        Fixture f;
+        f.panel->show();
+        auto* field = f.find<QLineEdit>("dataField");
+        const auto plain = f.text();
+        f.drop(plain);
+        QTRY_COMPARE(f.find<QLabel>("dataAbout")->text(), "One file");
+        QVERIFY(!field->isVisible()); // it is all text
+        const auto file = f.home.path() / "stories.jsonl";
+        std::ofstream out(file);
+        for (int i = 0; i < 300; ++i)
+            out << "{\"title\": \"Number " << i << "\", \"story\": \"The master of harbour " << i
+                << " hid the copper key under boat " << i * 7 % 31 << ".\"}\n";
+        out.close();
+        f.drop(file);
+        QTRY_VERIFY2(f.message().contains("\"story\""), qPrintable(f.message()));
+        QVERIFY(field->isVisible());
+        QCOMPARE(field->text(), "text");
+        field->setText("story");
+        QTest::keyClick(field, Qt::Key_Return);
+        QTRY_VERIFY(f.find<QPlainTextEdit>("dataBeginning")->toPlainText().startsWith("The master of harbour 0"));
+        QVERIFY(field->isVisible());
+        f.trainSmall();
+        QTRY_VERIFY(!f.find<QLabel>("dataCutFigures")->text().isEmpty());
+        QSignalSpy used(f.panel.get(), &DataPanel::useRequested);
+        f.find<QPushButton>("dataUse")->click();
+        QCOMPARE(used.value(0).value(2).toString(), "story");
+        field->setText("title");
+        QTest::keyClick(field, Qt::Key_Return);
+        QTRY_VERIFY(f.find<QPlainTextEdit>("dataBeginning")->toPlainText().startsWith("Number 0"));
+        QCOMPARE(f.find<QPushButton>("dataTrain")->text(), "&Train tokenizer"); // that of the other field is none of it
+        QVERIFY(f.panel->choose(QString::fromStdString(plain.string())));
+        QTRY_VERIFY(!field->isVisible());
+        f.find<QPushButton>("dataUse")->click();
+        QCOMPARE(used.value(1).value(2).toString(), "text");
+    }
+
     void dropTrainUseAreThreeClicks()
     {
         Fixture f;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/data/data_panel_private.h"
 
+#include "engine/data/text_input.h"
 #include "ui/capsule_work.h"
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
@@ -11,6 +12,7 @@
 #include <QDragEnterEvent>
 #include <QKeyEvent>
 #include <QLabel>
+#include <QLineEdit>
 #include <QMimeData>
 #include <QProgressBar>
 #include <QPushButton>
@@ -60,8 +62,9 @@ void DataPanel::Private::connectControls()
     connect(v.remove, &QToolButton::clicked, v.corpora, &CorpusList::removeChosen);
     connect(v.train, &QPushButton::clicked, q, &DataPanel::run);
     connect(v.stop, &QPushButton::clicked, q, &DataPanel::stop);
-    connect(
-        v.use, &QPushButton::clicked, &guard, [this] { Q_EMIT q->useRequested(choice().data, v.vocabulary->value()); });
+    connect(v.use, &QPushButton::clicked, &guard,
+        [this] { Q_EMIT q->useRequested(choice().data, v.vocabulary->value(), textField()); });
+    connect(v.field, &QLineEdit::editingFinished, &guard, [this] { setTextField(v.field->text().trimmed()); });
     connect(v.vocabulary, &QSpinBox::valueChanged, &guard, [this] { select(); });
     connect(v.editor, &QPlainTextEdit::textChanged, &guard, [this] { cut(); });
     connect(v.editor, &PieceEditor::pieceChanged, &guard, [this](int i) {
@@ -80,6 +83,7 @@ void DataPanel::Private::connectWorker()
         looks[choice().data] = look;
         show(look);
         v.message->say({});
+        showState();
     });
     connect(&worker, &DataWorker::prepared, &guard, [this](const PreparedData& data) {
         ready[key()] = data;
@@ -91,7 +95,11 @@ void DataPanel::Private::connectWorker()
         showState();
     });
     connect(&worker, &DataWorker::cutDone, &guard, [this](const CutText& done) { show(done); });
-    connect(&worker, &DataWorker::failed, &guard, [this](const QString& text) { v.message->say(text, "error"); });
+    connect(&worker, &DataWorker::failed, &guard, [this](const QString& text) {
+        v.message->say(text, "error");
+        unread = looks.find(choice().data) == looks.end();
+        showState();
+    });
 }
 
 void DataPanel::Private::connectDownloads()
@@ -127,7 +135,8 @@ void DataPanel::Private::select()
     if (const auto look = looks.find(chosen.data); look != looks.end())
         show(look->second);
     else if (readable && seen && !downloading())
-        worker.look(v.corpora->entry() ? catalogueFile(*v.corpora->entry()) : toPath(chosen.data));
+        worker.look(
+            v.corpora->entry() ? catalogueFile(*v.corpora->entry()) : toPath(chosen.data), textField().toStdString());
     if (made != ready.end())
         show(made->second);
     else if (own && seen)
@@ -147,6 +156,22 @@ void DataPanel::Private::lookAgain()
 void DataPanel::Private::cut()
 {
     if (tokenizer) worker.cut(tokenizer, v.editor->toPlainText().left(PieceEditor::most));
+}
+
+QString DataPanel::Private::textField() const
+{
+    const auto other = textFields.find(choice().data);
+    return other == textFields.end() ? QString::fromLatin1(usualTextField) : other->second;
+}
+
+void DataPanel::Private::setTextField(const QString& name)
+{
+    const auto data = choice().data;
+    if (name == textField() || data.isEmpty()) return;
+    textFields[data] = name.isEmpty() ? QString::fromLatin1(usualTextField) : name;
+    looks.erase(data); // what is known of it is of another field
+    std::erase_if(ready, [&](const auto& made) { return made.first.first == data; });
+    select();
 }
 
 CorpusChoice DataPanel::Private::choice() const { return v.corpora->chosen(); }
@@ -188,6 +213,7 @@ void DataPanel::run()
     DataConfig config;
     config.data = d_->choice().data.toStdString();
     config.vocabSize = d_->v.vocabulary->value();
+    config.textField = d_->textField().toStdString();
     d_->v.bar->setRange(0, 0);
     d_->v.message->say(tr("Reading the text\u2026"));
     d_->worker.prepare(config);

@@ -38,7 +38,7 @@ public:
     bool shutDown(std::chrono::milliseconds patience); ///< as RunController::shutDown()
 
 Q_SIGNALS:
-    void useRequested(const QString& data, int vocabulary);
+    void useRequested(const QString& data, int vocabulary, const QString& textField);
 
 protected:
     bool event(QEvent* event) override;

@@ -38,6 +38,8 @@ public:
 
     CorpusChoice choice() const;
     bool is(CorpusChoice::Kind kind) const { return choice().kind == kind; }
+    QString textField() const; ///< of the chosen text
+    void setTextField(const QString& name);
     bool downloading() const; ///< the page of a download is shown
     std::pair<QString, int> key() const; ///< of what is ready: the corpus and the vocabulary, 0 if it has its own
 
@@ -47,6 +49,8 @@ public:
     DataView v;
     std::map<std::pair<QString, int>, PreparedData> ready;
     std::map<QString, TextLook> looks;
+    std::map<QString, QString> textFields; ///< where it is not the usual one
+    bool unread = false; ///< the chosen text: perhaps for want of another field
     std::shared_ptr<const Tokenizer> tokenizer; ///< that the text below is cut with
     int vocabulary = 0; ///< that the user wants, while a corpus with a tokenizer of its own is shown
     bool seen = false; ///< the panel was shown: only then is anything read

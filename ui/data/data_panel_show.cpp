@@ -9,6 +9,7 @@
 #include "ui/panels/figure_tile.h"
 
 #include <QLabel>
+#include <QLineEdit>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QSignalBlocker>
@@ -57,6 +58,8 @@ void DataPanel::Private::clear()
     if (chosen.kind == CorpusChoice::Kind::Builtin)
         for (auto* tile : { v.size, v.words }) tile->set(unknown, tr("no file: it is made while it is read"));
     v.message->say({});
+    v.field->setText(textField());
+    unread = false;
     tokenizer.reset();
     v.editor->clearPieces();
     v.table->setRowCount(0);
@@ -170,6 +173,9 @@ void DataPanel::Private::showState()
     v.use->setEnabled(any && !downloading());
     v.remove->setEnabled(v.corpora->removable());
     v.check->setVisible(is(CorpusChoice::Kind::Public));
+    const auto look = looks.find(choice().data);
+    const bool fields = is(CorpusChoice::Kind::Text) && (look == looks.end() ? unread : look->second.fields);
+    for (auto* w : { static_cast<QWidget*>(v.field), static_cast<QWidget*>(v.fieldCaption) }) w->setVisible(fields);
     v.bar->setVisible(busy);
     v.editor->setPlaceholderText(
         tokenizer ? tr("Type a text.") : tr("Train the tokenizer above; then type here to see how it cuts a text."));

@@ -16,6 +16,7 @@
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
+#include <QLineEdit>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QSpinBox>
@@ -106,8 +107,17 @@ QWidget* DataView::buildText(QWidget* panel)
     beginning->setMinimumHeight(60);
     check = pushButton(frame, "dataCheck", tr("Chec&k file"),
         tr("Read the downloaded file and compare its size and SHA-256 with the catalogue"), "flat");
+    field = new QLineEdit(frame);
+    field->setObjectName(QStringLiteral("dataField"));
+    field->setAccessibleName(tr("Text field"));
+    field->setToolTip(
+        tr("The field of JSON lines, or the column of a Parquet file, that holds the text. Enter reads it."));
+    field->setMaximumWidth(field->fontMetrics().averageCharWidth() * 18);
+    fieldCaption = caption(frame, tr("Text fie&ld"), field);
     auto* head = new QHBoxLayout;
     head->addWidget(title, 1);
+    head->addWidget(fieldCaption);
+    head->addWidget(field);
     head->addWidget(check);
     inner->addLayout(head);
     inner->addWidget(about);

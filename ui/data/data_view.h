@@ -9,6 +9,7 @@
 #include <vector>
 
 class QLabel;
+class QLineEdit;
 class QPlainTextEdit;
 class QProgressBar;
 class QPushButton;
@@ -39,6 +40,8 @@ public:
     MessageLabel* message;
     FigureTile *size, *words, *tokens, *ratio;
     QPlainTextEdit* beginning;
+    QLineEdit* field; ///< of JSON lines and tables
+    QLabel* fieldCaption;
     QSpinBox* vocabulary;
     QPushButton *train, *stop, *use, *check;
     QProgressBar* bar;

@@ -5,6 +5,7 @@
 #include "engine/data/document.h"
 #include "engine/data/prepare.h"
 #include "engine/data/record_reader.h"
+#include "engine/data/survey.h"
 #include "engine/data/token_bins.h"
 #include "ui/format.h"
 
@@ -41,7 +42,8 @@ QString wholeLines(const std::string& text, std::size_t most)
 }
 
 /// Reads the text once, document by document, in little memory; of a very large one the beginning alone.
-TextLook lookAt(const std::filesystem::path& path, EventSink& progress, const std::stop_token& stop)
+TextLook lookAt(
+    const std::filesystem::path& path, const std::string& textField, EventSink& progress, const std::stop_token& stop)
 {
     TextLook look;
     if (findTokenBins(path)) { // tokens, which a tokenizer beside them spells
@@ -52,24 +54,29 @@ TextLook lookAt(const std::filesystem::path& path, EventSink& progress, const st
         for (const auto& line : preview.lines) look.beginning += fromUtf8(line) + QLatin1Char('\n');
         return look;
     }
-    const auto files = findTexts({ path });
+    const auto files = findTexts({ path }, textField);
     look.files = std::int64_t(files.size());
     for (const auto& file : files) look.bytes += std::int64_t(file.size);
     if (look.bytes > mostCounted) {
         look.counted = false;
-        for (const auto& line : previewTexts({ path }, 60).lines) look.beginning += fromUtf8(line) + QLatin1Char('\n');
+        const auto preview = previewTexts({ path }, 60, textField);
+        look.fields = preview.fields;
+        for (const auto& line : preview.lines) look.beginning += fromUtf8(line) + QLatin1Char('\n');
+        if (look.fields && look.beginning.isEmpty()) refuseRecords(files);
         return look;
     }
     std::atomic<std::uint64_t> taken { 0 };
     RecordReader reader(files, blockBytesFor(files), &taken);
     std::string first;
     for (TextRecord record; !stop.stop_requested() && reader.next(record);) {
+        look.fields |= hasFields(record.kind);
         const auto document = makeDocument(std::move(record));
         look.repairs += document.repairs.invalidUtf8;
         if (first.size() < beginningBytes) first += document.text.substr(0, beginningBytes);
         count(document.text, look);
         progress.publish(ProgressEvent { "counting words", double(taken), double(look.bytes), "bytes" });
     }
+    if (look.fields && first.empty() && !stop.stop_requested()) refuseRecords(files);
     look.beginning = wholeLines(first, beginningBytes);
     return look;
 }
@@ -151,10 +158,10 @@ void DataWorker::begin(Work work)
     if (!was) Q_EMIT busyChanged();
 }
 
-void DataWorker::look(const std::filesystem::path& text)
+void DataWorker::look(const std::filesystem::path& text, const std::string& textField)
 {
-    begin([this, text](EventSink& sink, const std::stop_token& stop) -> std::function<void()> {
-        return [this, found = lookAt(text, sink, stop)] { Q_EMIT looked(found); };
+    begin([this, text, textField](EventSink& sink, const std::stop_token& stop) -> std::function<void()> {
+        return [this, found = lookAt(text, textField, sink, stop)] { Q_EMIT looked(found); };
     });
 }
 

@@ -21,6 +21,7 @@ namespace pha::ui {
 /// What a text is like, before anything is made of it.
 struct TextLook {
     std::int64_t files = 0, bytes = 0, lines = 0, words = 0;
+    bool fields = false; ///< of a file or more one field or column alone is the text
     bool counted = true; ///< false: so large that only the beginning was read; lines and words are not known
     std::int64_t repairs = 0; ///< runs of bytes that were no UTF-8
     QString beginning; ///< the first lines
@@ -55,7 +56,7 @@ public:
     ~DataWorker() override; ///< as shutDown()
 
     bool busy() const { return busy_; }
-    void look(const std::filesystem::path& text); ///< reads it once
+    void look(const std::filesystem::path& text, const std::string& textField); ///< reads it once
     void prepare(const DataConfig& data); ///< trains the tokenizer, cuts the text; both are kept for the run
     void stop();
     void cut(std::shared_ptr<const Tokenizer> tokenizer, const QString& text); ///< quick; beside the others

@@ -10,8 +10,8 @@
 
 namespace pha::cli {
 
-/// `pha inspect --text`: where every part looks while a text is read, what it pushes, what each layer would say, and how
-/// large the numbers in it are.
+/// `pha inspect --text`: where every part looks while a text is read, what it pushes, what each layer would say, and
+/// how large the numbers in it are.
 class LookCommand {
 public:
     void add(CLI::App& command);

@@ -33,7 +33,8 @@ bool FeedForward::describe(kernels::StepPart& part, StepSource& source, BlockSta
 
 Tensor FeedForward::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockState*)
 {
-    if (fusedPass(u, pass) && !pass.watch && !upBias_.defined()) return fusedFeedForward(kind_, u, gate_, up_, down_, pass);
+    if (fusedPass(u, pass) && !pass.watch && !upBias_.defined())
+        return fusedFeedForward(kind_, u, gate_, up_, down_, pass);
     const auto up = project(u, up_, pass.matrix, upBias_); // (B,T,F)
     const auto hidden = [&] {
         if (kind_ == "swiglu") return swiglu(project(u, gate_, pass.matrix, gateBias_), up);

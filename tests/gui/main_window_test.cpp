@@ -497,7 +497,8 @@ private Q_SLOTS:
     void dataGoesIntoTheForm()
     {
         Fixture f;
-        Q_EMIT f.window->findChild<DataPanel*>()->useRequested(QStringLiteral("/tmp/text.txt"), 2048, QStringLiteral("body"));
+        Q_EMIT f.window->findChild<DataPanel*>()->useRequested(
+            QStringLiteral("/tmp/text.txt"), 2048, QStringLiteral("body"));
         const auto* draft = f.find<ConfigPanel>("configPanel")->draft();
         QCOMPARE(draft->text("data"), "/tmp/text.txt");
         QCOMPARE(draft->text("vocab_size"), "2048");

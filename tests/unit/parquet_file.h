@@ -11,8 +11,8 @@
 
 namespace pha {
 
-/// The smallest Parquet file: one row group, one dictionary of one text, one page that names it `values` times. Any number
-/// in it may lie.
+/// The smallest Parquet file: one row group, one dictionary of one text, one page that names it `values` times. Any
+/// number in it may lie.
 struct ParquetFile {
     std::string value = "abc";
     std::int64_t rows = 1, values = 1; ///< of the row group, of its page

@@ -99,8 +99,10 @@ private:
         const auto name = checkpointName(step_);
         if (options_.writeFiles) {
             const RunDirectory run(request_.directory);
+            const Json state { { "step", step_.load() },
+                { "learning_rate", fakeStep(step_, request_.config).learningRate } };
             publishCheckpoint(
-                run, name, [](const fs::path& folder) { writeFileAtomically(folder / "state.json", "{}"); });
+                run, name, [&](const fs::path& folder) { writeFileAtomically(folder / "state.json", state.dump()); });
             run.setPointer("latest", name);
             if (best) run.setPointer("best", name);
         }

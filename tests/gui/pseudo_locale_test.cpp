@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The window in a language whose words are longer: nothing is left in English, nothing is cut.
-#include "engine/run/atomic_file.h"
 #include "engine/run/safetensors.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/config_form/form_section.h"
@@ -219,9 +218,6 @@ private Q_SLOTS:
             QApplication::activePopupWidget()->close();
         }
         f.find<ChartFrame>("lossChart")->showTable();
-        for (const auto& step : fs::directory_iterator(f.home.runs() / "rn1" / "checkpoints")) // for the fork
-            if (step.is_directory())
-                writeFileAtomically(step.path() / "state.json", R"({ "step": 600, "learning_rate": 0.002 })");
         for (const char* name : { "shortcuts", "severalRuns", "forkRun", "palette" }) {
             f.action(name)->trigger();
             look(f, name);

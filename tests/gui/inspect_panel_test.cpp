@@ -500,7 +500,7 @@ private Q_SLOTS:
         QCOMPARE(table->item(0, 0)->text(), QStringLiteral("Embedding"));
         QCOMPARE(table->item(1, 0)->text(), QStringLiteral("L0 GSS"));
         QCOMPARE(table->item(table->rowCount() - 1, 0)->text(), QStringLiteral("After L2"));
-        const auto inside = table->findItems(QStringLiteral("L1 FFN, inside"), Qt::MatchExactly);
+        const auto inside = table->findItems(QStringLiteral("L1 FFN hidden"), Qt::MatchExactly);
         QCOMPARE(inside.size(), qsizetype(1));
         const auto cells = [&](int row) {
             QStringList texts;
@@ -513,7 +513,7 @@ private Q_SLOTS:
         QVERIFY(label("inspectLensReading")->text().startsWith("Select a row"));
         table->setCurrentCell(inside.front()->row(), 0);
         const auto says = label("inspectLensReading")->text();
-        QVERIFY2(says.startsWith("L1 FFN, inside: largest -27.2, 8.5\u00d7 the rms, in channel 17 of 128 at token 8"),
+        QVERIFY2(says.startsWith("L1 FFN hidden: largest -27.2, 8.5\u00d7 the rms, in channel 17 of 128 at token 8"),
             qPrintable(says));
         QVERIFY2(says.contains("Kurtosis 250.") && says.contains("median one: 3.")
                 && says.endsWith("hundredth of the rms: 40."),

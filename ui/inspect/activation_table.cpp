@@ -31,7 +31,7 @@ QString placeTitle(const ActivationFigures& figures)
         return figures.layer < 0 ? partTitle(QStringLiteral("embedding"))
                                  : ActivationTable::tr("After L%1").arg(figures.layer);
     const auto title = QStringLiteral("L%1 %2").arg(figures.layer).arg(partTitle(fromUtf8(figures.part)));
-    return figures.hidden ? ActivationTable::tr("%1, inside").arg(title) : title;
+    return figures.hidden ? ActivationTable::tr("%1 hidden").arg(title) : title;
 }
 
 QString timesRms(const ActivationFigures& figures)
@@ -75,7 +75,7 @@ ActivationTable::ActivationTable(QWidget* parent)
         { tr(" Place"),
             tr("The stream after the embedding and after each layer; what each part puts out, before its mixing "
                "weight; "
-               "what is inside feed-forward networks, behind their nonlinearity") },
+               "hidden: the inside of feed-forward networks, behind their nonlinearity") },
         { tr("Values"),
             tr("From \u22128 to 8 times the root mean square; heights are logarithmic, and the outermost bars hold all "
                "that lies beyond") },

@@ -157,10 +157,9 @@ std::string activationTable(const InsideView& view)
             withThousands(figures.largestToken + 1), withThousands(figures.largestChannel),
             fmt::format("{:.1f}", figures.kurtosis), figures.alike ? fmt::format("{:+.2f}", *figures.alike) : "-",
             channelWords(figures) });
-    return "How large the numbers are while the text is read. Alike: cosine of what a part adds with what the others "
-           "of\n"
-           "its layer add. Outlying: over six times as large as the median channel. Silent: below a hundredth of the "
-           "rms\n"
+    return "How large the numbers are while the text is read. Alike: cosine of what a part adds with what the\n"
+           "others of its layer add. Outlying: over six times as large as the median channel. Silent: below a\n"
+           "hundredth of the rms\n"
         + table.text();
 }
 

@@ -165,6 +165,10 @@ private Q_SLOTS:
         QTest::keyClick(field, Qt::Key_Return);
         QTRY_VERIFY(f.find<QPlainTextEdit>("dataBeginning")->toPlainText().startsWith("Number 0"));
         QCOMPARE(f.find<QPushButton>("dataTrain")->text(), "&Train tokenizer"); // that of the other field is none of it
+        field->clear(); // the usual one
+        QTest::keyClick(field, Qt::Key_Return);
+        QCOMPARE(field->text(), "text");
+        QTRY_VERIFY2(f.message().contains("\"story\""), qPrintable(f.message()));
         QVERIFY(f.panel->choose(QString::fromStdString(plain.string())));
         QTRY_VERIFY(!field->isVisible());
         f.find<QPushButton>("dataUse")->click();

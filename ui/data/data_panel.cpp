@@ -166,9 +166,13 @@ QString DataPanel::Private::textField() const
 
 void DataPanel::Private::setTextField(const QString& name)
 {
-    const auto data = choice().data;
-    if (name == textField() || data.isEmpty()) return;
-    textFields[data] = name.isEmpty() ? QString::fromLatin1(usualTextField) : name;
+    const auto data = choice().data, before = textField();
+    if (name.isEmpty())
+        textFields.erase(data);
+    else
+        textFields[data] = name;
+    v.field->setText(textField());
+    if (textField() == before) return;
     looks.erase(data); // what is known of it is of another field
     std::erase_if(ready, [&](const auto& made) { return made.first.first == data; });
     select();

@@ -274,7 +274,7 @@ std::optional<DownloadResult> checkPresent(
 PosixFile lockFolder(const CatalogueEntry& entry, const fs::path& file)
 {
     PosixFile lock(file.parent_path() / ".lock", O_RDWR | O_CREAT | O_NOFOLLOW);
-    if (::flock(lock.descriptor(), LOCK_EX | LOCK_NB) != 0)
+    if (!lock.lock(LOCK_EX | LOCK_NB))
         throw DataError(entry.name, "another process is downloading it", "wait until it is done");
     return lock;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
-#include "engine/base/stop.h"
 #include "engine/base/sha256.h"
+#include "engine/base/stop.h"
 #include "engine/data/cache.h"
 #include "engine/data/corpus_kinds.h"
 #include "engine/data/ngrams.h"

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
-#include "engine/base/stop.h"
 #include "engine/base/json_text.h"
+#include "engine/base/stop.h"
 #include "engine/data/encoding.h"
 #include "engine/run/atomic_file.h"
 
-#include <cerrno>
 #include <chrono>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -52,10 +51,9 @@ WorkFolder::WorkFolder(fs::path folder, const Json& identity, bool wait, const s
         fs::create_directories(path_, problem);
         if (problem) throw IoError(path_.string(), "cannot be created: " + problem.message());
         lock_ = PosixFile(path_ / lockName, O_RDWR | O_CREAT | O_NOFOLLOW);
-        const bool locked = ::flock(lock_.descriptor(), LOCK_EX | LOCK_NB) == 0;
+        const bool locked = lock_.lock(LOCK_EX | LOCK_NB);
         // A folder that was published or discarded meanwhile took its lock with it.
         if (locked && fs::exists(path_ / lockName, problem) && lock_.status().st_nlink > 0) break;
-        if (!locked && errno != EWOULDBLOCK && errno != EINTR) throwIoError(lock_.path(), "lock");
         if (!locked && !wait)
             throw DataError(path_.string(), "another process is preparing this corpus", "wait until it is done");
         throwIfStopped(stop, "waiting for another process", "start again when you like");

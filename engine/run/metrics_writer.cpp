@@ -4,7 +4,6 @@
 #include "engine/run/atomic_file.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,18 +12,31 @@
 namespace pha {
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Where no file can be locked, nobody else is known of.
+bool lockIfPossible(const PosixFile& file, int operation)
+{
+    try {
+        return file.lock(operation);
+    } catch (const FileError&) {
+        return true;
+    }
+}
+
+} // namespace
+
 MetricsWriter::MetricsWriter(const fs::path& file)
     : file_(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW)
 {
     file_.requireRegular();
-    // The half line of a writer that still lives is not torn: it is about to end. Where no file can be locked, nobody
-    // else is known of.
-    if (::flock(file_.descriptor(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+    // The half line of a writer that still lives is not torn: it is about to end.
+    if (lockIfPossible(file_, LOCK_EX | LOCK_NB)) {
         const auto size = offset();
         const auto whole = lineStart(size);
         if (whole < size) file_.truncate(whole);
     }
-    while (::flock(file_.descriptor(), LOCK_SH) != 0 && errno == EINTR) { } // says that this one lives
+    lockIfPossible(file_, LOCK_SH); // says that this one lives
 }
 
 void MetricsWriter::append(const Event& event)

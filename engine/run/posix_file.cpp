@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,6 +129,13 @@ void PosixFile::truncate(std::int64_t size)
 {
     if (faulted("truncate", path_) || retried([&] { return ::ftruncate(descriptor_, size); }) != 0)
         throwIoError(path_, "shorten");
+}
+
+bool PosixFile::lock(int operation) const
+{
+    if (retried([&] { return ::flock(descriptor_, operation); }) == 0) return true;
+    if (errno != EWOULDBLOCK) throwIoError(path_, "lock");
+    return false;
 }
 
 void PosixFile::sync()

@@ -61,6 +61,8 @@ public:
     void sync(); ///< fsync
     void syncData(); ///< fdatasync
     void close(); ///< reports what a delayed write found
+    /// flock(2) with LOCK_SH or LOCK_EX; false if LOCK_NB was added and another holds it.
+    bool lock(int operation) const;
 
 private:
     std::filesystem::path path_;

@@ -55,8 +55,7 @@ public:
     {
         file_.requireRegular();
         const auto until = std::chrono::steady_clock::now() + lockPatience;
-        while (::flock(file_.descriptor(), LOCK_EX | LOCK_NB) != 0) {
-            if (errno != EWOULDBLOCK && errno != EINTR) throwIoError(file_.path(), "lock");
+        while (!file_.lock(LOCK_EX | LOCK_NB)) {
             if (std::chrono::steady_clock::now() > until)
                 throw CheckpointError(run.string(), "another process has been changing its notes for a while",
                     "try again when it has ended");

@@ -25,16 +25,6 @@ int writtenPid(const PosixFile& file)
     return pid;
 }
 
-bool tryLock(const PosixFile& file, int kind)
-{
-    while (::flock(file.descriptor(), kind | LOCK_NB) != 0) {
-        if (errno == EINTR) continue;
-        if (errno == EWOULDBLOCK) return false;
-        throwIoError(file.path(), "lock");
-    }
-    return true;
-}
-
 /// False if the file was removed or replaced between opening and locking it: such a lock excludes nobody.
 bool stillInPlace(const PosixFile& file)
 {
@@ -50,7 +40,7 @@ RunLock::RunLock(const fs::path& run)
     for (int attempt = 0;; ++attempt) {
         PosixFile file(lockFile(run), O_RDWR | O_CREAT | O_NOFOLLOW);
         file.requireRegular();
-        if (tryLock(file, LOCK_EX)) {
+        if (file.lock(LOCK_EX | LOCK_NB)) {
             if (!stillInPlace(file)) continue;
             file_ = std::move(file);
             break;
@@ -84,7 +74,7 @@ int RunLock::holder(const fs::path& run)
     try {
         const PosixFile file(lockFile(run), O_RDONLY | O_NOFOLLOW);
         file.requireRegular();
-        if (tryLock(file, LOCK_SH)) return 0;
+        if (file.lock(LOCK_SH | LOCK_NB)) return 0;
         const int pid = writtenPid(file);
         return pid > 0 ? pid : 1; // held, by a process that has not written its id yet
     } catch (const IoError&) {

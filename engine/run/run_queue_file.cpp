@@ -5,7 +5,6 @@
 #include "engine/base/text.h"
 #include "engine/run/atomic_file.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
 
@@ -109,10 +108,9 @@ QueueLock::QueueLock(const std::filesystem::path& runsFolder)
     : file_(runsFolder / ".queue.lock", O_RDWR | O_CREAT | O_NOFOLLOW)
 {
     file_.requireRegular();
-    if (::flock(file_.descriptor(), LOCK_EX | LOCK_NB) == 0) return;
-    if (errno != EWOULDBLOCK) throwIoError(file_.path(), "lock");
-    throw QueueTaken(runsFolder.string(), "another window works through the queue of these runs",
-        "add the run there, or close that window");
+    if (!file_.lock(LOCK_EX | LOCK_NB))
+        throw QueueTaken(runsFolder.string(), "another window works through the queue of these runs",
+            "add the run there, or close that window");
 }
 
 } // namespace pha

@@ -38,9 +38,9 @@ AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass,
     const auto B = u.size(0), T = u.size(1), dh = config_.headWidth(), Hq = config_.queryHeads, Hkv = config_.kvHeads;
     if (fusedPass(u, pass) && !queryBias_.defined() && queryKeysFit(u.device(), dh))
         return fusedHeads(u, pass, position);
-    auto q = project(u, query_, pass.matrix, queryBias_).view({ B, T, Hq, dh });
-    auto k = project(u, key_, pass.matrix, keyBias_).view({ B, T, Hkv, dh });
-    const auto v = project(u, value_, pass.matrix, valueBias_).view({ B, T, Hkv, dh });
+    auto q = project(u, query_, queryBias_, pass).view({ B, T, Hq, dh });
+    auto k = project(u, key_, keyBias_, pass).view({ B, T, Hkv, dh });
+    const auto v = project(u, value_, valueBias_, pass).view({ B, T, Hkv, dh });
     const auto type = q.scalar_type();
 
     // x / |x| = rms-normalised x / sqrt(dh): one fused norm serves both modes. The temperature and the scale of the
@@ -61,8 +61,9 @@ AttentionBranch::Heads AttentionBranch::heads(const Tensor& u, const Pass& pass,
         }
     }
     if (config_.positions != "rope") return { q, k, v };
-    const auto rope =
-        ropeTables(position, T, dh, config_.ropeBase, u.device(), type == torch::kBFloat16 ? torch::kFloat : type);
+    const auto rope = pass.step
+        ? pass.step->rope
+        : ropeTables(position, T, dh, config_.ropeBase, u.device(), type == torch::kBFloat16 ? torch::kFloat : type);
     return { applyRope(q, rope), applyRope(k, rope), v };
 }
 
@@ -138,7 +139,7 @@ Tensor insideChunks(
 
 bool AttentionBranch::stepsOnCard() const
 {
-    return config_.attentionSpan == 0 && !queryBias_.defined() && config_.queryHeads / config_.kvHeads <= 8
+    return config_.attentionSpan == 0 && config_.queryHeads / config_.kvHeads <= 8
         && queryKeysFit(torch::kCUDA, config_.headWidth());
 }
 
@@ -165,7 +166,9 @@ Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t 
 {
     const auto [q, k, v] = heads(u, pass, position);
     if (pass.step) {
-        const auto out = fusedDecodeAttention(q, config_.queryHeads, state->keys, state->values, *pass.step);
+        // The fused projection has left all heads side by side.
+        const auto all = queryBias_.defined() ? torch::cat({ q, k, v }, 2) : q;
+        const auto out = fusedDecodeAttention(all, config_.queryHeads, state->keys, state->values, *pass.step);
         return fusedProject(out.reshape({ u.size(0), 1, -1 }), output_, outputBias_, pass);
     }
     const auto span = config_.attentionSpan;
@@ -175,8 +178,7 @@ Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t 
         : pass.kept             ? (*pass.kept)(q, k, v)
                                 : causalAttention(q, k, v); // (B,T,Hq,dh)
     const auto joined = mixed.reshape({ u.size(0), u.size(1), -1 });
-    if (fusedPass(u, pass)) return fusedProject(joined, output_, outputBias_, pass);
-    return project(joined, output_, pass.matrix, outputBias_);
+    return project(joined, output_, outputBias_, pass);
 }
 
 } // namespace pha

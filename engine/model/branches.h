@@ -85,6 +85,7 @@ private:
 class GatedRecurrenceBranch final : public Branch {
 public:
     explicit GatedRecurrenceBranch(const ModelConfig& config);
+    bool stepsOnCard() const override { return true; }
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
 
@@ -96,7 +97,7 @@ private:
 class FeedForward final : public Branch {
 public:
     FeedForward(const std::string& kind, std::int64_t width, std::int64_t hidden, bool biases);
-    bool stepsOnCard() const override { return !upBias_.defined(); }
+    bool stepsOnCard() const override { return true; }
     bool describe(kernels::StepPart& part, StepSource& source, BlockState& state) const override;
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
 

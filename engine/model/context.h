@@ -47,7 +47,9 @@ struct BlockState {
     Tensor recurrent; ///< gated_rec: (B,Hs)
     Tensor shift; ///< h3: (B,N,D), the last N keys
     Tensor featureSums; ///< hedgehog: (Hq*B,F,dh+1), sums of phi(k) [v, 1]^T
-    DiagonalSsm space; ///< gss: as discretised when the text began, since weights stay as they are while one is read
+    /// gss, h3: as formed when the text began, since weights stay as they are while one is read.
+    DiagonalSsm space;
+    Tensor shiftKernel; ///< h3: (D,N)
     std::int64_t bytes() const; ///< of what is filled
     BlockState clone() const;
 };

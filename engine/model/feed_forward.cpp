@@ -35,14 +35,14 @@ Tensor FeedForward::forward(const Tensor& u, const Pass& pass, std::int64_t, Blo
 {
     if (fusedPass(u, pass) && !pass.watch && !upBias_.defined())
         return fusedFeedForward(kind_, u, gate_, up_, down_, pass);
-    const auto up = project(u, up_, pass.matrix, upBias_); // (B,T,F)
+    const auto up = project(u, up_, upBias_, pass); // (B,T,F)
     const auto hidden = [&] {
-        if (kind_ == "swiglu") return swiglu(project(u, gate_, pass.matrix, gateBias_), up);
+        if (kind_ == "swiglu") return swiglu(project(u, gate_, gateBias_, pass), up);
         if (kind_ == "relu2") return torch::relu(up).square();
         return torch::gelu(up, kind_ == "gelu_tanh" ? "tanh" : "none");
     }();
     if (pass.watch) pass.watch->hidden(hidden);
-    return project(hidden, down_, pass.matrix, downBias_);
+    return project(hidden, down_, downBias_, pass);
 }
 
 } // namespace pha

@@ -24,6 +24,9 @@ bool fusedWanted();
 /// y = x W^T (+ bias) with the cached copy of W.
 Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass);
 
+/// The same as the pass does its products: fusedProject() where it is fused.
+Tensor project(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass);
+
 /// logits (...,V) fp32 of hidden (...,D) without gradients.
 Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass);
 

@@ -34,6 +34,11 @@ Tensor fusedProject(const Tensor& x, const Tensor& w, const Tensor& bias, const 
                       : card::fusedProject(x, w, bias, pass);
 }
 
+Tensor project(const Tensor& x, const Tensor& w, const Tensor& bias, const Pass& pass)
+{
+    return fusedPass(x, pass) ? fusedProject(x, w, bias, pass) : project(x, w, pass.matrix, bias);
+}
+
 Tensor fusedLogits(const Tensor& hidden, const Tensor& embedding, const Pass& pass)
 {
     return hidden.is_cpu() ? cpu::project(hidden, embedding) : card::fusedLogits(hidden, embedding, pass);

@@ -89,7 +89,11 @@ Tensor GatedRecurrenceBranch::forward(const Tensor& u, const Pass& pass, std::in
         : torch::zeros({ u.size(0), a.size(0) }, v.options().requires_grad(false));
     if (pass.watch) pass.watch->recurrence(g * a, g * v);
     auto h = gatedScan(g * a, g * v, start);
-    if (state) state->recurrent = h.select(1, h.size(1) - 1).clone();
+    const auto last = h.select(1, h.size(1) - 1);
+    if (state && state->recurrent.defined() && !torch::GradMode::is_enabled())
+        state->recurrent.copy_(last); // where it lies: a captured step finds it there again
+    else if (state)
+        state->recurrent = last.clone();
     if (filter_.defined()) h = h * torch::silu(project(u, filter_, pass.matrix)).to(type);
     return project(h, output_, pass.matrix);
 }

@@ -99,19 +99,23 @@ Tensor H3Branch::forward(const Tensor& u, const Pass& pass, std::int64_t, BlockS
 {
     const auto B = u.size(0), T = u.size(1), D = u.size(2), d = headWidth_, H = D / d;
     const auto type = skip_.scalar_type(); // both state spaces work in fp32 whatever the matrices do
-    const auto read = [&](const Tensor& w, const Tensor& bias) { return project(u, w, pass.matrix, bias).to(type); };
+    const auto read = [&](const Tensor& w, const Tensor& bias) { return project(u, w, bias, pass).to(type); };
     const auto q = read(query_, queryBias_), v = read(value_, valueBias_); // (B,T,D)
-    const auto k = causalFir(shiftKernel(), read(key_, keyBias_), state ? &state->shift : nullptr);
+    const bool reading = state && !torch::GradMode::is_enabled();
+    const bool known = reading && state->shiftKernel.defined() && state->shiftKernel.device() == u.device();
+    const auto kernel = known ? state->shiftKernel : shiftKernel();
+    const auto space = known ? state->space : ssm();
+    if (reading) state->shiftKernel = kernel, state->space = space;
+    const auto k = causalFir(kernel, read(key_, keyBias_), state ? &state->shift : nullptr);
 
     // Each entry of a head's k v^T runs through the head's state space like a sequence of its own.
     const auto pairs = k.reshape({ B, T, H, d, 1 }) * v.view({ B, T, H, 1, d });
     const auto m = pairs.permute({ 0, 3, 4, 1, 2 }).reshape({ B * d * d, T, H });
-    const auto space = ssm();
     if (pass.watch) pass.watch->stateSpace(space, skip_, m);
     const auto s = ssmContinue(space, m, state ? &state->ssm : nullptr, scanChunk) + skip_ * m;
     const auto memory = s.view({ B, d, d, T, H }).permute({ 0, 3, 4, 1, 2 }); // (B,T,H,d,d)
     const auto o = d == 1 ? q * memory.reshape({ B, T, D }) : (q.view({ B, T, H, d, 1 }) * memory).sum(3);
-    return project(o.reshape({ B, T, D }), output_, pass.matrix, outputBias_);
+    return project(o.reshape({ B, T, D }), output_, outputBias_, pass);
 }
 
 } // namespace pha

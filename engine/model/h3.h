@@ -10,6 +10,7 @@ namespace pha {
 class H3Branch final : public Branch {
 public:
     explicit H3Branch(const ModelConfig& config);
+    bool stepsOnCard() const override { return true; }
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
 

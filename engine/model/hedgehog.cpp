@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/hedgehog.h"
 
+#include "engine/model/device_cache.h"
 #include "engine/model/linear_attention.h"
 #include "engine/model/watch.h"
 
@@ -41,7 +42,7 @@ Tensor HedgehogBranch::forward(const Tensor& u, const Pass& pass, std::int64_t p
 {
     const auto B = u.size(0), T = u.size(1), dh = config_.headWidth(), Hq = config_.queryHeads, Hkv = config_.kvHeads;
     const auto read = [&](const Tensor& w, const Tensor& bias, std::int64_t heads) {
-        return project(u, w, pass.matrix, bias).view({ B, T, heads, dh });
+        return project(u, w, bias, pass).view({ B, T, heads, dh });
     };
     auto q = read(query_, queryBias_, Hq), k = read(key_, keyBias_, Hkv);
     const auto type = q.scalar_type(), wide = featureQuery_.scalar_type();
@@ -50,7 +51,9 @@ Tensor HedgehogBranch::forward(const Tensor& u, const Pass& pass, std::int64_t p
         k = rmsNorm(k, {}, type);
     }
     if (config_.positions == "rope") {
-        const auto rope = ropeTables(position, T, dh, config_.ropeBase, u.device(), wide);
+        const auto rope = pass.step               ? pass.step->rope
+            : pass.cache && wide == torch::kFloat ? pass.cache->rope(position, T, dh, config_.ropeBase, u.device())
+                                                  : ropeTables(position, T, dh, config_.ropeBase, u.device(), wide);
         q = applyRope(q, rope);
         k = applyRope(k, rope);
     }
@@ -71,7 +74,7 @@ Tensor HedgehogBranch::forward(const Tensor& u, const Pass& pass, std::int64_t p
         y = linearAttention(fq, fk, v, state ? &state->featureSums : nullptr);
     }
     const auto o = y.view({ Hq, B, T, dh }).permute({ 1, 2, 0, 3 }).reshape({ B, T, Hq * dh });
-    return project(o, output_, pass.matrix, outputBias_);
+    return project(o, output_, outputBias_, pass);
 }
 
 Tensor HedgehogBranch::features(const Tensor& x, const Tensor& w, std::int64_t batch, torch::Dtype matrix) const

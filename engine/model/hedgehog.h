@@ -11,6 +11,7 @@ namespace pha {
 class HedgehogBranch final : public Branch {
 public:
     explicit HedgehogBranch(const ModelConfig& config);
+    bool stepsOnCard() const override { return true; }
     Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) override;
     bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const override;
 

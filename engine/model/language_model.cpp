@@ -26,7 +26,7 @@ BlockState BlockState::clone() const
 {
     const auto copy = [](const Tensor& t) { return t.defined() ? t.clone() : t; };
     return { copy(keys), copy(values), filled, { copy(ssm.re), copy(ssm.im) }, copy(recurrent), copy(shift),
-        copy(featureSums), space };
+        copy(featureSums), space, shiftKernel };
 }
 
 std::int64_t ModelState::bytes() const
@@ -148,7 +148,7 @@ Tensor LanguageModel::lossSum(const Tensor& ids, const Tensor& targets, const Pa
 
 bool LanguageModel::stepsOnCard(const Pass& pass) const
 {
-    return embedding_.is_cuda() && takesFused(embedding_, pass) && !positions_.defined()
+    return embedding_.is_cuda() && fusedStream(embedding_, pass) && !pass.record && !pass.watch && !positions_.defined()
         && std::all_of(blocks_.begin(), blocks_.end(), [](const auto& block) { return block->stepsOnCard(); });
 }
 

@@ -178,8 +178,13 @@ Tensor ssmStep(const DiagonalSsm& ssm, const Tensor& u, SsmState& state)
 {
     const auto dtype = u.scalar_type();
     const auto lambda = to(ssm.lambda, dtype);
-    state = lambda * state;
-    state.re = state.re + u.unsqueeze(-1);
+    const auto next = lambda * state;
+    if (torch::GradMode::is_enabled()) {
+        state = { next.re + u.unsqueeze(-1), next.im };
+    } else { // where it lies: a captured step finds it there again
+        torch::add_out(state.re, next.re, u.unsqueeze(-1));
+        state.im.copy_(next.im);
+    }
     return (ssm.c.re * state.re - ssm.c.im * state.im).sum(-1);
 }
 
@@ -194,7 +199,10 @@ Tensor causalFir(const Tensor& kernel, const Tensor& u, Tensor* past)
     const auto B = u.size(0), T = u.size(1), h = u.size(2), N = kernel.size(1), J = (T + N - 1) / N;
     const auto before = past && past->defined() ? *past : torch::zeros({ B, N, h }, u.options().requires_grad(false));
     const auto all = torch::cat({ before, u }, 1); // (B,N+T,h)
-    if (past) *past = all.narrow(1, T, N).clone(); // a view would keep the whole prompt
+    if (past && past->defined() && !torch::GradMode::is_enabled())
+        past->copy_(all.narrow(1, T, N)); // where it lies, as in ssmStep
+    else if (past)
+        *past = all.narrow(1, T, N).clone(); // a view would keep the whole prompt
     if (T == 1) return (all.narrow(1, 1, N) * kernel.flip(1).t()).sum(1, true);
 
     const auto padded = torch::constant_pad_nd(all, { 0, 0, 0, J * N - T });

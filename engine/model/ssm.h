@@ -33,7 +33,7 @@ Tensor ssmFft(const DiagonalSsm& ssm, const Tensor& u);
 /// around.
 std::int64_t fftSize(std::int64_t length);
 
-/// One step: u (B,h) -> y (B,h), state updated in place. O(1) in the position.
+/// One step: u (B,h) -> y (B,h), state updated; without gradients where it lies. O(1) in the position.
 Tensor ssmStep(const DiagonalSsm& ssm, const Tensor& u, SsmState& state);
 
 /// Reads on: a step if u is one token and `state` has a past, chunks otherwise.

@@ -54,8 +54,8 @@ bool TokenReader::capturable(const Tensor& ids) const
 {
     Pass pass = pass_;
     pass.cache = &model_.cache();
-    return ids.is_cuda() && fusedPass(ids.to(torch::kFloat), pass) && !pass.mix && state_.length > 0
-        && model_.stepsOnCard(pass);
+    return ids.is_cuda() && fusedPass(ids.to(torch::kFloat), pass) && (!pass.mix || pass.mix->empty())
+        && state_.length > 0 && model_.stepsOnCard(pass);
 }
 
 Tensor TokenReader::step(const Tensor& given)

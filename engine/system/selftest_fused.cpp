@@ -187,6 +187,31 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
             c.kvHeads = 4;
         },
         { { 1 }, { 2 } });
+    // No kernel has a whole step of these: their launches are captured.
+    read("hedgehog",
+        [](auto& c) {
+            c.family = "hedgehog";
+            c.qkMode = "dot";
+            c.ffnKind = "gelu";
+        },
+        { { 1 }, { 3 }, { 2, true } });
+    const auto withBiases = [](auto& c) {
+        c.normKind = "layernorm";
+        c.biases = true;
+    };
+    read("h3",
+        [&](auto& c) {
+            c.family = "h3";
+            c.qkMode = "dot";
+            c.ffnKind = "gelu_tanh";
+            c.positions = "none";
+            c.kvHeads = c.queryHeads;
+            withBiases(c);
+        },
+        { { 1 }, { 3 } });
+    read("pha with biases", withBiases, { { 1 }, { 2, true } });
+    read("pha gated_rec", [](auto& c) { c.gssKind = "gated_rec"; }, { { 2 } });
+    read("pha deepnorm_post", [](auto& c) { c.residualMode = "deepnorm_post"; }, { { 2 } });
     check("pha token", [](auto& c) { c.mixMode = "token"; });
     check("pha sigmoid, scaled residual", [](auto& c) {
         c.mixMode = "sigmoid";

@@ -37,6 +37,15 @@ void preferSharedThreads()
     }
 }
 
+/// Debian's LibTorch is linked with OpenCV and 280 libraries behind it. Opened together each looks for its symbols in
+/// all of them; opened before, in those that it needs itself. What cannot be opened alone is left to LibTorch.
+void openWhatTorchNeeds()
+{
+#ifdef PHA_TORCH_NEEDS
+    for (const auto* library : { PHA_TORCH_NEEDS }) dlopen(library, RTLD_NOW | RTLD_LOCAL);
+#endif
+}
+
 } // namespace
 
 void keepSignals()
@@ -71,6 +80,7 @@ Engine& loadEngine()
 {
     static auto* engine = [] {
         preferSharedThreads();
+        openWhatTorchNeeds();
         return static_cast<Engine*>(openPart("libpha_engine.so", "pha_create_engine", false));
     }();
     return *engine;

@@ -209,4 +209,9 @@ public:
     virtual void publish(const Event& event) = 0;
 };
 
+/// For work whose progress nobody follows.
+struct SilentSink final : EventSink {
+    void publish(const Event&) override { }
+};
+
 } // namespace pha

@@ -164,7 +164,8 @@ void addTextOptions(CLI::App& command, TokenizerOptions& options)
     command.add_option("--file", options.file, "A file with the text; - reads standard input");
 }
 
-CLI::App* addVerb(CLI::App& tokenizer, TokenizerOptions& options, const char* name, const char* help, const char* footer)
+CLI::App* addVerb(
+    CLI::App& tokenizer, TokenizerOptions& options, const char* name, const char* help, const char* footer)
 {
     auto* command = tokenizer.add_subcommand(name, help);
     command->add_flag("--json", options.json, "One JSON document");

@@ -182,9 +182,7 @@ int WeightsCommand::run(const std::string& target, bool json) const
     const auto now = sourceOf(target), since = sinceOf(since_, now);
     WeightsRequest request { now.file, since.file, {}, ranks_ };
     if (names_ != everyTensor) request.wanted = [this](const std::string& name) { return holds(name, names_); };
-    struct : EventSink {
-        void publish(const Event&) override { }
-    } quiet;
+    SilentSink quiet;
     const auto figures = readWeightFigures(request, quiet, stop.token());
     if (figures.tensors.empty() && request.wanted)
         throw ConfigError("--weights", inQuotes(names_), "levels of names, like layers.3 or gss or attention.query");

@@ -13,11 +13,6 @@ namespace pha {
 
 class TokenDistribution;
 
-/// For an evaluation whose own progress nobody follows.
-struct SilentSink final : EventSink {
-    void publish(const Event&) override { }
-};
-
 /// A model with its tokenizer behind the engine's interface. The corpus is opened when an evaluation first asks for it.
 class NetworkModel final : public LoadedModel {
 public:

@@ -29,7 +29,8 @@ class Branch : public torch::nn::Module {
 public:
     /// `position` = tokens read before u; `state` null while training.
     virtual Tensor forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state) = 0;
-    /// With a state that has been filled, this part can read one token whose position only the card knows (Pass::step).
+    /// With a state that has been filled, this part can read one token whose position only the card knows (Pass::step),
+    /// and writes its state where it lies: such a step is captured and replayed.
     virtual bool stepsOnCard() const { return false; }
     /// This part as one kernel for a whole step has it (cuda/step.h), reading and writing `state`. False: it has no
     /// such form.

@@ -258,8 +258,8 @@ RunState Follower::ending(const Json& message)
 RunState Follower::run()
 {
     join();
-    c10::OptionalDeviceGuard here; // kernels are launched on the thread's card
-    if (device_.is_cuda()) here.reset_device(device_);
+    std::optional<c10::DeviceGuard> here; // kernels are launched on the thread's card
+    if (device_.is_cuda()) here.emplace(device_);
     for (;;) {
         const auto message = next();
         const auto what = message.value("do", std::string());

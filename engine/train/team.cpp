@@ -205,8 +205,8 @@ void Team::take(Learner& learner)
 
 void Team::serve(Learner& learner)
 {
-    c10::OptionalDeviceGuard here;
-    if (learner.device.is_cuda()) here.reset_device(learner.device);
+    std::optional<c10::DeviceGuard> here;
+    if (learner.device.is_cuda()) here.emplace(learner.device);
     const auto attempt = [&] {
         try {
             take(learner);

@@ -191,9 +191,7 @@ Evaluation Trainer::score(LanguageModel& model) const
     options.maxTokens = config_.evalTokens;
     Pass pass;
     pass.matrix = matrix_;
-    struct Quiet final : EventSink {
-        void publish(const Event&) override { }
-    } quiet;
+    SilentSink quiet;
     auto result = evaluateSplit(model, pass, corpus_->split("valid"), options, quiet, {});
     result.figures.step = result.recall.step = step_;
     return result;

@@ -2,6 +2,7 @@
 // Alerts from outside: told while a run trains, listed and explained by `pha inspect`, gone around by a fork.
 #include "tests/e2e/pha_process.h"
 #include "tests/poisoned_text.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -87,5 +88,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(AlertsCommandTest)
+PHA_TEST(AlertsCommandTest)
 #include "alerts_command_test.moc"

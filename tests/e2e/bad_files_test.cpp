@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Damaged and foreign files: one line, exit code 2, nothing created, nothing changed.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 #include <QRegularExpression>
 
@@ -328,5 +329,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(BadFilesTest)
+PHA_TEST(BadFilesTest)
 #include "bad_files_test.moc"

@@ -2,6 +2,7 @@
 // Runs that several computers share, as processes that speak over the loopback.
 #include "engine/base/connection.h"
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 #include <functional>
 
@@ -135,5 +136,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(ComputersCommandTest)
+PHA_TEST(ComputersCommandTest)
 #include "computers_command_test.moc"

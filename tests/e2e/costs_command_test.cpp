@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `pha inspect --costs` from outside, and a run that goes on without some parts.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -91,5 +92,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(CostsCommandTest)
+PHA_TEST(CostsCommandTest)
 #include "costs_command_test.moc"

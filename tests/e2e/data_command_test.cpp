@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `pha data` as a user meets it: preparing, interrupting, measuring, and what it says when something is not there.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -248,5 +249,5 @@ private:
     Home home_;
 };
 
-QTEST_GUILESS_MAIN(DataCommandTest)
+PHA_TEST(DataCommandTest)
 #include "data_command_test.moc"

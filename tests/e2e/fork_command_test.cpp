@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `pha train --fork` and `pha train --replay` from outside.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -141,5 +142,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(ForkCommandTest)
+PHA_TEST(ForkCommandTest)
 #include "fork_command_test.moc"

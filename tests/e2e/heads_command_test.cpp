@@ -2,6 +2,7 @@
 // `pha inspect --heads` from outside: what heads do, and how long states remember.
 #include "engine/run/safetensors.h"
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -142,5 +143,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(HeadsCommandTest)
+PHA_TEST(HeadsCommandTest)
 #include "heads_command_test.moc"

@@ -2,6 +2,7 @@
 // Averages, protocols, ablation, exports and initial weights as a user asks for them.
 #include "engine/run/safetensors.h"
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 #include <QRegularExpression>
 
@@ -253,5 +254,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(InteropTest)
+PHA_TEST(InteropTest)
 #include "interop_test.moc"

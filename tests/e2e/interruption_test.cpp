@@ -2,6 +2,7 @@
 // Signals, kills and resumes: no way to end a run may cost more than the steps since its last checkpoint, and none
 // changes what is trained in the end.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 #include <QRandomGenerator>
 
@@ -238,5 +239,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(InterruptionTest)
+PHA_TEST(InterruptionTest)
 #include "interruption_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // H3, Hedgehog and the conversion of a softmax Transformer as a user asks for them.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -98,5 +99,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(LinearFamiliesTest)
+PHA_TEST(LinearFamiliesTest)
 #include "linear_families_test.moc"

@@ -3,6 +3,7 @@
 #include "tests/e2e/pha_process.h"
 
 #include "engine/run/safetensors.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -308,5 +309,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(RunTest)
+PHA_TEST(RunTest)
 #include "run_test.moc"

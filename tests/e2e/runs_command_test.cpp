@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `pha runs` from outside.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -187,5 +188,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(RunsCommandTest)
+PHA_TEST(RunsCommandTest)
 #include "runs_command_test.moc"

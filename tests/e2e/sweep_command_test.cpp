@@ -2,6 +2,7 @@
 // `pha sweep` from outside: what it plans, that its runs are those of `pha train`, and that it goes on where it was
 // stopped.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -241,5 +242,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(SweepCommandTest)
+PHA_TEST(SweepCommandTest)
 #include "sweep_command_test.moc"

@@ -2,6 +2,7 @@
 // Runs on synthetic tasks: the task sets vocabulary and context, accuracy is reported everywhere, a resume is exact.
 #include "engine/config/config.h"
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 #include <cmath>
 
@@ -150,5 +151,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(TaskRunTest)
+PHA_TEST(TaskRunTest)
 #include "task_run_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `pha tokenizer`: trains, encodes, decodes and describes every kind of tokenizer; runs keep the one they were given.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -138,5 +139,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(TokenizerCommandTest)
+PHA_TEST(TokenizerCommandTest)
 #include "tokenizer_command_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `pha inspect --weights` from outside: on a run, a checkpoint and a file.
 #include "tests/e2e/pha_process.h"
+#include "tests/suite.h"
 
 using namespace pha::e2e;
 
@@ -109,5 +110,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(WeightsCommandTest)
+PHA_TEST(WeightsCommandTest)
 #include "weights_command_test.moc"

@@ -5,6 +5,7 @@
 #include "fake_engine.h"
 #include "patience.h"
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/alerts/alerts_panel.h"
 #include "ui/alerts/gradient_table.h"
 #include "ui/charts/monitor_panel.h"
@@ -63,11 +64,11 @@ fs::path makeRun(const fs::path& root, const std::vector<Event>& events)
     return root;
 }
 
-struct Fixture {
+struct AlertsFixture {
     test::TestHome home;
     RunSession session { makeRun(home.runs() / "first", {}) };
     AlertsPanel panel;
-    Fixture()
+    AlertsFixture()
     {
         panel.resize(760, 560);
         panel.show();
@@ -86,7 +87,7 @@ private Q_SLOTS:
 
     void saysWhatWouldAppear()
     {
-        Fixture f;
+        AlertsFixture f;
         QVERIFY(f.find<QLabel>("alertsEmpty")->isVisible());
         QVERIFY(f.find<QLabel>("alertsEmpty")->text().contains("not finite"));
         f.panel.setSession(nullptr);
@@ -95,7 +96,7 @@ private Q_SLOTS:
 
     void explainsTheNewestFirst()
     {
-        Fixture f;
+        AlertsFixture f;
         f.session.receive({ alertAt(60) });
         f.session.receive({ MixingEvent { 60, { { { { "gss", 1, 0, 1, 1, 0.6 }, { "ffn", 1, 0, 1, 1, 0.4 } }, 1 } } },
             MixingEvent { 75, { { { { "gss", 1, 0, 1, 1, 0.5 }, { "ffn", 1, 0, 1, 1, 0.5 } }, 1 } } }, alertAt(70) });
@@ -126,7 +127,7 @@ private Q_SLOTS:
 
     void showsWhatWasKnownWhenARunIsPlayedBack()
     {
-        Fixture f;
+        AlertsFixture f;
         const auto mixing = [](std::int64_t step, double share) {
             return MixingEvent { step, { { { { "gss", 1, 0, 1, 1, share }, { "ffn", 1, 0, 1, 1, 1 - share } }, 1 } } };
         };
@@ -158,7 +159,7 @@ private Q_SLOTS:
 
     void whatWasNotExaminedSaysWhy()
     {
-        Fixture f;
+        AlertsFixture f;
         AlertEvent alert { 9, "not_finite", "the loss is not finite", std::nan(""), 1 };
         alert.note = "not examined: at most 20";
         f.session.receive({ alert });
@@ -225,5 +226,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(AlertsPanelTest)
+PHA_TEST(AlertsPanelTest)
 #include "alerts_panel_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/bench_rows.h"
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/bench/bench_chart.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/bench/bench_store.h"
@@ -247,5 +248,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(BenchPanelTest)
+PHA_TEST(BenchPanelTest)
 #include "bench_panel_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Votes on texts without names, their tally, and the playground while it hides whose they are.
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/panels/blind_vote.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/panels/rival_view.h"
@@ -184,5 +185,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(BlindVoteTest)
+PHA_TEST(BlindVoteTest)
 #include "blind_vote_test.moc"

@@ -2,6 +2,7 @@
 // Runs as single files in the window: written, opened from the menu, by a drop and by their name.
 #include "engine/run/capsule.h"
 #include "run_sketch.h"
+#include "tests/suite.h"
 #include "ui/capsule_work.h"
 #include "ui/format.h"
 #include "ui/main_window.h"
@@ -50,7 +51,7 @@ private:
         fs::path capsule(const std::string& name = "given.pha")
         {
             auto file = home.path() / name;
-            test::NullSink nobody;
+            SilentSink nobody;
             writeCapsule(home.runs() / "first", file, {}, nobody, {});
             return file;
         }
@@ -153,5 +154,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(CapsulesTest)
+PHA_TEST(CapsulesTest)
 #include "capsules_test.moc"

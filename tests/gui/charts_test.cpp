@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Charts: every point is kept and seen, axes survive any value, figures agree with their definitions.
 #include "tests/gui/chart_helpers.h"
+#include "tests/suite.h"
 #include "ui/charts/chart_table.h"
 #include "ui/charts/plot_items.h"
 #include "ui/charts/redraw_queue.h"
@@ -503,5 +504,5 @@ void ChartsTest::queueDrawsEachChartOnce()
     for (int i = 0; i < 4; ++i) QCOMPARE(drawn[std::size_t(i)], 1);
 }
 
-QTEST_MAIN(ChartsTest)
+PHA_TEST(ChartsTest)
 #include "charts_test.moc"

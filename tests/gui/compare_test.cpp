@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_panel.h"
@@ -41,7 +42,7 @@ private:
             test::FakeOptions options;
             options.stepsPerSecond = 0;
             FakeEngine engine(options);
-            test::NullSink sink;
+            SilentSink sink;
             auto request = home.request(name, steps);
             request.config.set("width", "96");
             request.config.set("learning_rate", "0.001");
@@ -206,5 +207,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(CompareTest)
+PHA_TEST(CompareTest)
 #include "compare_test.moc"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/form_section.h"
 #include "ui/format.h"
@@ -287,5 +288,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(ConfigFormTest)
+PHA_TEST(ConfigFormTest)
 #include "config_form_test.moc"

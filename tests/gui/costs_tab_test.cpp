@@ -4,6 +4,7 @@
 #include "tests/gui/fake_model.h"
 #include "tests/gui/patience.h"
 #include "tests/gui/test_home.h"
+#include "tests/suite.h"
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/inspect/cost_pane.h"
@@ -235,5 +236,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(CostsTabTest)
+PHA_TEST(CostsTabTest)
 #include "costs_tab_test.moc"

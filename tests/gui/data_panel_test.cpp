@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/prepare.h"
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/data/data_panel.h"
 #include "ui/data/piece_editor.h"
 #include "ui/panels/figure_tile.h"
@@ -371,7 +372,7 @@ private Q_SLOTS:
         request.out = dataFolder() / "harbour";
         request.config.vocabSize = 512;
         fs::create_directories(dataFolder());
-        test::NullSink sink;
+        SilentSink sink;
         const auto card = prepareCorpus(request, sink, {});
         f.open();
         QVERIFY(f.panel->choose("harbour"));
@@ -426,5 +427,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(DataPanelTest)
+PHA_TEST(DataPanelTest)
 #include "data_panel_test.moc"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/gui/fake_model.h"
+#include "tests/suite.h"
 #include "ui/panels/ablation_table.h"
 #include "ui/panels/branch_mixer.h"
 #include "ui/panels/evaluate_panel.h"
@@ -401,5 +402,5 @@ private:
     std::unique_ptr<EvaluatePanel> panel_;
 };
 
-QTEST_MAIN(EvaluatePanelTest)
+PHA_TEST(EvaluatePanelTest)
 #include "evaluate_panel_test.moc"

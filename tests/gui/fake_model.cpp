@@ -203,9 +203,7 @@ std::shared_ptr<LoadedModel> ScriptedEngine::load(const fs::path& path, const st
 
 void writeFakeRun(const fs::path& directory, RunConfig config, const std::string& name)
 {
-    struct Nowhere : EventSink {
-        void publish(const Event&) override { }
-    } nowhere;
+    SilentSink nowhere;
     FakeOptions fast;
     fast.stepsPerSecond = 0;
     FakeEngine engine(fast);

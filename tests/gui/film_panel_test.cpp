@@ -2,6 +2,7 @@
 // The film of a run: newest sample until the user goes back, figures of the moment, keys, files.
 #include "tests/gui/patience.h"
 #include "tests/gui/test_home.h"
+#include "tests/suite.h"
 #include "ui/charts/mixing_bars.h"
 #include "ui/charts/time_plot.h"
 #include "ui/film/film_panel.h"
@@ -29,7 +30,7 @@ SampleEvent sampleAt(std::int64_t step)
 }
 
 /// A run that is about to start, into which the test puts what it reports.
-struct Fixture {
+struct FilmFixture {
     test::TestHome home;
     RunSession session { home.runs() / "a", planned() };
     FilmPanel panel;
@@ -42,7 +43,7 @@ struct Fixture {
         file.config.training.sampleEvery = 20;
         return file;
     }
-    Fixture()
+    FilmFixture()
     {
         panel.resize(760, 560);
         panel.show();
@@ -81,7 +82,7 @@ private Q_SLOTS:
 
     void saysWhyThereIsNothing()
     {
-        Fixture f;
+        FilmFixture f;
         auto* words = f.find<QLabel>("filmEmpty");
         QVERIFY(words->isVisible());
         QCOMPARE(words->text(), QStringLiteral("This run has written no samples."));
@@ -98,7 +99,7 @@ private Q_SLOTS:
 
     void followsUntilTheUserGoesBack()
     {
-        Fixture f;
+        FilmFixture f;
         f.report(0);
         QCOMPARE(f.text(), QStringLiteral("Mara <b>took</b> at 0"));
         f.report(20);
@@ -121,7 +122,7 @@ private Q_SLOTS:
     /// A recording also loses what had not been said at an earlier moment.
     void showsWhatWasKnownWhenARunIsPlayedBack()
     {
-        Fixture f;
+        FilmFixture f;
         f.reportAll();
         const auto recording = RunSession::recordingOf(f.session);
         auto* curve = f.find<TimePlot>("filmCurve");
@@ -148,7 +149,7 @@ private Q_SLOTS:
 
     void everythingIsOfOneMoment()
     {
-        Fixture f;
+        FilmFixture f;
         f.reportAll();
         f.panel.showFrame(1);
         const auto figures = f.find<QLabel>("filmFigures")->text();
@@ -172,7 +173,7 @@ private Q_SLOTS:
 
     void samplesOfOlderRunsAreText()
     {
-        Fixture f;
+        FilmFixture f;
         f.session.receive({ SampleEvent { 20, "Once", " upon" } });
         QCOMPARE(f.text(), QStringLiteral("Once upon"));
         QVERIFY(!f.find<TokenView>("filmText")->colourOf(1).isValid());
@@ -181,7 +182,7 @@ private Q_SLOTS:
 
     void keysScrubAndPlay()
     {
-        Fixture f;
+        FilmFixture f;
         f.reportAll();
         f.find<QComboBox>("filmSpeed")->setCurrentIndex(2);
         for (auto* target : { static_cast<QWidget*>(&f.panel), static_cast<QWidget*>(f.find<QSlider>("filmSlider")) }) {
@@ -208,7 +209,7 @@ private Q_SLOTS:
 
     void startsOverWithTheHistory()
     {
-        Fixture f;
+        FilmFixture f;
         f.reportAll();
         f.panel.showFrame(1);
         f.session.restore({ sampleAt(0) });
@@ -220,7 +221,7 @@ private Q_SLOTS:
 
     void hiddenItWaits()
     {
-        Fixture f;
+        FilmFixture f;
         f.report(0);
         f.panel.hide();
         f.report(20);
@@ -231,7 +232,7 @@ private Q_SLOTS:
 
     void savesAPageOrATable()
     {
-        Fixture f;
+        FilmFixture f;
         QTemporaryDir folder;
         f.reportAll();
         for (const auto* name : { "film.html", "film.csv" }) {
@@ -256,7 +257,7 @@ private Q_SLOTS:
 
     void everyControlIsNamed()
     {
-        Fixture f;
+        FilmFixture f;
         f.reportAll();
         for (const auto* name :
             { "filmPlay", "filmSlider", "filmSpeed", "filmTint", "filmText", "filmCopy", "filmSave", "filmBars" }) {
@@ -267,5 +268,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(FilmPanelTest)
+PHA_TEST(FilmPanelTest)
 #include "film_panel_test.moc"

@@ -3,6 +3,7 @@
 #include "engine/run/atomic_file.h"
 #include "fake_engine.h"
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/charts/time_plot.h"
 #include "ui/config_form/config_panel.h"
@@ -196,5 +197,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(ForkFormTest)
+PHA_TEST(ForkFormTest)
 #include "fork_form_test.moc"

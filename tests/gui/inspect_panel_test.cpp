@@ -2,6 +2,7 @@
 // The panel that looks inside: on a network whose maps and pushes are known, what it shows is what they are.
 #include "tests/gui/fake_inside.h"
 #include "tests/gui/fake_model.h"
+#include "tests/suite.h"
 #include "ui/inspect/activation_table.h"
 #include "ui/inspect/head_table.h"
 #include "ui/inspect/inspect_panel.h"
@@ -739,5 +740,5 @@ private:
     std::unique_ptr<InspectPanel> panel_;
 };
 
-QTEST_MAIN(InspectPanelTest)
+PHA_TEST(InspectPanelTest)
 #include "inspect_panel_test.moc"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/suite.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/chart_frame.h"
 #include "ui/compare/compare_model.h"
@@ -597,5 +598,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(MainWindowTest)
+PHA_TEST(MainWindowTest)
 #include "main_window_test.moc"

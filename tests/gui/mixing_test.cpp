@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The mixing display: any set of branches, any number of layers, and figures that agree with their definitions.
+#include "tests/suite.h"
 #include "ui/charts/mixing_bars.h"
 #include "ui/charts/mixing_panel.h"
 #include "ui/charts/time_plot.h"
@@ -397,5 +398,5 @@ void MixingTest::emptyPanelSaysWhatToExpect()
     QVERIFY(!panel.findChild<QComboBox*>(QStringLiteral("mixingLayer"))->isVisible());
 }
 
-QTEST_MAIN(MixingTest)
+PHA_TEST(MixingTest)
 #include "mixing_test.moc"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/gui/fake_model.h"
+#include "tests/suite.h"
 #include "ui/model_worker.h"
 
 #include <QTemporaryDir>
@@ -328,5 +329,5 @@ private:
     std::shared_ptr<Script> script_;
 };
 
-QTEST_MAIN(ModelWorkerTest)
+PHA_TEST(ModelWorkerTest)
 #include "model_worker_test.moc"

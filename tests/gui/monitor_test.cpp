@@ -6,6 +6,7 @@
 #include "ui/charts/run_math.h"
 
 #include "engine/run/metrics.h"
+#include "tests/suite.h"
 
 #include <QAbstractButton>
 #include <QComboBox>
@@ -432,5 +433,5 @@ void MonitorTest::exportOfTheLossChart()
     QVERIFY(QFileInfo::exists(chosen));
 }
 
-QTEST_MAIN(MonitorTest)
+PHA_TEST(MonitorTest)
 #include "monitor_test.moc"

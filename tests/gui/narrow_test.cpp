@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is shown where room is short.
+#include "tests/suite.h"
 #include "ui/charts/chart_frame.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/folding_splitter.h"
@@ -111,5 +112,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(NarrowTest)
+PHA_TEST(NarrowTest)
 #include "narrow_test.moc"

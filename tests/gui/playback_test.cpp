@@ -3,6 +3,7 @@
 #include "engine/run/metrics.h"
 #include "tests/gui/chart_helpers.h"
 #include "tests/gui/test_home.h"
+#include "tests/suite.h"
 #include "ui/charts/mixing_bars.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/format.h"
@@ -310,5 +311,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(PlaybackTest)
+PHA_TEST(PlaybackTest)
 #include "playback_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // "Play back" in the window: what the panels show, keys, which commands are off and say why, how it ends.
 #include "engine/run/capsule.h"
+#include "tests/suite.h"
 #include "ui/charts/time_plot.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/film/film_panel.h"
@@ -186,7 +187,7 @@ private Q_SLOTS:
         const auto run = f.home.train("a", 100);
         const auto file = f.home.path() / "talk.pha";
         fs::remove_all(run / "checkpoints");
-        test::NullSink nobody;
+        SilentSink nobody;
         writeCapsule(run, file, {}, nobody, {});
         f.window->playBack(file, QStringLiteral("1"));
         auto& playback = f.window->playback();
@@ -217,5 +218,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(PlaybackWindowTest)
+PHA_TEST(PlaybackWindowTest)
 #include "playback_window_test.moc"

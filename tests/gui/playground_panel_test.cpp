@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/gui/fake_model.h"
+#include "tests/suite.h"
 #include "ui/panels/branch_mixer.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/panels/sampling_form.h"
@@ -369,5 +370,5 @@ private:
     std::unique_ptr<PlaygroundPanel> panel_;
 };
 
-QTEST_MAIN(PlaygroundPanelTest)
+PHA_TEST(PlaygroundPanelTest)
 #include "playground_panel_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The window in a language whose words are longer: nothing is left in English, nothing is cut.
 #include "engine/run/safetensors.h"
+#include "tests/suite.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/config_form/form_section.h"
 #include "ui/data/data_panel.h"
@@ -233,5 +234,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(PseudoLocaleTest)
+PHA_TEST(PseudoLocaleTest)
 #include "pseudo_locale_test.moc"

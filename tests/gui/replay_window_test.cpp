@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // "Replay": a run is done once more from the window, which says whether it came out the same.
 #include "engine/run/metrics.h"
+#include "tests/suite.h"
 #include "ui/theme.h"
 #include "ui/window/error_banner.h"
 #include "window_fixture.h"
@@ -122,5 +123,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(ReplayWindowTest)
+PHA_TEST(ReplayWindowTest)
 #include "replay_window_test.moc"

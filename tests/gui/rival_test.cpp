@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/panels/rival_view.h"
 #include "ui/panels/token_view.h"
@@ -132,5 +133,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(RivalTest)
+PHA_TEST(RivalTest)
 #include "rival_test.moc"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "run_sketch.h"
+#include "tests/suite.h"
 #include "ui/runs/run_list_model.h"
 #include "ui/runs/run_panel.h"
 #include "ui/theme.h"
@@ -227,5 +228,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(RunListTest)
+PHA_TEST(RunListTest)
 #include "run_list_test.moc"

@@ -2,6 +2,7 @@
 // Notes, tags, the archive and the search of the run list.
 #include "engine/run/run_about.h"
 #include "run_sketch.h"
+#include "tests/suite.h"
 #include "ui/main_window.h"
 #include "ui/runs/run_about_editor.h"
 #include "ui/runs/run_list_model.h"
@@ -265,5 +266,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(RunNotesTest)
+PHA_TEST(RunNotesTest)
 #include "run_notes_test.moc"

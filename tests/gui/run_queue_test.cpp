@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs that wait for their turn, from the form and from the dialog "Several runs" to the end of the last one.
+#include "tests/suite.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/main_window.h"
 #include "ui/run_queue.h"
@@ -369,5 +370,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(RunQueueTest)
+PHA_TEST(RunQueueTest)
 #include "run_queue_test.moc"

@@ -2,6 +2,7 @@
 #include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/run_controller.h"
 #include "ui/run_session.h"
 
@@ -375,5 +376,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(RunSessionTest)
+PHA_TEST(RunSessionTest)
 #include "run_session_test.moc"

@@ -2,6 +2,7 @@
 // Runs of several sizes in the comparison: their losses against compute.
 #include "chart_helpers.h"
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/charts/readout_strip.h"
 #include "ui/compare/compare_panel.h"
@@ -131,5 +132,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(ScalingChartTest)
+PHA_TEST(ScalingChartTest)
 #include "scaling_chart_test.moc"

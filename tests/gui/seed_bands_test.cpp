@@ -2,6 +2,7 @@
 // Runs of equal settings and different seeds as one curve with a band.
 #include "chart_helpers.h"
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/charts/readout_strip.h"
 #include "ui/charts/run_math.h"
@@ -426,5 +427,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(SeedBandsTest)
+PHA_TEST(SeedBandsTest)
 #include "seed_bands_test.moc"

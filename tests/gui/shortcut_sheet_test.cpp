@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Other keys for commands: assigned, told of conflicts, refused, kept, taken back.
+#include "tests/suite.h"
 #include "ui/theme.h"
 #include "ui/window/key_field.h"
 #include "ui/window/shortcut_sheet.h"
@@ -143,5 +144,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(ShortcutSheetTest)
+PHA_TEST(ShortcutSheetTest)
 #include "shortcut_sheet_test.moc"

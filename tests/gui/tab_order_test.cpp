@@ -2,6 +2,7 @@
 // The window without a mouse: Tab goes through every panel and dialog, reaches all that can be acted on, in reading
 // order, and is never caught.
 #include "test_home.h"
+#include "tests/suite.h"
 #include "ui/charts/chart_frame.h"
 #include "ui/charts/chart_table.h"
 #include "ui/data/data_panel.h"
@@ -332,5 +333,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_MAIN(TabOrderTest)
+PHA_TEST(TabOrderTest)
 #include "tab_order_test.moc"

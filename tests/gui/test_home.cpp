@@ -25,7 +25,7 @@ fs::path TestHome::train(const std::string& name, std::int64_t steps, FakeOption
 {
     options.stepsPerSecond = 0;
     FakeEngine engine(options);
-    NullSink sink;
+    SilentSink sink;
     const auto job = engine.openTraining(request(name, steps, resume), sink, {});
     try {
         job->run(sink, {});

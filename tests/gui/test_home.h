@@ -9,11 +9,6 @@
 
 namespace pha::test {
 
-class NullSink : public EventSink {
-public:
-    void publish(const Event&) override { }
-};
-
 class TestHome {
 public:
     TestHome();

@@ -4,6 +4,7 @@
 #include "engine/run/safetensors.h"
 #include "tests/gui/fake_model.h"
 #include "tests/gui/patience.h"
+#include "tests/suite.h"
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/weight_history.h"
@@ -373,5 +374,5 @@ private:
     std::unique_ptr<InspectPanel> panel_;
 };
 
-QTEST_MAIN(WeightsTabTest)
+PHA_TEST(WeightsTabTest)
 #include "weights_tab_test.moc"

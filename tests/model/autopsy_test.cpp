@@ -5,6 +5,7 @@
 #include "engine/run/alerts.h"
 #include "tests/model/small_run.h"
 #include "tests/poisoned_text.h"
+#include "tests/suite.h"
 
 using namespace pha;
 using namespace pha::test;
@@ -207,5 +208,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(AutopsyTest)
+PHA_TEST(AutopsyTest)
 #include "autopsy_test.moc"

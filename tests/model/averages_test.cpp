@@ -5,6 +5,7 @@
 #include "engine/eval/loaded_model.h"
 #include "engine/eval/model_file.h"
 #include "tests/model/small_run.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -40,7 +41,7 @@ std::map<std::string, Tensor> weightsIn(const fs::path& file)
     return all;
 }
 
-double distance(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b)
+double largestDifference(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b)
 {
     double largest = 0;
     for (const auto& [name, weight] : a) largest = std::max(largest, (weight - b.at(name)).abs().max().item<double>());
@@ -81,15 +82,15 @@ private Q_SLOTS:
             for (auto& [name, weight] : mean) weight = 0.8 * weight + 0.2 * next.at(name);
         }
         // The largest weights are near ten, where two roundings make 2e-6.
-        QVERIFY(distance(mean, weightsIn(run_ / "averages" / "ema.safetensors")) < 4e-6);
-        QVERIFY(distance(at(12), mean) > 1e-4);
+        QVERIFY(largestDifference(mean, weightsIn(run_ / "averages" / "ema.safetensors")) < 4e-6);
+        QVERIFY(largestDifference(at(12), mean) > 1e-4);
         QVERIFY(!fs::exists(checkpoint(2) / "ema.safetensors"));
         QVERIFY(fs::exists(checkpoint(3) / "ema.safetensors"));
     }
 
     void lawaIsTheMeanOfTheLastOnes()
     {
-        QVERIFY(distance(meanOf({ 8, 10, 12 }), weightsIn(run_ / "averages" / "lawa.safetensors")) < 1e-6);
+        QVERIFY(largestDifference(meanOf({ 8, 10, 12 }), weightsIn(run_ / "averages" / "lawa.safetensors")) < 1e-6);
     }
 
     void theBestOnesAreAveraged()
@@ -99,8 +100,8 @@ private Q_SLOTS:
             if (e.note.empty()) plain.emplace_back(e.nll, e.step);
         QCOMPARE(plain.size(), std::size_t(6));
         std::sort(plain.begin(), plain.end());
-        QVERIFY(
-            distance(meanOf({ plain[0].second, plain[1].second }), weightsIn(run_ / "averages" / "best.safetensors"))
+        QVERIFY(largestDifference(
+                    meanOf({ plain[0].second, plain[1].second }), weightsIn(run_ / "averages" / "best.safetensors"))
             < 1e-6);
     }
 
@@ -150,7 +151,7 @@ private Q_SLOTS:
         config.training.stopAfter = 0;
         runs_.resume(name, config, { "stop_after" });
         for (const char* file : { "best", "ema", "lawa" })
-            QCOMPARE(distance(weightsIn(parts / "averages" / (std::string(file) + ".safetensors")),
+            QCOMPARE(largestDifference(weightsIn(parts / "averages" / (std::string(file) + ".safetensors")),
                          weightsIn(run_ / "averages" / (std::string(file) + ".safetensors"))),
                 0.0);
         const auto end = parts / "checkpoints" / checkpointName(12);
@@ -163,11 +164,11 @@ private Q_SLOTS:
     {
         const auto out = runs_.folder("same.safetensors");
         averageCheckpoints({ checkpoint(6), checkpoint(6), checkpoint(6) / "model.safetensors" }, out);
-        QCOMPARE(distance(weightsIn(out), at(6)), 0.0);
+        QCOMPARE(largestDifference(weightsIn(out), at(6)), 0.0);
         averageCheckpoints({ out, checkpoint(6) }, out); // model files are averaged like checkpoints
-        QCOMPARE(distance(weightsIn(out), at(6)), 0.0);
+        QCOMPARE(largestDifference(weightsIn(out), at(6)), 0.0);
         averageCheckpoints({ checkpoint(4), checkpoint(8) }, out);
-        QVERIFY(distance(weightsIn(out), meanOf({ 4, 8 })) < 1e-6);
+        QVERIFY(largestDifference(weightsIn(out), meanOf({ 4, 8 })) < 1e-6);
         const auto file = readModelFile(out);
         QCOMPARE(file.step, std::int64_t(8));
         QCOMPARE(file.note, std::string("mean of 2 checkpoints"));
@@ -259,5 +260,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(AveragesTest)
+PHA_TEST(AveragesTest)
 #include "averages_test.moc"

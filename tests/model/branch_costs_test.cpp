@@ -8,6 +8,7 @@
 #include "engine/model/weights.h"
 #include "tests/model/family_variants.h"
 #include "tests/model/small_run.h"
+#include "tests/suite.h"
 
 using namespace pha;
 using namespace pha::test;
@@ -264,5 +265,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(BranchCostsTest)
+PHA_TEST(BranchCostsTest)
 #include "branch_costs_test.moc"

@@ -7,7 +7,10 @@
 #include "engine/run/atomic_file.h"
 #include "engine/train/conversion.h"
 #include "engine/train/trainer.h"
+#include "tests/model/numbers.h"
+#include "tests/model/recorder.h"
 #include "tests/model/run_tokenizer.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -15,20 +18,10 @@
 #include <cmath>
 
 using namespace pha;
+using test::largest;
+using test::Recorder;
 
 namespace {
-
-struct Recorder final : EventSink {
-    std::vector<Event> events;
-    void publish(const Event& event) override { events.push_back(event); }
-    template <class T> std::vector<T> all() const
-    {
-        std::vector<T> found;
-        for (const auto& event : events)
-            if (const auto* e = std::get_if<T>(&event)) found.push_back(*e);
-        return found;
-    }
-};
 
 ModelConfig teacherShape()
 {
@@ -81,8 +74,6 @@ Tensor ids(std::int64_t shift)
 {
     return torch::arange(2 * 40, torch::kLong).mul(17).add(shift).remainder(61).view({ 2, 40 });
 }
-
-double largest(const Tensor& x) { return x.abs().max().item<double>(); }
 
 } // namespace
 
@@ -250,5 +241,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(ConversionTest)
+PHA_TEST(ConversionTest)
 #include "conversion_test.moc"

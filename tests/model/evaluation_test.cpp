@@ -5,6 +5,7 @@
 #include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
 #include "tests/model/small_run.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -182,5 +183,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(EvaluationTest)
+PHA_TEST(EvaluationTest)
 #include "evaluation_test.moc"

@@ -6,6 +6,7 @@
 #include "engine/model/weights.h"
 #include "engine/system/cpu_allocator.h"
 #include "tests/model/family_variants.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 #include <torch/nn/utils/clip_grad.h>
@@ -339,5 +340,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(FamiliesModelTest)
+PHA_TEST(FamiliesModelTest)
 #include "families_model_test.moc"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/model/language_model.h"
+#include "tests/model/numbers.h"
 
 #include <QtTest>
 
@@ -73,8 +74,6 @@ inline Tensor someIds(std::int64_t rows, std::int64_t length)
 {
     return torch::arange(rows * length, torch::kLong).mul(23).remainder(vocabulary).view({ rows, length });
 }
-
-inline double largest(const Tensor& x) { return x.abs().max().item<double>(); }
 
 /// Every vector away from what it starts at: gains of one and biases of zero would hide a mistake.
 inline void disturb(LanguageModel& model)

@@ -3,12 +3,15 @@
 #include "engine/model/fused_ops.h"
 #include "engine/model/weights.h"
 #include "engine/train/optimizer.h"
+#include "tests/model/numbers.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
 #include <functional>
 
 using namespace pha;
+using test::distance;
 
 namespace {
 
@@ -51,11 +54,6 @@ Outcome train(const ModelConfig& config, torch::Dtype type, std::int64_t length,
     const torch::NoGradGuard off;
     outcome.logits = model.logits(model.forward(ids, pass), pass).to(torch::kDouble);
     return outcome;
-}
-
-double distance(const Tensor& a, const Tensor& exact)
-{
-    return ((a - exact).norm() / exact.norm().clamp_min(1e-30)).item<double>();
 }
 
 } // namespace
@@ -203,5 +201,5 @@ void FastPathsTest::muonEqualsItsFormula()
         if (name.ends_with("layers.0.main.up")) QVERIFY(distance(momentum, m) < 1e-6);
 }
 
-QTEST_APPLESS_MAIN(FastPathsTest)
+PHA_TEST(FastPathsTest)
 #include "fast_paths_test.moc"

@@ -2,6 +2,7 @@
 // Forks: another run's course, taken over where a checkpoint of it stands.
 #include "engine/base/error.h"
 #include "tests/model/small_run.h"
+#include "tests/suite.h"
 
 using namespace pha;
 using namespace pha::test;
@@ -174,5 +175,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(ForkTest)
+PHA_TEST(ForkTest)
 #include "fork_test.moc"

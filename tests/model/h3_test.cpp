@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The H3 mixer against sums written out, and its three ways of reading a text against each other.
 #include "engine/model/h3.h"
+#include "tests/model/numbers.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
 #include <numbers>
 
 using namespace pha;
+using test::largest;
 
 namespace {
 
@@ -41,8 +44,6 @@ Tensor input(std::int64_t T, torch::Dtype type)
     torch::manual_seed(6);
     return torch::randn({ 2, T, 16 }, torch::kDouble).to(type);
 }
-
-double largest(const Tensor& x) { return x.abs().max().item<double>(); }
 
 /// Reads u in pieces of these lengths, the last one repeated until all is read.
 Tensor inPieces(H3Branch& branch, const Tensor& u, std::vector<std::int64_t> lengths)
@@ -216,5 +217,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(H3Test)
+PHA_TEST(H3Test)
 #include "h3_test.moc"

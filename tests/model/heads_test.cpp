@@ -7,6 +7,7 @@
 #include "engine/model/weights.h"
 #include "engine/system/cpu_allocator.h"
 #include "tests/model/drawn_network.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -329,9 +330,7 @@ private Q_SLOTS:
     {
         std::string text;
         for (int i = 0; i < 3000; ++i) text += "the mayor of Redcliff had a " + std::to_string(i % 97) + " key. ";
-        struct : EventSink {
-            void publish(const Event&) override { }
-        } silent;
+        SilentSink silent;
         const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::train(text, { 340, "bpe" }, silent, {});
         for (const auto& ids : repeatedTokens(*tokenizer, 4, 20))
             for (const auto id : ids) {
@@ -419,5 +418,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(HeadsTest)
+PHA_TEST(HeadsTest)
 #include "heads_test.moc"

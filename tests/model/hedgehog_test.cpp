@@ -3,16 +3,17 @@
 #include "engine/model/hedgehog.h"
 #include "engine/model/linear_attention.h"
 #include "engine/system/cpu_allocator.h"
+#include "tests/model/numbers.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
 #include <cmath>
 
 using namespace pha;
+using test::largest;
 
 namespace {
-
-double largest(const Tensor& x) { return x.abs().max().item<double>(); }
 
 /// a_ij = phi(q_i) . phi(k_j) / (sum_{m<=i} phi(q_i) . phi(k_m)), as whole matrices.
 Tensor definition(const Tensor& q, const Tensor& k, const Tensor& v)
@@ -47,7 +48,7 @@ ModelConfig shape(const std::string& map, std::int64_t kvHeads)
     return c;
 }
 
-std::shared_ptr<HedgehogBranch> drawn(const ModelConfig& config, torch::Dtype type)
+std::shared_ptr<HedgehogBranch> drawnBranch(const ModelConfig& config, torch::Dtype type)
 {
     torch::manual_seed(5);
     auto branch = std::make_shared<HedgehogBranch>(config);
@@ -55,7 +56,7 @@ std::shared_ptr<HedgehogBranch> drawn(const ModelConfig& config, torch::Dtype ty
     return branch;
 }
 
-Tensor input(std::int64_t T, torch::Dtype type)
+Tensor drawnInput(std::int64_t T, torch::Dtype type)
 {
     torch::manual_seed(6);
     return torch::randn({ 2, T, 24 }, torch::kDouble).to(type);
@@ -178,9 +179,9 @@ private Q_SLOTS:
         QFETCH(int, kvHeads);
         const torch::NoGradGuard guard;
         const auto config = shape(map.toStdString(), kvHeads);
-        const auto branch = drawn(config, torch::kDouble);
+        const auto branch = drawnBranch(config, torch::kDouble);
         const auto w = branch->named_parameters();
-        const auto u = input(21, torch::kDouble);
+        const auto u = drawnInput(21, torch::kDouble);
         const auto rope = ropeTables(0, 21, 6, config.ropeBase, torch::kCPU, torch::kDouble);
         const auto linear = [&](const std::string& name, const Tensor& x) {
             return at::linear(x, w[name], w[name + "_bias"]);
@@ -211,8 +212,8 @@ private Q_SLOTS:
         QFETCH(bool, exact);
         const torch::NoGradGuard guard;
         const auto type = exact ? torch::kDouble : torch::kFloat;
-        const auto branch = drawn(shape(map.toStdString(), 2), type);
-        const auto u = input(150, type);
+        const auto branch = drawnBranch(shape(map.toStdString(), 2), type);
+        const auto u = drawnInput(150, type);
         const auto whole = branch->forward(u, {}, 0, nullptr);
         for (const auto& lengths :
             std::vector<std::vector<std::int64_t>> { std::vector<std::int64_t>(150, 1), { 7, 13, 130 }, { 149, 1 } }) {
@@ -230,8 +231,8 @@ private Q_SLOTS:
     void theFutureDoesNotReachThePast()
     {
         const torch::NoGradGuard guard;
-        const auto branch = drawn(shape("softmax", 2), torch::kFloat);
-        auto u = input(150, torch::kFloat);
+        const auto branch = drawnBranch(shape("softmax", 2), torch::kFloat);
+        auto u = drawnInput(150, torch::kFloat);
         const auto before = branch->forward(u, {}, 0, nullptr).narrow(1, 0, 70);
         u.narrow(1, 70, 80).mul_(-3);
         QVERIFY(torch::equal(before, branch->forward(u, {}, 0, nullptr).narrow(1, 0, 70)));
@@ -240,8 +241,8 @@ private Q_SLOTS:
     void gradientsEqualDifferences()
     {
         for (const char* map : { "softmax", "exp" }) {
-            const auto branch = drawn(shape(map, 2), torch::kDouble);
-            const auto u = input(9, torch::kDouble).requires_grad_();
+            const auto branch = drawnBranch(shape(map, 2), torch::kDouble);
+            const auto u = drawnInput(9, torch::kDouble).requires_grad_();
             const auto weights = torch::randn({ 2, 9, 24 }, torch::kDouble);
             std::vector<Tensor> inputs { u };
             for (const auto& p : branch->parameters()) inputs.push_back(p);
@@ -252,9 +253,9 @@ private Q_SLOTS:
     /// A long text costs what its features cost: no matrix over pairs of tokens, no list of states is kept.
     void memoryGrowsLinearly()
     {
-        const auto branch = drawn(shape("softmax", 2), torch::kFloat);
+        const auto branch = drawnBranch(shape("softmax", 2), torch::kFloat);
         const auto kept = [&](std::int64_t T) {
-            const auto u = input(T, torch::kFloat).narrow(0, 0, 1).requires_grad_();
+            const auto u = drawnInput(T, torch::kFloat).narrow(0, 0, 1).requires_grad_();
             const auto before = cpuLiveBytes();
             const auto y = branch->forward(u, {}, 0, nullptr);
             return double(cpuLiveBytes() - before);
@@ -267,5 +268,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(HedgehogTest)
+PHA_TEST(HedgehogTest)
 #include "hedgehog_test.moc"

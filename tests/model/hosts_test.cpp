@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/train/follower.h"
 #include "tests/model/shared_run.h"
+#include "tests/suite.h"
 
 #include <future>
 #include <sys/wait.h>
@@ -392,5 +393,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(HostsTest)
+PHA_TEST(HostsTest)
 #include "hosts_test.moc"

@@ -5,6 +5,7 @@
 #include "engine/model/watch.h"
 #include "engine/system/cpu_allocator.h"
 #include "tests/model/drawn_network.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -424,5 +425,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(LookInsideTest)
+PHA_TEST(LookInsideTest)
 #include "look_inside_test.moc"

@@ -3,12 +3,15 @@
 // too.
 #include "engine/model/weights.h"
 #include "engine/system/cpu_allocator.h"
+#include "tests/model/numbers.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
 #include <cmath>
 
 using namespace pha;
+using test::largest;
 
 namespace {
 
@@ -29,12 +32,10 @@ ModelConfig small()
     return c;
 }
 
-Tensor someIds(std::int64_t rows, std::int64_t length)
+Tensor idsOf(std::int64_t rows, std::int64_t length)
 {
     return torch::arange(rows * length, torch::kLong).mul(17).remainder(61).view({ rows, length });
 }
-
-double largest(const Tensor& x) { return x.abs().max().item<double>(); }
 
 /// Naive attention of (B,T,H,dh) with repeated key heads.
 Tensor naiveAttention(const Tensor& q, const Tensor& k, const Tensor& v)
@@ -105,7 +106,7 @@ private Q_SLOTS:
                 value = value.view({ 2, 6, 24 }).repeat_interleave(2, 0).reshape({ 24, 24 });
             wb[i].second.detach().copy_(value);
         }
-        QVERIFY(largest(a.forward(someIds(2, 20), {}) - b.forward(someIds(2, 20), {})) < 1e-5);
+        QVERIFY(largest(a.forward(idsOf(2, 20), {}) - b.forward(idsOf(2, 20), {})) < 1e-5);
     }
 
     void ropeDependsOnDistanceOnly()
@@ -203,7 +204,7 @@ private Q_SLOTS:
         if (words[1] == "qknorm") config.qkMode = "qknorm";
         LanguageModel model(config, 3);
         model.to(torch::kDouble);
-        const auto ids = someIds(2, 11), targets = ids.roll(-1, 1);
+        const auto ids = idsOf(2, 11), targets = ids.roll(-1, 1);
         const auto loss = [&] { return model.lossSum(ids, targets, {}); };
         model.zero_grad();
         loss().backward();
@@ -236,7 +237,7 @@ private Q_SLOTS:
             std::vector<LayerMix> mix;
             Pass pass;
             pass.record = &mix;
-            model.forward(someIds(1, 16), pass);
+            model.forward(idsOf(1, 16), pass);
             QCOMPARE(mix.size(), std::size_t(2));
             for (const auto& layer : mix) {
                 QCOMPARE(layer.branches.size(), std::size_t(3));
@@ -260,15 +261,15 @@ private Q_SLOTS:
                 for (const auto& [other, value] : from)
                     if (name == other) weight.detach().copy_(value);
         }
-        const auto plain = model.forward(someIds(1, 16), {});
-        QVERIFY(largest(plain - same.forward(someIds(1, 16), {})) < 1e-6); // softplus starts at 1/3 each
+        const auto plain = model.forward(idsOf(1, 16), {});
+        QVERIFY(largest(plain - same.forward(idsOf(1, 16), {})) < 1e-6); // softplus starts at 1/3 each
         std::vector<MixOverride> given;
         for (const char* branch : { "gss", "attention", "ffn" }) given.push_back({ -1, branch, 1.0 / 3 });
         Pass pass;
         pass.mix = &given;
-        QVERIFY(largest(plain - model.forward(someIds(1, 16), pass)) < 1e-6);
+        QVERIFY(largest(plain - model.forward(idsOf(1, 16), pass)) < 1e-6);
         given = { { 1, "gss", 0 } };
-        QVERIFY(largest(plain - model.forward(someIds(1, 16), pass)) > 1e-3);
+        QVERIFY(largest(plain - model.forward(idsOf(1, 16), pass)) > 1e-3);
     }
 
     void stateForksAreIndependent()
@@ -276,7 +277,7 @@ private Q_SLOTS:
         LanguageModel model(small(), 2);
         const torch::NoGradGuard guard;
         auto state = model.freshState();
-        model.forward(someIds(1, 10), {}, &state);
+        model.forward(idsOf(1, 10), {}, &state);
         auto fork = state.clone();
         const auto one = torch::full({ 1, 1 }, 3, torch::kLong);
         const auto first = model.forward(one, {}, &fork);
@@ -327,5 +328,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(ModelTest)
+PHA_TEST(ModelTest)
 #include "model_test.moc"

@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/train/optimizer.h"
 #include "tests/model/small_run.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -249,5 +250,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(OptimizerTest)
+PHA_TEST(OptimizerTest)
 #include "optimizer_test.moc"

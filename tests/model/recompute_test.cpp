@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/language_model.h"
 #include "engine/model/weights.h"
+#include "tests/suite.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 
@@ -94,5 +95,5 @@ void RecomputeTest::copiesFollowTheirWeights()
     QVERIFY(torch::equal(padded.narrow(0, 5, 3), torch::zeros({ 3, 4 }, torch::kBFloat16)));
 }
 
-QTEST_APPLESS_MAIN(RecomputeTest)
+PHA_TEST(RecomputeTest)
 #include "recompute_test.moc"

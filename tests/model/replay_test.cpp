@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/run/course.h"
 #include "tests/model/small_run.h"
+#include "tests/suite.h"
 
 using namespace pha;
 using namespace pha::test;
@@ -210,5 +211,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(ReplayTest)
+PHA_TEST(ReplayTest)
 #include "replay_test.moc"

@@ -2,6 +2,7 @@
 // What a row of logits says, against its softmax in double and against all tokens sorted; how a token is drawn from it.
 #include "engine/base/error.h"
 #include "engine/eval/sampler.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -178,5 +179,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(SamplerTest)
+PHA_TEST(SamplerTest)
 #include "sampler_test.moc"

@@ -4,31 +4,13 @@
 
 #include "engine/run/atomic_file.h"
 #include "engine/train/trainer.h"
+#include "tests/model/recorder.h"
 #include "tests/model/run_tokenizer.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
 
-#include <functional>
-
 namespace pha::test {
-
-struct Recorder final : EventSink {
-    std::vector<Event> events;
-    std::function<void(const Event&)> react;
-    void publish(const Event& event) override
-    {
-        events.push_back(event);
-        if (react) react(event);
-    }
-    template <class T> std::vector<T> all() const
-    {
-        std::vector<T> found;
-        for (const auto& event : events)
-            if (const auto* e = std::get_if<T>(&event)) found.push_back(*e);
-        return found;
-    }
-};
 
 inline RunConfig smallRun()
 {

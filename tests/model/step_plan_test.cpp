@@ -5,10 +5,13 @@
 #include "engine/model/step_runner.h"
 #include "engine/model/weights.h"
 #include "step_interpreter.h"
+#include "tests/model/numbers.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
 using namespace pha;
+using test::distance;
 
 namespace {
 
@@ -28,11 +31,6 @@ ModelConfig small(const std::string& family)
     c.auxWidth = 40;
     c.mainWidth = 72;
     return c;
-}
-
-double distance(const Tensor& a, const Tensor& exact)
-{
-    return ((a - exact).norm() / exact.norm().clamp_min(1e-30)).item<double>();
 }
 
 struct Reading {
@@ -268,5 +266,5 @@ private:
     }
 };
 
-QTEST_GUILESS_MAIN(StepPlanTest)
+PHA_TEST(StepPlanTest)
 #include "step_plan_test.moc"

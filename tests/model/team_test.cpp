@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/model/weights.h"
 #include "tests/model/shared_run.h"
+#include "tests/suite.h"
 
 #include <cmath>
 #include <thread>
@@ -222,5 +223,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(TeamTest)
+PHA_TEST(TeamTest)
 #include "team_test.moc"

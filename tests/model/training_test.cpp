@@ -8,7 +8,9 @@
 #include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
 #include "engine/train/trainer.h"
+#include "tests/model/recorder.h"
 #include "tests/model/run_tokenizer.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -20,25 +22,9 @@
 #include <thread>
 
 using namespace pha;
+using test::Recorder;
 
 namespace {
-
-struct Recorder final : EventSink {
-    std::vector<Event> events;
-    std::function<void(const Event&)> react;
-    void publish(const Event& event) override
-    {
-        events.push_back(event);
-        if (react) react(event);
-    }
-    template <class T> std::vector<T> all() const
-    {
-        std::vector<T> found;
-        for (const auto& event : events)
-            if (const auto* e = std::get_if<T>(&event)) found.push_back(*e);
-        return found;
-    }
-};
 
 RunConfig tinyRun()
 {
@@ -404,5 +390,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(TrainingTest)
+PHA_TEST(TrainingTest)
 #include "training_test.moc"

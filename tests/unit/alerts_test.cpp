@@ -2,6 +2,7 @@
 // What readers of alerts ask, and how many of them are examined.
 #include "engine/run/alerts.h"
 #include "engine/train/alert_limit.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -60,5 +61,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(AlertsTest)
+PHA_TEST(AlertsTest)
 #include "alerts_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/atomic_file.h"
 #include "run_tools.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -229,5 +230,5 @@ void AtomicFileTest::sweepTakesOnlyTheDead()
     sweepTemporaries(root / "none", true);
 }
 
-QTEST_APPLESS_MAIN(AtomicFileTest)
+PHA_TEST(AtomicFileTest)
 #include "atomic_file_test.moc"

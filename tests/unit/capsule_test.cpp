@@ -3,6 +3,7 @@
 #include "engine/run/capsule_format.h"
 #include "engine/run/run_about.h"
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -334,5 +335,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(CapsuleTest)
+PHA_TEST(CapsuleTest)
 #include "capsule_test.moc"

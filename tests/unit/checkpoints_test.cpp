@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -294,5 +295,5 @@ void CheckpointsTest::savesDoNotFollowLinks()
     QVERIFY(run.list() == (std::vector<std::string> { "step-00000002", "step-00000003" }));
 }
 
-QTEST_APPLESS_MAIN(CheckpointsTest)
+PHA_TEST(CheckpointsTest)
 #include "checkpoints_test.moc"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/child_process.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -68,5 +69,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(ChildProcessTest)
+PHA_TEST(ChildProcessTest)
 #include "child_process_test.moc"

@@ -4,6 +4,7 @@
 #include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/config/sampling.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -473,5 +474,5 @@ void ConfigTest::errorsAreOneLine()
     }
 }
 
-QTEST_APPLESS_MAIN(ConfigTest)
+PHA_TEST(ConfigTest)
 #include "config_test.moc"

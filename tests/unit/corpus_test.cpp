@@ -8,6 +8,7 @@
 #include "engine/data/random.h"
 #include "engine/data/stories.h"
 #include "engine/run/posix_file.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -26,7 +27,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Recorder : public EventSink {
+class StepNames : public EventSink {
 public:
     void publish(const Event& event) override
     {
@@ -202,7 +203,7 @@ private Q_SLOTS:
 
     void tokenizerIsCached()
     {
-        Recorder again;
+        StepNames again;
         DataConfig config;
         const auto second = Corpus::open(config, nullptr, again, {});
         QCOMPARE(second->tokenizer()->fingerprint(), stories_->tokenizer()->fingerprint());
@@ -463,7 +464,7 @@ private Q_SLOTS:
     {
         const auto path = write("cached.txt", numberedLines(500));
         const auto reference = decode(*open(path), open(path)->split("valid").tokens);
-        Recorder quiet;
+        StepNames quiet;
         DataConfig config;
         config.data = path;
         config.vocabSize = 600;
@@ -478,7 +479,7 @@ private Q_SLOTS:
             const auto size = fs::file_size(file);
             const auto damage = [&](const std::function<void()>& how) {
                 how();
-                Recorder seen;
+                StepNames seen;
                 const auto corpus = Corpus::open(config, nullptr, seen, {});
                 QVERIFY2(seen.seen.contains("encoding text"), name);
                 QCOMPARE(decode(*corpus, corpus->split("valid").tokens), reference);
@@ -503,7 +504,7 @@ private Q_SLOTS:
         }
         // Another text under the same name is another corpus.
         write("cached.txt", numberedLines(501));
-        Recorder seen;
+        StepNames seen;
         QVERIFY(Corpus::open(config, nullptr, seen, {})->fingerprint().substr(0, 32) != key);
         QVERIFY(seen.seen.contains("encoding text"));
     }
@@ -681,9 +682,9 @@ private:
     }
 
     QTemporaryDir home_;
-    Recorder sink_;
+    StepNames sink_;
     std::unique_ptr<Corpus> stories_;
 };
 
-QTEST_APPLESS_MAIN(CorpusTest)
+PHA_TEST(CorpusTest)
 #include "corpus_test.moc"

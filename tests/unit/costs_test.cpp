@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
 #include "engine/config/config.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -393,5 +394,5 @@ void CostsTest::trainingMemory()
 
 void CostsTest::refusesContext() { QVERIFY_THROWS_EXCEPTION(ConfigError, (void)modelCosts(ModelConfig(), 0)); }
 
-QTEST_APPLESS_MAIN(CostsTest)
+PHA_TEST(CostsTest)
 #include "costs_test.moc"

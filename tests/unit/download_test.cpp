@@ -5,6 +5,7 @@
 #include "engine/data/download.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/posix_file.h"
+#include "tests/suite.h"
 #include "tests/unit/certificates.h"
 #include "tests/unit/http_server.h"
 
@@ -418,5 +419,5 @@ private:
     Watcher silent_;
 };
 
-QTEST_GUILESS_MAIN(DownloadTest)
+PHA_TEST(DownloadTest)
 #include "download_test.moc"

@@ -9,6 +9,7 @@
 #include "engine/run/run_export.h"
 #include "run_fixtures.h"
 #include "run_tools.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -294,5 +295,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(ExportTest)
+PHA_TEST(ExportTest)
 #include "export_test.moc"

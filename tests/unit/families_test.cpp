@@ -5,6 +5,7 @@
 #include "engine/config/config.h"
 #include "engine/config/field_use.h"
 #include "engine/config/parts.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -213,5 +214,5 @@ void FamiliesTest::fieldsThatMatter()
     for (const auto& name : rest.split(u' ')) QVERIFY2(!fieldMatters(model, name.toStdString()), qPrintable(name));
 }
 
-QTEST_APPLESS_MAIN(FamiliesTest)
+PHA_TEST(FamiliesTest)
 #include "families_test.moc"

@@ -4,6 +4,7 @@
 #include "engine/run/film.h"
 #include "engine/run/metrics.h"
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QXmlStreamReader>
@@ -192,5 +193,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(FilmTest)
+PHA_TEST(FilmTest)
 #include "film_test.moc"

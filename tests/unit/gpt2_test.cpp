@@ -9,6 +9,7 @@
 #include "engine/data/random.h"
 #include "engine/data/token_preview.h"
 #include "engine/data/tokenizer.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -42,7 +43,7 @@ std::string shown(const Words& words)
     return text;
 }
 
-std::string utf8(unsigned code)
+std::string utf8Pair(unsigned code)
 {
     return code < 0x80 ? std::string(1, char(code)) : std::string { char(0xC0 | code >> 6), char(0x80 | (code & 63)) };
 }
@@ -51,10 +52,10 @@ std::string utf8(unsigned code)
 std::string letter(unsigned byte)
 {
     const auto printable = [](unsigned b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; };
-    if (printable(byte)) return utf8(byte);
+    if (printable(byte)) return utf8Pair(byte);
     unsigned hidden = 0;
     for (unsigned b = 0; b < byte; ++b) hidden += !printable(b);
-    return utf8(256 + hidden);
+    return utf8Pair(256 + hidden);
 }
 std::string letters(std::string_view bytes)
 {
@@ -410,5 +411,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(Gpt2Test)
+PHA_TEST(Gpt2Test)
 #include "gpt2_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/active_clock.h"
 #include "engine/base/hardware_meter.h"
+#include "tests/suite.h"
 
 #include <QFile>
 #include <QTemporaryDir>
@@ -92,5 +93,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(HardwareMeterTest)
+PHA_TEST(HardwareMeterTest)
 #include "hardware_meter_test.moc"

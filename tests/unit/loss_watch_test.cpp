@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/train/loss_watch.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -78,5 +79,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(LossWatchTest)
+PHA_TEST(LossWatchTest)
 #include "loss_watch_test.moc"

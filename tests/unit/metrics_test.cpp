@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/metrics.h"
 #include "run_tools.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -599,5 +600,5 @@ void MetricsTest::killsLoseNothing()
     ::munmap(acknowledged, sizeof(*acknowledged) * kills);
 }
 
-QTEST_APPLESS_MAIN(MetricsTest)
+PHA_TEST(MetricsTest)
 #include "metrics_test.moc"

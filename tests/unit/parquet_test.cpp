@@ -5,6 +5,7 @@
 #include "engine/data/document.h"
 #include "engine/data/parquet_codecs.h"
 #include "engine/data/prepare.h"
+#include "tests/suite.h"
 #include "tests/unit/packed.h"
 #include "tests/unit/parquet_file.h"
 
@@ -348,5 +349,5 @@ private:
     QTemporaryDir home_;
 };
 
-QTEST_APPLESS_MAIN(ParquetTest)
+PHA_TEST(ParquetTest)
 #include "parquet_test.moc"

@@ -8,6 +8,7 @@
 #include "engine/data/prepare.h"
 #include "engine/data/token_corpus.h"
 #include "engine/run/atomic_file.h"
+#include "tests/suite.h"
 #include "tests/unit/parquet_file.h"
 
 #include <QTemporaryDir>
@@ -240,9 +241,7 @@ private Q_SLOTS:
             void publish(const Event&) override
             {
                 if (refused) return;
-                class None : public EventSink {
-                    void publish(const Event&) override { }
-                } none;
+                SilentSink none;
                 try {
                     prepareCorpus(request_, none, {});
                 } catch (const DataError& error) {
@@ -456,5 +455,5 @@ private:
     CorpusCard whole_;
 };
 
-QTEST_APPLESS_MAIN(PrepareTest)
+PHA_TEST(PrepareTest)
 #include "prepare_test.moc"

@@ -4,6 +4,7 @@
 #include "engine/config/config.h"
 #include "engine/config/conversion.h"
 #include "run_tools.h"
+#include "tests/suite.h"
 
 #include <QtTest>
 
@@ -89,5 +90,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(RecipesTest)
+PHA_TEST(RecipesTest)
 #include "recipes_test.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/run_about.h"
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -181,5 +182,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(RunAboutTest)
+PHA_TEST(RunAboutTest)
 #include "run_about_test.moc"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -13,7 +14,7 @@ using namespace pha::test;
 
 namespace {
 
-std::string refusal(const fs::path& path)
+std::string checkpointRefusal(const fs::path& path)
 {
     return messageOf<CheckpointError>([&] { resolveCheckpoint(path); });
 }
@@ -256,7 +257,7 @@ void RunDirectoryTest::resolving()
     QTemporaryDir folder;
     const auto root = fs::canonical(pathOf(folder));
     const auto says = [&](const fs::path& path, const char* expected) {
-        const auto message = refusal(path);
+        const auto message = checkpointRefusal(path);
         const bool good = message.find(expected) != std::string::npos;
         if (!good) qWarning("%s", message.c_str());
         return good;
@@ -313,5 +314,5 @@ void RunDirectoryTest::resolving()
         != std::string::npos);
 }
 
-QTEST_APPLESS_MAIN(RunDirectoryTest)
+PHA_TEST(RunDirectoryTest)
 #include "run_directory_test.moc"

@@ -3,6 +3,7 @@
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/run_figures.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -107,5 +108,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(RunFiguresTest)
+PHA_TEST(RunFiguresTest)
 #include "run_figures_test.moc"

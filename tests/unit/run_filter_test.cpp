@@ -3,6 +3,7 @@
 #include "engine/run/run_filter.h"
 #include "engine/run/run_overview.h"
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -172,5 +173,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(RunFilterTest)
+PHA_TEST(RunFilterTest)
 #include "run_filter_test.moc"

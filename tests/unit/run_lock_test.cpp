@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -140,5 +141,5 @@ void RunLockTest::askingDoesNotDisturb()
     QCOMPARE(refused, 0);
 }
 
-QTEST_APPLESS_MAIN(RunLockTest)
+PHA_TEST(RunLockTest)
 #include "run_lock_test.moc"

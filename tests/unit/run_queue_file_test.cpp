@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/run_queue_file.h"
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -81,5 +82,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(RunQueueFileTest)
+PHA_TEST(RunQueueFileTest)
 #include "run_queue_file_test.moc"

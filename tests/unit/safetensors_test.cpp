@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/safetensors.h"
 #include "run_tools.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -45,7 +46,7 @@ std::string join(std::initializer_list<std::string_view> parts)
 }
 std::string withName(const std::string& name) { return entry("\"F32\"", "[2]", "[0,8]", name); }
 
-std::string refusal(const fs::path& file)
+std::string tensorsRefusal(const fs::path& file)
 {
     return messageOf<CheckpointError>([&] { SafetensorsReader reader(file); });
 }
@@ -222,7 +223,7 @@ void SafetensorsTest::refuses()
     QTemporaryDir folder;
     const auto file = pathOf(folder) / "model.safetensors";
     writeRaw(file, content.toStdString());
-    const auto message = refusal(file);
+    const auto message = tensorsRefusal(file);
     QVERIFY2(message.find(expected.toStdString()) != std::string::npos, message.c_str());
     QVERIFY2(message.starts_with(file.string() + ": not a usable safetensors file: "), message.c_str());
     QVERIFY2(message.size() < 600 && message.find('\n') == std::string::npos, message.c_str());
@@ -276,7 +277,7 @@ void SafetensorsTest::refusesWithoutMemory()
     if (kind == "sparse data") writeRaw(file, fileOf(entry(), std::string(8, 'd')));
     if (kind.startsWith("sparse")) fs::resize_file(file, sparseBytes);
 
-    const auto message = refusal(file);
+    const auto message = tensorsRefusal(file);
     QVERIFY2(message.find(expected.toStdString()) != std::string::npos, message.c_str());
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     // 64 MB on top of what the process has are enough, whatever the file claims.
@@ -286,7 +287,7 @@ void SafetensorsTest::refusesWithoutMemory()
         const auto bytes = rlim_t(pages) * rlim_t(::sysconf(_SC_PAGESIZE)) + (rlim_t(64) << 20);
         const rlimit limit { bytes, bytes };
         ::setrlimit(RLIMIT_AS, &limit);
-        return refusal(file) == message ? 0 : 1;
+        return tensorsRefusal(file) == message ? 0 : 1;
     });
     QVERIFY(exitedWith(status, 0));
 #endif
@@ -306,7 +307,7 @@ void SafetensorsTest::everyDefectHasItsOwnSentence()
     std::set<std::string> sentences;
     for (const auto& content : files) {
         writeRaw(pathOf(folder) / "file", content);
-        sentences.insert(refusal(pathOf(folder) / "file"));
+        sentences.insert(tensorsRefusal(pathOf(folder) / "file"));
     }
     QCOMPARE(sentences.size(), files.size());
     QVERIFY(!sentences.count({}));
@@ -318,18 +319,18 @@ void SafetensorsTest::refusesWhatIsNoFile()
     const auto root = pathOf(folder);
     QCOMPARE(::mkfifo((root / "fifo").c_str(), 0600), 0);
     fs::create_symlink("loop", root / "loop");
-    QVERIFY(refusal(root).find("it is a folder") != std::string::npos);
-    QVERIFY(refusal(root / "fifo").find("it is not a regular file") != std::string::npos);
-    QVERIFY(refusal("/dev/zero").find("it is not a regular file") != std::string::npos);
-    QVERIFY(refusal(root / "loop").find("cannot be read: ") != std::string::npos);
-    QVERIFY(refusal(root / "none").find("does not exist") != std::string::npos);
+    QVERIFY(tensorsRefusal(root).find("it is a folder") != std::string::npos);
+    QVERIFY(tensorsRefusal(root / "fifo").find("it is not a regular file") != std::string::npos);
+    QVERIFY(tensorsRefusal("/dev/zero").find("it is not a regular file") != std::string::npos);
+    QVERIFY(tensorsRefusal(root / "loop").find("cannot be read: ") != std::string::npos);
+    QVERIFY(tensorsRefusal(root / "none").find("does not exist") != std::string::npos);
     // The largest sparse file that this file system allows; 8 EB on some.
     const auto sparse = root / "sparse";
     writeRaw(sparse, fileOf(entry(), std::string(8, 'd')));
     for (int bits = 63; bits > 30; --bits)
         if (::truncate(sparse.c_str(), off_t((std::uint64_t(1) << bits) - 1)) == 0) break;
     QVERIFY(fs::file_size(sparse) > std::uint64_t(1) << 30);
-    QVERIFY(refusal(sparse).find("belong to no tensor") != std::string::npos);
+    QVERIFY(tensorsRefusal(sparse).find("belong to no tensor") != std::string::npos);
 }
 
 void SafetensorsTest::noticesChanges()
@@ -542,5 +543,5 @@ void SafetensorsTest::writerFailsCleanly()
     }
 }
 
-QTEST_APPLESS_MAIN(SafetensorsTest)
+PHA_TEST(SafetensorsTest)
 #include "safetensors_test.moc"

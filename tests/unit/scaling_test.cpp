@@ -2,6 +2,7 @@
 // Curves of loss against training compute, and what they say of larger runs.
 #include "engine/base/error.h"
 #include "engine/run/scaling.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -190,5 +191,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(ScalingTest)
+PHA_TEST(ScalingTest)
 #include "scaling_test.moc"

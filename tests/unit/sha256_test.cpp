@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/sha256.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -71,5 +72,5 @@ void Sha256Test::bothImplementations()
     }
 }
 
-QTEST_APPLESS_MAIN(Sha256Test)
+PHA_TEST(Sha256Test)
 #include "sha256_test.moc"

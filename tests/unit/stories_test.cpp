@@ -4,6 +4,7 @@
 #include "engine/base/sha256.h"
 #include "engine/data/stories.h"
 #include "engine/data/story_lexicon.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -295,5 +296,5 @@ private:
     static constexpr const char* goldenDigest = "a0d307c61a62c10a646df9c2237201e1eabb886f1e023217ea8cc4b6b44a463f";
 };
 
-QTEST_APPLESS_MAIN(StoriesTest)
+PHA_TEST(StoriesTest)
 #include "stories_test.moc"

@@ -5,6 +5,7 @@
 #include "engine/run/seed_groups.h"
 #include "engine/run/sweep_state.h"
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -310,5 +311,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(SweepTest)
+PHA_TEST(SweepTest)
 #include "sweep_test.moc"

@@ -4,6 +4,7 @@
 #include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
 #include "engine/data/tokenizer.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -17,11 +18,6 @@ using namespace pha;
 
 namespace {
 
-class Silent : public EventSink {
-public:
-    void publish(const Event&) override { }
-};
-
 DataConfig configOf(const std::string& name, std::int64_t length = 0, std::int64_t pairs = 0, std::int64_t symbols = 0)
 {
     DataConfig config;
@@ -34,7 +30,7 @@ DataConfig configOf(const std::string& name, std::int64_t length = 0, std::int64
 
 std::unique_ptr<Corpus> open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer = nullptr)
 {
-    Silent sink;
+    SilentSink sink;
     return Corpus::open(config, std::move(tokenizer), sink, {});
 }
 
@@ -356,5 +352,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(TasksTest)
+PHA_TEST(TasksTest)
 #include "tasks_test.moc"

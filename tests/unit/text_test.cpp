@@ -2,6 +2,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -11,7 +12,7 @@ using namespace pha;
 
 namespace {
 
-QString q(const std::string& text) { return QString::fromStdString(text); }
+QString qt(const std::string& text) { return QString::fromStdString(text); }
 
 } // namespace
 
@@ -89,40 +90,40 @@ void TextTest::numbers()
         QVERIFY2(!parseInteger(bad), bad);
     for (const double value : { 0.1 + 0.2, 3e-4, 1e-16, 1048576.0, 1e308 })
         QCOMPARE(parseNumber(formatNumber(value)).value(), value);
-    QCOMPARE(q(formatNumber(0.0003)), "0.0003");
+    QCOMPARE(qt(formatNumber(0.0003)), "0.0003");
 }
 
 void TextTest::quotes()
 {
-    QCOMPARE(q(inQuotes("plain")), "\"plain\"");
-    QCOMPARE(q(inQuotes("a\"b\n\x1b\x7f")), R"("a\"b\n\u001b\u007f")");
-    QCOMPARE(q(inQuotes("\xC2\x9B")), R"("\u009b")");
-    QCOMPARE(q(inQuotes("\xff")), "\"\xEF\xBF\xBD\"");
-    QCOMPARE(q(inQuotes(std::string(200, 'x'))), q('"' + std::string(55, 'x') + "...\""));
+    QCOMPARE(qt(inQuotes("plain")), "\"plain\"");
+    QCOMPARE(qt(inQuotes("a\"b\n\x1b\x7f")), R"("a\"b\n\u001b\u007f")");
+    QCOMPARE(qt(inQuotes("\xC2\x9B")), R"("\u009b")");
+    QCOMPARE(qt(inQuotes("\xff")), "\"\xEF\xBF\xBD\"");
+    QCOMPARE(qt(inQuotes(std::string(200, 'x'))), qt('"' + std::string(55, 'x') + "...\""));
     std::string umlauts;
     for (int i = 0; i < 100; ++i) umlauts += "\xC3\xA4";
     for (const auto& text : { umlauts, "x" + umlauts }) { // whichever byte the cut falls on
         const auto shown = inQuotes(text);
         QVERIFY(shown.size() <= 60 && shown.ends_with("...\""));
-        QVERIFY(!q(shown).contains(QChar::ReplacementCharacter));
+        QVERIFY(!qt(shown).contains(QChar::ReplacementCharacter));
     }
 }
 
 void TextTest::figures()
 {
-    QCOMPARE(q(formatCount(1846300)), "1.85 M");
-    QCOMPARE(q(formatCount(124011392)), "124.01 M");
-    QCOMPARE(q(formatCount(999)), "999");
-    QCOMPARE(q(formatCount(999999)), "1.00 M");
-    QCOMPARE(q(formatBytes(512)), "512 B");
-    QCOMPARE(q(formatBytes(1048576)), "1.00 MiB");
-    QCOMPARE(q(formatBytes(15.6 * 1073741824)), "15.6 GiB");
-    QCOMPARE(q(formatDuration(0.417)), "0.42 s");
-    QCOMPARE(q(formatDuration(9.999)), "10 s");
-    QCOMPARE(q(formatDuration(200)), "3 min 20 s");
-    QCOMPARE(q(formatDuration(3599.6)), "1 h");
-    QCOMPARE(q(formatDuration(7500)), "2 h 5 min");
-    QCOMPARE(q(formatDuration(273600)), "3 d 4 h");
+    QCOMPARE(qt(formatCount(1846300)), "1.85 M");
+    QCOMPARE(qt(formatCount(124011392)), "124.01 M");
+    QCOMPARE(qt(formatCount(999)), "999");
+    QCOMPARE(qt(formatCount(999999)), "1.00 M");
+    QCOMPARE(qt(formatBytes(512)), "512 B");
+    QCOMPARE(qt(formatBytes(1048576)), "1.00 MiB");
+    QCOMPARE(qt(formatBytes(15.6 * 1073741824)), "15.6 GiB");
+    QCOMPARE(qt(formatDuration(0.417)), "0.42 s");
+    QCOMPARE(qt(formatDuration(9.999)), "10 s");
+    QCOMPARE(qt(formatDuration(200)), "3 min 20 s");
+    QCOMPARE(qt(formatDuration(3599.6)), "1 h");
+    QCOMPARE(qt(formatDuration(7500)), "2 h 5 min");
+    QCOMPARE(qt(formatDuration(273600)), "3 d 4 h");
 }
 
 void TextTest::words()
@@ -130,12 +131,12 @@ void TextTest::words()
     QCOMPARE(editDistance("abcd", "abdc"), std::size_t(1));
     QCOMPARE(editDistance("", "abc"), std::size_t(3));
     QCOMPARE(editDistance("kitten", "sitting"), std::size_t(3));
-    QCOMPARE(q(nearestName("x", {})), "");
-    QCOMPARE(q(nearestName("foo", { "data", "steps" })), ""); // nobody meant one of them
-    QCOMPARE(q(nearestName("wikitext-2", { "openwebtext", "wikitext-2-raw" })), "wikitext-2-raw");
+    QCOMPARE(qt(nearestName("x", {})), "");
+    QCOMPARE(qt(nearestName("foo", { "data", "steps" })), ""); // nobody meant one of them
+    QCOMPARE(qt(nearestName("wikitext-2", { "openwebtext", "wikitext-2-raw" })), "wikitext-2-raw");
     QCOMPARE(splitList(" a , ,b").size(), std::size_t(3));
     QCOMPARE(splitList("  ").size(), std::size_t(0));
 }
 
-QTEST_APPLESS_MAIN(TextTest)
+PHA_TEST(TextTest)
 #include "text_test.moc"

@@ -7,6 +7,7 @@
 #include "engine/data/random.h"
 #include "engine/data/survey.h"
 #include "engine/data/window_order.h"
+#include "tests/suite.h"
 #include "tests/unit/packed.h"
 
 #include <QTemporaryDir>
@@ -21,11 +22,6 @@ using namespace pha;
 namespace fs = std::filesystem;
 
 namespace {
-
-class Silent : public EventSink {
-public:
-    void publish(const Event&) override { }
-};
 
 /// Line 17 of a text that never says the same twice.
 std::string line(int i) { return "Line " + std::to_string(i) + " is here and says " + std::to_string(i * 7) + " .\n"; }
@@ -234,7 +230,7 @@ private Q_SLOTS:
             packed::zip({ { "wikitext-2-raw/", "" }, { "wikitext-2-raw/wiki.test.raw", " = T = \n t t \n" },
                 { "wikitext-2-raw/wiki.train.raw", " = A = \n a a \n = B = \n b b \n" },
                 { "wikitext-2-raw/wiki.valid.raw", " = V = \n v v v \n" } }));
-        Silent sink;
+        SilentSink sink;
         const auto survey = surveyTexts(findTexts({ path }), {}, 2, sink, {});
         QVERIFY(survey.rule.validGiven && survey.rule.testGiven);
         QCOMPARE(survey.documents, 4);
@@ -245,7 +241,7 @@ private Q_SLOTS:
     void surveysDoNotDependOnThreads()
     {
         const auto files = findTexts({ write("s.txt", lines(20'000)) });
-        Silent sink;
+        SilentSink sink;
         const auto one = surveyTexts(files, {}, 1, sink, {}), many = surveyTexts(files, {}, 7, sink, {});
         QCOMPARE(one.toJson().dump(), many.toJson().dump());
         QCOMPARE(one.sample, many.sample);
@@ -255,7 +251,7 @@ private Q_SLOTS:
     void sharesAreKept()
     {
         const auto files = findTexts({ write("shares.jsonl", jsonLines(4000)) });
-        Silent sink;
+        SilentSink sink;
         const auto survey = surveyTexts(files, { 0.2, 0 }, 2, sink, {});
         std::map<TextSplit, int> counts;
         for (const auto& document : documentsOf(files[0].path.string())) ++counts[survey.rule.of(document)];
@@ -270,7 +266,7 @@ private Q_SLOTS:
             "{\"text\": \"Nor this.\"}\n"
             "{\"st\xC3\xB6ry\": \"Two.\"}\n");
         const auto files = findTexts({ file }, "st\xC3\xB6ry");
-        Silent sink;
+        SilentSink sink;
         QCOMPARE(surveyTexts(files, {}, 2, sink, {}).repairs.badRecords, 1);
         RecordReader reader(files, 65536, nullptr);
         std::string text;
@@ -282,7 +278,7 @@ private Q_SLOTS:
     {
         const auto said = [](const std::string& file, const char* field) {
             try {
-                Silent sink;
+                SilentSink sink;
                 surveyTexts(findTexts({ file }, field), {}, 2, sink, {});
             } catch (const DataError& error) {
                 return QString::fromStdString(error.what());
@@ -422,5 +418,5 @@ private:
     QTemporaryDir home_;
 };
 
-QTEST_APPLESS_MAIN(TextsTest)
+PHA_TEST(TextsTest)
 #include "texts_test.moc"

@@ -7,6 +7,7 @@
 #include "engine/data/prepare.h"
 #include "engine/data/token_bins.h"
 #include "engine/run/atomic_file.h"
+#include "tests/suite.h"
 #include "tests/unit/packed.h"
 
 #include <QTemporaryDir>
@@ -22,7 +23,7 @@ using pha::packed::little;
 
 namespace {
 
-class Silent : public EventSink {
+class Stopping : public EventSink {
 public:
     void publish(const Event&) override
     {
@@ -332,7 +333,7 @@ private Q_SLOTS:
         PrepareRequest request;
         request.sources = { path("plain") };
         request.out = path("plain-out");
-        Silent sink;
+        Stopping sink;
         const auto card = prepareCorpus(request, sink, {});
         QCOMPARE(card.tokens(), std::int64_t(3000));
         QCOMPARE(card.splits[1].tokens, std::int64_t(150)); // the end validates
@@ -372,7 +373,7 @@ private Q_SLOTS:
         request.sources = { path("numbers") };
         request.out = path("numbers-out");
         request.config.vocabSize = 90;
-        Silent sink;
+        Stopping sink;
         const auto card = prepareCorpus(request, sink, {});
         QCOMPARE(card.bytes(), std::int64_t(0));
         QCOMPARE(open("numbers-out")->split("train").tokens.size(), std::size_t(2850));
@@ -405,12 +406,12 @@ private:
         DataConfig config;
         config.data = path(name).string();
         config.vocabSize = vocabulary;
-        Silent sink;
+        Stopping sink;
         return Corpus::open(config, nullptr, sink, {});
     }
 
     QTemporaryDir home_;
 };
 
-QTEST_APPLESS_MAIN(TokenBinsTest)
+PHA_TEST(TokenBinsTest)
 #include "token_bins_test.moc"

@@ -8,6 +8,7 @@
 #include "engine/data/stories.h"
 #include "engine/data/tokenizer.h"
 #include "engine/data/tokenizer_model.h"
+#include "tests/suite.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -554,5 +555,5 @@ private:
     std::unique_ptr<Tokenizer> stories_;
 };
 
-QTEST_APPLESS_MAIN(TokenizerTest)
+PHA_TEST(TokenizerTest)
 #include "tokenizer_test.moc"

@@ -3,6 +3,7 @@
 #include "engine/run/safetensors.h"
 #include "engine/run/weight_figures.h"
 #include "run_fixtures.h"
+#include "tests/suite.h"
 
 #include <QTest>
 
@@ -309,5 +310,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(WeightFiguresTest)
+PHA_TEST(WeightFiguresTest)
 #include "weight_figures_test.moc"

@@ -10,7 +10,7 @@
 namespace pha::ui {
 
 namespace {
-constexpr int scaleSteps = 32, scaleWidth = 90, box = 10, apart = 12;
+constexpr int scaleSteps = 32, scaleWidth = 90, boxSize = 10, apart = 12;
 }
 
 LookLegend::LookLegend(QWidget* parent)
@@ -56,7 +56,7 @@ QSize LookLegend::sizeHint() const
 
 int LookLegend::entryWidth(const Entry& entry) const
 {
-    return box + 5 + fontMetrics().horizontalAdvance(entry.text) + apart;
+    return boxSize + 5 + fontMetrics().horizontalAdvance(entry.text) + apart;
 }
 
 QVector<QPoint> LookLegend::places(int width) const
@@ -103,10 +103,10 @@ void LookLegend::paintEvent(QPaintEvent*)
     for (int i = 0; i < entries_.size(); ++i) {
         painter.setPen(Qt::NoPen);
         painter.setBrush(entries_[i].colour);
-        painter.drawRoundedRect(QRectF(where[i].x(), where[i].y() + (line - box) / 2.0, box, box), 2, 2);
+        painter.drawRoundedRect(QRectF(where[i].x(), where[i].y() + (line - boxSize) / 2.0, boxSize, boxSize), 2, 2);
         painter.setPen(c.muted);
-        painter.drawText(QRect(where[i] + QPoint(box + 5, 0), QSize(width(), line)), Qt::AlignLeft | Qt::AlignVCenter,
-            entries_[i].text);
+        painter.drawText(QRect(where[i] + QPoint(boxSize + 5, 0), QSize(width(), line)),
+            Qt::AlignLeft | Qt::AlignVCenter, entries_[i].text);
     }
 }
 

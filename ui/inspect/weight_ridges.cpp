@@ -19,7 +19,7 @@ namespace {
 constexpr double roomOfRidge = 11; ///< pixels from one baseline to the next, at least
 /// How many of those the highest of so many ridges takes.
 double overlap(double ridges) { return std::clamp(1 + (ridges - 1) / 4, 1.0, 2.4); }
-constexpr int gap = 16;
+constexpr int ridgeGap = 16;
 
 } // namespace
 
@@ -105,8 +105,8 @@ QRectF WeightRidges::panelRect(int panel) const
     const double left = metrics.horizontalAdvance(formatCount(last)) + 12;
     const double top = 4 * metrics.lineSpacing() + 8, bottom = metrics.lineSpacing() + 8;
     const auto count = double(std::max<std::size_t>(1, panels_.size()));
-    const double width = (plot()->width() - left - 10 - gap * (count - 1)) / count;
-    return { left + panel * (width + gap), top, width, plot()->height() - top - bottom };
+    const double width = (plot()->width() - left - 10 - ridgeGap * (count - 1)) / count;
+    return { left + panel * (width + ridgeGap), top, width, plot()->height() - top - bottom };
 }
 
 std::vector<int> WeightRidges::shownRidges(int panel) const
@@ -209,7 +209,7 @@ void WeightRidges::point(const QPointF& at)
     for (int p = 0; p < int(panels_.size()); ++p) {
         const auto rect = panelRect(p);
         const auto shown = shownRidges(p);
-        if (shown.empty() || !rect.adjusted(0, 0, 0, gap).contains(at)) continue;
+        if (shown.empty() || !rect.adjusted(0, 0, 0, ridgeGap).contains(at)) continue;
         const double end = range_ * (1 - 2.0 * firstColumn() / columns);
         const double value = (at.x() - rect.center().x()) / (rect.width() / 2) * end;
         const int column = std::clamp(int((value + range_) / (2 * range_) * columns), 0, columns - 1);

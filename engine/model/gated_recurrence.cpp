@@ -89,11 +89,7 @@ Tensor GatedRecurrenceBranch::forward(const Tensor& u, const Pass& pass, std::in
         : torch::zeros({ u.size(0), a.size(0) }, v.options().requires_grad(false));
     if (pass.watch) pass.watch->recurrence(g * a, g * v);
     auto h = gatedScan(g * a, g * v, start);
-    const auto last = h.select(1, h.size(1) - 1);
-    if (state && state->recurrent.defined() && !torch::GradMode::is_enabled())
-        state->recurrent.copy_(last); // where it lies: a captured step finds it there again
-    else if (state)
-        state->recurrent = last.clone();
+    if (state) carry(state->recurrent, h.select(1, h.size(1) - 1));
     if (filter_.defined()) h = h * torch::silu(project(u, filter_, pass.matrix)).to(type);
     return project(h, output_, pass.matrix);
 }

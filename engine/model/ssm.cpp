@@ -174,17 +174,21 @@ Tensor ssmChunked(const DiagonalSsm& ssm, const Tensor& input, SsmState* state, 
     return y.view({ h, C, B, J }).permute({ 2, 3, 1, 0 }).reshape({ B, J * C, h }).narrow(1, 0, T);
 }
 
+void carry(Tensor& state, const Tensor& value)
+{
+    if (state.defined() && !torch::GradMode::is_enabled())
+        state.copy_(value);
+    else
+        state = value.clone(); // a view would keep the whole prompt
+}
+
 Tensor ssmStep(const DiagonalSsm& ssm, const Tensor& u, SsmState& state)
 {
     const auto dtype = u.scalar_type();
     const auto lambda = to(ssm.lambda, dtype);
     const auto next = lambda * state;
-    if (torch::GradMode::is_enabled()) {
-        state = { next.re + u.unsqueeze(-1), next.im };
-    } else { // where it lies: a captured step finds it there again
-        torch::add_out(state.re, next.re, u.unsqueeze(-1));
-        state.im.copy_(next.im);
-    }
+    carry(state.re, next.re + u.unsqueeze(-1));
+    carry(state.im, next.im);
     return (ssm.c.re * state.re - ssm.c.im * state.im).sum(-1);
 }
 
@@ -199,10 +203,7 @@ Tensor causalFir(const Tensor& kernel, const Tensor& u, Tensor* past)
     const auto B = u.size(0), T = u.size(1), h = u.size(2), N = kernel.size(1), J = (T + N - 1) / N;
     const auto before = past && past->defined() ? *past : torch::zeros({ B, N, h }, u.options().requires_grad(false));
     const auto all = torch::cat({ before, u }, 1); // (B,N+T,h)
-    if (past && past->defined() && !torch::GradMode::is_enabled())
-        past->copy_(all.narrow(1, T, N)); // where it lies, as in ssmStep
-    else if (past)
-        *past = all.narrow(1, T, N).clone(); // a view would keep the whole prompt
+    if (past) carry(*past, all.narrow(1, T, N));
     if (T == 1) return (all.narrow(1, 1, N) * kernel.flip(1).t()).sum(1, true);
 
     const auto padded = torch::constant_pad_nd(all, { 0, 0, 0, J * N - T });

@@ -33,7 +33,11 @@ Tensor ssmFft(const DiagonalSsm& ssm, const Tensor& u);
 /// around.
 std::int64_t fftSize(std::int64_t length);
 
-/// One step: u (B,h) -> y (B,h), state updated; without gradients where it lies. O(1) in the position.
+/// Writes a state that there is where it lies, so that a captured step finds it there again; a copy if there is none
+/// yet, or if gradients are followed.
+void carry(Tensor& state, const Tensor& value);
+
+/// One step: u (B,h) -> y (B,h), state carried on. O(1) in the position.
 Tensor ssmStep(const DiagonalSsm& ssm, const Tensor& u, SsmState& state);
 
 /// Reads on: a step if u is one token and `state` has a past, chunks otherwise.

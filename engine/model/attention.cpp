@@ -89,20 +89,26 @@ AttentionBranch::Heads AttentionBranch::fusedHeads(const Tensor& u, const Pass& 
 
 namespace {
 
+/// Room for `needed` tokens like those of k (B,T,Hkv,dh); what is kept stays.
+void reserve(BlockState& state, const Tensor& k, std::int64_t needed)
+{
+    if (state.keys.defined() && state.keys.size(1) >= needed) return;
+    // Doubling: appending stays O(1) on average.
+    const auto room = std::max<std::int64_t>(needed, state.keys.defined() ? 2 * state.keys.size(1) : 64);
+    const auto grow = [&](const Tensor& old) {
+        auto larger = torch::zeros({ k.size(0), room, k.size(2), k.size(3) }, k.options());
+        if (old.defined()) larger.narrow(1, 0, state.filled).copy_(old.narrow(1, 0, state.filled));
+        return larger;
+    };
+    state.keys = grow(state.keys);
+    state.values = grow(state.values);
+}
+
 /// Appends keys and values and lets the queries see all that are kept.
 Tensor overCache(const Tensor& q, const Tensor& k, const Tensor& v, BlockState& state)
 {
     const auto T = k.size(1), needed = state.filled + T;
-    if (!state.keys.defined() || state.keys.size(1) < needed) { // doubling: appending stays O(1) on average
-        const auto room = std::max<std::int64_t>(needed, state.keys.defined() ? 2 * state.keys.size(1) : 64);
-        const auto grow = [&](const Tensor& old) {
-            auto larger = torch::zeros({ k.size(0), room, k.size(2), k.size(3) }, k.options());
-            if (old.defined()) larger.narrow(1, 0, state.filled).copy_(old.narrow(1, 0, state.filled));
-            return larger;
-        };
-        state.keys = grow(state.keys);
-        state.values = grow(state.values);
-    }
+    reserve(state, k, needed);
     state.keys.narrow(1, state.filled, T).copy_(k);
     state.values.narrow(1, state.filled, T).copy_(v);
     state.filled = needed;
@@ -115,6 +121,7 @@ Tensor insideChunks(
     const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t span, std::int64_t position, BlockState* state)
 {
     const auto B = q.size(0), T = q.size(1);
+    if (state) reserve(*state, k, 1); // also after whole chunks, whose keys nobody needs: a captured step writes there
     std::vector<Tensor> pieces;
     for (std::int64_t at = 0, n = 0; at < T; at += n) {
         const auto begun = (position + at) % span, whole = begun == 0 ? (T - at) / span : 0;
@@ -139,13 +146,12 @@ Tensor insideChunks(
 
 bool AttentionBranch::stepsOnCard() const
 {
-    return config_.attentionSpan == 0 && config_.queryHeads / config_.kvHeads <= 8
-        && queryKeysFit(torch::kCUDA, config_.headWidth());
+    return config_.queryHeads / config_.kvHeads <= 8 && queryKeysFit(torch::kCUDA, config_.headWidth());
 }
 
 bool AttentionBranch::describe(kernels::StepPart& part, StepSource& source, BlockState& state) const
 {
-    if (config_.attentionSpan != 0 || queryBias_.defined() || !state.keys.defined()) return false;
+    if (queryBias_.defined() || !state.keys.defined()) return false;
     const auto dh = config_.headWidth();
     const auto options = headOptions();
     kernels::StepAttention a;
@@ -158,6 +164,7 @@ bool AttentionBranch::describe(kernels::StepPart& part, StepSource& source, Bloc
     a.eps = float(options.eps), a.queryScale = float(options.queryScale);
     if (temperature_.defined()) a.temperature = temperature_.data_ptr<float>();
     a.keys = state.keys.data_ptr(), a.values = state.values.data_ptr();
+    a.room = state.keys.size(1), a.span = config_.attentionSpan;
     part = a;
     return state.keys.stride(1) == dh && state.keys.scalar_type() == source.type;
 }
@@ -165,13 +172,14 @@ bool AttentionBranch::describe(kernels::StepPart& part, StepSource& source, Bloc
 Tensor AttentionBranch::forward(const Tensor& u, const Pass& pass, std::int64_t position, BlockState* state)
 {
     const auto [q, k, v] = heads(u, pass, position);
+    const auto span = config_.attentionSpan;
     if (pass.step) {
         // The fused projection has left all heads side by side.
         const auto all = queryBias_.defined() ? torch::cat({ q, k, v }, 2) : q;
-        const auto out = fusedDecodeAttention(all, config_.queryHeads, state->keys, state->values, *pass.step);
+        const auto place = span > 0 ? pass.step->position.remainder(span) : pass.step->position;
+        const auto out = fusedDecodeAttention(all, config_.queryHeads, state->keys, state->values, place);
         return fusedProject(out.reshape({ u.size(0), 1, -1 }), output_, outputBias_, pass);
     }
-    const auto span = config_.attentionSpan;
     if (pass.watch) pass.watch->softmax(q, k, span);
     const auto mixed = span > 0 ? insideChunks(q, k, v, span, position, state)
         : state                 ? overCache(q, k, v, *state)

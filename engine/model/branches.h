@@ -8,6 +8,7 @@
 #include "engine/model/initialiser.h"
 #include "engine/model/ops.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,17 @@ public:
     /// Draws a parameter of its own that the common rules (initialiser.h) do not fit; false leaves it to them.
     virtual bool draw(const std::string& name, Tensor& parameter, Initialiser& random) const;
 };
+
+/// Tokens whose keys attention keeps after `length` tokens: all, or those of the chunk that has begun.
+inline std::int64_t keptKeys(const ModelConfig& config, std::int64_t length)
+{
+    return config.attentionSpan > 0 ? length % config.attentionSpan : length;
+}
+/// Tokens that its cache needs room for, for texts of `length` tokens.
+inline std::int64_t keyRoom(const ModelConfig& config, std::int64_t length)
+{
+    return config.attentionSpan > 0 ? std::min(config.attentionSpan, length) : length;
+}
 
 /// Grouped query attention with normalised, rotated keys (models.md 2.4), over the whole past or inside chunks (6).
 /// The cache is O(T) or O(chunk).

@@ -42,7 +42,7 @@ Tensor fusedLongGss(const Tensor&, const GssWeights&, const SharedStates&, const
 } // namespace card
 
 bool fusedLossFits(const Tensor&, std::int64_t, torch::Dtype, const DeviceCache*) { return false; }
-Tensor fusedDecodeAttention(const Tensor&, std::int64_t, Tensor&, Tensor&, const CardStep&) { absent(); }
+Tensor fusedDecodeAttention(const Tensor&, std::int64_t, Tensor&, Tensor&, const Tensor&) { absent(); }
 Tensor fusedRowLosses(Tensor&, const Tensor&, std::int64_t, bool, const Tensor&) { absent(); }
 
 } // namespace pha

@@ -93,7 +93,7 @@ QueryKeyValue fusedQueryKeyValue(const Tensor& u, const Tensor& query, const Ten
 } // namespace card
 
 Tensor fusedDecodeAttention(
-    const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const CardStep& step)
+    const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const Tensor& place)
 {
     kernels::DecodeAttention p;
     p.batch = keys.size(0), p.room = keys.size(1), p.kvHeads = int(keys.size(2)), p.headWidth = int(keys.size(3));
@@ -101,7 +101,7 @@ Tensor fusedDecodeAttention(
     const auto out = torch::empty({ p.batch, 1, queryHeads, keys.size(3) }, keys.options());
     const auto partial = torch::empty(
         { p.batch * queryHeads * kernels::decodeSplits * (keys.size(3) + 2) }, keys.options().dtype(torch::kFloat));
-    p.position = step.position.data_ptr<std::int64_t>();
+    p.position = place.data_ptr<std::int64_t>();
     p.qkv = raw(qkv), p.keys = raw(keys), p.values = raw(values), p.out = raw(out), p.partial = floats(partial);
     kernels::decodeAttention(p, stream());
     return out;

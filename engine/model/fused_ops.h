@@ -66,10 +66,10 @@ struct CardStep {
     Tensor position; ///< (1) int64: tokens read before this one, the same for all texts
     Rope rope; ///< (1, dh/2) at that position
 };
-/// Attention of the projection `qkv` (B, Hq + 2 Hkv, dh) over caches (B,Tmax,Hkv,dh), which it appends to. ->
-/// (B,1,Hq,dh).
+/// Attention of the projection `qkv` (B, Hq + 2 Hkv, dh) over caches (B,Tmax,Hkv,dh) of `place` (1) tokens, to which it
+/// appends. -> (B,1,Hq,dh).
 Tensor fusedDecodeAttention(
-    const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const CardStep& step);
+    const Tensor& qkv, std::int64_t queryHeads, Tensor& keys, Tensor& values, const Tensor& place);
 
 /// down(activation(u)), kind swiglu | gelu | gelu_tanh | relu2; `gate` is undefined unless swiglu.
 Tensor fusedFeedForward(const std::string& kind, const Tensor& u, const Tensor& gate, const Tensor& up,

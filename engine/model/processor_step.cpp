@@ -119,15 +119,15 @@ struct ProcessorStep::Impl {
     void add(const kernels::StepAttention& a, std::size_t k)
     {
         const std::int64_t dh = a.headWidth, q = a.queryHeads * dh, kv = a.kvHeads * dh;
-        const auto parts = stepPieces(m.room) * m.batch * a.queryHeads * (dh + 2);
+        const auto parts = stepPieces(a.room) * m.batch * a.queryHeads * (dh + 2);
         auto *qkv = shared(4 * k, q + 2 * kv), *out = shared(4 * k + 1, q),
              *pieces = shared(4 * k + 2, quotientUp(parts, columns));
         level(0).push_back(product(a.query, m.width, q, normed, qkv));
         level(0).push_back(product(a.key, m.width, kv, normed, qkv + q * columns));
         level(0).push_back(product(a.value, m.width, kv, normed, qkv + (q + kv) * columns));
-        const StepAttention all { m.narrow, a.normed, columns, a.kvHeads, a.queryHeads / a.kvHeads, dh, m.room, a.eps,
-            a.queryScale, a.temperature, a.rotated ? m.cosine : nullptr, a.rotated ? m.sine : nullptr, a.keys, a.values,
-            qkv, out, pieces };
+        const StepAttention all { m.narrow, a.normed, columns, a.kvHeads, a.queryHeads / a.kvHeads, dh, a.room, a.span,
+            a.eps, a.queryScale, a.temperature, a.rotated ? m.cosine : nullptr, a.rotated ? m.sine : nullptr, a.keys,
+            a.values, qkv, out, pieces };
         scratch = std::max(scratch, stepAttentionScratch(all));
         level(1).insert(level(1).begin(), AttendWork { all, m.batch }); // the largest pieces first
         level(2).push_back(JoinWork { all, m.batch });

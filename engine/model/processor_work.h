@@ -76,11 +76,11 @@ inline std::int64_t tasksOf(const NormWork& p, std::int64_t) { return stepNormTa
 inline std::int64_t tasksOf(const ProductWork& p, std::int64_t) { return quotientUp(p.rows.outer, p.each); }
 inline std::int64_t tasksOf(const AttendWork& p, std::int64_t position)
 {
-    return p.texts * p.all.kvHeads * stepPieces(position);
+    return p.texts * p.all.kvHeads * stepPieces(stepKeys(p.all, position));
 }
 inline std::int64_t tasksOf(const JoinWork& p, std::int64_t position)
 {
-    return stepPieces(position) > 1 ? p.texts * p.all.kvHeads * p.all.group : 0;
+    return stepPieces(stepKeys(p.all, position)) > 1 ? p.texts * p.all.kvHeads * p.all.group : 0;
 }
 inline std::int64_t tasksOf(const ScanWork& p, std::int64_t) { return p.texts * stepScanTasks(p.all); }
 inline std::int64_t tasks(const Work& work, std::int64_t position)
@@ -100,7 +100,7 @@ inline void run(const AttendWork& p, const Step& s, std::int64_t task)
 }
 inline void run(const JoinWork& p, const Step& s, std::int64_t task)
 {
-    kernels().stepJoin(p.all, stepPieces(s.position), task);
+    kernels().stepJoin(p.all, stepPieces(stepKeys(p.all, s.position)), task);
 }
 inline void run(const ScanWork& p, const Step&, std::int64_t task) { kernels().stepScan(p.all, task); }
 

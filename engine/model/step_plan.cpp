@@ -199,7 +199,7 @@ private:
     {
         const int dh = a.headWidth, h = first * a.kvHeads / a.queryHeads;
         const int text = place[0] + b * (a.queryHeads + 2 * a.kvHeads) * dh;
-        const auto cache = (std::int64_t(b) * a.kvHeads + h) * m_.room * dh;
+        const auto cache = (std::int64_t(b) * a.kvHeads + h) * a.room * dh;
         auto t = task(StepKind::Attend);
         t.attend = StepAttend {};
         auto& to = t.attend;
@@ -218,17 +218,20 @@ private:
         to.outStride = splits > 1 ? stepPartWords(dh, splits) : dh / 2;
         const int head = b * a.queryHeads + first;
         to.out = splits > 1 ? place[2] + head * to.outStride : place[1] + head * dh / 2;
+        to.span = int(a.span);
         to.eps = a.eps;
         to.queryScale = a.queryScale;
         to.normed = a.normed;
         to.rotated = a.rotated;
-        board_.give(board_.idlest(), t, 4.0 * double(m_.length) * dh / splits);
+        board_.give(board_.idlest(), t, 4.0 * double(keysOf(a)) * dh / splits);
     }
+    /// Keys that a step reads; of chunks, as many as the longest has.
+    std::int64_t keysOf(const StepAttention& a) const { return a.span > 0 ? std::min(a.span, m_.length) : m_.length; }
     /// Parts that one head's keys are read in: enough to give work to all.
     int splitsOf(const StepAttention& a) const
     {
         constexpr int fewest = 224, most = 32; // keys worth a multiprocessor; parts that join() takes
-        const auto wanted = std::min<std::int64_t>((m_.length + fewest - 1) / fewest, most);
+        const auto wanted = std::min<std::int64_t>((keysOf(a) + fewest - 1) / fewest, most);
         return std::max(1, std::min(int(wanted), board_.size() / (m_.batch * a.kvHeads)));
     }
 

@@ -65,7 +65,7 @@ public:
         ++at_, ++state_.length;
         for (auto& layer : state_.layers)
             for (auto& part : layer)
-                if (part.keys.defined()) ++part.filled;
+                if (part.keys.defined()) part.filled = keptKeys(model_.config(), state_.length);
         return logits_;
     }
     Tensor ids() const override { return ids_; }
@@ -76,8 +76,8 @@ public:
         const auto device = ids_.device();
         at_ = state_.length;
         const auto room = std::max(leastRoom_, 2 * at_);
-        reserveByHead(state_, room);
         const auto& c = model_.config();
+        reserveByHead(state_, keyRoom(c, room));
         held_.clear();
         step_ = {};
         step_.batch = int(ids_.size(0));

@@ -64,7 +64,7 @@ Tensor TokenReader::step(const Tensor& given)
         graph_ = std::make_unique<Graph>();
         auto& g = *graph_;
         g.room = std::max(leastRoom, 2 * state_.length);
-        reserve(state_, g.room);
+        reserve(state_, keyRoom(model_.config(), g.room));
         g.ids = given.clone();
         g.step.position = torch::full({ 1 }, state_.length, given.options());
         const auto& c = model_.config();
@@ -100,7 +100,7 @@ Tensor TokenReader::step(const Tensor& given)
     ++state_.length;
     for (auto& layer : state_.layers)
         for (auto& part : layer)
-            if (part.keys.defined()) ++part.filled;
+            if (part.keys.defined()) part.filled = keptKeys(model_.config(), state_.length);
     return g.logits;
 }
 

@@ -187,6 +187,9 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
             c.kvHeads = 4;
         },
         { { 1 }, { 2 } });
+    const auto inChunks = [](auto& c, std::int64_t span) { c.family = "gss-hybrid", c.attentionSpan = span; };
+    read("gss-hybrid, chunks of 40", [&](auto& c) { inChunks(c, 40); }, { { 1 }, { 3 } }); // the prompt ends in one
+    read("gss-hybrid, chunks of 1000", [&](auto& c) { inChunks(c, 1000); }, { { 1 } }); // shared by multiprocessors
     // No kernel has a whole step of these: their launches are captured.
     read("hedgehog",
         [](auto& c) {
@@ -210,6 +213,12 @@ std::vector<CheckRow> runFusedChecks(const torch::Device& device, const std::fun
         },
         { { 1 }, { 3 } });
     read("pha with biases", withBiases, { { 1 }, { 2, true } });
+    read("gss-hybrid with biases, chunks of 20", // the prompt ends with one
+        [&](auto& c) {
+            inChunks(c, 20);
+            withBiases(c);
+        },
+        { { 2 } });
     read("pha gated_rec", [](auto& c) { c.gssKind = "gated_rec"; }, { { 2 } });
     read("pha deepnorm_post", [](auto& c) { c.residualMode = "deepnorm_post"; }, { { 2 } });
     check("pha token", [](auto& c) { c.mixMode = "token"; });

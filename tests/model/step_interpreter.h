@@ -282,8 +282,8 @@ private:
     }
     void attend(const kernels::StepAttend& t) const
     {
-        const int each = (position_ / t.splits + 8) / 8 * 8;
-        const int first = std::min(t.split * each, position_), last = std::min(first + each, position_);
+        const int kept = t.span > 0 ? position_ % t.span : position_, each = (kept / t.splits + 8) / 8 * 8;
+        const int first = std::min(t.split * each, kept), last = std::min(first + each, kept);
         const bool owns = t.split == t.splits - 1;
         std::vector<Values> q;
         for (int g = 0; g < t.group; ++g) {
@@ -300,8 +300,8 @@ private:
             for (const float x : head(t.key, t, 1, true)) ownKey.push_back(rounded(x));
             for (const float x : head(t.value, t, 1, false)) ownValue.push_back(rounded(x));
             seen.emplace_back(ownKey.data(), ownValue.data()); // the cache need not have them yet
-            if (t.keeps) std::copy(ownKey.begin(), ownKey.end(), keys + position_ * dh);
-            if (t.keeps) std::copy(ownValue.begin(), ownValue.end(), values + position_ * dh);
+            if (t.keeps) std::copy(ownKey.begin(), ownKey.end(), keys + kept * dh);
+            if (t.keeps) std::copy(ownValue.begin(), ownValue.end(), values + kept * dh);
         }
         for (int g = 0; g < t.group; ++g) {
             constexpr float log2e = 1.44269504f;

@@ -153,6 +153,9 @@ private Q_SLOTS:
             QVERIFY(ratio(small("attention"), how) < 1.5);
             test::StepInterpreter table;
             read(small("attention"), torch::kBFloat16, how, &table);
+            auto chunks = small("attention"); // of which the second has begun
+            chunks.attentionSpan = 500;
+            QVERIFY(ratio(chunks, how) < 1.5);
             const auto heads = batch == 1 ? 4 : 2; // query heads apart, or with the keys that they share
             QCOMPARE(table.done[kernels::StepKind::Attend], int(2 * 2 * batch * heads * 4)); // steps, layers, parts
             QVERIFY(table.done[kernels::StepKind::Join] > 0);
@@ -198,17 +201,15 @@ private Q_SLOTS:
     void leavesOtherFormsAlone()
     {
         test::StepInterpreter table;
-        auto token = small("pha"), chunks = small("attention"), wide = small("attention"), post = small("pha"),
-             hidden = small("attention");
+        auto token = small("pha"), wide = small("attention"), post = small("pha"), hidden = small("attention");
         token.mixMode = "token";
-        chunks.attentionSpan = 8;
         wide.width = 60; // heads of 15
         wide.queryHeads = 5;
         wide.kvHeads = 1;
         wide.queryHeads = 3;
         post.residualMode = "deepnorm_post";
         hidden.mainWidth = 4104;
-        for (const auto& config : { token, chunks, wide, post, hidden })
+        for (const auto& config : { token, wide, post, hidden })
             QVERIFY(!read(config, torch::kBFloat16, Reading(), &table).defined());
         QVERIFY(!read(small("pha"), torch::kFloat, Reading(), &table).defined());
     }
@@ -260,6 +261,8 @@ private:
             });
             add("transformer relu2", "transformer", [](auto& c) { c.ffnKind = "relu2"; });
             add("gss", "gss", [](auto&) {});
+            add("gss-hybrid, chunks of 8", "gss-hybrid", [](auto& c) { c.attentionSpan = 8; });
+            add("attention, chunks of 301 in two pieces", "attention", [](auto& c) { c.attentionSpan = 301; });
             return list;
         }();
         return all;

@@ -25,7 +25,7 @@ std::int64_t stepRowsScratch(const StepRows& p, std::int64_t rows); ///< floats 
 /// last piece adds the new key and value to the cache. Tasks are (text, key head, piece), to join pieces (text, head).
 struct StepAttention {
     bool narrow, normed;
-    std::int64_t columns, kvHeads, group, headWidth, room;
+    std::int64_t columns, kvHeads, group, headWidth, room, span; ///< span: of chunks, 0: none
     float eps, queryScale;
     const float* temperature; ///< (Hq), logarithms; null: none
     const float *cosine, *sine; ///< (room,dh/2); null: no rotation
@@ -35,7 +35,12 @@ struct StepAttention {
     float* parts; ///< (B,Hkv,pieces,group,dh + 2): sums, the sum of weights and the largest score, if pieces > 1
 };
 inline constexpr std::int64_t stepPiece = 256; ///< keys
-inline std::int64_t stepPieces(std::int64_t position) { return position / stepPiece + 1; }
+inline std::int64_t stepPieces(std::int64_t keys) { return (keys + stepPiece - 1) / stepPiece; }
+/// Of the token after `position` others, its own among them.
+inline std::int64_t stepKeys(const StepAttention& p, std::int64_t position)
+{
+    return (p.span > 0 ? position % p.span : position) + 1;
+}
 std::int64_t stepAttentionScratch(const StepAttention& p);
 
 /// u = norm(in) gain, x <- lambda x + u, y = Re(c x) + skip u: a state space a channel. Tasks are (text, some

@@ -79,9 +79,10 @@ PHA_INLINE void look(
 
 template <class T> void piece(const StepAttention& p, std::int64_t position, std::int64_t task, float* scratch)
 {
-    const auto dh = p.headWidth, pieces = stepPieces(position), part = task % pieces, pair = task / pieces;
-    const auto text = pair / p.kvHeads, shared = pair % p.kvHeads, first = part * stepPiece;
-    const auto count = least(stepPiece, position + 1 - first);
+    const auto keysNow = stepKeys(p, position), pieces = stepPieces(keysNow), part = task % pieces,
+               pair = task / pieces;
+    const auto dh = p.headWidth, text = pair / p.kvHeads, shared = pair % p.kvHeads, first = part * stepPiece;
+    const auto count = least(stepPiece, keysNow - first);
     float *q = scratch, *s = q + p.group * dh, *o = s + p.group * stepPiece;
     auto *keys = static_cast<T*>(p.keys) + (pair * p.room + first) * dh,
          *values = static_cast<T*>(p.values) + (pair * p.room + first) * dh;

@@ -21,6 +21,7 @@ struct StepAttention {
     float eps = 0, queryScale = 1;
     const float* temperature = nullptr; ///< (Hq), logarithms; null: none
     void *keys = nullptr, *values = nullptr; ///< bf16 (B,Hkv,room,dh)
+    std::int64_t room = 0, span = 0; ///< span: of chunks, after each of which the cache begins anew; 0: none
 };
 struct StepGss {
     const void *value = nullptr, *input = nullptr, *expand = nullptr, *output = nullptr;
@@ -50,7 +51,7 @@ struct StepStage {
 };
 struct StepModel {
     int batch = 0, width = 0, vocabulary = 0;
-    std::int64_t room = 0, length = 0; ///< tokens that the caches hold; tokens in them now, for an even share of work
+    std::int64_t room = 0, length = 0; ///< tokens that there is room for; tokens read, for an even share of work
     bool narrow = true; ///< matrices, keys and values are bf16, as the card's kernel wants them; else fp32
     const void* embedding = nullptr; ///< (V,D)
     bool embeddingWide = false; ///< it is fp32
@@ -92,6 +93,7 @@ struct StepAttend {
     int query = 0, key = 0, value = 0; ///< words, as projected
     int group = 0, headWidth = 0, slotKeys = 0, split = 0, splits = 0, out = 0,
         outStride = 0; ///< of the head; stride: from head to head
+    int span = 0; ///< as in StepAttention
     float eps = 0, queryScale = 1;
     bool normed = false, rotated = false, keeps = false; ///< keeps: writes the new key and value
 };

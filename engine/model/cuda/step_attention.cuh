@@ -52,13 +52,13 @@ template <class W> __device__ void head(W& w, const StepAttend& t, float* to, in
 }
 
 /// The new key or value, as later steps will read it.
-template <class W> __device__ void keep(W& w, float* from, void* cache, int headWidth, bool writes)
+template <class W> __device__ void keep(W& w, float* from, void* cache, const StepAttend& t)
 {
 #pragma unroll 1
-    for (int c = w.lane; c < headWidth; c += warp) {
+    for (int c = w.lane; c < t.headWidth; c += warp) {
         const auto rounded = narrow(from[c]);
         from[c] = wide(rounded);
-        if (writes) static_cast<bf16*>(cache)[std::int64_t(w.position) * headWidth + c] = rounded;
+        if (t.keeps) static_cast<bf16*>(cache)[std::int64_t(placeOf(t, w.position)) * t.headWidth + c] = rounded;
     }
 }
 
@@ -248,7 +248,7 @@ template <class W> __device__ void heads(W& w, const StepAttend& t, bool owns)
                       : t.value,
             query ? t.queryScale * tau * log2e : 1, query || key);
         __syncwarp();
-        if (!query) keep(w, to, key ? t.keys : t.values, t.headWidth, t.keeps);
+        if (!query) keep(w, to, key ? t.keys : t.values, t);
     }
     w.meet();
 }

@@ -57,14 +57,15 @@ __device__ inline int placeAlone(int inner, int row)
     return row / 2 * stride + row % 2 * (4 * stride + 64);
 }
 
-/// Keys of the cache that a task reads.
+/// Keys of the cache that a task reads, and where the new one goes.
 struct KeyRange {
     int first, last;
 };
+__device__ inline int placeOf(const StepAttend& t, int position) { return t.span > 0 ? position % t.span : position; }
 __device__ inline KeyRange keysOf(const StepAttend& t, int position)
 {
-    const int each = (quotient(position, t.splits) + 8) / 8 * 8;
-    return { min(t.split * each, position), min((t.split + 1) * each, position) };
+    const int kept = placeOf(t, position), each = (quotient(kept, t.splits) + 8) / 8 * 8;
+    return { min(t.split * each, kept), min((t.split + 1) * each, kept) };
 }
 
 /// Begins to copy a task's description; one group of copies each time. One warp.

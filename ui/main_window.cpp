@@ -91,6 +91,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
             : stored.isEmpty()                  ? defaultRunsFolder()
                                                 : toPath(stored));
     queue_->setFolder(runs_->folder());
+    judgeTimes();
     updateActions();
     updateWelcome();
     qApp->installEventFilter(this);

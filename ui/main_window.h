@@ -155,8 +155,7 @@ private:
     void updateActions();
     QString resumeText() const;
     void updateWelcome();
-    void recallRate();
-    void rememberRate();
+    void judgeTimes(); ///< of new runs, by those that there are
 
     // main_window_help.cpp
     void showShortcuts();
@@ -177,7 +176,7 @@ private:
         bool shown = false; ///< it was ticked
     };
     std::vector<PutAway> putAway_; ///< of this session, the last one at the end
-    QTimer rateTimer_, closeTimer_;
+    QTimer timesTimer_, closeTimer_;
 
     RunBar* runBar_ = nullptr;
     ErrorBanner* banner_ = nullptr;

@@ -66,15 +66,18 @@ void MainWindow::connectAll()
         if (closing_ && !controller_->busy()) close();
     });
     connect(controller_, &RunController::finished, this, [this](RunSession* session) {
-        rememberRate();
+        judgeTimes();
         statusBar()->showMessage(tr("%1: %2").arg(session->name(), session->stateText()), messageTime);
     });
     connect(configPanel_->form(), &ConfigForm::startRequested, this, &MainWindow::start);
     connect(configPanel_->form(), &ConfigForm::commandCopied, this,
         [this] { statusBar()->showMessage(tr("Command copied"), messageTime); });
-    recallRate();
-    connect(&rateTimer_, &QTimer::timeout, this, &MainWindow::rememberRate);
-    rateTimer_.start(10000);
+    connect(&timesTimer_, &QTimer::timeout, this, [this] {
+        if (controller_->busy()) judgeTimes(); // by the run that has just begun, too
+    });
+    timesTimer_.start(10000);
+    connect(runs_, &RunListModel::rowsInserted, this, &MainWindow::judgeTimes);
+    connect(runs_, &RunListModel::rowsRemoved, this, &MainWindow::judgeTimes);
 }
 
 void MainWindow::connectRun()
@@ -315,6 +318,7 @@ void MainWindow::chooseFolder()
     QSettings().setValue(QStringLiteral("runs/folder"), path);
     runs_->setFolder(toPath(path));
     queue_->setFolder(runs_->folder());
+    judgeTimes();
 }
 
 } // namespace pha::ui

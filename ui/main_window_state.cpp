@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the window shows of the runs: the selected one in every panel, and which commands make sense now.
-#include "engine/run/time_estimate.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/compare/compare_panel.h"
@@ -18,18 +17,11 @@
 #include "ui/window/status_meters.h"
 #include "ui/window/window_actions.h"
 
-#include <QSettings>
 #include <QStackedWidget>
 
 #include <algorithm>
 
 namespace pha::ui {
-
-namespace {
-
-constexpr auto rateKey = "machine/trainingFlops";
-
-} // namespace
 
 void MainWindow::selectCurrent()
 {
@@ -133,24 +125,6 @@ void MainWindow::updateWelcome()
     }
 }
 
-void MainWindow::recallRate()
-{
-    configPanel_->form()->setMeasuredRate(QSettings().value(QLatin1String(rateKey)).toDouble());
-}
-
-/// What this machine reaches in training, for the time estimate of the next run.
-void MainWindow::rememberRate()
-{
-    const auto* session = controller_->session() ? controller_->session() : current_.data();
-    if (!session || session->place() == RunSession::Place::Elsewhere || session->history().tokensPerSecond.size() < 20)
-        return;
-    const auto& rates = session->history().tokensPerSecond;
-    std::vector<double> last(rates.end() - 20, rates.end());
-    std::nth_element(last.begin(), last.begin() + 10, last.end());
-    if (!(last[10] > 0)) return;
-    const double flops = trainingFlops(session->file().config, last[10]);
-    QSettings().setValue(QLatin1String(rateKey), flops);
-    configPanel_->form()->setMeasuredRate(flops);
-}
+void MainWindow::judgeTimes() { configPanel_->form()->judgeTimeBy(runs_->folder()); }
 
 } // namespace pha::ui

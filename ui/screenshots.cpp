@@ -3,6 +3,7 @@
 
 #include "ui/format.h"
 #include "ui/main_window.h"
+#include "ui/window/status_meters.h"
 
 #include <QCoreApplication>
 #include <QDir>
@@ -53,6 +54,7 @@ void Screenshots::next()
         return;
     }
     if (waited_++ == 0) shots_[at_].prepare();
+    window_.findChild<StatusMeters*>()->refresh(); // the picture before is no work of the window's
     const bool over = waited_ > patience;
     // "Ready" only counts after a moment: work that was just asked for may not have begun yet.
     if (waited_ < settle || (!shots_[at_].ready() && !over)) return;

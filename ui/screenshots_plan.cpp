@@ -70,7 +70,7 @@ void Screenshots::planRuns(Theme::Mode mode, const QString& suffix)
             config->showForm();
             window_.showPanel(QStringLiteral("monitorDock"));
         },
-        read);
+        [this, read] { return read() && window_.controller().engineInfo(); });
     auto& playback = window_.playback();
     const auto trigger = [this] { window_.findChild<QAction*>(QStringLiteral("playBack"))->trigger(); };
     add(QString(), trigger, [this, &playback] { return runs_.empty() || playback.recording(); });

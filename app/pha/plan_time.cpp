@@ -8,7 +8,9 @@ namespace pha::cli {
 void addTime(Json& plan, const std::optional<TimeEstimate::Basis>& basis, double seconds)
 {
     plan["seconds"] = basis ? Json(seconds) : Json();
-    plan["seconds_from"] = basis ? Json { { "run", basis->run }, { "same_shape", basis->sameShape } } : Json();
+    plan["seconds_from"] = basis
+        ? Json { { "run", basis->run }, { "same_shape", basis->sameShape }, { "same_processor", basis->samePlace } }
+        : Json();
 }
 
 std::string notMeasured(const fs::path& folder)

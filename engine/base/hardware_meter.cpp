@@ -151,6 +151,15 @@ std::unique_ptr<HardwareMeter> processorMeter(const std::filesystem::path& folde
     return meter->empty() ? nullptr : std::move(meter);
 }
 
+std::string processorName()
+{
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);)
+        if (const auto colon = line.find(": "); line.starts_with("model name") && colon != std::string::npos)
+            return line.substr(colon + 2);
+    return {};
+}
+
 double processorSeconds()
 {
     timespec time {};

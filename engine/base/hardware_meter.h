@@ -34,6 +34,8 @@ private:
     std::chrono::steady_clock::time_point then_ {};
 };
 
+/// The processor's name as the kernel gives it ("AMD EPYC 7B13"); empty where it does not.
+std::string processorName();
 /// NVIDIA's management library, where it is installed, for the card at a PCI address ("0000:1b:00.0"); otherwise null.
 std::unique_ptr<HardwareMeter> cardMeter(const std::string& pciAddress, const char* library = "libnvidia-ml.so.1");
 /// The kernel's energy counters (RAPL) of all processor packages; null where there are none or they may not be read.

@@ -74,6 +74,8 @@ void fillFromRunFile(RunOverview& run)
     run.created = file.created;
     run.config = std::make_shared<const RunConfig>(file.config);
     run.parent = RunParent::of(file);
+    if (const auto found = file.environment.find("processor"); found != file.environment.end() && found->is_string())
+        run.processor = found->get<std::string>();
     run.unknown = file.unknown();
     run.steps = file.config.training.steps;
 }

@@ -20,6 +20,7 @@ struct RunOverview {
     std::string name, created;
     std::shared_ptr<const RunConfig> config; ///< null if run.json cannot be read
     std::optional<RunParent> parent; ///< of a fork
+    std::string processor; ///< of the machine that began it; empty if run.json does not say
     std::string unknown; ///< settings of run.json that this program does not know
     RunAbout about;
     std::string aboutProblem; ///< why about.json cannot be read

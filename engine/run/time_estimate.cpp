@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/time_estimate.h"
 
+#include "engine/base/hardware_meter.h"
 #include "engine/run/run_figures.h"
 
 #include <algorithm>
@@ -56,6 +57,7 @@ double trainingFlops(const RunConfig& config, double tokensPerSecond)
 }
 
 TimeEstimate::TimeEstimate(const fs::path& runsFolder)
+    : processor_(processorName())
 {
     for (const auto& directory : runsIn(runsFolder)) {
         auto run = readOverview(directory);
@@ -67,9 +69,10 @@ TimeEstimate::TimeEstimate(const fs::path& runsFolder)
 
 std::optional<TimeEstimate::Basis> TimeEstimate::basis(const RunConfig& config)
 {
+    const auto here = [&](const RunOverview& run) { return run.processor.empty() || run.processor == processor_; };
     const auto order = [&](const RunOverview* run) {
-        return std::tuple(!sameMachinery(run->config->training, config.training), !sameShape(*run->config, config),
-            run->config->model.family != config.model.family);
+        return std::tuple(!here(*run), !sameMachinery(run->config->training, config.training),
+            !sameShape(*run->config, config), run->config->model.family != config.model.family);
     };
     std::vector<const RunOverview*> candidates;
     for (const auto& run : runs_) candidates.push_back(&run);
@@ -78,7 +81,7 @@ std::optional<TimeEstimate::Basis> TimeEstimate::basis(const RunConfig& config)
     for (const auto* run : candidates) {
         const auto known = rates_.find(run->directory);
         const double rate = known != rates_.end() ? known->second : rates_[run->directory] = measured(*run);
-        if (rate > 0) return Basis { run->name, sameShape(*run->config, config), rate };
+        if (rate > 0) return Basis { run->name, sameShape(*run->config, config), here(*run), rate };
     }
     return {};
 }
@@ -90,7 +93,10 @@ double TimeEstimate::seconds(const Basis& basis, const RunConfig& config, double
 
 std::string TimeEstimate::Basis::text() const
 {
-    return "the rate of " + run + (sameShape ? "" : ", which has another shape");
+    return "the rate of " + run + (sameShape ? "" : ", which has another shape")
+        + (samePlace        ? ""
+                : sameShape ? ", which another machine trained"
+                            : " and was trained by another machine");
 }
 
 } // namespace pha

@@ -15,8 +15,9 @@ double trainingFlopsPerToken(const RunConfig& config);
 /// FLOPs per second that `tokensPerSecond` of training means for this model.
 double trainingFlops(const RunConfig& config, double tokensPerSecond);
 
-/// How long runs will train, judged by what earlier ones below the same folder reached: those of the same shape before
-/// those of the same family, then the newest. Evaluations, samples and checkpoints come on top.
+/// How long runs will train, judged by what earlier ones below the same folder reached: those of this machine
+/// before others, those of the same shape before those of the same family, then the newest. Evaluations, samples and
+/// checkpoints come on top.
 class TimeEstimate {
 public:
     explicit TimeEstimate(const fs::path& runsFolder);
@@ -24,6 +25,7 @@ public:
     struct Basis {
         std::string run; ///< its name
         bool sameShape = false; ///< else its rate is scaled by the operations of a token
+        bool samePlace = true; ///< else run.json names another processor than this machine's
         double flopsPerSecond = 0;
         std::string text() const; ///< "the rate of rates-s1", "the rate of rates-s1, which has another shape"
     };
@@ -33,6 +35,7 @@ public:
 
 private:
     std::vector<RunOverview> runs_; ///< that can be measured by, the newest first
+    std::string processor_; ///< of this machine
     std::map<fs::path, double> rates_; ///< FLOPs per second of those that were read; 0: it says nothing
 };
 

@@ -39,14 +39,6 @@ std::string cpuFlags()
     return {};
 }
 
-std::string cpuName()
-{
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);)
-        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-    return "CPU";
-}
-
 std::int64_t physicalMemory() { return std::int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE); }
 
 double seconds(std::chrono::steady_clock::time_point since)
@@ -202,7 +194,8 @@ EngineInfo describeMachine()
             info.cpuCapability += (info.cpuCapability.empty() ? "" : " ") + std::string(flag);
     info.bf16 = flags.find(" avx512_bf16 ") != std::string::npos || flags.find(" amx_bf16 ") != std::string::npos;
     info.threads = availableProcessors();
-    info.devices.push_back({ "cpu", cpuName(), physicalMemory() });
+    const auto processor = processorName();
+    info.devices.push_back({ "cpu", processor.empty() ? "CPU" : processor, physicalMemory() });
     const int cards = torch::cuda::is_available() ? int(torch::cuda::device_count()) : 0;
     for (int i = 0; i < cards; ++i)
         info.devices.push_back({ "cuda:" + std::to_string(i), deviceName(i), deviceMemory(i) });

@@ -9,6 +9,7 @@
 #include "engine/model/import_weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/system/device.h"
+#include "engine/system/torch_version.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/conversion.h"
 #include "engine/train/trainer.h"
@@ -193,6 +194,8 @@ void Trainer::createRun()
     file_.environment["program"] = PHA_VERSION;
     file_.environment["libtorch"] = TORCH_VERSION;
     file_.environment["device"] = device_.str();
+    if (const auto processor = processorName(); !processor.empty()) file_.environment["processor"] = processor;
+    if (device_.is_cuda()) file_.environment["card"] = deviceName(std::max(0, int(device_.index())));
     if (config_.devices > 1) file_.environment["devices"] = config_.devices;
     if (const auto others = team_->otherComputers(); !others.empty()) file_.environment["computers"] = others;
     file_.environment["precision"] = precisionName(matrix_);

@@ -82,10 +82,24 @@ private Q_SLOTS:
         QCOMPARE(f.find<QLabel>("parameterCount")->text(),
             formatCount(modelCosts(config.model, config.training.context).parameters));
         QVERIFY(before != f.find<QLabel>("parameterCount")->text());
-        f.panel->form()->setMeasuredRate(1e9);
-        QVERIFY(f.find<QLabel>("timeEstimate")->text().startsWith(QStringLiteral("about")));
-        f.panel->form()->setMeasuredRate(0);
-        QVERIFY(!f.find<QLabel>("timeEstimate")->text().startsWith(QStringLiteral("about")));
+    }
+
+    void timeIsJudgedByTheRunsOfTheFolder()
+    {
+        const Fixture f;
+        const auto* time = f.find<QLabel>("timeEstimate");
+        const auto known = [&] { return time->text().startsWith(QStringLiteral("about")); };
+        f.panel->form()->judgeTimeBy(f.home.runs());
+        QVERIFY(!known());
+        f.home.train("before", 30);
+        f.panel->form()->judgeTimeBy(f.home.runs());
+        QTRY_VERIFY(known());
+        QVERIFY(time->toolTip().contains(QStringLiteral("At the speed of before.")));
+        f.type("field_layers", "9");
+        QTRY_VERIFY(time->toolTip().contains(QStringLiteral("before, which has another shape")));
+        fs::remove_all(f.home.runs());
+        f.panel->form()->judgeTimeBy(f.home.runs());
+        QTRY_VERIFY(!known());
     }
 
     void commandNamesOnlyWhatChanged()

@@ -61,8 +61,12 @@ ConfigForm::ConfigForm(ConfigDraft* draft, Dialogs* dialogs, QWidget* parent)
         addAction(action);
     }
     connect(draft_, &ConfigDraft::changedValues, this, &ConfigForm::refresh);
+    connect(&times_, &RunTimes::answered, this, [this](const std::optional<TimeEstimate::Basis>& basis) {
+        basis_ = basis;
+        showCosts();
+    });
     connect(&memoryTimer_, &QTimer::timeout, this, [this] {
-        if (isVisible()) refreshCosts();
+        if (isVisible()) showCosts();
     });
     memoryTimer_.start(5000);
     refresh();
@@ -72,12 +76,6 @@ void ConfigForm::setEngineInfo(const EngineInfo& info)
 {
     engine_ = info;
     refresh();
-}
-
-void ConfigForm::setMeasuredRate(double flopsPerSecond)
-{
-    flopsPerSecond_ = flopsPerSecond;
-    refreshCosts();
 }
 
 void ConfigForm::setBlocked(const QString& reason)
@@ -139,8 +137,14 @@ void ConfigForm::refreshFork()
 
 void ConfigForm::refreshCosts()
 {
+    if (const auto config = draft_->config()) times_.ask(*config);
+    showCosts(); // by what was known before: the answer comes in a moment
+}
+
+void ConfigForm::showCosts()
+{
     const auto config = draft_->config();
-    costs_->setCosts(config ? std::optional(estimateCosts(*config, engine_, flopsPerSecond_)) : std::nullopt);
+    costs_->setCosts(config ? std::optional(estimateCosts(*config, engine_, basis_)) : std::nullopt);
 }
 
 void ConfigForm::refreshStart()

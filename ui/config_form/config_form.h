@@ -3,6 +3,7 @@
 
 #include "ui/config_form/config_draft.h"
 #include "ui/config_form/cost_box.h"
+#include "ui/config_form/run_times.h"
 #include "ui/dialogs.h"
 
 #include <QTimer>
@@ -26,7 +27,8 @@ public:
     ConfigForm(ConfigDraft* draft, Dialogs* dialogs, QWidget* parent = nullptr);
 
     void setEngineInfo(const EngineInfo& info);
-    void setMeasuredRate(double flopsPerSecond); ///< of training on this machine
+    /// The runs of this folder tell how long a new one will take; to be said again when they have changed.
+    void judgeTimeBy(const fs::path& folder) { times_.look(folder); }
     void setBlocked(const QString& reason); ///< why no run can start now; empty: one can
     QString runName() const; ///< as typed, or the suggestion
     void focusFirst();
@@ -52,6 +54,7 @@ private:
     void refreshFork();
     QWidget* makeForkLine();
     void refreshCosts();
+    void showCosts();
     void copyCommand();
 
     ConfigDraft* draft_;
@@ -66,7 +69,8 @@ private:
     CostBox* costs_ = nullptr;
     std::vector<FormSection*> sections_;
     std::optional<EngineInfo> engine_;
-    double flopsPerSecond_ = 0;
+    RunTimes times_;
+    std::optional<TimeEstimate::Basis> basis_; ///< of the time, as far as it is known
     QString blocked_;
     QTimer memoryTimer_; ///< what is free changes by itself
 };

@@ -34,13 +34,13 @@ CostBox::CostBox(QWidget* parent)
         value->setToolTip(plainToolTip(tip));
         grid->addWidget(label, row, 0);
         grid->addWidget(value, row, 1);
+        return label;
     };
     line(0, tr("Parameters"), parameters_, QStringLiteral("parameterCount"),
         tr("Numbers that are trained, counted exactly from the shape"));
     line(1, tr("Memory"), memory_, QStringLiteral("memoryEstimate"),
         tr("Weights, gradients, optimiser moments and activations, beside what is free on the device now"));
-    line(3, tr("Time"), time_, QStringLiteral("timeEstimate"),
-        tr("From the speed that training reached on this machine last time"));
+    timeName_ = line(3, tr("Time"), time_, QStringLiteral("timeEstimate"), {});
     memoryBar_->setObjectName(QStringLiteral("memoryBar"));
     memoryBar_->setAccessibleName(tr("Share of the free memory"));
     memoryBar_->setTextVisible(false);
@@ -58,6 +58,7 @@ void CostBox::setCosts(const std::optional<CostEstimate>& costs)
         return;
     }
     const auto& c = *costs;
+    setTime(c);
     parameters_->setText(formatCount(c.parameters));
     const auto needed = formatBytes(c.memoryBytes);
     fits_ = c.availableBytes <= 0 || c.memoryBytes <= c.availableBytes;
@@ -66,8 +67,20 @@ void CostBox::setCosts(const std::optional<CostEstimate>& costs)
     memoryBar_->setValue(int(std::clamp(share, 0.0, 1.0) * 1000));
     setRole(memoryBar_, share > 1 ? "error" : share > 0.8 ? "warning" : "plain");
     setRole(memory_, share > 1 ? "error" : share > 0.8 ? "warning" : "plain");
+}
+
+void CostBox::setTime(const CostEstimate& c)
+{
     time_->setText(c.seconds < 0 ? tr("known after the first run") : tr("about %1").arg(formatDuration(c.seconds)));
     setRole(time_, c.seconds < 0 ? "muted" : "plain");
+    QString tip = tr("The runs of the list tell how fast training is here; none has enough updates yet.");
+    if (c.basis) {
+        tip = c.basis->sameShape ? tr("At the speed of %1.") : tr("At the speed of %1, which has another shape.");
+        tip = tip.arg(singleLine(fromUtf8(c.basis->run)));
+        if (!c.basis->samePlace) tip += QLatin1Char(' ') + tr("Another machine trained it.");
+        tip += QLatin1Char(' ') + tr("Evaluations, samples and checkpoints come on top.");
+    }
+    for (auto* label : { timeName_, time_ }) label->setToolTip(plainToolTip(tip));
 }
 
 } // namespace pha::ui

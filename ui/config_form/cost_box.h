@@ -20,7 +20,9 @@ public:
     bool fits() const { return fits_; }
 
 private:
-    QLabel *parameters_, *memory_, *time_;
+    void setTime(const CostEstimate& costs);
+
+    QLabel *parameters_, *memory_, *time_, *timeName_ = nullptr;
     QProgressBar* memoryBar_;
     bool fits_ = true;
 };

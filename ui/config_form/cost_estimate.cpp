@@ -3,7 +3,6 @@
 
 #include "engine/base/error.h"
 #include "engine/data/tasks.h"
-#include "engine/run/time_estimate.h"
 
 #include <algorithm>
 #include <fstream>
@@ -43,7 +42,8 @@ double processMemory()
     return in >> total >> resident ? resident * double(sysconf(_SC_PAGESIZE)) : 0;
 }
 
-CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInfo>& engine, double flopsPerSecond)
+CostEstimate estimateCosts(
+    const RunConfig& given, const std::optional<EngineInfo>& engine, const std::optional<TimeEstimate::Basis>& basis)
 {
     const auto config = withVocabulary(given);
     const auto& t = config.training;
@@ -61,7 +61,8 @@ CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInf
     }
     if (!onCards) e.memoryBytes *= double(t.devices); // groups of threads share the processor's memory
     e.tokens = t.totalTokens();
-    if (flopsPerSecond > 0) e.seconds = e.tokens * trainingFlopsPerToken(config) / flopsPerSecond;
+    e.basis = basis;
+    if (basis) e.seconds = TimeEstimate::seconds(*basis, config, e.tokens);
     return e;
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/engine.h"
+#include "engine/run/time_estimate.h"
 
 #include <optional>
 
@@ -14,11 +15,12 @@ struct CostEstimate {
     double memoryBytes = 0; ///< that training needs
     double availableBytes = 0; ///< on the device it would use, 0 if unknown
     double tokens = 0; ///< over the whole run
-    double seconds = -1; ///< negative: no rate has been measured on this machine yet
+    double seconds = -1; ///< negative: no run says how fast one is
+    std::optional<TimeEstimate::Basis> basis; ///< of the seconds
 };
 
-/// `flopsPerSecond` is what training reached on this machine last time, 0 if that is unknown.
-CostEstimate estimateCosts(const RunConfig& config, const std::optional<EngineInfo>& engine, double flopsPerSecond);
+CostEstimate estimateCosts(
+    const RunConfig& config, const std::optional<EngineInfo>& engine, const std::optional<TimeEstimate::Basis>& basis);
 
 /// Bytes of memory that programs could still take, 0 if the system does not say.
 double availableMemory();

@@ -147,6 +147,11 @@ void FrozenConfig::refresh()
     QStringList parts;
     if (!file.config.preset.empty()) parts << tr("from preset %1").arg(fromUtf8(file.config.preset));
     if (!created.isEmpty()) parts << tr("started %1").arg(created.replace(QLatin1Char('Z'), QLatin1String(" UTC")));
+    for (const char* machine : { "card", "processor" })
+        if (const auto found = file.environment.find(machine); found != file.environment.end() && found->is_string()) {
+            parts << tr("on %1").arg(singleLine(fromUtf8(found->get<std::string>())));
+            break;
+        }
     subtitle_->setText(session_->problem().isEmpty() ? parts.join(QStringLiteral("  \u00b7  ")) : session_->problem());
     cloneButton_->setEnabled(session_->problem().isEmpty());
     // The engine fills in what the form left open, the vocabulary above all, once it has read the text.

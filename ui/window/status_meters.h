@@ -21,10 +21,9 @@ public:
     /// `longestTask` gives the milliseconds of the longest task since the last call.
     explicit StatusMeters(std::function<double()> longestTask, QWidget* parent = nullptr);
     void setSession(RunSession* session);
-
-private:
     void refresh();
 
+private:
     std::function<double()> longestTask_;
     QPointer<RunSession> session_;
     QLabel *saved_, *points_, *frame_, *memory_;

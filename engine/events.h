@@ -110,6 +110,18 @@ struct HeadsEvent {
     double gain() const { return firstNll - secondNll; } ///< what the context saves, nats a token
 };
 
+/// Where the time of a training process has gone since it began, in seconds; what no line names are pauses. Told with
+/// each MixingEvent and at the end. JSON type "time".
+struct TimeEvent {
+    std::int64_t step = 0;
+    double updates = 0; ///< without `data`
+    double data = 0; ///< waiting for the texts of updates
+    double evaluation = 0, samples = 0, checkpoints = 0;
+    double monitoring = 0; ///< mixing weights, alerts, meters, metrics.jsonl and whoever listens
+    std::optional<double> gemm = {}; ///< FLOP/s of large matrix products on the devices of the run; after ten seconds
+    double total() const { return updates + data + evaluation + samples + checkpoints + monitoring; }
+};
+
 struct SampleToken {
     std::string text; ///< whole UTF-8, may be empty while a character is incomplete
     double probability = 0, entropy = 0; ///< of the model itself, as in GeneratedToken; nats
@@ -199,8 +211,8 @@ struct ProgressEvent {
     std::string unit;
 };
 
-using Event = std::variant<StepEvent, MixingEvent, EvalEvent, RecallEvent, HeadsEvent, SampleEvent, CheckpointEvent,
-    StatusEvent, AlertEvent, CommandEvent, ReferenceEvent, ProgressEvent>;
+using Event = std::variant<StepEvent, MixingEvent, EvalEvent, RecallEvent, HeadsEvent, TimeEvent, SampleEvent,
+    CheckpointEvent, StatusEvent, AlertEvent, CommandEvent, ReferenceEvent, ProgressEvent>;
 
 /// Where the engine reports. Called on the job's thread; must neither block nor throw.
 class EventSink {

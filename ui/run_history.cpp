@@ -38,6 +38,7 @@ struct Filing {
     void operator()(const EvalEvent& e) const { h.evals.push_back(e); }
     void operator()(const RecallEvent& e) const { h.recalls.push_back(e); }
     void operator()(const HeadsEvent& e) const { h.heads.push_back(e); }
+    void operator()(const TimeEvent& e) const { h.times.push_back(e); }
     void operator()(const SampleEvent& e) const { h.samples.push_back(e); }
     void operator()(const CheckpointEvent& e) const { h.checkpoints.push_back(e); }
     void operator()(const CommandEvent& e) const { h.commands.push_back(e); }
@@ -90,6 +91,7 @@ void RunHistory::showMoment(const RunHistory& whole, std::size_t updates)
     cutBefore(evals, whole.evals, next);
     cutBefore(recalls, whole.recalls, next);
     cutBefore(heads, whole.heads, next);
+    cutBefore(times, whole.times, next);
     cutBefore(samples, whole.samples, next);
     cutBefore(checkpoints, whole.checkpoints, next);
     cutBefore(commands, whole.commands, next);

@@ -20,6 +20,7 @@ struct RunHistory {
     std::vector<EvalEvent> evals;
     std::vector<RecallEvent> recalls;
     std::vector<HeadsEvent> heads;
+    std::vector<TimeEvent> times;
     std::vector<SampleEvent> samples;
     std::vector<CheckpointEvent> checkpoints;
     std::vector<CommandEvent> commands;

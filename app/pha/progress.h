@@ -34,6 +34,7 @@ public:
     std::vector<EvalEvent> averages; ///< validation of averaged weights
     std::optional<MixingEvent> lastMixing;
     std::optional<SampleEvent> lastSample;
+    std::optional<TimeEvent> lastTime;
     std::optional<ReferenceEvent> references;
     std::optional<StatusEvent> lastStatus;
     std::string lastCheckpoint;
@@ -46,6 +47,7 @@ private:
     void show(const EvalEvent& event);
     void show(const RecallEvent& event);
     void show(const HeadsEvent& event);
+    void show(const TimeEvent& event) { lastTime = event; }
     void show(const SampleEvent& event);
     void show(const CheckpointEvent& event);
     void show(const StatusEvent& event);

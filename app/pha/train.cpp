@@ -9,11 +9,13 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/config/field_use.h"
 #include "engine/data/tasks.h"
 #include "engine/engine.h"
 #include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
+#include "engine/run/run_figures.h"
 
 #include <fmt/format.h>
 
@@ -109,6 +111,32 @@ int dryRun(const TrainingRequest& request, bool json)
     return 0;
 }
 
+/// "Time 1:52 min: 95.1 % updates, ...; training 66 GFLOP/s, 46 % of GEMM".
+std::string timeText(const TimeEvent& time, const fs::path& directory)
+{
+    const auto share = [&](double seconds, const char* what) {
+        return fmt::format("{:.1f} % {}", 100 * seconds / std::max(time.total(), 1e-9), what);
+    };
+    auto text = "Time " + formatDuration(time.total()) + ": " + share(time.updates, "updates") + ", "
+        + share(time.data, "waiting for text") + ", " + share(time.evaluation, "evaluations") + ", "
+        + share(time.samples, "samples") + ", " + share(time.checkpoints, "checkpoints") + ", "
+        + share(time.monitoring, "monitoring");
+    if (time.gemm) {
+        const auto figures = RunFigures::read(directory);
+        const double flops = trainingFlops(figures.config, figures.tokensPerSecond());
+        text += fmt::format("; training {:.4g} GFLOP/s, {:.0f} % of GEMM", flops / 1e9, 100 * flops / *time.gemm);
+    }
+    return text;
+}
+
+/// Settings that this family does not look at.
+void noteIdleFields(const RunConfig& config, const std::vector<std::string>& sets)
+{
+    for (const auto& text : sets)
+        if (const auto key = parseSetting(text).first; !fieldMatters(config.model, key))
+            note("pha: note: " + key + " changes nothing in the family " + config.model.family);
+}
+
 void printSummary(const ProgressView& view, const fs::path& directory)
 {
     const auto folder = quotedPath(directory);
@@ -130,10 +158,11 @@ void printSummary(const ProgressView& view, const fs::path& directory)
         const auto table = mixingTable(view.lastMixing->layers);
         if (!table.empty()) print("\n" + table);
     }
+    if (view.lastTime) printLine("\n" + timeText(*view.lastTime, directory));
     if (view.lastSample) printLine("\nSample\n" + harmless(view.lastSample->prompt + view.lastSample->text));
     printLine("\nRun directory " + directory.string());
     printLine("Look at it    pha-studio " + folder);
-    printLine("Let it write  pha generate " + folder + " --prompt 'Once'");
+    if (!RunDirectory(directory).list().empty()) printLine("Let it write  pha generate " + folder + " --prompt 'Once'");
 }
 
 int finish(RunState state, const ProgressView& view, const TrainingJob& job)
@@ -142,7 +171,10 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
     if (state == RunState::Diverged)
         throw DivergedError(view.lastStatus && !view.lastStatus->detail.empty() ? view.lastStatus->detail
                                                                                 : "the loss stayed non-finite",
-            "lower learning_rate and start again, or resume from a checkpoint in " + folder);
+            RunDirectory(folder).list().empty()
+                ? "lower learning_rate and start again: there is no checkpoint to go on from"
+                : "lower learning_rate and start again, or go on from one of its checkpoints with: pha train --fork "
+                    + quotedPath(folder) + "/checkpoints/STEP --set learning_rate=...");
     if (!view.saveProblem.empty())
         throw Error("the weights of the last update are not saved: " + view.saveProblem,
             "then go on from the last checkpoint with: pha train --resume " + quotedPath(folder));
@@ -168,6 +200,7 @@ int train(const TrainOptions& options, const CLI::App& command)
     if (place && place->rank > 0) return joinRun(joinRequest(*place, options), options.json);
     auto request = trainingRequest(options, command);
     request.others = otherComputers(options, place);
+    if (options.resume.empty()) noteIdleFields(request.config, options.sets);
     if (options.dryRun) return dryRun(request, options.json);
     if (request.others.count > 0 && !place) printInvitation(request.others);
 

@@ -96,6 +96,11 @@ public:
         }
         heads_.row(row);
     }
+    void operator()(const TimeEvent& e)
+    {
+        time_.row({ cell(e.step), cell(e.updates), cell(e.data), cell(e.evaluation), cell(e.samples),
+            cell(e.checkpoints), cell(e.monitoring), cell(e.gemm) });
+    }
     void operator()(const SampleEvent& e) { samples_.row({ cell(e.step), e.prompt, e.text }); }
     void operator()(const AlertEvent& e)
     {
@@ -106,7 +111,8 @@ public:
 
     void write(ExportFolder& folder) const
     {
-        for (const auto* csv : { &steps_, &distillation_, &evals_, &mixing_, &recall_, &heads_, &samples_, &alerts_ })
+        for (const auto* csv :
+            { &steps_, &distillation_, &evals_, &mixing_, &recall_, &heads_, &time_, &samples_, &alerts_ })
             csv->write(folder);
     }
 
@@ -122,6 +128,8 @@ private:
         { "step", "layer", "branch", "mean", "std", "min", "max", "eff", "rms", "contrib", "entropy" } };
     Csv recall_ { "recall.csv", { "step", "split", "from", "to", "count", "correct", "chance" } };
     Csv heads_ { "heads.csv", headColumns() };
+    Csv time_ { "time.csv",
+        { "step", "updates", "data", "evaluation", "samples", "checkpoints", "monitoring", "gemm" } };
     Csv samples_ { "samples.csv", { "step", "prompt", "text" } };
     Csv alerts_ { "alerts.csv",
         { "step", "kind", "message", "loss", "median", "deviations", "grad_norm", "grad_norm_before", "cause",

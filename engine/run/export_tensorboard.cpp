@@ -144,6 +144,15 @@ public:
         for (std::size_t kind = 0; kind < e.strongest.size(); ++kind)
             scalar(e.step, std::string("heads/strongest ") + headKinds[kind], e.strongest[kind].share);
     }
+    void operator()(const TimeEvent& e)
+    {
+        scalar(e.step, "time/updates", e.updates);
+        scalar(e.step, "time/data", e.data);
+        scalar(e.step, "time/evaluation", e.evaluation);
+        scalar(e.step, "time/samples", e.samples);
+        scalar(e.step, "time/checkpoints", e.checkpoints);
+        scalar(e.step, "time/monitoring", e.monitoring);
+    }
     void operator()(const SampleEvent& e)
     {
         // A tensor of one string, which the text page shows: TensorProto { dtype 7, shape [1], string_val }.

@@ -141,6 +141,12 @@ struct ToJson {
         }
         return line.add("strongest", std::move(strongest)).line();
     }
+    Json operator()(const TimeEvent& e) const
+    {
+        LineBuilder line("time", e.step);
+        line.add("updates", e.updates).add("data", e.data).add("evaluation", e.evaluation).add("samples", e.samples);
+        return line.add("checkpoints", e.checkpoints).add("monitoring", e.monitoring).add("gemm", e.gemm).line();
+    }
     Json operator()(const SampleEvent& e) const
     {
         LineBuilder line("sample", e.step);

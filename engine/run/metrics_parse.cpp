@@ -237,6 +237,9 @@ template <class J> std::optional<Event> readEvent(const J& json)
         return e;
     }
     if (type == "heads") return readHeads(step, in);
+    if (type == "time")
+        return TimeEvent { step, in.number("updates"), in.number("data"), in.number("evaluation"), in.number("samples"),
+            in.number("checkpoints"), in.number("monitoring"), in.optionalNumber("gemm") };
     if (type == "sample") return readSample(step, in);
     if (type == "checkpoint")
         return CheckpointEvent { step, in.text("path"), in.flag("best", false), in.text("problem") };

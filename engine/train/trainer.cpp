@@ -17,6 +17,8 @@
 
 namespace pha {
 
+using Activity = TimeAccount::Activity;
+
 namespace {
 /// So many updates in a row whose loss or gradient is not finite end a run.
 constexpr std::int64_t patienceForNonFinite = 10;
@@ -41,7 +43,8 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     shareThreads(device_, config_.threads, config_.devices);
     useBlasThreads(matrix_);
     clock_.emplace();
-    startedAt_ = step_;
+    time_.emplace(*clock_);
+    startedAt_ = step_, secondsBefore_ = seconds_;
     sink.publish(corpus_->references()); // in the file since the run was created
     emit(StatusEvent { step_, RunState::Running, {} });
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
@@ -79,6 +82,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
 /// One optimiser update from `accumulate` micro-batches. False: the run has diverged.
 bool Trainer::update()
 {
+    const auto updating = spends(Activity::Updates);
     const double started = clock_->seconds();
     const double processorStarted = processorSeconds();
     const bool distilling = step_ < config_.distillSteps;
@@ -112,6 +116,7 @@ bool Trainer::update()
     ++step_;
     tokens_ += read;
     seconds_ += took;
+    const auto monitoring = spends(Activity::Monitoring);
     const auto hardware = readMeters();
     const auto distilled = distilling ? team_->distilled() : Distillation();
     emit(StepEvent { step_, tokens_, seconds_, result.loss, rate, result.norm, double(read) / took, processBytes(),
@@ -138,11 +143,13 @@ HardwareReading Trainer::readMeters()
 
 std::vector<Batch> Trainer::readBatches()
 {
+    const auto waiting = spends(Activity::Data);
     const auto count = config_.microBatches(step_);
     for (const auto& skip : config_.skips()) {
         if (skip.before != step_ + 1) continue;
         for (std::int64_t i = 0; i < skip.updates * count; ++i) batches_->next();
-        emit(CommandEvent { step_, "skip_data", fmt::format("of {} updates", skip.updates) });
+        emit(CommandEvent {
+            step_, "skip_data", fmt::format("of {} update{}", skip.updates, skip.updates == 1 ? "" : "s") });
     }
     std::vector<Batch> batches;
     for (std::int64_t i = 0; i < count; ++i) batches.push_back(batches_->next());
@@ -156,8 +163,10 @@ void Trainer::intervals()
     Pass pass;
     pass.matrix = matrix_;
     if (due(config_.mixEvery) || step_ == 1) {
+        const auto monitoring = spends(Activity::Monitoring);
         noteUsualGradients();
         emit(MixingEvent { step_, measureMixing(model(), pass, corpus_->split("valid"), config_.context) });
+        tellTime();
     }
     keepForAverages([&] { averages_->afterUpdate(model(), step_); });
     if (due(config_.evalEvery)) {
@@ -173,6 +182,7 @@ void Trainer::intervals()
 
 void Trainer::emit(const Event& event)
 {
+    const auto monitoring = spends(Activity::Monitoring);
     try {
         metrics_->append(event); // on disk before it is on screen
         metricsProblem_ = false;
@@ -182,6 +192,28 @@ void Trainer::emit(const Event& event)
         metricsProblem_ = true;
     }
     sink_->publish(event);
+}
+
+/// The rate of products is asked for once a run has lasted so long that a few tenths of a second do not count.
+void Trainer::tellTime()
+{
+    constexpr double seconds = 10;
+    const auto monitoring = spends(Activity::Monitoring);
+    if (!gemm_ && seconds_ - secondsBefore_ > seconds) {
+        const std::int64_t n = device_.is_cuda() ? 4096 : 2048; // a card may have little memory left
+        try {
+            const auto devices =
+                device_.is_cuda() ? team_->members() : 1 + std::int64_t(team_->otherComputers().size());
+            gemm_ = double(devices) * measureGemm(device_, matrix_, n, n, n);
+        } catch (const std::exception&) {
+            gemm_ = 0; // no room for it: not asked again
+        }
+        team_->resetPeakBytes(); // it is nothing that training takes
+    }
+    const auto spent = [&](Activity activity) { return rounded(time_->spent(activity)).value(); };
+    emit(TimeEvent { step_, spent(Activity::Updates), spent(Activity::Data), spent(Activity::Evaluation),
+        spent(Activity::Samples), spent(Activity::Checkpoints), spent(Activity::Monitoring),
+        gemm_.value_or(0) > 0 ? gemm_ : std::nullopt });
 }
 
 Evaluation Trainer::score(LanguageModel& model) const
@@ -199,6 +231,7 @@ Evaluation Trainer::score(LanguageModel& model) const
 
 void Trainer::evaluate()
 {
+    const auto evaluating = spends(Activity::Evaluation);
     const auto result = score(model());
     emit(result.figures);
     if (!result.recall.bins.empty()) emit(result.recall);
@@ -213,6 +246,7 @@ void Trainer::evaluate()
 
 void Trainer::sample(const std::string& given)
 {
+    const auto sampling = spends(Activity::Samples);
     const auto prompt = !given.empty()  ? given
         : !config_.samplePrompt.empty() ? config_.samplePrompt
                                         : corpus_->samplePrompt();
@@ -235,6 +269,7 @@ void Trainer::sample(const std::string& given)
 
 void Trainer::save()
 {
+    const auto saving = spends(Activity::Checkpoints);
     const auto folder = checkpointName(step_);
     CheckpointEvent event { step_, folder, false, {} };
     const bool best = lastEval_ == step_ && std::isfinite(lastNll_) && lastNll_ < bestNll_;
@@ -268,6 +303,7 @@ RunState Trainer::finish(RunState state, const std::string& detail)
     // After a divergence the weights are those before the first bad update, but the last saved ones are known to be
     // good.
     if (state != RunState::Diverged && lastSave_ != step_) save();
+    tellTime();
     emit(StatusEvent { step_, state, detail });
     metrics_->sync();
     team_->end(nameOf(state), detail);

@@ -13,6 +13,7 @@
 #include "engine/train/alert_limit.h"
 #include "engine/train/averages.h"
 #include "engine/train/loss_watch.h"
+#include "engine/train/time_account.h"
 #include "engine/train/update_work.h"
 
 #include <condition_variable>
@@ -79,6 +80,8 @@ private:
     void serveSnapshots();
     void intervals();
     void emit(const Event& event);
+    TimeAccount::Scope spends(TimeAccount::Activity activity) { return { time_ ? &*time_ : nullptr, activity }; }
+    void tellTime();
     Evaluation score(LanguageModel& model) const; ///< on the validation split
     void evaluate();
     void keepForAverages(const std::function<void()>& work);
@@ -112,10 +115,12 @@ private:
     std::unique_ptr<BatchSource> batches_;
     std::vector<std::unique_ptr<HardwareMeter>> meters_; ///< of the devices that tell
     std::optional<ActiveClock> clock_; ///< from run() on
+    std::optional<TimeAccount> time_; ///< by this clock
+    std::optional<double> gemm_; ///< FLOP/s
 
     std::int64_t step_ = 0, tokens_ = 0, startedAt_ = 0;
-    double seconds_ = 0, bestNll_ = std::numeric_limits<double>::infinity(),
-           lastNll_ = std::numeric_limits<double>::quiet_NaN();
+    double seconds_ = 0, secondsBefore_ = 0, ///< of this process
+        bestNll_ = std::numeric_limits<double>::infinity(), lastNll_ = std::numeric_limits<double>::quiet_NaN();
     std::int64_t lastEval_ = -1, lastSave_ = -1, nonFinite_ = 0, failFrom_ = -1, failTo_ = -1;
     Plateau plateau_;
     LossWatch watch_;

@@ -20,6 +20,7 @@ void Trainer::keepForAverages(const std::function<void()>& work)
 /// Evaluates every average on the validation split and writes it to RUN/averages.
 void Trainer::finishAverages()
 {
+    const auto evaluating = spends(TimeAccount::Activity::Evaluation);
     const auto scratch = emptyModel(model().config());
     scratch->to(device_);
     averages_->each(*scratch, [&](const std::string& name, const std::string& note) {

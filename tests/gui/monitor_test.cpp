@@ -4,8 +4,10 @@
 #include "ui/charts/monitor_panel.h"
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/charts/run_math.h"
+#include "ui/window/status_meters.h"
 
 #include "engine/run/metrics.h"
+#include "engine/run/time_estimate.h"
 #include "tests/suite.h"
 
 #include <QAbstractButton>
@@ -54,6 +56,7 @@ private Q_SLOTS:
     void keyboardCursorReadsValues();
     void pointerReadsAllCharts();
     void inContextGainComesWithEvaluations();
+    void timeIsAccountedFor();
     void everyControlIsNamed();
     void themesAndTextSize();
     void runFromDisk();
@@ -331,6 +334,29 @@ void MonitorTest::pointerReadsAllCharts()
     for (const auto* part :
         { "step 10", "tokens 10", "train ", "process ", "learning rate 0.001", "gradient norm 0.5", "checkpoint" })
         QVERIFY2(text.contains(QLatin1String(part)), qPrintable(text));
+}
+
+void MonitorTest::timeIsAccountedFor()
+{
+    Panel p;
+    StatusMeters meters({});
+    const auto* meter = meters.findChild<QLabel*>(QStringLiteral("timeMeter"));
+    auto run = session("a");
+    p.panel.setSessions({ run.get() }, run.get());
+    meters.setSession(run.get());
+    const auto* speed = p.panel.findChild<TimePlot*>(QStringLiteral("throughputChart"));
+    run->receive(steps(1, 10));
+    run->receive({ TimeEvent { 10, 7, 0.5, 1, 1, 0.4, 0.1 } });
+    QTRY_VERIFY(!speed->headline().isEmpty());
+    QVERIFY(!speed->headline().contains(QStringLiteral("GEMM"))); // not measured yet
+    meters.refresh();
+    QCOMPARE(meter->text(), QStringLiteral("monitoring 1.0 %"));
+    QVERIFY2(meter->toolTip().contains(QStringLiteral("waiting for their texts 5.0 %")), qPrintable(meter->toolTip()));
+    const double flops = trainingFlops(run->file().config, run->history().tokensPerSecond.back());
+    run->receive({ TimeEvent { 10, 7, 0.5, 1, 1, 0.4, 0.1, 4 * flops } });
+    QTRY_VERIFY2(speed->headline().endsWith(QStringLiteral("25 % of GEMM")), qPrintable(speed->headline()));
+    meters.setSession(nullptr);
+    QVERIFY(!meter->isVisibleTo(&meters));
 }
 
 void MonitorTest::inContextGainComesWithEvaluations()

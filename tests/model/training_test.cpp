@@ -12,6 +12,7 @@
 #include "tests/model/run_tokenizer.h"
 #include "tests/suite.h"
 
+#include <QElapsedTimer>
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -89,7 +90,10 @@ private Q_SLOTS:
     {
         Recorder recorder;
         const auto run = folder("plain");
+        QElapsedTimer watch;
+        watch.start();
         QCOMPARE(train(run, tinyRun(), recorder), RunState::Finished);
+        const double took = double(watch.nsecsElapsed()) / 1e9;
         QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));
         QVERIFY(fs::exists(run / "tokenizer.model"));
         QVERIFY(fs::exists(run / "checkpoints" / "step-00000012" / "optimizer.safetensors"));
@@ -107,6 +111,12 @@ private Q_SLOTS:
         const auto last = headsEvent(loadNetwork(run / "checkpoints" / "step-00000012", "cpu", {})->testHeads({}));
         QCOMPARE(eventToJson(last).dump(), eventToJson(heads.back()).dump());
         QCOMPARE(last.strongest.size(), headKinds.size());
+        const auto time = recorder.all<TimeEvent>().back();
+        QCOMPARE(time.step, std::int64_t(12));
+        for (const double part : { time.updates, time.evaluation, time.samples, time.checkpoints, time.monitoring })
+            QVERIFY(part > 0);
+        QVERIFY2(time.total() <= took, qPrintable(QString("%1 of %2 s").arg(time.total()).arg(took)));
+        QVERIFY(std::abs(time.updates + time.data - recorder.all<StepEvent>().back().seconds) < 0.1 * time.total());
         QVERIFY_EXCEPTION_THROWN(train(run, tinyRun(), recorder), CheckpointError); // a run is there already
     }
 

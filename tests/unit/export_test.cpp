@@ -130,6 +130,7 @@ private Q_SLOTS:
         metrics.append(RecallEvent { 2, "valid", { { 0, 8, 100, 90, 0.125 } }, 0.9, 0.125 });
         metrics.append(
             HeadsEvent { 2, 5.5, 4.25, { { 0.5, 0, "attention", 3, 2 }, {}, {}, {}, { 0.75, 2, "attention", 7, 1 } } });
+        metrics.append(TimeEvent { 2, 0.5, 0.125, 3, 2, 1, 0.25 });
         metrics.append(SampleEvent { 2, "Once", " upon\na time" });
         metrics.append(AlertEvent { 2, "not_finite", "the loss, again", std::nan(""), 2 });
         metrics.append(StatusEvent { 2, RunState::Finished, {} });
@@ -147,7 +148,7 @@ private Q_SLOTS:
     void csvTablesAreExact()
     {
         const auto files = exportCsv(run_, run_ / "tables");
-        QCOMPARE(files.size(), std::size_t(7));
+        QCOMPARE(files.size(), std::size_t(8));
         QCOMPARE(readRaw(run_ / "tables/steps.csv"),
             std::string("step,tokens,seconds,loss,lr,grad_norm,tokens_per_second,process_bytes,device_bytes,applied,"
                         "cores_busy,device_use,watts,celsius\r\n"
@@ -155,6 +156,9 @@ private Q_SLOTS:
         QVERIFY(readRaw(run_ / "tables/evaluations.csv")
                     .ends_with("\r\n2,valid,1.5,1500,1000,700,4000,4.48,9.1,0.54,256,128,strided,1.25,\"muted, "
                                "\"\"all\"\"\"\r\n"));
+        QCOMPARE(readRaw(run_ / "tables/time.csv"),
+            std::string(
+                "step,updates,data,evaluation,samples,checkpoints,monitoring,gemm\r\n2,0.5,0.125,3,2,1,0.25,\r\n"));
         QVERIFY(readRaw(run_ / "tables/samples.csv").ends_with("2,Once,\" upon\na time\"\r\n"));
         QVERIFY(readRaw(run_ / "tables/mixing.csv").find("\r\n2,0,attention,0.25,") != std::string::npos);
         QCOMPARE(readRaw(run_ / "tables/heads.csv"),
@@ -165,7 +169,7 @@ private Q_SLOTS:
                 "2,5.5,4.25,0.5,L0 attention 3,2,,,,,,,,,,0.75,L2 attention 7,1\r\n"));
         QVERIFY(readRaw(run_ / "tables/alerts.csv").ends_with("\r\n2,not_finite,\"the loss, again\",,,,2,,,\r\n"));
         exportCsv(run_, run_ / "tables"); // again: the same files
-        QCOMPARE(qint64(std::distance(fs::directory_iterator(run_ / "tables"), {})), qint64(7));
+        QCOMPARE(qint64(std::distance(fs::directory_iterator(run_ / "tables"), {})), qint64(8));
     }
 
     void distillationIsExported()
@@ -217,6 +221,7 @@ private Q_SLOTS:
         QCOMPARE(scalars.at("recall/valid").second, 0.9F);
         QCOMPARE(scalars.at("heads/in-context gain").second, 1.25F);
         QCOMPARE(scalars.at("heads/strongest induction").second, 0.75F);
+        QCOMPARE(scalars.at("time/evaluation").second, 3.0F);
     }
 
     void whatIsNoRunIsRefused()

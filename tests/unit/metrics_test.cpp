@@ -62,7 +62,8 @@ std::vector<Event> oneOfEach()
         HeadsEvent { 20, 5.5, 4.25,
             { { 0.5, 0, "attention", 3, 2 }, { 0.25, 1, "hedgehog", 0, 0 }, { 0.125, 0, "attention", 1, 0 }, {},
                 { 0.75, 2, "attention", 7, 1 } } },
-        HeadsEvent { 21, 5.5, std::nan("") },
+        HeadsEvent { 21, 5.5, std::nan("") }, TimeEvent { 21, 80.5, 0.25, 9, 4, 1.5, 0.125, 1.5e11 },
+        TimeEvent { 1, 0.5 },
         SampleEvent { 0, "Once", " <b>\xe2\x82\xac",
             { { " <b>", 0.0125, 6.1 }, { "", 1, 0 }, { "\xe2\x82\xac", 0.5, std::nan("") } }, -7 } };
 }

@@ -2,6 +2,7 @@
 // MonitorPanel: titles, reference lines, markers, readout and empty states.
 #include "ui/charts/monitor_panel_p.h"
 
+#include "engine/run/time_estimate.h"
 #include "ui/format.h"
 
 #include <algorithm>
@@ -15,6 +16,15 @@ namespace {
 QString shortPerplexity(double value)
 {
     return value < 1000 ? formatFixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) : formatCompact(value);
+}
+
+/// Share of the rate of large matrix products that training reaches, with all of its operations counted; 0: unknown.
+double gemmShare(const RunSession& session)
+{
+    const auto& history = session.history();
+    if (history.times.empty() || history.tokensPerSecond.empty()) return 0;
+    const double gemm = history.times.back().gemm.value_or(0);
+    return gemm > 0 ? trainingFlops(session.file().config, history.tokensPerSecond.back()) / gemm : 0;
 }
 
 } // namespace
@@ -135,7 +145,10 @@ void MonitorPanel::Private::describeSmallCharts()
     };
     for (auto* chart : charts_.all())
         if (chart != charts_.loss) chart->setEmptyText(any ? QString() : tr("no steps yet"));
-    charts_.throughput->setHeadline(history ? last(history->tokensPerSecond, ValueKind::Rate) : QString());
+    auto speed = history ? last(history->tokensPerSecond, ValueKind::Rate) : QString();
+    if (const double share = current_ ? gemmShare(*current_) : 0; share > 0)
+        speed = tr("%1 \u00b7 %2 of GEMM").arg(speed, formatPercent(share));
+    charts_.throughput->setHeadline(speed);
     charts_.memory->setHeadline(history ? last(history->processBytes, ValueKind::Bytes) : QString());
     charts_.learningRate->setHeadline(history ? last(history->learningRate, ValueKind::Scientific) : QString());
     charts_.gradient->setHeadline(history ? last(history->gradNorm, ValueKind::Scientific) : QString());

@@ -24,9 +24,11 @@ public:
     void refresh();
 
 private:
+    void refreshTime();
+
     std::function<double()> longestTask_;
     QPointer<RunSession> session_;
-    QLabel *saved_, *points_, *frame_, *memory_;
+    QLabel *saved_, *points_, *time_, *frame_, *memory_;
     QTimer timer_;
 };
 

@@ -79,8 +79,10 @@ Json infoJson(const Corpus& corpus)
     Json splits = Json::object();
     for (std::size_t i = 0; i < splitNames.size(); ++i) splits[splitNames[i]] = splitJson(corpus, i);
     const auto& references = corpus.references();
-    Json lines { { "uniform", references.uniform }, { "unigram", references.unigram },
-        { "bigram", references.bigram } };
+    Json lines { { "uniform", references.uniform } };
+    const bool counted = splits["train"]["tokens"] > 0 && splits["valid"]["tokens"] > 0;
+    lines["unigram"] = counted ? Json(references.unigram) : Json();
+    lines["bigram"] = counted ? Json(references.bigram) : Json();
     if (references.floor) lines["floor"] = *references.floor;
     Json document { { "description", corpus.description() }, { "tokenizer_size", corpus.tokenizer()->size() },
         { "splits", splits }, { "references", lines }, { "fingerprint", corpus.fingerprint() } };
@@ -105,6 +107,7 @@ void printInfo(const Corpus& corpus, const Json& document)
     if (card) keys.insert(keys.begin(), "documents");
     if (std::any_of(splits.begin(), splits.end(), asks)) keys.insert(keys.begin(), "questions");
     auto heading = keys;
+    std::replace(heading.begin(), heading.end(), std::string("documents"), std::string("documents or parts"));
     heading.insert(heading.begin(), "split");
     Table table(heading);
     for (const auto* name : splitNames) {
@@ -122,7 +125,7 @@ void printInfo(const Corpus& corpus, const Json& document)
                 card->repairs.any() ? card->repairs.text() : "nothing had to be repaired"));
         if (!card->note.empty()) printLine(card->note);
     }
-    if (splits["train"]["tokens"] == 0) return; // nothing to count words in, so nothing to refer to
+    if (document["references"]["unigram"].is_null()) return; // nothing to count pieces in, or to score
     const auto& references = corpus.references();
     printLine(fmt::format("\nnats per token of the validation split: uniform {:.3f}, unigram {:.3f}, bigram {:.3f}{}",
         references.uniform, references.unigram, references.bigram,

@@ -50,7 +50,7 @@ int runPrepare(const PrepareOptions& options)
         printJson(document);
         return 0;
     }
-    Table table({ "split", "documents", "tokens", "words", "bytes" });
+    Table table({ "split", "documents or parts", "tokens", "words", "bytes" });
     for (std::size_t i = 0; i < splitNames.size(); ++i) {
         const auto& split = card.splits[i];
         table.add({ splitNames[i], withThousands(split.documents), withThousands(split.tokens),
@@ -65,7 +65,10 @@ int runPrepare(const PrepareOptions& options)
         printLine(fmt::format(
             "\n{} tokens in {}; what they spell is not known", withThousands(card.tokens()), formatDuration(seconds)));
     if (!card.note.empty()) printLine(card.note);
-    printLine("train on it with: pha train --preset pha-tiny --data " + quotedPath(options.out));
+    if (card.splits[0].tokens == 0 || card.splits[1].tokens == 0)
+        printLine("nothing can be trained on it: that takes a training and a validation part (--valid-share)");
+    else
+        printLine("train on it with: pha train --preset pha-tiny --data " + quotedPath(options.out));
     return 0;
 }
 

@@ -63,6 +63,7 @@ double mean(const std::vector<float>& nats)
 
 std::string pushTable(const InsideView& view)
 {
+    if (view.tokens.size() < 2) return {}; // nothing was predicted
     Table table({ "part", "nats" });
     double sum = 0;
     for (const auto& push : view.pushes) {
@@ -102,8 +103,8 @@ std::string depthTable(const InsideView& view)
 {
     Table table({ "after", "loss", "best as at the end", "from the end" });
     for (const auto& lens : view.lens)
-        table.add({ layerName(lens), fmt::format("{:.3f}", lens.nll), fmt::format("{:.1f} %", 100 * lens.agreement),
-            fmt::format("{:.3f}", lens.divergence) });
+        table.add({ layerName(lens), std::isfinite(lens.nll) ? fmt::format("{:.3f}", lens.nll) : "-",
+            fmt::format("{:.1f} %", 100 * lens.agreement), fmt::format("{:.3f}", lens.divergence) });
     return "What it would say if it ended there (logit lens): mean loss in nats, how often its most probable piece is\n"
            "that of the whole network, and the mean divergence from what that says, in nats\n"
         + table.text();
@@ -196,9 +197,12 @@ Json toJson(const InsideView& view, bool lensCells, bool histograms)
     Json json { { "step", view.step }, { "note", view.note }, { "tokens", Json::array() }, { "reach", Json::array() },
         { "heads", headsToJson(view.heads) }, { "memory", memoryToJson(view.memory) }, { "pushes", Json::array() },
         { "lens", Json::array() }, { "activations", Json::array() } };
-    for (const auto& token : view.tokens)
-        json["tokens"].push_back({ { "id", token.id }, { "text", token.text }, { "probability", token.probability },
-            { "entropy", token.entropy } });
+    for (std::size_t t = 0; t < view.tokens.size(); ++t) { // nothing stands before the first
+        const auto& token = view.tokens[t];
+        json["tokens"].push_back(
+            { { "id", token.id }, { "text", token.text }, { "probability", t > 0 ? Json(token.probability) : Json() },
+                { "entropy", t > 0 ? Json(token.entropy) : Json() } });
+    }
     for (const auto& reach : view.reach)
         json["reach"].push_back({ { "layer", reach.layer }, { "part", reach.part },
             { "mean_distance", reach.meanDistance }, { "shares", reach.shares } });
@@ -276,7 +280,7 @@ int LookCommand::run(LoadedModel& model, bool json) const
     } else {
         print(lens_ ? lensTable(view) : tokenTable(view));
         if (const auto table = reachTable(view); !table.empty()) print("\n" + table);
-        print("\n" + pushTable(view));
+        if (const auto table = pushTable(view); !table.empty()) print("\n" + table);
         print("\n" + depthTable(view));
     }
     flushOutput();

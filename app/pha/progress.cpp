@@ -269,7 +269,7 @@ std::vector<std::string> columnsOf(const std::vector<LayerMix>& layers)
     return names;
 }
 
-std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+std::string percent(double share) { return std::isfinite(share) ? fmt::format("{:.1f} %", 100 * share) : "not finite"; }
 
 /// Share that a branch has in a layer: of the weights or, without a mix, of the stream. Empty: the layer lacks it.
 std::optional<double> shareOf(const LayerMix& layer, const std::string& branch)

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <set>
 
 namespace pha::cli {
 
@@ -24,14 +25,18 @@ struct ScalingOptions {
     bool json = false;
 };
 
-/// Runs that are named, and those in folders that are named.
+/// Runs that are named, and those in folders that are named; each once.
 std::vector<fs::path> foldersOf(const ScalingOptions& options)
 {
     const auto filter = RunFilter::parse(options.find);
     std::vector<fs::path> found;
+    std::set<fs::path> known;
+    const auto take = [&](const fs::path& folder) {
+        if (known.insert(fs::canonical(folder)).second) found.push_back(folder);
+    };
     for (const auto& given : options.runs) {
         if (RunDirectory(given).exists()) {
-            found.emplace_back(given);
+            take(given);
             continue;
         }
         std::error_code error;
@@ -39,7 +44,7 @@ std::vector<fs::path> foldersOf(const ScalingOptions& options)
             throw DataError(given, "is neither a run nor a folder of runs", "give one or the other");
         for (const auto& folder : runsIn(given)) {
             const auto run = readOverview(folder);
-            if (run.config && !run.about.archived && filter.matches(run.facts())) found.push_back(folder);
+            if (run.config && !run.about.archived && filter.matches(run.facts())) take(folder);
         }
     }
     if (found.empty())

@@ -29,7 +29,7 @@ struct RunCosts {
 double tokensAhead(const RunConfig& config, const PlannedState& state)
 {
     if (state.todo == PlannedState::Todo::Nothing) return 0;
-    return config.training.totalTokens() - config.training.totalTokens(std::min(state.run.step, config.training.steps));
+    return config.training.totalTokens() - config.training.totalTokens(std::min(state.saved, config.training.steps));
 }
 
 std::vector<RunCosts> costsOf(const SweepPlan& plan, const std::vector<PlannedState>& states, const fs::path& folder)
@@ -65,13 +65,22 @@ std::vector<RunCosts> costsOf(const SweepPlan& plan, const std::vector<PlannedSt
     return all;
 }
 
+} // namespace
+
+std::string goesOnText(const PlannedState& state)
+{
+    return state.saved > 0 ? "goes on after step " + withThousands(state.saved) : "begins anew: it has no checkpoint";
+}
+
+namespace {
+
 std::string todoWord(const PlannedState& state)
 {
     switch (state.todo) {
     case PlannedState::Todo::Begin:
         return "to do";
     case PlannedState::Todo::GoOn:
-        return fmt::format("goes on after step {}", withThousands(state.run.step));
+        return goesOnText(state);
     case PlannedState::Todo::Nothing:
         return stateWord(state.run.state, state.run.interrupted);
     case PlannedState::Todo::Busy:

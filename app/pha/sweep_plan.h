@@ -8,6 +8,8 @@ namespace pha::cli {
 
 /// The runs of a plan with what they cost, how long they will take and how far they are, on stdout. Returns the exit
 /// code.
+/// "goes on after step 250".
+std::string goesOnText(const PlannedState& state);
 int printSweepPlan(const SweepPlan& plan, const std::vector<PlannedState>& states, const fs::path& folder, bool json);
 
 } // namespace pha::cli

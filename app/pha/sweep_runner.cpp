@@ -67,8 +67,7 @@ void SweepRunner::trainOne(std::size_t index, const std::stop_token& stop)
             return;
         }
         note(fmt::format("{}, {}{}{}", place, run.name,
-            state.todo == PlannedState::Todo::GoOn ? ": goes on after step " + withThousands(state.run.step) : "",
-            changesText(state)));
+            state.todo == PlannedState::Todo::GoOn ? ": " + goesOnText(state) : "", changesText(state)));
         const auto ended = train(requestFor(run, state), view, stop);
         view.clearBar();
         if (!view.saveProblem.empty())

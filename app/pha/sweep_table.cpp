@@ -68,6 +68,9 @@ SweepFigures readSweep(const std::filesystem::path& folder, const std::string& n
 {
     SweepFigures sweep;
     std::map<const RunFigures*, std::string> states;
+    std::error_code error;
+    if (!fs::is_directory(folder, error))
+        throw DataError(folder.string(), "there is no such folder", "give the folder of the runs with --runs-dir");
     std::vector<const RunFigures*> all;
     for (const auto& directory : runsIn(folder)) {
         const auto run = readOverview(directory);

@@ -32,8 +32,7 @@ struct Source {
 Source sourceOf(const fs::path& target)
 {
     std::error_code error;
-    if (fs::is_regular_file(target, error) && target.extension() == ".safetensors" && !isCheckpointsWeights(target))
-        return { target, {} };
+    if (fs::is_regular_file(target, error) && !isCheckpointsWeights(target)) return { target, {} };
     const auto folder = intactCheckpoint(target);
     return { folder / "model.safetensors", folder };
 }

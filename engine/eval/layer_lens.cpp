@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace pha {
 
@@ -55,7 +56,7 @@ void summarise(LensLayer& layer, const LensLayer& end)
         agreed += layer.cells[t].top.front().id == end.cells[t].top.front().id ? 1 : 0;
         layer.divergence += layer.cells[t].divergence / double(T);
     }
-    layer.nll = T > 1 ? nll / double(T - 1) : 0;
+    layer.nll = T > 1 ? nll / double(T - 1) : std::numeric_limits<double>::quiet_NaN(); // nothing came
     layer.agreement = agreed / double(T);
 }
 

@@ -118,7 +118,7 @@ BranchMix describePlain(const std::string& name, const Tensor& z, const Tensor& 
     mix.branch = name;
     mix.outputRms = rms(z);
     const double whole = rms(stream);
-    mix.contribution = whole > 0 ? rms(update) / whole : 0;
+    mix.contribution = whole == 0 ? 0 : rms(update) / whole; // not a number where the stream is none
     return mix;
 }
 

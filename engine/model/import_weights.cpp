@@ -106,7 +106,7 @@ ImportReport importWeights(LanguageModel& model, const std::vector<fs::path>& fi
     if (report.taken.empty())
         throw CheckpointError(files.front().string(),
             "none of its tensors has the name and the shape of one of this network's",
-            "choose the preset that it belongs to; 'pha inspect' names the tensors of a run");
+            "choose the preset that it belongs to; 'pha inspect RUN --weights' names the tensors of a run");
     return report;
 }
 

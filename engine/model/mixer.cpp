@@ -160,7 +160,7 @@ LayerMix Mixer::describe(
         branch.maximum = values.max().item<double>();
         branch.outputRms = std::sqrt(z[k].to(torch::kFloat).square().mean().item<double>());
         branch.contribution =
-            whole > 0 ? (n[k].to(torch::kFloat) * w[k].to(torch::kFloat)).norm().item<double>() / whole : 0;
+            whole == 0 ? 0 : (n[k].to(torch::kFloat) * w[k].to(torch::kFloat)).norm().item<double>() / whole;
         sum += branch.mean;
         mix.branches.push_back(branch);
     }

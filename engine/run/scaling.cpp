@@ -45,11 +45,13 @@ template <class Holds> double border(double inside, double outside, const Holds&
 }
 
 /// Where `f`, which has one valley, is least in [0, top): a grid finds the valley, halving the steps its lowest place.
-template <class F> std::pair<double, double> lowest(double top, int steps, int halvings, const F& f)
+/// -> the place and the value; the first one that is `enough` ends the search
+template <class F>
+std::pair<double, double> lowest(double top, int steps, int halvings, const F& f, double enough = -never)
 {
     double at = 0, least = f(0.0), step = top / steps;
     const auto look = [&](double x) {
-        if (x < 0 || x >= top) return;
+        if (x < 0 || x >= top || least <= enough) return;
         if (const double found = f(x); found < least) least = found, at = x;
     };
     for (int i = 1; i < steps; ++i) look(step * i);
@@ -150,12 +152,19 @@ std::pair<double, double> ScalingLaw::interval(double flops) const
     const double t = studentT(freedom);
     // A fit without any error leaves nothing open; the term keeps the comparison from failing by rounding.
     const double allowed = least_ * (1 + t * t / double(freedom)) + 1e-15;
+    const double farthest = 40 + 6 * std::abs(x);
     const auto holds = [&](double there) { // some curve that has this loss there is not much worse than the best one
-        const auto worse = [&](double base) { return residual(lineThrough(base, x, std::log(there - base))); };
-        return lowest(std::min(lowest_, there), 24, 12, worse).second <= allowed;
+        // Far from the points the floor is all but what is there: it is looked for by the logarithm of how far below.
+        const double top = std::min(lowest_, there);
+        const auto worse = [&](double k) {
+            const double below = top * std::exp(-k),
+                         y = there > lowest_ ? std::log(there - top + below) : std::log(top) - k;
+            return residual(lineThrough(top - below, x, y));
+        };
+        return lowest(farthest, 64, 14, worse, allowed).second <= allowed;
     };
     double above = middle;
-    for (int i = 0; i < 60 && holds(above); ++i) above *= 1.05;
+    for (int i = 0; i < 60 && holds(above); ++i) above *= 1.25;
     return { border(middle, 0, holds), border(middle, above, holds) };
 }
 

@@ -33,11 +33,10 @@ std::vector<SettingChange> changesSince(const PlannedRun& planned, const RunOver
 }
 
 /// A process may die between the last checkpoint and the word that the run has finished.
-bool allStepsSaved(const RunOverview& run)
+std::int64_t savedStep(const fs::path& directory)
 {
-    const auto checkpoints = RunDirectory(run.directory).list();
-    const auto step = checkpoints.empty() ? std::nullopt : checkpointStep(checkpoints.back());
-    return step && *step >= run.steps;
+    const auto checkpoints = RunDirectory(directory).list();
+    return checkpoints.empty() ? 0 : checkpointStep(checkpoints.back()).value_or(0);
 }
 
 } // namespace
@@ -52,11 +51,13 @@ PlannedState plannedState(const PlannedRun& planned, const std::filesystem::path
     state.run = readOverview(directory);
     if (!state.run.config) // a run.json that cannot be read says so when it is asked for again
         throw CheckpointError(directory.string(), state.run.detail, "give the sweep another name, or remove it");
+    state.saved = savedStep(directory);
     state.changes = changesSince(planned, state.run);
     using Todo = PlannedState::Todo;
     if (state.run.holder != 0)
         state.todo = Todo::Busy;
-    else if (state.run.state == RunState::Finished || state.run.state == RunState::Diverged || allStepsSaved(state.run))
+    else if (state.run.state == RunState::Finished || state.run.state == RunState::Diverged
+        || state.saved >= state.run.steps)
         state.todo = Todo::Nothing;
     else
         state.todo = Todo::GoOn;

@@ -20,6 +20,7 @@ struct PlannedState {
     };
     Todo todo = Todo::Begin;
     RunOverview run; ///< if there is one
+    std::int64_t saved = 0; ///< step of its newest checkpoint, which it goes on from; 0: it begins anew
     std::vector<SettingChange> changes; ///< by hand, since it began as it is planned
 };
 

@@ -106,6 +106,22 @@ private Q_SLOTS:
         alone("rates-lr0.002-token-s2", { "--set", "learning_rate=0.002", "--set", "mix_mode=token", "--seed", "2" });
     }
 
+    void scalingCountsARunOnce()
+    {
+        const auto folder = QFileInfo(at("rates-lr0.001-fixed-s1")).path(), one = at("rates-lr0.001-fixed-s1");
+        const auto points = [&](const QStringList& given) {
+            const auto result = home_.run(QStringList { "scaling", "--find", "tag:rates", "--json" } + given);
+            QStringList names;
+            for (const auto& group : result.json()["groups"].toArray())
+                for (const auto& point : group.toObject()["points"].toArray())
+                    names << point.toObject()["name"].toString();
+            names.sort();
+            return names;
+        };
+        QCOMPARE(points({ folder }).size(), 8);
+        QCOMPARE(points({ folder, folder + "/.", one }), points({ folder }));
+    }
+
     void theTableHasARowACombination()
     {
         const auto table = home_.run({ "sweep", "--name", "rates", "--table" });

@@ -111,6 +111,46 @@ private Q_SLOTS:
         }
     }
 
+    /// So far from the runs that a curve is at its floor, the interval is that of the floors which the points leave
+    /// open: found here by trying curves out.
+    void farFromTheRunsTheFloorDecides()
+    {
+        const Points points { { 2e10, 3.598 }, { 5e10, 3.013 }, { 1e11, 2.806 }, { 3e11, 2.619 }, { 8e11, 2.564 },
+            { 1.4e12, 2.529 } };
+        const auto law = ScalingLaw::fit(points);
+        QVERIFY(law);
+        const auto misfit = [&](double floor, double exponent, double height) {
+            double sum = 0;
+            for (const auto& [flops, loss] : points)
+                sum +=
+                    std::pow(std::log(loss / (floor + std::exp(height - exponent * std::log(flops / law->center)))), 2);
+            return sum;
+        };
+        const auto best = [&](double floor) { // of all exponents and heights
+            double least = 1e9;
+            for (double exponent = 0.01; exponent < 6; exponent *= 1.05) {
+                double from = -12, to = 3; // golden section
+                while (to - from > 1e-6) {
+                    const double a = from + 0.382 * (to - from), b = from + 0.618 * (to - from);
+                    (misfit(floor, exponent, a) < misfit(floor, exponent, b) ? to : from) =
+                        misfit(floor, exponent, a) < misfit(floor, exponent, b) ? b : a;
+                }
+                least = std::min(least, misfit(floor, exponent, from));
+            }
+            return least;
+        };
+        const double t = 2.353, allowed = law->misfit * law->misfit * (3 + t * t); // three degrees of freedom
+        double low = 1e9, high = 0;
+        for (double floor = 0; floor < 2.529; floor += 0.004)
+            if (best(floor) <= allowed) low = std::min(low, floor), high = std::max(high, floor);
+        QVERIFY(high > law->floor + 0.01 && low < law->floor - 0.01);
+        for (const double flops : { 1e20, 1e30, 1e60 }) {
+            const auto [from, to] = law->interval(flops);
+            const auto text = QString("%1: %2 to %3, not %4 to %5").arg(flops).arg(from).arg(to).arg(low).arg(high);
+            QVERIFY2(std::abs(from - low) < 0.005 && std::abs(to - high) < 0.005, qPrintable(text));
+        }
+    }
+
     void theIntervalGrowsBeyondTheRuns()
     {
         const auto law = ScalingLaw::fit(drawn(0.005, 7));

@@ -191,13 +191,17 @@ private Q_SLOTS:
         const RunDirectory there(directory);
         there.create(file);
         QCOMPARE(plannedState(run, directory).todo, PlannedState::Todo::GoOn);
+        QCOMPARE(plannedState(run, directory).saved, std::int64_t(0));
         const std::vector<std::pair<const char*, PlannedState::Todo>> states { { "running", PlannedState::Todo::GoOn },
             { "stopped", PlannedState::Todo::GoOn }, { "failed", PlannedState::Todo::GoOn },
             { "finished", PlannedState::Todo::Nothing }, { "diverged", PlannedState::Todo::Nothing } };
         for (const auto& [word, todo] : states) {
             writeRaw(there.metricsFile(), std::string(R"({"type":"status","step":3,"state":")") + word + "\"}\n");
             QVERIFY2(plannedState(run, directory).todo == todo, word);
+            QCOMPARE(plannedState(run, directory).saved, std::int64_t(0)); // three updates, but no checkpoint
         }
+        publish(there, 2);
+        QCOMPARE(plannedState(run, directory).saved, std::int64_t(2));
         {
             const RunLock lock(directory);
             QCOMPARE(plannedState(run, directory).todo, PlannedState::Todo::Busy);

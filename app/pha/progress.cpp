@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "engine/data/tokenizer.h"
 #include "engine/run/metrics.h"
+#include "engine/run/run_figures.h"
 
 #include <fmt/format.h>
 
@@ -152,7 +153,8 @@ void ProgressView::show(const EvalEvent& event)
     if (event.split == "valid" && !event.note.empty()) averages.push_back(event);
     if (isValidation(event)) {
         lastEval = event;
-        if (const auto gap = gapClosed(references, event)) text += fmt::format("  {:.1f} % of the gap closed", *gap);
+        if (const auto gap = gapClosed(references, event))
+            text += fmt::format("  {:.1f} % of the gap closed", 100 * *gap);
     }
     line(text);
 }
@@ -247,14 +249,6 @@ std::string ProgressView::rate(const ProgressEvent& event) const
     const auto speed =
         event.unit == "bytes" ? formatBytes(done / seconds) : formatCount(done / seconds) + " " + event.unit;
     return fmt::format(", {}/s, {} left", speed, duration((event.total - event.done) * seconds / done));
-}
-
-std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references, const EvalEvent& eval)
-{
-    if (!references || !references->floor) return {};
-    const double gap = references->uniform - *references->floor;
-    if (!(gap > 0) || !std::isfinite(eval.nll)) return {};
-    return 100 * (references->uniform - eval.nll) / gap;
 }
 
 namespace {

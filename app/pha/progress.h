@@ -74,9 +74,6 @@ private:
     double secondsPerStep_ = 0, stepSeconds_ = 0; ///< smoothed; active time at the last step
 };
 
-/// "71 % of the gap between the unigram line and the floor is closed", for summaries; nothing without a floor.
-std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references, const EvalEvent& eval);
-
 /// Mixing weights in per cent, one row a layer, with the average, under a heading; for a family without a mix what each
 /// part writes. Empty if there is nothing to show.
 std::string mixingTable(const std::vector<LayerMix>& layers);

@@ -6,6 +6,7 @@
 #include "engine/run/run_directory.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace pha {
 
@@ -35,6 +36,14 @@ template <auto member> Figure largest(const RunFigures& run)
 }
 
 } // namespace
+
+std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references, const EvalEvent& eval)
+{
+    if (!references) return {};
+    const auto floor = eval.floorNll ? eval.floorNll : references->floor; // of the very tokens that were scored
+    if (!floor || !(references->unigram > *floor) || !std::isfinite(eval.nll)) return {};
+    return (references->unigram - eval.nll) / (references->unigram - *floor);
+}
 
 RunFigures::RunFigures(std::string runName, const RunConfig& runConfig)
     : name(std::move(runName))

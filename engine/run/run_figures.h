@@ -18,6 +18,10 @@ inline bool isTest(const EvalEvent& event) ///< of the plain model, as isValidat
     return event.split == "test" && event.note.empty();
 }
 
+/// The share of what can be learnt of a text that has been: of the way from its unigrams to its floor, 0 to 1. Nothing
+/// without a floor.
+std::optional<double> gapClosed(const std::optional<ReferenceEvent>& references, const EvalEvent& eval);
+
 /// What is said of a run when it stands beside others: `pha compare` and the window's table count with the same code.
 /// Takes in events as they come, so that a table of runs that still train costs only their new rows.
 class RunFigures {

@@ -200,12 +200,9 @@ void Trainer::tellTime()
     constexpr double seconds = 10;
     const auto monitoring = spends(Activity::Monitoring);
     if (!gemm_ && seconds_ - secondsBefore_ > seconds) {
-        const std::int64_t n =
-            device_.is_cuda() ? 4096 : 1024; // some tenths of a second; a card may have little memory left
+        const std::int64_t n = device_.is_cuda() ? 4096 : 1024; // a card may have little memory left
         try {
-            const auto devices =
-                device_.is_cuda() ? team_->members() : 1 + std::int64_t(team_->otherComputers().size());
-            gemm_ = double(devices) * measureGemm(device_, matrix_, n, n, n);
+            gemm_ = double(team_->members()) * measureGemm(device_, matrix_, n, n, n);
         } catch (const std::exception&) {
             gemm_ = 0; // no room for it: not asked again
         }

@@ -128,13 +128,14 @@ void ChartHeader::draw(QPainter& painter, const QRectF& area) const
     }
     if (shown == 0) return;
     if (all + extra > right - x) all = widths.first() = right - x - extra;
-    if (widths.first() < markWidth + markGap + std::min(leastName, normal.horizontalAdvance(legend_.first().text)))
+    const double besideName = markWidth + markGap + gap - 2; // of an entry by itself
+    if (shown == 1 && widths.first() < besideName + std::min(leastName, normal.horizontalAdvance(legend_.first().text)))
         return;
     double left = right - all - extra;
     for (qsizetype i = 0; i < shown; ++i) {
         drawLegendMark(painter, QRectF(left, centre - 6, markWidth, 12), legend_[i].mark, legend_[i].colour(c));
-        write(left + markWidth + markGap, widths[i] - markWidth - markGap - (shown == 1 ? gap - 2 : 0), legend_[i].text,
-            font(), c.muted);
+        write(left + markWidth + markGap, shown == 1 ? widths[i] - besideName : widths[i] - markWidth - markGap,
+            legend_[i].text, font(), c.muted);
         left += widths[i];
     }
     if (shown < legend_.size()) write(left, extra, rest(legend_.size() - shown), font(), c.muted);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/charts/run_math.h"
 
+#include "engine/run/run_figures.h"
 #include "ui/format.h"
 
 #include <QCoreApplication>
@@ -64,10 +65,7 @@ const EvalEvent* lastValidation(const RunHistory& history)
 std::optional<double> gapClosed(const RunHistory& history)
 {
     const auto* eval = lastValidation(history);
-    if (!eval || !history.references) return {};
-    const auto floor = eval->floorNll ? eval->floorNll : history.references->floor;
-    if (!floor || !(history.references->unigram > *floor) || !std::isfinite(eval->nll)) return {};
-    return (history.references->unigram - eval->nll) / (history.references->unigram - *floor);
+    return eval ? pha::gapClosed(history.references, *eval) : std::nullopt;
 }
 
 QVector<PlotMarker> runMarkers(const RunHistory& history, XAxis axis)

@@ -19,10 +19,7 @@ struct LogitsOptions : DeviceOptions {
 int logits(const LogitsOptions& options)
 {
     std::vector<std::int64_t> tokens;
-    for (const auto& part : splitCommas(options.tokens)) {
-        tokens.push_back(parseInteger("--tokens", part));
-        checkRange("--tokens", tokens.back(), 0, std::int64_t(1) << 31);
-    }
+    for (const auto& part : splitCommas(options.tokens)) tokens.push_back(parseInteger("--tokens", part));
     checkNewFile(options.out);
     const auto model = options.load(options.target);
     for (const auto token : tokens) checkRange("--tokens", token, 0, model->config().model.vocabulary - 1);

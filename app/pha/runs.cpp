@@ -200,14 +200,20 @@ int unpack(const RunsOptions& options)
     StopOnSignal stop;
     ProgressView view(false);
     auto document = Json::array();
-    for (const auto& file : options.runs) {
-        const auto directory = importCapsule(file, folderOf(options), view, stop.token());
-        view.clearBar();
-        document.push_back({ { "file", file }, { "run", directory.string() } });
-        if (!options.json) printLine(directory.string());
-    }
+    auto code = ExitCode::Done;
+    for (const auto& file : options.runs) try {
+            const auto directory = importCapsule(file, folderOf(options), view, stop.token());
+            view.clearBar();
+            document.push_back({ { "file", file }, { "run", directory.string() } });
+            if (!options.json) printLine(directory.string());
+        } catch (const Error& error) {
+            if (options.runs.size() == 1 || stop.token().stop_requested()) throw;
+            view.clearBar();
+            note("pha: error: " + oneLine(error.what())); // the others are no worse for it
+            code = error.code();
+        }
     if (options.json) printJson(document);
-    return 0;
+    return int(code);
 }
 
 using OptionsPointer = std::shared_ptr<RunsOptions>;

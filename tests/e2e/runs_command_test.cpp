@@ -143,6 +143,11 @@ private Q_SLOTS:
         QCOMPARE(result.code, 2);
         QVERIFY2(isOneErrorLine(result.err.mid(result.err.indexOf("pha: error"))), result.err.constData());
         QCOMPARE(QDir(folder).entryList(QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot), QStringList { name });
+        const auto both = home_.path("both");
+        result = home_.run({ "runs", "import", home_.path("bad.pha"), file, "--runs-dir", both });
+        QCOMPARE(result.code, 2);
+        QVERIFY2(result.err.contains("bad.pha") && result.err.count("pha: error") == 1, result.err.constData());
+        QCOMPARE(names({ "--runs-dir", both }).size(), 1); // the good one
     }
 
     void anotherFolder()

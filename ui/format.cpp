@@ -37,6 +37,7 @@ QString formatCount(std::int64_t value)
 QString formatCompact(double value)
 {
     if (!std::isfinite(value)) return nothing;
+    if (std::abs(value) >= 999.5e12) return QString::number(value, 'g', 3); // of a run that diverges
     static constexpr std::array<const char*, 5> units { "", "k", "M", "G", "T" };
     std::size_t unit = 0;
     while (std::abs(value) >= 999.5 && unit + 1 < units.size()) value /= 1000, ++unit;
@@ -52,6 +53,7 @@ QString formatFixed(double value, int decimals)
 {
     if (!std::isfinite(value)) return nothing;
     if (std::abs(value) >= 1e6) return formatCompact(value);
+    if (std::abs(value) < 0.5 * std::pow(10.0, -decimals)) value = 0; // no -0.00
     if (std::abs(value) < 1000) return QString::number(value, 'f', decimals);
     return formatCount(std::llround(value));
 }

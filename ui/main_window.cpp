@@ -36,6 +36,9 @@
 #include <QStatusBar>
 #include <QToolBar>
 
+#include <algorithm>
+#include <iterator>
+
 namespace pha::ui {
 
 namespace {
@@ -208,7 +211,10 @@ void MainWindow::connectView()
         playground_->generate();
     });
     connect(a.stopPanelCommand, &QAction::triggered, this, [this] {
-        if (playback_->active() && monitor_->isVisible()) return playback_->leave();
+        const QWidget* atWork[] { evaluate_, playground_, inspect_, bench_, data_ }; // Esc stops what these do
+        if (playback_->active()
+            && std::none_of(std::begin(atWork), std::end(atWork), [](const QWidget* w) { return w->isVisible(); }))
+            return playback_->leave();
         evaluate_->stop();
         playground_->stop();
         inspect_->stop();

@@ -177,6 +177,7 @@ private:
     };
     std::vector<PutAway> putAway_; ///< of this session, the last one at the end
     QTimer timesTimer_, closeTimer_;
+    bool timesChanged_ = false; ///< of the runs in the list
 
     RunBar* runBar_ = nullptr;
     ErrorBanner* banner_ = nullptr;

@@ -73,11 +73,13 @@ void MainWindow::connectAll()
     connect(configPanel_->form(), &ConfigForm::commandCopied, this,
         [this] { statusBar()->showMessage(tr("Command copied"), messageTime); });
     connect(&timesTimer_, &QTimer::timeout, this, [this] {
-        if (controller_->busy()) judgeTimes(); // by the run that has just begun, too
+        if (timesChanged_ || controller_->busy()) judgeTimes(); // by the run that has just begun, too
+        timesChanged_ = false;
     });
     timesTimer_.start(10000);
     connect(runs_, &RunListModel::rowsInserted, this, &MainWindow::judgeTimes);
     connect(runs_, &RunListModel::rowsRemoved, this, &MainWindow::judgeTimes);
+    connect(runs_, &RunListModel::dataChanged, this, [this] { timesChanged_ = true; }); // other processes train too
 }
 
 void MainWindow::connectRun()

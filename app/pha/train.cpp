@@ -123,7 +123,8 @@ std::string timeText(const TimeEvent& time, const fs::path& directory)
         + share(time.monitoring, "monitoring");
     if (time.gemm) {
         const auto figures = RunFigures::read(directory);
-        const double flops = trainingFlops(figures.config, figures.tokensPerSecond());
+        const double seconds = figures.last ? figures.last->seconds : 0;
+        const double flops = seconds > 0 ? trainingFlops(figures.config, double(figures.last->tokens) / seconds) : 0;
         text += fmt::format("; training {:.4g} GFLOP/s, {:.0f} % of GEMM", flops / 1e9, 100 * flops / *time.gemm);
     }
     return text;

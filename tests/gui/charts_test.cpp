@@ -40,6 +40,7 @@ private Q_SLOTS:
     void keysNeverRunBackwards();
     void logarithmicAxisTakesAnything();
     void logarithmicTicksExistOnShortRanges();
+    void ticksOfStepsAreWhole();
     void ticksOfBytesAreRoundInTheirUnit();
     void smoothingIsTheFormula();
     void gapClosedFigure();
@@ -275,6 +276,23 @@ void ChartsTest::logarithmicTicksExistOnShortRanges()
         const QSet<QString> distinct(labels.begin(), labels.end());
         QCOMPARE(distinct.size(), labels.size());
     }
+}
+
+void ChartsTest::ticksOfStepsAreWhole()
+{
+    ValueTicker ticker;
+    ticker.setCounts(XAxis::Step);
+    for (const int count : { 2, 5, 8 })
+        for (const double last : { 3., 12., 19., 24., 77., 1300. }) {
+            ticker.setTickCount(count);
+            QVector<double> ticks;
+            QVector<QString> labels;
+            ticker.generate(QCPRange(1, last), QLocale::c(), QLatin1Char('g'), 6, ticks, nullptr, &labels);
+            for (int i = 0; i < ticks.size(); ++i) {
+                QCOMPARE(ticks[i], std::round(ticks[i]));
+                QCOMPARE(labels[i], formatCount(std::llround(ticks[i])));
+            }
+        }
 }
 
 void ChartsTest::ticksOfBytesAreRoundInTheirUnit()

@@ -5,6 +5,7 @@
 #include "test_home.h"
 #include "tests/suite.h"
 #include "ui/charts/monitor_panel.h"
+#include "ui/charts/qcustomplot_include.h"
 #include "ui/charts/time_plot.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/form_section.h"
@@ -118,6 +119,12 @@ private Q_SLOTS:
         f.panel->forkSession(f.run);
         QCOMPARE(f.find<QLabel>("forkLabel")->text(), "Forks first at step 100");
         QCOMPARE(f.draft().text("steps"), "200");
+        const auto count = f.find<QLabel>("parameterCount")->text();
+        QVERIFY2(!count.startsWith("at most"), qPrintable(count)); // its vocabulary is that of the run
+        f.draft().setText("steps", "300");
+        f.draft().reset();
+        QCOMPARE(f.draft().text("steps"), "200");
+        QVERIFY(f.draft().errors().isEmpty());
     }
 
     void itCanBeDroppedAndUndone()
@@ -168,6 +175,11 @@ private Q_SLOTS:
         QCOMPARE(QString(action->text()).remove('&'), QStringLiteral("Fork from step 50\u2026"));
         action->trigger();
         QCOMPARE(asked, f.run / "checkpoints" / checkpointName(50));
+        delete chart->findChild<QMenu*>("chartMenu");
+        const QPoint middle = chart->plot()->rect().center(); // with the mouse, over the curves themselves
+        QContextMenuEvent click(QContextMenuEvent::Mouse, middle, chart->plot()->mapToGlobal(middle));
+        QCoreApplication::sendEvent(chart->plot(), &click);
+        QVERIFY(chart->findChild<QMenu*>("chartMenu") && chart->findChild<QAction*>("forkHere"));
     }
 
     void theRunMenuForksTheSelectedRun()

@@ -44,6 +44,9 @@ ChartFrame::ChartFrame(const QString& name, const QString& title, QWidget* paren
     plot_->setObjectName(name + QStringLiteral("Plot"));
     plot_->setFocusPolicy(Qt::NoFocus); // the frame has the focus and the keys
     plot_->setMouseTracking(true);
+    plot_->setContextMenuPolicy(Qt::CustomContextMenu); // it hands no event of the mouse on
+    connect(plot_, &QWidget::customContextMenuRequested, this,
+        [this](const QPoint& at) { openMenu(plot_->mapToGlobal(at)); });
     plot_->setMinimumSize(80, 60);
     plot_->setPlottingHints(QCP::phFastPolylines | QCP::phCacheLabels);
     plot_->setNoAntialiasingOnDrag(false);
@@ -261,13 +264,18 @@ void ChartFrame::fillMenu(QMenu& menu)
 
 void ChartFrame::contextMenuEvent(QContextMenuEvent* event)
 {
+    // The menu key reports the pointer's place, which may be anywhere: open where the chart is.
+    openMenu(event->reason() == QContextMenuEvent::Keyboard ? mapToGlobal(rect().center()) : event->globalPos());
+    event->accept();
+}
+
+void ChartFrame::openMenu(const QPoint& at)
+{
     auto* menu = new QMenu(this);
     menu->setObjectName(QStringLiteral("chartMenu"));
     menu->setAttribute(Qt::WA_DeleteOnClose);
     fillMenu(*menu);
-    // The menu key reports the pointer's place, which may be anywhere: open where the chart is.
-    menu->popup(event->reason() == QContextMenuEvent::Keyboard ? mapToGlobal(rect().center()) : event->globalPos());
-    event->accept();
+    menu->popup(at);
 }
 
 void ChartFrame::resizeEvent(QResizeEvent* event)

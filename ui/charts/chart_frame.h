@@ -106,6 +106,7 @@ protected:
     void showEvent(QShowEvent* event) override;
 
 private:
+    void openMenu(const QPoint& at); ///< on the screen
     QByteArray render(const QString& ending) const;
     void paintPicture(QPaintDevice& device, double scale) const; ///< header and plot
 

@@ -79,15 +79,15 @@ MonitorPanel::Private::Private(MonitorPanel* panel)
 {
     charts_.loss = new TimePlot(QStringLiteral("lossChart"), tr("Loss"), ValueKind::Loss);
     charts_.throughput = new TimePlot(QStringLiteral("throughputChart"), tr("Tokens/s"), ValueKind::Rate);
-    charts_.throughput->setToolTip(tr(
+    charts_.throughput->setToolTip(plainToolTip(tr(
         "Tokens of training a second. Of GEMM: its operations (three times those of a forward pass) as a share of what "
-        "large matrix products reach on the devices of the run, measured once it has lasted ten seconds"));
+        "large matrix products reach on the devices of the run, measured once it has lasted ten seconds")));
     charts_.memory = new TimePlot(QStringLiteral("memoryChart"), tr("Memory"), ValueKind::Bytes);
     charts_.learningRate = new TimePlot(QStringLiteral("learningRateChart"), tr("LR"), ValueKind::Scientific);
     charts_.load = new TimePlot(QStringLiteral("loadChart"), tr("Load"), ValueKind::Scientific);
     charts_.load->setToolTip(
-        tr("Processor cores that this program keeps busy, and the share of time in which the card is. "
-           "Power and temperature where the device tells them."));
+        plainToolTip(tr("Processor cores that this program keeps busy, and the share of time in which the card is. "
+                        "Power and temperature where the device tells them.")));
     charts_.gradient = new TimePlot(QStringLiteral("gradientChart"), tr("Gradient"), ValueKind::Scientific);
     charts_.inContext = new TimePlot(QStringLiteral("inContextChart"), tr("In context"), ValueKind::Loss);
     charts_.inContext->setToolTip(tr(

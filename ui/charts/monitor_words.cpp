@@ -18,13 +18,14 @@ QString shortPerplexity(double value)
     return value < 1000 ? formatFixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) : formatCompact(value);
 }
 
-/// Share of the rate of large matrix products that training reaches, with all of its operations counted; 0: unknown.
+/// Share of the rate of large matrix products that training has reached so far, with all of its operations counted;
+/// 0: unknown.
 double gemmShare(const RunSession& session)
 {
     const auto& history = session.history();
-    if (history.times.empty() || history.tokensPerSecond.empty()) return 0;
+    if (history.times.empty() || history.tokens.empty() || !(history.seconds.back() > 0)) return 0;
     const double gemm = history.times.back().gemm.value_or(0);
-    return gemm > 0 ? trainingFlops(session.file().config, history.tokensPerSecond.back()) / gemm : 0;
+    return gemm > 0 ? trainingFlops(session.file().config, history.tokens.back() / history.seconds.back()) / gemm : 0;
 }
 
 } // namespace

@@ -48,7 +48,7 @@ double ValueTicker::getTickStep(const QCPRange& range)
         const auto next = std::find_if(steps.begin(), steps.end(), [exact](double s) { return s >= exact; });
         step = next != steps.end() ? *next : std::ceil(exact / 86400) * 86400;
     } else if (counts_ && axis_ != XAxis::Seconds) {
-        step = std::max(1., step); // there is no half step
+        step = exact <= 1 ? 1 : exact <= 2 ? 2 : exact <= 5 ? 5 : std::max(10., step); // there is no half step
     } else if (bytes()) {
         const double power = mTickCount <= 1 ? std::floor(std::log2(exact)) : std::round(std::log2(exact));
         step = std::exp2(std::max(0., power)); // round in KiB, MiB and GiB

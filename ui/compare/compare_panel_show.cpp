@@ -39,6 +39,7 @@ void ComparePanel::Private::rebuild()
         chart->setLegend(legend);
         chart->setMarkers({});
     }
+    showScaling();
     describe();
     queue.requestWork();
     Q_EMIT q->coloursChanged();
@@ -124,6 +125,7 @@ void ComparePanel::Private::showScaling()
             fitted || study.groups.empty() ? QString() : tr("a curve needs four runs of three sizes"));
     } catch (const Error& error) {
         v.scaling->setStudy({});
+        v.scaling->setHeadline({});
         v.scaling->setEmptyText(fromUtf8(error.what()));
     }
 }

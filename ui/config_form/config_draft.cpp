@@ -139,6 +139,7 @@ void ConfigDraft::resetField(const std::string& key)
 
 void ConfigDraft::reset()
 {
+    if (!values_.fork.isEmpty()) return fork(values_.fork); // as it began: with more steps than are done
     auto next = values_;
     next.overrides.clear();
     next.name.clear();

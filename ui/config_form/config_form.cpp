@@ -144,7 +144,8 @@ void ConfigForm::refreshCosts()
 void ConfigForm::showCosts()
 {
     const auto config = draft_->config();
-    costs_->setCosts(config ? std::optional(estimateCosts(*config, engine_, basis_)) : std::nullopt);
+    costs_->setCosts(
+        config ? std::optional(estimateCosts(*config, engine_, basis_, draft_->forkPoint())) : std::nullopt);
 }
 
 void ConfigForm::refreshStart()

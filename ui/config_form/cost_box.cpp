@@ -37,7 +37,8 @@ CostBox::CostBox(QWidget* parent)
         return label;
     };
     line(0, tr("Parameters"), parameters_, QStringLiteral("parameterCount"),
-        tr("Numbers that are trained, counted exactly from the shape"));
+        tr("Numbers of the network, counted from its shape. At most: the text may fill the vocabulary with fewer "
+           "pieces"));
     line(1, tr("Memory"), memory_, QStringLiteral("memoryEstimate"),
         tr("Weights, gradients, optimiser moments and activations, beside what is free on the device now"));
     timeName_ = line(3, tr("Time"), time_, QStringLiteral("timeEstimate"), {});
@@ -59,7 +60,8 @@ void CostBox::setCosts(const std::optional<CostEstimate>& costs)
     }
     const auto& c = *costs;
     setTime(c);
-    parameters_->setText(formatCount(c.parameters));
+    const auto count = formatCount(c.parameters);
+    parameters_->setText(c.exact ? count : tr("at most %1").arg(count));
     const auto needed = formatBytes(c.memoryBytes);
     fits_ = c.availableBytes <= 0 || c.memoryBytes <= c.availableBytes;
     memory_->setText(c.availableBytes > 0 ? tr("%1 of %2 free").arg(needed, formatBytes(c.availableBytes)) : needed);

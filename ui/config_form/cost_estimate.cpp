@@ -42,14 +42,16 @@ double processMemory()
     return in >> total >> resident ? resident * double(sysconf(_SC_PAGESIZE)) : 0;
 }
 
-CostEstimate estimateCosts(
-    const RunConfig& given, const std::optional<EngineInfo>& engine, const std::optional<TimeEstimate::Basis>& basis)
+CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInfo>& engine,
+    const std::optional<TimeEstimate::Basis>& basis, const std::optional<ForkPoint>& fork)
 {
-    const auto config = withVocabulary(given);
+    auto config = withVocabulary(given);
+    if (fork) config.model.vocabulary = fork->config.model.vocabulary; // that its weights have
     const auto& t = config.training;
     const auto costs = modelCosts(config.model, t.context);
     CostEstimate e;
     e.parameters = costs.parameters;
+    e.exact = fork.has_value() || findTask(config.data).has_value();
     e.memoryBytes = trainingBytes(config);
     e.availableBytes = availableMemory();
     bool onCards = false; // each of them has memory of its own
@@ -60,7 +62,7 @@ CostEstimate estimateCosts(
         if (onCards) e.availableBytes = double(card->memoryBytes);
     }
     if (!onCards) e.memoryBytes *= double(t.devices); // groups of threads share the processor's memory
-    e.tokens = t.totalTokens();
+    e.tokens = t.totalTokens() - (fork ? t.totalTokens(std::min(fork->parent.step, t.steps)) : 0);
     e.basis = basis;
     if (basis) e.seconds = TimeEstimate::seconds(*basis, config, e.tokens);
     return e;

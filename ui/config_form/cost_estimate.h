@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 #include "engine/engine.h"
+#include "engine/run/fork_point.h"
 #include "engine/run/time_estimate.h"
 
 #include <optional>
@@ -12,15 +13,16 @@ namespace pha::ui {
 /// What a valid configuration will cost, worked out without building anything. Some microseconds.
 struct CostEstimate {
     std::int64_t parameters = 0;
+    bool exact = true; ///< else the text may fill the vocabulary with fewer pieces than were asked for
     double memoryBytes = 0; ///< that training needs
     double availableBytes = 0; ///< on the device it would use, 0 if unknown
-    double tokens = 0; ///< over the whole run
+    double tokens = 0; ///< that it will train on: of a fork those after its beginning
     double seconds = -1; ///< negative: no run says how fast one is
     std::optional<TimeEstimate::Basis> basis; ///< of the seconds
 };
 
-CostEstimate estimateCosts(
-    const RunConfig& config, const std::optional<EngineInfo>& engine, const std::optional<TimeEstimate::Basis>& basis);
+CostEstimate estimateCosts(const RunConfig& config, const std::optional<EngineInfo>& engine,
+    const std::optional<TimeEstimate::Basis>& basis, const std::optional<ForkPoint>& fork = {});
 
 /// Bytes of memory that programs could still take, 0 if the system does not say.
 double availableMemory();

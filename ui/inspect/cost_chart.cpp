@@ -45,7 +45,7 @@ QString placeTitle(const PartPlace& place)
 QString changeText(double change)
 {
     const auto size = formatFixed(std::abs(change), std::abs(change) < 10 ? 3 : 1);
-    if (size == QLatin1String("0.000")) return size;
+    if (size == QLatin1String("0.000")) return QChar(0xb1) + size;
     return (change >= 0 ? QStringLiteral("+") : QStringLiteral("\u2212")) + size;
 }
 

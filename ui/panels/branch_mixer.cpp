@@ -211,7 +211,7 @@ void BranchMixer::refresh()
     std::vector<MixFaders::Value> values;
     for (std::size_t b = 0; b < std::size_t(branches_.size()); ++b) {
         for (std::size_t row = 0; row < buttons_.size(); ++row) {
-            double low = -1, high = -1;
+            double low = -1, high = -1, sum = 0;
             std::size_t muted = 0, all = 0;
             std::optional<double> value;
             for (std::size_t l = 0; l < cells_.size(); ++l) {
@@ -220,6 +220,7 @@ void BranchMixer::refresh()
                 if (all == 0) value = cell.weight;
                 low = all == 0 ? cell.learned : std::min(low, cell.learned);
                 high = std::max(high, cell.learned);
+                sum += cell.learned;
                 muted += cell.muted ? 1 : 0;
                 if (cell.weight != value) value.reset();
                 ++all;
@@ -228,10 +229,11 @@ void BranchMixer::refresh()
             button->setAbsent(all == 0);
             button->setChecked(all > 0 && muted == all);
             button->setPartlyMuted(muted > 0 && muted < all);
-            button->setWeights(low, high, value);
+            button->setWeights(low, high, all > 0 ? sum / double(all) : -1, value);
         }
         MixFaders::Value v;
         bool first = true;
+        double sum = 0, layers = 0;
         for (const int l : chosen) {
             const auto& cell = cells_[std::size_t(l)][b];
             if (!cell.present) continue;
@@ -240,6 +242,8 @@ void BranchMixer::refresh()
                 value ? value : (cell.learned < 0 ? std::nullopt : std::optional<double>(cell.learned));
             v.low = first ? cell.learned : std::min(v.low, cell.learned);
             v.high = std::max(v.high, cell.learned);
+            sum += inForce.value_or(0);
+            ++layers;
             if (first)
                 v.shown = inForce;
             else if (v.shown != inForce)
@@ -248,6 +252,7 @@ void BranchMixer::refresh()
             first = false;
         }
         v.present = !first;
+        if (layers > 0) v.mean = sum / layers;
         values.push_back(v);
     }
     for (std::size_t row = 0; row < heads_.size(); ++row)

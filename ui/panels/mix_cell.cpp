@@ -32,10 +32,11 @@ MixCell::MixCell(QString branch, QString place, QWidget* parent)
     describe();
 }
 
-void MixCell::setWeights(double learnedLow, double learnedHigh, std::optional<double> changed)
+void MixCell::setWeights(double low, double high, double mean, std::optional<double> changed)
 {
-    low_ = learnedLow;
-    high_ = learnedHigh;
+    low_ = low;
+    high_ = high;
+    mean_ = mean;
     changed_ = changed;
     describe();
     update();
@@ -117,7 +118,7 @@ void MixCell::paintEvent(QPaintEvent*)
     p.fillPath(shape, underMouse() && isEnabled() ? c.raised : c.surface);
 
     const bool muted = isChecked();
-    const double weight = absent_ ? 0 : changed_ ? *changed_ : (low_ < 0 ? 1 : (low_ + high_) / 2);
+    const double weight = absent_ ? 0 : changed_ ? *changed_ : (low_ < 0 ? 1 : mean_);
     p.save();
     p.setClipPath(shape);
     if (muted) {

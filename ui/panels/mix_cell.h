@@ -15,8 +15,8 @@ class MixCell : public QAbstractButton {
 public:
     MixCell(QString branch, QString place, QWidget* parent);
 
-    /// `learned` and `high` differ where one cell stands for several layers; negative: not known.
-    void setWeights(double learnedLow, double learnedHigh, std::optional<double> changed);
+    /// What was learned; it differs where one cell stands for several layers. Negative: not known.
+    void setWeights(double low, double high, double mean, std::optional<double> changed);
     void setPartlyMuted(bool partly); ///< some of the layers that it stands for
     void setAbsent(bool absent); ///< the layer has no such branch
     QSize sizeHint() const override;
@@ -31,7 +31,7 @@ private:
     void describe();
 
     QString branch_, place_;
-    double low_ = -1, high_ = -1;
+    double low_ = -1, high_ = -1, mean_ = -1;
     std::optional<double> changed_;
     bool partly_ = false, absent_ = false;
 };

@@ -93,10 +93,10 @@ void MixFaders::setValues(const QString& place, const std::vector<Value>& values
 {
     place_->setText(tr("Weights in %1").arg(place));
     for (std::size_t i = 0; i < rows_.size() && i < values.size(); ++i) {
-        const auto& [low, high, shown, changed, present] = values[i];
+        const auto& [low, high, mean, shown, changed, present] = values[i];
         const auto& row = rows_[i];
         const QSignalBlocker quietSlider(row.slider), quietNumber(row.number);
-        const double value = shown ? *shown : std::max(0.0, (low + high) / 2);
+        const double value = shown ? *shown : std::max(0.0, mean);
         row.slider->setEnabled(present);
         row.number->setEnabled(present);
         row.slider->setValue(int(std::lround(std::min(value, sliderEnd) * sliderSteps)));

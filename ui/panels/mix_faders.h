@@ -23,6 +23,7 @@ public:
 
     struct Value {
         double low = -1, high = -1; ///< learned, over the selected layers; negative: not known
+        double mean = -1; ///< in force
         std::optional<double> shown; ///< in force; empty: differs between the layers or is not known
         bool changed = false;
         bool present = true; ///< some selected layer has the branch

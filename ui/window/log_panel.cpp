@@ -108,7 +108,7 @@ std::vector<LogPanel::Line> LogPanel::newLines(const RunHistory& h)
     });
     gather(Checkpoint, h.checkpoints, [](const CheckpointEvent& e) {
         if (!e.problem.empty()) return tr("checkpoint not written: %1").arg(fromUtf8(e.problem));
-        return e.best ? tr("checkpoint saved, the best so far") : tr("checkpoint saved");
+        return e.best ? tr("checkpoint saved, the best of those evaluated") : tr("checkpoint saved");
     });
     std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.step < b.step; });
     return lines;

@@ -19,7 +19,10 @@ struct LogitsOptions : DeviceOptions {
 int logits(const LogitsOptions& options)
 {
     std::vector<std::int64_t> tokens;
-    for (const auto& part : splitCommas(options.tokens)) tokens.push_back(parseInteger("--tokens", part));
+    for (const auto& part : splitCommas(options.tokens)) {
+        tokens.push_back(parseInteger("--tokens", part));
+        if (tokens.back() < 0) throw ConfigError("--tokens", part, "ids of pieces, which count from 0");
+    }
     checkNewFile(options.out);
     const auto model = options.load(options.target);
     for (const auto token : tokens) checkRange("--tokens", token, 0, model->config().model.vocabulary - 1);

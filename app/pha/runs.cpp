@@ -201,7 +201,8 @@ int unpack(const RunsOptions& options)
     ProgressView view(false);
     auto document = Json::array();
     auto code = ExitCode::Done;
-    for (const auto& file : options.runs) try {
+    for (const auto& file : options.runs) {
+        try {
             const auto directory = importCapsule(file, folderOf(options), view, stop.token());
             view.clearBar();
             document.push_back({ { "file", file }, { "run", directory.string() } });
@@ -212,6 +213,7 @@ int unpack(const RunsOptions& options)
             note("pha: error: " + oneLine(error.what())); // the others are no worse for it
             code = error.code();
         }
+    }
     if (options.json) printJson(document);
     return int(code);
 }

@@ -36,7 +36,7 @@ struct StepAttention {
 };
 inline constexpr std::int64_t stepPiece = 256; ///< keys
 inline std::int64_t stepPieces(std::int64_t keys) { return (keys + stepPiece - 1) / stepPiece; }
-/// Of the token after `position` others, its own among them.
+/// Keys that the token after `position` others looks at, its own among them.
 inline std::int64_t stepKeys(const StepAttention& p, std::int64_t position)
 {
     return (p.span > 0 ? position % p.span : position) + 1;

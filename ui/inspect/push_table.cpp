@@ -37,8 +37,12 @@ void PushDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     auto small = option.font;
     small.setPointSizeF(small.pointSizeF() * 0.92);
     painter->setFont(small);
-    painter->drawText(box.adjusted(4, 0, -4, 0), int(Qt::AlignVCenter | (length < 0 ? Qt::AlignRight : Qt::AlignLeft)),
-        index.data().toString());
+    auto text = index.data().toString();
+    const auto number = index.data(Number); // its half of the cell may be too narrow for two decimals
+    if (number.isValid() && QFontMetricsF(small).horizontalAdvance(text) > box.width() / 2 - 6)
+        text = signedNats(number.toDouble(), 1);
+    painter->drawText(
+        box.adjusted(4, 0, -4, 0), int(Qt::AlignVCenter | (length < 0 ? Qt::AlignRight : Qt::AlignLeft)), text);
     painter->restore();
 }
 
@@ -105,6 +109,7 @@ void PushTable::bar(int row, int column, double nats, double share, const QStrin
     if (!cell) setItem(row, column, cell = new QTableWidgetItem);
     const bool named = row > 0 && row <= outside_.size(); // no column says what it is
     cell->setText(named ? QStringLiteral("%1 %2").arg(partTitle(part), signedNats(nats)) : signedNats(nats));
+    cell->setData(PushDelegate::Number, named ? QVariant() : QVariant(nats));
     cell->setData(PushDelegate::Share, share);
     cell->setData(PushDelegate::Part, part);
     cell->setToolTip(plainToolTip(tr("%1: %2 nats").arg(where, signedNats(nats, 3))));

@@ -13,7 +13,8 @@ class PushDelegate : public QStyledItemDelegate {
     Q_OBJECT
 
 public:
-    enum Role { Share = Qt::UserRole + 1, Part }; ///< -1 to 1 of the longest bar; whose colour it has
+    /// -1 to 1 of the longest bar; whose colour it has; nats, where the cell says nothing else.
+    enum Role { Share = Qt::UserRole + 1, Part, Number };
     using QStyledItemDelegate::QStyledItemDelegate;
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 };

@@ -293,7 +293,7 @@ void RunPanel::updateEmptyState()
     stack_->setCurrentWidget(visible == 0 ? static_cast<QWidget*>(emptyLabel_) : runList_);
     const auto shown = model_->shown().size();
     const auto count = all == 1 ? tr("1 run") : tr("%1 runs").arg(formatCount(all));
-    countLabel_->setText(shown > 0 ? tr("%1, %2 in the charts").arg(count, formatCount(shown))
+    countLabel_->setText(shown > 0 ? tr("%1, %2 ticked").arg(count, formatCount(shown))
                                    : tr("%1; tick runs to compare them").arg(count));
     countLabel_->setVisible(all > 0);
 }

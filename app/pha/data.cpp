@@ -4,6 +4,7 @@
 #include "app/pha/progress.h"
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
+#include "app/pha/train_request.h"
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -132,9 +133,10 @@ void printInfo(const Corpus& corpus, const Json& document)
         references.floor ? fmt::format(", exact floor {:.3f}", *references.floor) : ""));
 }
 
-int info(const DataConfig& config, bool json)
+int info(const DataConfig& config, const std::vector<std::string>& given, bool json)
 {
     config.validate();
+    noteIdleData(config, given);
     StopOnSignal stop;
     ProgressView view(false);
     const auto corpus = Corpus::open(config, nullptr, view, stop.token());
@@ -171,7 +173,17 @@ void addData(CLI::App& root, Program& program)
     addInteger(*details, "--data-seed", config->dataSeed, "Seed of procedural corpora");
     details->add_flag("--json", *json, "One JSON document");
     details->footer("Example: pha data info stories");
-    details->callback([json, config, &program] { program.action = [json, config] { return info(*config, *json); }; });
+    details->callback([json, config, details, &program] {
+        program.action = [json, config, details] {
+            std::vector<std::string> given;
+            for (std::string field : { "tokenizer", "text_field", "vocab_size", "data_seed" }) {
+                auto option = "--" + field;
+                std::replace(option.begin(), option.end(), '_', '-');
+                if (details->count(option) > 0) given.push_back(std::move(field));
+            }
+            return info(*config, given, *json);
+        };
+    });
     addDataPrepare(*command, program);
     addDataDownload(*command, program);
 }

@@ -226,7 +226,15 @@ int eval(const EvalOptions& options, const CLI::App& command)
     const auto model = options.load(options.target);
     if (options.evaluate.data.empty()) refuseIfDataIsGone(model->config().data.data);
     auto evaluate = options.evaluate;
-    for (const auto& text : options.sets) evaluate.dataFields.push_back(parseSetting(text));
+    auto wanted = model->config();
+    if (!evaluate.data.empty()) wanted.data.data = evaluate.data;
+    std::vector<std::string> fields;
+    for (const auto& text : options.sets) {
+        const auto& [field, value] = evaluate.dataFields.emplace_back(parseSetting(text));
+        wanted.set(field, value);
+        fields.push_back(field);
+    }
+    noteIdleData(wanted.data, fields);
     const auto context = evaluate.context > 0 ? evaluate.context : model->config().training.context;
     if (evaluate.stride > context)
         throw ConfigError(

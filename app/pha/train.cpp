@@ -133,9 +133,12 @@ std::string timeText(const TimeEvent& time, const fs::path& directory)
 /// Settings that this family does not look at.
 void noteIdleFields(const RunConfig& config, const std::vector<std::string>& sets)
 {
-    for (const auto& text : sets)
-        if (const auto key = parseSetting(text).first; !fieldMatters(config.model, key))
+    for (const auto& text : sets) {
+        const auto key = parseSetting(text).first;
+        if (!fieldMatters(config.model, key))
             note("pha: note: " + key + " changes nothing in the family " + config.model.family);
+        noteIdleData(config.data, { key });
+    }
 }
 
 void printSummary(const ProgressView& view, const fs::path& directory)

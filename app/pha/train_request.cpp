@@ -291,6 +291,13 @@ bool settlePlanned(const TrainingRequest& request, RunConfig& config)
     return tokenizer != nullptr;
 }
 
+void noteIdleData(const DataConfig& data, const std::vector<std::string>& fields)
+{
+    for (const auto& field : fields)
+        if (!Corpus::fieldMatters(data, field))
+            note("pha: note: " + field + " changes nothing with the data " + oneLine(data.data));
+}
+
 void refuseIfDataIsGone(const std::string& data)
 {
     std::error_code error;

@@ -46,6 +46,9 @@ bool settlePlanned(const TrainingRequest& request, RunConfig& config);
 /// damaged. Throws CheckpointError.
 void refuseIfAllDamaged(const fs::path& run);
 
+/// A line on stderr for each of these fields of the data that changes nothing with it.
+void noteIdleData(const DataConfig& data, const std::vector<std::string>& fields);
+
 /// Throws DataError if the text that a run was trained on has moved away: `data` as it stands in run.json.
 void refuseIfDataIsGone(const std::string& data);
 

@@ -5,6 +5,8 @@
 #include "engine/base/text.h"
 #include "engine/data/catalogue.h"
 #include "engine/data/corpus_kinds.h"
+#include "engine/data/prepare.h"
+#include "engine/data/token_bins.h"
 
 #include <algorithm>
 
@@ -67,6 +69,25 @@ std::shared_ptr<const Tokenizer> Corpus::knownTokenizer(const DataConfig& config
     const auto path = resolveCorpus(config.data);
     if (path.empty()) refuseUnknown(config.data);
     return tokenizerOfText(path, config);
+}
+
+bool Corpus::fieldMatters(const DataConfig& config, const std::string& field)
+{
+    const auto task = findTask(config);
+    if (field == "task_power" || field == "task_noise") return task && task->kind == Task::Kind::Mqar;
+    if (field == "task_pairs") return task && task->kind != Task::Kind::Induction;
+    if (field.starts_with("task_")) return task.has_value();
+    const bool written = task || config.data == "stories";
+    if (field == "data_seed") return written;
+    if (field == "tokenizer") return !task;
+    const bool ofTraining = field == "vocab_size" || field == "byte_fallback";
+    if (task && (ofTraining || field == "text_field")) return false;
+    const auto path = written ? std::filesystem::path() : resolveCorpus(config.data);
+    if (!written && path.empty()) return true;
+    if (field == "text_field") return !written && !isPreparedCorpus(path) && !findTokenBins(path);
+    if (!ofTraining) return true;
+    const auto known = knownTokenizer(config); // of numbers that nobody knows how to spell vocab_size is all there is
+    return !known || (field == "vocab_size" && known->kind() == Tokenizer::Kind::Ids);
 }
 
 std::int64_t stateInteger(const Json& state, const std::string& key, std::int64_t most)

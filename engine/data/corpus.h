@@ -75,6 +75,10 @@ public:
     /// open() if there are no such data.
     static std::shared_ptr<const Tokenizer> knownTokenizer(const DataConfig& config);
 
+    /// Whether a field of `config` changes anything with its data: task_length does with a task, text_field with a
+    /// text. True for other fields, and if there are no such data.
+    static bool fieldMatters(const DataConfig& config, const std::string& field);
+
     virtual std::shared_ptr<const Tokenizer> tokenizer() const = 0;
     virtual std::unique_ptr<BatchSource> batches(std::int64_t rows, std::int64_t context, std::int64_t seed) const = 0;
     /// Throws DataError for an unknown split.

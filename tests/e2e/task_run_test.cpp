@@ -103,8 +103,12 @@ private Q_SLOTS:
         const auto longer = home_.run({ "eval", "run", "--set", "task_length=24", "--set", "task_pairs=3", "--json" });
         QVERIFY2(longer.code == 0, longer.err.constData());
         QCOMPARE(longer.json()["context"].toInt(), 24);
-        const auto text = home_.run({ "eval", "run" });
-        QVERIFY(text.out.contains("examples without a mistake"));
+        const auto text = home_.run({ "eval", "run", "--set", "vocab_size=512" });
+        QCOMPARE(text.code, 2); // the model's own
+        const auto seed = home_.run({ "eval", "run", "--set", "data_seed=2", "--set", "text_field=story" });
+        QVERIFY(seed.out.contains("examples without a mistake"));
+        QCOMPARE(seed.err.count("pha: note: "), 1);
+        QVERIFY2(seed.err.contains("text_field changes nothing with the data mqar"), seed.err.constData());
     }
 
     void wrongUseIsOneLine_data()

@@ -343,6 +343,25 @@ private Q_SLOTS:
             DataError, Tokenizer::fromModel("pha-symbols 1\na\n" + std::string(65, 'b') + "\n", "a run"));
     }
 
+    void fieldsThatMatter()
+    {
+        const auto matters = [](const char* data, const char* field) {
+            return Corpus::fieldMatters(configOf(data), field);
+        };
+        for (const auto* field : { "data", "task_length", "task_pairs", "task_power", "task_noise", "data_seed" })
+            QVERIFY2(matters("mqar", field), field);
+        for (const auto* field : { "task_pairs", "task_power", "task_noise", "tokenizer", "vocab_size", "text_field" })
+            QVERIFY2(!matters("induction", field), field);
+        for (const auto* field : { "tokenizer", "vocab_size", "byte_fallback", "data_seed", "layers" })
+            QVERIFY2(matters("stories", field), field);
+        for (const auto* field : { "task_length", "task_examples", "text_field" })
+            QVERIFY2(!matters("stories", field), field);
+        auto bytes = configOf("stories");
+        bytes.tokenizer = "bytes";
+        QVERIFY(!Corpus::fieldMatters(bytes, "vocab_size"));
+        QVERIFY(matters("neither/here", "vocab_size")); // who opens it says what is wrong
+    }
+
     void symbolsAndTextDoNotMix()
     {
         const std::shared_ptr<const Tokenizer> symbols = open(configOf("mqar"))->tokenizer();

@@ -41,11 +41,12 @@ void MainWindow::selectCurrent()
 
 void MainWindow::updateSessions()
 {
-    auto* recording = playback_->recording();
     auto watched = runs_->shown();
-    if (recording) std::replace(watched.begin(), watched.end(), current_.data(), recording);
-    monitor_->setSessions(watched, recording ? recording : current_.data());
-    compare_->setSessions(runs_->shown(), current_);
+    playback_->accompany(watched);
+    for (auto*& session : watched) session = playback_->shown(session);
+    auto* current = playback_->shown(current_);
+    monitor_->setSessions(watched, current);
+    compare_->setSessions(watched, current);
     updateActions();
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace pha::ui {
 
@@ -96,8 +97,34 @@ void Playback::leave()
     update_ = 0;
     course_.clear();
     updateClock();
-    const auto gone = std::move(recording_); // until nobody shows it any more
+    const auto gone = std::move(recording_); // until nobody shows them any more
+    const auto others = std::exchange(others_, {});
     Q_EMIT changed();
+}
+
+void Playback::accompany(const QVector<RunSession*>& runs)
+{
+    if (!recording_) return;
+    std::vector<Companion> wanted;
+    for (auto* run : runs) {
+        if (!run || run == run_) continue;
+        const auto known = std::find_if(others_.begin(), others_.end(), [&](const auto& c) { return c.run == run; });
+        wanted.push_back(known == others_.end()
+                ? Companion { run, RunSession::recordingOf(*run), {}, run->history().generation, 0 }
+                : std::move(*known));
+    }
+    others_.swap(wanted);
+    for (auto& gone : wanted)
+        if (gone.recording) gone.recording.release()->deleteLater(); // until nobody shows it any more
+    showOthers();
+}
+
+RunSession* Playback::shown(RunSession* run) const
+{
+    if (!run || !recording_) return run;
+    if (run == run_) return recording_.get();
+    const auto other = std::find_if(others_.begin(), others_.end(), [run](const auto& c) { return c.run == run; });
+    return other == others_.end() ? run : other->recording.get();
 }
 
 void Playback::updateClock()
@@ -154,7 +181,25 @@ void Playback::show(std::size_t update)
     if (update_ == update) return;
     update_ = update;
     recording_->showMoment(*run_, update);
+    showOthers();
     Q_EMIT moved();
+}
+
+void Playback::showOthers()
+{
+    for (auto& other : others_) {
+        if (!other.run) continue;
+        const auto& history = other.run->history();
+        if (other.course.size() != history.seconds.size() || other.generation != history.generation) {
+            other.course = courseOf(history); // it is still being read, or trains
+            other.generation = history.generation;
+        }
+        // The last moment of the one that all go by has all that was reported up to then.
+        const auto now = std::min(at_, course_.back());
+        const auto reached =
+            std::size_t(std::upper_bound(other.course.begin(), other.course.end(), now) - other.course.begin());
+        if (reached != std::exchange(other.update, reached)) other.recording->showMoment(*other.run, reached);
+    }
 }
 
 void Playback::advance(double seconds)
@@ -163,7 +208,10 @@ void Playback::advance(double seconds)
     const auto& speed = speeds()[std::size_t(speed_)];
     at_ += seconds * (speed.wholeIn > 0 ? course_.back() / speed.wholeIn : speed.times);
     const auto reached = std::size_t(std::upper_bound(course_.begin(), course_.end(), at_) - course_.begin());
-    if (reached < updates()) return show(std::max(update_, reached));
+    if (reached < updates()) {
+        if (reached <= update_) return showOthers();
+        return show(reached);
+    }
     show(updates());
     setPlaying(false);
 }

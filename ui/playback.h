@@ -6,13 +6,18 @@
 #include <QElapsedTimer>
 #include <QPointer>
 #include <QTimer>
+#include <QVector>
+
+#include <memory>
+#include <vector>
 
 namespace pha::ui {
 
 /// Plays a run back: a clock over the history that its session holds, and a second session, the recording, that shows
 /// the run as it was when the clock says so. What draws a run that trains draws this one. The run itself is only read,
 /// and may go on meanwhile: the recording ends where it stood when it began. Time is that of training: pauses,
-/// evaluations and the days between two sessions are not waited for. GUI thread only.
+/// evaluations and the days between two sessions are not waited for. Other runs can accompany it: each is shown as it
+/// was after as much time of training, as if all had begun at once. GUI thread only.
 class Playback : public QObject {
     Q_OBJECT
 
@@ -31,6 +36,9 @@ public:
 
     void start(RunSession* run); ///< from its first update on, as soon as it has been read
     void leave();
+    void accompany(const QVector<RunSession*>& runs); ///< by these others, and no more by those of before
+    /// What shows a run as it was at this moment; the run itself, if it is not played back.
+    RunSession* shown(RunSession* run) const;
     bool active() const { return active_; } ///< from start() until it is left
     RunSession* run() const { return run_; }
     RunSession* recording() const { return recording_.get(); } ///< null while the run is still being read
@@ -56,11 +64,20 @@ private:
     void tick();
     void begin();
     void show(std::size_t update);
+    void showOthers();
     void runChanged();
     void updateClock();
 
+    struct Companion {
+        QPointer<RunSession> run;
+        std::unique_ptr<RunSession> recording;
+        std::vector<double> course;
+        std::int64_t generation = 0;
+        std::size_t update = 0;
+    };
     QPointer<RunSession> run_;
     std::unique_ptr<RunSession> recording_;
+    std::vector<Companion> others_;
     std::vector<double> course_; ///< seconds of training after which each update was done
     std::int64_t generation_ = 0; ///< of the history that is played back
     double at_ = 0; ///< seconds of training

@@ -170,6 +170,45 @@ private Q_SLOTS:
         QVERIFY(!playback.active());
     }
 
+    void whatIsTickedIsShownAtTheSameTime()
+    {
+        Fixture f;
+        f.home.train("a", 1000);
+        f.home.train("b", 400);
+        f.window->runs().rescan();
+        auto& playback = begin(f, "a");
+        f.window->runs().setShown(f.home.runs() / "a", true);
+        f.window->runs().setShown(f.home.runs() / "b", true);
+        QTRY_COMPARE(f.session("b")->step(), std::int64_t(400));
+        f.action("showCompare")->trigger();
+        auto* loss = f.find<TimePlot>("compareLossChart");
+        const auto rows = [&] {
+            QMap<QString, int> of;
+            for (const auto& sheet : loss->sheets()) of[sheet.name] = sheet.rows();
+            return of;
+        };
+        const auto steps = [&] { return playback.shown(f.session("b"))->step(); };
+        const auto drawn = [&](int a, int b) { return QMap<QString, int> { { "a", a }, { "b", b } } == rows(); };
+        playback.seek(300);
+        QCOMPARE(steps(), std::int64_t(300));
+        QTRY_VERIFY(drawn(300, 300));
+        playback.seek(700);
+        QCOMPARE(steps(), std::int64_t(400));
+        QCOMPARE(playback.shown(f.session("b"))->state(), RunState::Finished);
+        QTRY_VERIFY(drawn(700, 400));
+        playback.seek(100); // back
+        QCOMPARE(steps(), std::int64_t(100));
+        QTRY_VERIFY(drawn(100, 100));
+        QCOMPARE(f.session("b")->step(), std::int64_t(400)); // the run itself stays whole
+        f.window->runs().setShown(f.home.runs() / "b", false);
+        QCOMPARE(playback.shown(f.session("b")), f.session("b"));
+        QTRY_VERIFY(rows().keys() == QStringList { "a" });
+        f.window->runs().setShown(f.home.runs() / "b", true);
+        QTRY_VERIFY(drawn(100, 100));
+        f.action("playBack")->trigger();
+        QTRY_VERIFY(drawn(1000, 400));
+    }
+
     void theWindowClosesInTheMiddle()
     {
         Fixture f;

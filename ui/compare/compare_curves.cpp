@@ -20,6 +20,13 @@ void RunReader::restart(XAxis axis)
     smoother_ = Smoother(smoothing, smoothingUnit(session_->file().config.training.steps));
 }
 
+bool RunReader::rewound() const
+{
+    if (!session_) return false;
+    const auto& history = session_->history();
+    return history.generation != generation_ || history.loss.size() < steps_ || history.evals.size() < evals_;
+}
+
 bool RunReader::read(std::size_t rows, Curve& loss, Curve& perplexity)
 {
     if (!session_) return false;

@@ -26,7 +26,7 @@ class RunReader {
 public:
     explicit RunReader(RunSession* session);
     void restart(XAxis axis);
-    bool rewound() const { return session_ && session_->history().generation != generation_; }
+    bool rewound() const; ///< the history was cleared, or that of a recording went back
     /// Appends what is new, at most `rows` updates. True while there are more.
     bool read(std::size_t rows, Curve& loss, Curve& perplexity);
     RunSession* session() const { return session_; }

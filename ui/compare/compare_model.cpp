@@ -105,7 +105,9 @@ bool CompareModel::take(Column& column)
     const auto& history = column.session->history();
     const auto& file = column.session->file();
     bool grown = false;
-    if (history.generation != column.generation || column.figures.name.empty() || completed(column)) {
+    const bool back = history.step.size() < column.steps || history.evals.size() < column.evals
+        || history.commands.size() < column.commands; // a recording
+    if (back || history.generation != column.generation || column.figures.name.empty() || completed(column)) {
         column.generation = history.generation;
         column.steps = column.evals = column.commands = 0;
         try {

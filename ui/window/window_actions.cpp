@@ -111,7 +111,8 @@ WindowActions::WindowActions(QMainWindow* window)
            "same updates, and says whether every loss is the same; while another run trains it waits in the queue"),
         { K(QStringLiteral("Ctrl+Shift+Y")) }, "play");
     playBack = make("playBack", tr("Play &back"),
-        tr("Shows the selected run once more as it was while it trained, at any speed; nothing is trained"),
+        tr("Shows the selected run once more as it was while it trained, at any speed, and the ticked ones after as "
+           "much time of training; nothing is trained"),
         { K(Qt::Key_P) }, "play");
     renameRun = make("renameRun", tr("Re&name"), tr("Gives the selected run another name"),
         { K(QStringLiteral("Shift+F2")) }, "pen");

@@ -99,6 +99,8 @@ void Playback::leave()
     updateClock();
     const auto gone = std::move(recording_); // until nobody shows them any more
     const auto others = std::exchange(others_, {});
+    for (const auto& other : others)
+        if (other.run) other.run->disconnect(this);
     Q_EMIT changed();
 }
 
@@ -108,14 +110,18 @@ void Playback::accompany(const QVector<RunSession*>& runs)
     std::vector<Companion> wanted;
     for (auto* run : runs) {
         if (!run || run == run_) continue;
+        connect(run, &RunSession::changed, this, &Playback::showOthers, Qt::UniqueConnection);
         const auto known = std::find_if(others_.begin(), others_.end(), [&](const auto& c) { return c.run == run; });
         wanted.push_back(known == others_.end()
                 ? Companion { run, RunSession::recordingOf(*run), {}, run->history().generation, 0 }
                 : std::move(*known));
     }
     others_.swap(wanted);
-    for (auto& gone : wanted)
-        if (gone.recording) gone.recording.release()->deleteLater(); // until nobody shows it any more
+    for (auto& gone : wanted) {
+        if (!gone.recording) continue; // it is still wanted
+        if (gone.run) disconnect(gone.run.data(), &RunSession::changed, this, &Playback::showOthers);
+        gone.recording.release()->deleteLater(); // until nobody shows it any more
+    }
     showOthers();
 }
 
@@ -190,7 +196,8 @@ void Playback::showOthers()
     for (auto& other : others_) {
         if (!other.run) continue;
         const auto& history = other.run->history();
-        if (other.course.size() != history.seconds.size() || other.generation != history.generation) {
+        const bool anew = other.generation != history.generation;
+        if (anew || other.course.size() != history.seconds.size()) {
             other.course = courseOf(history); // it is still being read, or trains
             other.generation = history.generation;
         }
@@ -198,7 +205,7 @@ void Playback::showOthers()
         const auto now = std::min(at_, course_.back());
         const auto reached =
             std::size_t(std::upper_bound(other.course.begin(), other.course.end(), now) - other.course.begin());
-        if (reached != std::exchange(other.update, reached)) other.recording->showMoment(*other.run, reached);
+        if (reached != std::exchange(other.update, reached) || anew) other.recording->showMoment(*other.run, reached);
     }
 }
 

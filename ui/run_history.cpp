@@ -84,6 +84,10 @@ void RunHistory::clear()
 
 void RunHistory::showMoment(const RunHistory& whole, std::size_t updates)
 {
+    if (generation != whole.generation) { // read anew: what was copied is of another course
+        clear();
+        generation = whole.generation;
+    }
     updates = std::min(updates, whole.step.size());
     const double next = updates < whole.step.size() ? whole.step[updates] : std::numeric_limits<double>::infinity();
     for (const auto column : columns) cut(this->*column, whole.*column, updates);

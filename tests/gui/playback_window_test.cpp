@@ -205,6 +205,12 @@ private Q_SLOTS:
         QTRY_VERIFY(rows().keys() == QStringList { "a" });
         f.window->runs().setShown(f.home.runs() / "b", true);
         QTRY_VERIFY(drawn(100, 100));
+        f.home.train("c", 200);
+        f.window->runs().rescan();
+        QTRY_VERIFY(f.session("c"));
+        f.window->runs().setShown(f.home.runs() / "c", true); // its file is read while the clock stands still
+        QTRY_COMPARE(rows().value("c"), 100);
+        f.window->runs().setShown(f.home.runs() / "c", false);
         f.action("playBack")->trigger();
         QTRY_VERIFY(drawn(1000, 400));
     }

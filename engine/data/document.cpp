@@ -51,11 +51,13 @@ std::string clean(std::string text, bool first, TextRepairs& repairs)
 }
 
 /// A document by itself ends with a blank line.
-std::string closed(std::string text)
+void close(Document& document, std::string text)
 {
-    if (text.empty()) return text;
-    if (text.back() != '\n') text += '\n';
-    return text += '\n';
+    document.text = std::move(text);
+    if (document.text.empty()) return;
+    document.ends = true;
+    document.added = document.text.back() != '\n' ? 2 : 1;
+    document.text.append(std::size_t(document.added), '\n');
 }
 
 /// A line of JSON, discarded if it is none; null if it is blank.
@@ -79,7 +81,7 @@ std::string textOfRecord(const TextRecord& record, TextRepairs& repairs)
         ++repairs.badRecords;
         return {};
     }
-    return closed(clean(found->get<std::string>(), true, repairs));
+    return clean(found->get<std::string>(), true, repairs);
 }
 
 } // namespace
@@ -115,12 +117,14 @@ Document makeDocument(TextRecord record)
     document.repairs.cutLines = record.cut;
     document.repairs.badRecords = record.skipped;
     if (record.kind == TextKind::Lines) {
-        document.text = textOfRecord(record, document.repairs);
+        close(document, textOfRecord(record, document.repairs));
     } else if (record.kind == TextKind::Rows) {
-        document.text = closed(clean(std::move(record.bytes), true, document.repairs));
+        close(document, clean(std::move(record.bytes), true, document.repairs));
     } else {
         document.text = clean(std::move(record.bytes), record.first, document.repairs);
-        if (record.last && !document.text.empty() && document.text.back() != '\n') document.text += '\n';
+        document.added = record.last && !document.text.empty() && document.text.back() != '\n';
+        document.text.append(std::size_t(document.added), '\n');
+        document.ends = record.last && record.kind == TextKind::Plain && !document.text.empty();
     }
     document.open = !document.text.empty() && document.text.back() != '\n';
     document.words = countWords(document.text, document.open);

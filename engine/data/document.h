@@ -19,6 +19,8 @@ struct Document {
     std::optional<TextSplit> given;
     bool whole = false; ///< a document by itself (article, record, whole file), not a part of a text
     bool open = false; ///< ends within a line
+    bool ends = false; ///< a document ends here by itself: a record, a row, a file, no article of WikiText
+    int added = 0; ///< line ends behind the text as it was
     std::int64_t words = 0; ///< runs between blanks, and one for each line end, as WikiText counts
     std::int64_t control = 0; ///< bytes that hardly ever stand in texts
     TextRepairs repairs;

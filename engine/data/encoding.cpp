@@ -31,15 +31,24 @@ struct Encoded {
     std::vector<CountedToken> counted; ///< of an evaluation split; counts begin at 0
 };
 
-std::vector<CountedToken> countTokens(const std::string& text, const Tokenizer& tokenizer, bool open)
+std::vector<CountedToken> countTokens(const Document& document, const Tokenizer& tokenizer, std::int32_t mark)
 {
     Split split;
-    appendText(split, text, tokenizer, !open);
+    appendText(split, document.text, tokenizer, !document.open);
     std::vector<CountedToken> rows;
-    rows.reserve(split.tokens.size());
+    rows.reserve(split.tokens.size() + 1);
     for (std::size_t i = 0; i < split.tokens.size(); ++i)
         rows.push_back({ split.tokens[i], split.words[i], split.bytes[i] });
+    if (document.ends && mark >= 0 && !rows.empty()) rows.push_back({ mark, rows.back().words, rows.back().bytes });
     return rows;
+}
+
+/// Where a mark says that a document ends, no line ends have to.
+void removeAdded(Document& document)
+{
+    document.text.resize(document.text.size() - std::size_t(document.added));
+    document.added = 0;
+    document.words = countWords(document.text, false);
 }
 
 /// Everything that decides what is still to be done; the journal's "state".
@@ -140,11 +149,12 @@ private:
         Encoded made { makeDocument(std::move(record)), {}, 0, {}, {} };
         auto& document = made.document;
         made.split = task_.survey.rule.of(document);
+        if (document.ends && mark_ >= 0) removeAdded(document);
         made.bytes = std::int64_t(document.text.size());
-        if (made.split == TextSplit::Train)
-            made.tokens = tokenizer.encode(document.text);
-        else
-            made.counted = countTokens(document.text, tokenizer, document.open);
+        if (made.split != TextSplit::Train)
+            made.counted = countTokens(document, tokenizer, mark_);
+        else if (made.tokens = tokenizer.encode(document.text); document.ends && mark_ >= 0)
+            made.tokens.push_back(mark_);
         if (made.split != TextSplit::Train || !sampleOpen_) document.text = {};
         return made;
     }
@@ -204,7 +214,7 @@ private:
     /// The beginning of the training text, counted, so that it can be evaluated.
     void growSample(const Document& document)
     {
-        auto rows = countTokens(document.text, *task_.tokenizer, document.open);
+        auto rows = countTokens(document, *task_.tokenizer, mark_);
         shift(rows, state_.sample);
         sample_.add(rows);
         state_.sample.tokens += std::int64_t(rows.size());
@@ -238,6 +248,7 @@ private:
     EncodingTask task_;
     EventSink& progress_;
     EncodingState state_;
+    const std::int32_t mark_ = documentMark(*task_.tokenizer);
     TokenRow row_;
     TokenFileWriter train_, valid_, test_, sample_;
     KeySet keys_;
@@ -250,6 +261,13 @@ private:
 };
 
 } // namespace
+
+std::int32_t documentMark(const Tokenizer& tokenizer)
+{
+    for (std::int32_t id = 0; tokenizer.kind() == Tokenizer::Kind::Gpt2 && id < tokenizer.size(); ++id)
+        if (tokenizer.piece(id) == "<|endoftext|>") return id;
+    return -1;
+}
 
 CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress, const std::stop_token& stop)
 {

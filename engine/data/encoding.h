@@ -40,6 +40,9 @@ private:
     Json journal_;
 };
 
+/// The id of GPT-2's mark between documents, `<|endoftext|>`; -1 if the tokenizer has none.
+std::int32_t documentMark(const Tokenizer& tokenizer);
+
 /// What has to be encoded.
 struct EncodingTask {
     const std::vector<TextFile>& files;
@@ -49,8 +52,10 @@ struct EncodingTask {
     int threads = 1;
 };
 
-/// Encodes all documents on `threads` threads and completes the folder: token files, tokenizer.model, corpus.json. Goes
-/// on where the journal says. Throws DataError, IoError; Error when stopped, with the journal written.
+/// A tokenizer's mark between documents, if it has one, stands after each of them, in place of the line ends that were
+/// added (models.md 12.4); not in WikiText, which is one text (12.3). Encodes all documents on `threads` threads and
+/// completes the folder: token files, tokenizer.model, corpus.json. Goes on where the journal says. Throws DataError,
+/// IoError; Error when stopped, with the journal written.
 CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress, const std::stop_token& stop);
 
 /// Completes the folder with the tokens of another program, all of them checked and counted. Throws as above; stopped,

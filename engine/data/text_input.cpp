@@ -207,6 +207,9 @@ bool TextWalker::nextMember()
             }
             name = archives_.back()->name();
             if (!isTextName(name)) continue;
+            // What else the archive holds is not known yet: only names that need no others give a split.
+            given_ = files_[file_].given;
+            if (!given_ && (isWikiTextName(name) || isShardName(name))) given_ = familyOfName(name).second;
         } else {
             if (entry_ == entries_.size()) return false;
             const auto& [entry, given] = entries_[entry_++];

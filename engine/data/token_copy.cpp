@@ -14,15 +14,6 @@ namespace {
 
 constexpr std::uint64_t blockTokens = std::uint64_t(1) << 20;
 constexpr std::int64_t countedBytes = std::int64_t(1) << 30; ///< of a split with counts: they are 32 bits wide
-constexpr std::string_view endOfText = "<|endoftext|>"; ///< GPT-2's mark between documents
-
-/// The id of the mark between documents; -1 if the tokenizer has none.
-std::int32_t markOf(const Tokenizer& tokenizer)
-{
-    for (std::int32_t id = 0; tokenizer.kind() == Tokenizer::Kind::Gpt2 && id < tokenizer.size(); ++id)
-        if (tokenizer.piece(id) == endOfText) return id;
-    return -1;
-}
 
 class TokenCopier {
 public:
@@ -31,7 +22,7 @@ public:
         , bins_(bins)
         , progress_(progress)
         , stop_(stop)
-        , mark_(markOf(*bins.tokenizer))
+        , mark_(documentMark(*bins.tokenizer))
         , row_(bins.tokenizer->size() <= 65536 ? TokenRow::Short : TokenRow::Long)
     {
         for (const auto& split : bins.splits) total_ += split.size();

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "engine/config/config.h"
+#include "engine/data/corpus.h"
 #include "engine/data/gpt2_tables.h"
 #include "engine/data/gpt2_words.h"
 #include "engine/data/random.h"
@@ -15,6 +16,7 @@
 #include <QTest>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 
@@ -206,6 +208,38 @@ private Q_SLOTS:
         QCOMPARE(pieces("aaaaa"), std::string("[aa][aa][a]"));
         QCOMPARE(pieces(" aaa"), std::string("[ a][aa]"));
         QCOMPARE(pieces("it's"), std::string("[i][t]['s]"));
+    }
+
+    /// models.md 12.4: documents are told apart by the mark, and by nothing else that was not there.
+    void theMarkStandsAfterEachDocument()
+    {
+        const QTemporaryDir folder;
+        const auto path = folder.filePath("t.jsonl").toStdString();
+        std::ofstream file(path);
+        for (int i = 0; i < 600; ++i) file << R"({"text": "hello )" << i << "\"}\n";
+        file.close();
+        qputenv("XDG_CACHE_HOME", folder.path().toUtf8());
+        DataConfig config;
+        config.data = path;
+        SilentSink sink;
+        const std::shared_ptr<const Tokenizer> tokenizer = build(english);
+        const auto corpus = Corpus::open(config, tokenizer, sink, {});
+        for (std::size_t i = 0; i < 3; ++i) {
+            const auto name = std::array { "train", "valid", "test" }[i];
+            const auto& split = corpus->split(name);
+            std::string text;
+            for (const auto id : split.tokens) text += tokenizer->piece(id);
+            const auto texts = QString::fromStdString(text).split("<|endoftext|>");
+            QCOMPARE(texts.size() - 1, corpus->card()->splits[i].documents);
+            QVERIFY(texts.last().isEmpty());
+            qsizetype bytes = 0;
+            for (const auto& each : texts.first(texts.size() - 1)) {
+                QVERIFY2(each.startsWith("hello ") && !each.contains('\n'), qPrintable(each));
+                bytes += each.size();
+            }
+            QCOMPARE(split.bytes.back(), bytes);
+            QCOMPARE(split.words.back(), 3 * (texts.size() - 1)); // two, and the end of a line
+        }
     }
 
     /// Random merges, also such that no training would give: the order of equal and of new pairs must not matter.

@@ -224,14 +224,26 @@ private Q_SLOTS:
         QVERIFY(!findTexts({ write("alone/Wiki.train.tokens", lines(500)) })[0].given);
     }
 
+    void archivesGiveSplits_data()
+    {
+        QTest::addColumn<QString>("path");
+        const packed::Entries members { { "wikitext-2-raw/wiki.test.raw", " = T = \n t t \n" },
+            { "wikitext-2-raw/wiki.train.raw", " = A = \n a a \n = B = \n b b \n" },
+            { "wikitext-2-raw/wiki.valid.raw", " = V = \n v v v \n" } };
+        auto zipped = members;
+        zipped.emplace(zipped.begin(), "wikitext-2-raw/", "");
+        const auto row = [&](const char* name, const std::string& content) {
+            QTest::newRow(name) << QString::fromStdString(write(name, content));
+        };
+        row("wikitext-2-raw-v1.zip", packed::zip(zipped));
+        row("wikitext-2-raw-v1.tar", packed::tar(members));
+        row("wikitext-2-raw-v1.tar.gz", packed::gzip(packed::tar(members)));
+    }
     void archivesGiveSplits()
     {
-        const auto path = write("wikitext-2-raw-v1.zip",
-            packed::zip({ { "wikitext-2-raw/", "" }, { "wikitext-2-raw/wiki.test.raw", " = T = \n t t \n" },
-                { "wikitext-2-raw/wiki.train.raw", " = A = \n a a \n = B = \n b b \n" },
-                { "wikitext-2-raw/wiki.valid.raw", " = V = \n v v v \n" } }));
+        QFETCH(QString, path);
         SilentSink sink;
-        const auto survey = surveyTexts(findTexts({ path }), {}, 2, sink, {});
+        const auto survey = surveyTexts(findTexts({ path.toStdString() }), {}, 2, sink, {});
         QVERIFY(survey.rule.validGiven && survey.rule.testGiven);
         QCOMPARE(survey.documents, 4);
         QCOMPARE(survey.rule.testBelow, std::uint64_t(0));

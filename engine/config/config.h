@@ -149,6 +149,10 @@ struct TrainingConfig {
     double totalTokens(std::int64_t updates) const; ///< of the first so many
 
     template <class Self, class Visit> static void fields(Self& c, Visit&& visit);
+    bool regularised() const ///< more than the text's loss is minimised
+    {
+        return entropyBonus > 0 || priorWeight > 0 || attentionCost > 0;
+    }
     void validate() const;
 };
 

@@ -26,7 +26,7 @@ template <class Self, class Visit> void ModelConfig::fields(Self& c, Visit&& vis
     visit(Field::choice("gss_kernel", "Gated state space", "SSM kernel", "dss: one set of complex states shared by all channels (paper shape). s4d: states per channel, much smaller state (made for hardware).", { "dss", "s4d" }), c.gssKernel);
     visit(Field::integer("gss_expand", "Gated state space", "Expanded width", "Width E at which the GSS branch gates.", 1, 1 << 20), c.gssExpand);
     visit(Field::integer("gss_width", "Gated state space", "SSM channels", "Reduced width h in which the state space runs.", 1, 1 << 20), c.gssWidth);
-    visit(Field::integer("gss_state", "Gated state space", "State size", "N: complex states for dss, real size (N/2 conjugate pairs) for s4d.", 1, 1 << 16), c.gssState);
+    visit(Field::integer("gss_state", "Gated state space", "State size", "N: complex states for dss, real size (N/2 conjugate pairs) for s4d.", 1, 65535), c.gssState);
     visit(Field::choice("gss_init", "Gated state space", "s4d initialisation", "Spectrum at the start: S4D-Lin or S4D-Inv.", { "lin", "inv" }), c.gssInit);
     visit(Field::choice("gss_scale", "Gated state space", "dss scale", "zoh: zero-order hold (DSS-EXP). none: DSS-EXP-NO-SCALE.", { "zoh", "none" }), c.gssScale);
     visit(Field::choice("gss_convolution", "Gated state space", "Convolution", "chunked: matrix products inside chunks, states between them. fft: Fourier transform. Both give the same result; auto takes the faster.", { "auto", "chunked", "fft" }), c.gssConvolution);
@@ -64,7 +64,7 @@ template <class Self, class Visit> void DataConfig::fields(Self& c, Visit&& visi
 template <class Self, class Visit> void TrainingConfig::fields(Self& c, Visit&& visit)
 {
     visit(Field::integer("steps", "Length", "Steps", "Optimiser updates.", 1), c.steps);
-    visit(Field::integer("batch_size", "Length", "Batch size", "Sequences per micro-batch.", 1, 65536), c.batchSize);
+    visit(Field::integer("batch_size", "Length", "Batch size", "Sequences per micro-batch.", 1, 65535), c.batchSize);
     visit(Field::integer("context", "Length", "Context length", "Tokens per sequence. Synthetic tasks set it to the length of an example.", 2, 1 << 20), c.context);
     visit(Field::integer("accumulate", "Length", "Accumulate", "Micro-batches whose gradients make one update.", 1, 65536), c.accumulate);
     visit(Field::integer("seed", "Length", "Seed", "Seed of initial weights, data order and dropout.", 0), c.seed);
@@ -102,7 +102,7 @@ template <class Self, class Visit> void TrainingConfig::fields(Self& c, Visit&& 
     visit(Field::integer("lawa_every", "Averaging", "LAWA spacing", "Updates between the weights that LAWA averages.", 1), c.lawaEvery);
     visit(Field::integer("distill_steps", "Conversion", "Distillation steps", "Conversion of a softmax model: so many of the first updates train the feature maps alone to give its attention weights.", 0), c.distillSteps);
     visit(Field::number("distill_learning_rate", "Conversion", "Distillation rate", "Learning rate of the feature maps while they alone learn.", 0, 10), c.distillLearningRate);
-    visit(Field::boolean("recompute", "Machine", "Recompute layers", "Keep only what enters each layer, and attention's results, and form the rest again in the backward pass: far less memory, about a quarter more time."), c.recompute);
+    visit(Field::boolean("recompute", "Machine", "Recompute layers", "Keep only what enters each layer, and attention's results, and form the rest again in the backward pass: far less memory, about a quarter more time. Without effect beside entropy_bonus, prior_weight and attention_cost."), c.recompute);
     visit(Field::choice("precision", "Machine", "Precision", "Matrix precision; master weights are always fp32. auto measures at the start.", { "auto", "fp32", "bf16" }), c.precision);
     visit(Field::choice("device", "Machine", "Device", "Where tensors live.", { "auto", "cpu", "cuda" }), c.device);
     visit(Field::integer("devices", "Machine", "Devices", "Cards that share the sequences of each micro-batch and add up their gradients; the run's course is the same but for rounding and dropout's masks. On a processor: groups of threads, which gain nothing.", 1, 64), c.devices);

@@ -112,7 +112,8 @@ double trainingBytes(const RunConfig& config)
     const auto rows = (t.batchSize + t.devices - 1) / t.devices; // of the device that has most
     const double tokens = double(rows) * double(t.context);
     const double states = (t.emaDecay > 0 ? 20 : 16) * double(modelCosts(m, t.context).parameters);
-    const double activations = tokens * activationBytes(m, { double(t.context), wide }, t.recompute);
+    const double activations =
+        tokens * activationBytes(m, { double(t.context), wide }, t.recompute && !t.regularised());
     // The loss holds one chunk of logits twice (as log-probabilities and as gradient) and the embedding's gradient in
     // fp32.
     const auto chunk = std::clamp<std::int64_t>(logitsAtOnce / m.vocabulary, 64, 8192);

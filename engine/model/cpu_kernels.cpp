@@ -177,7 +177,10 @@ PHA_CLONES float rowsBLoss(bf16* z, std::int64_t target, bool gradient, bool* co
     for (std::int64_t i = 1; i < width; ++i) highest = std::max(highest, load(z[i]));
     for (std::int64_t i = 0; i < width; ++i) sum += fastExp(load(z[i]) - highest);
     const float own = load(z[target]), scale = 1 / sum;
-    if (correct) *correct = own >= highest;
+    if (correct) { // of several highest logits the first is the answer, as with argmax
+        *correct = own >= highest;
+        for (std::int64_t i = 0; *correct && i < target; ++i) *correct = load(z[i]) < highest;
+    }
     if (gradient) {
         for (std::int64_t i = 0; i < width; ++i) store(z[i], fastExp(load(z[i]) - highest) * scale);
         store(z[target], fastExp(own - highest) * scale - 1);

@@ -38,7 +38,8 @@ void Initialiser::matrix(const std::string& name, Tensor& p)
     const auto L = double(config_.layers);
     if (config_.residualMode != "deepnorm_post") return normal(p, writes ? 0.02 / std::sqrt(2 * L) : 0.02);
     const bool feedForward = main || name.find(".ffn.") != std::string::npos;
-    const bool scaled = writes || feedForward || name.ends_with(".attention.value");
+    const bool value = name.ends_with(".attention.value") || name.ends_with(".hedgehog.value");
+    const bool scaled = writes || feedForward || value;
     normal(p, 0.02 * (scaled ? std::pow(8 * L, -0.25) : 1)); // models.md 5.2, 19.14
 }
 

@@ -72,6 +72,7 @@ void Mixer::dropBranches(std::vector<Tensor>& w, const Tensor& u, const Pass& pa
         w[std::size_t(k)] = w[std::size_t(k)] * keep;
         sum = sum.defined() ? sum + w[std::size_t(k)] : w[std::size_t(k)];
     }
+    if (!normalisedMix(mode_)) return; // weights that need not sum to anything (models.md 5.4)
     for (auto& weight : w) weight = before.defined() ? weight * before / sum : weight / sum;
 }
 
@@ -84,7 +85,7 @@ std::vector<Tensor> Mixer::passWeights(const Tensor& u, const Pass& pass, std::i
         pass.meanWeights->push_back(torch::stack(means));
     }
     auto w = present(all);
-    if (pass.training && pass.branchDropout > 0 && w.size() > 1 && normalisedMix(mode_)) dropBranches(w, u, pass);
+    if (pass.training && pass.branchDropout > 0 && w.size() > 1) dropBranches(w, u, pass);
     if (pass.mix)
         for (const auto& change : *pass.mix)
             for (std::size_t k = 0; k < names_.size(); ++k)

@@ -102,9 +102,11 @@ Rope ropeTables(std::int64_t first, std::int64_t count, std::int64_t headWidth, 
 
 Tensor applyRope(const Tensor& x, const Rope& rope)
 {
-    const auto parts = x.chunk(2, -1); // (B,T,H,dh/2) twice
-    const auto c = rope.cosine.unsqueeze(1).to(x.scalar_type()), s = rope.sine.unsqueeze(1).to(x.scalar_type());
-    return torch::cat({ parts[0] * c - parts[1] * s, parts[0] * s + parts[1] * c }, -1);
+    // Rounded once, at the end: in bf16 the cosine of a small angle would be 1 (models.md 2.3).
+    const auto type = at::promote_types(x.scalar_type(), torch::kFloat);
+    const auto parts = x.to(type).chunk(2, -1); // (B,T,H,dh/2) twice
+    const auto c = rope.cosine.unsqueeze(1).to(type), s = rope.sine.unsqueeze(1).to(type);
+    return torch::cat({ parts[0] * c - parts[1] * s, parts[0] * s + parts[1] * c }, -1).to(x.scalar_type());
 }
 
 } // namespace pha

@@ -21,12 +21,6 @@ std::vector<bool> attends(const ModelConfig& model)
 
 } // namespace
 
-bool UpdateWork::regularised() const
-{
-    const auto& t = config_.training;
-    return t.entropyBonus > 0 || t.priorWeight > 0 || t.attentionCost > 0;
-}
-
 double UpdateWork::fade(std::int64_t step) const
 {
     return std::max(0.0, 1 - 2 * double(step) / double(config_.training.steps));

@@ -21,7 +21,7 @@ public:
     /// `inputs` as plainUpdate() takes them, behind fade() of the step if regularised() and not distilling.
     Tensor operator()(
         Learner& learner, const std::vector<Tensor>& inputs, torch::Dtype matrix, const Shape& shape) const;
-    bool regularised() const; ///< more than the text's loss is minimised
+    bool regularised() const { return config_.training.regularised(); }
     double fade(std::int64_t step) const; ///< models.md 5.4: the entropy bonus goes to 0 in the first half of training
 
 private:

@@ -338,6 +338,26 @@ private Q_SLOTS:
         config.residualMode = "deepnorm_post";
         QVERIFY(names(config).contains("layers.1.norm_post_main layers.1.norm_post_mix"));
     }
+
+    /// models.md 5.2: values, outputs and feed-forward networks begin smaller, in whatever family.
+    void deepNormScalesValues()
+    {
+        for (const char* family : { "transformer", "hedgehog" }) {
+            auto config = small(family);
+            config.width = 64;
+            config.residualMode = "deepnorm_post";
+            const LanguageModel model(config, 1);
+            int found = 0;
+            for (const auto& [name, weight] : namedWeights(model)) {
+                const bool query = name.ends_with(".query"), value = name.ends_with(".value");
+                if (!query && !value) continue;
+                const double wanted = 0.02 * (value ? std::pow(8.0 * double(config.layers), -0.25) : 1);
+                QVERIFY2(std::abs(weight.std().item<double>() / wanted - 1) < 0.1, name.c_str());
+                ++found;
+            }
+            QCOMPARE(found, int(2 * config.layers));
+        }
+    }
 };
 
 PHA_TEST(FamiliesModelTest)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The network against independent forms of itself. The identities over every variant are runSelftest's, which users run
 // too.
+#include "engine/model/cpu_kernels.h"
 #include "engine/model/weights.h"
 #include "engine/system/cpu_allocator.h"
 #include "tests/model/numbers.h"
@@ -120,6 +121,48 @@ private Q_SLOTS:
         };
         QVERIFY(std::abs(score(9, 4) - score(5009, 5004)) < 1e-9);
         QVERIFY(std::abs(score(9, 4) - score(9, 3)) > 1e-6);
+    }
+
+    void ropeIsRoundedOnce()
+    {
+        const auto x = torch::randn({ 1, 40, 2, 16 }).to(torch::kBFloat16);
+        const auto rope = ropeTables(3, 40, 16, 10000, torch::kCPU, torch::kFloat);
+        QVERIFY(torch::equal(applyRope(x, rope), applyRope(x.to(torch::kFloat), rope).to(torch::kBFloat16)));
+    }
+
+    /// Of several highest logits one is the answer, in every form of the loss the first.
+    void tiesHaveOneWinner()
+    {
+        for (const auto type : { torch::kFloat, torch::kBFloat16 }) {
+            auto logits = torch::zeros({ 21, 21 }).to(type);
+            logits.narrow(0, 0, 10).narrow(1, 5, 9).fill_(2); // nine share the top
+            auto correct = torch::empty({ 21 }, torch::kBool);
+            const auto targets = torch::arange(21);
+            const auto wanted = logits.argmax(1) == targets;
+            softmaxLossCpu(logits, targets, false, correct);
+            QVERIFY(torch::equal(correct, wanted));
+            QCOMPARE(correct.sum().item<std::int64_t>(), std::int64_t(1)); // row 5
+        }
+    }
+
+    void branchesAreDroppedInEveryMode_data()
+    {
+        QTest::addColumn<QString>("mode");
+        for (const char* mode : { "softplus", "softmax", "fixed", "sigmoid", "channel_sigmoid", "token_sigmoid" })
+            QTest::newRow(mode) << mode;
+    }
+    void branchesAreDroppedInEveryMode()
+    {
+        QFETCH(QString, mode);
+        auto config = small();
+        config.mixMode = mode.toStdString();
+        LanguageModel model(config, 3);
+        const auto ids = idsOf(2, 10);
+        Pass kept, dropped;
+        kept.training = dropped.training = true;
+        dropped.branchDropout = 1;
+        const torch::NoGradGuard guard;
+        QVERIFY(largest(model.forward(ids, kept) - model.forward(ids, dropped)) > 1e-3);
     }
 
     void cosineScoresAreBoundedByTheTemperature()

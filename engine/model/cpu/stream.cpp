@@ -144,7 +144,10 @@ void residualNormBackward(const ResidualNorm& p, std::int64_t from, std::int64_t
 float lossRow(float* z, std::int64_t target, bool gradient, bool* correct, std::int64_t width)
 {
     const float own = z[target], top = highestOf(z, width);
-    if (correct) *correct = own >= top;
+    if (correct) { // of several highest logits the first is the answer, as with argmax
+        *correct = own >= top;
+        for (std::int64_t i = 0; *correct && i < target; ++i) *correct = z[i] < top;
+    }
     const auto whole = width / lanes * lanes;
     V sums = all(0);
     for (std::int64_t i = 0; i < whole; i += lanes) {

@@ -141,6 +141,15 @@ void noteIdleFields(const RunConfig& config, const std::vector<std::string>& set
     }
 }
 
+/// Whether averages were written: a full disk costs them, not the run.
+bool hasAverages(const fs::path& directory)
+{
+    std::error_code error;
+    for (fs::directory_iterator it(directory / "averages", error), end; !error && it != end; it.increment(error))
+        if (it->path().extension() == ".safetensors") return true;
+    return false;
+}
+
 void printSummary(const ProgressView& view, const fs::path& directory)
 {
     const auto folder = quotedPath(directory);
@@ -156,7 +165,7 @@ void printSummary(const ProgressView& view, const fs::path& directory)
     }
     for (const auto& average : view.averages)
         printLine(fmt::format("Perplexity {} per token with the {}", figure(average.perplexity), average.note));
-    if (!view.averages.empty())
+    if (!view.averages.empty() && hasAverages(directory))
         printLine("Averaged weights are in " + (directory / "averages").string() + ", for pha eval and pha generate");
     if (view.lastMixing) {
         const auto table = mixingTable(view.lastMixing->layers);

@@ -13,7 +13,16 @@ namespace pha {
 
 namespace {
 constexpr auto emaFile = "ema.safetensors";
+
+/// The same file, with its folder made.
+fs::path withFolder(const fs::path& file)
+{
+    std::error_code error;
+    fs::create_directories(file.parent_path(), error);
+    if (error) throw IoError(file.parent_path().string(), error.message());
+    return file;
 }
+} // namespace
 
 WeightAverages::WeightAverages(const RunDirectory& run, const TrainingConfig& config)
     : run_(run)
@@ -26,12 +35,11 @@ fs::path WeightAverages::partOf(const RunDirectory& run, std::int64_t step)
     return run.root() / "averages" / "parts" / (checkpointName(step) + ".safetensors");
 }
 
-fs::path WeightAverages::newPart(std::int64_t step) const
+fs::path WeightAverages::newPart(std::int64_t step) const { return withFolder(part(step)); }
+
+fs::path WeightAverages::newFile(const std::string& name) const
 {
-    std::error_code error;
-    fs::create_directories(part(step).parent_path(), error);
-    if (error) throw IoError(part(step).parent_path().string(), error.message());
-    return part(step);
+    return withFolder(run_.root() / "averages" / (name + ".safetensors"));
 }
 
 void WeightAverages::keep(const LanguageModel& model, std::int64_t step) const

@@ -35,6 +35,7 @@ public:
     /// "best", "ema", "lawa": what there is, one after the other put into `scratch` (of the network's shape).
     void each(LanguageModel& scratch,
         const std::function<void(const std::string& name, const std::string& note)>& evaluate) const;
+    fs::path newFile(const std::string& name) const; ///< for one of these, with its folder made. Throws IoError
 
 private:
     struct Kept {

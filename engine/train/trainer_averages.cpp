@@ -28,8 +28,7 @@ void Trainer::finishAverages()
         figures.note = note;
         emit(figures);
         keepForAverages([&] {
-            writeModelFile(run_.root() / "averages" / (name + ".safetensors"),
-                { scratch, file_.config, step_, corpus_->tokenizer(), note });
+            writeModelFile(averages_->newFile(name), { scratch, file_.config, step_, corpus_->tokenizer(), note });
         });
     });
 }

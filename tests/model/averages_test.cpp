@@ -160,6 +160,19 @@ private Q_SLOTS:
         QCOMPARE(readFile(end / "ema.safetensors"), readFile(checkpoint(12) / "ema.safetensors"));
     }
 
+    void theMovingAverageAloneIsWritten()
+    {
+        auto config = smallRun();
+        config.training.emaDecay = 0.8;
+        Recorder recorder;
+        const auto alone = runs_.train("ema alone", config, &recorder);
+        QCOMPARE(recorder.all<StatusEvent>().back().state, RunState::Finished);
+        for (const auto& status : recorder.all<StatusEvent>())
+            QVERIFY2(status.detail.find("average") == std::string::npos, status.detail.c_str());
+        QVERIFY(fs::exists(alone / "averages" / "ema.safetensors"));
+        QVERIFY(loadNetwork(alone / "averages" / "ema.safetensors", "cpu", "fp32"));
+    }
+
     void averagingIdenticalCheckpointsIsTheIdentity()
     {
         const auto out = runs_.folder("same.safetensors");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/command.h"
+#include "app/pha/progress.h"
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
@@ -144,6 +145,8 @@ int guarded(int argc, char** argv)
             return fail("standard output could not be written", "check the disk or the program that reads it",
                 ExitCode::Failed);
         return code;
+    } catch (const UnsavedError& error) {
+        return fail(error.problem(), error.advice(), error.code());
     } catch (const Error& error) {
         if (stopped() && error.code() != ExitCode::Diverged) {
             flushOutput();

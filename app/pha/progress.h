@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/error.h"
 #include "engine/config/config.h"
 #include "engine/events.h"
 
@@ -11,6 +12,15 @@
 #include <vector>
 
 namespace pha::cli {
+
+/// The last weights of a run could not be written. No stop signal excuses it: its exit codes say that they were.
+class UnsavedError : public Error {
+public:
+    UnsavedError(const std::string& saveProblem, std::string advice)
+        : Error("the weights of the last update are not saved: " + saveProblem, std::move(advice))
+    {
+    }
+};
 
 /// Shows on stderr what the engine reports: one live bar on a terminal, a plain line every ten seconds elsewhere, and
 /// lines for evaluations, samples and checkpoints. With `json` the events also go to stdout, one document a line. Keeps

@@ -71,13 +71,14 @@ void SweepRunner::trainOne(std::size_t index, const std::stop_token& stop)
         const auto ended = train(requestFor(run, state), view, stop);
         view.clearBar();
         if (!view.saveProblem.empty())
-            throw Error("the weights of the last update are not saved: " + view.saveProblem, "make room on the disk");
+            throw UnsavedError(view.saveProblem, "make room on the disk, then give the same command");
         diverged_ += ended == RunState::Diverged;
         stopped_ = ended == RunState::Stopped;
         if (ended != RunState::Finished || state.todo != PlannedState::Todo::Begin) return;
         seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
         work_ += workOf(run.config);
     } catch (const std::exception& error) {
+        if (stop.stop_requested() && dynamic_cast<const UnsavedError*>(&error)) throw;
         if (stop.stop_requested()) {
             stopped_ = true;
             return;

@@ -189,8 +189,8 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
                 : "lower learning_rate and start again, or go on from one of its checkpoints with: pha train --fork "
                     + quotedPath(folder) + "/checkpoints/STEP --set learning_rate=...");
     if (!view.saveProblem.empty())
-        throw Error("the weights of the last update are not saved: " + view.saveProblem,
-            "then go on from the last checkpoint with: pha train --resume " + quotedPath(folder));
+        throw UnsavedError(
+            view.saveProblem, "then go on from the last checkpoint with: pha train --resume " + quotedPath(folder));
     if (state != RunState::Stopped) return 0;
     note("pha: stopped at step " + std::to_string(view.lastStep ? view.lastStep->step : 0)
         + "; continue with: pha train --resume " + quotedPath(folder));

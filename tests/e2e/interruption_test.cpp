@@ -95,6 +95,23 @@ private Q_SLOTS:
         QCOMPARE(home_.run({ "inspect", run, "--json" }).code, 0);
     }
 
+    /// 143 would say that a checkpoint stands.
+    void aStopWhoseCheckpointFailsIsAFailure()
+    {
+        const auto run = home_.path("unsaved");
+        const auto process =
+            home_.start(smallRun({ "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0" }));
+        QVERIFY(waitForSteps(*process, 6));
+        QVERIFY(QDir().rename(run + "/checkpoints", run + "/away"));
+        home_.write("unsaved/checkpoints", "no folder");
+        signal(*process, SIGTERM);
+        const auto result = Home::finish(*process);
+        QCOMPARE(result.code, 1);
+        QVERIFY2(
+            result.err.contains("pha: error: the weights of the last update are not saved: "), result.err.constData());
+        QVERIFY2(!result.err.contains("pha: stopped"), result.err.constData());
+    }
+
     /// As Ctrl+Z and fg do. However busy the machine is: of what has passed the run counts none of the time without it.
     void stoppedTimeIsNoTraining()
     {

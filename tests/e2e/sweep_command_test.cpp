@@ -203,6 +203,26 @@ private Q_SLOTS:
         QVERIFY2(isOneErrorLine(other.err) && other.err.contains("with steps 6 instead of 7"), other.err.constData());
     }
 
+    void aStopWhoseCheckpointFailsIsAFailure()
+    {
+        const auto process = home_.start(sweep(
+            "unsaved", { "--steps", "1000000", "--set", "save_every=0", "--set", "mix_every=1000", "--seeds", "2" }));
+        process->setReadChannel(QProcess::StandardError);
+        QByteArray said;
+        while (!said.contains("run 1 of 2  step")) {
+            QVERIFY2(process->waitForReadyRead(60'000) || process->state() == QProcess::NotRunning, said.constData());
+            said += process->readAllStandardError();
+        }
+        QVERIFY(QDir().rename(at("unsaved-s1/checkpoints"), at("unsaved-s1/away")));
+        home_.write("share/pha-studio/runs/unsaved-s1/checkpoints", "no folder");
+        ::kill(pid_t(process->processId()), SIGTERM);
+        const auto stopped = Home::finish(*process);
+        QCOMPARE(stopped.code, 1);
+        QVERIFY2(stopped.err.contains("pha: error: the weights of the last update are not saved: "),
+            stopped.err.constData());
+        QVERIFY(!QFileInfo::exists(at("unsaved-s2")));
+    }
+
     void aSignalStopsOneRunAndTheSameCommandGoesOn()
     {
         constexpr int steps = 300;

@@ -337,7 +337,8 @@ public:
     /// checkpoint stands. Returns Finished, Stopped or Diverged.
     virtual RunState run(EventSink& sink, std::stop_token stop) = 0;
     virtual void post(Command command) = 0;
-    /// A copy of the weights taken between two steps, or null if the run has ended or `patience` passed first.
+    /// A copy of the weights taken between two steps, or null if the run has ended, `patience` passed before that, or
+    /// there is no memory for it.
     virtual std::shared_ptr<LoadedModel> snapshot(std::chrono::milliseconds patience) = 0;
     virtual fs::path directory() const = 0;
 };

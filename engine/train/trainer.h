@@ -44,7 +44,8 @@ private:
     Optimizer& optimizer() const { return *team_->first().optimizer; }
 
     struct Snapshot {
-        std::shared_ptr<LanguageModel> model;
+        std::shared_ptr<LanguageModel> model; ///< null: it could not be copied
+        RunConfig config; ///< as it was then: training changes its own
         std::int64_t step = 0;
     };
 
@@ -136,7 +137,8 @@ private:
     std::mutex mutex_;
     std::condition_variable_any wake_;
     std::deque<Command> commands_;
-    std::vector<std::promise<Snapshot>> waiting_;
+    std::vector<std::pair<std::int64_t, std::promise<Snapshot>>> waiting_; ///< by ticket
+    std::int64_t asked_ = 0; ///< requests so far
     bool ended_ = false;
 };
 

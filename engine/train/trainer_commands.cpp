@@ -20,17 +20,23 @@ void Trainer::post(Command command)
 std::shared_ptr<LoadedModel> Trainer::snapshot(std::chrono::milliseconds patience)
 {
     std::future<Snapshot> copy;
+    std::int64_t ticket = 0;
     {
         const std::lock_guard lock(mutex_);
         if (ended_ || !sink_) return nullptr;
-        copy = waiting_.emplace_back().get_future();
+        ticket = ++asked_;
+        copy = waiting_.emplace_back(ticket, std::promise<Snapshot>()).second.get_future();
     }
     wake_.notify_all();
-    if (copy.wait_for(patience) != std::future_status::ready) return nullptr;
+    if (copy.wait_for(patience) != std::future_status::ready) {
+        const std::lock_guard lock(mutex_); // a copy that nobody waits for is not made; one that is begun is waited for
+        if (std::erase_if(waiting_, [&](const auto& one) { return one.first == ticket; }) > 0) return nullptr;
+    }
     try {
         auto taken = copy.get();
+        if (!taken.model) return nullptr;
         return std::make_shared<NetworkModel>(
-            std::move(taken.model), file_.config, taken.step, corpus_->tokenizer(), corpus_, matrix_);
+            std::move(taken.model), std::move(taken.config), taken.step, corpus_->tokenizer(), corpus_, matrix_);
     } catch (const std::future_error&) { // the run ended first
         return nullptr;
     }
@@ -38,17 +44,22 @@ std::shared_ptr<LoadedModel> Trainer::snapshot(std::chrono::milliseconds patienc
 
 void Trainer::serveSnapshots()
 {
-    std::vector<std::promise<Snapshot>> asked;
+    std::vector<std::pair<std::int64_t, std::promise<Snapshot>>> asked;
     {
         const std::lock_guard lock(mutex_);
         asked.swap(waiting_);
     }
     if (asked.empty()) return;
-    for (auto& promise : asked) { // each owner works on a copy of its own
-        auto copy = emptyModel(model().config());
-        copy->to(device_);
-        copyWeights(model(), *copy);
-        promise.set_value({ std::move(copy), step_ });
+    for (auto& [ticket, promise] : asked) { // each owner works on a copy of its own
+        Snapshot taken { nullptr, file_.config, step_ };
+        try {
+            auto copy = emptyModel(model().config());
+            copy->to(device_);
+            copyWeights(model(), *copy);
+            taken.model = std::move(copy);
+        } catch (const std::exception&) { // no memory for it: who asked gets none, and training goes on
+        }
+        promise.set_value(std::move(taken));
     }
 }
 

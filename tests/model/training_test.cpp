@@ -281,6 +281,42 @@ private Q_SLOTS:
         QCOMPARE(copy->generate(generate, [](const GeneratedToken&) {}, {}).tokens.size(), std::size_t(5));
     }
 
+    void aCopyThatCannotBeMadeEndsNoTraining()
+    {
+        TrainingRequest request;
+        request.config = tinyRun();
+        request.directory = folder("no copy");
+        Recorder recorder;
+        Trainer trainer(request, recorder, {});
+        std::shared_ptr<LoadedModel> failed, copy;
+        bool late = true;
+        std::thread other;
+        recorder.react = [&](const Event& event) {
+            const auto* step = std::get_if<StepEvent>(&event);
+            if (step && step->step == 3) {
+                late = trainer.snapshot(std::chrono::milliseconds(1)) == nullptr; // nobody serves meanwhile
+                trainer.post({ Command::Kind::Pause, {}, {} });
+            }
+            const auto* status = std::get_if<StatusEvent>(&event);
+            if (!status || status->state != RunState::Paused) return;
+            auto weight = namedWeights(trainer.model()).front().second;
+            const auto whole = weight.detach();
+            weight.set_data(torch::zeros({ 7 })); // which no copy can take
+            other = std::thread([&, weight, whole]() mutable {
+                failed = trainer.snapshot(std::chrono::minutes(4));
+                weight.set_data(whole);
+                copy = trainer.snapshot(std::chrono::minutes(4));
+                trainer.post({ Command::Kind::Resume, {}, {} });
+            });
+        };
+        QCOMPARE(trainer.run(recorder, {}), RunState::Finished);
+        other.join();
+        QVERIFY(late);
+        QVERIFY(!failed);
+        QVERIFY(copy);
+        QCOMPARE(copy->step(), std::int64_t(3));
+    }
+
     void nonFiniteUpdatesAreNotAppliedAndTenEndTheRun()
     {
         auto config = tinyRun();

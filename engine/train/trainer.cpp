@@ -273,18 +273,21 @@ void Trainer::save()
     const bool best = lastEval_ == step_ && std::isfinite(lastNll_) && lastNll_ < bestNll_;
     team_->requireSameWeights();
     try {
-        if (best) bestNll_ = lastNll_;
         metrics_->sync();
         publishCheckpoint(run_, folder, [&](const fs::path& to) {
             writeTrainingState(to, model(), optimizer(),
-                { step_, tokens_, seconds_, bestNll_, plateau_, metrics_->offset(), optimizer().updates(),
-                    batches_->state(), team_->random(), precisionName(matrix_), at::get_num_threads(), device_.str(),
-                    corpus_->fingerprint(), file_.config.toJson()["training"], averages_->state(), watch_.state(),
+                { step_, tokens_, seconds_, best ? lastNll_ : bestNll_, plateau_, metrics_->offset(),
+                    optimizer().updates(), batches_->state(), team_->random(), precisionName(matrix_),
+                    at::get_num_threads(), device_.str(), corpus_->fingerprint(), file_.config.toJson()["training"],
+                    averages_->state(), watch_.state(),
                     Json { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() } } });
             averages_->write(to);
         });
         run_.setPointer("latest", folder);
-        if (best) run_.setPointer("best", folder);
+        if (best) {
+            run_.setPointer("best", folder);
+            bestNll_ = lastNll_; // not of a save that failed: a later one would have to be better than nothing kept
+        }
         event.best = best;
         lastSave_ = step_;
         averages_->saved();

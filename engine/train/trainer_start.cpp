@@ -280,6 +280,8 @@ void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, Ev
         progress.publish(StatusEvent { step_, RunState::Preparing,
             "on " + here + " instead of " + before + ", so sums are rounded differently from here on" });
     setAsideLaterCheckpoints(run_, step_);
+    if (!run_.pointer("best")) // it was a later one: the next evaluation is the best that is kept
+        bestNll_ = lastNll_ = std::numeric_limits<double>::infinity();
     metrics_->rewind(state.metricsOffset);
     for (const auto& change : changesOnResume(stood_, file_.config, step_)) metrics_->append(toEvent(change));
 }

@@ -10,6 +10,7 @@
 #include <QtTest>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
 
@@ -270,6 +271,43 @@ private Q_SLOTS:
         for (const auto& event : readMetrics(run.metricsFile()))
             if (const auto* step = std::get_if<StepEvent>(&event)) last = step->step;
         QCOMPARE(last, std::int64_t(7));
+    }
+
+    void goingBackBeforeTheBestBeginsTheSearchAnew()
+    {
+        auto config = smallRun();
+        config.training.saveEvery = 2;
+        config.training.keepCheckpoints = 100;
+        const RunDirectory run(runs_.train("best", config));
+        run.setPointer("best", checkpointName(12));
+        config.training.learningRate = 0; // no weight moves any more, so no loss is lower than the last one
+        config.training.stopAfter = 2;
+        runs_.resume("best", config, { "learning_rate", "stop_after" }, nullptr, checkpointName(6));
+        QCOMPARE(run.pointer("best").value_or(""), checkpointName(8));
+    }
+
+    void aSaveThatFailsIsNotTheBest()
+    {
+        auto config = smallRun();
+        config.training.learningRate = 0; // every evaluation says the same
+        config.training.saveEvery = 2;
+        config.training.steps = 4;
+        Recorder recorder;
+        faultHook = [](const char* operation, const fs::path& path) {
+            const bool first = path.filename().string().find(checkpointName(2)) != std::string::npos;
+            return first && std::string(operation) == "mkdir" ? ENOSPC : 0;
+        };
+        fs::path run;
+        try {
+            run = runs_.train("failed save", config, &recorder);
+        } catch (const std::exception&) {
+        }
+        faultHook = nullptr;
+        const auto saves = recorder.all<CheckpointEvent>();
+        QCOMPARE(saves.size(), std::size_t(2));
+        QVERIFY(!saves[0].problem.empty() && !saves[0].best);
+        QVERIFY2(saves[1].problem.empty() && saves[1].best, saves[1].problem.c_str());
+        QCOMPARE(RunDirectory(run).pointer("best").value_or(""), checkpointName(4));
     }
 };
 

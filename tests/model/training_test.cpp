@@ -7,6 +7,7 @@
 #include "engine/model/weights.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
+#include "engine/system/device.h"
 #include "engine/train/trainer.h"
 #include "tests/model/recorder.h"
 #include "tests/model/run_tokenizer.h"
@@ -279,6 +280,14 @@ private Q_SLOTS:
         generate.prompt = "Once";
         generate.sampling.maxTokens = 5;
         QCOMPARE(copy->generate(generate, [](const GeneratedToken&) {}, {}).tokens.size(), std::size_t(5));
+    }
+
+    void measuringTheMachineDrawsNoRandomNumbers()
+    {
+        const auto generator = at::globalContext().defaultGenerator(torch::kCPU);
+        const auto before = generator.get_state();
+        QVERIFY(measureGemm(torch::kCPU, torch::kFloat, 64, 64, 64) > 0);
+        QVERIFY(torch::equal(generator.get_state(), before));
     }
 
     void aCopyThatCannotBeMadeEndsNoTraining()

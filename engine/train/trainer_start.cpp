@@ -244,9 +244,11 @@ TrainingState Trainer::readState(const fs::path& folder)
     tokens_ = state.tokens;
     seconds_ = state.seconds;
     // The precision is part of what "continues exactly" means; a change of device or an explicit wish wins.
-    matrix_ = config_.precision != "auto" ? choosePrecision(config_.precision, device_, file_.config.model, 1)
-        : state.precision == "bf16"       ? torch::kBFloat16
-                                          : torch::kFloat;
+    const bool moved = torch::Device(state.device).type() != device_.type();
+    matrix_ = config_.precision != "auto" || moved
+        ? choosePrecision(config_.precision, device_, file_.config.model, config_.batchSize * config_.context)
+        : state.precision == "bf16" ? torch::kBFloat16
+                                    : torch::kFloat;
     return state;
 }
 

@@ -376,6 +376,9 @@ struct TrainingRequest {
     /// what readReplay() says, with other settings if wanted.
     fs::path replayOf = {};
     OtherComputers others = {}; ///< that share it
+    /// New run: `directory` is freshRunDirectory() of this name, and if another run takes it first the next one is
+    /// taken; the job says which. Empty: `directory` or nothing.
+    std::string folderName = {};
 };
 
 struct CheckRow {

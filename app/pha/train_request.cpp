@@ -127,6 +127,7 @@ void placeRun(
     TrainingRequest& request, const TrainOptions& options, const CLI::App& command, const std::string& usualName)
 {
     if (command.count("--run") > 0 && options.run.empty()) throw ConfigError("--run", "", "a folder for the new run");
+    if (options.run.empty()) request.folderName = usualName;
     request.directory = options.run.empty() ? freshRunDirectory(defaultRunsFolder(), usualName) : fs::path(options.run);
     request.name = options.name;
 }

@@ -181,11 +181,14 @@ void RunDirectory::requireFresh() const
 
 void RunDirectory::create(const RunFile& file) const
 {
-    const auto taken = [&] {
-        return CheckpointError(
+    if (!tryCreate(file))
+        throw CheckpointError(
             root_.string(), "there is a run in this folder already", "choose another folder, or continue that run");
-    };
-    if (exists()) throw taken();
+}
+
+bool RunDirectory::tryCreate(const RunFile& file) const
+{
+    if (exists()) return false;
     makeFolders(root_);
     makeFolders(checkpoints());
     auto complete = file;
@@ -193,7 +196,7 @@ void RunDirectory::create(const RunFile& file) const
     const auto text = complete.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
     AtomicFile out(runFile());
     out.write(text.data(), text.size());
-    if (!out.commitNew()) throw taken();
+    return out.commitNew();
 }
 
 RunFile RunDirectory::read(RunUse use) const

@@ -56,6 +56,7 @@ public:
     /// Creates the folders and run.json. Throws CheckpointError if a run is already there.
     /// Of several processes that try at once, exactly one succeeds. An empty `created` becomes the present time.
     void create(const RunFile& file) const;
+    bool tryCreate(const RunFile& file) const; ///< the same, but false if a run is already there
     RunFile read(RunUse use = RunUse::Work) const; ///< throws CheckpointError
     void write(const RunFile& file) const; ///< atomically
 

@@ -56,7 +56,8 @@ private:
     std::shared_ptr<LanguageModel> readTeacher(const TrainingRequest& request); ///< null: nothing is converted
     void build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress);
     bool beginsWithGivenWeights() const; ///< of another run or file, not drawn from the seed
-    void createRun();
+    void createRun(const TrainingRequest& request);
+    void takeFreshFolder(const TrainingRequest& request);
     fs::path newestCheckpoint(const TrainingRequest& request) const; ///< to resume from; empty if there is none yet
     TrainingState readState(const fs::path& checkpoint); ///< weights, moments, counters; the run's files stay
     void restore(const TrainingState& state);

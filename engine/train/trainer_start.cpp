@@ -70,8 +70,10 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
     shareThreads(device_, config_.threads, config_.devices);
     if (request.resume)
         lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
-    else
+    else {
+        if (!request.folderName.empty()) takeFreshFolder(request);
         run_.requireFresh();
+    }
     if (request.others.count > 0) hosts_ = std::make_unique<Hosts>(request.others);
 
     const auto teacher = readTeacher(request);
@@ -149,7 +151,6 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
         if (device_.is_cpu() && learner.number > 0) return; // one meter sees all of a processor
         if (auto meter = meterOf(learner.device)) meters_.push_back(std::move(meter));
     });
-    averages_ = std::make_unique<WeightAverages>(run_, config_);
 
     const auto from = fork_ ? fork_->checkpoint : newestCheckpoint(request);
     TrainingState state;
@@ -166,7 +167,8 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
                 "start it again in another folder");
         matrix_ = choosePrecision(config_.precision, device_, file_.config.model, config_.batchSize * config_.context);
     }
-    if (!request.resume) createRun();
+    if (!request.resume) createRun(request);
+    averages_ = std::make_unique<WeightAverages>(run_, config_);
     // A process that died between creating the run and this line left no tokenizer: writing it again is harmless.
     if (!fs::exists(run_.tokenizerFile())) writeFileAtomically(run_.tokenizerFile(), corpus_->tokenizer()->model());
     metrics_ = std::make_unique<MetricsWriter>(run_.metricsFile());
@@ -189,7 +191,14 @@ fs::path Trainer::newestCheckpoint(const TrainingRequest& request) const
     return all.empty() ? fs::path() : run_.checkpoints() / all.back();
 }
 
-void Trainer::createRun()
+/// The one that was found free may be another run's by now.
+void Trainer::takeFreshFolder(const TrainingRequest& request)
+{
+    run_ = RunDirectory(freshRunDirectory(request.directory.parent_path(), request.folderName));
+    if (request.name.empty()) file_.name = run_.root().filename().string();
+}
+
+void Trainer::createRun(const TrainingRequest& request)
 {
     file_.environment["program"] = PHA_VERSION;
     file_.environment["libtorch"] = TORCH_VERSION;
@@ -203,7 +212,10 @@ void Trainer::createRun()
     file_.environment["corpus"] = corpus_->description();
     file_.environment["corpus_fingerprint"] = corpus_->fingerprint();
     file_.environment["tokenizer"] = corpus_->tokenizer()->fingerprint();
-    run_.create(file_);
+    if (request.folderName.empty())
+        run_.create(file_);
+    else
+        while (!run_.tryCreate(file_)) takeFreshFolder(request);
     lock_ = std::make_unique<RunLock>(run_.root());
 }
 

@@ -6,6 +6,9 @@
 
 #include <QRandomGenerator>
 
+#include <memory>
+#include <vector>
+
 #include <unistd.h>
 
 using namespace pha::e2e;
@@ -195,6 +198,23 @@ private Q_SLOTS:
         QVERIFY2(result.code == 0, result.err.constData());
         verifyMetrics(run, 12);
         QCOMPARE(content(run + "/checkpoints/" + folder(12) + "/model.safetensors"), before);
+    }
+
+    void runsThatBeginAtOnceTakeFoldersOfTheirOwn()
+    {
+        std::vector<std::unique_ptr<QProcess>> processes;
+        for (int i = 0; i < 4; ++i) processes.push_back(home_.start(smallRun({ "--steps", "2", "--json" })));
+        QStringList folders;
+        for (const auto& process : processes) {
+            const auto result = Home::finish(*process);
+            QVERIFY2(result.code == 0, result.err.constData());
+            for (const auto& event : result.jsonLines())
+                if (event["type"] == "run") folders << event["directory"].toString();
+        }
+        QCOMPARE(folders.size(), 4);
+        folders.removeDuplicates();
+        QCOMPARE(folders.size(), 4);
+        for (const auto& folder : folders) verifyMetrics(folder, 2);
     }
 
     void aRunInUseIsRefused()

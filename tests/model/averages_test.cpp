@@ -255,6 +255,20 @@ private Q_SLOTS:
         QVERIFY(fs::exists(checkpoint(12)));
     }
 
+    void aFolderThatIsTakenMeanwhileIsPassedOver()
+    {
+        TrainingRequest request;
+        request.config = smallRun();
+        request.config.training.steps = 1;
+        request.folderName = "same";
+        request.directory = freshRunDirectory(runs_.folder(""), request.folderName);
+        Recorder recorder;
+        const Trainer first(request, recorder, {}), second(request, recorder, {});
+        QCOMPARE(first.directory(), runs_.folder("same"));
+        QCOMPARE(second.directory(), runs_.folder("same-2"));
+        QCOMPARE(RunDirectory(second.directory()).read().name, std::string("same-2"));
+    }
+
     void goingBackSetsLaterCheckpointsAside()
     {
         const auto copy = runs_.folder("back");

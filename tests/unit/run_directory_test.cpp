@@ -186,6 +186,7 @@ void RunDirectoryTest::createdOnceOfMany()
     QCOMPARE(countTemporaries(run.root()), 0);
     QVERIFY(messageOf<CheckpointError>([&] { run.create(exampleFile()); }).find("there is a run in this folder already")
         != std::string::npos);
+    QVERIFY(!run.tryCreate(exampleFile()));
     ::munmap(go, sizeof *go);
 }
 

@@ -291,12 +291,18 @@ void Trainer::save()
         event.best = best;
         lastSave_ = step_;
         averages_->saved();
-        pruneCheckpoints(run_, config_.keepCheckpoints);
     } catch (
         const Error& error) { // the previous checkpoint stands; training goes on and tries again at the next interval
         event.problem = error.what();
     }
     emit(event);
+    if (!event.problem.empty()) return;
+    try {
+        pruneCheckpoints(run_, config_.keepCheckpoints);
+    } catch (const Error& error) { // the new one stands all the same
+        emit(StatusEvent {
+            step_, RunState::Running, std::string("an old checkpoint could not be removed: ") + error.what() });
+    }
 }
 
 RunState Trainer::finish(RunState state, const std::string& detail)

@@ -31,6 +31,20 @@ std::optional<double> rounded(std::optional<double> value)
 {
     return value ? std::optional(std::round(*value * 1e3) / 1e3) : value;
 }
+
+// What a stop may leave out of what is due at a step; a resume begins with it.
+constexpr auto dueEvaluation = "evaluation", dueSample = "sample";
+
+/// What `work` gives, or nothing if a stop ended it.
+template <class Work> auto unlessStopped(const std::stop_token& stop, Work&& work) -> std::optional<decltype(work())>
+{
+    try {
+        return work();
+    } catch (const Error&) {
+        if (!stop.stop_requested()) throw;
+        return std::nullopt;
+    }
+}
 } // namespace
 
 /// Evaluate, sample and save "once in a while", then one training section.
@@ -50,7 +64,9 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
     try {
         if (lastSave_ < 0 && beginsWithGivenWeights()) save(); // a resume cannot draw them again
-        if (step_ == 0 && config_.sampleEvery > 0 && !stop.stop_requested()) sample({}); // what learning begins from
+        if (step_ == 0 && config_.sampleEvery > 0 && !stop.stop_requested())
+            sample({}, stop); // what learning begins from
+        if (!due_.empty()) intervals(stop);
         while (step_ < config_.steps) {
             serve(stop);
             if (stop.stop_requested()) return finish(RunState::Stopped, "stopped by the user");
@@ -61,7 +77,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
             if (!update())
                 return finish(
                     RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
-            intervals();
+            intervals(stop);
             if (step_ == config_.steps) changeAsPlanned(); // the run that is repeated was trained longer from here on
         }
         return finish(RunState::Finished, {});
@@ -156,27 +172,34 @@ std::vector<Batch> Trainer::readBatches()
     return batches;
 }
 
-void Trainer::intervals()
+void Trainer::intervals(const std::stop_token& stop)
 {
     const bool last = step_ == config_.steps; // the final weights are always evaluated, sampled and saved
+    const auto stopHere = last ? std::stop_token() : stop; // no resume would do it: only averages are left out there
     const auto due = [&](std::int64_t every) { return last || (every > 0 && step_ % every == 0); };
     Pass pass;
     pass.matrix = matrix_;
-    if (due(config_.mixEvery) || step_ == 1) {
+    const bool resumed = !due_.empty();
+    if (!resumed && (due(config_.mixEvery) || step_ == 1)) {
         const auto monitoring = spends(Activity::Monitoring);
         noteUsualGradients();
         emit(MixingEvent { step_, measureMixing(model(), pass, corpus_->split("valid"), config_.context) });
         tellTime();
     }
-    keepForAverages([&] { averages_->afterUpdate(model(), step_); });
-    if (due(config_.evalEvery)) {
-        evaluate();
+    if (!resumed) keepForAverages([&] { averages_->afterUpdate(model(), step_); });
+    if (due_ != dueSample && due(config_.evalEvery)) {
+        due_ = dueEvaluation;
+        if (!evaluate(stopHere)) return;
         // An evaluation that a user asks for changes neither the rate nor an average.
         if (config_.schedule == "plateau") plateau_.observe(lastNll_, config_);
         keepForAverages([&] { averages_->afterEvaluation(model(), step_, lastNll_); });
     }
-    if (last) keepForAverages([&] { finishAverages(); });
-    if (due(config_.sampleEvery)) sample({});
+    if (last) keepForAverages([&] { finishAverages(stop); });
+    if (due(config_.sampleEvery)) {
+        due_ = dueSample;
+        if (!sample({}, stopHere)) return;
+    }
+    due_.clear();
     if (due(config_.saveEvery)) save();
 }
 
@@ -214,7 +237,7 @@ void Trainer::tellTime()
         gemm_.value_or(0) > 0 ? gemm_ : std::nullopt });
 }
 
-Evaluation Trainer::score(LanguageModel& model) const
+std::optional<Evaluation> Trainer::score(LanguageModel& model, const std::stop_token& stop) const
 {
     EvaluateOptions options;
     options.context = config_.context;
@@ -222,27 +245,32 @@ Evaluation Trainer::score(LanguageModel& model) const
     Pass pass;
     pass.matrix = matrix_;
     SilentSink quiet;
-    auto result = evaluateSplit(model, pass, corpus_->split("valid"), options, quiet, {});
-    result.figures.step = result.recall.step = step_;
+    auto result =
+        unlessStopped(stop, [&] { return evaluateSplit(model, pass, corpus_->split("valid"), options, quiet, stop); });
+    if (result) result->figures.step = result->recall.step = step_;
     return result;
 }
 
-void Trainer::evaluate()
+bool Trainer::evaluate(const std::stop_token& stop)
 {
     const auto evaluating = spends(Activity::Evaluation);
-    const auto result = score(model());
-    emit(result.figures);
-    if (!result.recall.bins.empty()) emit(result.recall);
+    const auto result = score(model(), stop);
+    if (!result) return false;
     Pass pass;
     pass.matrix = matrix_;
-    auto heads = testHeads(model(), *corpus_->tokenizer(), config_.context, pass, true, {});
-    heads.step = step_;
-    emit(headsEvent(heads));
+    auto heads = unlessStopped(
+        stop, [&] { return testHeads(model(), *corpus_->tokenizer(), config_.context, pass, true, stop); });
+    if (!heads) return false;
+    emit(result->figures);
+    if (!result->recall.bins.empty()) emit(result->recall);
+    heads->step = step_;
+    emit(headsEvent(*heads));
     lastEval_ = step_;
-    lastNll_ = result.figures.nll;
+    lastNll_ = result->figures.nll;
+    return true;
 }
 
-void Trainer::sample(const std::string& given)
+bool Trainer::sample(const std::string& given, const std::stop_token& stop)
 {
     const auto sampling = spends(Activity::Samples);
     const auto prompt = !given.empty()  ? given
@@ -257,12 +285,14 @@ void Trainer::sample(const std::string& given)
     options.sampling.seed = std::uint64_t(config_.seed);
     Pass pass;
     pass.matrix = matrix_;
-    const auto result =
-        generateText(model(), *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, {});
+    const auto result = generateText(
+        model(), *corpus_->tokenizer(), pass, std::move(ids), options, [](const GeneratedToken&) {}, stop);
+    if (stop.stop_requested()) return false;
     SampleEvent event { step_, prompt, result.text, {}, config_.seed };
     for (const auto& t : result.tokens)
         event.tokens.push_back({ t.text, fourDigits(t.probability), fourDigits(t.entropy) });
     emit(event);
+    return true;
 }
 
 void Trainer::save()
@@ -280,7 +310,7 @@ void Trainer::save()
                     optimizer().updates(), batches_->state(), team_->random(), precisionName(matrix_),
                     at::get_num_threads(), device_.str(), corpus_->fingerprint(), file_.config.toJson()["training"],
                     averages_->state(), watch_.state(),
-                    Json { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() } } });
+                    Json { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() } }, due_ });
             averages_->write(to);
         });
         run_.setPointer("latest", folder);

@@ -76,19 +76,20 @@ private:
     HardwareReading readMeters();
     std::vector<Batch> readBatches(); ///< of the next update
     void serve(const std::stop_token& stop); ///< commands and snapshots; waits here while paused
-    void perform(const Command& command);
+    void perform(const Command& command, const std::stop_token& stop);
     void change(const std::string& key, const Json& value);
     void changeAsPlanned(); ///< in a replay
     void serveSnapshots();
-    void intervals();
+    void intervals(const std::stop_token& stop); ///< what is due after an update, from due_ on
     void emit(const Event& event);
     TimeAccount::Scope spends(TimeAccount::Activity activity) { return { time_ ? &*time_ : nullptr, activity }; }
     void tellTime();
-    Evaluation score(LanguageModel& model) const; ///< on the validation split
-    void evaluate();
+    // These leave nothing half done: stopped, they have written nothing and give nothing.
+    std::optional<Evaluation> score(LanguageModel& model, const std::stop_token& stop) const; ///< validation split
+    bool evaluate(const std::stop_token& stop);
     void keepForAverages(const std::function<void()>& work);
-    void finishAverages();
-    void sample(const std::string& prompt);
+    void finishAverages(const std::stop_token& stop);
+    bool sample(const std::string& prompt, const std::stop_token& stop);
     void save();
     RunState finish(RunState state, const std::string& detail);
 
@@ -133,6 +134,7 @@ private:
     std::vector<PartGradient> usualGradients_;
     std::int64_t usualStep_ = 0;
     EventSink* sink_ = nullptr;
+    std::string due_; ///< what a stop has left out at this step, with all that comes after it; empty: nothing
     bool paused_ = false, metricsProblem_ = false;
 
     std::mutex mutex_;

@@ -17,16 +17,17 @@ void Trainer::keepForAverages(const std::function<void()>& work)
     }
 }
 
-/// Evaluates every average on the validation split and writes it to RUN/averages.
-void Trainer::finishAverages()
+/// Evaluates every average on the validation split and writes it to RUN/averages. Stopped, it only writes them.
+void Trainer::finishAverages(const std::stop_token& stop)
 {
     const auto evaluating = spends(TimeAccount::Activity::Evaluation);
     const auto scratch = emptyModel(model().config());
     scratch->to(device_);
     averages_->each(*scratch, [&](const std::string& name, const std::string& note) {
-        auto figures = score(*scratch).figures;
-        figures.note = note;
-        emit(figures);
+        if (auto scored = score(*scratch, stop)) {
+            scored->figures.note = note;
+            emit(scored->figures);
+        }
         keepForAverages([&] {
             writeModelFile(averages_->newFile(name), { scratch, file_.config, step_, corpus_->tokenizer(), note });
         });

@@ -74,12 +74,12 @@ void Trainer::serve(const std::stop_token& stop)
             if (paused_) wake_.wait(lock, stop, [this] { return !commands_.empty() || !waiting_.empty(); });
             commands.swap(commands_);
         }
-        for (const auto& command : commands) perform(command);
+        for (const auto& command : commands) perform(command, stop);
     } while (paused_ && !stop.stop_requested());
     serveSnapshots();
 }
 
-void Trainer::perform(const Command& command)
+void Trainer::perform(const Command& command, const std::stop_token& stop)
 {
     const auto record = [&](const char* name, const std::string& value = {}) {
         emit(CommandEvent { step_, name, value });
@@ -100,10 +100,12 @@ void Trainer::perform(const Command& command)
         return;
     case Command::Kind::Evaluate:
         record("evaluate");
-        return evaluate();
+        evaluate(stop);
+        return;
     case Command::Kind::Sample:
         record("sample", command.text);
-        return sample(command.text);
+        sample(command.text, stop);
+        return;
     case Command::Kind::Checkpoint:
         record("checkpoint");
         return save();

@@ -255,6 +255,7 @@ TrainingState Trainer::readState(const fs::path& folder)
     step_ = state.step;
     tokens_ = state.tokens;
     seconds_ = state.seconds;
+    due_ = state.due;
     // The precision is part of what "continues exactly" means; a change of device or an explicit wish wins.
     const bool moved = torch::Device(state.device).type() != device_.type();
     matrix_ = config_.precision != "auto" || moved

@@ -174,6 +174,93 @@ private Q_SLOTS:
         QVERIFY(loadNetwork(alone / "averages" / "ema.safetensors", "cpu", "fp32"));
     }
 
+    void anEvaluationThatIsStoppedIsDoneByTheResume_data()
+    {
+        QTest::addColumn<int>("step");
+        QTest::addColumn<bool>("atSample");
+        QTest::newRow("evaluation and no save") << 6 << false;
+        QTest::newRow("evaluation and save") << 8 << false;
+        QTest::newRow("sample") << 8 << true;
+    }
+    void anEvaluationThatIsStoppedIsDoneByTheResume()
+    {
+        QFETCH(int, step);
+        QFETCH(bool, atSample);
+        auto config = averagedRun();
+        config.training.schedule = "plateau";
+        config.training.plateauPatience = 0;
+        config.training.saveEvery = 4;
+        config.training.sampleEvery = 4;
+        const RunDirectory whole(runs_.folder("not stopped"));
+        if (!whole.exists()) runs_.train("not stopped", config);
+
+        const auto name = "stopped" + std::to_string(step) + (atSample ? "s" : "e");
+        TrainingRequest request;
+        request.config = config;
+        request.directory = runs_.folder(name);
+        Recorder recorder;
+        std::stop_source stop;
+        recorder.react = [&](const Event& event) {
+            const auto* heads = std::get_if<HeadsEvent>(&event);
+            const auto* update = std::get_if<StepEvent>(&event);
+            if (atSample ? heads && heads->step == step : update && update->step == step) stop.request_stop();
+        };
+        {
+            Trainer trainer(request, recorder, {});
+            QCOMPARE(trainer.run(recorder, stop.get_token()), RunState::Stopped);
+        }
+        const RunDirectory parts(request.directory);
+        QCOMPARE(parts.pointer("latest").value_or(""), checkpointName(step));
+        QCOMPARE(recorder.all<EvalEvent>().back().step, std::int64_t(atSample ? step : step - 2));
+        for (const auto& sample : recorder.all<SampleEvent>()) QVERIFY(sample.step < step);
+        runs_.resume(name, config, {});
+
+        const auto course = [](const RunDirectory& run) { // all that is said of a step beside its time
+            std::string text;
+            for (const auto& event : readMetrics(run.metricsFile())) {
+                if (const auto* e = std::get_if<EvalEvent>(&event))
+                    text += std::to_string(e->step) + " eval " + std::to_string(e->nll) + " " + e->note + "\n";
+                if (const auto* e = std::get_if<StepEvent>(&event))
+                    text += std::to_string(e->step) + " step " + std::to_string(e->learningRate) + "\n";
+                if (const auto* e = std::get_if<SampleEvent>(&event))
+                    text += std::to_string(e->step) + " sample " + e->text + "\n";
+                if (const auto* e = std::get_if<HeadsEvent>(&event)) text += std::to_string(e->step) + " heads\n";
+                if (const auto* e = std::get_if<MixingEvent>(&event)) text += std::to_string(e->step) + " mix\n";
+            }
+            return text;
+        };
+        QCOMPARE(course(parts), course(whole));
+        QCOMPARE(parts.pointer("best").value_or(""), whole.pointer("best").value_or(""));
+        for (const char* file : { "model.safetensors", "optimizer.safetensors", "ema.safetensors" })
+            QCOMPARE(readFile(parts.checkpoints() / checkpointName(12) / file),
+                readFile(whole.checkpoints() / checkpointName(12) / file));
+        for (const char* file : { "best", "ema", "lawa" })
+            QCOMPARE(largestDifference(weightsIn(parts.root() / "averages" / (std::string(file) + ".safetensors")),
+                         weightsIn(whole.root() / "averages" / (std::string(file) + ".safetensors"))),
+                0.0);
+    }
+
+    void averagesAreWrittenWithoutFiguresAfterAStop()
+    {
+        TrainingRequest request;
+        request.config = averagedRun();
+        request.directory = runs_.folder("stopped at the end");
+        Recorder recorder;
+        std::stop_source stop;
+        recorder.react = [&](const Event& event) {
+            const auto* update = std::get_if<StepEvent>(&event);
+            if (update && update->step == 12) stop.request_stop();
+        };
+        Trainer trainer(request, recorder, {});
+        QCOMPARE(trainer.run(recorder, stop.get_token()), RunState::Finished);
+        QCOMPARE(recorder.all<EvalEvent>().back().step, std::int64_t(12));
+        for (const auto& evaluation : recorder.all<EvalEvent>()) QVERIFY(evaluation.note.empty());
+        for (const char* file : { "best", "ema", "lawa" })
+            QCOMPARE(largestDifference(weightsIn(request.directory / "averages" / (std::string(file) + ".safetensors")),
+                         weightsIn(run_ / "averages" / (std::string(file) + ".safetensors"))),
+                0.0);
+    }
+
     void averagingIdenticalCheckpointsIsTheIdentity()
     {
         const auto out = runs_.folder("same.safetensors");

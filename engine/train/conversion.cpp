@@ -30,11 +30,14 @@ void distil(
         means.entropy = means.entropy.value_or(0) + layerShare * entropy.item<double>();
     };
     pass.distil = &learn;
+    pass.tokenLosses = nullptr; // of the softmax model, and not of the whole batch
     pass.training = false;
     const torch::NoGradGuard guard; // the layers switch gradients on for their features
     const auto scored = targets.narrow(1, 0, T);
     const auto lossSum = model.lossSum(ids.narrow(1, 0, T), scored, pass).item<double>();
-    means.loss += share * lossSum / double((scored >= 0).sum().item<std::int64_t>());
+    // All that is asked for may stand behind the part that is read: features learn from it without.
+    if (const auto count = (scored >= 0).sum().item<std::int64_t>(); count > 0)
+        means.loss += share * lossSum / double(count);
 }
 
 } // namespace pha

@@ -16,7 +16,7 @@ void takeOverWeights(const LanguageModel& teacher, LanguageModel& student);
 struct Distillation {
     std::optional<double> crossEntropy; ///< of the linear weights under the softmax's, over layers, heads and queries
     std::optional<double> entropy; ///< of the softmax's weights: no features can bring the cross entropy below it
-    double loss = 0; ///< of the softmax model, over the targets
+    double loss = 0; ///< of the softmax model, over the targets; 0 if none of them is in what was read
 };
 
 /// Adds `share` of the cross entropy's gradient to the feature maps, and of the means to `means`; nothing else gets a

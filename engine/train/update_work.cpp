@@ -56,7 +56,7 @@ Tensor UpdateWork::operator()(
 Tensor UpdateWork::distilled(Learner& learner, const std::vector<Tensor>& inputs, const Pass& pass, double share) const
 {
     learner.optimizer->zeroGrad();
-    learner.tokenLosses.clear(); // what is measured there is the softmax model
+    learner.tokenLosses.clear(); // of an update before; there are none of the softmax model
     learner.distilled = {};
     for (std::size_t i = 0; i + 1 < inputs.size(); i += 2)
         distil(*learner.model, inputs[i], inputs[i + 1], pass, share, learner.distilled);

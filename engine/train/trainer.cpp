@@ -104,7 +104,8 @@ bool Trainer::update()
     const bool distilling = step_ < config_.distillSteps;
     if (config_.distillSteps > 0 && step_ == config_.distillSteps) // from here on all weights learn
         team_->resetOptimizers();
-    const double share = scheduleShare(config_, step_) * plateau_.factor;
+    // The course begins when all weights learn; until then Muon's matrices stay, on a card too.
+    const double share = distilling ? 0 : scheduleShare(config_, step_) * plateau_.factor;
     const double rate = distilling ? config_.distillLearningRate : config_.learningRate * share;
 
     std::int64_t read = 0, scored = 0;

@@ -14,11 +14,23 @@ namespace pha {
 
 namespace {
 
+/// Bytes of a text: several of them fit a run.json of the size that is read again.
+constexpr std::size_t longestText = 64 * 1024;
+
+void checkLength(const Field& field, const std::string& text)
+{
+    if (text.size() > longestText)
+        throw ConfigError(field.name, "a text of " + std::to_string(text.size()) + " bytes",
+            "at most " + std::to_string(longestText) + " bytes");
+}
+
 /// Every field on its own. Structs can be filled without set(), so this cannot be left to it.
 template <class Group> void checkFields(const Group& group)
 {
-    std::remove_const_t<Group>::fields(
-        group, [](const Field& field, const auto& member) { field.check(Json(member)); });
+    std::remove_const_t<Group>::fields(group, [](const Field& field, const auto& member) {
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, std::string>) checkLength(field, member);
+        field.check(Json(member));
+    });
 }
 
 void checkBranches(const std::string& branches)

@@ -71,6 +71,18 @@ void makeFolders(const fs::path& path)
     if (error) throwIoError(path, "create the folder", error.value());
 }
 
+/// What run.json will hold. Larger than what is read again it would be the end of a run.
+std::string runFileText(const RunFile& file, const fs::path& path)
+{
+    auto text = file.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (std::int64_t(text.size()) > largestRunFile)
+        throw CheckpointError(path.string(),
+            "would have " + std::to_string(text.size()) + " bytes, of which at most " + std::to_string(largestRunFile)
+                + " are read",
+            "shorten its name, sample_prompt or other texts");
+    return text;
+}
+
 } // namespace
 
 std::string timestampUtc()
@@ -189,11 +201,11 @@ void RunDirectory::create(const RunFile& file) const
 bool RunDirectory::tryCreate(const RunFile& file) const
 {
     if (exists()) return false;
-    makeFolders(root_);
-    makeFolders(checkpoints());
     auto complete = file;
     if (complete.created.empty()) complete.created = timestampUtc();
-    const auto text = complete.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    const auto text = runFileText(complete, runFile());
+    makeFolders(root_);
+    makeFolders(checkpoints());
     AtomicFile out(runFile());
     out.write(text.data(), text.size());
     return out.commitNew();
@@ -210,10 +222,7 @@ RunFile RunDirectory::read(RunUse use) const
     }
 }
 
-void RunDirectory::write(const RunFile& file) const
-{
-    writeFileAtomically(runFile(), file.toJson().dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
+void RunDirectory::write(const RunFile& file) const { writeFileAtomically(runFile(), runFileText(file, runFile())); }
 
 fs::path defaultRunsFolder()
 {

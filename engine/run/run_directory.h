@@ -58,7 +58,8 @@ public:
     void create(const RunFile& file) const;
     bool tryCreate(const RunFile& file) const; ///< the same, but false if a run is already there
     RunFile read(RunUse use = RunUse::Work) const; ///< throws CheckpointError
-    void write(const RunFile& file) const; ///< atomically
+    /// Atomically. Throws CheckpointError, as create() does, if it would be larger than what read() takes.
+    void write(const RunFile& file) const;
 
     /// Complete checkpoints, oldest first ("step-00001000").
     std::vector<std::string> list() const;

@@ -404,6 +404,11 @@ void ConfigTest::validateChecksFieldsOfStructs()
     config.training.dropout = 0;
     config.data.vocabSize = 1;
     QVERIFY(contains(problemOf<ConfigError>([&] { config.validate(); }), "vocab_size is 1"));
+    config.data.vocabSize = 1000;
+    config.training.samplePrompt = std::string(65'536, 'a');
+    config.validate();
+    config.training.samplePrompt += 'a'; // run.json has to be read again
+    QVERIFY(contains(problemOf<ConfigError>([&] { config.validate(); }), "sample_prompt is a text of 65537 bytes"));
 }
 
 void ConfigTest::branchOrder()

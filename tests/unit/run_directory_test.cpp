@@ -29,6 +29,7 @@ private Q_SLOTS:
     void runFileRefuses_data();
     void runFileRefuses();
     void aViewKeepsWhatItDoesNotKnow();
+    void nothingIsWrittenThatIsNotRead();
     void createdOnceOfMany();
     void oddFolderNames();
     void freshFolders();
@@ -152,6 +153,22 @@ void RunDirectoryTest::runFileRefuses()
     QVERIFY(refusal("none").find("does not exist") != std::string::npos);
     fs::create_directory(pathOf(folder) / "empty");
     QVERIFY(refusal("empty").find("is not a run directory: it has no run.json") != std::string::npos);
+}
+
+void RunDirectoryTest::nothingIsWrittenThatIsNotRead()
+{
+    QTemporaryDir folder;
+    auto large = exampleFile();
+    large.name = std::string(300'000, 'n');
+    const RunDirectory none(pathOf(folder) / "none"), run(pathOf(folder) / "run");
+    QVERIFY(messageOf<CheckpointError>([&] { none.create(large); }).find("would have 30") != std::string::npos);
+    QVERIFY(!fs::exists(none.root()));
+    run.create(exampleFile());
+    QVERIFY(!messageOf<CheckpointError>([&] { run.write(large); }).empty());
+    QCOMPARE(run.read().name, exampleFile().name);
+    large.name.resize(200'000);
+    run.write(large);
+    QCOMPARE(run.read().name, large.name);
 }
 
 void RunDirectoryTest::createdOnceOfMany()

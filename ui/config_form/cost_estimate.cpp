@@ -2,6 +2,7 @@
 #include "ui/config_form/cost_estimate.h"
 
 #include "engine/base/error.h"
+#include "engine/base/memory.h"
 #include "engine/data/tasks.h"
 
 #include <algorithm>
@@ -26,14 +27,7 @@ RunConfig withVocabulary(RunConfig config)
 
 } // namespace
 
-double availableMemory()
-{
-    std::ifstream in("/proc/meminfo");
-    std::string name, unit;
-    for (double kilobytes = 0; in >> name >> kilobytes; std::getline(in, unit))
-        if (name == "MemAvailable:") return kilobytes * 1024;
-    return 0;
-}
+double availableMemory() { return double(pha::availableMemory()); }
 
 double processMemory()
 {

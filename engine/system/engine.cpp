@@ -7,6 +7,7 @@
 #include "engine/system/bench.h"
 #include "engine/system/cpu_allocator.h"
 #include "engine/system/device.h"
+#include "engine/system/plain_errors.h"
 #include "engine/system/selftest.h"
 #include "engine/train/follower.h"
 #include "engine/train/trainer.h"
@@ -14,19 +15,6 @@
 namespace pha {
 
 namespace {
-
-/// LibTorch's messages carry a stack trace of two kilobytes; people get its first line.
-template <class Work> auto withPlainErrors(Work&& work)
-{
-    try {
-        return work();
-    } catch (const c10::Error& error) {
-        std::string what = error.what_without_backtrace();
-        if (what.find("not enough memory") != std::string::npos || what.find("out of memory") != std::string::npos)
-            throw Error("there is not enough memory for this batch", "lower batch_size or context");
-        throw Error("LibTorch: " + what.substr(0, what.find('\n')), "please report this with the run's run.json");
-    }
-}
 
 /// The trainer with the same care for messages.
 class PlainJob final : public TrainingJob {

@@ -8,6 +8,7 @@
 #include "engine/eval/loaded_model.h"
 #include "engine/run/metrics_line.h"
 #include "engine/system/device.h"
+#include "engine/system/plain_errors.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/conversion.h"
 
@@ -47,7 +48,6 @@ template <class Work> auto unlessStopped(const std::stop_token& stop, Work&& wor
 }
 } // namespace
 
-/// Evaluate, sample and save "once in a while", then one training section.
 RunState Trainer::run(EventSink& sink, std::stop_token stop)
 {
     {
@@ -63,24 +63,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     emit(StatusEvent { step_, RunState::Running, {} });
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
     try {
-        if (lastSave_ < 0 && beginsWithGivenWeights()) save(); // a resume cannot draw them again
-        if (step_ == 0 && config_.sampleEvery > 0 && !stop.stop_requested())
-            sample({}, stop); // what learning begins from
-        if (!due_.empty()) intervals(stop);
-        while (step_ < config_.steps) {
-            serve(stop);
-            if (stop.stop_requested()) return finish(RunState::Stopped, "stopped by the user");
-            if (config_.stopAfter > 0 && step_ - startedAt_ >= config_.stopAfter)
-                return finish(RunState::Stopped, "stop_after reached");
-            if (const auto& where = team_->stopping(); !where.empty())
-                return finish(RunState::Stopped, "stopped on " + where);
-            if (!update())
-                return finish(
-                    RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
-            intervals(stop);
-            if (step_ == config_.steps) changeAsPlanned(); // the run that is repeated was trained longer from here on
-        }
-        return finish(RunState::Finished, {});
+        return withPlainErrors([&] { return train(stop); });
     } catch (const std::exception& error) {
         // The disk may be what failed: the status is a courtesy, the error is what counts.
         try {
@@ -93,6 +76,28 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
         waiting_.clear();
         throw;
     }
+}
+
+/// Evaluate, sample and save "once in a while", then one training section.
+RunState Trainer::train(const std::stop_token& stop)
+{
+    if (lastSave_ < 0 && beginsWithGivenWeights()) save(); // a resume cannot draw them again
+    if (step_ == 0 && config_.sampleEvery > 0 && !stop.stop_requested()) sample({}, stop); // what learning begins from
+    if (!due_.empty()) intervals(stop);
+    while (step_ < config_.steps) {
+        serve(stop);
+        if (stop.stop_requested()) return finish(RunState::Stopped, "stopped by the user");
+        if (config_.stopAfter > 0 && step_ - startedAt_ >= config_.stopAfter)
+            return finish(RunState::Stopped, "stop_after reached");
+        if (const auto& where = team_->stopping(); !where.empty())
+            return finish(RunState::Stopped, "stopped on " + where);
+        if (!update())
+            return finish(
+                RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
+        intervals(stop);
+        if (step_ == config_.steps) changeAsPlanned(); // the run that is repeated was trained longer from here on
+    }
+    return finish(RunState::Finished, {});
 }
 
 /// One optimiser update from `accumulate` micro-batches. False: the run has diverged.

@@ -25,7 +25,8 @@ namespace pha {
 
 struct TrainingState;
 
-/// One run from its first to its last step; see TrainingJob for the contract. The recipe is `run()` and `update()`.
+/// One run from its first to its last step; see TrainingJob for the contract. The recipe is `train()` and
+/// `update()`.
 class Trainer final : public TrainingJob {
 public:
     /// Checks everything, prepares data, then creates or opens the run directory: bad input leaves nothing behind.
@@ -72,6 +73,7 @@ private:
     void start(LanguageModel& model, const fs::path& weights, EventSink& progress);
 
     // One step, and what happens between steps
+    RunState train(const std::stop_token& stop);
     bool update();
     HardwareReading readMeters();
     std::vector<Batch> readBatches(); ///< of the next update

@@ -290,6 +290,23 @@ private Q_SLOTS:
         QVERIFY(torch::equal(generator.get_state(), before));
     }
 
+    void aFailureIsSaidInOneLine()
+    {
+        TrainingRequest request;
+        request.config = tinyRun();
+        request.directory = folder("no memory");
+        Recorder recorder;
+        Trainer trainer(request, recorder, {});
+        recorder.react = [](const Event& event) { // what LibTorch throws, with its stack trace
+            const auto* step = std::get_if<StepEvent>(&event);
+            TORCH_CHECK(!step || step->step < 3, "[enforce fail at alloc_cpu.cpp:83] not enough memory: you tried");
+        };
+        QVERIFY_EXCEPTION_THROWN(trainer.run(recorder, {}), Error);
+        const auto last = recorder.all<StatusEvent>().back();
+        QCOMPARE(last.state, RunState::Failed);
+        QCOMPARE(last.detail, std::string("there is not enough memory for this batch; lower batch_size or context"));
+    }
+
     void aCopyThatCannotBeMadeEndsNoTraining()
     {
         TrainingRequest request;

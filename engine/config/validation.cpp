@@ -130,6 +130,9 @@ void TrainingConfig::validate() const
     if (devices > batchSize)
         throw ConfigError("devices", std::to_string(devices),
             "at most batch_size, which is " + std::to_string(batchSize) + ", since each takes whole sequences");
+    if (schedule == "plateau" && evalEvery == 0)
+        throw ConfigError(
+            "eval_every", "0", "at least 1 with the schedule plateau, which lowers the rate by evaluations");
     if (averageKeep > 0 && averageTake > averageKeep)
         throw ConfigError("average_take", std::to_string(averageTake),
             "at most average_keep, which is " + std::to_string(averageKeep));

@@ -350,6 +350,7 @@ void ConfigTest::crossFieldRules_data()
         { "family=attention", "entropy_bonus=0.01" });
     row("prior is \"0.47,0.31,0.22\"; expected prior_weight 0, since the family mixes no branches",
         { "family=gss", "prior_weight=0.1" });
+    row("eval_every is 0; expected at least 1 with the schedule plateau", { "schedule=plateau", "eval_every=0" });
     row("skip_data is \"8120\"; expected UPDATE+COUNT", { "skip_data=8120" });
     row("skip_data is \"0+1\"; expected", { "skip_data=0+1" });
     row("skip_data is \"9+0\"; expected", { "skip_data=9+0" });

@@ -168,10 +168,18 @@ void renamePath(const fs::path& from, const fs::path& to)
 bool renameToNew(const fs::path& from, const fs::path& to)
 {
     if (faulted("rename", to)) throwIoError(to, "put in place");
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+    if (!faulted("noreplace", to) && ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
+        return true;
     if (errno == EEXIST) return false;
     if (errno != EINVAL && errno != ENOSYS) throwIoError(to, "put in place");
-    // A file system without that flag: a hard link also fails on an existing name.
+    // A file system without that flag: a hard link also fails on an existing name. Folders have none.
+    std::error_code ignored;
+    if (fs::is_directory(fs::symlink_status(from, ignored))) {
+        if (fs::exists(fs::symlink_status(to, ignored))) return false;
+        if (::rename(from.c_str(), to.c_str()) == 0) return true;
+        if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR) return false; // there by now
+        throwIoError(to, "put in place");
+    }
     if (::link(from.c_str(), to.c_str()) == 0) return ::unlink(from.c_str()), true;
     if (errno == EEXIST) return false;
     throwIoError(to, "put in place");

@@ -14,8 +14,8 @@ struct stat;
 namespace pha {
 
 /// For tests: called before each file operation that can fail, with its name ("open", "write", "sync", "close",
-/// "rename", "exchange", "mkdir", "remove"). An errno that it returns makes the operation fail with it; 0 lets it
-/// happen. Null in the programs; set it while no other thread works on files.
+/// "rename", "noreplace", "exchange", "mkdir", "remove"). An errno that it returns makes the operation fail with it; 0
+/// lets it happen. Null in the programs; set it while no other thread works on files.
 using FaultHook = int (*)(const char* operation, const std::filesystem::path& path);
 extern FaultHook faultHook;
 
@@ -70,7 +70,8 @@ private:
 };
 
 void renamePath(const std::filesystem::path& from, const std::filesystem::path& to);
-/// Renames unless `to` exists; false if it does.
+/// Renames unless `to` exists; false if it does. On file systems that cannot do both at once an empty folder that
+/// another process makes at that moment in place of a folder is lost.
 bool renameToNew(const std::filesystem::path& from, const std::filesystem::path& to);
 /// Swaps two paths in one step; false if the file system cannot.
 bool exchangePaths(const std::filesystem::path& a, const std::filesystem::path& b);

@@ -24,7 +24,34 @@ private Q_SLOTS:
     void everyKillKeepsACheckpoint_data();
     void everyKillKeepsACheckpoint();
     void savesDoNotFollowLinks();
+    void setAsideWherePlainRenamesAreAllThereIs();
 };
+
+void CheckpointsTest::setAsideWherePlainRenamesAreAllThereIs()
+{
+    QTemporaryDir folder;
+    const auto run = makeRun(folder);
+    for (const int step : { 5, 10 }) publish(run, step, "old");
+    const auto setAside = [&] {
+        faultHook = [](const char* operation, const fs::path&) {
+            return std::string(operation) == "noreplace" ? EINVAL : 0;
+        };
+        std::string problem;
+        try {
+            setAsideLaterCheckpoints(run, 5);
+        } catch (const Error& error) {
+            problem = error.what();
+        }
+        faultHook = nullptr;
+        return problem;
+    };
+    QCOMPARE(setAside(), std::string());
+    publish(run, 10, "new");
+    QCOMPARE(setAside(), std::string()); // the first name is taken
+    QVERIFY(run.list() == std::vector<std::string> { checkpointName(5) });
+    QCOMPARE(versionOf(run.checkpoints() / "step-00000010.rewound-1"), std::string("old"));
+    QCOMPARE(versionOf(run.checkpoints() / "step-00000010.rewound-2"), std::string("new"));
+}
 
 void CheckpointsTest::checkpointNames()
 {

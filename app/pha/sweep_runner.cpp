@@ -2,6 +2,7 @@
 #include "app/pha/sweep_runner.h"
 
 #include "app/pha/progress.h"
+#include "app/pha/sweep_plan.h"
 #include "app/pha/terminal.h"
 #include "app/pha/train_request.h"
 

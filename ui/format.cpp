@@ -81,6 +81,8 @@ QString formatPercent(double share)
     return std::isfinite(share) ? QString::number(share * 100, 'f', 0) + QStringLiteral(" %") : nothing;
 }
 
+QString counted(std::int64_t count, const QString& one, const QString& many) { return count == 1 ? one : many; }
+
 QString fromUtf8(const std::string& text) { return QString::fromUtf8(text.data(), qsizetype(text.size())); }
 
 QString fromPath(const std::filesystem::path& path)

@@ -18,6 +18,9 @@ QString formatFixed(double value, int decimals); ///< "3.41"
 QString formatBytes(double bytes); ///< "410 MiB", "1.20 GiB", as the command line writes them
 QString formatDuration(double seconds); ///< "48 s", "6:12 min", "2:05 h", "3.1 days"
 QString formatPercent(double share); ///< 0.714 -> "71 %"
+/// The wording for that number of things, both translated; the number itself is their argument. "%n" would need a
+/// translator to choose.
+QString counted(std::int64_t count, const QString& one, const QString& many);
 
 /// Text from files and the engine is UTF-8, paths are bytes: both ways without loss of what can be shown.
 QString fromUtf8(const std::string& text);

@@ -25,7 +25,9 @@ void MainWindow::showSystemInformation()
     if (const auto& info = controller_->engineInfo()) {
         lines << tr("PHA Studio %1").arg(fromUtf8(info->version)) << tr("LibTorch %1").arg(fromUtf8(info->libtorch))
               << tr("BLAS: %1").arg(fromUtf8(info->blas))
-              << tr("Processor: %1, %2 threads").arg(fromUtf8(info->cpuCapability)).arg(info->threads);
+              << counted(info->threads, tr("Processor: %1, %2 thread"), tr("Processor: %1, %2 threads"))
+                     .arg(fromUtf8(info->cpuCapability))
+                     .arg(info->threads);
         for (const auto& d : info->devices)
             lines
                 << tr("%1: %2, %3").arg(fromUtf8(d.name), fromUtf8(d.description), formatBytes(double(d.memoryBytes)));

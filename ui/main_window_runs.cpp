@@ -57,8 +57,11 @@ void MainWindow::connectAll()
     connect(controller_, &RunController::engineReady, this, [this] {
         const auto& info = *controller_->engineInfo();
         configPanel_->form()->setEngineInfo(info);
-        statusBar()->showMessage(
-            tr("Engine ready: LibTorch %1, %2 threads").arg(fromUtf8(info.libtorch)).arg(info.threads), messageTime);
+        statusBar()->showMessage(counted(info.threads, tr("Engine ready: LibTorch %1, %2 thread"),
+                                     tr("Engine ready: LibTorch %1, %2 threads"))
+                                     .arg(fromUtf8(info.libtorch))
+                                     .arg(info.threads),
+            messageTime);
         if (!info.warning.empty()) showError(fromUtf8(info.warning));
     });
     connect(controller_, &RunController::busyChanged, this, [this] {

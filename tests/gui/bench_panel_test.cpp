@@ -126,19 +126,29 @@ private Q_SLOTS:
         QVERIFY(f.find<QLabel>("benchMachine")->text().contains("cpu"));
     }
 
+    void stopKeepsWholeRows_data()
+    {
+        QTest::addColumn<int>("rows");
+        QTest::addColumn<QString>("said");
+        QTest::newRow("one") << 1 << "Stopped. 1 row is kept.";
+        QTest::newRow("more") << 3 << "Stopped. 3 rows are kept.";
+    }
+
     void stopKeepsWholeRows()
     {
+        QFETCH(const int, rows);
+        QFETCH(const QString, said);
         FakeOptions options;
-        options.benchRows = 3;
+        options.benchRows = rows;
         Fixture f(options);
         f.panel->run();
-        QTRY_COMPARE(f.rows(), 3);
+        QTRY_COMPARE(f.rows(), rows);
         QVERIFY(f.panel->busy());
         QVERIFY(!f.find<QPushButton>("benchRun")->isEnabled());
         QTest::keyClick(f.panel.get(), Qt::Key_Escape);
         QTRY_VERIFY(!f.panel->busy());
-        QCOMPARE(f.message(), "Stopped. 3 rows are kept.");
-        QCOMPARE(f.rows(), 3);
+        QCOMPARE(f.message(), said);
+        QCOMPARE(f.rows(), rows);
         QVERIFY(f.find<QPushButton>("benchRun")->isEnabled());
     }
 

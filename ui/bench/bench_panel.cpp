@@ -153,12 +153,16 @@ void BenchPanel::Private::showProgress()
 
 void BenchPanel::Private::finish(bool stopped, const EngineInfo& machine)
 {
-    v.message->say(stopped ? tr("Stopped. %1 rows are kept.").arg(present.rows.size()) : tr("Done."));
+    v.message->say(stopped ? counted(std::int64_t(present.rows.size()), tr("Stopped. %1 row is kept."),
+                       tr("Stopped. %1 rows are kept."))
+                                 .arg(present.rows.size())
+                           : tr("Done."));
     if (!present.rows.empty()) {
         if (!machine.libtorch.empty())
-            present.machine = tr("LibTorch %1, %2, %3 threads")
-                                  .arg(fromUtf8(machine.libtorch), fromUtf8(machine.cpuCapability))
-                                  .arg(machine.threads);
+            present.machine =
+                counted(machine.threads, tr("LibTorch %1, %2, %3 thread"), tr("LibTorch %1, %2, %3 threads"))
+                    .arg(fromUtf8(machine.libtorch), fromUtf8(machine.cpuCapability))
+                    .arg(machine.threads);
         if (const auto problem = store.add(std::exchange(present, {})); !problem.isEmpty())
             v.message->say(problem, "error");
     }

@@ -66,7 +66,8 @@ QString RecallChart::describe(int index) const
     if (!event_ || index < 0 || index >= int(event_->bins.size())) return {};
     const auto& bin = event_->bins[std::size_t(index)];
     const double share = bin.count > 0 ? double(bin.correct) / double(bin.count) : 0;
-    return tr("%1 words: %2 of %3 correct (%4), guessing %5")
+    return counted(bin.distanceFrom == 1 && bin.distanceTo == 2 ? 1 : 2,
+        tr("%1 word: %2 of %3 correct (%4), guessing %5"), tr("%1 words: %2 of %3 correct (%4), guessing %5"))
         .arg(binName(bin), formatCount(bin.correct), formatCount(bin.count), formatPercent(share),
             formatPercent(bin.chance));
 }

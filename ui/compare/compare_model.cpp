@@ -190,8 +190,9 @@ void CompareModel::makeRows()
     const auto keys = differingKeys(runs());
     differences_ = int(keys.size());
     const auto heading = columns_.size() < 2 ? tr("Settings")
-        : differences_ == 0                  ? tr("Settings: all the same")
-                                             : tr("Settings: %n differ", nullptr, differences_);
+        : differences_ == 0
+        ? tr("Settings: all the same")
+        : counted(differences_, tr("Settings: %1 differs"), tr("Settings: %1 differ")).arg(differences_);
     rows_.push_back({ Row::Kind::Section, nullptr, {}, heading });
     for (const auto& [group, field] : allFields())
         if (showEqual_ || std::find(keys.begin(), keys.end(), field.name) != keys.end())

@@ -221,7 +221,9 @@ void ConfigDraft::judgeFork()
             errors_[key] = tr("A fork goes on with the weights, optimiser and tokens of its run: this stays %1.")
                                .arg(presetText(key));
     if (const auto done = point_->parent.step; best_.training.steps <= done)
-        errors_["steps"] = tr("More than the %1 steps that are done where the fork begins.").arg(formatCount(done));
+        errors_["steps"] = counted(done, tr("More than the %1 step that is done where the fork begins."),
+            tr("More than the %1 steps that are done where the fork begins."))
+                               .arg(formatCount(done));
 }
 
 void ConfigDraft::restore(const DraftValues& values)

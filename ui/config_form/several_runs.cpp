@@ -201,10 +201,13 @@ void SeveralRuns::judge()
             tokens += run.config.training.totalTokens();
         }
         auto text = plan.runs.empty() ? tr("All of these runs are there already.")
-                                      : tr("%1 tokens in all.").arg(formatCount(std::int64_t(tokens)));
+                                      : counted(std::int64_t(tokens), tr("%1 token in all."), tr("%1 tokens in all."))
+                                            .arg(formatCount(std::int64_t(tokens)));
         if (!plan.runs.empty() && plan.runs.size() < all)
-            text += tr(" %1 of %2 runs are there already and stay as they are.")
-                        .arg(formatCount(std::int64_t(all - plan.runs.size())), formatCount(std::int64_t(all)));
+            text +=
+                counted(std::int64_t(all - plan.runs.size()), tr(" %1 of %2 runs is there already and stays as it is."),
+                    tr(" %1 of %2 runs are there already and stay as they are."))
+                    .arg(formatCount(std::int64_t(all - plan.runs.size())), formatCount(std::int64_t(all)));
         for (const auto& note : plan.notes) text += QLatin1Char('\n') + singleLine(fromUtf8(note));
         say(text, false);
         if (!plan.runs.empty()) plan_ = std::move(plan);

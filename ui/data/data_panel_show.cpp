@@ -72,7 +72,8 @@ void DataPanel::Private::clear()
 void DataPanel::Private::show(const TextLook& look)
 {
     if (look.counted) {
-        v.size->set(formatBytes(double(look.bytes)), tr("%1 lines").arg(formatCount(look.lines)));
+        v.size->set(formatBytes(double(look.bytes)),
+            counted(look.lines, tr("%1 line"), tr("%1 lines")).arg(formatCount(look.lines)));
         v.words->set(formatCompact(double(look.words)),
             look.words > 0 ? tr("%1 bytes each").arg(formatNumber(double(look.bytes) / double(look.words), 3))
                            : QString());
@@ -81,7 +82,10 @@ void DataPanel::Private::show(const TextLook& look)
         v.words->set(unknown, tr("counted in training"));
     }
     QStringList parts { look.files == 1 ? tr("One file") : tr("%1 files").arg(formatCount(look.files)) };
-    if (look.repairs > 0) parts << tr("%1 places were no UTF-8 and are repaired").arg(formatCount(look.repairs));
+    if (look.repairs > 0)
+        parts << counted(
+            look.repairs, tr("%1 place was no UTF-8 and is repaired"), tr("%1 places were no UTF-8 and are repaired"))
+                     .arg(formatCount(look.repairs));
     if (const auto* entry = v.corpora->entry()) parts << aboutPublic(*entry);
     v.about->setText(parts.join(QStringLiteral("; ")));
     v.beginning->setPlainText(look.beginning);
@@ -110,7 +114,8 @@ void DataPanel::Private::show(const PreparedData& data)
         const auto& card = *data.card;
         std::int64_t words = 0;
         for (const auto& split : card.splits) words += split.words;
-        v.size->set(formatBytes(double(card.bytes())), tr("%1 documents").arg(formatCount(card.documents())));
+        v.size->set(formatBytes(double(card.bytes())),
+            counted(card.documents(), tr("%1 document"), tr("%1 documents")).arg(formatCount(card.documents())));
         v.words->set(formatCompact(double(words)),
             words > 0 ? tr("%1 bytes each").arg(formatNumber(double(card.bytes()) / double(words), 3)) : QString());
         QStringList parts { tr("Prepared corpus, tokenizer of %1 pieces").arg(formatCount(card.pieces)) };
@@ -147,10 +152,12 @@ void DataPanel::Private::show(const CutText& done)
         }
     }
     const auto bytes = done.text.toUtf8().size();
-    const auto text = done.pieces.isEmpty() ? QString()
-                                            : tr("%1 pieces \u00b7 %2 bytes \u00b7 %3 bytes per token")
-                                                  .arg(formatCount(done.pieces.size()), formatCount(bytes),
-                                                      formatFixed(double(bytes) / double(done.pieces.size()), 2));
+    const auto text = done.pieces.isEmpty()
+        ? QString()
+        : tr("%1 \u00b7 %2 \u00b7 %3 bytes per token")
+              .arg(counted(done.pieces.size(), tr("%1 piece"), tr("%1 pieces")).arg(formatCount(done.pieces.size())),
+                  counted(bytes, tr("%1 byte"), tr("%1 bytes")).arg(formatCount(bytes)),
+                  formatFixed(double(bytes) / double(done.pieces.size()), 2));
     v.cutFigures->setText(v.editor->toPlainText().size() > PieceEditor::most
             ? tr("%1 \u00b7 the first %2 characters").arg(text, formatCount(PieceEditor::most))
             : text);

@@ -39,7 +39,8 @@ QString describePiece(const TextPiece& piece)
     const bool whole = validUtf8({ piece.bytes.constData(), std::size_t(piece.bytes.size()) });
     const auto text = whole ? visibleToken(piece.bytes.toStdString())
                             : QStringLiteral("<%1>").arg(QString::fromLatin1(piece.bytes.toHex(' ').toUpper()));
-    return PieceEditor::tr("%1  id %2, %n bytes", nullptr, int(piece.bytes.size())).arg(text).arg(piece.id);
+    return counted(piece.bytes.size(), PieceEditor::tr("%1  id %2, %3 byte"), PieceEditor::tr("%1  id %2, %3 bytes"))
+        .arg(text, QString::number(piece.id), QString::number(piece.bytes.size()));
 }
 
 PieceEditor::PieceEditor(QWidget* parent)

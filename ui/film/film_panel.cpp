@@ -133,7 +133,9 @@ void FilmPanel::showEmpty()
     v_.emptyTitle->setText(session_ ? tr("No samples yet") : tr("No run is selected"));
     v_.emptyText->setText(!session_ ? tr("Select a run to watch how its text gets better while it learns.")
             : !session_->active()   ? tr("This run has written no samples.")
-            : every > 0             ? tr("The first sample comes as the training begins, then one every %1 updates; %2")
+            : every == 1
+            ? tr("The first sample comes as the training begins, then one after each update; %1").arg(later)
+            : every > 0 ? tr("The first sample comes as the training begins, then one every %1 updates; %2")
                               .arg(formatCount(every), later)
                         : tr("This run writes one sample, after its last update (sample_every is 0); %1").arg(later));
 }

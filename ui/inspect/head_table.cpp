@@ -102,8 +102,11 @@ void HeadTable::setHeads(const std::vector<HeadFigures>& heads)
                     ? QStringLiteral("%1 (%2)").arg(percentFigure(reads.share), percentFigure(reads.uniform))
                     : QStringLiteral("\u2013"));
             cell->setToolTip(plainToolTip(any
-                    ? tr("%1, %2: %3 of what is read; %4 if all were read alike. A mean over the %5 tokens that see "
-                         "such places.")
+                    ? counted(reads.queries,
+                        tr("%1, %2: %3 of what is read; %4 if all were read alike. A mean over the %5 token that sees "
+                           "such places."),
+                        tr("%1, %2: %3 of what is read; %4 if all were read alike. A mean over the %5 tokens that see "
+                           "such places."))
                           .arg(name, headKindTitle(int(kind)), sharePercent(reads.share), sharePercent(reads.uniform),
                               formatCount(reads.queries))
                     : tr("%1, %2: no token sees such a place").arg(name, headKindTitle(int(kind)))));
@@ -170,7 +173,7 @@ void MemoryTable::setMemory(const std::vector<StateMemory>& memory)
     for (int row = 0; row < rowCount(); ++row) {
         const auto& m = memory_[std::size_t(row)];
         auto* name = new QTableWidgetItem(QStringLiteral("L%1 %2").arg(m.layer).arg(partTitle(fromUtf8(m.part))));
-        name->setToolTip(plainToolTip(tr("%1 states").arg(formatCount(m.states))));
+        name->setToolTip(plainToolTip(counted(m.states, tr("%1 state"), tr("%1 states")).arg(formatCount(m.states))));
         setItem(row, 0, name);
         for (int i = 0; i < 5; ++i) setItem(row, i + 1, new QTableWidgetItem(inTokens(m.quantiles[std::size_t(i)])));
         setItem(row, 6, new QTableWidgetItem(inTokens(m.longest)));

@@ -102,7 +102,9 @@ void InspectPanel::Private::receive(const LookPtr& view)
 {
     if (view->tokens.empty()) return v.message->say(tr("The text has no tokens; type a few words."), "warning");
     show(view);
-    const auto from = tr("%1 tokens \u00b7 %2").arg(formatCount(tokens())).arg(describeWeights(weights));
+    const auto from = counted(tokens(), tr("%1 token \u00b7 %2"), tr("%1 tokens \u00b7 %2"))
+                          .arg(formatCount(tokens()))
+                          .arg(describeWeights(weights));
     const auto note = fromUtf8(view->note);
     if (!note.isEmpty())
         v.message->say(note, "warning");

@@ -175,14 +175,19 @@ void InspectPanel::Private::showSum()
     if (look && !look->pushes.empty() && (mean || token >= 0)) {
         const double logit = pushTotal(pushesByPart(*look, mean ? -1 : token));
         if (mean)
-            text = tr("Mean over the %1 tokens that were predicted: logit %2 over the mean of the vocabulary.")
+            text = counted(tokens() - 1,
+                tr("Mean over the %1 token that was predicted: logit %2 over the mean of the vocabulary."),
+                tr("Mean over the %1 tokens that were predicted: logit %2 over the mean of the vocabulary."))
                        .arg(formatCount(std::max(0, tokens() - 1)))
                        .arg(signedNats(logit));
         else if (token == 0)
             text = tr("%1 is the first token: nothing predicted it.").arg(quoted(0));
         else
-            text = tr("%1, predicted from the %2 tokens before it: logit %3 over the mean of the vocabulary, "
-                      "probability %4.")
+            text = counted(token,
+                tr("%1, predicted from the %2 token before it: logit %3 over the mean of the vocabulary, "
+                   "probability %4."),
+                tr("%1, predicted from the %2 tokens before it: logit %3 over the mean of the vocabulary, "
+                   "probability %4."))
                        .arg(quoted(token), QString::number(token), signedNats(logit),
                            sharePercent(look->tokens[std::size_t(token)].probability));
     }

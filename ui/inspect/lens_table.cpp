@@ -80,16 +80,19 @@ void LensTable::setLook(const LookPtr& look)
         head->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
         setHorizontalHeaderItem(column, head);
     }
+    const auto scored = std::int64_t(look->tokens.size()) - 1;
     for (int row = 0; row < rowCount(); ++row) {
         const auto& lens = look->lens[std::size_t(row)];
         const auto loss = formatFixed(lens.nll, 2);
         auto* head = new QTableWidgetItem(
             lens.layer < 0 ? tr("Emb.  %1").arg(loss) : QStringLiteral("%1  %2").arg(layerTitle(row), loss));
-        head->setToolTip(plainToolTip(
+        head->setToolTip(plainToolTip(counted(scored,
+            tr("After %1: mean loss %2 nats over the %3 token that came; its most probable "
+               "piece is that of the whole network %4 of the time; %5 nats from what that says"),
             tr("After %1: mean loss %2 nats over the %3 tokens that came; its most probable "
-               "piece is that of the whole network %4 of the time; %5 nats from what that says")
-                .arg(layerTitle(row), formatFixed(lens.nll, 3), formatCount(std::int64_t(look->tokens.size()) - 1),
-                    sharePercent(lens.agreement), formatFixed(lens.divergence, 3))));
+               "piece is that of the whole network %4 of the time; %5 nats from what that says"))
+                                          .arg(layerTitle(row), formatFixed(lens.nll, 3), formatCount(scored),
+                                              sharePercent(lens.agreement), formatFixed(lens.divergence, 3))));
         setVerticalHeaderItem(row, head);
         for (int column = 0; column < columnCount(); ++column) {
             const auto& best = cellAt(row, column).top.front();

@@ -229,8 +229,9 @@ void MapGrid::paintHeads(QPainter& painter) const
 QString MapGrid::describe(int cell) const
 {
     const auto& at = plan_.cells[std::size_t(cell)];
-    auto text = tr("%1: what is read at each of %2 tokens")
-                    .arg(cellName(*look_, at), formatCount(look_->maps[std::size_t(at.map)].tokens));
+    const auto tokens = look_->maps[std::size_t(at.map)].tokens;
+    auto text = counted(tokens, tr("%1: what is read at %2 token"), tr("%1: what is read at each of %2 tokens"))
+                    .arg(cellName(*look_, at), formatCount(tokens));
     const auto* head = figuresOf(*look_, at);
     if (!head) return text;
     if (head->name >= 0) text += tr("\nOn this text it is: %1").arg(headKindTitle(head->name));

@@ -70,8 +70,9 @@ void ReachTable::setLook(const LookPtr& look)
     for (std::size_t b = 0; b < bins; ++b) {
         const auto bin = reachBin(b);
         auto* head = new QTableWidgetItem(QString::number(bin.from));
-        head->setToolTip(plainToolTip(bin.from == bin.to ? tr("%1 tokens back").arg(bin.from)
-                                                         : tr("%1 to %2 tokens back").arg(bin.from).arg(bin.to)));
+        head->setToolTip(
+            plainToolTip(bin.from == bin.to ? counted(bin.from, tr("%1 token back"), tr("%1 tokens back")).arg(bin.from)
+                                            : tr("%1 to %2 tokens back").arg(bin.from).arg(bin.to)));
         setHorizontalHeaderItem(int(b) + 2, head);
     }
     for (int row = 0; row < rowCount(); ++row) {
@@ -88,7 +89,8 @@ void ReachTable::setLook(const LookPtr& look)
                 percent >= 0.95 || !(percent > 0) ? formatFixed(percent, 0) : QStringLiteral("<1"));
             const auto bin = reachBin(b);
             cell->setToolTip(plainToolTip(
-                tr("%1: %2 of what is read lies %3 tokens back")
+                counted(bin.to, tr("%1: %2 of what is read lies %3 token back"),
+                    tr("%1: %2 of what is read lies %3 tokens back"))
                     .arg(name->text(), sharePercent(reach.shares[b]),
                         bin.from == bin.to ? QString::number(bin.from) : tr("%1 to %2").arg(bin.from).arg(bin.to))));
             setItem(row, int(b) + 2, cell);

@@ -61,8 +61,7 @@ EvaluateForm::EvaluateForm(QWidget* parent)
     row(tr("S&plit"), split_);
     row(tr("&Context"), context_);
     row(tr("S&tride"), stride_);
-    row(tr("At &most"), maxTokens_);
-    maxTokens_->setSuffix(tr(" tokens"));
+    row(tr("&Most tokens"), maxTokens_);
     maxTokens_->setAccessibleName(tr("Most tokens to score"));
 }
 

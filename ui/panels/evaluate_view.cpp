@@ -233,12 +233,13 @@ void EvaluateView::showRow(const EvaluationRow* row)
         const auto text = tr("%1 against unchanged").arg(signedDelta(*row->deltaPerplexity, 2));
         perplexity->set(formatNumber(f.perplexity, 5), text, *row->deltaPerplexity > 0 ? "error" : "good");
     } else {
-        perplexity->set(formatNumber(f.perplexity, 5), tr("%1 tokens").arg(formatCount(f.tokens)));
+        perplexity->set(formatNumber(f.perplexity, 5),
+            counted(f.tokens, tr("%1 token"), tr("%1 tokens")).arg(formatCount(f.tokens)));
     }
     words->set(f.words > 0 ? formatNumber(f.wordPerplexity, 5) : QStringLiteral("\u2013"),
-        tr("%1 words").arg(formatCount(f.words)));
+        counted(f.words, tr("%1 word"), tr("%1 words")).arg(formatCount(f.words)));
     bits->set(f.bytes > 0 ? formatFixed(f.bitsPerByte, 4) : QStringLiteral("\u2013"),
-        tr("%1 bytes").arg(formatCount(f.bytes)));
+        counted(f.bytes, tr("%1 byte"), tr("%1 bytes")).arg(formatCount(f.bytes)));
     nats->set(formatFixed(f.nll, 4),
         f.floorNll ? tr("%1 over the floor %2").arg(formatFixed(f.nll - *f.floorNll, 4), formatFixed(*f.floorNll, 4))
                    : tr("floor not known"));

@@ -26,7 +26,8 @@ void EvaluatePanel::Private::showAblation(const Ablation& all)
 {
     const auto& f = all.plain.figures;
     v.ablationNote->setText(
-        tr("Against %1 nats/token of the whole network: %2, %3 split, %4 tokens.")
+        counted(f.tokens, tr("Against %1 nats/token of the whole network: %2, %3 split, %4 token."),
+            tr("Against %1 nats/token of the whole network: %2, %3 split, %4 tokens."))
             .arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split), formatCount(f.tokens)));
     v.message->say(tr("The ablation table is complete."));
     if (session) ablations[fromPath(session->directory())] = { all, v.ablationNote->text() };

@@ -49,7 +49,8 @@ void PlaygroundPanel::Private::showFigures()
     if (w) {
         const int all = int(v.text->tokens().size());
         const int given = w->given < 0 ? all : std::min(w->given, all);
-        parts << tr("%1 tokens").arg(formatCount(all - given)) << tr("prompt %1").arg(formatCount(given));
+        parts << counted(all - given, tr("%1 token"), tr("%1 tokens")).arg(formatCount(all - given))
+              << tr("prompt %1").arg(formatCount(given));
         const bool measured = w->complete && !writing;
         const double rate = measured                              ? w->figures.tokensPerSecond
             : writing && clock.isValid() && clock.elapsed() > 100 ? 1000.0 * (all - given) / double(clock.elapsed())

@@ -70,9 +70,9 @@ RivalView::RivalView(std::function<Engine&()> engine, QWidget* parent)
     connect(&worker_, &ModelWorker::weightsReady, this, [this](const WeightsInfo& weights) { wrote_ = weights; });
     connect(&worker_, &ModelWorker::generated, this, [this](const Generation& g) {
         complete_ = true;
-        showFigures(tr("%1 tokens  \u00b7  %2 tokens/s")
-                        .arg(formatCount(text_->tokens().size() - given_),
-                            formatFixed(g.tokensPerSecond, g.tokensPerSecond < 100 ? 1 : 0)),
+        const auto tokens = text_->tokens().size() - given_;
+        showFigures(counted(tokens, tr("%1 token  \u00b7  %2 tokens/s"), tr("%1 tokens  \u00b7  %2 tokens/s"))
+                        .arg(formatCount(tokens), formatFixed(g.tokensPerSecond, g.tokensPerSecond < 100 ? 1 : 0)),
             "small");
     });
     connect(&worker_, &ModelWorker::busyChanged, this, &RivalView::grown);

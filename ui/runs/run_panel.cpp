@@ -288,8 +288,10 @@ void RunPanel::updateEmptyState()
     else if (!filter_->searches())
         emptyLabel_->setText(tr("All runs are in the archive."));
     else
-        emptyLabel_->setText(tr("No run matches \u201c%1\u201d.\nClear the search to see all %2.")
-                                 .arg(runSearch_->text().trimmed(), formatCount(all)));
+        emptyLabel_->setText(
+            counted(all, tr("No run matches \u201c%1\u201d.\nClear the search to see the %2 there is."),
+                tr("No run matches \u201c%1\u201d.\nClear the search to see all %2."))
+                .arg(runSearch_->text().trimmed(), formatCount(all)));
     stack_->setCurrentWidget(visible == 0 ? static_cast<QWidget*>(emptyLabel_) : runList_);
     const auto shown = model_->shown().size();
     const auto count = all == 1 ? tr("1 run") : tr("%1 runs").arg(formatCount(all));

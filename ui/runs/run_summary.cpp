@@ -46,7 +46,7 @@ QString RunSummary::text() const
     if (std::isfinite(perplexity)) parts << tr("ppl %1").arg(formatFixed(perplexity, perplexity < 100 ? 2 : 1));
     if (state == RunState::Running && std::isfinite(tokensPerSecond))
         parts << tr("%1 tok/s").arg(formatCompact(tokensPerSecond));
-    if (state == RunState::Finished) parts << tr("%1 steps").arg(formatCount(step));
+    if (state == RunState::Finished) parts << counted(step, tr("%1 step"), tr("%1 steps")).arg(formatCount(step));
     return parts.join(QStringLiteral(" \u00b7 "));
 }
 

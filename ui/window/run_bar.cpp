@@ -188,7 +188,9 @@ void RunBar::refresh()
     state_->setToolTip(plainToolTip(state_->text()));
     const bool preparing = s.state == RunState::Preparing;
     const double share = preparing ? s.share : s.steps > 0 ? double(s.step) / double(s.steps) : 0;
-    steps_->setText(preparing ? s.stateText : tr("%1 / %2 steps").arg(formatCount(s.step), formatCount(s.steps)));
+    steps_->setText(preparing
+            ? s.stateText
+            : counted(s.steps, tr("%1 / %2 step"), tr("%1 / %2 steps")).arg(formatCount(s.step), formatCount(s.steps)));
     progress_->setRange(0, preparing && share <= 0 ? 0 : 1000);
     progress_->setValue(int(share * 1000));
     loss_.value->setText(formatFixed(s.loss, 3));

@@ -58,8 +58,9 @@ void StatusMeters::refresh()
 {
     if (session_) {
         const auto& h = session_->history();
-        points_->setText(tr("%1/%2 points kept")
-                             .arg(formatCount(std::int64_t(h.step.size())), formatCount(session_->updatesReported())));
+        const auto all = session_->updatesReported();
+        points_->setText(counted(all, tr("%1/%2 point kept"), tr("%1/%2 points kept"))
+                             .arg(formatCount(std::int64_t(h.step.size())), formatCount(all)));
         const auto step = session_->savedStep();
         saved_->setText(step < 0 ? QString() : tr("saved at step %1").arg(formatCount(step)));
     }

@@ -74,6 +74,7 @@ void RunFigures::take(const StepEvent& event)
     }
     last = event;
     rates_.push_back(event.tokensPerSecond);
+    median_.reset();
     processBytes = std::max(processBytes, event.processBytes);
     deviceBytes = std::max(deviceBytes, event.deviceBytes);
 }
@@ -92,9 +93,12 @@ void RunFigures::take(const CommandEvent& event)
 double RunFigures::tokensPerSecond() const
 {
     if (rates_.empty()) return 0;
-    const auto middle = rates_.begin() + std::ptrdiff_t(rates_.size() / 2);
-    std::nth_element(rates_.begin(), middle, rates_.end());
-    return *middle;
+    if (!median_) { // tables ask whenever they are drawn
+        const auto middle = rates_.begin() + std::ptrdiff_t(rates_.size() / 2);
+        std::nth_element(rates_.begin(), middle, rates_.end());
+        median_ = *middle;
+    }
+    return *median_;
 }
 
 const std::vector<ComparedFigure>& comparedFigures()

@@ -54,6 +54,7 @@ public:
 
 private:
     mutable std::vector<double> rates_; ///< in any order: the median sorts it in part
+    mutable std::optional<double> median_; ///< of them; nothing: not yet worked out
     double joules_ = 0, meteredTokens_ = 0;
 };
 

@@ -46,6 +46,7 @@ namespace {
 /// Milliseconds that a stopping run may take before the window goes anyway: a large model needs many for an update and
 /// its checkpoint. Who does not want to wait closes the window again.
 constexpr int closePatience = 60000;
+constexpr int hintTime = 6000; ///< milliseconds that the status bar says what a command is for
 
 } // namespace
 
@@ -226,7 +227,9 @@ void MainWindow::connectView()
         if (inspect_->isVisible()) return inspect_->exportImage();
         if (bench_->isVisible()) return bench_->exportImage();
         if (film_->isVisible()) return film_->save();
-        monitor_->exportImage();
+        if (monitor_->isVisible()) return monitor_->exportImage();
+        statusBar()->showMessage(
+            tr("No chart to save here: open Monitor, Compare, Inspect, Benchmark or Film first"), hintTime);
     });
     connect(a.logAxis, &QAction::triggered, monitor_, &MonitorPanel::toggleLogAxis);
     connect(a.cycleXAxis, &QAction::triggered, monitor_, &MonitorPanel::cycleXAxis);

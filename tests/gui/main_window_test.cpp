@@ -29,6 +29,7 @@
 #include <QRandomGenerator>
 #include <QSignalSpy>
 #include <QStackedWidget>
+#include <QStatusBar>
 #include <QTest>
 #include <QTextEdit>
 #include <QTreeView>
@@ -470,6 +471,29 @@ private Q_SLOTS:
         for (const auto* behind :
             { "monitorPanel", "comparePanel", "inspectPanel", "evaluatePanel", "dataPanel", "benchPanel" })
             QVERIFY2(!f.find(behind)->isVisible(), behind);
+    }
+
+    void chartsThatAreNotShownAreNotSaved()
+    {
+        Fixture f;
+        f.window->openRun(f.home.train("a", 20));
+        QTRY_COMPARE(f.window->currentSession()->step(), 20);
+        QStringList asked; // the charts that would have been saved
+        ChartFrame::setFileChooser([&asked](QWidget* chart, const QString&, const QString&) {
+            asked << chart->objectName();
+            return QString();
+        });
+        f.action("showMonitor")->trigger();
+        QTRY_VERIFY(f.find("monitorPanel")->isVisible());
+        f.action("exportImage")->trigger();
+        QCOMPARE(asked, QStringList { "lossChart" });
+        f.action("showPlayground")->trigger();
+        QTRY_VERIFY(!f.find("monitorPanel")->isVisible());
+        f.action("exportImage")->trigger();
+        ChartFrame::setFileChooser([](QWidget*, const QString&, const QString&) { return QString(); }); // as before
+        QCOMPARE(asked.size(), 1);
+        QVERIFY2(f.window->statusBar()->currentMessage().startsWith("No chart to save here"),
+            qPrintable(f.window->statusBar()->currentMessage()));
     }
 
     void inspectLooksAtWhatThePlaygroundWrote()

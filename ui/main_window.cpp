@@ -231,11 +231,25 @@ void MainWindow::connectView()
         statusBar()->showMessage(
             tr("No chart to save here: open Monitor, Compare, Inspect, Benchmark or Film first"), hintTime);
     });
-    connect(a.logAxis, &QAction::triggered, monitor_, &MonitorPanel::toggleLogAxis);
-    connect(a.cycleXAxis, &QAction::triggered, monitor_, &MonitorPanel::cycleXAxis);
-    connect(a.smoothMore, &QAction::triggered, monitor_, [this] { monitor_->changeSmoothing(0.1); });
-    connect(a.smoothLess, &QAction::triggered, monitor_, [this] { monitor_->changeSmoothing(-0.1); });
-    connect(a.fitAndFollow, &QAction::triggered, monitor_, &MonitorPanel::fitAndFollow);
+    // Charts that are not shown stay as they are. Of two panels side by side the one with the focus answers.
+    const auto toCurves = [this](void (MonitorPanel::*monitored)(), void (ComparePanel::*compared)()) {
+        return [this, monitored, compared] {
+            const bool monitor = monitor_->isVisible();
+            if (compare_->isVisible() && !(monitor && monitor_->isAncestorOf(QApplication::focusWidget())))
+                (compare_->*compared)();
+            else if (monitor)
+                (monitor_->*monitored)();
+        };
+    };
+    connect(a.logAxis, &QAction::triggered, this, toCurves(&MonitorPanel::toggleLogAxis, &ComparePanel::toggleLogAxis));
+    connect(a.cycleXAxis, &QAction::triggered, this, toCurves(&MonitorPanel::cycleXAxis, &ComparePanel::cycleXAxis));
+    connect(
+        a.fitAndFollow, &QAction::triggered, this, toCurves(&MonitorPanel::fitAndFollow, &ComparePanel::fitAndFollow));
+    const auto smooth = [this](double delta) {
+        if (monitor_->isVisible()) monitor_->changeSmoothing(delta);
+    };
+    connect(a.smoothMore, &QAction::triggered, this, [smooth] { smooth(0.1); });
+    connect(a.smoothLess, &QAction::triggered, this, [smooth] { smooth(-0.1); });
     connect(a.groupSeeds, &QAction::triggered, compare_, &ComparePanel::toggleGroups);
     auto& theme = Theme::instance();
     connect(a.themeSystem, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::System); });

@@ -28,6 +28,7 @@
 #include <QPushButton>
 #include <QRandomGenerator>
 #include <QSignalSpy>
+#include <QSlider>
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QTest>
@@ -494,6 +495,45 @@ private Q_SLOTS:
         QCOMPARE(asked.size(), 1);
         QVERIFY2(f.window->statusBar()->currentMessage().startsWith("No chart to save here"),
             qPrintable(f.window->statusBar()->currentMessage()));
+    }
+
+    void keysOfChartsGoToThoseThatAreShown()
+    {
+        Fixture f;
+        f.window->openRun(f.home.train("a", 20));
+        QTRY_COMPARE(f.window->currentSession()->step(), 20);
+        struct State {
+            int monitorAxis, smoothing, compareAxis;
+            bool compareLog;
+            bool operator==(const State&) const = default;
+        };
+        const auto state = [&f] {
+            const auto* monitor = f.find("monitorPanel");
+            return State { monitor->findChild<QComboBox*>("xAxis")->currentIndex(),
+                monitor->findChild<QSlider*>("smoothing")->value(), f.find<QComboBox>("compareAxis")->currentIndex(),
+                f.find<QAbstractButton>("compareLog")->isChecked() };
+        };
+        const auto triggerAll = [&f] {
+            for (const char* name : { "logAxis", "cycleXAxis", "smoothMore", "fitAndFollow" })
+                f.action(name)->trigger();
+        };
+        f.action("showCompare")->trigger();
+        QTRY_VERIFY(f.find("comparePanel")->isVisible() && !f.find("monitorPanel")->isVisible());
+        auto wanted = state();
+        triggerAll();
+        wanted.compareAxis = (wanted.compareAxis + 1) % 3;
+        wanted.compareLog = !wanted.compareLog;
+        QVERIFY(state() == wanted);
+        f.action("showPlayground")->trigger();
+        QTRY_VERIFY(!f.find("comparePanel")->isVisible());
+        triggerAll();
+        QVERIFY(state() == wanted);
+        f.action("showMonitor")->trigger();
+        QTRY_VERIFY(f.find("monitorPanel")->isVisible());
+        triggerAll();
+        wanted.monitorAxis = (wanted.monitorAxis + 1) % 3;
+        wanted.smoothing += 10;
+        QVERIFY(state() == wanted);
     }
 
     void inspectLooksAtWhatThePlaygroundWrote()

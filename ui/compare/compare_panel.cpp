@@ -230,6 +230,21 @@ std::map<fs::path, int> ComparePanel::sharedColours() const
 
 void ComparePanel::toggleGroups() { d_->v.group->toggle(); }
 
+void ComparePanel::toggleLogAxis()
+{
+    if (!d_->scaling()) d_->v.logarithmic->toggle();
+}
+
+void ComparePanel::cycleXAxis()
+{
+    if (!d_->scaling()) d_->v.axis->setCurrentIndex((d_->v.axis->currentIndex() + 1) % d_->v.axis->count());
+}
+
+void ComparePanel::fitAndFollow()
+{
+    if (!d_->scaling()) d_->link.fitAndFollow();
+}
+
 QString ComparePanel::csv() const
 {
     d_->v.model->refresh();

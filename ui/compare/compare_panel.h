@@ -26,6 +26,9 @@ public:
     void setBaseline(const fs::path& run);
     RunSession* baseline() const; ///< null without runs
     void toggleGroups(); ///< of runs that differ in the seed
+    void toggleLogAxis(); ///< this and the next two: of the curves, while they are shown
+    void cycleXAxis();
+    void fitAndFollow();
     /// The colours, as places among the runs shown, of those that are drawn as one curve with another; of none while
     /// the panel is hidden.
     std::map<fs::path, int> sharedColours() const;

@@ -69,11 +69,11 @@ QWidget* CompareView::buildTools(QWidget* panel)
     axis = new QComboBox(box);
     axis->setObjectName(QStringLiteral("compareAxis"));
     axis->setAccessibleName(tr("X axis"));
-    axis->setToolTip(tr("What the curves are drawn over. Active time leaves out pauses and evaluations."));
+    axis->setToolTip(tr("What the curves are drawn over (X). Active time leaves out pauses and evaluations."));
     for (const auto x : { XAxis::Step, XAxis::Tokens, XAxis::Seconds }) axis->addItem(axisName(x));
-    logarithmic = toolButton(box, "compareLog", tr("Log"), tr("Logarithmic axes of both charts"), true);
+    logarithmic = toolButton(box, "compareLog", tr("Log"), tr("Logarithmic axes of both charts (L)"), true);
     logarithmic->setChecked(true);
-    fit = toolButton(box, "compareFit", tr("Fit"), tr("Show everything and keep up with the runs"));
+    fit = toolButton(box, "compareFit", tr("Fit"), tr("Show everything and keep up with the runs (F)"));
     group = toolButton(box, "compareGroup", tr("Group seeds"),
         tr("Draw runs that differ in nothing but the seed as one curve, their mean with a band (G)"), true);
     group->setChecked(true);

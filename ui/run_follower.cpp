@@ -41,7 +41,7 @@ void RunSession::Follower::deliver(Reading reading)
     if (!receiver_) return;
     auto shared = std::make_shared<Reading>(std::move(reading));
     QMetaObject::invokeMethod(
-        receiver_, [to = receiver_, shared] { to->digest(*shared); }, Qt::QueuedConnection);
+        receiver_, [to = receiver_, shared] { to->digest(std::move(*shared)); }, Qt::QueuedConnection);
 }
 
 /// Another process writes run.json anew where it trains a run for longer or gives it another name.

@@ -11,6 +11,7 @@
 #include <QTimer>
 
 #include <algorithm>
+#include <iterator>
 #include <unistd.h>
 #include <utility>
 
@@ -226,7 +227,7 @@ void RunSession::poll()
     if (backlog_.empty()) follower_->look();
 }
 
-void RunSession::digest(const Reading& reading)
+void RunSession::digest(Reading&& reading)
 {
     if (job_ || preparing_) return; // a task that was still under way when the run was started here
     if (reading.restarted) {
@@ -235,7 +236,7 @@ void RunSession::digest(const Reading& reading)
         updatesReported_ = 0;
     }
     for (const auto& event : reading.events) updatesReported_ += std::holds_alternative<StepEvent>(event);
-    backlog_.insert(backlog_.end(), reading.events.begin(), reading.events.end());
+    std::move(reading.events.begin(), reading.events.end(), std::back_inserter(backlog_)); // there may be 100,000s
     if (reading.last) {
         holder_ = reading.holder;
         savedStep_ = reading.savedStep;

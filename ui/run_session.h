@@ -93,7 +93,7 @@ Q_SIGNALS:
 private:
     class Follower;
     struct Reading;
-    void digest(const Reading& reading);
+    void digest(Reading&& reading);
     void absorbSlice();
     void settle();
     void readAgain(); ///< run.json

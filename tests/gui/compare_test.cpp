@@ -97,6 +97,18 @@ private Q_SLOTS:
         QVERIFY(f.cell("best perplexity", 3).contains(" %"));
     }
 
+    void whatNobodySeesWaits()
+    {
+        Fixture f;
+        f.panel.hide();
+        f.panel.setSessions({ f.a.get(), f.b.get() }, f.a.get());
+        QCOMPARE(f.model()->differences(), 3); // settings are known all the same, and the groups
+        QCOMPARE(f.cell("steps", 1), QString::fromUtf8("\u2013"));
+        f.panel.show();
+        QCOMPARE(f.cell("steps", 1), "120");
+        QCOMPARE(f.cell("steps", 2), "160");
+    }
+
     void anotherNameIsTakenOver()
     {
         Fixture f;

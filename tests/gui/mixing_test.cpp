@@ -83,6 +83,7 @@ private Q_SLOTS:
     void descriptionsAreExact();
     void tableHoldsEveryBranch();
     void panelDrawsTheCourse();
+    void longCoursesAreTakenInByParts();
     void panelShowsThePlaceUnderTheCursor();
     void panelStartsOver();
     void otherQuantities();
@@ -273,6 +274,32 @@ void MixingTest::panelDrawsTheCourse()
             QCOMPARE(sheet.cell(4, 0).toDouble(), 50.);
             QCOMPARE(sheet.cell(4, 1).toDouble(), h.mixing[4].layers[2].branches[1].normalised);
         }
+}
+
+void MixingTest::longCoursesAreTakenInByParts()
+{
+    const auto h = history(2000);
+    MixingPanel panel;
+    QSignalSpy behind(&panel, &MixingPanel::fellBehind);
+    const auto taken = [&panel] { return panel.trajectories()->sheets().at(0).rows(); };
+    const auto finish = [&panel] {
+        for (int parts = 0; panel.behind() && parts < 100; ++parts) panel.advance();
+        return !panel.behind();
+    };
+    panel.setHistory(&h);
+    QVERIFY(behind.count() > 0 && panel.behind());
+    QVERIFY2(taken() < 2000, qPrintable(QString::number(taken())));
+    QCOMPARE(panel.bars()->sheet().cell(0, 3).toDouble(), h.mixing.back().layers[0].branches[0].mean); // the latest
+    QVERIFY(finish());
+    QCOMPARE(taken(), 2000);
+    behind.clear();
+    panel.bars()->setSelected(1);
+    Q_EMIT panel.bars()->layerChosen(1); // as a click does
+    QVERIFY(behind.count() > 0 && taken() < 2000);
+    QVERIFY(finish());
+    QCOMPARE(taken(), 2000);
+    panel.setHistory(nullptr);
+    QVERIFY(!panel.behind());
 }
 
 void MixingTest::panelShowsThePlaceUnderTheCursor()

@@ -17,6 +17,13 @@
 
 namespace pha::ui {
 
+namespace {
+
+/// Reports of the mix that are taken in at once: some milliseconds.
+constexpr std::size_t reportsAtOnce = 512;
+
+} // namespace
+
 void MixingPanel::setOrientation(Qt::Orientation orientation) { splitter_->setOrientation(orientation); }
 
 int MixingPanel::layer() const { return bars_->selected(); }
@@ -32,6 +39,7 @@ void MixingPanel::setHistory(const RunHistory* history)
     history_ = history;
     restart();
     advance();
+    if (behind()) Q_EMIT fellBehind();
 }
 
 void MixingPanel::restart()
@@ -109,6 +117,15 @@ void MixingPanel::goBack(std::size_t rows)
     plot_->requestRedraw();
 }
 
+void MixingPanel::drawAnew()
+{
+    rebuildSeries();
+    advance();
+    if (behind()) Q_EMIT fellBehind();
+}
+
+bool MixingPanel::behind() const { return history_ && row_ < history_->mixing.size(); }
+
 void MixingPanel::advance()
 {
     if (!history_) return;
@@ -137,7 +154,7 @@ void MixingPanel::advance()
     }
     if (row_ == rows.size()) return;
     const int chosen = layer();
-    for (; row_ < rows.size(); ++row_) {
+    for (const auto end = std::min(rows.size(), row_ + reportsAtOnce); row_ < end; ++row_) {
         const auto& event = rows[row_];
         const double x = placeOfStep(*history_, axis_, double(event.step));
         const bool one = chosen >= 0 && chosen < int(event.layers.size());
@@ -189,16 +206,14 @@ void MixingPanel::setXAxis(XAxis axis)
     if (axis_ == axis) return;
     axis_ = axis;
     plot_->setXAxis(axis);
-    rebuildSeries();
-    advance();
+    drawAnew();
 }
 
 void MixingPanel::setQuantity(MixQuantity quantity)
 {
     quantity_ = quantity;
     bars_->setQuantity(quantity);
-    rebuildSeries();
-    advance();
+    drawAnew();
 }
 
 void MixingPanel::setMixed(bool mixed)
@@ -214,8 +229,7 @@ void MixingPanel::chooseLayer(int layer)
 {
     if (bars_->selected() != layer) bars_->setSelected(layer);
     layerBox_->setCurrentIndex(bars_->selected() + 1);
-    rebuildSeries();
-    advance();
+    drawAnew();
 }
 
 void MixingPanel::contextMenuEvent(QContextMenuEvent* event)

@@ -26,7 +26,9 @@ public:
 
     /// The run to show; null: none. The history must live until the next call.
     void setHistory(const RunHistory* history);
-    void advance(); ///< takes in what the history has gained, or takes back what it has lost
+    /// Takes in some of what the history has gained, or takes back what it has lost.
+    void advance();
+    bool behind() const; ///< the history has more than was taken in: advance() once more
     void setXAxis(XAxis axis);
     /// Shows the weights at a place of the x axis instead of the latest ones.
     void showAt(double x);
@@ -37,6 +39,9 @@ public:
     void setOrientation(Qt::Orientation orientation); ///< of its two parts
     int layer() const; ///< whose course is drawn; -1: the mean
 
+Q_SIGNALS:
+    void fellBehind(); ///< as all is drawn anew
+
 protected:
     void contextMenuEvent(QContextMenuEvent* event) override;
 
@@ -44,6 +49,7 @@ private:
     void buildControls(QWidget* card);
     void restart();
     void rebuildSeries();
+    void drawAnew(); ///< begins to
     void goBack(std::size_t rows);
     void showRow(int row);
     void setQuantity(MixQuantity quantity);

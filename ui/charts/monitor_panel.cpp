@@ -124,6 +124,7 @@ void MonitorPanel::Private::connectSettings()
         }
         queue_->requestWork();
     };
+    connect(mixing_, &MixingPanel::fellBehind, queue_, &RedrawQueue::requestWork);
     connect(toolbar_, &MonitorToolbar::smoothingChanged, this, smoothing);
     connect(toolbar_, &MonitorToolbar::rawToggled, this, smoothing);
     connect(toolbar_, &MonitorToolbar::logarithmicToggled, this, &Private::setLogarithmic);
@@ -265,8 +266,10 @@ bool MonitorPanel::Private::work()
         if (feed.dirty && sinceDescribed_.isValid() && sinceDescribed_.elapsed() < 250) return true;
         if (feed.dirty) break;
     }
+    mixing_->advance();
+    if (mixing_->behind() && sinceDescribed_.isValid() && sinceDescribed_.elapsed() < 250) return true;
     describe();
-    return std::any_of(feeds_.begin(), feeds_.end(), [](const Feed& feed) { return feed.dirty; });
+    return mixing_->behind() || std::any_of(feeds_.begin(), feeds_.end(), [](const Feed& feed) { return feed.dirty; });
 }
 
 void MonitorPanel::Private::exportChart()

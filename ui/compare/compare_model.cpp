@@ -120,8 +120,10 @@ bool CompareModel::take(Column& column)
         column.figures.parent = RunParent::of(file);
         grown = true;
     }
-    grown |= column.steps < history.step.size() || column.evals < history.evals.size();
-    for (auto& i = column.steps; i < history.step.size(); ++i) {
+    const auto steps = watched_ ? history.step.size() : column.steps;
+    const auto evals = watched_ ? history.evals.size() : column.evals;
+    grown |= column.steps < steps || column.evals < evals;
+    for (auto& i = column.steps; i < steps; ++i) {
         StepEvent event;
         event.step = std::int64_t(history.step[i]);
         event.tokens = std::int64_t(history.tokens[i]);
@@ -133,7 +135,7 @@ bool CompareModel::take(Column& column)
         event.deviceBytes = std::int64_t(history.deviceBytes[i]);
         column.figures.take(event);
     }
-    for (auto& i = column.evals; i < history.evals.size(); ++i) column.figures.take(history.evals[i]);
+    for (auto& i = column.evals; i < evals; ++i) column.figures.take(history.evals[i]);
     if (column.commands < history.commands.size()) column.figures.config = file.config; // as it stands now
     for (auto& i = column.commands; i < history.commands.size(); ++i) column.figures.take(history.commands[i]);
     if (const auto name = column.session->name().toStdString(); name != column.figures.name) {

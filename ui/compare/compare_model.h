@@ -31,6 +31,8 @@ public:
     void setShowEqual(bool on); ///< also the settings that all runs share
     /// Takes in what the runs have reported since; cheap if that is nothing.
     void refresh();
+    /// Off: nobody sees the figures, and updates and evaluations wait for the next refresh after it is on again.
+    void setWatched(bool on) { watched_ = on; }
     void restyle(); ///< colours of another theme
     int differences() const { return differences_; } ///< settings that are not the same
     bool isSection(int row) const;
@@ -74,7 +76,7 @@ private:
     std::vector<SeedGroup> groups_; ///< that of the baseline first; they point into the columns
     std::vector<Row> rows_;
     std::size_t figures_ = 0; ///< rows of them
-    bool showEqual_ = false, grouped_ = true;
+    bool showEqual_ = false, grouped_ = true, watched_ = true;
     int differences_ = 0;
 };
 

@@ -49,6 +49,7 @@ ComparePanel::Private::Private(ComparePanel* panel)
     }
     queue.setWork([this] { return work(); });
     queue.setPaused(true);
+    v.model->setWatched(false);
     tableTimer.setSingleShot(true);
     tableTimer.setInterval(tableEvery);
     connect(&tableTimer, &QTimer::timeout, this, &Private::updateTable);
@@ -263,6 +264,7 @@ void ComparePanel::showEvent(QShowEvent* event)
 {
     QWidget::showEvent(event);
     d_->queue.setPaused(false);
+    d_->v.model->setWatched(true);
     d_->updateTable();
     Q_EMIT coloursChanged();
 }
@@ -271,6 +273,7 @@ void ComparePanel::hideEvent(QHideEvent* event)
 {
     QWidget::hideEvent(event);
     d_->queue.setPaused(true);
+    d_->v.model->setWatched(false);
     Q_EMIT coloursChanged();
 }
 

@@ -161,7 +161,10 @@ void LogPanel::append(const std::vector<Line>& lines)
     QTextCursor cursor(runLog_->document());
     cursor.movePosition(QTextCursor::End);
     cursor.beginEditBlock();
-    for (const auto& line : lines) {
+    const auto left = lines.size() - std::min(lines.size(), std::size_t(mostLines)); // these would not stay
+    if (left > 0) whole_ = false;
+    for (auto i = left; i < lines.size(); ++i) {
+        const auto& line = lines[i];
         if (!runLog_->document()->isEmpty()) cursor.insertBlock();
         cursor.setBlockFormat(block);
         cursor.insertText(QStringLiteral("%1\t%2").arg(formatCount(line.step), line.text), letters); // plain text

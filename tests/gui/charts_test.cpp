@@ -462,9 +462,27 @@ void ChartsTest::tableAndCsv()
     plot.append(again, 2, notANumber);
     QCOMPARE(chartCsv(plot.sheets()),
         QByteArray("curve,step,P\n\"a, \"\"b\"\"\",1,0.10000000000000001\n\"a, \"\"b\"\"\",2,nan\n"));
+    SeriesOptions more { QStringLiteral("b"), SeriesStyle::Line, [](const Colours& c) { return c.valid; } };
+    more.columns << QStringLiteral("twice");
+    more.figure = [](int index, int) { return 2. * index; };
+    const int wide = plot.addSeries(more);
+    plot.setLogarithmic(true);
+    for (const double y : { 0.5, 0., 1e-9, 1e22, notANumber, -3. }) plot.append(wide, plot.count(wide), y);
+    for (const auto& sheet : plot.sheets()) { // the table and the file say the same
+        std::vector<double> line(std::size_t(sheet.columns.size()));
+        for (int row = 0; row < sheet.rows(); ++row) {
+            sheet.line(row, line);
+            for (int column = 0; column < sheet.columns.size(); ++column)
+                QCOMPARE(line[std::size_t(column)], sheet.cell(row, column).toDouble());
+        }
+    }
+    QVERIFY2(chartCsv(plot.sheets())
+                 .endsWith("curve,step,P,twice\nb,0,0.5,0\nb,1,0,2\nb,2,1.0000000000000001e-09,4\nb,3,1e+22,6\nb,4,nan,"
+                           "8\nb,5,-3,10\n"),
+        chartCsv(plot.sheets()).constData());
     const auto* dialog = plot.showTable();
     QVERIFY(dialog->isVisible());
-    QVERIFY(dialog->findChild<QComboBox*>(QStringLiteral("sheet"))->count() == 1);
+    QVERIFY(dialog->findChild<QComboBox*>(QStringLiteral("sheet"))->count() == 2);
 }
 
 void ChartsTest::exportWritesPictures()

@@ -12,6 +12,8 @@
 #include <QTimer>
 #include <QVBoxLayout>
 
+#include <array>
+#include <charconv>
 #include <cmath>
 
 namespace pha::ui {
@@ -131,7 +133,17 @@ QByteArray chartCsv(const QVector<ChartSheet>& sheets)
         return '"' + text.replace(QLatin1Char('"'), QLatin1String("\"\"")).toUtf8() + '"';
     };
     QByteArray csv;
+    const auto write = [&csv](double value) {
+        if (!std::isfinite(value)) {
+            csv += "nan";
+            return;
+        }
+        std::array<char, 32> text;
+        const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 17);
+        csv.append(text.data(), end.ptr - text.data());
+    };
     QStringList header;
+    std::vector<double> numbers;
     for (const auto& sheet : sheets) {
         if (sheet.columns != header) { // sheets of one shape share one header, so that the whole is one table
             header = sheet.columns;
@@ -140,17 +152,26 @@ QByteArray chartCsv(const QVector<ChartSheet>& sheets)
             csv += '\n';
         }
         const auto name = quoted(sheet.name);
-        for (int row = 0; row < sheet.rows(); ++row) {
+        const int rows = sheet.rows();
+        numbers.assign(std::size_t(header.size()), 0);
+        for (int row = 0; row < rows; ++row) {
             csv += name;
+            if (sheet.line) {
+                sheet.line(row, numbers);
+                for (const double value : numbers) {
+                    csv += ',';
+                    write(value);
+                }
+                csv += '\n';
+                continue;
+            }
             for (int column = 0; column < header.size(); ++column) {
                 const auto cell = sheet.cell(row, column);
                 csv += ',';
-                if (cell.typeId() == QMetaType::Double) {
-                    const double value = cell.toDouble();
-                    csv += std::isfinite(value) ? QByteArray::number(value, 'g', 17) : QByteArray("nan");
-                } else {
+                if (cell.typeId() == QMetaType::Double)
+                    write(cell.toDouble());
+                else
                     csv += quoted(cell.toString());
-                }
             }
             csv += '\n';
         }

@@ -7,6 +7,7 @@
 #include <QVector>
 
 #include <functional>
+#include <vector>
 
 class QComboBox;
 class QTableView;
@@ -19,6 +20,8 @@ struct ChartSheet {
     QStringList columns;
     std::function<int()> rows;
     std::function<QVariant(int row, int column)> cell; ///< numbers as double, texts as QString
+    /// All cells of a row, where all are numbers and there may be millions; `numbers` has as many as there are columns.
+    std::function<void(int row, std::vector<double>& numbers)> line {};
 };
 
 /// A sheet as an item model. `refresh()` takes over rows that came since.

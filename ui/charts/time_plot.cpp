@@ -237,8 +237,16 @@ QVector<ChartSheet> TimePlot::sheets() const
             return QVariant(
                 row < count(id) ? curve->options.figure(row, column - 2) : std::numeric_limits<double>::quiet_NaN());
         };
+        const auto line = [this, id](int row, std::vector<double>& numbers) {
+            const auto* curve = find(id);
+            std::fill(numbers.begin(), numbers.end(), std::numeric_limits<double>::quiet_NaN());
+            if (!curve || row < 0 || row >= curve->graph->count()) return;
+            numbers[0] = curve->graph->key(row);
+            numbers[1] = trueValue(*curve, row);
+            for (std::size_t i = 2; i < numbers.size(); ++i) numbers[i] = curve->options.figure(row, int(i) - 2);
+        };
         sheets.append({ s->options.name, QStringList { axisName(axis_), title() } + s->options.columns,
-            [this, id] { return count(id); }, cell });
+            [this, id] { return count(id); }, cell, line });
     }
     return sheets;
 }

@@ -109,6 +109,7 @@ protected:
 private:
     struct Series;
     Series* find(int id) const;
+    static double trueValue(const Series& series, int index); ///< as it was appended
     bool crowded() const;
     void style(Series& series);
     void fitX();

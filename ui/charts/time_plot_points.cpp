@@ -74,10 +74,15 @@ double TimePlot::valueAt(int id, int index) const
 {
     const auto* s = find(id);
     if (!s || index < 0 || index >= s->graph->count()) return std::numeric_limits<double>::quiet_NaN();
-    const auto& list = s->notPositive;
+    return trueValue(*s, index);
+}
+
+double TimePlot::trueValue(const Series& series, int index)
+{
+    const auto& list = series.notPositive;
     const auto found =
         std::lower_bound(list.begin(), list.end(), index, [](const auto& entry, int i) { return entry.first < i; });
-    return found != list.end() && found->first == index ? found->second : s->graph->value(index);
+    return found != list.end() && found->first == index ? found->second : series.graph->value(index);
 }
 
 } // namespace pha::ui

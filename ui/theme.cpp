@@ -13,6 +13,7 @@
 #include <QWidget>
 
 #include <algorithm>
+#include <utility>
 
 namespace pha::ui {
 
@@ -182,6 +183,21 @@ bool Theme::eventFilter(QObject* watched, QEvent* event)
     // The desktop changed its palette while the program follows it: ours must win again.
     if (watched == qApp && event->type() == QEvent::ThemeChange && mode_ == Mode::System) refresh();
     return QObject::eventFilter(watched, event);
+}
+
+void fitToText(QWidget* widget, std::function<void()> fit)
+{
+    fit();
+    QObject::connect(&Theme::instance(), &Theme::changed, widget, std::move(fit));
+}
+
+void enlargeText(QWidget* widget)
+{
+    fitToText(widget, [widget] {
+        auto font = widget->font();
+        font.setPointSizeF(QApplication::font().pointSizeF() * 1.12);
+        widget->setFont(font);
+    });
 }
 
 void setRole(QWidget* widget, const char* role)

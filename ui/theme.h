@@ -7,6 +7,8 @@
 #include <QPalette>
 #include <QString>
 
+#include <functional>
+
 namespace pha::ui {
 
 /// Colours by what they mean. One place for widgets and charts; two sets, light and dark, both with a contrast of at
@@ -57,6 +59,11 @@ private:
     double textScale_ = 1, basePointSize_ = 0;
     bool systemDark_ = false, applied_ = false, refreshing_ = false;
 };
+
+/// Does `fit` now and whenever theme or text size have changed: for sizes that are counted in letters or lines.
+void fitToText(QWidget* widget, std::function<void()> fit);
+/// What networks write and read is a little larger than the rest, also after another text size was chosen.
+void enlargeText(QWidget* widget);
 
 /// Sets the "role" property that the style sheet looks at, also when the widget has been shown already.
 void setRole(QWidget* widget, const char* role);

@@ -20,6 +20,7 @@
 #include <QAction>
 #include <QComboBox>
 #include <QDockWidget>
+#include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
@@ -31,9 +32,13 @@
 #include <QSlider>
 #include <QStackedWidget>
 #include <QStatusBar>
+#include <QTableView>
 #include <QTest>
+#include <QTextBlock>
 #include <QTextEdit>
 #include <QTreeView>
+
+#include <map>
 
 using namespace pha;
 using namespace pha::ui;
@@ -407,6 +412,39 @@ private Q_SLOTS:
         f.action("themeLight")->trigger();
         QVERIFY(!Theme::instance().colours().dark);
         QCOMPARE(changed.count(), 2);
+    }
+
+    void largerTextIsLargerEverywhere()
+    {
+        Fixture f;
+        f.window->openRun(f.home.train("a", 20));
+        QTRY_VERIFY(!f.find<QTextEdit>("runLog")->toPlainText().isEmpty());
+        const auto sizes = [&f] {
+            std::map<QString, double> all;
+            for (const char* name : { "filmText", "playgroundText", "rivalText", "blindLeftText", "inspectText" }) {
+                const auto* text = f.find<QPlainTextEdit>(name);
+                all[QLatin1String(name)] = text ? text->font().pointSizeF() : 0;
+            }
+            auto* log = f.find<QTextEdit>("runLog");
+            all["runLog"] = log->document()->begin().begin().fragment().charFormat().font().pointSizeF();
+            for (const char* name : { "inspectFigures", "costsReadout", "weightsReadout" })
+                all[QLatin1String(name)] = f.find(name)->minimumHeight();
+            all["smoothingValue"] = f.find("smoothingValue")->minimumWidth();
+            all["compareTable"] = f.find<QTableView>("compareTable")->verticalHeader()->defaultSectionSize();
+            return all;
+        };
+        auto& theme = Theme::instance();
+        const auto before = sizes();
+        theme.setTextScale(2);
+        const auto after = sizes();
+        theme.setTextScale(1);
+        for (const auto& [name, size] : before) {
+            QVERIFY2(size > 0 && after.at(name) > size * 1.4,
+                qPrintable(QStringLiteral("%1: %2, %3").arg(name).arg(size).arg(after.at(name))));
+            if (name.endsWith("Text") || name == "runLog") QCOMPARE(after.at(name), 2 * size);
+        }
+        for (const auto& [name, size] : sizes())
+            if (name.endsWith("Text") || name == "runLog") QCOMPARE(size, before.at(name));
     }
 
     void paletteFindsCommands()

@@ -63,7 +63,8 @@ MonitorToolbar::MonitorToolbar(QWidget* parent)
            "the next; on runs of more than a thousand steps, from one thousandth of the run to the next"));
     smoothingValue_ = new QLabel;
     smoothingValue_->setObjectName(QStringLiteral("smoothingValue"));
-    smoothingValue_->setFixedWidth(fontMetrics().horizontalAdvance(QStringLiteral("0.00")) + 4);
+    fitToText(smoothingValue_,
+        [this] { smoothingValue_->setFixedWidth(fontMetrics().horizontalAdvance(QStringLiteral("0.00")) + 4); });
     smoothingLabel_ = new QLabel(tr("S&mooth"));
     smoothingLabel_->setBuddy(smoothing_);
     setRole(smoothingLabel_, "muted");

@@ -114,9 +114,7 @@ QWidget* FilmView::buildText()
     text = new TokenView(frame);
     text->setObjectName(QStringLiteral("filmText"));
     text->setAccessibleName(tr("Prompt and sample"));
-    auto font = text->font();
-    font.setPointSizeF(font.pointSizeF() * 1.12);
-    text->setFont(font);
+    enlargeText(text);
     tintLegend = new TintLegend(&text->tint(), frame);
     auto* head = new QHBoxLayout;
     head->addWidget(label(frame, tr("Sample"), "heading"));

@@ -38,7 +38,7 @@ CostPane::CostPane(QWidget* panel, std::function<Engine&()> engine)
     connect(prune_, &QPushButton::clicked, this, &CostPane::prune);
     connect(axis_, &QComboBox::currentIndexChanged, this,
         [this](int index) { chart_->setAxis(CostAxis(std::max(0, index))); });
-    connect(chart_, &CostChart::readingChanged, reading_, &QLabel::setText);
+    connect(chart_, &CostChart::readingChanged, reading_, [this](const QString& text) { sayWhole(reading_, text); });
     connect(chart_, &CostChart::selectionChanged, this, &CostPane::takeFromChart);
     connect(table_, &QTableWidget::itemSelectionChanged, this, &CostPane::takeFromTable);
     connectWorker();
@@ -114,7 +114,7 @@ void CostPane::receive(const CostsPtr& costs)
     trial_.reset();
     chart_->setCosts(costs);
     fillTable();
-    reading_->clear();
+    sayWhole(reading_, {});
     if (costs)
         message_->say(
             tr("%1 \u00b7 a pass of %2 \u00d7 %3 tokens takes %4 ms on %5 in %6 \u00b7 perplexity %7 on %8 tokens")

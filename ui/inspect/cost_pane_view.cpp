@@ -74,18 +74,9 @@ void CostPane::buildPage(QWidget* panel)
     axis_->setAccessibleName(tr("Cost on the horizontal axis"));
     chart_->addHeaderWidget(axis_);
     layout->addWidget(chart_, 1);
-    const auto lines = [this](const char* name, int count) {
-        auto* made = label(page_, {}, "small");
-        made->setObjectName(QLatin1String(name));
-        made->setWordWrap(true);
-        made->setAlignment(Qt::AlignLeft | Qt::AlignTop);
-        made->setTextInteractionFlags(Qt::TextSelectableByMouse);
-        made->setFixedHeight(count * made->fontMetrics().lineSpacing() + 2);
-        return made;
-    };
-    reading_ = lines("costsReadout", 2);
-    predicted_ = lines("costsPredicted", 2);
-    measured_ = lines("costsMeasured", 3);
+    reading_ = steadyLabel(page_, "costsReadout", 2);
+    predicted_ = steadyLabel(page_, "costsPredicted", 2);
+    measured_ = steadyLabel(page_, "costsMeasured", 3);
     layout->addWidget(reading_);
     layout->addWidget(predicted_);
     layout->addWidget(measured_);
@@ -170,10 +161,11 @@ QString CostPane::measuredText() const
 void CostPane::showTogether()
 {
     const bool any = costs_ && !chart_->selected().empty();
-    predicted_->setText(any ? predictedText()
-            : costs_        ? tr("Select dots or rows to measure what leaving them out does.")
-                            : QString());
-    measured_->setText(any ? measuredText() : QString());
+    sayWhole(predicted_,
+        any          ? predictedText()
+            : costs_ ? tr("Select dots or rows to measure what leaving them out does.")
+                     : QString());
+    sayWhole(measured_, any ? measuredText() : QString());
 }
 
 } // namespace pha::ui

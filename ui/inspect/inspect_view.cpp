@@ -48,18 +48,6 @@ QComboBox* lookChoice(
     return box;
 }
 
-/// Text that changes with every token must not move what is below it.
-QLabel* lookLines(QWidget* parent, const char* name, int lines, const char* role)
-{
-    auto* made = label(parent, {}, role);
-    made->setObjectName(QLatin1String(name));
-    made->setWordWrap(true);
-    made->setAlignment(Qt::AlignLeft | Qt::AlignTop);
-    made->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    made->setFixedHeight(lines * made->fontMetrics().lineSpacing() + 2);
-    return made;
-}
-
 } // namespace
 
 InspectView::InspectView(QWidget* panel, std::function<Engine&()> engine)
@@ -159,13 +147,11 @@ QWidget* InspectView::buildText(QWidget* panel)
     text = new TokenView(frame);
     text->setObjectName(QStringLiteral("inspectText"));
     text->setAccessibleName(tr("Tokens of the text"));
-    auto font = text->font();
-    font.setPointSizeF(font.pointSizeF() * 1.12);
-    text->setFont(font);
+    enlargeText(text);
     pages->addWidget(empty);
     pages->addWidget(text);
     layout->addWidget(pages, 1);
-    figures = lookLines(frame, "inspectFigures", 4, "small");
+    figures = steadyLabel(frame, "inspectFigures", 4);
     layout->addWidget(figures);
     return frame;
 }
@@ -219,7 +205,7 @@ QWidget* InspectView::buildMaps()
     picture->setIcon(icon(QStringLiteral("image")));
     map = new MapView(large);
     map->setObjectName(QStringLiteral("inspectMap"));
-    readout = lookLines(large, "inspectReadout", 2, "small");
+    readout = steadyLabel(large, "inspectReadout", 2);
     auto* head = new QHBoxLayout;
     head->addWidget(mapTitle, 1);
     head->addWidget(mapScale);
@@ -251,7 +237,7 @@ QWidget* InspectView::buildPushes()
     head->addStretch();
     head->addWidget(pushesCsv);
     layout->addLayout(head);
-    sum = lookLines(page, "inspectSum", 2, "small");
+    sum = steadyLabel(page, "inspectSum", 2);
     layout->addWidget(sum);
     pushes = new PushTable(page);
     pushes->setObjectName(QStringLiteral("inspectPushes"));
@@ -280,7 +266,7 @@ QWidget* InspectView::buildReach()
     head->addStretch();
     head->addWidget(reachCsv);
     layout->addLayout(head);
-    reachSays = lookLines(page, "inspectReachSays", 3, "small");
+    reachSays = steadyLabel(page, "inspectReachSays", 3);
     layout->addWidget(reachSays);
     layout->addWidget(nameHeads, 0, Qt::AlignLeft);
     reach = new ReachTable(page);
@@ -323,7 +309,7 @@ QWidget* InspectView::buildLens()
     lensPages->addWidget(lens);
     lensPages->addWidget(activations);
     layout->addWidget(lensPages, 1);
-    lensReading = lookLines(page, "inspectLensReading", 3, "small");
+    lensReading = steadyLabel(page, "inspectLensReading", 3);
     layout->addWidget(lensReading);
     return page;
 }

@@ -121,12 +121,7 @@ void WeightPane::buildPage(QWidget* panel)
     logarithmic_->setAccessibleName(tr("Logarithmic counts"));
     ridges_->addHeaderWidget(logarithmic_);
     layout->addWidget(ridges_, 1);
-    readout_ = label(page_, {}, "small");
-    readout_->setObjectName(QStringLiteral("weightsReadout"));
-    readout_->setWordWrap(true);
-    readout_->setAlignment(Qt::AlignLeft | Qt::AlignTop);
-    readout_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    readout_->setFixedHeight(2 * readout_->fontMetrics().lineSpacing() + 2);
+    readout_ = steadyLabel(page_, "weightsReadout", 2);
     layout->addWidget(readout_);
     connect(logarithmic_, &QCheckBox::toggled, ridges_, &WeightRidges::setLogarithmic);
     connect(ridges_, &WeightRidges::readingChanged, this, &WeightPane::showReading);
@@ -273,7 +268,7 @@ void WeightPane::showReading()
         text = history_.moments().size() == 1
             ? tr("One checkpoint so far; later ones come in front of it. Point at a ridge for its figures.")
             : tr("Checkpoints from the back to the front. Point at a ridge for its figures.");
-    readout_->setText(text);
+    sayWhole(readout_, text);
 }
 
 /// What was read, once it has been.

@@ -49,9 +49,7 @@ BlindVote::Side BlindVote::buildSide(const char* name, const QString& what)
     side.text->setReadOnly(true);
     side.text->setTabChangesFocus(true);
     side.text->setTextInteractionFlags(Qt::TextSelectableByMouse); // keys are votes
-    auto font = side.text->font();
-    font.setPointSizeF(font.pointSizeF() * 1.12); // as the texts with names
-    side.text->setFont(font);
+    enlargeText(side.text);
     return side;
 }
 

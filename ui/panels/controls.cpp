@@ -105,6 +105,23 @@ QLabel* label(QWidget* parent, const QString& text, const char* role)
     return made;
 }
 
+QLabel* steadyLabel(QWidget* parent, const char* name, int lines)
+{
+    auto* made = label(parent, {}, "small");
+    made->setObjectName(QLatin1String(name));
+    made->setWordWrap(true);
+    made->setAlignment(Qt::AlignLeft | Qt::AlignTop);
+    made->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    fitToText(made, [made, lines] { made->setFixedHeight(lines * made->fontMetrics().lineSpacing() + 2); });
+    return made;
+}
+
+void sayWhole(QLabel* made, const QString& text)
+{
+    made->setText(text);
+    made->setToolTip(plainToolTip(text));
+}
+
 QLabel* caption(QWidget* parent, const QString& text, QWidget* control)
 {
     auto* made = new QLabel(text, parent);

@@ -52,6 +52,10 @@ QToolButton* toolButton(
     QWidget* parent, const char* name, const QString& text, const QString& tip, bool checkable = false);
 /// Plain text: what comes from files is never taken for markup.
 QLabel* label(QWidget* parent, const QString& text, const char* role);
+/// Plain, small text with room for `lines`, however many it has: what changes at every move of the pointer must not
+/// move what is below it.
+QLabel* steadyLabel(QWidget* parent, const char* name, int lines);
+void sayWhole(QLabel* made, const QString& text); ///< the tool tip has what the room does not
 /// The name before a control; its mnemonic goes there.
 QLabel* caption(QWidget* parent, const QString& text, QWidget* control);
 QVBoxLayout* card(QFrame* frame); ///< rounded, with a border and room inside

@@ -68,7 +68,9 @@ void MixFaders::setBranches(const QStringList& branches)
         row.number->setSingleStep(0.05);
         row.number->setButtonSymbols(QAbstractSpinBox::NoButtons);
         row.number->setKeyboardTracking(false);
-        row.number->setFixedWidth(row.number->fontMetrics().horizontalAdvance(QStringLiteral("000.00")) + 22);
+        fitToText(row.number, [number = row.number] {
+            number->setFixedWidth(number->fontMetrics().horizontalAdvance(QStringLiteral("000.00")) + 22);
+        });
         row.number->setAlignment(Qt::AlignRight);
         row.number->setLocale(QLocale::c());
         row.number->setToolTip(row.slider->toolTip());

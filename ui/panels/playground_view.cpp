@@ -169,9 +169,7 @@ QWidget* PlaygroundView::buildText(QWidget* panel)
     layout->addWidget(parting);
     layout->addWidget(figures);
 
-    auto font = text->font();
-    font.setPointSizeF(font.pointSizeF() * 1.12);
-    text->setFont(font);
+    enlargeText(text);
     return frame;
 }
 

@@ -39,9 +39,7 @@ RivalView::RivalView(std::function<Engine&()> engine, QWidget* parent)
     text_->setAccessibleName(tr("Text of the second network"));
     figures_ = new ElidedLabel(this, tr("Generate writes with both networks, with one seed."), "small");
     figures_->setObjectName(QStringLiteral("rivalFigures"));
-    auto font = text_->font();
-    font.setPointSizeF(font.pointSizeF() * 1.12); // as the first text
-    text_->setFont(font);
+    enlargeText(text_);
     auto* head = new QHBoxLayout;
     head->addWidget(label(this, tr("B"), "heading"));
     head->addWidget(run_, 1);

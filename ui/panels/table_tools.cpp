@@ -87,7 +87,7 @@ void styleTable(QTableView* table)
     table->setWordWrap(false);
     table->setTabKeyNavigation(false);
     table->verticalHeader()->hide();
-    table->verticalHeader()->setDefaultSectionSize(table->fontMetrics().height() + 9);
+    fitToText(table, [table] { table->verticalHeader()->setDefaultSectionSize(table->fontMetrics().height() + 9); });
     table->horizontalHeader()->setHighlightSections(false);
 }
 

@@ -51,7 +51,7 @@ TokenPopup::TokenPopup(QWidget* parent)
     list_->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
     list_->horizontalHeader()->setSectionResizeMode(1, QHeaderView::Fixed);
     list_->setColumnWidth(1, fontMetrics().horizontalAdvance(QStringLiteral("<0.1 % ")) + 26);
-    list_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 6);
+    fitToText(list_, [this] { list_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 6); });
     list_->setItemDelegateForColumn(0, new BarDelegate(list_));
     list_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);

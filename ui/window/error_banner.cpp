@@ -51,6 +51,7 @@ ErrorBanner::ErrorBanner(QWidget* parent)
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     connect(copyButton, &QPushButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(text_->text()); });
     connect(closeButton, &QPushButton::clicked, this, &ErrorBanner::closed);
+    connect(&Theme::instance(), &Theme::changed, this, &ErrorBanner::fitHeight, Qt::QueuedConnection); // once laid out
 }
 
 void ErrorBanner::showError(const QString& message)

@@ -41,6 +41,11 @@ LogPanel::LogPanel(QWidget* parent)
     connect(bar, &QScrollBar::rangeChanged, this, [this, bar](int, int end) {
         if (follows_) bar->setValue(end);
     });
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        if (shown_.empty() || qFuzzyCompare(size_, font().pointSizeF())) return;
+        startOver(generation_); // each line has a size of its own
+        readNew();
+    });
     auto* empty = new QLabel(tr("Evaluations, checkpoints and changes of the selected run are listed here."));
     empty->setObjectName(QStringLiteral("logEmpty"));
     empty->setWordWrap(true);
@@ -148,7 +153,8 @@ void LogPanel::goBack(const Rows& there)
 void LogPanel::append(const std::vector<Line>& lines)
 {
     auto font = this->font();
-    font.setPointSizeF(font.pointSizeF() * 0.9);
+    size_ = font.pointSizeF();
+    font.setPointSizeF(size_ * 0.9);
     // The step in a column of its own, what is wrapped beside it.
     const qreal column = QFontMetricsF(font).horizontalAdvance(QStringLiteral("00,000")) + 10;
     QTextBlockFormat block;

@@ -42,6 +42,7 @@ private:
     std::int64_t generation_ = -1;
     Rows read_ {};
     std::deque<std::pair<Kind, std::size_t>> shown_; ///< what each line of the document says
+    double size_ = 0; ///< of the text as the lines were written
     bool whole_ = true; ///< no line has been left out for the length of the document
     QStackedWidget* stack_;
     QTextEdit* runLog_;

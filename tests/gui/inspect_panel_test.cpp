@@ -279,6 +279,11 @@ private Q_SLOTS:
         QCOMPARE(table->rowCount(), 5);
         const auto parts = layerParts(config_.model, 0);
         QCOMPARE(table->columnCount(), 1 + int(parts.size()));
+        for (int column = 1; column < table->columnCount();
+             ++column) { // where it is narrow, the tip has the whole name
+            const auto* head = table->horizontalHeaderItem(column);
+            QVERIFY2(head->toolTip().contains(head->text()), qPrintable(head->text()));
+        }
         text()->setCurrent(5);
         double sum = 0.25;
         for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -509,6 +514,17 @@ private Q_SLOTS:
             return texts.join(QLatin1Char(' '));
         };
         QCOMPARE(cells(0), QStringLiteral("1 8.5\u00d7 "));
+        QVERIFY(table->item(1, 0)->toolTip().contains("L0 GSS"));
+        ActivationTable narrow; // its headings are whole all the same
+        narrow.setLook(std::make_shared<const InsideView>(view));
+        const int heading = narrow.fontMetrics().horizontalAdvance(narrow.horizontalHeaderItem(1)->text());
+        for (const int width : { 900, 400, 320, 900 }) {
+            narrow.resize(width, 200);
+            narrow.show();
+            QTRY_VERIFY(narrow.columnWidth(1) > heading);
+            QTRY_COMPARE(narrow.horizontalScrollBar()->maximum(), 0);
+        }
+        QTRY_VERIFY(narrow.columnWidth(1) > 3 * heading); // histograms have what is left
         QCOMPARE(cells(inside.front()->row()), QStringLiteral("3.2 8.5\u00d7 "));
         QCOMPARE(cells(inside.front()->row() + 1), QStringLiteral("3.2 8.5\u00d7 -0.25"));
         QVERIFY(label("inspectLensReading")->text().startsWith("Select a row"));

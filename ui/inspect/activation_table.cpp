@@ -96,11 +96,14 @@ ActivationTable::ActivationTable(QWidget* parent)
     horizontalHeader()->setStyleSheet(
         QStringLiteral("QHeaderView::section { padding-left: 2px; padding-right: 4px; font-weight: normal; }"));
     horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    horizontalHeader()->setSectionResizeMode(Values, QHeaderView::Stretch);
+    fitColumns();
     setAccessibleName(tr("How large the numbers are"));
     setToolTip(tr("How large the numbers are while the text is read, place by place. Enter or a double click goes to "
                   "the token with the largest one."));
-    connect(&Theme::instance(), &Theme::changed, this, [this] { paintCells(); });
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        paintCells();
+        fitColumns();
+    });
     connect(this, &QTableWidget::currentCellChanged, this, [this](int row) {
         if (row >= 0) Q_EMIT rowChosen();
     });
@@ -118,7 +121,10 @@ void ActivationTable::setLook(const LookPtr& look)
             figures.alike ? formatFixed(*figures.alike, 2) : QString() };
         for (int column = 0; column < columns; ++column) {
             auto* cell = new QTableWidgetItem(texts[column]);
-            if (column > Place) cell->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+            if (column > Place)
+                cell->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+            else
+                cell->setToolTip(plainToolTip(texts[column]));
             setItem(row, column, cell);
         }
         QVariantList counts;
@@ -127,6 +133,27 @@ void ActivationTable::setLook(const LookPtr& look)
     }
     setCurrentItem(nullptr);
     paintCells();
+    fitColumns();
+}
+
+/// What is left belongs to the histograms. Where that is less than their heading takes, names of places are cut.
+void ActivationTable::fitColumns()
+{
+    auto* header = horizontalHeader();
+    const int least = fontMetrics().horizontalAdvance(horizontalHeaderItem(Values)->text()) + 20;
+    int others = 0;
+    for (int column = 0; column < columns; ++column)
+        if (column != Values) others += std::max(sizeHintForColumn(column), header->sectionSizeHint(column));
+    const bool wide = viewport()->width() - others >= least;
+    header->setSectionResizeMode(Place, wide ? QHeaderView::ResizeToContents : QHeaderView::Stretch);
+    header->setSectionResizeMode(Values, wide ? QHeaderView::Stretch : QHeaderView::Fixed);
+    if (!wide) header->resizeSection(Values, least);
+}
+
+void ActivationTable::resizeEvent(QResizeEvent* event)
+{
+    QTableWidget::resizeEvent(event);
+    fitColumns();
 }
 
 void ActivationTable::paintCells()

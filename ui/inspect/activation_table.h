@@ -33,8 +33,12 @@ public:
 Q_SIGNALS:
     void rowChosen();
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     void paintCells();
+    void fitColumns();
     const ActivationFigures* current() const; ///< null: none
 
     LookPtr look_;

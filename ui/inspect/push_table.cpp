@@ -54,6 +54,9 @@ PushTable::PushTable(QWidget* parent)
     setSelectionBehavior(QAbstractItemView::SelectItems);
     setItemDelegate(new PushDelegate(this));
     setItemDelegateForColumn(0, new CellDelegate(this));
+    // Four names stand side by side where the panel is narrow.
+    horizontalHeader()->setStyleSheet(
+        QStringLiteral("QHeaderView::section { padding-left: 2px; padding-right: 2px; }"));
     setAccessibleName(tr("What each part adds to the token's logit"));
     setToolTip(tr("Nats that each part of each layer adds to the logit of the token, when it is predicted from the "
                   "tokens before it, over the mean of the vocabulary. To the right: it made the token more probable. "
@@ -82,6 +85,7 @@ void PushTable::setLook(const LookPtr& look)
     QStringList heads { tr("Layer") };
     for (const auto& part : parts_) heads << partTitle(part);
     setHorizontalHeaderLabels(heads);
+    for (int i = 1; i < heads.size(); ++i) horizontalHeaderItem(i)->setToolTip(plainToolTip(heads[i]));
     horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
     horizontalHeader()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
     for (int i = 0; parts_.size() > 1 && i < outside_.size(); ++i) setSpan(1 + i, 1, 1, int(parts_.size()));

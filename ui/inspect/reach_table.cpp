@@ -96,7 +96,7 @@ void ReachTable::setLook(const LookPtr& look)
             setItem(row, int(b) + 2, cell);
         }
     }
-    horizontalHeader()->setMinimumSectionSize(fontMetrics().horizontalAdvance(QStringLiteral("00")) + 8);
+    horizontalHeader()->setMinimumSectionSize(fontMetrics().horizontalAdvance(QStringLiteral("00")) + 6);
     horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
     for (const int column : { 0, 1 }) horizontalHeader()->setSectionResizeMode(column, QHeaderView::ResizeToContents);
     paintCells();

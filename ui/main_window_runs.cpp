@@ -10,6 +10,7 @@
 #include "ui/main_window.h"
 
 #include "ui/inspect/inspect_panel.h"
+#include "ui/panels/playground_panel.h"
 #include "ui/playback.h"
 #include "ui/run_queue.h"
 #include "ui/runs/run_panel.h"
@@ -44,6 +45,10 @@ void MainWindow::connectAll()
     connect(runPanel_, &RunPanel::activated, this, [this] { configPanel_->showRun(); });
     connect(runs_, &RunListModel::shownChanged, this, &MainWindow::updateSessions);
     connect(runs_, &RunListModel::failed, this, &MainWindow::showError);
+    runs_->setInUse([this](const RunSession* session) {
+        return session == current_ || session == controller_->session() || session == playback_->run()
+            || session == playground_->rival();
+    });
     connect(runs_, &RunListModel::scanFinished, this, &MainWindow::updateWelcome);
     connect(runs_, &QAbstractItemModel::rowsInserted, this, &MainWindow::updateWelcome);
     connect(runs_, &QAbstractItemModel::rowsRemoved, this, &MainWindow::updateWelcome);

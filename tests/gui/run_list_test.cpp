@@ -11,6 +11,8 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include <algorithm>
+
 using namespace pha;
 using namespace pha::ui;
 using pha::test::sketch;
@@ -102,6 +104,33 @@ private Q_SLOTS:
         model.forget(b);
         QCOMPARE(closing.count(), 1);
         QCOMPARE(model.shown().size(), 1);
+    }
+
+    void sessionsOfLongAgoAreClosed()
+    {
+        const test::TestHome home;
+        std::vector<fs::path> all;
+        for (int n = 0; n < 24; ++n) all.push_back(sketch(home.runs(), std::to_string(n), "2026-01-01", n + 1));
+        RunListModel model;
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        model.setFolder(home.runs());
+        QTRY_VERIFY(model.scanned());
+        QCOMPARE(model.rowCount(), 24);
+        model.setInUse([&](const RunSession* session) { return session->directory() == all[1]; });
+        model.setShown(all[0], true);
+        for (const auto& run : all) model.open(run);
+        const auto* first = model.open(all[2]); // asked for again: not one of the oldest
+        const auto open = [&] {
+            return std::count_if(all.begin(), all.end(), [&](const auto& run) { return model.session(run); });
+        };
+        QTRY_COMPARE(open(), std::ptrdiff_t(18)); // the last 16, the ticked one, the one in use
+        QVERIFY(model.session(all[0]) && model.session(all[1]) && model.session(all.back()));
+        QCOMPARE(model.session(all[2]), first);
+        QVERIFY(!model.session(all[3]));
+        QCOMPARE(model.rowCount(), 24);
+        QCOMPARE(model.summary(model.rowOf(all[3])).step, std::int64_t(4));
+        QTRY_COMPARE(model.open(all[3])->step(), std::int64_t(4)); // and read once more
+        QVERIFY(model.session(all[3]));
     }
 
     void renameIsWritten()

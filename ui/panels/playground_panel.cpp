@@ -173,6 +173,8 @@ QString PlaygroundPanel::text() const { return d_->v.text->text(); }
 
 void PlaygroundPanel::setRuns(RunListModel* runs) { d_->rival->setRuns(runs); }
 
+const RunSession* PlaygroundPanel::rival() const { return d_->rival->session(); }
+
 void PlaygroundPanel::stop()
 {
     if (!d_->writing && !d_->rival->writing()) return;

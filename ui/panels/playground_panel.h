@@ -23,6 +23,7 @@ public:
 
     void setSession(RunSession* session); ///< null: no run is selected. Stops what was going on for the old run
     void setRuns(RunListModel* runs); ///< among which the second network is chosen
+    const RunSession* rival() const; ///< the run of the second network; null: none
     void generate(); ///< continues the prompt
     QString text() const; ///< what is shown: prompt and continuation
     void stop(); ///< keeps what was written so far

@@ -27,6 +27,7 @@ public:
     void setRuns(RunListModel* runs);
     void setOpponent(RunSession* session) { opponent_ = session; } ///< another run is proposed first
     void propose(); ///< chooses a run if none is chosen
+    const RunSession* session() const { return session_; } ///< null: no run is chosen
     bool canWrite() const;
     bool writing() const { return worker_.busy(); }
     void write(GenerateOptions options, const std::string& prompt); ///< as text: its tokenizer may be another

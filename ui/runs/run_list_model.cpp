@@ -11,6 +11,7 @@ namespace pha::ui {
 namespace {
 
 constexpr int rescanInterval = 2000, pollInterval = 400; ///< milliseconds
+constexpr int mostOpen = 16; ///< sessions that stay whoever needs them: going back to one is quick
 
 /// What a screen reader says of a row.
 QString spoken(const RunSummary& s)
@@ -57,6 +58,8 @@ RunSession* RunListModel::session(const fs::path& directory) const
 
 RunSession* RunListModel::open(const fs::path& directory)
 {
+    std::erase(opened_, directory);
+    opened_.push_back(directory);
     if (auto* existing = session(directory)) return existing;
     if (directory.parent_path() != folder_ && std::find(outside_.begin(), outside_.end(), directory) == outside_.end())
         outside_.push_back(directory);
@@ -65,6 +68,8 @@ RunSession* RunListModel::open(const fs::path& directory)
 
 RunSession* RunListModel::plan(const fs::path& directory, const RunFile& file)
 {
+    std::erase(opened_, directory);
+    opened_.push_back(directory);
     return adopt(new RunSession(directory, file, this));
 }
 
@@ -125,12 +130,37 @@ void RunListModel::removeRow(int row)
     for (auto& [path, at] : index_)
         if (at > row) --at;
     endRemoveRows();
-    if (session) {
-        Q_EMIT sessionClosing(session);
-        session->disconnect(this);
-        session->deleteLater();
-    }
+    if (session) close(session);
     if (wasShown) Q_EMIT shownChanged();
+}
+
+void RunListModel::close(RunSession* session)
+{
+    Q_EMIT sessionClosing(session);
+    session->disconnect(this);
+    session->deleteLater();
+}
+
+bool RunListModel::wanted(const Row& row) const
+{
+    const auto& s = *row.session;
+    // What the disk does not know would be lost: a run that waits, and how one failed here.
+    return !row.onDisk || s.active() || s.loading() || s.placeInQueue() > 0 || s.state() == RunState::Failed
+        || std::find(shown_.begin(), shown_.end(), row.summary.directory) != shown_.end() || (inUse_ && inUse_(&s));
+}
+
+/// Each session keeps all that its run ever reported, and looks at its files: whoever walks through many runs would
+/// have them all in memory.
+void RunListModel::closeOld()
+{
+    int count = 0;
+    for (auto i = opened_.size(); i-- > 0;) {
+        const int at = rowOf(opened_[i]);
+        auto* row = at < 0 ? nullptr : &rows_[std::size_t(at)];
+        if (row && row->session && (++count <= mostOpen || wanted(*row))) continue;
+        opened_.erase(opened_.begin() + std::ptrdiff_t(i));
+        if (row && row->session) close(std::exchange(row->session, nullptr));
+    }
 }
 
 void RunListModel::absorb(const std::vector<RunSummary>& changed)
@@ -184,6 +214,7 @@ void RunListModel::pollSessions()
 {
     for (const auto& row : rows_)
         if (row.session) row.session->poll();
+    closeOld();
 }
 
 int RunListModel::rowOf(const fs::path& directory) const

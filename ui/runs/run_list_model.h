@@ -9,10 +9,17 @@
 #include <QTimer>
 #include <QVector>
 
+#include <functional>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
 namespace pha::ui {
 
 /// All runs that the window knows: those of the runs folder, found in the background, and those opened from elsewhere.
-/// A row costs some hundred bytes; its session, which holds the curves, is made when it is first selected or shown.
+/// A row costs some hundred bytes; its session, which holds the curves, is made when it is first selected or shown. The
+/// last ones stay; of older ones those that are ticked, train, wait or are in use.
 class RunListModel : public QAbstractListModel {
     Q_OBJECT
 
@@ -31,6 +38,8 @@ public:
     RunSession* session(const fs::path& directory) const; ///< null if it has not been opened
     RunSession* plan(const fs::path& directory, const RunFile& file); ///< a run about to start
     void forget(const fs::path& directory); ///< removes the row and the session
+    /// Tells of sessions that somebody works with, besides those that this list knows of; they stay open.
+    void setInUse(std::function<bool(const RunSession*)> inUse) { inUse_ = std::move(inUse); }
 
     /// Shows it at once and writes it on another thread, one change after the other.
     void changeAbout(const fs::path& directory, const AboutChange& change);
@@ -68,6 +77,9 @@ private:
     RunSession* adopt(RunSession* session);
     void refresh(const fs::path& directory);
     void pollSessions();
+    void closeOld();
+    bool wanted(const Row& row) const; ///< its session cannot be closed
+    void close(RunSession* session);
     void removeRow(int row);
 
     RunScanner scanner_;
@@ -76,6 +88,8 @@ private:
     std::vector<Row> rows_;
     std::map<fs::path, int> index_; ///< row by directory
     std::vector<fs::path> shown_, outside_; ///< outside_: opened from other folders
+    std::vector<fs::path> opened_; ///< with a session, the one that was asked for last at the end
+    std::function<bool(const RunSession*)> inUse_;
     std::map<fs::path, int> sharedColours_;
     bool scanned_ = false;
     std::map<fs::path, int> writing_; ///< changes of about.json under way: what a look at the disk finds may be older

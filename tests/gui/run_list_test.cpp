@@ -175,6 +175,50 @@ private Q_SLOTS:
         QCOMPARE(panel.current(), std::optional(old));
     }
 
+    void searchingLeavesTheSelectedRunSelected()
+    {
+        const test::TestHome home;
+        const auto old = sketch(home.runs(), "old one", "2026-01-01", 10),
+                   fresh = sketch(home.runs(), "fresh one", "2026-02-01", 20);
+        RunListModel model;
+        RunPanel panel(&model);
+        panel.resize(300, 500);
+        panel.show();
+        auto* list = panel.findChild<QListView*>(QStringLiteral("runList"));
+        const QAbstractItemModelTester tester(list->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        model.setFolder(home.runs());
+        QTRY_COMPARE(list->model()->rowCount(), 2);
+        panel.select(old);
+        auto* search = panel.findChild<QLineEdit*>(QStringLiteral("runSearch"));
+        QSignalSpy current(&panel, &RunPanel::currentChanged);
+        search->setText(QStringLiteral("fresh"));
+        QCOMPARE(list->model()->rowCount(), 1);
+        QCOMPARE(current.count(), 0);
+        QCOMPARE(panel.current(), std::optional(old));
+        QVERIFY(!list->currentIndex().isValid()); // no other row looks selected
+        search->setText(QStringLiteral("zzz"));
+        QCOMPARE(list->model()->rowCount(), 0);
+        QCOMPARE(panel.current(), std::optional(old));
+        QCOMPARE(current.count(), 0);
+        search->clear();
+        QCOMPARE(list->currentIndex().data().toString(), QStringLiteral("old one"));
+        QCOMPARE(panel.current(), std::optional(old));
+        // What is clicked meanwhile is selected, and stays so.
+        search->setText(QStringLiteral("fresh"));
+        const auto row = list->visualRect(list->model()->index(0, 0));
+        QTest::mouseClick(list->viewport(), Qt::LeftButton, {}, row.center());
+        QCOMPARE(panel.current(), std::optional(fresh));
+        search->clear();
+        QCOMPARE(panel.current(), std::optional(fresh));
+        // One that is hidden and then goes altogether is no longer selected.
+        search->setText(QStringLiteral("old"));
+        QCOMPARE(panel.current(), std::optional(fresh));
+        current.clear();
+        model.forget(fresh);
+        QCOMPARE(panel.current(), std::nullopt);
+        QCOMPARE(current.count(), 1);
+    }
+
     void rowsAreTickedAndRenamedInPlace()
     {
         const test::TestHome home;

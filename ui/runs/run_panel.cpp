@@ -73,6 +73,8 @@ RunPanel::RunPanel(RunListModel* model, QWidget* parent)
 {
     setObjectName(QStringLiteral("runPanel"));
     filter_->setSourceModel(model);
+    // Before the list hears of it, which then moves its current row to a neighbour.
+    connect(filter_, &QAbstractItemModel::rowsAboutToBeRemoved, this, [this] { removing_ = true; });
     dress();
     stack_->addWidget(runList_);
     stack_->addWidget(emptyLabel_);
@@ -143,11 +145,7 @@ void RunPanel::dress()
 void RunPanel::connectAll()
 {
     connect(runSearch_, &QLineEdit::textChanged, this, &RunPanel::search);
-    connect(runList_->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& now) {
-        if (now.isValid()) wanted_ = toPath(now.data(RunListModel::DirectoryRole).toString());
-        updateAbout();
-        Q_EMIT currentChanged();
-    });
+    connect(runList_->selectionModel(), &QItemSelectionModel::currentChanged, this, &RunPanel::followList);
     connect(runList_, &QListView::doubleClicked, this, &RunPanel::activated);
     connect(runList_, &QListView::activated, this, &RunPanel::activated);
     connect(runArchive_, &QPushButton::toggled, this, [this](bool open) {
@@ -169,7 +167,17 @@ void RunPanel::connectAll()
         updateEmptyState();
     });
     connect(filter_, &QAbstractItemModel::rowsInserted, this, &RunPanel::restoreSelection);
-    connect(filter_, &QAbstractItemModel::rowsRemoved, this, &RunPanel::updateEmptyState);
+    connect(filter_, &QAbstractItemModel::rowsRemoved, this, [this] {
+        if (hidden_) runList_->selectionModel()->clear(); // the neighbour is selected by nobody
+        removing_ = false;
+        updateEmptyState();
+    });
+    connect(model_, &QAbstractItemModel::rowsRemoved, this, [this] {
+        if (!hidden_ || model_->rowOf(*hidden_) >= 0) return;
+        hidden_.reset(); // it is gone, not hidden
+        updateAbout();
+        Q_EMIT currentChanged();
+    });
     connect(filter_, &QAbstractItemModel::modelReset, this, &RunPanel::updateEmptyState);
     connect(model_, &RunListModel::scanFinished, this, &RunPanel::updateEmptyState);
     connect(model_, &RunListModel::shownChanged, this, &RunPanel::updateEmptyState);
@@ -200,8 +208,25 @@ void RunPanel::search(const QString& text)
     restoreSelection();
 }
 
+/// A row that the search takes out of sight leaves its run selected; the next one that is selected, or the end of the
+/// search, ends that.
+void RunPanel::followList(const QModelIndex& now, const QModelIndex& before)
+{
+    if (removing_ && !hidden_ && before.isValid()) {
+        const auto directory = toPath(before.data(RunListModel::DirectoryRole).toString());
+        const int row = model_->rowOf(directory);
+        if (row >= 0 && !filter_->found(model_->summary(row))) wanted_ = hidden_ = directory;
+    }
+    if (removing_ && hidden_) return;
+    hidden_.reset();
+    if (now.isValid()) wanted_ = toPath(now.data(RunListModel::DirectoryRole).toString());
+    updateAbout();
+    Q_EMIT currentChanged();
+}
+
 std::optional<fs::path> RunPanel::current() const
 {
+    if (hidden_) return hidden_;
     const auto index = runList_->currentIndex();
     if (!index.isValid()) return std::nullopt;
     return toPath(index.data(RunListModel::DirectoryRole).toString());
@@ -236,6 +261,7 @@ void RunPanel::restoreSelection()
 
 void RunPanel::renameCurrent()
 {
+    if (hidden_) select(*hidden_); // its row is where the name is edited
     if (runList_->currentIndex().isValid()) runList_->edit(runList_->currentIndex());
 }
 

@@ -25,7 +25,7 @@ public:
 
     void setContextActions(const QList<QAction*>& actions); ///< of the menu; they act on the current run
     void addAbove(QWidget* bar); ///< between the search and the list
-    std::optional<fs::path> current() const;
+    std::optional<fs::path> current() const; ///< also when the search hides it
     void select(const fs::path& directory); ///< also when the row appears only later
     void renameCurrent(); ///< opens the editor in the row
     void focusSearch();
@@ -44,6 +44,7 @@ private:
     void updateArchive();
     void updateAbout();
     void restoreSelection();
+    void followList(const QModelIndex& now, const QModelIndex& before); ///< its current row is another one
     QModelIndex indexOf(const fs::path& directory) const; ///< in the list as it is filtered; may be invalid
 
     RunListModel* model_;
@@ -55,6 +56,8 @@ private:
     QPushButton* runArchive_;
     RunAboutEditor* about_;
     std::optional<fs::path> wanted_; ///< selected as soon as it is there
+    std::optional<fs::path> hidden_; ///< the selected run while the search hides its row; the list has none then
+    bool removing_ = false; ///< rows are on their way out of the list
 };
 
 } // namespace pha::ui

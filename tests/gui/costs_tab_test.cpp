@@ -172,6 +172,20 @@ private Q_SLOTS:
         QVERIFY(words("costsPredicted").startsWith(QStringLiteral("1 part")));
     }
 
+    /// A training that is kept keeps its run locked: nobody could resume it.
+    void whatWasMeasuredDoesNotKeepTheTraining()
+    {
+        auto job = std::make_shared<ScriptedJob>(engine_->script, config_, run_);
+        const std::weak_ptr<TrainingJob> training = job;
+        session_->attach(std::move(job));
+        measure();
+        QVERIFY(engine_->script->read([](const Script& s) { return s.snapshots; }) > 0); // of its own weights
+        session_->detach();
+        QTRY_VERIFY_WITH_TIMEOUT(training.expired(), patience);
+        table()->selectRow(1); // tried with what the run has left on disk
+        QTRY_VERIFY_WITH_TIMEOUT(words("costsMeasured").contains(QStringLiteral("times as fast")), patience);
+    }
+
     void stoppingIsSaid()
     {
         engine_->script->change([](Script& s) { s.answers = 3; });

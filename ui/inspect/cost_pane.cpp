@@ -73,6 +73,8 @@ void CostPane::setSession(RunSession* session)
     session_ = session;
     soon_.stop();
     worker_.release();
+    source_ = {};
+    job_.reset();
     box_->setSession(session);
     message_->say({});
     receive(nullptr); // what was measured belongs to another network
@@ -96,6 +98,8 @@ void CostPane::measure()
     options_ = {};
     options_.text.maxTokens = scoredTokens;
     source_ = source;
+    // Kept with what was measured, it would keep the training alive, and with it the lock of the run.
+    job_ = std::exchange(source_.job, nullptr);
     message_->say(tr("Getting the weights\u2026"));
     worker_.measureCosts(source, options_);
 }
@@ -167,7 +171,9 @@ void CostPane::tryTogether()
 {
     if (!costs_ || chosen().empty()) return;
     message_->say(tr("Measuring without the selected parts\u2026"));
-    worker_.tryPruned(source_, options_, costs_, chosen());
+    auto source = source_;
+    source.job = job_.lock();
+    worker_.tryPruned(source, options_, costs_, chosen());
 }
 
 std::filesystem::path CostPane::checkpoint() const

@@ -9,6 +9,7 @@
 #include <QTimer>
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 class QComboBox;
@@ -66,7 +67,8 @@ private:
     bool active_ = false;
     CostsPtr costs_;
     CostOptions options_; ///< of costs_
-    ModelSource source_;
+    ModelSource source_; ///< of costs_, without its job: that ends when the training does
+    std::weak_ptr<TrainingJob> job_; ///< that source_ came with, if it still trains
     WeightsInfo weights_;
     std::optional<PruneTrial> trial_; ///< of what is selected
     QTimer soon_; ///< a selection is tried when it has stood for a moment

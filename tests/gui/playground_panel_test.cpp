@@ -152,6 +152,40 @@ private Q_SLOTS:
         QCOMPARE(panel_->findChild<QListWidget*>("playgroundHistory")->count(), 2);
     }
 
+    /// Ids are words of one tokenizer: a network with another reads the text, one with the same the ids.
+    void writingOnWithAnotherRunUsesItsOwnTokens()
+    {
+        std::vector<std::unique_ptr<RunSession>> sessions;
+        for (const std::string name : { "one", "two", "other" }) {
+            const auto run = fs::path(folder_.filePath("tokens").toStdString()) / name;
+            writeFakeRun(run, config_, name);
+            const RunDirectory directory(run);
+            auto file = directory.read();
+            file.environment["tokenizer"] = name == "other" ? "bpe 2" : "bpe 1";
+            directory.write(file);
+            sessions.push_back(std::make_unique<RunSession>(run));
+            QTRY_VERIFY(sessions.back()->modelSource().available);
+        }
+        panel_->setSession(sessions[0].get());
+        write();
+        const auto before = view()->tokens();
+        panel_->setSession(sessions[1].get());
+        QTest::mouseClick(button("playgroundContinue"), Qt::LeftButton);
+        QTRY_COMPARE(asked().size(), std::size_t(2));
+        QTRY_VERIFY(!button("playgroundStop")->isEnabled());
+        QCOMPARE(asked()[1].promptIds.size(), std::size_t(before.size()));
+        panel_->undo();
+        const auto text = view()->text().toStdString();
+        panel_->setSession(sessions[2].get());
+        QTest::mouseClick(button("playgroundContinue"), Qt::LeftButton);
+        QTRY_COMPARE(asked().size(), std::size_t(3));
+        QTRY_VERIFY(!button("playgroundStop")->isEnabled());
+        QVERIFY(asked()[2].promptIds.empty());
+        QCOMPARE(asked()[2].prompt, text);
+        QVERIFY(view()->tokens().front().prompt);
+        panel_->setSession(nullptr); // the sessions go first
+    }
+
     void clickingATokenOpensItsAlternatives()
     {
         panel_->setSession(session_.get());

@@ -7,6 +7,14 @@
 
 namespace pha::ui {
 
+std::string vocabularyOf(const RunSession& session)
+{
+    const auto& environment = session.file().environment;
+    const auto found = environment.find("tokenizer");
+    return found != environment.end() && found->is_string() ? found->get<std::string>()
+                                                            : fromPath(session.directory()).toStdString();
+}
+
 QString Writing::title() const
 {
     std::string text;

@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace pha::ui {
@@ -19,6 +20,7 @@ struct Writing {
     int given = -1; ///< tokens that were the prompt or kept; -1: not known yet
     Sampling sampling;
     std::vector<MixOverride> mix;
+    std::string vocabulary; ///< whose ids its tokens have, as vocabularyOf()
     QVector<GeneratedToken> tokens; ///< those of the prompt first
     Generation figures; ///< its tokens and text are not used
     WeightsInfo weights;
@@ -27,6 +29,9 @@ struct Writing {
     QString title() const;
 };
 using WritingPtr = std::shared_ptr<Writing>;
+
+/// The tokenizer of a run, which is another's if they are equal; a run that does not say has one of its own.
+std::string vocabularyOf(const RunSession& session);
 
 /// The texts of one session, and the way back and forth between those that were looked at. Bounded.
 class GenerationHistory {

@@ -56,6 +56,7 @@ void PlaygroundPanel::Private::begin(
     w->given = given;
     w->sampling = options.sampling;
     w->mix = options.mix;
+    if (session) w->vocabulary = vocabularyOf(*session);
     w->origin = origin;
     v.text->setTokens(kept);
     inherited = int(kept.size());
@@ -94,8 +95,14 @@ void PlaygroundPanel::Private::regrow(int keep, const TokenAlternative* alternat
     }
     if (kept.isEmpty()) return;
     auto o = options();
-    for (const auto& token : kept) o.promptIds.push_back(token.id);
-    const int given = from->given < 0 ? 0 : std::min(from->given, int(kept.size()));
+    int given = from->given < 0 ? 0 : std::min(from->given, int(kept.size()));
+    if (from->vocabulary == vocabularyOf(*session)) {
+        for (const auto& token : kept) o.promptIds.push_back(token.id);
+    } else { // ids of another tokenizer are other words here: the same text, cut anew
+        for (const auto& token : kept) o.prompt += token.text;
+        kept.clear();
+        given = -1;
+    }
     begin(o, kept, given,
         alternative ? tr("from token %1 of #%2").arg(keep + 1).arg(from->number)
                     : tr("continues #%1").arg(from->number));

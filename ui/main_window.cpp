@@ -38,6 +38,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace pha::ui {
 
@@ -47,6 +48,8 @@ namespace {
 /// its checkpoint. Who does not want to wait closes the window again.
 constexpr int closePatience = 60000;
 constexpr int hintTime = 6000; ///< milliseconds that the status bar says what a command is for
+
+constexpr double presentedScale = 1.35; ///< of the text, to be read from afar
 
 } // namespace
 
@@ -174,13 +177,22 @@ bool MainWindow::shutDown(std::chrono::milliseconds patience)
 
 void MainWindow::present(bool on)
 {
-    Theme::instance().setTextScale(on ? 1.35 : 1);
-    for (auto* dock : { configDock_, logDock_ }) dock->setVisible(!on);
+    auto& theme = Theme::instance();
+    if (on == everyday_.has_value()) return;
     if (on) {
+        saveLayout(); // the one to keep, also if the window is closed as it is now
+        everyday_ = Everyday { theme.textScale(), windowState(), {} };
+        for (auto* dock : { configDock_, logDock_ })
+            if (!dock->isHidden()) everyday_->open << dock;
+        for (auto* dock : everyday_->open) dock->hide();
+        theme.setTextScale(std::max(presentedScale, theme.textScale()));
         showFullScreen();
-    } else {
-        showNormal();
+        return;
     }
+    const auto before = *std::exchange(everyday_, std::nullopt);
+    theme.setTextScale(before.textScale);
+    for (auto* dock : before.open) dock->show();
+    setWindowState(before.states & ~Qt::WindowMinimized);
 }
 
 void MainWindow::connectView()
@@ -255,8 +267,12 @@ void MainWindow::connectView()
     connect(a.themeSystem, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::System); });
     connect(a.themeLight, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Light); });
     connect(a.themeDark, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Dark); });
-    connect(a.textLarger, &QAction::triggered, &theme, [&theme] { theme.setTextScale(theme.textScale() * 1.1); });
-    connect(a.textSmaller, &QAction::triggered, &theme, [&theme] { theme.setTextScale(theme.textScale() / 1.1); });
+    const auto scaleText = [this, &theme](double factor) {
+        theme.setTextScale(theme.textScale() * factor);
+        if (!everyday_) theme.keepTextScale();
+    };
+    connect(a.textLarger, &QAction::triggered, this, [scaleText] { scaleText(1.1); });
+    connect(a.textSmaller, &QAction::triggered, this, [scaleText] { scaleText(1 / 1.1); });
     connect(a.presentation, &QAction::toggled, this, &MainWindow::present);
     connect(a.resetLayout, &QAction::triggered, this, &MainWindow::arrange);
     connect(a.palette, &QAction::triggered, palette_, &CommandPalette::open);
@@ -317,8 +333,10 @@ void MainWindow::closeEvent(QCloseEvent* event)
     closing_ = true;
     queue_->end();
     closeTimer_.stop();
-    if (actions_->presentation->isChecked()) actions_->presentation->setChecked(false); // its layout is not one to keep
-    saveLayout();
+    if (actions_->presentation->isChecked())
+        actions_->presentation->setChecked(false); // its layout is not one to keep; the one before it is kept already
+    else
+        saveLayout();
     event->accept();
     Q_EMIT closed();
 }

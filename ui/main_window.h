@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 class QDockWidget;
 class QStackedWidget;
@@ -203,6 +204,12 @@ private:
     QDockWidget *monitorDock_ = nullptr, *compareDock_ = nullptr, *playgroundDock_ = nullptr, *inspectDock_ = nullptr,
                 *evaluateDock_ = nullptr, *dataDock_ = nullptr, *benchDock_ = nullptr, *filmDock_ = nullptr,
                 *alertsDock_ = nullptr;
+    struct Everyday {
+        double textScale = 1;
+        Qt::WindowStates states;
+        QList<QDockWidget*> open; ///< of those that make room
+    };
+    std::optional<Everyday> everyday_; ///< how the window was before it is presented
     bool arranged_ = false, painted_ = false, closing_ = false;
     bool playUnpacked_ = false; ///< the run that is being unpacked is played back at once
 };

@@ -19,8 +19,10 @@ namespace pha::ui {
 
 namespace {
 
-constexpr auto modeKey = "theme/mode";
+constexpr auto modeKey = "theme/mode", textScaleKey = "theme/textScale";
 const char* const modeNames[] = { "system", "light", "dark" };
+
+double withinLimits(double textScale) { return std::clamp(textScale, 0.7, 2.5); }
 
 } // namespace
 
@@ -130,6 +132,8 @@ void Theme::apply()
         const auto stored = QSettings().value(QLatin1String(modeKey)).toString();
         for (int i = 0; i < 3; ++i)
             if (stored == QLatin1String(modeNames[i])) mode_ = Mode(i);
+        if (const double scale = QSettings().value(QLatin1String(textScaleKey)).toDouble(); scale > 0)
+            textScale_ = withinLimits(scale);
 #if QT_VERSION >= QT_VERSION_CHECK(6, 5, 0)
         connect(QGuiApplication::styleHints(), &QStyleHints::colorSchemeChanged, this, &Theme::refresh);
 #endif
@@ -147,9 +151,11 @@ void Theme::setMode(Mode mode)
 
 void Theme::setTextScale(double scale)
 {
-    textScale_ = std::clamp(scale, 0.7, 2.5);
+    textScale_ = withinLimits(scale);
     refresh();
 }
+
+void Theme::keepTextScale() const { QSettings().setValue(QLatin1String(textScaleKey), textScale_); }
 
 QFont Theme::monospace()
 {

@@ -39,6 +39,7 @@ public:
     /// Text size relative to the system's: 1 is normal, presentations use more. Applied at once.
     double textScale() const { return textScale_; }
     void setTextScale(double scale);
+    void keepTextScale() const; ///< stores it for the next start
     static QFont monospace(); ///< for text whose columns matter
     static Colours lightColours();
     static Colours darkColours();

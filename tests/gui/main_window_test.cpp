@@ -28,6 +28,7 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QRandomGenerator>
+#include <QSettings>
 #include <QSignalSpy>
 #include <QSlider>
 #include <QStackedWidget>
@@ -384,6 +385,35 @@ private Q_SLOTS:
         QSettings().setValue(QStringLiteral("window/state"), QByteArray("garbage"));
         f.open(); // falls back to the first layout
         QVERIFY(f.find<QDockWidget>("runsDock")->isVisible());
+    }
+
+    void presentingLeavesTheLayoutAsItWas()
+    {
+        Fixture f;
+        auto& theme = Theme::instance();
+        const auto open = [&f](const char* dock) { return !f.find<QDockWidget>(dock)->isHidden(); };
+        f.find<QDockWidget>("logDock")->hide();
+        f.window->showMaximized();
+        QVERIFY(f.window->isMaximized());
+        f.action("textLarger")->trigger();
+        const double scale = theme.textScale();
+        QVERIFY(scale > 1);
+        QCOMPARE(QSettings().value(QStringLiteral("theme/textScale")).toDouble(), scale); // for the next start
+        f.action("presentation")->trigger();
+        QVERIFY(f.window->isFullScreen() && !open("configDock") && !open("logDock"));
+        QVERIFY(theme.textScale() > scale);
+        f.action("textLarger")->trigger(); // of this presentation
+        f.action("presentation")->trigger();
+        QVERIFY(f.window->isMaximized() && !f.window->isFullScreen());
+        QVERIFY(open("configDock") && !open("logDock"));
+        QCOMPARE(theme.textScale(), scale);
+        f.action("presentation")->trigger();
+        f.window->close();
+        QCOMPARE(theme.textScale(), scale);
+        QCOMPARE(QSettings().value(QStringLiteral("theme/textScale")).toDouble(), scale);
+        f.open();
+        QVERIFY(open("configDock") && !open("logDock") && !f.window->isFullScreen());
+        theme.setTextScale(1);
     }
 
     void themesHaveContrast()

@@ -228,6 +228,7 @@ void MainWindow::connectView()
         if (playback_->active()
             && std::none_of(std::begin(atWork), std::end(atWork), [](const QWidget* w) { return w->isVisible(); }))
             return playback_->leave();
+        capsules_->stop();
         evaluate_->stop();
         playground_->stop();
         inspect_->stop();

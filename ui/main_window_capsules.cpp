@@ -41,7 +41,6 @@ void MainWindow::connectCapsules()
         if (!file.isEmpty()) capsules_->unpack(toPath(file), runs_->folder());
     });
     connect(actions_->exportCapsule, &QAction::triggered, this, &MainWindow::exportCapsule);
-    connect(actions_->stopPanelCommand, &QAction::triggered, capsules_, &CapsuleWork::stop);
     connect(capsules_, &CapsuleWork::progressed, this,
         [this](const QString& text) { statusBar()->showMessage(tr("%1; Esc stops it").arg(text)); });
     connect(capsules_, &CapsuleWork::unpacked, this, [this, say](const fs::path& run) {

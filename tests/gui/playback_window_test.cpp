@@ -13,6 +13,7 @@
 
 #include <QComboBox>
 #include <QLabel>
+#include <QSignalSpy>
 #include <QSlider>
 #include <QTextEdit>
 #include <QToolButton>
@@ -114,6 +115,25 @@ private Q_SLOTS:
         QTest::mouseClick(slider, Qt::LeftButton, {}, QPoint(slider->width() / 2, slider->height() / 2));
         QVERIFY(playback.update() > 400 && playback.update() < 700);
         QTest::keyClick(slider, Qt::Key_Escape);
+        QVERIFY(!playback.active());
+    }
+
+    void escapeDropsTheCursorOfAChartBeforeItLeaves()
+    {
+        Fixture f;
+        f.home.train("a", 200);
+        auto& playback = begin(f, "a");
+        playback.seek(150);
+        auto* loss = f.find<TimePlot>("lossChart");
+        QTRY_VERIFY(loss->isVisible() && !loss->sheets().isEmpty() && loss->sheets().first().rows() == 150);
+        loss->setFocus();
+        QTRY_VERIFY(loss->hasFocus());
+        QSignalSpy left(loss, &TimePlot::cursorLeft);
+        QTest::keyClick(loss, Qt::Key_Right);
+        QTest::keyClick(loss, Qt::Key_Escape);
+        QCOMPARE(left.count(), 1);
+        QVERIFY(playback.active());
+        QTest::keyClick(loss, Qt::Key_Escape);
         QVERIFY(!playback.active());
     }
 

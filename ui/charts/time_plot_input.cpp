@@ -181,6 +181,17 @@ void TimePlot::moveCursor(int direction, bool far)
     }
 }
 
+bool TimePlot::event(QEvent* event)
+{
+    // Escape is also a command of the window, which stops work: here it drops the cursor first.
+    if (event->type() == QEvent::ShortcutOverride && cursorShown_
+        && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
+        event->accept();
+        return true;
+    }
+    return ChartFrame::event(event);
+}
+
 void TimePlot::keyPressEvent(QKeyEvent* event)
 {
     const auto range = plot()->xAxis->range();

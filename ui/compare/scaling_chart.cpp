@@ -211,6 +211,17 @@ bool ScalingChart::eventFilter(QObject* watched, QEvent* event)
     return ChartFrame::eventFilter(watched, event);
 }
 
+bool ScalingChart::event(QEvent* event)
+{
+    // As TimePlot: not the window's Escape while there is a line to drop.
+    if (event->type() == QEvent::ShortcutOverride && cursor_ > 0
+        && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
+        event->accept();
+        return true;
+    }
+    return ChartFrame::event(event);
+}
+
 void ScalingChart::keyPressEvent(QKeyEvent* event)
 {
     const int key = event->key();

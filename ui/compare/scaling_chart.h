@@ -28,6 +28,7 @@ Q_SIGNALS:
 
 protected:
     void applyTheme() override;
+    bool event(QEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
     void focusOutEvent(QFocusEvent* event) override;

@@ -37,7 +37,6 @@
 #include <QToolBar>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace pha::ui {
@@ -224,10 +223,9 @@ void MainWindow::connectView()
         playground_->generate();
     });
     connect(a.stopPanelCommand, &QAction::triggered, this, [this] {
-        const QWidget* atWork[] { evaluate_, playground_, inspect_, bench_, data_ }; // Esc stops what these do
-        if (playback_->active()
-            && std::none_of(std::begin(atWork), std::end(atWork), [](const QWidget* w) { return w->isVisible(); }))
-            return playback_->leave();
+        const auto works = [](const auto* panel) { return panel->isVisible() && panel->busy(); };
+        const bool inFront = works(evaluate_) || works(playground_) || works(inspect_) || works(bench_) || works(data_);
+        if (playback_->active() && !inFront) return playback_->leave();
         capsules_->stop();
         evaluate_->stop();
         playground_->stop();

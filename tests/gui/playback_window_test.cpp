@@ -2,8 +2,10 @@
 // "Play back" in the window: what the panels show, keys, which commands are off and say why, how it ends.
 #include "engine/run/capsule.h"
 #include "tests/suite.h"
+#include "ui/bench/bench_panel.h"
 #include "ui/charts/time_plot.h"
 #include "ui/config_form/config_panel.h"
+#include "ui/data/data_panel.h"
 #include "ui/film/film_panel.h"
 #include "ui/format.h"
 #include "ui/playback.h"
@@ -20,6 +22,7 @@
 
 using namespace pha;
 using namespace pha::ui;
+using pha::test::FakeOptions;
 using Fixture = test::WindowFixture;
 
 class PlaybackWindowTest : public QObject {
@@ -134,6 +137,36 @@ private Q_SLOTS:
         QCOMPARE(left.count(), 1);
         QVERIFY(playback.active());
         QTest::keyClick(loss, Qt::Key_Escape);
+        QVERIFY(!playback.active());
+    }
+
+    void escapeLeavesItFromEveryPanelThatDoesNothing()
+    {
+        FakeOptions options;
+        options.benchRows = 1; // the next one waits for a stop
+        Fixture f(options);
+        f.home.train("a", 60);
+        const auto escape = [&f] {
+            auto* focus = QApplication::focusWidget();
+            QTest::keyClick(focus ? focus : f.window.get(), Qt::Key_Escape);
+        };
+        for (const char* panel : { "showMonitor", "showCompare", "showPlayground", "showInspect", "showEvaluate",
+                 "showData", "showBench", "showFilm", "showAlerts" }) {
+            auto& playback = begin(f, "a");
+            f.action(panel)->trigger();
+            QTRY_VERIFY(!f.find<DataPanel>("dataPanel")->busy()); // it may look at a text first
+            escape();
+            QVERIFY2(!playback.active(), panel);
+        }
+        auto& playback = begin(f, "a");
+        f.action("showBench")->trigger();
+        auto* bench = f.find<BenchPanel>("benchPanel");
+        bench->run();
+        QVERIFY(bench->busy());
+        escape(); // that first
+        QVERIFY(playback.active());
+        QTRY_VERIFY(!bench->busy());
+        escape();
         QVERIFY(!playback.active());
     }
 

@@ -234,6 +234,15 @@ void DataPanel::stop()
     d_->v.message->say(tr("Stopped."));
 }
 
+bool DataPanel::busy() const
+{
+    if (d_->worker.busy() || !d_->downloading()) return d_->worker.busy();
+    const auto* entry = d_->v.corpora->entry();
+    if (!entry) return false;
+    const auto phase = d_->downloads.state(*entry).phase;
+    return phase == Downloads::Phase::Waiting || phase == Downloads::Phase::Running;
+}
+
 QString DataPanel::selected() const { return d_->choice().data; }
 
 bool DataPanel::shutDown(std::chrono::milliseconds patience)
@@ -245,14 +254,15 @@ bool DataPanel::shutDown(std::chrono::milliseconds patience)
 bool DataPanel::event(QEvent* event)
 {
     if (event->type() == QEvent::WindowActivate && d_ && d_->seen) d_->lookAgain();
-    return claimPanelKey(event, d_ && (d_->worker.busy() || d_->downloading())) || QWidget::event(event);
+    // Asked for a key only: busy() may look at the disk.
+    return claimPanelKey(event, event->type() == QEvent::ShortcutOverride && d_ && busy()) || QWidget::event(event);
 }
 
 void DataPanel::keyPressEvent(QKeyEvent* event)
 {
     if (isRunKey(*event))
         run();
-    else if (event->key() == Qt::Key_Escape && (d_->worker.busy() || d_->downloading()))
+    else if (event->key() == Qt::Key_Escape && busy())
         stop();
     else
         QWidget::keyPressEvent(event);

@@ -34,6 +34,7 @@ public:
     bool choose(const QString& wanted); ///< a corpus of the list; false: it is not there
     void run(); ///< trains the tokenizer of the selected text, or downloads the selected corpus
     void stop(); ///< pauses a download
+    bool busy() const; ///< with the selected text, or its download
     QString selected() const; ///< as the configuration key `data` takes it
     bool shutDown(std::chrono::milliseconds patience); ///< as RunController::shutDown()
 

@@ -273,6 +273,8 @@ QString InspectPanel::reachCsv() const
     }
 }
 
+bool InspectPanel::busy() const { return d_->busy(); }
+
 bool InspectPanel::event(QEvent* event) { return claimPanelKey(event, d_ && d_->busy()) || QWidget::event(event); }
 
 bool InspectPanel::eventFilter(QObject* watched, QEvent* event)

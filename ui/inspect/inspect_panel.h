@@ -25,6 +25,7 @@ public:
     void setOtherText(std::function<QString()> text);
     void look(); ///< reads the text and shows what happens inside; on the tab Costs: measures
     void stop();
+    bool busy() const; ///< with what is in front
 
     void exportImage(); ///< the large map as a picture
     QString pushesCsv() const;

@@ -193,6 +193,8 @@ void EvaluatePanel::stop()
 
 QString EvaluatePanel::resultsCsv() const { return d_->v.model->csv(); }
 
+bool EvaluatePanel::busy() const { return d_->worker.busy(); }
+
 bool EvaluatePanel::event(QEvent* event)
 {
     return claimPanelKey(event, d_ && d_->worker.busy()) || QWidget::event(event);

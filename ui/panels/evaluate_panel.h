@@ -24,6 +24,7 @@ public:
     void run(); ///< evaluates with the settings shown; with changes in the mixer also the unchanged model
     void runAblation(); ///< every branch muted in all layers and in each single layer
     void stop();
+    bool busy() const;
 
     QString resultsCsv() const; ///< the results of the run shown, newest first
     /// Asks for the file that results are exported to; tests replace it.

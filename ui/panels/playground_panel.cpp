@@ -177,13 +177,15 @@ const RunSession* PlaygroundPanel::rival() const { return d_->rival->session(); 
 
 void PlaygroundPanel::stop()
 {
-    if (!d_->writing && !d_->rival->writing()) return;
+    if (!busy()) return;
     d_->blind->cancel(tr("Stopped: there is nothing to vote on. Generate (Ctrl+Enter) writes anew."));
     d_->rival->stop();
     d_->worker.stop();
     d_->finish();
     d_->v.message->say(tr("Stopped."));
 }
+
+bool PlaygroundPanel::busy() const { return d_->writing || d_->rival->writing(); }
 
 void PlaygroundPanel::undo() { d_->step(&GenerationHistory::undo); }
 void PlaygroundPanel::redo() { d_->step(&GenerationHistory::redo); }

@@ -27,6 +27,7 @@ public:
     void generate(); ///< continues the prompt
     QString text() const; ///< what is shown: prompt and continuation
     void stop(); ///< keeps what was written so far
+    bool busy() const; ///< one of the networks writes
 
     void undo(); ///< back to the text shown before
     void redo();

@@ -19,6 +19,7 @@
 #include <QSignalSpy>
 #include <QTest>
 #include <QTreeView>
+#include <QWheelEvent>
 
 using namespace pha;
 using namespace pha::ui;
@@ -100,6 +101,25 @@ private Q_SLOTS:
         fs::remove_all(f.home.runs());
         f.panel->form()->judgeTimeBy(f.home.runs());
         QTRY_VERIFY(!known());
+    }
+
+    /// A preset or a corpus brings its own settings: none is chosen by scrolling over its box.
+    void scrollingOverTheHeaderChangesNothing()
+    {
+        const Fixture f;
+        f.type("field_learning_rate", "0.0123");
+        const auto before = f.command();
+        for (const char* name : { "presetCombo", "dataCombo" }) {
+            auto* box = f.find<QComboBox>(name);
+            QVERIFY(!box->hasFocus());
+            QCOMPARE(box->focusPolicy(), Qt::StrongFocus);
+            const auto middle = QPointF(box->rect().center());
+            QWheelEvent wheel(middle, box->mapToGlobal(middle), {}, QPoint(0, -120), Qt::NoButton, Qt::NoModifier,
+                Qt::NoScrollPhase, false);
+            QCoreApplication::sendEvent(box, &wheel);
+        }
+        QCOMPARE(f.command(), before);
+        QVERIFY(before.contains(QStringLiteral("0.0123")));
     }
 
     void commandNamesOnlyWhatChanged()

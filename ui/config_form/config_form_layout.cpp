@@ -54,6 +54,7 @@ QWidget* ConfigForm::makeHeader()
     presetCombo_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     presetCombo_->setMinimumContentsLength(10);
     presetCombo_->setMaxVisibleItems(24);
+    new WheelPassThrough(presetCombo_);
     for (const auto& preset : presets()) {
         presetCombo_->addItem(fromUtf8(preset.name));
         presetCombo_->setItemData(presetCombo_->count() - 1, plainToolTip(fromUtf8(preset.summary)), Qt::ToolTipRole);
@@ -74,6 +75,7 @@ QWidget* ConfigForm::makeHeader()
     dataCombo_->setToolTip(plainToolTip(tr("A built-in corpus, or the path of a text file or folder")));
     dataCombo_->lineEdit()->setObjectName(QStringLiteral("field_data"));
     dataCombo_->lineEdit()->installEventFilter(new UndoPassThrough(dataCombo_));
+    new WheelPassThrough(dataCombo_);
     for (const auto& corpus : builtinCorpora()) {
         dataCombo_->addItem(fromUtf8(corpus.name));
         dataCombo_->setItemData(dataCombo_->count() - 1, plainToolTip(fromUtf8(corpus.summary)), Qt::ToolTipRole);

@@ -28,6 +28,23 @@ bool UndoPassThrough::eventFilter(QObject* watched, QEvent* event)
     return QObject::eventFilter(watched, event);
 }
 
+WheelPassThrough::WheelPassThrough(QComboBox* box)
+    : QObject(box)
+    , box_(box)
+{
+    box->setFocusPolicy(Qt::StrongFocus); // not by the wheel
+    box->installEventFilter(this);
+}
+
+bool WheelPassThrough::eventFilter(QObject* watched, QEvent* event)
+{
+    if (event->type() == QEvent::Wheel && !box_->hasFocus()) {
+        event->ignore();
+        return true;
+    }
+    return QObject::eventFilter(watched, event);
+}
+
 FieldRow::FieldRow(const Field& field, ConfigDraft* draft, QWidget* parent)
     : QWidget(parent)
     , field_(field)
@@ -91,8 +108,7 @@ QWidget* FieldRow::makeEditor()
         for (const auto& choice : field_.choices) combo_->addItem(fromUtf8(choice));
         combo_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
         combo_->setMinimumContentsLength(6);
-        combo_->setFocusPolicy(Qt::StrongFocus);
-        combo_->installEventFilter(this);
+        new WheelPassThrough(combo_);
         connect(combo_, &QComboBox::textActivated, this,
             [this](const QString& text) { draft_->setText(field_.name, text); });
         return combo_;
@@ -107,16 +123,6 @@ QWidget* FieldRow::makeEditor()
         refresh();
     });
     return edit_;
-}
-
-bool FieldRow::eventFilter(QObject* watched, QEvent* event)
-{
-    // Scrolling over the form must not change what happens to lie under the pointer.
-    if (event->type() == QEvent::Wheel && watched == combo_ && !combo_->hasFocus()) {
-        event->ignore();
-        return true;
-    }
-    return QWidget::eventFilter(watched, event);
 }
 
 void FieldRow::refresh()

@@ -24,9 +24,6 @@ public:
     void refresh(); ///< from the draft
     void focusEditor();
 
-protected:
-    bool eventFilter(QObject* watched, QEvent* event) override;
-
 private:
     QWidget* makeEditor();
 
@@ -44,6 +41,17 @@ class UndoPassThrough : public QObject {
 public:
     using QObject::QObject;
     bool eventFilter(QObject* watched, QEvent* event) override;
+};
+
+/// Leaves the wheel to the form unless its box has the focus: scrolling over the form must not change what happens to
+/// lie under the pointer.
+class WheelPassThrough : public QObject {
+public:
+    explicit WheelPassThrough(QComboBox* box);
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+private:
+    QComboBox* box_;
 };
 
 } // namespace pha::ui

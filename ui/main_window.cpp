@@ -300,6 +300,7 @@ QString MainWindow::whatQuittingStops() const
     }
     if (capsules_->busy())
         all << tr("%1 is not finished. It will be stopped, and nothing of it is left.").arg(capsules_->doing());
+    if (bench_->busy()) all << tr("The benchmark is not finished. It will be stopped, and its complete rows are kept.");
     return all.join(QLatin1Char(' '));
 }
 

@@ -163,6 +163,18 @@ private Q_SLOTS:
         QVERIFY(!fs::exists(f.file())); // nobody was there to keep it
     }
 
+    void quittingInTheMiddleKeepsWholeRows()
+    {
+        FakeOptions options;
+        options.benchRows = 2;
+        Fixture f(options);
+        f.panel->run();
+        QTRY_COMPARE(f.rows(), 2);
+        QVERIFY(f.panel->shutDown(std::chrono::milliseconds(test::patience)));
+        f.open(); // another session
+        QCOMPARE(f.rows(), 2);
+    }
+
     void errorsAreOneLine()
     {
         FakeOptions options;

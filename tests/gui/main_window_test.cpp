@@ -221,6 +221,24 @@ private Q_SLOTS:
         QVERIFY(RunDirectory(run).pointer("latest").has_value());
     }
 
+    void closingWhileABenchmarkMeasuresAsks()
+    {
+        FakeOptions options;
+        options.benchRows = 1; // the next one waits for a stop
+        Fixture f(options);
+        auto* bench = f.find<BenchPanel>("benchPanel");
+        bench->run();
+        QVERIFY(bench->busy());
+        f.answer = false;
+        f.window->close();
+        QCOMPARE(f.questions.size(), std::size_t(1));
+        QVERIFY2(f.questions[0].contains("benchmark"), qPrintable(f.questions[0]));
+        QVERIFY(f.window->isVisible() && bench->busy());
+        f.answer = true;
+        f.window->close();
+        QVERIFY(!f.window->isVisible());
+    }
+
     void closingAgainDoesNotWaitForTheCheckpoint()
     {
         FakeOptions options;

@@ -232,7 +232,13 @@ void BenchPanel::setDisturbed(const QString& reason)
 void BenchPanel::run() { d_->start(); }
 void BenchPanel::stop() { d_->worker.stop(); }
 bool BenchPanel::busy() const { return d_->worker.busy(); }
-bool BenchPanel::shutDown(std::chrono::milliseconds patience) { return d_->worker.shutDown(patience); }
+
+bool BenchPanel::shutDown(std::chrono::milliseconds patience)
+{
+    // Nobody is there any more to hear how it ended, or that the file could not be written.
+    if (!d_->present.rows.empty()) d_->store.add(std::exchange(d_->present, {}));
+    return d_->worker.shutDown(patience);
+}
 
 void BenchPanel::exportImage()
 {

@@ -24,7 +24,7 @@ public:
     void stop();
     bool busy() const;
     void exportImage();
-    /// As RunController::shutDown().
+    /// As RunController::shutDown(). Rows that are measured by then are kept.
     bool shutDown(std::chrono::milliseconds patience);
     /// Asks for the file that figures are exported to; tests replace it.
     std::function<QString(QWidget*)> askForFile;

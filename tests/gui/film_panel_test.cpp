@@ -147,6 +147,25 @@ private Q_SLOTS:
         QCOMPARE(f.panel.frame(), 3);
     }
 
+    /// As a run with sample_every = 0 writes its only sample: at its end.
+    void aRecordingGoesBackToBeforeItsFirstSample()
+    {
+        FilmFixture f;
+        for (const auto step : { 20, 40 }) f.session.receive({ test::fakeStep(step, f.session.file().config) });
+        f.report(60);
+        const auto recording = RunSession::recordingOf(f.session);
+        f.panel.setSession(recording.get());
+        recording->showMoment(f.session, 3);
+        QCOMPARE(f.panel.frame(), 0);
+        recording->showMoment(f.session, 1);
+        QVERIFY(f.find<QLabel>("filmEmpty")->isVisible());
+        QCOMPARE(f.panel.frame(), -1);
+        Q_EMIT f.find<TimePlot>("filmCurve")->cursorLeft();
+        recording->showMoment(f.session, 3);
+        QCOMPARE(f.text(), QStringLiteral("Mara <b>took</b> at 60"));
+        f.panel.setSession(&f.session);
+    }
+
     void everythingIsOfOneMoment()
     {
         FilmFixture f;

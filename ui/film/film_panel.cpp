@@ -66,7 +66,7 @@ void FilmPanel::connectControls()
     });
     connect(v_.save, &QPushButton::clicked, this, &FilmPanel::save);
     connect(v_.curve, &TimePlot::cursorLeft, this, [this] {
-        if (frame_ >= 0) v_.curve->setCursor(double(rows().samples[std::size_t(frame_)].step));
+        if (frame_ >= 0 && frame_ < frames()) v_.curve->setCursor(double(rows().samples[std::size_t(frame_)].step));
     });
     v_.curve->setBoundsSource([this](double& from, double& to) { // marks from before the first evaluation are in sight
         const auto all = rows();
@@ -117,7 +117,10 @@ void FilmPanel::refresh()
     if (!isVisible()) return; // showEvent() comes back here
     const int n = frames();
     v_.pages->setCurrentIndex(n > 0 ? 1 : 0);
-    if (n == 0) return showEmpty();
+    if (n == 0) {
+        frame_ = -1; // a recording also goes back to before its first sample
+        return showEmpty();
+    }
     growCurve();
     if (v_.slider->maximum() != n - 1) {
         const QSignalBlocker quiet(v_.slider);

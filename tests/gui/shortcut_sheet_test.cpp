@@ -9,6 +9,7 @@
 
 #include <QLabel>
 #include <QPushButton>
+#include <QSettings>
 #include <QTreeWidget>
 
 using namespace pha;
@@ -98,6 +99,24 @@ private Q_SLOTS:
         s.button("shortcutResetAll")->click();
         QCOMPARE(s.f.action("startRun")->shortcut(), QKeySequence("Ctrl+R"));
         QCOMPARE(s.f.action("fitAndFollow")->shortcut(), QKeySequence("F"));
+    }
+
+    void ofTwoKeysOnlyTheOneThatWasNamedIsTaken()
+    {
+        Sheet s;
+        const QKeySequence taken("Ctrl+=");
+        auto rest = s.f.action("textLarger")->shortcuts();
+        QVERIFY(rest.contains(taken));
+        rest.removeAll(taken);
+        QVERIFY(!rest.isEmpty());
+        s.press("Logarithmic axis", taken);
+        QVERIFY2(s.message().startsWith("Ctrl+= is the key of \u201cLarger text\u201d"), qPrintable(s.message()));
+        s.button("shortcutAssign")->click();
+        QCOMPARE(s.f.action("logAxis")->shortcut(), taken);
+        QCOMPARE(s.f.action("textLarger")->shortcuts(), rest);
+        s.f.open();
+        QCOMPARE(s.f.action("logAxis")->shortcut(), taken);
+        QCOMPARE(s.f.action("textLarger")->shortcuts(), rest);
     }
 
     void keysThatWorkElsewhereAreRefused()

@@ -198,7 +198,7 @@ void ShortcutSheet::assign()
     auto* action = chosen();
     if (!action) return;
     const auto keys = keys_->keys();
-    if (auto* owner = shortcuts::owner(actions_, keys, action)) shortcuts::assign(owner, {});
+    if (auto* owner = shortcuts::owner(actions_, keys, action)) shortcuts::take(owner, keys);
     shortcuts::assign(action, keys);
     choose();
 }

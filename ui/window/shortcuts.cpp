@@ -71,6 +71,14 @@ void assign(QAction* action, const QKeySequence& keys)
         QSettings().setValue(settingOf(action), keys.toString(QKeySequence::PortableText));
 }
 
+void take(QAction* action, const QKeySequence& keys)
+{
+    auto rest = action->shortcuts();
+    rest.removeAll(keys);
+    if (rest.size() <= 1) return assign(action, rest.value(0));
+    give(action, rest); // the settings hold one for each: restore() takes these keys away again
+}
+
 void reset(QAction* action)
 {
     give(action, usual(action));

@@ -15,6 +15,7 @@ void setUsual(QAction* action, const QList<QKeySequence>& keys); ///< called onc
 void restore(const QList<QAction*>& actions); ///< what the settings hold
 bool isUsual(const QAction* action);
 void assign(QAction* action, const QKeySequence& keys); ///< empty: none
+void take(QAction* action, const QKeySequence& keys); ///< away; its other keys stay
 void reset(QAction* action); ///< to the usual ones
 /// Whose these keys are already, apart from `except`; null: nobody's.
 QAction* owner(const QList<QAction*>& actions, const QKeySequence& keys, const QAction* except);

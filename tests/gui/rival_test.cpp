@@ -106,6 +106,8 @@ private Q_SLOTS:
         QTRY_COMPARE(parting->text(), "Both wrote the same.");
         QCOMPARE(own->mark(), -1);
         QVERIFY(!panel.grab().isNull());
+        QVERIFY(runs.setData(runs.index(runs.rowOf(second)), QStringLiteral("renamed"), Qt::EditRole));
+        QTRY_COMPARE(rival->name(), "renamed");
         compare->click();
         QVERIFY(!parting->isVisible());
     }

@@ -84,7 +84,15 @@ void RivalView::setRuns(RunListModel* runs)
     for (const auto signal : { &QAbstractItemModel::rowsInserted, &QAbstractItemModel::rowsRemoved })
         connect(runs, signal, this, &RivalView::fillRuns);
     connect(runs, &QAbstractItemModel::modelReset, this, &RivalView::fillRuns);
+    connect(runs, &QAbstractItemModel::dataChanged, this,
+        [this](const QModelIndex& from, const QModelIndex& to) { renameRuns(from.row(), to.row()); });
     fillRuns();
+}
+
+void RivalView::renameRuns(int from, int to)
+{
+    for (int row = from; row <= to && row < run_->count(); ++row) // as many and in the order of the list
+        if (const auto& name = runs_->summary(row).name; run_->itemText(row) != name) run_->setItemText(row, name);
 }
 
 void RivalView::fillRuns()

@@ -44,6 +44,7 @@ Q_SIGNALS:
 
 private:
     void fillRuns();
+    void renameRuns(int from, int to); ///< rows of the list
     void receive(const QVector<GeneratedToken>& batch);
     void showFigures(const QString& text, const char* role);
 

@@ -71,7 +71,8 @@ std::optional<double> askForNumber(QWidget* parent, const QString& title, const 
     dialog.setWindowTitle(title);
     auto* text = new QLabel(label);
     text->setTextFormat(Qt::PlainText);
-    auto* edit = new QLineEdit(formatNumber(value, 6));
+    const bool whole = value == std::floor(value) && std::abs(value) < 1e15; // a number of steps, with all its digits
+    auto* edit = new QLineEdit(whole ? QString::number(value, 'f', 0) : formatNumber(value, 6));
     edit->setObjectName(QStringLiteral("numberEdit"));
     edit->setAccessibleName(label);
     edit->selectAll();

@@ -19,6 +19,7 @@
 #include <QAbstractSpinBox>
 #include <QAction>
 #include <QComboBox>
+#include <QDialog>
 #include <QDockWidget>
 #include <QHeaderView>
 #include <QLabel>
@@ -37,6 +38,7 @@
 #include <QTest>
 #include <QTextBlock>
 #include <QTextEdit>
+#include <QTimer>
 #include <QTreeView>
 
 #include <map>
@@ -386,6 +388,33 @@ private Q_SLOTS:
         f.action("resumeRun")->trigger();
         QTRY_VERIFY(!f.window->controller().busy());
         QTRY_COMPARE(f.window->currentSession()->step(), std::int64_t(80));
+    }
+
+    void aNumberIsProposedWithAllItsDigits_data()
+    {
+        QTest::addColumn<double>("number");
+        QTest::addColumn<QString>("text");
+        QTest::newRow("steps") << 2469134.0 << "2469134";
+        QTest::newRow("a rate") << 0.0015 << "0.0015";
+        QTest::newRow("a small rate") << 1e-8 << "1e-08";
+    }
+    void aNumberIsProposedWithAllItsDigits()
+    {
+        QFETCH(double, number);
+        QFETCH(QString, text);
+        Fixture f;
+        QString proposed;
+        QTimer::singleShot(0, qApp, [&] {
+            auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
+            QVERIFY(dialog);
+            proposed = dialog->findChild<QLineEdit*>(QStringLiteral("numberEdit"))->text();
+            dialog->accept();
+        });
+        const auto given =
+            Dialogs::real().number(f.window.get(), QStringLiteral("Title"), QStringLiteral("Label"), number);
+        QCOMPARE(proposed, text);
+        QVERIFY(given);
+        QCOMPARE(*given, number);
     }
 
     void layoutIsKept()

@@ -7,6 +7,7 @@
 #include "engine/system/cpu_allocator.h"
 #include "engine/system/torch_version.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 
 #include <dlfcn.h>
@@ -133,10 +134,12 @@ double measureGemm(
 {
     const torch::NoGradGuard guard;
     const auto options = torch::dtype(dtype).device(device);
-    // Products of equal numbers need less power and run faster than any real one. Not drawn: a run that measures
-    // draws its dropout masks from the generator of the same device.
+    // Products of equal numbers need less power and run faster than any real one. Not drawn on the device: a run that
+    // measures draws its dropout masks from the generator there.
+    const auto noise = torch::randn({ 1 << 20 }, at::detail::createCPUGenerator(1), torch::kFloat).to(options);
     const auto spread = [&](std::int64_t count) {
-        return torch::arange(count * inner, options.dtype(torch::kFloat)).sin_().view({ count, inner }).to(dtype);
+        const auto wanted = count * inner;
+        return noise.repeat({ wanted / noise.numel() + 1 }).narrow(0, 0, wanted).view({ count, inner }).contiguous();
     };
     const auto a = spread(rows), b = spread(columns);
     at::linear(a, b);

@@ -216,7 +216,7 @@ private Q_SLOTS:
         const QTemporaryDir folder;
         const auto path = folder.filePath("t.jsonl").toStdString();
         std::ofstream file(path);
-        for (int i = 0; i < 600; ++i) file << R"({"text": "hello )" << i << "\"}\n";
+        for (int i = 0; i < 600; ++i) file << "{\"text\": \"hello " << i << "\"}\n";
         file.close();
         qputenv("XDG_CACHE_HOME", folder.path().toUtf8());
         DataConfig config;

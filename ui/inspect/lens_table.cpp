@@ -80,7 +80,7 @@ void LensTable::setLook(const LookPtr& look)
         head->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
         setHorizontalHeaderItem(column, head);
     }
-    const auto scored = std::int64_t(look->tokens.size()) - 1;
+    const auto scored = any ? std::int64_t(look->tokens.size()) - 1 : 0;
     for (int row = 0; row < rowCount(); ++row) {
         const auto& lens = look->lens[std::size_t(row)];
         const auto loss = formatFixed(lens.nll, 2);

@@ -212,9 +212,9 @@ void RunListModel::dropMissing(const std::set<fs::path>& present)
 
 void RunListModel::pollSessions()
 {
+    closeOld(); // before the next look: one that reads its file stays
     for (const auto& row : rows_)
         if (row.session) row.session->poll();
-    closeOld();
 }
 
 int RunListModel::rowOf(const fs::path& directory) const

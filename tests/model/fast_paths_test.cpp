@@ -147,7 +147,8 @@ void FastPathsTest::threadsDoNotMatter()
     at::set_num_threads(before);
     QVERIFY(test::sameForThreads(one.logits, three.logits));
     for (std::size_t i = 0; i < one.gradients.size(); ++i)
-        QVERIFY2(test::sameForThreads(one.gradients[i].second, three.gradients[i].second), one.gradients[i].first.c_str());
+        QVERIFY2(
+            test::sameForThreads(one.gradients[i].second, three.gradients[i].second), one.gradients[i].first.c_str());
 }
 
 void FastPathsTest::textsAreReadOnFromAState()

@@ -17,6 +17,28 @@ using namespace pha;
 using namespace pha::ui;
 using pha::test::sketch;
 
+namespace {
+
+/// A panel over a folder with two runs, which it has not been told of yet.
+struct TwoRuns {
+    const test::TestHome home;
+    const fs::path old = sketch(home.runs(), "old one", "2026-01-01", 10),
+                   fresh = sketch(home.runs(), "fresh one", "2026-02-01", 20);
+    RunListModel model;
+    RunPanel panel { &model };
+    QListView* list = panel.findChild<QListView*>(QStringLiteral("runList"));
+    QLineEdit* search = panel.findChild<QLineEdit*>(QStringLiteral("runSearch"));
+    const QAbstractItemModelTester tester { list->model(), QAbstractItemModelTester::FailureReportingMode::QtTest };
+
+    TwoRuns()
+    {
+        panel.resize(300, 500);
+        panel.show();
+    }
+};
+
+} // namespace
+
 class RunListTest : public QObject {
     Q_OBJECT
 
@@ -148,15 +170,8 @@ private Q_SLOTS:
 
     void panelSearchesSortsAndSelects()
     {
-        const test::TestHome home;
-        const auto old = sketch(home.runs(), "old one", "2026-01-01", 10),
-                   fresh = sketch(home.runs(), "fresh one", "2026-02-01", 20);
-        RunListModel model;
-        RunPanel panel(&model);
-        panel.resize(300, 500);
-        panel.show();
-        auto* list = panel.findChild<QListView*>(QStringLiteral("runList"));
-        const QAbstractItemModelTester tester(list->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        TwoRuns two;
+        auto& [home, old, fresh, model, panel, list, search, tester] = two;
         QVERIFY(panel.findChild<QWidget*>(QStringLiteral("runsEmpty"))->isVisible());
         model.setFolder(home.runs());
         QTRY_COMPARE(list->model()->rowCount(), 2);
@@ -165,7 +180,6 @@ private Q_SLOTS:
         panel.select(old);
         QCOMPARE(panel.current(), std::optional(old));
         QVERIFY(current.count() > 0);
-        auto* search = panel.findChild<QLineEdit*>(QStringLiteral("runSearch"));
         QTest::keyClicks(search, QStringLiteral("one FRESH"));
         QCOMPARE(list->model()->rowCount(), 1);
         QTest::keyClicks(search, QStringLiteral(" zzz"));
@@ -177,19 +191,11 @@ private Q_SLOTS:
 
     void searchingLeavesTheSelectedRunSelected()
     {
-        const test::TestHome home;
-        const auto old = sketch(home.runs(), "old one", "2026-01-01", 10),
-                   fresh = sketch(home.runs(), "fresh one", "2026-02-01", 20);
-        RunListModel model;
-        RunPanel panel(&model);
-        panel.resize(300, 500);
-        panel.show();
-        auto* list = panel.findChild<QListView*>(QStringLiteral("runList"));
-        const QAbstractItemModelTester tester(list->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        TwoRuns two;
+        auto& [home, old, fresh, model, panel, list, search, tester] = two;
         model.setFolder(home.runs());
         QTRY_COMPARE(list->model()->rowCount(), 2);
         panel.select(old);
-        auto* search = panel.findChild<QLineEdit*>(QStringLiteral("runSearch"));
         QSignalSpy current(&panel, &RunPanel::currentChanged);
         search->setText(QStringLiteral("fresh"));
         QCOMPARE(list->model()->rowCount(), 1);

@@ -2,6 +2,7 @@
 // TimePlot: pointer, wheel, keys and the cursor.
 #include "ui/charts/time_plot.h"
 #include "ui/charts/time_plot_p.h"
+#include "ui/claim_escape.h"
 
 #include <QAccessible>
 #include <QApplication>
@@ -183,13 +184,7 @@ void TimePlot::moveCursor(int direction, bool far)
 
 bool TimePlot::event(QEvent* event)
 {
-    // Escape is also a command of the window, which stops work: here it drops the cursor first.
-    if (event->type() == QEvent::ShortcutOverride && cursorShown_
-        && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
-        event->accept();
-        return true;
-    }
-    return ChartFrame::event(event);
+    return claimEscape(event, cursorShown_) || ChartFrame::event(event); // it drops the cursor
 }
 
 void TimePlot::keyPressEvent(QKeyEvent* event)

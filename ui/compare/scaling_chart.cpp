@@ -3,6 +3,7 @@
 
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/charts/value_ticker.h"
+#include "ui/claim_escape.h"
 #include "ui/format.h"
 #include "ui/theme.h"
 
@@ -213,13 +214,7 @@ bool ScalingChart::eventFilter(QObject* watched, QEvent* event)
 
 bool ScalingChart::event(QEvent* event)
 {
-    // As TimePlot: not the window's Escape while there is a line to drop.
-    if (event->type() == QEvent::ShortcutOverride && cursor_ > 0
-        && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
-        event->accept();
-        return true;
-    }
-    return ChartFrame::event(event);
+    return claimEscape(event, cursor_ > 0) || ChartFrame::event(event); // it drops the line
 }
 
 void ScalingChart::keyPressEvent(QKeyEvent* event)

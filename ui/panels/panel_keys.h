@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/claim_escape.h"
+
 #include <QAbstractButton>
 #include <QApplication>
-#include <QKeyEvent>
 
 namespace pha::ui {
 
@@ -16,10 +17,11 @@ inline bool isRunKey(const QKeyEvent& key)
 /// shortcuts for one key would cancel each other. Call it first in event().
 inline bool claimPanelKey(QEvent* event, bool busy)
 {
+    if (claimEscape(event, busy)) return true;
     if (event->type() != QEvent::ShortcutOverride) return false;
     const auto* key = static_cast<QKeyEvent*>(event);
     const bool press = key->key() == Qt::Key_Space && qobject_cast<QAbstractButton*>(QApplication::focusWidget());
-    if (!isRunKey(*key) && !(busy && key->key() == Qt::Key_Escape) && !press) return false;
+    if (!isRunKey(*key) && !press) return false;
     event->accept();
     return true;
 }

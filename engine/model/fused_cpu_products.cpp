@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Matrix products on a processor. A library that divides one product of a small network among threads gains little from
-// the second: here the result is cut into blocks, each of which is one thread's.
+// Matrix products on a processor: oneDNN's, which comes with LibTorch, where its symbols are to be had, else those of
+// the BLAS. Many a BLAS that divides one product of a small network among threads gains little from the second: there
+// the result is cut into blocks, each of which is one thread's.
 #include "engine/model/fused_cpu.h"
 #include "engine/system/device.h"
 
 #include <bit>
+#include <dlfcn.h>
 
 namespace pha::cpu {
 
@@ -19,11 +21,46 @@ constexpr std::int64_t mostFewRows = 8;
 std::int64_t blocksOf(std::int64_t m, std::int64_t n, std::int64_t k)
 {
     constexpr double worthCutting = 4e6, each = 32e6; // multiplications
+    constexpr std::int64_t fewest = 96; // rows: each block brings the whole other matrix into the library's order anew
     const double work = double(m) * double(n) * double(k);
     if (work < worthCutting) return 1;
     const auto longer = std::max(m, n);
     const auto wanted = std::int64_t(std::bit_ceil(std::uint64_t(std::max(2.0, std::min(64.0, work / each)))));
-    return std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, longer / 32));
+    return std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, longer / fewest));
+}
+
+/// oneDNN's product of row-major matrices (its C interface since version 1); null where LibTorch keeps it to itself.
+using OneDnnProduct = int(char transA, char transB, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+    const float* a, std::int64_t aRow, const float* b, std::int64_t bRow, float beta, float* c, std::int64_t cRow);
+OneDnnProduct* oneDnn()
+{
+    static auto* const found = reinterpret_cast<OneDnnProduct*>(dlsym(RTLD_DEFAULT, "dnnl_sgemm"));
+    return found;
+}
+
+/// A matrix as libraries take it: rows of `row` numbers, to be read as they stand or turned.
+struct Operand {
+    char turned = 'N';
+    std::int64_t row = 0; ///< 0: neither way fits
+    explicit Operand(const Tensor& x)
+    {
+        const auto fits = [&](std::int64_t across, std::int64_t along) {
+            return x.stride(along) == 1 && x.stride(across) >= std::max<std::int64_t>(1, x.size(along));
+        };
+        if (fits(0, 1))
+            row = x.stride(0);
+        else if (fits(1, 0))
+            turned = 'T', row = x.stride(1);
+    }
+};
+
+bool byOneDnn(const Tensor& out, const Tensor& a, const Tensor& b, bool add)
+{
+    const Operand left(a), right(b), result(out);
+    if (!oneDnn() || !left.row || !right.row || !result.row || result.turned == 'T') return false;
+    return oneDnn()(left.turned, right.turned, a.size(0), b.size(1), a.size(1), 1, a.data_ptr<float>(), left.row,
+               b.data_ptr<float>(), right.row, add ? 1.F : 0.F, out.data_ptr<float>(), result.row)
+        == 0;
 }
 
 void one(const Tensor& out, const Tensor& a, const Tensor& b, bool add)
@@ -55,6 +92,7 @@ struct ProjectFunction : torch::autograd::Function<ProjectFunction> {
 void productInto(const Tensor& out, const Tensor& a, const Tensor& b, bool add)
 {
     const torch::NoGradGuard guard;
+    if (out.numel() && a.size(1) && byOneDnn(out, a, b, add)) return;
     // A library with threads of its own would set them against the ones that call it.
     const auto m = a.size(0), n = b.size(1), blocks = blasHasOwnThreads() ? 1 : blocksOf(m, n, a.size(1));
     if (blocks == 1) return one(out, a, b, add);

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <sys/mman.h>
 #include <vector>
 
 namespace pha {
@@ -17,6 +18,7 @@ namespace {
 
 /// Blocks from this size on are cached; smaller ones are glibc's own strength.
 constexpr std::size_t smallest = 32 * 1024;
+constexpr std::size_t largePage = 2 << 20;
 constexpr std::size_t headerBytes = 64; // keeps the data aligned for any vector width
 
 struct Header {
@@ -46,7 +48,10 @@ std::size_t sizeClass(std::size_t bytes)
 void* fromSystem(std::size_t bytes)
 {
     void* block = nullptr;
-    if (posix_memalign(&block, headerBytes, bytes + headerBytes) != 0) return nullptr;
+    const bool large = bytes >= largePage;
+    if (posix_memalign(&block, large ? largePage : headerBytes, bytes + headerBytes) != 0) return nullptr;
+    // Products walk over whole columns: with small pages each number is another page of which the processor must know.
+    if (large) madvise(block, bytes + headerBytes, MADV_HUGEPAGE);
     return block;
 }
 

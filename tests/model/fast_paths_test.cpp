@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a processor computes by loops of its own against the readable form in tensor operations: values and gradients.
+#include "engine/model/fused_cpu.h"
 #include "engine/model/fused_ops.h"
 #include "engine/model/weights.h"
 #include "engine/train/optimizer.h"
@@ -11,7 +12,7 @@
 #include <functional>
 
 using namespace pha;
-using test::distance;
+using test::distance, test::largest;
 
 namespace {
 
@@ -61,6 +62,53 @@ Outcome train(const ModelConfig& config, torch::Dtype type, std::int64_t length,
 class FastPathsTest : public QObject {
     Q_OBJECT
 private Q_SLOTS:
+    /// Operands as they stand, turned, as parts of larger matrices and as none of these; results that are a part, set
+    /// or added to; sizes of none and of one.
+    void productsOfEveryLayout()
+    {
+        const torch::NoGradGuard off;
+        const std::function<Tensor(std::int64_t, std::int64_t)> forms[] = {
+            [](auto rows, auto columns) {
+                return torch::randn({ rows, columns });
+            },
+            [](auto rows, auto columns) {
+                return torch::randn({ columns, rows }).t();
+            },
+            [](auto rows, auto columns) {
+                return torch::randn({ rows + 3, columns + 5 }).narrow(0, 2, rows).narrow(1, 4, columns);
+            },
+            [](auto rows, auto columns) {
+                return torch::randn({ rows, 2 * columns + 1 }).slice(1, 0, 2 * columns, 2);
+            },
+            [](auto rows, auto columns) {
+                return torch::randn({ 1, columns }).expand({ rows, columns });
+            },
+        };
+        struct Shape {
+            std::int64_t rows, columns, inner;
+        };
+        for (const auto [rows, columns, inner] : { Shape { 1, 1, 1 }, { 7, 5, 1 }, { 1, 33, 40 }, { 65, 1, 9 },
+                 { 300, 130, 257 }, { 0, 4, 3 }, { 4, 3, 0 } })
+            for (const auto& left : forms)
+                for (const auto& right : forms) {
+                    const auto a = left(rows, inner), b = right(inner, columns);
+                    const auto exact = a.to(torch::kDouble).mm(b.to(torch::kDouble));
+                    const auto near = [&](const Tensor& got, const Tensor& wanted) {
+                        return got.sizes() == wanted.sizes()
+                            && (!wanted.numel() || largest(got - wanted) <= 1e-5 * (1 + largest(wanted)));
+                    };
+                    QVERIFY(near(cpu::productOf(a, b), exact));
+                    const auto whole = torch::randn({ rows + 2, columns + 3 }), before = whole.clone();
+                    const auto part = whole.narrow(0, 1, rows).narrow(1, 2, columns), old = part.clone();
+                    cpu::productInto(part, a, b, true);
+                    QVERIFY(near(part, exact + old));
+                    cpu::productInto(part, a, b);
+                    QVERIFY(near(part, exact));
+                    part.copy_(old);
+                    QVERIFY(torch::equal(whole, before)); // nothing around it
+                }
+    }
+
     void networksEqualTheReadableForm_data();
     void networksEqualTheReadableForm();
     void threadsDoNotMatter();
@@ -163,8 +211,8 @@ void FastPathsTest::textsAreReadOnFromAState()
         n = at == 0 ? 7 : at == 7 ? 140 : 1; // uneven pieces, across a span, then single tokens
         pieces.push_back(model.forward(ids.narrow(1, at, n), {}, &state));
     }
-    const double largest = (torch::cat(pieces, 1) - whole).abs().max().item<double>();
-    QVERIFY2(largest < 2e-4, std::to_string(largest).c_str());
+    const double error = largest(torch::cat(pieces, 1) - whole);
+    QVERIFY2(error < 2e-4, std::to_string(error).c_str());
 }
 
 void FastPathsTest::muonEqualsItsFormula_data()

@@ -126,7 +126,8 @@ private:
     std::int64_t step_ = 0, tokens_ = 0, startedAt_ = 0;
     double seconds_ = 0, secondsBefore_ = 0, ///< of this process
         bestNll_ = std::numeric_limits<double>::infinity(), lastNll_ = std::numeric_limits<double>::quiet_NaN();
-    std::int64_t lastEval_ = -1, lastSave_ = -1, nonFinite_ = 0, failFrom_ = -1, failTo_ = -1;
+    std::int64_t lastEval_ = -1, nonFinite_ = 0, failFrom_ = -1, failTo_ = -1;
+    std::int64_t lastSave_ = -1; ///< the step whose checkpoint says all there is; -1: none does
     Plateau plateau_;
     LossWatch watch_;
     /// Of the logarithm of the gradient's norm, which differs by a few times from update to update.

@@ -100,11 +100,11 @@ void Trainer::perform(const Command& command, const std::stop_token& stop)
         return;
     case Command::Kind::Evaluate:
         record("evaluate");
-        evaluate(stop);
+        if (evaluate(stop)) lastSave_ = -1; // a resume cuts off what came after the save, and this may be the last
         return;
     case Command::Kind::Sample:
         record("sample", command.text);
-        sample(command.text, stop);
+        if (sample(command.text, stop)) lastSave_ = -1;
         return;
     case Command::Kind::Checkpoint:
         record("checkpoint");
@@ -140,6 +140,7 @@ void Trainer::change(const std::string& key, const Json& value)
     }
     team_->adopt(config_);
     averages_->adopt(config_);
+    lastSave_ = -1; // what was saved at this step has the old value, with which a resume would go on
     try {
         auto file = run_.read(RunUse::View); // its name may be another by now
         file.config = file_.config;

@@ -282,6 +282,61 @@ private Q_SLOTS:
         QCOMPARE(copy->generate(generate, [](const GeneratedToken&) {}, {}).tokens.size(), std::size_t(5));
     }
 
+    void whatIsAskedOfAPausedRunIsKeptByAStop_data()
+    {
+        QTest::addColumn<int>("asked");
+        QTest::newRow("a change") << int(Command::Kind::Change);
+        QTest::newRow("an evaluation") << int(Command::Kind::Evaluate);
+        QTest::newRow("a sample") << int(Command::Kind::Sample);
+    }
+    void whatIsAskedOfAPausedRunIsKeptByAStop()
+    {
+        QFETCH(int, asked);
+        const auto kind = Command::Kind(asked);
+        const auto run = folder(("paused" + std::to_string(asked)).c_str());
+        constexpr std::int64_t pausedAt = 6; // where nothing else is due
+        {
+            TrainingRequest request;
+            request.config = tinyRun();
+            request.directory = run;
+            Recorder recorder;
+            Trainer trainer(request, recorder, {});
+            std::stop_source stop;
+            recorder.react = [&](const Event& event) {
+                if (const auto* step = std::get_if<StepEvent>(&event); step && step->step == pausedAt)
+                    trainer.post({ Command::Kind::Pause, {}, {} });
+                if (const auto* status = std::get_if<StatusEvent>(&event);
+                    status && status->state == RunState::Paused) {
+                    const bool change = kind == Command::Kind::Change;
+                    trainer.post({ kind, change ? "learning_rate" : "", change ? Json(1e-4) : Json() });
+                }
+                const auto* command = std::get_if<CommandEvent>(&event);
+                const auto* eval = std::get_if<EvalEvent>(&event);
+                const auto* sample = std::get_if<SampleEvent>(&event);
+                if ((command && command->name == "learning_rate") || (eval && eval->step == pausedAt)
+                    || (sample && sample->step == pausedAt))
+                    stop.request_stop();
+            };
+            QCOMPARE(trainer.run(recorder, stop.get_token()), RunState::Stopped);
+        }
+        const double rate = kind == Command::Kind::Change ? 1e-4 : tinyRun().training.learningRate;
+        QCOMPARE(readToResume(run).config.training.learningRate, rate);
+        Recorder rest;
+        QCOMPARE(train(run, tinyRun(), rest, true), RunState::Finished);
+        QCOMPARE(RunDirectory(run).read().config.training.learningRate, rate);
+        QCOMPARE(rest.all<StepEvent>().front().step, pausedAt + 1);
+        QCOMPARE(rest.all<StepEvent>().front().learningRate <= 1e-4, kind == Command::Kind::Change);
+        const auto changes = settingChanges(run);
+        QCOMPARE(changes.size(), std::size_t(kind == Command::Kind::Change));
+        std::size_t evaluations = 0, samples = 0;
+        for (const auto& event : readMetrics(run / "metrics.jsonl")) {
+            if (const auto* eval = std::get_if<EvalEvent>(&event)) evaluations += eval->step == pausedAt;
+            if (const auto* sample = std::get_if<SampleEvent>(&event)) samples += sample->step == pausedAt;
+        }
+        QCOMPARE(evaluations, std::size_t(kind == Command::Kind::Evaluate));
+        QCOMPARE(samples, std::size_t(kind == Command::Kind::Sample));
+    }
+
     void measuringTheMachineDrawsNoRandomNumbers()
     {
         const auto generator = at::globalContext().defaultGenerator(torch::kCPU);

@@ -142,7 +142,9 @@ void WeightAverages::restore(const fs::path& checkpoint, const Json& state, cons
     } catch (const Json::exception& error) {
         throw CheckpointError((checkpoint / "state.json").string(), error.what(), "resume from an earlier checkpoint");
     }
-    saved();
+    saved(); // a setting may want fewer by now: the checkpoint refers to all of them
+    best_.resize(std::min(best_.size(), std::size_t(config_.averageKeep)));
+    last_.erase(last_.begin(), last_.end() - std::min(std::ssize(last_), std::ptrdiff_t(config_.lawaCount)));
     if (config_.emaDecay == 0 || !fs::exists(checkpoint / emaFile)) return;
     const torch::NoGradGuard guard;
     for (const auto& [name, weight] : namedWeights(model)) ema_.emplace_back(name, torch::empty_like(weight.detach()));

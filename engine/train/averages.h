@@ -27,7 +27,8 @@ public:
     void write(const fs::path& checkpoint) const;
     Json state() const;
     void saved(); ///< the checkpoint with that state stands: weights that no state needs can go
-    /// Goes on from a checkpoint; `model` gives the shapes. Kept weights whose file is gone are left out.
+    /// Goes on from a checkpoint; `model` gives the shapes. Kept weights whose file is gone are left
+    /// out, and those that are more than the settings ask for.
     void restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model);
     /// Before restore() in a fork: copies the kept weights that `state` names from the run that it comes from.
     void copyFrom(const RunDirectory& parent, const Json& state) const;

@@ -161,6 +161,34 @@ private Q_SLOTS:
         QCOMPARE(readFile(end / "ema.safetensors"), readFile(checkpoint(12) / "ema.safetensors"));
     }
 
+    void aResumeMayKeepFewerWeights()
+    {
+        auto config = averagedRun();
+        config.training.stopAfter = 9; // three of both are kept
+        const auto fewer = runs_.train("fewer", config), none = runs_.folder("none");
+        fs::copy(fewer, none, fs::copy_options::recursive);
+        const auto notes = [](const Recorder& recorder) {
+            std::set<std::string> all;
+            for (const auto& e : recorder.all<EvalEvent>())
+                if (!e.note.empty() && e.note.find("moving") == std::string::npos) all.insert(e.note);
+            return all;
+        };
+        config.training.stopAfter = 0;
+        config.training.averageKeep = config.training.averageTake = config.training.lawaCount = 1;
+        Recorder one, nobody;
+        runs_.resume("fewer", config, { "stop_after", "average_keep", "average_take", "lawa_count" }, &one);
+        QCOMPARE(notes(one),
+            (std::set<std::string> {
+                "mean of the best 1 of 1 weights", "mean of the last 1 weights, 2 updates apart" }));
+        QCOMPARE(largestDifference(at(12), weightsIn(fewer / "averages" / "lawa.safetensors")), 0.0);
+
+        config.training.averageKeep = config.training.lawaCount = 0;
+        runs_.resume("none", config, { "stop_after", "average_keep", "lawa_count" }, &nobody);
+        QVERIFY(notes(nobody).empty());
+        for (const char* file : { "best", "lawa" })
+            QVERIFY(!fs::exists(none / "averages" / (std::string(file) + ".safetensors")));
+    }
+
     void theMovingAverageAloneIsWritten()
     {
         auto config = smallRun();

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/config/field_use.h"
 #include "engine/run/course.h"
 
 #include <algorithm>
@@ -12,8 +13,9 @@ namespace pha {
 namespace {
 
 /// Model fields without a tensor of their own: the same weights are read in another way.
-constexpr const char* sameWeights[] { "rope_base", "attention_span", "gss_scale", "gss_convolution",
-    "embedding_scale" };
+constexpr const char* readsWeights[] { "rope_base", "attention_span", "gss_scale", "embedding_scale" };
+/// The same result in another way.
+constexpr const char* reachesResult = "gss_convolution";
 /// Weights go, the others stay as they were.
 constexpr const char* prunes = "pruned_branches";
 /// The tokens that the embedding knows, the optimiser whose moments go on, and what a conversion was begun with.
@@ -70,15 +72,21 @@ bool freeInFork(const std::string& key)
 {
     for (const auto& [group, field] : allFields())
         if (field.name == key)
-            return group == "model"
-                ? key == prunes || std::count(std::begin(sameWeights), std::end(sameWeights), key) > 0
-                : std::count(std::begin(fixed), std::end(fixed), key) == 0;
+            return group == "model" ? key == prunes || key == reachesResult
+                    || std::count(std::begin(readsWeights), std::end(readsWeights), key) > 0
+                                    : std::count(std::begin(fixed), std::end(fixed), key) == 0;
     return false;
 }
 
 bool prunesMore(const RunConfig& before, const RunConfig& after)
 {
     return prunedParts(after.model).size() > prunedParts(before.model).size();
+}
+
+bool readsOtherwise(const RunConfig& before, const RunConfig& after)
+{
+    return std::any_of(std::begin(readsWeights), std::end(readsWeights),
+        [&](const char* key) { return before.get(key) != after.get(key) && fieldMatters(after.model, key); });
 }
 
 void checkFork(const ForkPoint& point, const RunConfig& fork)

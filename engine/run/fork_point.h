@@ -36,6 +36,7 @@ ForkPoint readForkPoint(const fs::path& runOrCheckpoint);
 /// Whether a fork may have another value of this field. Not those on which weights, moments or tokens depend.
 bool freeInFork(const std::string& key);
 bool prunesMore(const RunConfig& before, const RunConfig& after); ///< parts that were there are left out
+bool readsOtherwise(const RunConfig& before, const RunConfig& after); ///< the same weights make another network
 /// Throws ConfigError for the first field that a fork cannot have so, and for steps that are done already.
 void checkFork(const ForkPoint& point, const RunConfig& fork);
 /// Throws ConfigError for a place of skip_data that is new in `after` and lies within the updates that are done.

@@ -67,6 +67,7 @@ private:
     // Start of a fork: trainer_fork.cpp
     void openFork(const fs::path& runOrCheckpoint);
     bool prunes() const; ///< a fork with fewer parts than its parent
+    bool anotherNetwork() const; ///< a fork that prunes, or reads its parent's weights in another way
     std::string takeCourse(TrainingState& state); ///< why the data begin anew, empty if they go on
     void beginFork(const TrainingState& state, const std::string& dataAnew, EventSink& progress);
     /// From other weights than random ones.

@@ -34,14 +34,16 @@ void Trainer::openFork(const fs::path& runOrCheckpoint)
 
 bool Trainer::prunes() const { return fork_ && prunesMore(fork_->config, file_.config); }
 
+bool Trainer::anotherNetwork() const { return prunes() || (fork_ && readsOtherwise(fork_->config, file_.config)); }
+
 std::string Trainer::takeCourse(TrainingState& state)
 {
     if (config_.seed != fork_->config.training.seed) team_->seedDropout(std::uint64_t(config_.seed));
     plateau_ = state.plateau;
-    if (state.corpus == corpus_->fingerprint() && !prunes()) {
+    if (state.corpus == corpus_->fingerprint() && !anotherNetwork()) {
         watch_.restore(state.watch);
         normWatch_.restore(state.alerts.value("norms", Json()));
-    } else { // losses on another text, or of more parts, are no measure of these
+    } else { // losses on another text, or of another network, are no measure of these
         plateau_.best = Plateau().best;
         plateau_.bad = 0;
         state.averages.erase("best");
@@ -62,7 +64,7 @@ void Trainer::beginFork(const TrainingState& state, const std::string& dataAnew,
     };
     record(CommandEvent { step_, "fork", "of " + fork_->parent.text() + set });
     if (!dataAnew.empty()) record(StatusEvent { step_, RunState::Preparing, dataAnew });
-    if (prunes()) return; // averages of other shapes: they begin anew
+    if (anotherNetwork()) return; // a mean of weights of both would be none of either: averages begin anew
     averages_->copyFrom(RunDirectory(fork_->parent.path), state.averages);
     averages_->restore(fork_->checkpoint, state.averages, model());
 }

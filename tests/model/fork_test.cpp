@@ -4,6 +4,8 @@
 #include "tests/model/small_run.h"
 #include "tests/suite.h"
 
+#include <set>
+
 using namespace pha;
 using namespace pha::test;
 
@@ -121,6 +123,36 @@ private Q_SLOTS:
         QCOMPARE(why("batch", { { "batch_size", "3" }, { "context", "32" } }), words + "batch_size, context");
         QCOMPARE(why("seed", { { "seed", "9" } }), words + "seed");
         QCOMPARE(why("text", { { "data_seed", "9" } }), words + "data");
+    }
+
+    void averagesAreOfOneNetwork_data()
+    {
+        QTest::addColumn<QString>("setting");
+        QTest::addColumn<bool>("anew");
+        QTest::newRow("another result") << "rope_base=5000" << true;
+        QTest::newRow("another scale") << "embedding_scale=one" << true;
+        QTest::newRow("the same result") << "gss_convolution=fft" << false;
+    }
+    void averagesAreOfOneNetwork()
+    {
+        QFETCH(QString, setting);
+        QFETCH(bool, anew);
+        const auto key = setting.section('=', 0, 0).toStdString();
+        const auto child = fork("average " + key, checkpoint("step-00000008"),
+            { { key, setting.section('=', 1).toStdString() }, { "keep_checkpoints", "10" } });
+        const auto kept = [&](const char* step) {
+            const auto state = Json::parse(readFile(child / "checkpoints" / step / "state.json")).at("averages");
+            std::set<std::int64_t> best, last;
+            for (const auto& item : state.at("best")) best.insert(item.at("step").get<std::int64_t>());
+            for (const auto& item : state.at("last")) last.insert(item.get<std::int64_t>());
+            return std::pair(best, last);
+        };
+        QCOMPARE(kept("step-00000008").first.empty(), anew);
+        QCOMPARE(kept("step-00000008").second.empty(), anew);
+        QCOMPARE(fs::exists(child / "checkpoints/step-00000008/ema.safetensors"), !anew);
+        const std::set<std::int64_t> own { 10, 12 };
+        QCOMPARE(kept("step-00000012").first == own, anew);
+        QCOMPARE(kept("step-00000012").second == own, anew);
     }
 
     void whatCannotChangeIsRefusedAndLeavesNothing()

@@ -110,7 +110,8 @@ bool Trainer::update()
     if (config_.distillSteps > 0 && step_ == config_.distillSteps) // from here on all weights learn
         team_->resetOptimizers();
     // The course begins when all weights learn; until then Muon's matrices stay, on a card too.
-    const double share = distilling ? 0 : scheduleShare(config_, step_) * plateau_.factor;
+    const bool lowered = config_.schedule == "plateau"; // it may have been another one, and be one again
+    const double share = distilling ? 0 : scheduleShare(config_, step_) * (lowered ? plateau_.factor : 1);
     const double rate = distilling ? config_.distillLearningRate : config_.learningRate * share;
 
     std::int64_t read = 0, scored = 0;
@@ -197,7 +198,7 @@ void Trainer::intervals(const std::stop_token& stop)
         due_ = dueEvaluation;
         if (!evaluate(stopHere)) return;
         // An evaluation that a user asks for changes neither the rate nor an average.
-        if (config_.schedule == "plateau") plateau_.observe(lastNll_, config_);
+        if (config_.schedule == "plateau" && step_ > config_.distillSteps) plateau_.observe(lastNll_, config_);
         keepForAverages([&] { averages_->afterEvaluation(model(), step_, lastNll_); });
     }
     if (last) keepForAverages([&] { finishAverages(stop); });

@@ -242,6 +242,23 @@ private Q_SLOTS:
         QCOMPARE(weights(name), weights("whole"));
     }
 
+    void aPlateauBeginsWhenAllWeightsLearn()
+    {
+        auto config = studentRun();
+        config.training.steps = 20;
+        config.training.distillSteps = 12;
+        config.training.distillLearningRate = 0; // no loss becomes lower
+        config.training.warmupSteps = 0;
+        config.training.schedule = "plateau";
+        config.training.plateauPatience = 0;
+        config.training.evalEvery = 2;
+        Recorder recorder;
+        QCOMPARE(train("plateau", config, recorder, folder("teacher")), RunState::Finished);
+        const auto steps = recorder.all<StepEvent>();
+        QCOMPARE(steps.at(12).learningRate, config.training.learningRate);
+        QCOMPARE(steps.at(13).learningRate, config.training.learningRate);
+    }
+
     void wrongInputLeavesNothingBehind()
     {
         Recorder recorder;

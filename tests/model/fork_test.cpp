@@ -155,6 +155,22 @@ private Q_SLOTS:
         QCOMPARE(kept("step-00000012").second == own, anew);
     }
 
+    void theFactorOfAPlateauEndsWithIt()
+    {
+        auto config = smallRun();
+        config.training.schedule = "plateau";
+        config.training.plateauPatience = 0;
+        config.training.plateauFactor = 0.5;
+        config.training.learningRate = 1e-9; // no loss becomes lower
+        config.training.keepCheckpoints = 10;
+        const auto low = runs_.train("plateau", config);
+        QVERIFY(steps(low, 11).at(0).learningRate < 0.2e-9);
+        const auto from = low / "checkpoints" / "step-00000008";
+        QCOMPARE(steps(fork("plateau on", from), 0).at(0).learningRate, steps(low, 8).at(0).learningRate);
+        for (const auto& step : steps(fork("constant", from, { { "schedule", "constant" } }), 0))
+            QCOMPARE(step.learningRate, 1e-9);
+    }
+
     void whatCannotChangeIsRefusedAndLeavesNothing()
     {
         const std::vector<std::pair<std::string, std::string>> refused[] { { { "width", "64" } },

@@ -23,7 +23,8 @@ bool attentionOnly(const ModelConfig& m)
 
 /// Fields that decide what a network of attention and feed-forward layers computes; the vocabulary is the tokenizer's.
 constexpr const char* shared[] { "layers", "width", "query_heads", "kv_heads", "qk_mode", "positions", "rope_base",
-    "max_positions", "main_width", "ffn_kind", "residual_mode", "norm_kind", "biases", "embedding_scale" };
+    "max_positions", "main_width", "ffn_kind", "residual_mode", "norm_kind", "biases", "embedding_scale",
+    "pruned_branches" };
 
 } // namespace
 

@@ -126,6 +126,10 @@ private Q_SLOTS:
         checkConversion(teacherShape(), other);
         other.layers = 3;
         QVERIFY_EXCEPTION_THROWN(checkConversion(teacherShape(), other), ConfigError);
+        auto pruned = teacherShape();
+        pruned.prunedBranches = "1:main";
+        checkConversion(pruned, convertedModel(pruned));
+        QVERIFY_EXCEPTION_THROWN(checkConversion(pruned, convertedModel(teacherShape())), ConfigError);
     }
 
     void theStudentActsAsItsTeacherAndOnlyItsFeaturesLearn()

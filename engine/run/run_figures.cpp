@@ -81,7 +81,10 @@ void RunFigures::take(const StepEvent& event)
 
 void RunFigures::take(const EvalEvent& event)
 {
-    if (isValidation(event) && (!best || event.nll < best->nll)) best = event;
+    if (isValidation(event) && (!best || event.nll < best->nll)) {
+        best = event;
+        bestTokens = last && last->step == event.step ? std::optional(last->tokens) : std::nullopt;
+    }
     if (isTest(event)) test = event;
 }
 

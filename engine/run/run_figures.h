@@ -31,6 +31,7 @@ public:
     /// Reads run.json and the whole of metrics.jsonl. Throws CheckpointError if there is no run, DataError.
     static RunFigures read(const std::filesystem::path& folder);
 
+    // In the order of their updates.
     void take(const StepEvent& event);
     void take(const EvalEvent& event); ///< only plain evaluations of the validation and the test split count
     void take(const CommandEvent& event); ///< only changes of settings count
@@ -48,6 +49,7 @@ public:
     ModelCosts costs;
     std::optional<StepEvent> last; ///< the last update
     std::optional<EvalEvent> best; ///< the evaluation with the lowest cross entropy
+    std::optional<std::int64_t> bestTokens; ///< trained on until then, if its update came right before it
     std::optional<EvalEvent> test; ///< the newest evaluation of the test split
     std::int64_t processBytes = 0, deviceBytes = 0; ///< largest seen
     std::int64_t badLines = 0; ///< damaged lines of metrics.jsonl, whose figures are not here

@@ -211,7 +211,8 @@ void markBeaten(ScalingGroup& group)
 double trainingFlops(const RunFigures& run)
 {
     const double share = run.last->step > 0 ? double(run.best->step) / double(run.last->step) : 0;
-    return 3 * run.costs.forwardFlopsPerToken * double(run.last->tokens) * share;
+    const double tokens = run.bestTokens ? double(*run.bestTokens) : double(run.last->tokens) * share;
+    return 3 * run.costs.forwardFlopsPerToken * tokens;
 }
 
 /// Whether losses are to be told per byte; throws if they cannot be compared at all.

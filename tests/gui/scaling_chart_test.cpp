@@ -94,6 +94,22 @@ private Q_SLOTS:
         QVERIFY(chart()->accessibleDescription().contains("transformer"));
     }
 
+    /// A run that is read from its file gives all its updates before the table looks.
+    void computeIsThatUntilTheBestEvaluation()
+    {
+        for (const std::int64_t steps : { 100, 200, 400, 800 }) add("pha-tiny", steps);
+        auto later = test::stepEvent(1600, 9); // worse than before, after a batch that grew
+        later.tokens = 1'000'000'000;
+        auto worse = test::evalEvent(1600, 9);
+        worse.tokens = 1000;
+        worse.bytes = 4000;
+        runs_.front()->receive({ later, worse });
+        show();
+        const auto points = chart()->sheets()[0];
+        QCOMPARE(points.rows(), 4);
+        QCOMPARE(points.cell(3, 4).toDouble(), points.cell(0, 4).toDouble() * 8);
+    }
+
     void anotherSettingMakesTheCurves()
     {
         for (const std::int64_t steps : { 100, 200, 400, 800 }) add("pha-tiny", steps);

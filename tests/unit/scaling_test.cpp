@@ -9,6 +9,7 @@
 #include <cmath>
 #include <deque>
 #include <random>
+#include <tuple>
 
 using namespace pha;
 
@@ -194,6 +195,25 @@ private Q_SLOTS:
         QCOMPARE(bySteps.groups.size(), std::size_t(4));
         QVERIFY(!bySteps.groups[0].law);
         QVERIFY_THROWS_EXCEPTION(ConfigError, studyScaling(all(), "no_such_key"));
+    }
+
+    /// Where the batch grows, half of the updates are not half of the tokens.
+    void flopsAreThoseUntilTheBestEvaluation()
+    {
+        auto& run = runs_.emplace_back("overfits", findPreset("pha-tiny").config);
+        StepEvent step;
+        EvalEvent eval;
+        eval.split = "valid";
+        for (const auto& [number, tokens, loss] :
+            { std::tuple(100, 1000, 4.0), std::tuple(200, 3000, 3.0), std::tuple(400, 100000, 3.5) }) {
+            step.step = eval.step = number;
+            step.tokens = tokens;
+            eval.nll = loss;
+            run.take(step);
+            run.take(eval);
+        }
+        const auto study = studyScaling(all());
+        QCOMPARE(study.groups.at(0).points.at(0).flops, 3 * run.costs.forwardFlopsPerToken * 3000);
     }
 
     /// By the mean of its seeds: a lucky one does not save a setting, an unlucky one does not damn it.

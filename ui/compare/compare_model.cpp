@@ -123,7 +123,10 @@ bool CompareModel::take(Column& column)
     const auto steps = watched_ ? history.step.size() : column.steps;
     const auto evals = watched_ ? history.evals.size() : column.evals;
     grown |= column.steps < steps || column.evals < evals;
+    auto& nextEval = column.evals;
     for (auto& i = column.steps; i < steps; ++i) {
+        for (; nextEval < evals && double(history.evals[nextEval].step) < history.step[i]; ++nextEval)
+            column.figures.take(history.evals[nextEval]);
         StepEvent event;
         event.step = std::int64_t(history.step[i]);
         event.tokens = std::int64_t(history.tokens[i]);
@@ -135,7 +138,7 @@ bool CompareModel::take(Column& column)
         event.deviceBytes = std::int64_t(history.deviceBytes[i]);
         column.figures.take(event);
     }
-    for (auto& i = column.evals; i < evals; ++i) column.figures.take(history.evals[i]);
+    for (; nextEval < evals; ++nextEval) column.figures.take(history.evals[nextEval]);
     if (column.commands < history.commands.size()) column.figures.config = file.config; // as it stands now
     for (auto& i = column.commands; i < history.commands.size(); ++i) column.figures.take(history.commands[i]);
     if (const auto name = column.session->name().toStdString(); name != column.figures.name) {

@@ -91,7 +91,8 @@ void WeightAverages::updateEma(const LanguageModel& model)
 
 void WeightAverages::afterUpdate(const LanguageModel& model, std::int64_t step)
 {
-    if (config_.emaDecay > 0 && double(step) >= config_.emaStart * double(config_.steps)) updateEma(model);
+    const bool begun = !ema_.empty(); // a run that is made longer goes on with it
+    if (config_.emaDecay > 0 && (begun || double(step) >= config_.emaStart * double(config_.steps))) updateEma(model);
     if (config_.lawaCount == 0 || step % config_.lawaEvery != 0) return;
     keep(model, step);
     last_.push_back(step);

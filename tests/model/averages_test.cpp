@@ -189,6 +189,28 @@ private Q_SLOTS:
             QVERIFY(!fs::exists(none / "averages" / (std::string(file) + ".safetensors")));
     }
 
+    void theMovingAverageOfALengthenedRunGoesOn()
+    {
+        auto config = smallRun();
+        config.training.saveEvery = 1;
+        config.training.keepCheckpoints = 100;
+        config.training.emaDecay = 0.8;
+        config.training.emaStart = 0.5; // from update 2 of 4; of 12 it would be 6
+        config.training.steps = 4;
+        const auto run = runs_.train("longer", config);
+        config.training.steps = 12;
+        runs_.resume("longer", config, { "steps" });
+        const auto weightsAt = [&](std::int64_t step) {
+            return weightsIn(run / "checkpoints" / checkpointName(step) / "model.safetensors");
+        };
+        auto mean = weightsAt(2);
+        for (std::int64_t step = 3; step <= 12; ++step) {
+            const auto next = weightsAt(step);
+            for (auto& [name, weight] : mean) weight = 0.8 * weight + 0.2 * next.at(name);
+        }
+        QVERIFY(largestDifference(mean, weightsIn(run / "averages" / "ema.safetensors")) < 4e-6);
+    }
+
     void theMovingAverageAloneIsWritten()
     {
         auto config = smallRun();

@@ -167,7 +167,7 @@ void Follower::update(const Json& message)
     const auto inputs = receive(message.at("inputs"));
     const auto rows = message.at("rows").get<std::vector<std::int64_t>>();
     if (rows.size() != inputs.size()) throw Error("an update of other inputs than rows", "start the run again");
-    const UpdateWork::Shape shape { message.at("micro_batches").get<std::size_t>(), team_->members(),
+    const UpdateWork::Shape shape { message.at("micro_batches").get<std::size_t>(),
         message.at("distilling").get<bool>() };
     if (lifeLine_) lifeLine_->busy(true);
     const auto result = team_->update(

@@ -128,7 +128,7 @@ bool Trainer::update()
     const bool failing = step_ >= failFrom_ && step_ < failTo_;
     inputs.push_back(optimizer().numbers({ double(scored), failing ? 0.0 : 1.0, rate, share }));
 
-    const UpdateWork::Shape shape { micro.size(), team_->members(), distilling };
+    const UpdateWork::Shape shape { micro.size(), distilling };
     const auto result = team_->update(inputs,
         [&](Learner& learner, const std::vector<Tensor>& in) { return work_(learner, in, matrix_, shape); },
         !distilling, { step_, tokens_ + read, micro.size(), distilling, rate });

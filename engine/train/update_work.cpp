@@ -39,7 +39,8 @@ Tensor UpdateWork::operator()(
     pass.branchDropout = t.branchDropout;
     pass.generator = learner.generator;
     pass.tokenLosses = &learner.tokenLosses;
-    const double share = 1 / double(shape.microBatches * shape.members);
+    const double rows = double(inputs.at(inputs.size() - 2).size(0)); // members' shares of a batch may be unequal
+    const double share = rows / double(t.batchSize * std::int64_t(shape.microBatches));
     if (shape.distilling) return distilled(learner, inputs, pass, share);
     auto& optimizer = *learner.optimizer;
     if (!regularised()) return plainUpdate(*learner.model, optimizer, pass, inputs, {}, learner.sum);

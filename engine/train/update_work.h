@@ -15,7 +15,7 @@ public:
     {
     }
     struct Shape {
-        std::size_t microBatches = 1, members = 1; ///< members: devices that share the update
+        std::size_t microBatches = 1; ///< of batch_size sequences, of which a device that shares the update has some
         bool distilling = false;
     };
     /// `inputs` as plainUpdate() takes them, behind fade() of the step if regularised() and not distilling.

@@ -159,7 +159,6 @@ private Q_SLOTS:
         const auto from = runs_.train("teacher", teacher);
         auto student = teacher;
         student.set("family", "hedgehog");
-        student.set("batch_size", "4");
         student.training.distillSteps = 3;
         auto r = request("student", student);
         r.convertFrom = from;

@@ -24,12 +24,6 @@ constexpr const char* changeable[] { "steps", "learning_rate", "min_learning_rat
     "muon_learning_rate", "muon_weight_decay", "clip", "eval_every", "eval_tokens", "save_every", "keep_checkpoints",
     "sample_every", "sample_prompt", "mix_every", "autopsies" };
 
-/// What a process was asked, not the run: a later one has its own.
-bool ofOneProcess(const std::string& key)
-{
-    return key == "device" || key == "devices" || key == "threads" || key == "precision" || key == "stop_after";
-}
-
 std::string text(const Json& object, const char* key)
 {
     const auto item = object.find(key);
@@ -59,6 +53,11 @@ std::map<std::int64_t, double> losses(const fs::path& run)
 }
 
 } // namespace
+
+bool ofOneProcess(const std::string& key)
+{
+    return key == "device" || key == "devices" || key == "threads" || key == "precision" || key == "stop_after";
+}
 
 bool changesWhileTraining(const std::string& key)
 {

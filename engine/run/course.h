@@ -16,6 +16,8 @@ namespace pha {
 
 struct TrainingRequest;
 
+/// Whether a process was asked this, not the run: a later one has its own, and metrics.jsonl does not tell of it.
+bool ofOneProcess(const std::string& key);
 /// Whether a run takes another value of this setting over between two updates: what tells how it learns, how long and
 /// what is recorded, not what its tensors and data are made of.
 bool changesWhileTraining(const std::string& key);

@@ -15,7 +15,8 @@ std::vector<std::string> otherSettings(const RunConfig& planned, const RunConfig
     auto config = planned;
     settleTaskShape(config);
     config.model.vocabulary = stored.model.vocabulary;
-    config.training.stopAfter = stored.training.stopAfter; // of the process, not of the run
+    for (const auto& [group, field] : allFields())
+        if (ofOneProcess(field.name)) config.setJson(field.name, stored.get(field.name));
     return changedFields(config, stored);
 }
 

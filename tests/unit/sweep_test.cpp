@@ -229,6 +229,25 @@ private Q_SLOTS:
         QCOMPARE(plannedState(run, there.root()).todo, PlannedState::Todo::Nothing);
     }
 
+    void aRunMayGoOnOnAnotherMachine()
+    {
+        QTemporaryDir folder;
+        const auto run = planned({ "learning_rate=0.001" }).runs.front();
+        const RunDirectory there(pathOf(folder) / run.name);
+        RunFile file;
+        file.name = run.name;
+        file.config = run.config;
+        for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>> { { "threads", "3" },
+                 { "device", "cpu" }, { "devices", "2" }, { "precision", "fp32" }, { "stop_after", "5" } })
+            file.config.set(key, value);
+        there.create(file);
+        QVERIFY(plannedState(run, there.root()).todo == PlannedState::Todo::GoOn);
+        writeRaw(there.metricsFile(),
+            R"({"type":"status","step":9,"state":"finished"})"
+            "\n");
+        QVERIFY(plannedState(run, there.root()).todo == PlannedState::Todo::Nothing);
+    }
+
     void groupsRunsThatDifferInTheSeed()
     {
         const auto plan = planned({ "learning_rate=0.0005,0.001" }, 3);

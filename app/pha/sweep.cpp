@@ -138,7 +138,7 @@ void addSweep(CLI::App& root, Program& program)
     addInteger(*command, "--seeds", options->seeds, "Runs of each combination, with seeds that count up from --seed");
     command->add_option("--runs-dir", options->folder, "Folder of the runs, if not the window's usual one");
     command->add_flag("--eval", options->evaluate,
-        "Score the test split with the last checkpoint of each finished run, and show it in the table; what has been "
+        "Score the test split with the best checkpoint of each finished run, and show it in the table; what has been "
         "scored is not scored again");
     command->add_flag(
         "--dry-run", options->train.dryRun, "List the runs with their parameters, memory, time and state");

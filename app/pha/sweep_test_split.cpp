@@ -27,7 +27,7 @@ bool known(const fs::path& run, std::int64_t step)
     return false;
 }
 
-std::int64_t newestStep(const fs::path& run)
+std::int64_t bestStep(const fs::path& run)
 {
     return checkpointStep(resolveCheckpoint(run).filename().string()).value_or(-1);
 }
@@ -48,7 +48,7 @@ bool belongsTo(const RunOverview& run, const std::string& name)
 void score(const RunOverview& run, ProgressView& view, const std::stop_token& stop)
 {
     const auto& directory = run.directory;
-    if (known(directory, newestStep(directory))) return;
+    if (known(directory, bestStep(directory))) return;
     const auto model = loadEngine().load(directory, run.config->training.device, "fp32");
     EvaluateOptions options;
     options.split = "test";

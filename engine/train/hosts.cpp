@@ -111,11 +111,24 @@ std::optional<Hosts::Host> Hosts::welcome(Connection line, const torch::Device& 
     return {};
 }
 
+/// Nobody has told those who wait that the run begins: others may come in their place.
+void Hosts::dropLost(EventSink& progress)
+{
+    std::erase_if(hosts_, [&](const Host& host) {
+        if (!host.line.lost()) return false;
+        progress.publish(StatusEvent { 0, RunState::Preparing,
+            host.line.peer() + " has gone before the run began; it, or another one, may join" });
+        return true;
+    });
+}
+
 void Hosts::gather(
     const RunConfig& config, const torch::Device& device, EventSink& progress, const std::stop_token& stop)
 {
     const auto count = std::size_t(wanted_.count);
-    while (hosts_.size() < count) {
+    for (;;) {
+        dropLost(progress);
+        if (hosts_.size() == count) break;
         progress.publish(ProgressEvent { "waiting at port " + listener_->port() + " for other computers",
             double(hosts_.size()), double(count), "computers" });
         if (stop.stop_requested()) throw Error("the run was stopped before its first step", "start it again");

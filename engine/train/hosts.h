@@ -65,6 +65,7 @@ private:
         std::int64_t rank = -1;
     };
     std::optional<Host> welcome(Connection line, const torch::Device& device, EventSink& progress) const;
+    void dropLost(EventSink& progress); ///< of those that have joined
     Json answer(Host& host, const std::string& expected); ///< throws what has gone wrong there
 
     const OtherComputers wanted_;

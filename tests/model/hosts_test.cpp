@@ -259,6 +259,22 @@ private Q_SLOTS:
         QVERIFY(said(right.recorder, "as device 2 of 2"));
     }
 
+    void whoGoesBeforeTheRunBeginsIsReplaced()
+    {
+        Led led(request("replaced", sharedRun(1)), 2);
+        {
+            auto line = Connection::open({ "127.0.0.1", led.port }, std::chrono::seconds(5));
+            line.send({ { "do", "hello" }, { "program", PHA_VERSION }, { "libtorch", TORCH_VERSION },
+                { "device", "cpu" }, { "devices", 1 }, { "name", "far" }, { "key", "secret" } });
+        }
+        Joined one(led.port), another(led.port);
+        QCOMPARE(led.state.get(), RunState::Finished);
+        QCOMPARE(one.state.get(), RunState::Finished);
+        QCOMPARE(another.state.get(), RunState::Finished);
+        QCOMPARE(losses(led.recorder).size(), std::size_t(6));
+        QVERIFY(said(led.recorder, "has gone before the run began"));
+    }
+
     void moreDevicesThanSequencesAreRefused()
     {
         Led led(request("many", sharedRun(1)), 1);

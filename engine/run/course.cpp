@@ -220,7 +220,7 @@ Replay readReplay(const fs::path& run)
     // Measured when it started; another number of threads rounds its sums in another way.
     if (const auto precision = text(environment, "precision"); !precision.empty()) training.precision = precision;
     if (text(environment, "device") == "cpu" && environment.value("threads", Json()).is_number_integer())
-        training.threads = environment.at("threads").get<std::int64_t>();
+        training.threads = environment.at("threads").get<std::int64_t>() * training.devices; // which share them again
     replay.corpus = text(environment, "corpus_fingerprint");
     replay.tokenizer = text(environment, "tokenizer");
     if (const auto parent = RunParent::of(file)) {

@@ -174,6 +174,20 @@ private Q_SLOTS:
         QCOMPARE(compareCourses(run, again).text(), std::string("9 updates, every loss the same"));
     }
 
+    void groupsOfThreadsStayAsLarge()
+    {
+        auto config = smallRun();
+        config.training.steps = 2;
+        config.training.devices = 2;
+        config.training.threads = 4;
+        const auto run = runs_.train("groups", config);
+        QCOMPARE(RunDirectory(run).read().environment.at("threads"), Json(2)); // of each
+        QCOMPARE(readReplay(run).config.training.threads, std::int64_t(4));
+        Recorder recorder;
+        const auto again = train(replayOf(run, "groups-again"), {}, recorder);
+        QCOMPARE(RunDirectory(again).read().environment.at("threads"), Json(2));
+    }
+
     void aForkIsRepeatedFromItsParent()
     {
         Recorder recorder;

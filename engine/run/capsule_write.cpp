@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
 #include <set>
 
 #include <fcntl.h>
@@ -109,7 +110,8 @@ void addCheckpoints(std::vector<Source>& sources, const RunDirectory& run, const
 std::vector<Source> sourcesOf(const RunDirectory& run, const CapsuleOptions& options)
 {
     std::error_code error;
-    std::vector<Source> sources;
+    std::vector<Source> sources, checkpoints;
+    addCheckpoints(checkpoints, run, options); // first: metrics.jsonl of a run that is trained tells of all before them
     sources.push_back(textSource("run.json", readFile(run.runFile(), largestCapsuleList)));
     if (auto about = readAbout(run.root()); about != RunAbout()) {
         about.archived = false; // who unpacks it wants to see it
@@ -121,7 +123,7 @@ std::vector<Source> sourcesOf(const RunDirectory& run, const CapsuleOptions& opt
     if (fs::exists(run.tokenizerFile(), error))
         sources.push_back(
             hashedSource("tokenizer.model", run.tokenizerFile(), std::int64_t(fs::file_size(run.tokenizerFile()))));
-    addCheckpoints(sources, run, options);
+    std::move(checkpoints.begin(), checkpoints.end(), std::back_inserter(sources));
     return sources;
 }
 

@@ -7,6 +7,8 @@
 
 #include <QTest>
 
+#include <utility>
+
 using namespace pha;
 using namespace pha::test;
 
@@ -135,6 +137,33 @@ private Q_SLOTS:
         progress.last = 0;
         QCOMPARE(importCapsule(file, runs, progress, {}).filename().string(), std::string("My run-2"));
         QCOMPARE(inside(runs).size(), std::size_t(2));
+    }
+
+    /// What a run saves while its metrics are read is newer than they are.
+    void metricsTellOfEveryCheckpoint()
+    {
+        QTemporaryDir folder;
+        const auto run = fullRun(folder);
+        faultHook = [](const char* operation, const fs::path& path) {
+            if (std::string(operation) != "open" || path.filename() != "tokenizer.model")
+                return 0; // behind the metrics
+            faultHook = nullptr;
+            const RunDirectory trained(path.parent_path());
+            publishCheckpoint(
+                trained, checkpointName(4), [](const fs::path& to) { writeRaw(to / "state.json", "{}"); });
+            trained.setPointer("latest", checkpointName(4));
+            return 0;
+        };
+        Progress progress;
+        Capsule written;
+        try {
+            written = writeCapsule(run.root(), pathOf(folder) / "a.pha", {}, progress, {});
+        } catch (const std::exception&) {
+        }
+        QVERIFY(!std::exchange(faultHook, nullptr)); // it was called
+        QCOMPARE(run.pointer("latest"), std::optional(checkpointName(4)));
+        QVERIFY(names(written).find("step-00000003/model.safetensors") != std::string::npos);
+        QVERIFY(names(written).find("step-00000004") == std::string::npos);
     }
 
     void moreAndLess()

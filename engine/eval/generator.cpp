@@ -60,13 +60,13 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     const auto device = model.embedding().device();
     auto state = model.freshState();
 
-    TextDecoder promptText;
+    TextDecoder decoder; // of both: a prompt may end inside a character
     TokenDistribution said;
     const auto promptToken = [&](std::int64_t id, const Tensor& logits) {
         GeneratedToken token;
         token.id = id;
         token.prompt = true;
-        token.text = promptText.push(tokenizer.piece(std::int32_t(id)));
+        token.text = decoder.push(tokenizer.piece(std::int32_t(id)));
         if (logits.defined()) describeToken(token, numbers(logits), said, tokenizer);
         onToken(token);
     };
@@ -82,6 +82,8 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
                 logits = all.select(1, t);
             }
         } else {
+            for (std::int64_t t = 0; t < n; ++t)
+                decoder.push(tokenizer.piece(std::int32_t(prompt[std::size_t(first + t)])));
             logits = model.logits(h.narrow(1, n - 1, 1), pass);
         }
     }
@@ -89,7 +91,6 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     result.stateBytes = state.bytes();
     TokenReader read(model, pass, state);
     std::unique_ptr<TokenWriter> writer;
-    TextDecoder decoder;
     for (std::int64_t n = 0; n < wanted && !stop.stop_requested(); ++n) {
         if (!writer) writer = TokenWriter::make({ read, state, device, logits, options.sampling, prompt, wanted });
         const auto drawn = writer->next();

@@ -141,6 +141,10 @@ private Q_SLOTS:
         QTRY_COMPARE(view()->tokens().size(), qsizetype(41)); // eleven kept, thirty new
         QTRY_VERIFY(!button("playgroundStop")->isEnabled());
         for (int i = 0; i < 10; ++i) QCOMPARE(view()->tokens()[i].text, before[i].text);
+        // A byte of a character is text only with those before and behind it, which the network's tokenizer puts
+        // together.
+        QCOMPARE(view()->tokens()[10].text, " w" + std::to_string(expected[10]));
+        QCOMPARE(view()->toPlainText(), view()->text());
         QVERIFY(view()->tokens()[3].prompt);
         QVERIFY(!view()->tokens()[5].prompt); // kept, but the network wrote it
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a row of logits says, against its softmax in double and against all tokens sorted; how a token is drawn from it.
+// What a row of logits says, against its softmax in double and against all tokens sorted; how a token is drawn from it
+// and what text it is.
 #include "engine/base/error.h"
+#include "engine/data/byte_tokenizer.h"
+#include "engine/eval/loaded_model.h"
 #include "engine/eval/sampler.h"
+#include "engine/model/weights.h"
 #include "tests/suite.h"
 
 #include <QtTest>
@@ -176,6 +180,47 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(Sampler(s).draw(std::vector<float> { -INFINITY, NAN }, {}), Error);
         s.temperature = -1;
         QVERIFY_EXCEPTION_THROWN(Sampler { s }, ConfigError);
+    }
+
+    /// Writing goes on inside a character: together with the bytes of the prompt those that are drawn make it whole.
+    void aCharacterThatThePromptBegan()
+    {
+        ModelConfig config;
+        config.family = "transformer";
+        config.vocabulary = 256;
+        config.layers = 1;
+        config.width = 32;
+        config.queryHeads = 4;
+        config.kvHeads = 2;
+        config.qkMode = "dot";
+        config.mainWidth = 64;
+        LanguageModel model(config, 1);
+        constexpr std::int64_t first = 0xC3, second = 0xA9; // of e with an acute accent
+        {
+            const torch::NoGradGuard guard; // a network whose layers add nothing, and that always says the second byte
+            const auto row = torch::arange(32, torch::kFloat).remainder(2) * 2 - 1;
+            for (auto& [name, weight] : namedWeights(model))
+                if (weight.dim() > 1) weight.detach().zero_();
+            for (auto& [name, weight] : namedWeights(model))
+                if (name == "embedding") {
+                    weight.detach().copy_(row.expand({ 256, 32 }));
+                    weight.detach().select(0, second).mul_(2);
+                }
+        }
+        const auto tokenizer = byteTokenizer();
+        for (const bool told : { false, true }) {
+            GenerateOptions options;
+            options.sampling.temperature = 0;
+            options.sampling.maxTokens = 1;
+            options.promptProbabilities = told;
+            std::string all;
+            const auto written = generateText(
+                model, *tokenizer, {}, { 'a', first }, options, [&](const GeneratedToken& t) { all += t.text; }, {});
+            QCOMPARE(written.tokens.size(), std::size_t(1));
+            QCOMPARE(written.tokens[0].id, second);
+            QCOMPARE(written.text, std::string("\u00e9"));
+            QCOMPARE(all, std::string(told ? "a\u00e9" : "\u00e9"));
+        }
     }
 };
 

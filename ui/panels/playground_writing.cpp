@@ -116,10 +116,18 @@ void PlaygroundPanel::Private::receive(const QVector<GeneratedToken>& batch)
     for (auto token : batch) {
         const bool kept = token.prompt && next < int(v.text->tokens().size());
         if (kept) { // shown already; now with what these weights think of it
-            token.text = v.text->tokens()[next].text;
-            token.sampledProbability = v.text->tokens()[next].sampledProbability;
+            const auto& shown = v.text->tokens()[next];
+            const bool goesOn = next + 1 == inherited && token.text != shown.text; // its last character is not whole
+            if (!goesOn) token.text = shown.text;
+            token.sampledProbability = shown.sampledProbability;
             token.prompt = w.given < 0 || next < w.given;
-            v.text->replace(next, token);
+            if (goesOn) {
+                auto all = v.text->tokens();
+                all[next] = token;
+                v.text->setTokens(all);
+            } else {
+                v.text->replace(next, token);
+            }
         } else {
             if (!token.prompt && w.given < 0) w.given = next;
             fresh << token;

@@ -96,6 +96,9 @@ Generation ScriptedModel::generate(
         for (std::int64_t id = 0, words = 1 + std::count(options.prompt.begin(), options.prompt.end(), ' '); id < words;
              ++id)
             g.promptIds.push_back(100 + id);
+    const auto& m = config_.model;
+    if (const auto over = std::int64_t(g.promptIds.size()) - m.maxPositions; m.positions == "learned" && over > 0)
+        g.promptIds.erase(g.promptIds.begin(), g.promptIds.begin() + over);
     for (const auto id : g.promptIds) {
         auto t = token(id);
         t.prompt = true;

@@ -156,6 +156,33 @@ private Q_SLOTS:
         QCOMPARE(panel_->findChild<QListWidget*>("playgroundHistory")->count(), 2);
     }
 
+    /// Of a text that is longer than the learned positions the network reads, and reports, the end.
+    void writingOnBeyondTheLearnedPositions()
+    {
+        auto config = config_;
+        config.model.positions = "learned";
+        config.model.maxPositions = 20;
+        config.training.context = 16;
+        engine_->config = config;
+        const auto run = fs::path(folder_.filePath("learned").toStdString());
+        writeFakeRun(run, config, "learned");
+        RunSession learned(run);
+        QTRY_VERIFY(learned.modelSource().available);
+        panel_->setSession(&learned);
+        write();
+        const auto before = view()->tokens();
+        QCOMPARE(before.size(), qsizetype(34));
+        QTest::mouseClick(button("playgroundContinue"), Qt::LeftButton);
+        QTRY_COMPARE(view()->tokens().size(), qsizetype(64));
+        QTRY_VERIFY(!button("playgroundStop")->isEnabled());
+        QCOMPARE(asked()[1].promptIds.size(), std::size_t(34));
+        for (int i = 0; i < 34; ++i) {
+            QCOMPARE(view()->tokens()[i].id, before[i].id);
+            QCOMPARE(view()->tokens()[i].text, before[i].text);
+        }
+        panel_->setSession(nullptr); // the session goes first
+    }
+
     /// Ids are words of one tokenizer: a network with another reads the text, one with the same the ids.
     void writingOnWithAnotherRunUsesItsOwnTokens()
     {

@@ -12,6 +12,7 @@
 #include <QListWidget>
 #include <QPlainTextEdit>
 
+#include <algorithm>
 #include <utility>
 
 namespace pha::ui {
@@ -62,6 +63,9 @@ void PlaygroundPanel::Private::begin(
     inherited = int(kept.size());
     writing = true;
     next = 0;
+    if (session) // a table of learned positions reads the end alone of what is longer, and that is what is reported
+        if (const auto& m = session->file().config.model; m.positions == "learned")
+            next = std::max(0, inherited - int(m.maxPositions));
     clock.invalidate();
     v.message->say(tr("Getting the weights..."));
     worker.generate(v.weights->source(), options);

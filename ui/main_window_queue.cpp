@@ -34,6 +34,18 @@ void MainWindow::connectQueue()
         statusBar()->showMessage(runs == 1 ? tr("1 run waits since the last time, on hold")
                                            : tr("%1 runs wait since the last time, on hold").arg(runs));
     });
+    connect(queue_, &RunQueue::folderTaken, this, [this](const fs::path& directory, const fs::path& now) {
+        const auto name = singleLine(fromPath(directory.filename()));
+        statusBar()->showMessage(now.empty() ? tr("%1 waits no longer: another program has trained it").arg(name)
+                                             : tr("Another run has taken the folder %1; what waits gets %2")
+                                                   .arg(name, singleLine(fromPath(now.filename()))),
+            wordTime);
+        if (runPanel_->current() != directory) return;
+        if (now.empty())
+            selectCurrent(); // what is on the disk there
+        else
+            runPanel_->select(now); // whoever looks at a waiting run goes on looking
+    });
     connect(queue_, &RunQueue::starting, this, [this](const fs::path& directory) {
         if (const auto* session = runs_->session(directory))
             statusBar()->showMessage(tr("%1 starts").arg(session->name()), wordTime);

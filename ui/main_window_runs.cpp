@@ -230,14 +230,11 @@ fs::path MainWindow::freeFolder(const QString& name)
     fs::path directory;
     try {
         fs::create_directories(runs_->folder());
-        directory = freshRunDirectory(runs_->folder(), folder.isEmpty() ? "run" : folder.toStdString());
+        directory = runs_->freeDirectory(runs_->folder(), folder.isEmpty() ? "run" : folder.toStdString());
     } catch (const std::exception& error) {
         showError(fromUtf8(error.what()));
         return {};
     }
-    // One that has just started has not made its folder yet, one that waits has none.
-    for (int n = 2; runs_->rowOf(directory) >= 0; ++n)
-        directory = runs_->folder() / (folder.toStdString() + "-" + std::to_string(n));
     return directory;
 }
 

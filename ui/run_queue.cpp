@@ -2,6 +2,7 @@
 #include "ui/run_queue.h"
 
 #include "engine/run/fork_point.h"
+#include "engine/run/sweep_state.h"
 #include "ui/format.h"
 
 #include <QDateTime>
@@ -72,15 +73,43 @@ void RunQueue::own()
     auto kept = readQueue(folder_);
     lock_ = std::move(lock);
     // One that has been trained since, by `pha sweep` or by a window that could not say so, waits no longer.
-    const auto gone =
-        std::erase_if(kept, [this](const WaitingRun& run) { return RunDirectory(directoryOf(run)).exists(); });
-    for (const auto& run : kept) show(run);
+    std::vector<std::pair<fs::path, fs::path>> taken;
+    std::erase_if(kept, [&](const WaitingRun& run) {
+        if (!trained(run)) return false;
+        taken.emplace_back(directoryOf(run), fs::path());
+        return true;
+    });
+    for (const auto& run : kept)
+        if (!RunDirectory(directoryOf(run)).exists()) show(run);
+    for (auto& run : kept) // now that the list knows which folders are waited for
+        if (const auto before = directoryOf(run); giveFolder(run)) {
+            show(run);
+            taken.emplace_back(before, directoryOf(run));
+        }
     waiting_ = std::move(kept);
-    if (gone > 0) store();
+    if (!taken.empty()) store();
+    for (const auto& [directory, now] : taken) Q_EMIT folderTaken(directory, now);
     if (waiting_.empty()) return;
     held_ = true;
     number();
     Q_EMIT found(size());
+}
+
+bool RunQueue::trained(const WaitingRun& run) const
+{
+    try {
+        const RunDirectory there(directoryOf(run));
+        return there.exists() && otherSettings(run.config, there.read(RunUse::View).config).empty();
+    } catch (const std::exception&) {
+        return false; // whatever it is
+    }
+}
+
+bool RunQueue::giveFolder(WaitingRun& run)
+{
+    if (!RunDirectory(directoryOf(run)).exists()) return false;
+    run.folder = runs_->freeDirectory(folder_, run.folder).filename().string();
+    return true;
 }
 
 void RunQueue::show(const WaitingRun& run) { runs_->plan(directoryOf(run), plannedFile(run)); }
@@ -142,12 +171,24 @@ void RunQueue::end() { ended_ = true; }
 void RunQueue::advance()
 {
     if (ended_ || held_ || waiting_.empty() || controller_->busy()) return;
-    const auto next = waiting_.front();
+    auto next = waiting_.front();
+    const auto planned = directoryOf(next);
+    waiting_.erase(waiting_.begin());
+    if (const bool done = trained(next); done || giveFolder(next)) {
+        if (!done) {
+            show(next);
+            waiting_.insert(waiting_.begin(), next);
+        }
+        runs_->reopen(planned);
+        store();
+        QTimer::singleShot(0, this, &RunQueue::advance);
+        Q_EMIT folderTaken(planned, done ? fs::path() : directoryOf(next));
+        return;
+    }
+    store();
     const auto directory = directoryOf(next);
     auto* session = runs_->session(directory);
-    waiting_.erase(waiting_.begin());
-    store();
-    if (!session || RunDirectory(directory).exists()) { // trained by another program since it was put here
+    if (!session) {
         QTimer::singleShot(0, this, &RunQueue::advance);
         return;
     }

@@ -38,6 +38,9 @@ Q_SIGNALS:
     void changed(); ///< what waits, or whether it is on hold
     void starting(const fs::path& directory); ///< its turn has come
     void found(int runs); ///< left by an earlier window, now on hold
+    /// A folder that was meant for a run that waits holds one already. `now` is where it waits instead; empty: it is
+    /// that run, trained by another program, and waits no longer.
+    void folderTaken(const fs::path& directory, const fs::path& now);
     void failed(const QString& message);
 
 private:
@@ -45,6 +48,8 @@ private:
     void advance();
     void store();
     void show(const WaitingRun& run);
+    bool trained(const WaitingRun& run) const; ///< by another program: what is in its folder has its settings
+    bool giveFolder(WaitingRun& run); ///< a free one if another run has taken its own; true if it is another now
     void number(); ///< every row says its place
     fs::path directoryOf(const WaitingRun& run) const { return folder_ / run.folder; }
     void tagWhenMade(RunSession* session, std::vector<std::string> tags);

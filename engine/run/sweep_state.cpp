@@ -9,17 +9,6 @@ namespace pha {
 
 namespace {
 
-/// Settings that make another run of it. The vocabulary is the tokenizer's, which settles when the run starts.
-std::vector<std::string> otherSettings(const RunConfig& planned, const RunConfig& stored)
-{
-    auto config = planned;
-    settleTaskShape(config);
-    config.model.vocabulary = stored.model.vocabulary;
-    for (const auto& [group, field] : allFields())
-        if (ofOneProcess(field.name)) config.setJson(field.name, stored.get(field.name));
-    return changedFields(config, stored);
-}
-
 /// The changes that lead from what is planned to what the run has.
 std::vector<SettingChange> changesSince(const PlannedRun& planned, const RunOverview& run)
 {
@@ -41,6 +30,16 @@ std::int64_t savedStep(const fs::path& directory)
 }
 
 } // namespace
+
+std::vector<std::string> otherSettings(const RunConfig& planned, const RunConfig& stored)
+{
+    auto config = planned;
+    settleTaskShape(config);
+    config.model.vocabulary = stored.model.vocabulary;
+    for (const auto& [group, field] : allFields())
+        if (ofOneProcess(field.name)) config.setJson(field.name, stored.get(field.name));
+    return changedFields(config, stored);
+}
 
 PlannedState plannedState(const PlannedRun& planned, const std::filesystem::path& directory)
 {

@@ -6,6 +6,8 @@
 #include "engine/run/run_overview.h"
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace pha {
 
@@ -23,6 +25,10 @@ struct PlannedState {
     std::int64_t saved = 0; ///< step of its newest checkpoint, which it goes on from; 0: it begins anew
     std::vector<SettingChange> changes; ///< by hand, since it began as it is planned
 };
+
+/// Settings that make another run of what is planned. The vocabulary is the tokenizer's, which settles when the run
+/// starts.
+std::vector<std::string> otherSettings(const RunConfig& planned, const RunConfig& stored);
 
 /// Throws CheckpointError if the folder holds a run that began with other settings than are planned, or one that cannot
 /// be read. What was changed by hand since is the user's business: that run is not trained anew, and goes on as it is.

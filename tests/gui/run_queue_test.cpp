@@ -49,6 +49,17 @@ private:
             window->openRun(home.runs() / name);
             QCOMPARE(window->currentSession()->name(), QString::fromLatin1(name));
         }
+        /// As `pha train` or `pha sweep` would beside the window.
+        void trainElsewhere(const RunConfig& config, const char* name) const
+        {
+            auto request = home.request(name, config.training.steps);
+            request.config = config;
+            FakeOptions fast;
+            fast.stepsPerSecond = 0;
+            test::FakeEngine other(fast);
+            SilentSink sink;
+            other.openTraining(request, sink, {})->run(sink, {});
+        }
         QStringList done; ///< names of the runs that have finished, the first one first
         void listen()
         {
@@ -249,6 +260,64 @@ private Q_SLOTS:
             QVERIFY2(said.contains(QStringLiteral("another window")), qPrintable(said));
         }
         QCOMPARE(f.queue().size(), 1);
+    }
+
+    void anotherRunInItsFolderDoesNotThrowAWaitingRunAway()
+    {
+        Fixture f;
+        f.listen();
+        f.startLong();
+        f.queueRun("a");
+        f.queueRun("b");
+        f.select("a");
+        f.home.train("a", 30); // by another program, with other settings
+        f.controller().stop();
+        QTRY_COMPARE(f.done, QStringList({ "a", "b" }));
+        QCOMPARE(RunDirectory(f.home.runs() / "a").read().config.training.steps, std::int64_t(30));
+        QCOMPARE(RunDirectory(f.home.runs() / "a-2").read().config.training.steps, std::int64_t(20));
+        QCOMPARE(f.window->currentSession()->directory(), f.home.runs() / "a-2"); // whoever looked at it still does
+        f.select("a");
+        QCOMPARE(f.session("a")->placeInQueue(), 0);
+        QCOMPARE(f.session("a")->file().config.training.steps, std::int64_t(30));
+        for (const auto* command : { "renameRun", "archiveRun", "deleteRun" })
+            QVERIFY2(f.action(command)->isEnabled(), command);
+    }
+
+    void whatAnotherProgramHasTrainedWaitsNoLonger()
+    {
+        Fixture f;
+        f.listen();
+        f.startLong();
+        f.queueRun("a");
+        f.queueRun("b");
+        f.select("a");
+        f.trainElsewhere(f.session("a")->file().config, "a");
+        f.controller().stop();
+        QTRY_COMPARE(f.done, QStringList({ "b" }));
+        QVERIFY(!fs::exists(f.home.runs() / "a-2"));
+        QCOMPARE(f.window->currentSession(), f.session("a"));
+        QTRY_COMPARE(f.session("a")->state(), RunState::Finished);
+        QTRY_VERIFY(f.action("renameRun")->isEnabled() && f.action("deleteRun")->isEnabled());
+    }
+
+    void aFolderThatWasTakenMeanwhileLosesNothingAtTheStart()
+    {
+        Fixture f;
+        f.startLong();
+        for (const auto* name : { "a", "b", "c" }) f.queueRun(name);
+        const auto config = f.session("b")->file().config;
+        f.window->close();
+        QTRY_VERIFY(!f.window->isVisible());
+        f.home.train("a", 30);
+        f.trainElsewhere(config, "b");
+        f.open();
+        f.listen();
+        QCOMPARE(f.queue().size(), 2);
+        QCOMPARE(f.queue().placeOf(f.home.runs() / "a-2"), 1);
+        QCOMPARE(f.queue().placeOf(f.home.runs() / "c"), 2);
+        f.queue().setHeld(false);
+        QTRY_COMPARE(f.done, QStringList({ "a", "c" }));
+        QCOMPARE(RunDirectory(f.home.runs() / "a-2").read().config.training.steps, std::int64_t(20));
     }
 
     void aDamagedFileIsToldAndStays()

@@ -119,6 +119,32 @@ void RunListModel::forget(const fs::path& directory)
     if (const int row = rowOf(directory); row >= 0) removeRow(row);
 }
 
+void RunListModel::reopen(const fs::path& directory)
+{
+    const int row = rowOf(directory);
+    if (row < 0) return;
+    auto& entry = rows_[std::size_t(row)];
+    if (entry.session) close(std::exchange(entry.session, nullptr));
+    auto there = readSummary(directory);
+    const auto about = std::exchange(there.about, entry.summary.about); // setAbout() says if it is another
+    const auto problem = std::exchange(there.aboutProblem, entry.summary.aboutProblem);
+    entry.summary = std::move(there);
+    entry.onDisk = true;
+    setAbout(row, about, problem);
+    Q_EMIT dataChanged(index(row), index(row));
+    open(directory);
+    if (std::find(shown_.begin(), shown_.end(), directory) != shown_.end()) Q_EMIT shownChanged();
+}
+
+fs::path RunListModel::freeDirectory(const fs::path& parent, const std::string& name) const
+{
+    auto directory = freshRunDirectory(parent, name);
+    std::error_code error;
+    for (int n = 2; rowOf(directory) >= 0 || fs::exists(directory, error); ++n)
+        directory = parent / (name + "-" + std::to_string(n));
+    return directory;
+}
+
 void RunListModel::removeRow(int row)
 {
     const auto directory = rows_[std::size_t(row)].summary.directory;

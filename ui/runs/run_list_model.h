@@ -38,6 +38,9 @@ public:
     RunSession* session(const fs::path& directory) const; ///< null if it has not been opened
     RunSession* plan(const fs::path& directory, const RunFile& file); ///< a run about to start
     void forget(const fs::path& directory); ///< removes the row and the session
+    void reopen(const fs::path& directory); ///< shows what is on the disk in place of what was planned there
+    /// For a new run: neither on the disk nor in the list, where one may wait or be about to make its folder.
+    fs::path freeDirectory(const fs::path& parent, const std::string& name) const;
     /// Tells of sessions that somebody works with, besides those that this list knows of; they stay open.
     void setInUse(std::function<bool(const RunSession*)> inUse) { inUse_ = std::move(inUse); }
 

@@ -293,9 +293,20 @@ QString MainWindow::whatQuittingStops() const
 {
     QStringList all;
     if (controller_->busy()) {
-        all << tr("%1 is training. It will be stopped after this update with a checkpoint, from which it can be "
-                  "resumed.")
-                   .arg(controller_->session() ? controller_->session()->name() : QString());
+        const auto* session = controller_->session();
+        const auto name = session ? session->name() : QString();
+        if (!session || session->job())
+            all << tr("%1 is training. It will be stopped after this update with a checkpoint, from which it can be "
+                      "resumed.")
+                       .arg(name);
+        else if (queue_->begins(session->directory()))
+            all << tr("%1 is being prepared. It will be stopped, and is the first one in the queue at the next start "
+                      "of the window.")
+                       .arg(name);
+        else if (RunDirectory(session->directory()).exists())
+            all << tr("%1 is being prepared. It will be stopped, and can be resumed as before.").arg(name);
+        else
+            all << tr("%1 is being prepared. It will be stopped, and nothing of it is left.").arg(name);
         if (queue_->size() > 0) all << tr("The runs in the queue wait for the next start of the window.");
     }
     if (capsules_->busy())

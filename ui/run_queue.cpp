@@ -50,6 +50,7 @@ void RunQueue::setFolder(const fs::path& folder)
     if (folder == folder_) return;
     for (const auto& run : waiting_) runs_->forget(directoryOf(run));
     waiting_.clear();
+    begun_.reset();
     writer_.waitForDone(); // a change of the folder is rare, and the lock must not go before what it guards is written
     lock_.reset();
     held_ = false;
@@ -75,7 +76,8 @@ void RunQueue::own()
     // One that has been trained since, by `pha sweep` or by a window that could not say so, waits no longer.
     std::vector<std::pair<fs::path, fs::path>> taken;
     std::erase_if(kept, [&](const WaitingRun& run) {
-        if (!trained(run)) return false;
+        const auto* session = runs_->session(directoryOf(run)); // began here, before another folder was looked at
+        if (!trained(run) && !(session && session->active())) return false;
         taken.emplace_back(directoryOf(run), fs::path());
         return true;
     });
@@ -170,7 +172,12 @@ void RunQueue::end() { ended_ = true; }
 
 void RunQueue::advance()
 {
-    if (ended_ || held_ || waiting_.empty() || controller_->busy()) return;
+    if (ended_ || controller_->busy()) return;
+    if (begun_) { // stopped or failed before there was anything of it
+        begun_.reset();
+        store();
+    }
+    if (held_ || waiting_.empty()) return;
     auto next = waiting_.front();
     const auto planned = directoryOf(next);
     waiting_.erase(waiting_.begin());
@@ -185,9 +192,10 @@ void RunQueue::advance()
         Q_EMIT folderTaken(planned, done ? fs::path() : directoryOf(next));
         return;
     }
-    store();
     const auto directory = directoryOf(next);
     auto* session = runs_->session(directory);
+    if (session) begun_ = next;
+    store();
     if (!session) {
         QTimer::singleShot(0, this, &RunQueue::advance);
         return;
@@ -201,9 +209,22 @@ void RunQueue::advance()
     request.initFrom = next.initFrom;
     request.convertFrom = next.convertFrom;
     if (!next.replay.is_null()) request.replayOf = next.replay.at("path").get<std::string>();
+    keepUntilMade(session);
     if (!next.tags.empty()) tagWhenMade(session, next.tags);
     controller_->start(session, request);
     Q_EMIT starting(directory);
+}
+
+void RunQueue::keepUntilMade(RunSession* session)
+{
+    auto* once = new QObject(session);
+    connect(session, &RunSession::stateChanged, once, [this, once, session] {
+        if (!session->job()) return; // its folder is not there yet
+        once->deleteLater();
+        if (!begins(session->directory())) return;
+        begun_.reset();
+        store();
+    });
 }
 
 void RunQueue::tagWhenMade(RunSession* session, std::vector<std::string> tags)
@@ -228,7 +249,9 @@ void RunQueue::store()
 {
     number();
     Q_EMIT changed();
-    writer_.start([folder = folder_, runs = waiting_, lock = lock_, this] {
+    auto kept = waiting_;
+    if (begun_) kept.insert(kept.begin(), *begun_);
+    writer_.start([folder = folder_, runs = std::move(kept), lock = lock_, this] {
         QString problem;
         try {
             writeQueue(folder, runs);

@@ -30,6 +30,8 @@ public:
 
     int size() const { return int(waiting_.size()); }
     int placeOf(const fs::path& directory) const; ///< 1 is the next one; 0: it does not wait
+    /// Its turn has come, and its folder is not there yet: if the window closes now it is the first one to wait again.
+    bool begins(const fs::path& directory) const { return begun_ && directoryOf(*begun_) == directory; }
     bool held() const { return held_; }
     void setHeld(bool held);
     void end(); ///< starts nothing any more; what waits is kept
@@ -52,6 +54,7 @@ private:
     bool giveFolder(WaitingRun& run); ///< a free one if another run has taken its own; true if it is another now
     void number(); ///< every row says its place
     fs::path directoryOf(const WaitingRun& run) const { return folder_ / run.folder; }
+    void keepUntilMade(RunSession* session);
     void tagWhenMade(RunSession* session, std::vector<std::string> tags);
 
     RunListModel* runs_;
@@ -59,6 +62,7 @@ private:
     fs::path folder_;
     std::shared_ptr<QueueLock> lock_; ///< null: nothing has been kept yet, or another window has the queue
     std::vector<WaitingRun> waiting_;
+    std::optional<WaitingRun> begun_; ///< waits no longer, and is kept until its folder is there
     bool held_ = false, ended_ = false;
     QThreadPool writer_; ///< of one thread: one state after the other
 };

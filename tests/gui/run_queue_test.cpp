@@ -239,6 +239,46 @@ private Q_SLOTS:
         QTRY_VERIFY(!fs::exists(queueFile(f.home.runs())));
     }
 
+    void aRunThatIsStillPreparedWaitsAgainAfterTheWindowWasClosed()
+    {
+        FakeOptions slow;
+        slow.prepareEvents = 100000;
+        slow.prepareTime = std::chrono::milliseconds(2);
+        Fixture f(slow);
+        f.queueRun("a");
+        QTRY_VERIFY(f.controller().busy());
+        f.queueRun("b");
+        QCOMPARE(f.queue().size(), 1);
+        f.window->close();
+        QVERIFY2(f.questions.back().contains(QStringLiteral("first one in the queue")), qPrintable(f.questions.back()));
+        QTRY_VERIFY(!f.window->isVisible());
+        QVERIFY(!fs::exists(f.home.runs() / "a"));
+        f.window.reset();
+        f.engine.options = {};
+        f.open();
+        f.listen();
+        QCOMPARE(f.queue().size(), 2);
+        QCOMPARE(f.queue().placeOf(f.home.runs() / "a"), 1);
+        f.queue().setHeld(false);
+        QTRY_COMPARE(f.done, QStringList({ "a", "b" }));
+        QTRY_VERIFY(!fs::exists(queueFile(f.home.runs())));
+    }
+
+    void aRunThatIsStoppedWhileItIsPreparedWaitsNoMore()
+    {
+        FakeOptions slow;
+        slow.prepareEvents = 100000;
+        slow.prepareTime = std::chrono::milliseconds(2);
+        Fixture f(slow);
+        f.queueRun("a");
+        QTRY_VERIFY(f.controller().busy());
+        QTRY_VERIFY(fs::exists(queueFile(f.home.runs())));
+        f.controller().stop();
+        QTRY_VERIFY(!f.controller().busy());
+        QTRY_VERIFY(!fs::exists(queueFile(f.home.runs())));
+        QCOMPARE(f.queue().size(), 0);
+    }
+
     void aSecondWindowDoesNotTakeTheQueue()
     {
         Fixture f;

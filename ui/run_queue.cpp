@@ -210,7 +210,11 @@ void RunQueue::advance()
     request.convertFrom = next.convertFrom;
     if (!next.replay.is_null()) request.replayOf = next.replay.at("path").get<std::string>();
     keepUntilMade(session);
-    if (!next.tags.empty()) tagWhenMade(session, next.tags);
+    if (!next.tags.empty()) {
+        AboutChange change;
+        change.addTags = next.tags;
+        runs_->changeAbout(directory, change); // written when its folder is there
+    }
     controller_->start(session, request);
     Q_EMIT starting(directory);
 }
@@ -224,18 +228,6 @@ void RunQueue::keepUntilMade(RunSession* session)
         if (!begins(session->directory())) return;
         begun_.reset();
         store();
-    });
-}
-
-void RunQueue::tagWhenMade(RunSession* session, std::vector<std::string> tags)
-{
-    auto* once = new QObject(session);
-    connect(session, &RunSession::stateChanged, once, [this, once, session, tags = std::move(tags)] {
-        if (!session->job()) return; // its folder is not there yet
-        AboutChange change;
-        change.addTags = tags;
-        runs_->changeAbout(session->directory(), change);
-        once->deleteLater();
     });
 }
 

@@ -55,7 +55,6 @@ private:
     void number(); ///< every row says its place
     fs::path directoryOf(const WaitingRun& run) const { return folder_ / run.folder; }
     void keepUntilMade(RunSession* session);
-    void tagWhenMade(RunSession* session, std::vector<std::string> tags);
 
     RunListModel* runs_;
     RunController* controller_;

@@ -208,6 +208,56 @@ private Q_SLOTS:
         QVERIFY(failed[0][0].toString().contains(QStringLiteral("about.json")));
     }
 
+    void whatCannotBeWrittenStaysInTheField()
+    {
+        Fixture f;
+        QSignalSpy failed(&f.model, &RunListModel::failed);
+        const auto obstacle = aboutFile(f.b) / "a folder where the file should be";
+        fs::create_directories(obstacle);
+        f.panel.select(f.b);
+        f.panel.editAbout();
+        QTest::keyClicks(f.notes, QStringLiteral("lost?"));
+        QTRY_COMPARE(failed.count(), 1);
+        QCOMPARE(f.notes->toPlainText(), QStringLiteral("lost?"));
+        f.model.rescan();
+        QCOMPARE(f.notes->toPlainText(), QStringLiteral("lost?"));
+        fs::remove_all(aboutFile(f.b));
+        f.panel.select(f.a); // kept once more
+        QTRY_COMPARE(readAbout(f.b).notes, std::string("lost?"));
+    }
+
+    void notesOfARunThatIsBeingPreparedAreKept()
+    {
+        Fixture f;
+        QSignalSpy failed(&f.model, &RunListModel::failed);
+        const auto request = f.home.request("new", 20);
+        const RunFile file { "new", "2026-01-04T00:00:00Z", request.config, Json::object() };
+        auto* session = f.model.plan(request.directory, file);
+        session->setPlace(1);
+        f.panel.select(request.directory);
+        f.panel.editAbout();
+        QVERIFY(!f.notes->isEnabled() && !f.tags->isEnabled()); // it may wait longer than this window is open
+        session->setPlace(0);
+        session->prepare();
+        QVERIFY(f.notes->isEnabled() && f.tags->isEnabled());
+        f.notes->setPlainText(QStringLiteral("why"));
+        f.notes->document()->setModified(true);
+        f.tags->setText(QStringLiteral("wt2"));
+        f.panel.select(f.a);
+        f.panel.select(request.directory);
+        QCOMPARE(f.notes->toPlainText(), QStringLiteral("why"));
+        QCOMPARE(f.tags->text(), QStringLiteral("wt2"));
+        RunDirectory(request.directory).create(file);
+        test::FakeOptions options;
+        options.writeFiles = false;
+        session->attach(test::makeFakeJob(request, options, std::make_shared<test::FakeCounters>()));
+        QTRY_COMPARE(readAbout(request.directory).notes, std::string("why"));
+        QTRY_COMPARE(readAbout(request.directory).tags, (std::vector<std::string> { "wt2" }));
+        QCOMPARE(failed.count(), 0);
+        QCOMPARE(f.notes->toPlainText(), QStringLiteral("why"));
+        session->detach();
+    }
+
     void theWindowArchivesAndTakesBack()
     {
         test::TestHome home;

@@ -97,15 +97,25 @@ RunAboutEditor::RunAboutEditor(QWidget* parent)
     connect(close, &QToolButton::clicked, this, &RunAboutEditor::closed);
 }
 
-void RunAboutEditor::setRun(const std::optional<std::filesystem::path>& run, const QString& name, const RunAbout& about)
+void RunAboutEditor::setRun(
+    const std::optional<std::filesystem::path>& run, const QString& name, const RunAbout& about, bool waits)
 {
-    aboutTitle_->setText(run ? tr("About %1").arg(shortened(name)) : tr("No run is selected"));
-    if (run == run_) return;
-    keep();
-    run_ = run;
+    aboutTitle_->setText(!run ? tr("No run is selected")
+            : waits           ? tr("%1 waits: notes can be written when it has started").arg(shortened(name))
+                              : tr("About %1").arg(shortened(name)));
+    if (run != run_) keep();
     for (auto* field : { static_cast<QWidget*>(aboutNotes_), static_cast<QWidget*>(aboutTags_) })
-        field->setEnabled(run.has_value());
+        field->setEnabled(run && !waits);
+    if (run == run_) return;
+    run_ = run;
     fill(about);
+}
+
+void RunAboutEditor::notWritten(const std::filesystem::path& run, const RunAbout& there)
+{
+    if (run != run_) return;
+    known_ = there;
+    aboutNotes_->document()->setModified(aboutNotes_->toPlainText().toStdString() != there.notes);
 }
 
 void RunAboutEditor::refresh(const std::filesystem::path& run, const RunAbout& about)

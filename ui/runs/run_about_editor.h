@@ -22,9 +22,13 @@ class RunAboutEditor : public QWidget {
 public:
     explicit RunAboutEditor(QWidget* parent = nullptr);
     /// Shows what is said of a run; keeps first what was typed about the one before. Nothing: no run is chosen.
-    void setRun(const std::optional<std::filesystem::path>& run, const QString& name, const RunAbout& about);
+    /// Of one that waits nothing can be written: there is no folder for it.
+    void setRun(const std::optional<std::filesystem::path>& run, const QString& name, const RunAbout& about,
+        bool waits = false);
     /// What another program has written. Leaves alone what is being typed.
     void refresh(const std::filesystem::path& run, const RunAbout& about);
+    /// What was typed could not be written: it stays in the fields, to be kept again.
+    void notWritten(const std::filesystem::path& run, const RunAbout& there);
     void edit(); ///< shows it with the cursor in the notes
     void keep(); ///< what is typed, now
 

@@ -29,8 +29,26 @@ void RunListModel::changeAbout(const fs::path& directory, const AboutChange& cha
         Q_EMIT failed(singleLine(fromUtf8(error.what())));
         return;
     }
-    ++writing_[directory];
+    const auto* session = rows_[std::size_t(row)].session;
+    const bool planned = session && !session->job() && !RunDirectory(directory).exists();
+    if (planned)
+        heldBack_[directory].push_back(change);
+    else
+        writeAbout(directory, change);
     setAbout(row, about, summary(row).aboutProblem);
+}
+
+void RunListModel::writeHeldBack(const RunSession* session)
+{
+    if (!session->job()) return; // its folder is not there yet
+    const auto held = heldBack_.extract(session->directory());
+    if (held.empty()) return;
+    for (const auto& change : held.mapped()) writeAbout(session->directory(), change);
+}
+
+void RunListModel::writeAbout(const fs::path& directory, const AboutChange& change)
+{
+    ++writing_[directory];
     writer_.start([self = QPointer<RunListModel>(this), directory, change] {
         RunAbout now;
         QString problem;
@@ -59,6 +77,7 @@ void RunListModel::aboutWritten(const fs::path& directory, const RunAbout& about
     if (problem.isEmpty()) return setAbout(row, about, {});
     // What was shown has not been written: what stands on the disk counts.
     const auto there = readSummary(directory);
+    Q_EMIT aboutNotWritten(directory, there.about);
     setAbout(row, there.about, there.aboutProblem);
 }
 

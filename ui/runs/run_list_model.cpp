@@ -96,6 +96,7 @@ RunSession* RunListModel::adopt(RunSession* session)
     }
     connect(session, &RunSession::changed, this, [this, directory] { refresh(directory); });
     connect(session, &RunSession::stateChanged, this, [this, directory] { refresh(directory); });
+    connect(session, &RunSession::stateChanged, this, [this, session] { writeHeldBack(session); });
     connect(session, &RunSession::failed, this, &RunListModel::failed);
     return session;
 }
@@ -153,6 +154,7 @@ void RunListModel::removeRow(int row)
     beginRemoveRows({}, row, row);
     rows_.erase(rows_.begin() + row);
     index_.erase(directory);
+    heldBack_.erase(directory);
     for (auto& [path, at] : index_)
         if (at > row) --at;
     endRemoveRows();
@@ -205,7 +207,8 @@ void RunListModel::absorb(const std::vector<RunSummary>& changed)
             if (!known.session) known.summary = summary;
             known.summary.about = about;
             known.summary.aboutProblem = problem;
-            setAbout(row, writing_.contains(summary.directory) ? about : summary.about, summary.aboutProblem);
+            const bool unwritten = writing_.contains(summary.directory) || heldBack_.contains(summary.directory);
+            setAbout(row, unwritten ? about : summary.about, summary.aboutProblem);
             Q_EMIT dataChanged(index(row), index(row));
         }
     }

@@ -44,7 +44,8 @@ public:
     /// Tells of sessions that somebody works with, besides those that this list knows of; they stay open.
     void setInUse(std::function<bool(const RunSession*)> inUse) { inUse_ = std::move(inUse); }
 
-    /// Shows it at once and writes it on another thread, one change after the other.
+    /// Shows it at once and writes it on another thread, one change after the other. Of a run that has no folder yet
+    /// when its job has made it.
     void changeAbout(const fs::path& directory, const AboutChange& change);
 
     int rowOf(const fs::path& directory) const; ///< -1: not in the list
@@ -62,6 +63,8 @@ Q_SIGNALS:
     void shownChanged();
     void scanFinished();
     void aboutChanged(const fs::path& directory); ///< notes, tags or archive, by the user or by another program
+    /// What was shown of it is not kept: `there` is. Before aboutChanged().
+    void aboutNotWritten(const fs::path& directory, const pha::RunAbout& there);
     void failed(const QString& message);
     void sessionClosing(pha::ui::RunSession* session); ///< about to be deleted
 
@@ -74,6 +77,8 @@ private:
     static QStringList lines(const RunSummary& s); ///< of the tool tip
     void setAbout(int row, const RunAbout& about, const QString& problem);
     void rename(const fs::path& directory, const QString& name);
+    void writeAbout(const fs::path& directory, const AboutChange& change);
+    void writeHeldBack(const RunSession* session);
     void aboutWritten(const fs::path& directory, const RunAbout& about, const QString& problem);
     void absorb(const std::vector<RunSummary>& changed);
     void dropMissing(const std::set<fs::path>& present);
@@ -96,6 +101,7 @@ private:
     std::map<fs::path, int> sharedColours_;
     bool scanned_ = false;
     std::map<fs::path, int> writing_; ///< changes of about.json under way: what a look at the disk finds may be older
+    std::map<fs::path, std::vector<AboutChange>> heldBack_; ///< of runs that have no folder yet
     QThreadPool writer_; ///< of one thread; its end waits for what is still to be written
 };
 

@@ -162,6 +162,10 @@ void RunPanel::connectAll()
         about_->hide();
         runList_->setFocus(Qt::OtherFocusReason);
     });
+    connect(model_, &RunListModel::aboutNotWritten, about_, &RunAboutEditor::notWritten);
+    connect(model_, &QAbstractItemModel::dataChanged, this, [this] {
+        if (about_->isVisible()) updateAbout(); // its turn has come, or it has another name
+    });
     connect(model_, &RunListModel::aboutChanged, this, [this](const fs::path& directory) {
         if (const int row = model_->rowOf(directory); row >= 0) about_->refresh(directory, model_->summary(row).about);
         updateEmptyState();
@@ -286,7 +290,8 @@ void RunPanel::updateAbout()
     const auto run = current();
     const int row = run ? model_->rowOf(*run) : -1;
     if (row < 0) return about_->setRun(std::nullopt, {}, {});
-    about_->setRun(run, model_->summary(row).name, model_->summary(row).about);
+    const auto& summary = model_->summary(row);
+    about_->setRun(run, summary.name, summary.about, summary.placeInQueue > 0);
 }
 
 void RunPanel::updateArchive()

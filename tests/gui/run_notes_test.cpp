@@ -178,6 +178,11 @@ private Q_SLOTS:
         QTest::keyClick(f.tags, Qt::Key_Return);
         QVERIFY(!problem->isVisible());
         QTRY_COMPARE(readAbout(f.b).tags, (std::vector<std::string> { "good" }));
+        QTest::keyClicks(f.notes, QStringLiteral("why"));
+        f.tags->setText(QStringLiteral("+wt2"));
+        f.panel.select(f.a); // the notes are kept without the tag
+        QTRY_COMPARE(readAbout(f.b).notes, std::string("why"));
+        QCOMPARE(readAbout(f.b).tags, (std::vector<std::string> { "good" }));
     }
 
     void anotherProgramsNotesAreShownUnlessSomebodyTypes()

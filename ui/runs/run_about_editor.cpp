@@ -149,20 +149,29 @@ void RunAboutEditor::keep()
 {
     later_.stop();
     if (!run_) return;
-    const auto change = typed();
-    if (change.empty()) return aboutProblem_->hide();
-    try {
-        auto now = known_;
-        change.applyTo(now);
-        known_ = now;
-        aboutNotes_->document()->setModified(false); // undo still goes further back
-    } catch (const Error& problem) {
-        aboutProblem_->setText(singleLine(fromUtf8(problem.what())));
-        aboutProblem_->show();
-        return;
-    }
+    // A tag that cannot be one must not take the notes with it.
+    const auto all = typed();
+    AboutChange notes, tags;
+    notes.notes = all.notes;
+    tags.addTags = all.addTags;
+    tags.removeTags = all.removeTags;
+    const auto run = *run_; // who hears of a change may show another one
+    std::vector<AboutChange> kept;
     aboutProblem_->hide();
-    Q_EMIT changed(*run_, change);
+    for (const auto& change : { notes, tags }) {
+        if (change.empty()) continue;
+        try {
+            auto now = known_;
+            change.applyTo(now);
+            known_ = now;
+            if (change.notes) aboutNotes_->document()->setModified(false); // undo still goes further back
+            kept.push_back(change);
+        } catch (const Error& problem) {
+            aboutProblem_->setText(singleLine(fromUtf8(problem.what())));
+            aboutProblem_->show();
+        }
+    }
+    for (const auto& change : kept) Q_EMIT changed(run, change);
 }
 
 void RunAboutEditor::edit()

@@ -69,7 +69,7 @@ bool RunController::start(RunSession* session, const TrainingRequest& request)
         try {
             std::shared_ptr<TrainingJob> job = open().openTraining(request, *mailbox, stop);
             std::vector<Event> past;
-            if (request.resume) past = MetricsReader(RunDirectory(request.directory).metricsFile()).poll();
+            if (request.resume) past = readMetrics(RunDirectory(request.directory).metricsFile());
             mailbox->call(
                 [this, job, past = std::move(past), resumed = request.resume] { opened(job, past, resumed); });
             state = job->run(*mailbox, stop);

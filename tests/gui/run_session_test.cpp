@@ -257,6 +257,34 @@ private Q_SLOTS:
         QVERIFY(session->history().generation != generation);
     }
 
+    void aResumedLongRunHasItsWholeHistory()
+    {
+        constexpr std::int64_t before = 250'000; // more than one look at the file takes
+        const test::TestHome home;
+        const auto request = home.request("long", before + 10, true);
+        const RunDirectory run(request.directory);
+        run.create({ "long", "2026-01-01T12:00:00Z", request.config, Json::object() });
+        {
+            std::ofstream out(run.metricsFile());
+            out << eventToJson(StatusEvent { 0, RunState::Running, {} }).dump() << '\n';
+            for (std::int64_t step = 1; step <= before; ++step)
+                out << eventToJson(test::fakeStep(step, request.config)).dump() << '\n';
+            out << eventToJson(StatusEvent { before, RunState::Stopped, {} }).dump() << '\n';
+        }
+        const auto name = checkpointName(before);
+        publishCheckpoint(run, name, [](const fs::path& folder) { writeFileAtomically(folder / "state.json", "{}"); });
+        run.setPointer("latest", name);
+        FakeEngine engine;
+        RunController controller(opener(engine));
+        RunSession session(request.directory);
+        QVERIFY(controller.start(&session, request));
+        QTRY_VERIFY_WITH_TIMEOUT(!controller.busy(), 120000);
+        const auto& steps = session.history().step;
+        QCOMPARE(steps.size(), std::size_t(before + 10));
+        for (std::size_t i = 0; i < steps.size(); ++i)
+            if (steps[i] != double(i + 1)) QFAIL(qPrintable(QStringLiteral("%1 at %2").arg(steps[i]).arg(i)));
+    }
+
     void oneRunAtATime()
     {
         const test::TestHome home;

@@ -276,20 +276,25 @@ void MainWindow::startDemo()
 void MainWindow::resume()
 {
     if (!current_ || current_->active() || controller_->busy() || !current_->problem().isEmpty()) return;
+    const QPointer<RunSession> session = current_; // while the dialog is open another run may be selected
     TrainingRequest request;
-    request.config = current_->file().config;
-    request.directory = current_->directory();
-    request.name = current_->file().name;
+    request.config = session->file().config;
+    request.directory = session->directory();
+    request.name = session->file().name;
     request.resume = true;
     auto& steps = request.config.training.steps;
-    if (current_->step() >= steps) {
+    if (session->step() >= steps) {
         const auto wanted = parts_.dialogs.number(
             this, tr("Train longer"), tr("This run has finished. Train until step:"), double(steps) * 2);
-        if (!wanted || *wanted <= double(current_->step())) return;
+        if (!wanted || !session || session->active()) return;
+        if (!(*wanted > double(session->step())))
+            return showError(tr("steps is %1; expected more than the %2 that %3 has done")
+                                 .arg(formatNumber(*wanted), formatCount(session->step()), session->name()));
         steps = std::int64_t(std::min(*wanted, 9e15));
         request.overrides = { "steps" };
     }
-    controller_->start(current_, request);
+    if (!controller_->start(session, request))
+        return showError(tr("another run is training; stop it first, or wait until it has finished"));
     bannerBar_->hide();
 }
 

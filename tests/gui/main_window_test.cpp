@@ -390,6 +390,28 @@ private Q_SLOTS:
         QTRY_COMPARE(f.window->currentSession()->step(), std::int64_t(80));
     }
 
+    void trainLongerIsAboutTheRunThatItWasAskedOf()
+    {
+        Fixture f;
+        const auto first = f.home.train("first", 50), second = f.home.train("second", 40);
+        f.window->openRun(second);
+        f.window->openRun(first);
+        QTRY_COMPARE(f.window->currentSession()->state(), RunState::Finished);
+        QTRY_VERIFY(f.action("resumeRun")->isEnabled());
+        f.whileAsked = [&] { f.window->openRun(second); }; // as the import of a run that is one file does
+        f.number = 80;
+        f.action("resumeRun")->trigger();
+        QTRY_VERIFY(!f.window->controller().busy());
+        QTRY_COMPARE(f.session("first")->step(), std::int64_t(80));
+        QTRY_COMPARE(f.session("second")->step(), std::int64_t(40));
+        f.whileAsked = {};
+        f.number = 40;
+        QTRY_VERIFY(f.action("resumeRun")->isEnabled());
+        f.action("resumeRun")->trigger();
+        QVERIFY(f.find<QLabel>("errorText")->text().contains(QStringLiteral("more than the 40")));
+        QVERIFY(!f.window->controller().busy());
+    }
+
     void aNumberIsProposedWithAllItsDigits_data()
     {
         QTest::addColumn<double>("number");

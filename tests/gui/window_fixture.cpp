@@ -35,6 +35,7 @@ void WindowFixture::open()
     parts.dialogs.number = [this](QWidget*, const QString& title, const QString& label, double value) {
         words << title << label;
         offered = value;
+        if (whileAsked) whileAsked();
         return number;
     };
     parts.dialogs.openFolder = [this](QWidget*, const QString& title) { return words << title, folder; };

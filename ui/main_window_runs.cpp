@@ -282,6 +282,10 @@ void MainWindow::resume()
     request.directory = session->directory();
     request.name = session->file().name;
     request.resume = true;
+    if (auto& stopAfter = request.config.training.stopAfter; stopAfter != 0) {
+        stopAfter = 0; // was asked of an earlier process, not of this one
+        request.overrides.push_back("stop_after");
+    }
     auto& steps = request.config.training.steps;
     if (session->step() >= steps) {
         const auto wanted = parts_.dialogs.number(
@@ -291,7 +295,7 @@ void MainWindow::resume()
             return showError(tr("steps is %1; expected more than the %2 that %3 has done")
                                  .arg(formatNumber(*wanted), formatCount(session->step()), session->name()));
         steps = std::int64_t(std::min(*wanted, 9e15));
-        request.overrides = { "steps" };
+        request.overrides.push_back("steps");
     }
     if (!controller_->start(session, request))
         return showError(tr("another run is training; stop it first, or wait until it has finished"));

@@ -147,7 +147,7 @@ private:
         std::int64_t done = 0;
         bool paused = false;
         const auto stopped = [&] { return options_.ignoreStop ? counters_->release.load() : stop.stop_requested(); };
-        while (step_ < t.steps && !stopped()) {
+        while (step_ < t.steps && !stopped() && !(t.stopAfter > 0 && done >= t.stopAfter)) {
             paused = obey(paused);
             std::unique_lock lock(mutex_);
             if (paused) {

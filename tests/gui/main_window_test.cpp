@@ -390,6 +390,22 @@ private Q_SLOTS:
         QTRY_COMPARE(f.window->currentSession()->step(), std::int64_t(80));
     }
 
+    void stopAfterIsNotAskedOfARunThatGoesOn()
+    {
+        Fixture f;
+        auto request = f.home.request("stopped", 20);
+        request.config.training.stopAfter = 5;
+        SilentSink sink;
+        f.engine.openTraining(request, sink, {})->run(sink, {});
+        f.window->openRun(request.directory);
+        QTRY_COMPARE(f.window->currentSession()->step(), std::int64_t(5));
+        QTRY_VERIFY(f.action("resumeRun")->isEnabled());
+        f.action("resumeRun")->trigger();
+        QTRY_VERIFY(!f.window->controller().busy());
+        QTRY_COMPARE(f.window->currentSession()->state(), RunState::Finished);
+        QCOMPARE(f.window->currentSession()->step(), std::int64_t(20));
+    }
+
     void trainLongerIsAboutTheRunThatItWasAskedOf()
     {
         Fixture f;

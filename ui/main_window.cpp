@@ -93,7 +93,7 @@ MainWindow::MainWindow(WindowParts parts, QWidget* parent)
     if (!arranged_) arrange();
 
     const auto stored = QSettings().value(QStringLiteral("runs/folder")).toString();
-    runs_->setFolder(!parts_.runsFolder.empty() ? fs::absolute(parts_.runsFolder)
+    runs_->setFolder(!parts_.runsFolder.empty() ? parts_.runsFolder
             : stored.isEmpty()                  ? defaultRunsFolder()
                                                 : toPath(stored));
     queue_->setFolder(runs_->folder());

@@ -204,9 +204,9 @@ void MainWindow::connectCosts()
 
 void MainWindow::openRun(const fs::path& given, bool shown)
 {
-    auto directory = fs::absolute(given).lexically_normal();
+    if (given.empty()) return showError(tr("no run is named; give the folder of one"));
+    const auto directory = wholePath(given);
     if (CapsuleWork::isCapsule(directory)) return capsules_->unpack(directory, runs_->folder());
-    if (!directory.has_filename()) directory = directory.parent_path(); // "runs/a/" means "runs/a"
     auto* session = runs_->open(directory);
     if (!session->problem().isEmpty()) {
         showError(session->problem());

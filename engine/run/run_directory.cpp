@@ -237,6 +237,8 @@ fs::path defaultRunsFolder()
     return base / "pha-studio" / "runs";
 }
 
+fs::path wholePath(const fs::path& path) { return fs::absolute(path / "").lexically_normal().parent_path(); }
+
 fs::path freshRunDirectory(const fs::path& parent, const std::string& name)
 {
     std::string folder;

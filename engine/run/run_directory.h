@@ -74,6 +74,8 @@ private:
     fs::path root_;
 };
 
+/// Absolute, without "." and ".." and a slash at the end: "runs/a/" and "./runs/a" are one folder. `path` is not empty.
+fs::path wholePath(const fs::path& path);
 /// Default place of runs: $XDG_DATA_HOME/pha-studio/runs.
 fs::path defaultRunsFolder();
 /// A folder name that does not exist yet in `parent`: "pha-tiny-stories", "pha-tiny-stories-2", ...

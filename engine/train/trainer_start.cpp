@@ -22,9 +22,7 @@ RunFile Trainer::readOrPlan(const TrainingRequest& request)
 {
     RunFile file;
     if (!request.resume) {
-        const auto folder =
-            fs::absolute(request.directory / "").lexically_normal().parent_path(); // of "run/" and "." too
-        file.name = request.name.empty() ? folder.filename().string() : request.name;
+        file.name = request.name.empty() ? wholePath(request.directory).filename().string() : request.name;
         file.created = timestampUtc();
         file.config = request.config;
         return file;

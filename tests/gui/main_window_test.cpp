@@ -291,6 +291,9 @@ private Q_SLOTS:
         QCOMPARE(f.window->currentSession()->state(), RunState::Failed);
         f.window->openRun(f.home.path() / "nowhere");
         QVERIFY(f.find("errorBanner")->isVisible());
+        f.find<QAbstractButton>("closeError")->click();
+        f.window->openRun({}); // as by pha-studio ""
+        QVERIFY(f.find("errorBanner")->isVisible());
     }
 
     void isItBetter()

@@ -68,6 +68,20 @@ private Q_SLOTS:
         QVERIFY(!model.session(home.runs() / "41"));
     }
 
+    void aFolderIsTheSameHoweverItIsWritten()
+    {
+        const test::TestHome home;
+        const auto a = sketch(home.runs(), "a", "2026-01-01T00:00:00Z", 10);
+        for (const auto& folder : { home.runs() / "", home.path() / "." / "runs", home.runs() / ".." / "runs" }) {
+            RunListModel model;
+            model.setFolder(folder);
+            model.open(a);
+            QTRY_VERIFY(model.scanned());
+            QTRY_COMPARE((model.rescan(), model.rowCount()), 1);
+            QCOMPARE(model.folder(), home.runs());
+        }
+    }
+
     void newGoneAndChangedRunsAreNoticed()
     {
         const test::TestHome home;

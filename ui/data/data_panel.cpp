@@ -2,6 +2,7 @@
 #include "ui/data/data_panel_private.h"
 
 #include "engine/data/text_input.h"
+#include "engine/run/run_directory.h"
 #include "ui/capsule_work.h"
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
@@ -200,9 +201,7 @@ DataPanel::~DataPanel() = default;
 void DataPanel::add(const std::filesystem::path& given)
 {
     d_->seen = true;
-    auto path = std::filesystem::absolute(given).lexically_normal();
-    if (!path.has_filename()) path = path.parent_path(); // "books/" means "books"
-    d_->v.corpora->addText(fromPath(path));
+    d_->v.corpora->addText(fromPath(wholePath(given))); // "books/" means "books"
 }
 
 bool DataPanel::choose(const QString& wanted) { return d_->v.corpora->choose(wanted); }

@@ -37,8 +37,9 @@ RunListModel::RunListModel(QObject* parent)
     poll_.start(pollInterval);
 }
 
-void RunListModel::setFolder(const fs::path& folder)
+void RunListModel::setFolder(const fs::path& given)
 {
+    const auto folder = wholePath(given); // what the directories of runs are compared with
     if (folder == folder_) return;
     folder_ = folder;
     scanned_ = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs that wait for their turn.
+#include "engine/run/sweep_state.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/several_runs.h"
 #include "ui/format.h"
@@ -104,10 +105,24 @@ void MainWindow::planSeveral()
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     connect(dialog, &SeveralRuns::planned, this, [this](const SweepPlan& plan) {
         std::vector<WaitingRun> runs;
-        for (const auto& run : plan.runs)
-            if (runs_->rowOf(runs_->folder() / run.name) < 0) // not the second time while the first ones wait
+        for (const auto& run : plan.runs) {
+            const auto directory = runs_->folder() / run.name;
+            if (runs_->rowOf(directory) < 0) {
                 runs.push_back({ run.name, run.name, run.config, {}, { plan.name } });
-        if (!runs.empty() && queue_->add(runs))
+                continue;
+            }
+            // Not the second time while the first ones wait. What is on the disk the dialog has looked at.
+            const auto* there = runs_->session(directory);
+            const auto others = there ? otherSettings(run.config, there->file().config) : std::vector<std::string>();
+            if (others.empty()) continue;
+            return showError(tr("%1 is in the list already with %2 %3 instead of %4; give the sweep another name")
+                                 .arg(fromUtf8(run.name), fromUtf8(others.front()),
+                                     fromUtf8(settingText(there->file().config.get(others.front()))),
+                                     fromUtf8(settingText(run.config.get(others.front())))));
+        }
+        if (runs.empty())
+            statusBar()->showMessage(tr("Nothing was added: all of these runs are in the list already"), wordTime);
+        else if (queue_->add(runs))
             statusBar()->showMessage(runs.size() == 1
                     ? tr("1 run waits in the queue; its tag is %1").arg(fromUtf8(plan.name))
                     : tr("%1 runs wait in the queue; their tag is %2")

@@ -11,7 +11,6 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/data/corpus.h"
-#include "engine/run/run_about.h"
 
 #include <fmt/format.h>
 
@@ -31,20 +30,11 @@ struct SweepOptions {
     bool table = false, evaluate = false;
 };
 
-/// A word that `pha runs tag` would take.
-void checkTag(const std::string& name)
-{
-    RunAbout about;
-    AboutChange change;
-    change.addTags = { name };
-    change.applyTo(about);
-}
-
 SweepPlan makePlan(const SweepOptions& options, const CLI::App& command)
 {
     std::vector<SweepAxis> axes;
     for (const auto& text : options.grid) axes.push_back(SweepAxis::parse(text));
-    auto plan = planSweep(options.name, axes, options.seeds, [&](const SweepValues& values) {
+    return planSweep(options.name, axes, options.seeds, [&](const SweepValues& values) {
         auto train = options.train;
         std::vector<Setting> more;
         for (const auto& value : values)
@@ -54,8 +44,6 @@ SweepPlan makePlan(const SweepOptions& options, const CLI::App& command)
                 more.push_back(value);
         return newConfig(train, command, more);
     });
-    checkTag(options.name);
-    return plan;
 }
 
 fs::path folderOf(const SweepOptions& options)

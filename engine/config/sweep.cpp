@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/config/field_use.h"
+#include "engine/run/run_about.h"
 
 #include <algorithm>
 #include <set>
@@ -128,6 +129,7 @@ void checkPlan(const std::string& name, const std::vector<SweepAxis>& axes, std:
     if (name.empty() || plain(name) != name || name.front() == '.' || name.front() == '-' || name.front() == '+')
         throw ConfigError("the name of the sweep", inQuotes(name),
             "letters, digits, and . _ - + between them: it begins the names of the runs, and is their tag");
+    checkTag(name);
     std::set<std::string> keys;
     for (const auto& axis : axes)
         if (!keys.insert(axis.key).second)

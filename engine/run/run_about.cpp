@@ -23,19 +23,6 @@ constexpr std::size_t longestNotes = 64 * 1024, longestTag = 60, mostTags = 32;
 constexpr std::int64_t largestAboutFile = 512 * 1024;
 constexpr std::chrono::milliseconds lockPatience(10'000), lockPause(5);
 
-/// Tags are words of a command line, a search and a list with commas.
-void checkTag(const std::string& tag)
-{
-    const auto unfit = [](char c) {
-        return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || c == ',' || c == '"';
-    };
-    if (tag.empty() || tag.size() > longestTag || tag.front() == '+' || tag.front() == '-'
-        || std::any_of(tag.begin(), tag.end(), unfit))
-        throw ConfigError("the tag", inQuotes(tag),
-            "a word of at most " + std::to_string(longestTag)
-                + " bytes without blanks, commas and quotation marks, that does not begin with + or -");
-}
-
 void checkAbout(const RunAbout& about)
 {
     if (about.notes.size() > longestNotes)
@@ -68,6 +55,18 @@ private:
 };
 
 } // namespace
+
+void checkTag(const std::string& tag)
+{
+    const auto unfit = [](char c) {
+        return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || c == ',' || c == '"';
+    };
+    if (tag.empty() || tag.size() > longestTag || tag.front() == '+' || tag.front() == '-'
+        || std::any_of(tag.begin(), tag.end(), unfit))
+        throw ConfigError("the tag", inQuotes(tag),
+            "a word of at most " + std::to_string(longestTag)
+                + " bytes without blanks, commas and quotation marks, that does not begin with + or -");
+}
 
 Json RunAbout::toJson() const
 {

@@ -34,6 +34,9 @@ struct AboutChange {
     void applyTo(RunAbout& about) const; ///< throws ConfigError: a tag that cannot be one, too many, too long a text
 };
 
+/// Tags are words of a command line, a search and a list with commas. Throws ConfigError for what is none.
+void checkTag(const std::string& tag);
+
 std::filesystem::path aboutFile(const std::filesystem::path& run);
 /// Nothing said where there is no file. Throws DataError if it is damaged.
 RunAbout readAbout(const std::filesystem::path& run);

@@ -19,6 +19,7 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSpinBox>
+#include <QStatusBar>
 #include <QTest>
 #include <QToolButton>
 
@@ -447,6 +448,35 @@ private Q_SLOTS:
         QTest::keyClick(dialog, Qt::Key_Escape);
         QTRY_VERIFY(!f.find<QDialog>("severalRuns"));
         QCOMPARE(f.queue().size(), 0);
+    }
+
+    void theSameNamesWithOtherSettingsAreTold()
+    {
+        Fixture f;
+        f.startLong();
+        f.draft().setName(QStringLiteral("seeds"));
+        const auto plan = [&](const char* steps) {
+            f.draft().setText("steps", QLatin1String(steps));
+            f.action("severalRuns")->trigger();
+            auto* dialog = f.window->findChildren<QDialog*>(QStringLiteral("severalRuns")).last();
+            dialog->findChild<QComboBox*>(QStringLiteral("severalKey1"))->setCurrentIndex(0);
+            dialog->findChild<QSpinBox*>(QStringLiteral("severalSeeds"))->setValue(2);
+            auto* queue = dialog->findChild<QPushButton*>(QStringLiteral("queueRuns"));
+            QTRY_COMPARE(queue->text(), QStringLiteral("Queue 2 runs"));
+            queue->click();
+        };
+        plan("10");
+        QCOMPARE(f.queue().size(), 2);
+        auto* banner = f.find<ErrorBanner>("errorBanner");
+        plan("10"); // once more, which adds nothing
+        QCOMPARE(f.queue().size(), 2);
+        QVERIFY(!banner->isVisible());
+        QVERIFY(f.window->statusBar()->currentMessage().contains(QStringLiteral("Nothing was added")));
+        plan("30");
+        QCOMPARE(f.queue().size(), 2);
+        QVERIFY(banner->isVisible());
+        const auto text = f.find<QLabel>("errorText")->text();
+        QVERIFY2(text.contains(QStringLiteral("steps 10 instead of 30")), qPrintable(text));
     }
 
     void runsThatAreThereArePassedOver()

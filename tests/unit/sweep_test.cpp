@@ -168,7 +168,10 @@ private Q_SLOTS:
         QVERIFY(problem([] { (void)planned({}, 1001); }).contains("1.00 k runs"));
         for (const auto* name : { "", "a b", "a/b", ".hidden", "-x", "+x", "a,b" })
             QVERIFY2(problem([&] { (void)planned({}, 1, name); }).contains("the name of the sweep"), name);
-        QVERIFY(problem([] { (void)planned({}, 1, std::string(120, 'x')); }).contains("too long"));
+        QVERIFY(problem([] { (void)planned({}, 1, std::string(60, 'x')); }).isEmpty());
+        QVERIFY(problem([] { (void)planned({}, 1, std::string(61, 'x')); }).contains("at most 60 bytes")); // as a tag
+        const auto text = "data=" + std::string(60, 'y');
+        QVERIFY(problem([&] { (void)planned({ text }, 1, std::string(60, 'x')); }).contains("too long"));
     }
 
     void saysWhichAxesChangeNothing()

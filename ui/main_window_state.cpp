@@ -79,7 +79,8 @@ void MainWindow::updateActions()
     a.cloneRun->setEnabled(readable);
     a.forkRun->setEnabled(readable && current_->savedStep() >= 0);
     a.replayRun->setEnabled(readable && !current_->active() && current_->step() > 0);
-    a.renameRun->setEnabled(readable);
+    // While a new run prepares there is no file for its name.
+    a.renameRun->setEnabled(readable && (current_->job() || RunDirectory(current_->directory()).exists()));
     a.editAbout->setEnabled(readable);
     a.archiveRun->setEnabled(readable);
     a.archiveRun->setText(isArchived(current_) ? tr("Take out of the &archive") : tr("&Archive"));

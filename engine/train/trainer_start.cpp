@@ -176,7 +176,10 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
         cutBack(from, state, progress);
     else if (request.resume)
         metrics_->rewind(0); // it ended before its first checkpoint: from the beginning
-    if (request.resume) run_.write(file_); // a resume that is refused has changed nothing
+    if (request.resume) { // one that is refused has changed nothing
+        file_.name = run_.read(RunUse::View).name; // it may be another since this began
+        run_.write(file_);
+    }
     if (from.empty() || fork_) metrics_->append(corpus_->references());
     changesToCome_ = pha::changesToCome(file_, step_);
     team_->follow(matrix_);

@@ -393,6 +393,23 @@ private Q_SLOTS:
         QTRY_COMPARE(f.window->currentSession()->step(), std::int64_t(80));
     }
 
+    void aRunWithoutAFolderCannotBeRenamed()
+    {
+        FakeOptions slow;
+        slow.prepareEvents = 100000;
+        slow.prepareTime = std::chrono::milliseconds(2);
+        Fixture f(slow);
+        f.window->startDemo();
+        QTRY_VERIFY(f.window->currentSession() && f.window->currentSession()->active());
+        QVERIFY(!f.action("renameRun")->isEnabled());
+        f.window->controller().stop();
+        QTRY_VERIFY(!f.window->controller().busy());
+        f.engine.options = {};
+        f.startLong();
+        f.window->openRun(f.home.runs() / "long");
+        QVERIFY(f.action("renameRun")->isEnabled());
+    }
+
     void stopAfterIsNotAskedOfARunThatGoesOn()
     {
         Fixture f;

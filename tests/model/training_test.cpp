@@ -157,6 +157,30 @@ private Q_SLOTS:
         }
     }
 
+    void aNameThatIsGivenWhileAResumePreparesStays()
+    {
+        const auto run = folder("renamed");
+        auto config = tinyRun();
+        config.training.stopAfter = 4;
+        Recorder first, second;
+        QCOMPARE(train(run, config, first), RunState::Stopped);
+        config.training.stopAfter = 0;
+        config.training.threads = 2; // which is told before run.json is written
+        bool renamed = false;
+        second.react = [&](const Event& event) {
+            const auto* status = std::get_if<StatusEvent>(&event);
+            if (renamed || !status || status->state != RunState::Preparing) return;
+            auto file = RunDirectory(run).read();
+            file.name = "another name";
+            RunDirectory(run).write(file);
+            renamed = true;
+        };
+        QCOMPARE(train(run, config, second, true, { "stop_after", "threads" }), RunState::Finished);
+        QVERIFY(renamed);
+        QCOMPARE(RunDirectory(run).read().name, std::string("another name"));
+        QCOMPARE(RunDirectory(run).read().config.training.threads, std::int64_t(2));
+    }
+
     void aRunThatDiedBeforeItsFirstCheckpointStartsOver()
     {
         Recorder recorder;

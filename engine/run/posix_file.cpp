@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -136,6 +138,17 @@ bool PosixFile::lock(int operation) const
     if (retried([&] { return ::flock(descriptor_, operation); }) == 0) return true;
     if (errno != EWOULDBLOCK) throwIoError(path_, "lock");
     return false;
+}
+
+bool PosixFile::lockSoon() const
+{
+    constexpr std::chrono::milliseconds patience(10'000), between(5);
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (!lock(LOCK_EX | LOCK_NB)) {
+        if (std::chrono::steady_clock::now() > until) return false;
+        std::this_thread::sleep_for(between);
+    }
+    return true;
 }
 
 void PosixFile::sync()

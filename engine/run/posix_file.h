@@ -63,6 +63,8 @@ public:
     void close(); ///< reports what a delayed write found
     /// flock(2) with LOCK_SH or LOCK_EX; false if LOCK_NB was added and another holds it.
     bool lock(int operation) const;
+    /// Exclusively, where each holds it for some milliseconds. False: somebody has held it for ten seconds.
+    bool lockSoon() const;
 
 private:
     std::filesystem::path path_;

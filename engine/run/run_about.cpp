@@ -8,11 +8,8 @@
 #include "engine/run/run_directory.h"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 #include <fcntl.h>
-#include <sys/file.h>
 
 namespace pha {
 namespace {
@@ -21,7 +18,6 @@ constexpr std::int64_t aboutSchema = 1;
 constexpr std::size_t longestNotes = 64 * 1024, longestTag = 60, mostTags = 32;
 /// Notes whose every byte is escaped, and the tags.
 constexpr std::int64_t largestAboutFile = 512 * 1024;
-constexpr std::chrono::milliseconds lockPatience(10'000), lockPause(5);
 
 void checkAbout(const RunAbout& about)
 {
@@ -41,13 +37,9 @@ public:
         : file_(run / ".about.lock", O_RDWR | O_CREAT | O_NOFOLLOW)
     {
         file_.requireRegular();
-        const auto until = std::chrono::steady_clock::now() + lockPatience;
-        while (!file_.lock(LOCK_EX | LOCK_NB)) {
-            if (std::chrono::steady_clock::now() > until)
-                throw CheckpointError(run.string(), "another process has been changing its notes for a while",
-                    "try again when it has ended");
-            std::this_thread::sleep_for(lockPause);
-        }
+        if (!file_.lockSoon())
+            throw CheckpointError(
+                run.string(), "another process has been changing its notes for a while", "try again when it has ended");
     }
 
 private:

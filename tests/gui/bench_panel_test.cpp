@@ -257,6 +257,30 @@ private Q_SLOTS:
         QVERIFY(store.all().empty());
     }
 
+    void twoWindowsKeepEachOthersMeasurements()
+    {
+        const test::TestHome home;
+        const auto file = home.path() / "benchmarks.json";
+        BenchStore one(file), other(file);
+        QCOMPARE(one.load() + other.load(), QString());
+        const auto measured = [](const char* when) {
+            Measurement m { QLatin1String(when), QStringLiteral("a machine"), {}, false };
+            m.rows.push_back(test::fakeBenchRow({}, "pha-tiny", 256));
+            return m;
+        };
+        QCOMPARE(one.add(measured("2026-01-01T00:00:00Z")), QString());
+        QCOMPARE(other.add(measured("2026-01-02T00:00:00Z")), QString());
+        QCOMPARE(other.all().size(), std::size_t(2));
+        QCOMPARE(one.add(measured("2026-01-03T00:00:00Z")), QString());
+        QCOMPARE(one.all().size(), std::size_t(3));
+        QCOMPARE(other.remove(1), QString()); // the first one, as this window shows it
+        BenchStore third(file);
+        QCOMPARE(third.load(), QString());
+        QCOMPARE(third.all().size(), std::size_t(2));
+        QCOMPARE(third.all()[0].when, QStringLiteral("2026-01-03T00:00:00Z"));
+        QCOMPARE(third.all()[1].when, QStringLiteral("2026-01-02T00:00:00Z"));
+    }
+
     void keyboardReadsTheChart()
     {
         Fixture f;

@@ -5,12 +5,15 @@
 #include "engine/base/json_text.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/bench_rows.h"
+#include "engine/run/posix_file.h"
 #include "ui/format.h"
 #include "ui/panels/table_tools.h"
 
 #include <QCoreApplication>
 #include <QDateTime>
 
+#include <algorithm>
+#include <fcntl.h>
 #include <fstream>
 #include <iterator>
 
@@ -69,7 +72,13 @@ QString Measurement::csv() const
 
 QString BenchStore::load()
 {
-    all_.clear();
+    unwritten_.clear();
+    return read();
+}
+
+QString BenchStore::read()
+{
+    all_ = unwritten_;
     std::ifstream in(file_, std::ios::binary);
     if (!in) return {}; // nothing was measured yet
     const std::string text { std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>() };
@@ -77,7 +86,7 @@ QString BenchStore::load()
         const auto document = parseJsonStrict(text, file_.string());
         for (const auto& entry : document.at("measurements")) all_.push_back(fromJson(entry));
     } catch (const std::exception&) {
-        all_.clear();
+        all_ = unwritten_;
         auto aside = file_;
         aside += ".damaged";
         std::error_code failed;
@@ -87,31 +96,51 @@ QString BenchStore::load()
     return {};
 }
 
-QString BenchStore::add(Measurement measurement)
+QString BenchStore::add(const Measurement& measurement)
 {
-    all_.insert(all_.begin(), std::move(measurement));
-    if (all_.size() > most) all_.resize(most);
-    return write();
+    for (auto* list : { &unwritten_, &all_ }) list->insert(list->begin(), measurement);
+    return change([&] {
+        if (all_.size() > most) all_.resize(most);
+    });
 }
 
 QString BenchStore::remove(int index)
 {
     if (index < 0 || index >= int(all_.size())) return {};
-    all_.erase(all_.begin() + index);
-    return write();
+    const auto gone = toJson(all_[std::size_t(index)]).dump();
+    const auto erase = [&](std::vector<Measurement>& list) {
+        const auto found =
+            std::find_if(list.begin(), list.end(), [&](const auto& m) { return toJson(m).dump() == gone; });
+        if (found != list.end()) list.erase(found);
+    };
+    for (auto* list : { &unwritten_, &all_ }) erase(*list);
+    return change([&] { erase(all_); });
 }
 
-QString BenchStore::write() const
+QString BenchStore::change(const std::function<void()>& edit)
 {
-    Json json { { "schema", 1 }, { "measurements", Json::array() } };
-    for (const auto& measurement : all_) json["measurements"].push_back(toJson(measurement));
+    QString word;
     try {
         fs::create_directories(file_.parent_path());
-        writeFileAtomically(file_, json.dump(1) + "\n");
+        const PosixFile lock(file_.parent_path() / ".benchmarks.lock", O_RDWR | O_CREAT | O_NOFOLLOW);
+        lock.requireRegular();
+        if (!lock.lockSoon())
+            throw Error(file_.string() + ": another window has been writing it for a while", "try again");
+        word = read();
+        edit();
+        write();
+        unwritten_.clear();
     } catch (const std::exception& error) {
         return singleLine(fromUtf8(error.what()));
     }
-    return {};
+    return word;
+}
+
+void BenchStore::write() const
+{
+    Json json { { "schema", 1 }, { "measurements", Json::array() } };
+    for (const auto& measurement : all_) json["measurements"].push_back(toJson(measurement));
+    writeFileAtomically(file_, json.dump(1) + "\n");
 }
 
 } // namespace pha::ui

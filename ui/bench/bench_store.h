@@ -5,6 +5,7 @@
 
 #include <QString>
 
+#include <functional>
 #include <vector>
 
 namespace pha::ui {
@@ -19,7 +20,8 @@ struct Measurement {
     QString csv() const;
 };
 
-/// The measurements of this machine, newest first, kept in one small JSON file. GUI thread only.
+/// The measurements of this machine, newest first, kept in one small JSON file, which another window may change too.
+/// GUI thread only.
 class BenchStore {
 public:
     explicit BenchStore(fs::path file)
@@ -28,17 +30,19 @@ public:
     }
     /// Reads the file. A word if that fails; a damaged file is moved aside, so that nothing of it is overwritten.
     QString load();
-    QString add(Measurement measurement); ///< and writes; a word if that fails
+    QString add(const Measurement& measurement); ///< and writes; a word if that fails
     QString remove(int index);
     const std::vector<Measurement>& all() const { return all_; }
 
     static constexpr std::size_t most = 50; ///< older ones are dropped
 
 private:
-    QString write() const;
+    QString read(); ///< into `all_`, those that are not in the file in front
+    QString change(const std::function<void()>& edit); ///< of what the file holds by now
+    void write() const; ///< throws Error
 
     fs::path file_;
-    std::vector<Measurement> all_;
+    std::vector<Measurement> all_, unwritten_; ///< unwritten_: could not be kept so far
 };
 
 } // namespace pha::ui

@@ -5,6 +5,7 @@
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/run_queue_file.h"
 
 #include <fmt/format.h>
 
@@ -248,6 +249,25 @@ void RunDirectory::setPointer(const std::string& name, const std::string& folder
     writeFileAtomically(checkpoints() / name, folder + "\n");
 }
 
+namespace {
+
+/// Checkpoints from which forks that wait in the queue beside the run will begin.
+std::set<std::string> waitedFor(const RunDirectory& run)
+{
+    std::set<std::string> names;
+    try {
+        std::error_code error;
+        for (const auto& waiting : readQueue(wholePath(run.root()).parent_path()))
+            if (!waiting.forkFrom.empty() && fs::equivalent(waiting.forkFrom.parent_path(), run.checkpoints(), error))
+                names.insert(waiting.forkFrom.filename().string());
+    } catch (const std::exception&) {
+        // A queue that cannot be read keeps nothing. Its window says what is wrong with it.
+    }
+    return names;
+}
+
+} // namespace
+
 void pruneCheckpoints(const RunDirectory& run, std::int64_t keep)
 {
     sweepCheckpoints(run.checkpoints());
@@ -257,6 +277,7 @@ void pruneCheckpoints(const RunDirectory& run, std::int64_t keep)
     std::set<std::string> kept(all.end() - newest, all.end());
     for (const char* name : { "latest", "best", "before_alert" })
         if (const auto folder = run.pointer(name)) kept.insert(*folder);
+    kept.merge(waitedFor(run));
     for (const auto& name : all) {
         if (kept.count(name)) continue;
         // Out of sight first, so that a kill in the middle leaves litter for the next sweep and not half a checkpoint.

@@ -121,7 +121,7 @@ bool checkpointComplete(const fs::path& folder, bool hash);
 std::string checkpointProblem(
     const fs::path& folder, bool hash, std::int64_t largest = std::numeric_limits<std::int64_t>::max());
 /// Removes leftovers of interrupted saves and old checkpoints beyond `keep`, never `best`, never `latest`, never
-/// the one before the last alert.
+/// the one before the last alert, never one that a waiting fork of the queue beside the run begins from.
 void pruneCheckpoints(const RunDirectory& run, std::int64_t keep);
 /// For a run that goes on from the checkpoint of `step`: later ones belong to a course that no longer is and become
 /// "step-00002000.rewound-1", whole but listed no more; `latest` names that step, a later `best` is forgotten. Killed

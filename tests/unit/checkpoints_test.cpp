@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/run_queue_file.h"
 #include "run_fixtures.h"
 #include "tests/suite.h"
 
@@ -18,6 +19,7 @@ private Q_SLOTS:
     void checkpointProblems();
     void pointers();
     void pruning();
+    void aWaitingForkKeepsItsCheckpoint();
     void failedSaveLeavesNothing();
     void everyFailureKeepsACheckpoint_data();
     void everyFailureKeepsACheckpoint();
@@ -189,6 +191,22 @@ void CheckpointsTest::pruning()
     QVERIFY(run.list() == (std::vector<std::string> { "step-00000002", "step-00000005", "step-00000007" }));
     pruneCheckpoints(run, 1000);
     QCOMPARE(run.list().size(), std::size_t(3));
+}
+
+void CheckpointsTest::aWaitingForkKeepsItsCheckpoint()
+{
+    QTemporaryDir folder;
+    const auto run = makeRun(folder), other = makeRun(folder, "other");
+    for (int step = 1; step <= 4; ++step) publish(run, step);
+    WaitingRun fork { "fork", "fork", exampleFile().config, run.checkpoints() / checkpointName(1), {} };
+    WaitingRun elsewhere { "of-another", "of-another", exampleFile().config, other.checkpoints() / checkpointName(2),
+        {} };
+    writeQueue(pathOf(folder), { fork, elsewhere });
+    pruneCheckpoints(run, 1);
+    QVERIFY(run.list() == (std::vector<std::string> { "step-00000001", "step-00000004" }));
+    writeRaw(queueFile(pathOf(folder)), "{"); // nobody's word: a save goes on
+    pruneCheckpoints(run, 1);
+    QVERIFY(run.list() == std::vector<std::string> { "step-00000004" });
 }
 
 void CheckpointsTest::failedSaveLeavesNothing()

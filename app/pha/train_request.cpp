@@ -43,28 +43,6 @@ std::vector<Setting> settings(const TrainOptions& options, const CLI::App& comma
     return list;
 }
 
-bool builtin(const std::string& data)
-{
-    const auto& list = builtinCorpora();
-    return std::any_of(list.begin(), list.end(), [&](const BuiltinCorpus& c) { return c.name == data; });
-}
-
-bool namesTokenizerFile(const std::string& tokenizer)
-{
-    static constexpr const char* kinds[] = { "auto", "unigram", "bpe", "bytes" };
-    return std::count(std::begin(kinds), std::end(kinds), tokenizer) == 0;
-}
-
-/// A run may be resumed from any folder, so files are named by their whole paths.
-void settleData(RunConfig& config)
-{
-    std::error_code error;
-    auto& data = config.data.data;
-    auto& tokenizer = config.data.tokenizer;
-    if (!builtin(data) && !findInCatalogue(data) && fs::exists(data, error)) data = fs::absolute(data).string();
-    if (namesTokenizerFile(tokenizer) && fs::exists(tokenizer, error)) tokenizer = fs::absolute(tokenizer).string();
-}
-
 /// A --config file in any of its forms: run.json, the three groups, one flat object.
 RunConfig readConfigFile(const std::string& path, const RunConfig& base)
 {
@@ -116,7 +94,7 @@ RunConfig newConfig(const TrainOptions& options, const CLI::App& command, const 
     if (teacher) checkConversion(*teacher, config.model);
     if (teacher && std::none_of(set.begin(), set.end(), [](const auto& s) { return s.first == "distill_steps"; }))
         config.training.distillSteps = usualDistillation(config);
-    settleData(config);
+    settleData(config.data);
     config.validate();
     return config;
 }
@@ -136,8 +114,8 @@ TrainingRequest newRequest(const TrainOptions& options, const CLI::App& command)
 {
     TrainingRequest request;
     request.config = newConfig(options, command);
-    const auto data = builtin(request.config.data.data) ? request.config.data.data
-                                                        : fs::path(request.config.data.data).stem().string();
+    const auto data = isBuiltinCorpus(request.config.data.data) ? request.config.data.data
+                                                                : fs::path(request.config.data.data).stem().string();
     const auto name = (!request.config.preset.empty()       ? request.config.preset
                               : options.convertFrom.empty() ? "run"
                                                             : "hedgehog")
@@ -185,7 +163,7 @@ RunConfig withSettings(const RunConfig& stored, const TrainOptions& options, con
     auto config = stored;
     if (!options.configFile.empty()) config = readConfigFile(options.configFile, config);
     for (const auto& [key, value] : settings(options, command)) config.set(key, value);
-    settleData(config);
+    settleData(config.data);
     keepSpelling(config.data.data, stored.data.data);
     keepSpelling(config.data.tokenizer, stored.data.tokenizer);
     return config;
@@ -243,7 +221,8 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
     request.config = withSettings(own, options, command);
     for (const auto& [group, field] : allFields())
         if (request.config.get(field.name) != stored.get(field.name)) {
-            const bool moved = field.name == "data" && !builtin(stored.data.data) && !builtin(request.config.data.data);
+            const bool moved = field.name == "data" && !isBuiltinCorpus(stored.data.data)
+                && !isBuiltinCorpus(request.config.data.data);
             if (group != "training" && !moved)
                 throw Error(field.name + " cannot change when a run is resumed", "leave it out, or start a new run",
                     ExitCode::Usage);

@@ -9,6 +9,7 @@
 #include "engine/data/token_bins.h"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace pha {
 
@@ -25,7 +26,19 @@ const std::vector<BuiltinCorpus>& builtinCorpora()
     return corpora;
 }
 
+bool isBuiltinCorpus(const std::string& data)
+{
+    const auto& list = builtinCorpora();
+    return std::any_of(list.begin(), list.end(), [&](const BuiltinCorpus& c) { return c.name == data; });
+}
+
 namespace {
+
+bool namesTokenizerFile(const std::string& tokenizer)
+{
+    static constexpr const char* kinds[] = { "auto", "unigram", "bpe", "bytes" };
+    return std::count(std::begin(kinds), std::end(kinds), tokenizer) == 0;
+}
 
 [[noreturn]] void refuseUnknown(const std::string& data)
 {
@@ -44,6 +57,18 @@ namespace {
 }
 
 } // namespace
+
+void settleData(DataConfig& config)
+{
+    namespace files = std::filesystem;
+    std::error_code error;
+    auto& data = config.data;
+    auto& tokenizer = config.tokenizer;
+    if (!isBuiltinCorpus(data) && !findInCatalogue(data) && files::exists(data, error))
+        data = files::absolute(data).string();
+    if (namesTokenizerFile(tokenizer) && files::exists(tokenizer, error))
+        tokenizer = files::absolute(tokenizer).string();
+}
 
 std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
     EventSink& progress, const std::stop_token& stop)

@@ -104,5 +104,9 @@ struct BuiltinCorpus {
     std::string name, summary;
 };
 const std::vector<BuiltinCorpus>& builtinCorpora();
+bool isBuiltinCorpus(const std::string& data);
+
+/// Names text and tokenizer, where they are files, by their whole paths: a run may be resumed from any folder.
+void settleData(DataConfig& config);
 
 } // namespace pha

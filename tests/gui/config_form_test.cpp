@@ -10,6 +10,7 @@
 #include <QCheckBox>
 #include <QClipboard>
 #include <QComboBox>
+#include <QDir>
 #include <QGuiApplication>
 #include <QHeaderView>
 #include <QLabel>
@@ -20,6 +21,8 @@
 #include <QTest>
 #include <QTreeView>
 #include <QWheelEvent>
+
+#include <fstream>
 
 using namespace pha;
 using namespace pha::ui;
@@ -70,6 +73,29 @@ private Q_SLOTS:
         }
         QCOMPARE(f.find<QComboBox>("presetCombo")->count(), int(presets().size()));
         QVERIFY(!f.find<QLabel>("presetSummary")->text().isEmpty());
+    }
+
+    void filesAreNamedByTheirWholePaths()
+    {
+        const test::TestHome home;
+        const auto before = QDir::currentPath();
+        QVERIFY(QDir::setCurrent(QString::fromStdString(home.path().string())));
+        const auto here = fs::current_path();
+        for (const auto* name : { "own.txt", "own.model" }) std::ofstream(here / name) << "text";
+        ConfigDraft draft;
+        draft.setText("data", QStringLiteral("own.txt"));
+        draft.setText("tokenizer", QStringLiteral("./own.model"));
+        const auto config = draft.config();
+        const auto swept = draft.configWith({ { "layers", "3" } });
+        QVERIFY(QDir::setCurrent(before));
+        QVERIFY(config.has_value());
+        QCOMPARE(config->data.data, (here / "own.txt").string());
+        QVERIFY(fs::path(config->data.tokenizer).is_absolute());
+        QVERIFY(fs::equivalent(config->data.tokenizer, here / "own.model"));
+        QCOMPARE(swept.data.data, (here / "own.txt").string());
+        QCOMPARE(draft.text("data"), QStringLiteral("own.txt")); // the form shows what was typed
+        draft.setText("data", QStringLiteral("stories"));
+        QCOMPARE(draft.config()->data.data, std::string("stories"));
     }
 
     void figuresFollowWhatIsTyped()

@@ -2,6 +2,7 @@
 #include "ui/config_form/config_draft.h"
 
 #include "engine/base/error.h"
+#include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
 #include "ui/format.h"
 
@@ -291,7 +292,18 @@ QStringList ConfigDraft::errors() const
     return all;
 }
 
-std::optional<RunConfig> ConfigDraft::config() const { return errors_.empty() ? std::optional(best_) : std::nullopt; }
+std::optional<RunConfig> ConfigDraft::config() const
+{
+    if (!errors_.empty()) return std::nullopt;
+    auto config = best_;
+    settleData(config.data);
+    if (!point_) return config;
+    // A fork has the tokenizer of its run, by the same name; and a text that is named as there is no change.
+    const auto& before = point_->config.data;
+    if (best_.data.data == before.data) config.data.data = before.data;
+    if (best_.data.tokenizer == before.tokenizer) config.data.tokenizer = before.tokenizer;
+    return config;
+}
 
 RunConfig ConfigDraft::configWith(const SweepValues& values) const
 {
@@ -305,6 +317,7 @@ RunConfig ConfigDraft::configWith(const SweepValues& values) const
     const auto data = settings.find("data"); // which decide what the preset's recipe is
     auto config = startingPoint(*preset, data == settings.end() ? std::string() : data->second);
     for (const auto& [key, text] : settings) config.set(key, text);
+    settleData(config.data);
     return config;
 }
 

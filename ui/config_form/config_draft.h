@@ -53,7 +53,8 @@ public:
     QString error(
         const std::string& key) const; ///< "learning_rate is x; expected a number of at least 0", empty if fine
     QStringList errors() const; ///< of all fields and of their combination
-    std::optional<RunConfig> config() const; ///< empty while there are errors
+    /// Empty while there are errors. Files are named by their whole paths, however they were typed.
+    std::optional<RunConfig> config() const;
     /// The same with other values of some settings on top, one of them perhaps "preset". Throws ConfigError.
     RunConfig configWith(const SweepValues& values) const;
     QString command() const; ///< the `pha train` line that does the same

@@ -123,6 +123,31 @@ private Q_SLOTS:
         QVERIFY(!f.find<QListWidget>("dataCorpora")->findItems("story.txt", Qt::MatchExactly).isEmpty());
     }
 
+    void aTextThatIsDroppedAgainIsReadAgain()
+    {
+        Fixture f;
+        const auto file = f.text(), other = f.text("other.txt");
+        const auto counted = [&](const char* lines) {
+            const auto tiles = f.panel->findChildren<FigureTile*>();
+            return std::any_of(tiles.begin(), tiles.end(),
+                [&](FigureTile* tile) { return tile->accessibleName().contains(QLatin1String(lines)); });
+        };
+        const auto grow = [&] {
+            std::ofstream out(file, std::ios::app);
+            for (int i = 0; i < 50; ++i) out << "One more line about the harbour.\n";
+        };
+        f.drop(file);
+        QTRY_VERIFY(counted("200 lines"));
+        grow();
+        f.drop(file); // while it is shown
+        QTRY_VERIFY(counted("250 lines"));
+        f.drop(other);
+        QTRY_VERIFY(counted("200 lines"));
+        grow();
+        f.drop(file);
+        QTRY_VERIFY(counted("300 lines"));
+    }
+
     void droppedTablesAreReadOrRefused()
     {
         Fixture f;

@@ -174,9 +174,14 @@ void DataPanel::Private::setTextField(const QString& name)
         textFields[data] = name;
     v.field->setText(textField());
     if (textField() == before) return;
-    looks.erase(data); // what is known of it is of another field
-    std::erase_if(ready, [&](const auto& made) { return made.first.first == data; });
+    forget(data); // what is known of it is of another field
     select();
+}
+
+void DataPanel::Private::forget(const QString& data)
+{
+    looks.erase(data);
+    std::erase_if(ready, [&](const auto& made) { return made.first.first == data; });
 }
 
 CorpusChoice DataPanel::Private::choice() const { return v.corpora->chosen(); }
@@ -201,7 +206,9 @@ DataPanel::~DataPanel() = default;
 void DataPanel::add(const std::filesystem::path& given)
 {
     d_->seen = true;
-    d_->v.corpora->addText(fromPath(wholePath(given))); // "books/" means "books"
+    const auto text = fromPath(wholePath(given)); // "books/" means "books"
+    d_->forget(text); // it may have changed since it was read
+    d_->v.corpora->addText(text);
 }
 
 bool DataPanel::choose(const QString& wanted) { return d_->v.corpora->choose(wanted); }

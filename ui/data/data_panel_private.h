@@ -40,6 +40,7 @@ public:
     bool is(CorpusChoice::Kind kind) const { return choice().kind == kind; }
     QString textField() const; ///< of the chosen text
     void setTextField(const QString& name);
+    void forget(const QString& data); ///< what has been read of a text
     bool downloading() const; ///< the page of a download is shown
     std::pair<QString, int> key() const; ///< of what is ready: the corpus and the vocabulary, 0 if it has its own
 

@@ -426,6 +426,31 @@ private Q_SLOTS:
         QCOMPARE(f.window->currentSession()->step(), std::int64_t(20));
     }
 
+    void aValueThatIsBeingTypedSurvivesAChange()
+    {
+        Fixture f;
+        f.startLong();
+        f.action("changeSettings")->trigger(); // goes to the learning rate
+        auto* tree = f.find<QTreeView>("frozenTree");
+        QTest::keyClick(tree, Qt::Key_Return);
+        QPointer<QLineEdit> editor = tree->findChild<QLineEdit*>(QStringLiteral("settingEditor"));
+        QVERIFY(editor);
+        editor->setText(QStringLiteral("0.0007"));
+        f.window->controller().change("eval_every", 77);
+        QTRY_COMPARE(f.session("long")->file().config.training.evalEvery, std::int64_t(77));
+        QVERIFY(editor && !editor->isHidden());
+        QCOMPARE(editor->text(), QStringLiteral("0.0007"));
+        QTest::keyClick(editor, Qt::Key_Return);
+        QTRY_COMPARE(f.session("long")->file().config.training.learningRate, 0.0007);
+        const auto shown = [&](const char* key) {
+            const auto found = tree->model()->match(tree->model()->index(0, 0), SettingDelegate::Key,
+                QLatin1String(key), 1, Qt::MatchExactly | Qt::MatchRecursive);
+            return found.isEmpty() ? QString() : found.front().siblingAtColumn(1).data().toString();
+        };
+        QTRY_COMPARE(shown("eval_every"), QStringLiteral("77 (changed)"));
+        QTRY_COMPARE(shown("learning_rate"), QStringLiteral("0.0007 (changed)"));
+    }
+
     void trainLongerIsAboutTheRunThatItWasAskedOf()
     {
         Fixture f;

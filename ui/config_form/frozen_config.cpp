@@ -93,6 +93,10 @@ FrozenConfig::FrozenConfig(QWidget* parent)
     auto* delegate = new SettingDelegate(this);
     tree_->setItemDelegateForColumn(1, delegate);
     connect(delegate, &SettingDelegate::edited, this, &FrozenConfig::change);
+    const auto afterTyping = [this] {
+        if (putOff_) fill();
+    };
+    connect(delegate, &SettingDelegate::closeEditor, this, afterTyping, Qt::QueuedConnection); // when it is gone
     cloneButton_->setObjectName(QStringLiteral("cloneButton"));
     cloneButton_->setIcon(icon(QStringLiteral("clone")));
     cloneButton_->setToolTip(
@@ -134,7 +138,7 @@ void FrozenConfig::setSession(RunSession* session)
     stack_->setCurrentIndex(session ? 1 : 0);
     live_ = false;
     hint_->hide();
-    fill();
+    fillNow();
     refresh();
 }
 
@@ -204,8 +208,21 @@ void FrozenConfig::focusChangeable()
     tree_->setFocus();
 }
 
+bool FrozenConfig::typing() const
+{
+    const auto editors = tree_->findChildren<QWidget*>(QStringLiteral("settingEditor"));
+    return std::any_of(editors.begin(), editors.end(), [](const QWidget* editor) { return !editor->isHidden(); });
+}
+
 void FrozenConfig::fill()
 {
+    putOff_ = typing(); // its editor would go with the rows, and with it what has been typed
+    if (!putOff_) fillNow();
+}
+
+void FrozenConfig::fillNow()
+{
+    putOff_ = false;
     const auto place = tree_->currentIndex().siblingAtColumn(0).data(SettingDelegate::Key).toString();
     const int scrolled = tree_->verticalScrollBar()->value();
     model_->clear();

@@ -32,7 +32,9 @@ Q_SIGNALS:
 
 private:
     void refresh();
-    void fill();
+    void fill(); ///< at once, or when the value that is being typed is done
+    void fillNow();
+    bool typing() const;
     bool changeable(const std::string& key) const; ///< the run takes another value over now
     QString changesOf(const std::string& key) const; ///< "at update 120: 0.001 -> 0.0005", a line each
     void change(const QString& key, const QString& text);
@@ -41,6 +43,7 @@ private:
     QPointer<RunSession> session_;
     Json filled_; ///< the configuration that the tree shows
     std::size_t commands_ = 0; ///< that it knows of
+    bool putOff_ = false; ///< the tree is filled anew when its editor closes
     bool live_ = false; ///< the run trains in this window
     QStackedWidget* stack_;
     QLabel *title_, *subtitle_, *hint_;

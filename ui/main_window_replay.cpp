@@ -39,7 +39,7 @@ Repeated repeatedBy(const RunSession& session)
 void MainWindow::connectReplay()
 {
     connect(actions_->replayRun, &QAction::triggered, this, [this] {
-        if (!current_) return;
+        if (!current_ || replays_->reading()) return; // pressed twice, it is still one replay
         statusBar()->showMessage(tr("Reading how %1 went\u2026").arg(current_->name()));
         replays_->read(current_->directory());
     });

@@ -31,11 +31,18 @@ void ReplayWork::start(const std::function<End()>& job)
 
 void ReplayWork::read(const fs::path& run)
 {
+    reading_ = true;
     start([run]() -> End {
         try {
-            return [replay = readReplay(run)](ReplayWork& work) { Q_EMIT work.ready(replay); };
+            return [replay = readReplay(run)](ReplayWork& work) {
+                work.reading_ = false;
+                Q_EMIT work.ready(replay);
+            };
         } catch (const std::exception& error) {
-            return [message = singleLine(fromUtf8(error.what()))](ReplayWork& work) { Q_EMIT work.failed(message); };
+            return [message = singleLine(fromUtf8(error.what()))](ReplayWork& work) {
+                work.reading_ = false;
+                Q_EMIT work.failed(message);
+            };
         }
     });
 }

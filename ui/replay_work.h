@@ -20,6 +20,7 @@ public:
     ~ReplayWork() override;
 
     void read(const fs::path& run); ///< -> ready, failed
+    bool reading() const { return reading_; }
     /// How far a replay went as the run that it repeats. -> compared
     void compare(const fs::path& of, const fs::path& replay);
 
@@ -32,6 +33,7 @@ private:
     using End = std::function<void(ReplayWork&)>;
     void start(const std::function<End()>& job);
 
+    bool reading_ = false;
     QThreadPool thread_; ///< its end waits for the job
 };
 

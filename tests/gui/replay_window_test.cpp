@@ -94,6 +94,27 @@ private Q_SLOTS:
         QTRY_VERIFY2(said(f).contains("60 updates, every loss the same (replay of a)"), qPrintable(said(f)));
     }
 
+    void pressedTwiceItIsOneReplay()
+    {
+        Fixture f;
+        f.home.train("a", 60);
+        f.startLong();
+        f.window->openRun(f.home.runs() / "a");
+        auto* command = f.action("replayRun");
+        QTRY_VERIFY(command->isEnabled());
+        QVERIFY(!command->autoRepeat() && f.action("smoothMore")->autoRepeat());
+        command->trigger();
+        command->trigger(); // while the first one is read
+        QTRY_VERIFY(f.session("a-replay"));
+        f.window->controller().stop();
+        QTRY_COMPARE(f.session("a-replay")->state(), RunState::Finished);
+        QTRY_VERIFY(!f.window->controller().busy());
+        QVERIFY(!f.session("a-replay-2"));
+        command->trigger(); // another time it is another one
+        QTRY_VERIFY(f.session("a-replay-2"));
+        QTRY_VERIFY(!f.window->controller().busy());
+    }
+
     void aReplayThatWaitsOutlivesTheWindow()
     {
         Fixture f;

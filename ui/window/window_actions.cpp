@@ -27,6 +27,7 @@ QAction* WindowActions::make(
     shortcuts::setUsual(action, keys);
     action->setProperty("usualTip", tip);
     retell(action, {});
+    action->setAutoRepeat(false); // a key that is held down starts one run, not ten
     if (sign) action->setIcon(icon(QLatin1String(sign)));
     window_->addAction(action); // shortcuts work even where no menu bar is shown
     return action;
@@ -179,6 +180,8 @@ WindowActions::WindowActions(QMainWindow* window)
     textSmaller = make("textSmaller", tr("S&maller text"), tr("Makes all text smaller"), { K::ZoomOut });
     presentation = make("presentation", tr("P&resentation"), tr("Full screen with large text"), { K(Qt::Key_F11) });
     presentation->setCheckable(true);
+    for (auto* little : { textLarger, textSmaller, smoothMore, smoothLess, playNext, playPrevious, moveUp, moveDown })
+        little->setAutoRepeat(true);
     resetLayout = make("resetLayout", tr("Reset la&yout"), tr("Puts all panels back where they were at first"));
 
     palette = make("palette", tr("&Command palette"), tr("Finds any command by its name"),

@@ -42,8 +42,8 @@ std::vector<TextFile> binFiles(const TokenBins& bins)
     return files;
 }
 
-/// Everything that decides the result, so that only the same work is continued.
-Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& request)
+/// Everything that decides the result, so that only the same work is continued. `given`: null if one is trained.
+Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& request, const Tokenizer* given)
 {
     auto list = Json::array();
     for (const auto& file : files)
@@ -51,8 +51,7 @@ Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& reques
     Json data;
     DataConfig::fields(request.config, [&](const auto& field, const auto& value) { data[field.name] = value; });
     return { { "cutting", cutting }, { "files", list }, { "valid_share", request.shares.valid },
-        { "test_share", request.shares.test }, { "config", data },
-        { "tokenizer", request.tokenizer ? request.tokenizer->fingerprint() : "" } };
+        { "test_share", request.shares.test }, { "config", data }, { "tokenizer", given ? given->fingerprint() : "" } };
 }
 
 void checkRequest(const PrepareRequest& request)
@@ -104,7 +103,7 @@ CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, con
     if (!partial.has_filename()) partial = partial.parent_path(); // "DIR/"
     const auto out = partial;
     partial += ".partial";
-    WorkFolder work(partial, identityOf(files, request), false, stop);
+    WorkFolder work(partial, identityOf(files, request, given.get()), false, stop);
     const int threads = request.threads > 0 ? std::min(request.threads, 256) : defaultThreads();
     CorpusCard card;
     card.name = out.filename().string();

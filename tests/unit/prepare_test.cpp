@@ -215,6 +215,27 @@ private Q_SLOTS:
         QVERIFY(card.fingerprint != whole_.fingerprint);
     }
 
+    /// The file of a tokenizer may hold another one when the work goes on.
+    void anotherTokenizerStartsAnew()
+    {
+        fs::copy(path("whole/tokenizer.model"), path("changing.model"));
+        auto request = request_;
+        request.out = path("changed");
+        request.config.tokenizer = path("changing.model");
+        Stopper stopper("encoding text", 3);
+        QVERIFY_THROWS_EXCEPTION(Error, prepareCorpus(request, stopper, stopper.source.get_token()));
+        QVERIFY(fs::exists(path("changed.partial")));
+        const auto other = Tokenizer::train(readFile(path("docs.jsonl")).substr(0, 200'000), 320, silent_, {});
+        write("changing.model", other->model());
+        prepareCorpus(request, silent_, {});
+        auto fresh = request;
+        fresh.out = path("unchanged");
+        prepareCorpus(fresh, silent_, {});
+        for (const char* name : { "train.bin", "valid.bin", "test.bin", "sample.bin", "tokenizer.model" })
+            QVERIFY2(readFile(path("changed") / fs::path(name)) == readFile(path("unchanged") / fs::path(name)), name);
+        QCOMPARE(readCorpusCard(path("changed")).tokenizer, other->fingerprint());
+    }
+
     void whatIsThereIsNotReplaced()
     {
         auto request = request_;

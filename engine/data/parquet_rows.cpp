@@ -224,16 +224,23 @@ namespace {
 
 class Lines final : public ByteSource {
 public:
-    Lines(const std::filesystem::path& file, const std::string& column, std::atomic<std::uint64_t>* taken)
-        : where_(file.string())
-        , rows_(file, column, taken)
+    Lines(std::vector<std::filesystem::path> shards, std::string column, std::atomic<std::uint64_t>* taken)
+        : shards_(std::move(shards))
+        , column_(std::move(column))
+        , taken_(taken)
     {
+        open();
     }
     std::size_t read(char* out, std::size_t size) override
     {
         std::optional<std::string_view> row;
         while (at_ == line_.size()) {
-            if (!rows_.next(row)) return 0;
+            if (!rows_->next(row)) {
+                if (shard_ + 1 == shards_.size()) return 0;
+                ++shard_;
+                open();
+                continue;
+            }
             line_ = row.value_or(std::string_view());
             if (line_.empty()) line_ = " ";
             if (line_.back() != '\n') line_ += '\n';
@@ -247,17 +254,26 @@ public:
     const std::string& where() const override { return where_; }
 
 private:
+    void open()
+    {
+        where_ = shards_[shard_].string();
+        rows_ = std::make_unique<ParquetRows>(shards_[shard_], column_, taken_);
+    }
+
+    std::vector<std::filesystem::path> shards_;
+    std::string column_;
+    std::atomic<std::uint64_t>* taken_;
     std::string where_, line_;
-    ParquetRows rows_;
-    std::size_t at_ = 0;
+    std::unique_ptr<ParquetRows> rows_;
+    std::size_t shard_ = 0, at_ = 0; ///< at_: in the line
 };
 
 } // namespace
 
 std::unique_ptr<ByteSource> parquetLines(
-    const std::filesystem::path& file, const std::string& column, std::atomic<std::uint64_t>* taken)
+    std::vector<std::filesystem::path> shards, const std::string& column, std::atomic<std::uint64_t>* taken)
 {
-    return std::make_unique<Lines>(file, column, taken);
+    return std::make_unique<Lines>(std::move(shards), column, taken);
 }
 
 } // namespace pha

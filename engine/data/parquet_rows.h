@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pha {
 
@@ -60,9 +61,9 @@ private:
     std::unique_ptr<ParquetTexts> texts_;
 };
 
-/// Rows that are the lines of a text, as Hugging Face ships WikiText: the text as it was. What it lacks are the blanks
-/// of blank lines, which come back as one.
+/// Rows that are the lines of a text, as Hugging Face ships WikiText: the text as it was, over all of its shards. What
+/// it lacks are the blanks of blank lines, which come back as one.
 std::unique_ptr<ByteSource> parquetLines(
-    const std::filesystem::path& file, const std::string& column, std::atomic<std::uint64_t>* taken);
+    std::vector<std::filesystem::path> shards, const std::string& column, std::atomic<std::uint64_t>* taken);
 
 } // namespace pha

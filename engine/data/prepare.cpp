@@ -50,8 +50,11 @@ Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& reques
         list.push_back({ file.path.string(), file.size, file.modified, file.given ? int(*file.given) : -1 });
     Json data;
     DataConfig::fields(request.config, [&](const auto& field, const auto& value) { data[field.name] = value; });
-    return { { "cutting", cutting }, { "files", list }, { "valid_share", request.shares.valid },
+    Json identity { { "cutting", cutting }, { "files", list }, { "valid_share", request.shares.valid },
         { "test_share", request.shares.test }, { "config", data }, { "tokenizer", given ? given->fingerprint() : "" } };
+    // Named where there is something to say, so that what earlier versions began goes on elsewhere.
+    if (joinsShards(files)) identity["shards"] = "joined";
+    return identity;
 }
 
 void checkRequest(const PrepareRequest& request)

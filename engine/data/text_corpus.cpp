@@ -55,6 +55,7 @@ public:
         std::string identity = "1\n";
         // Not of the usual one, so that surveys of earlier versions are known still.
         if (files.front().textField != usualTextField) identity += "field " + files.front().textField + "\n";
+        if (joinsShards(files)) identity += "shards joined\n";
         for (const auto& file : files)
             identity += fs::absolute(file.path).string() + '\0' + std::to_string(file.size) + " "
                 + std::to_string(file.modified) + (file.given ? splitNames[std::size_t(*file.given)] : "") + "\n";

@@ -69,7 +69,39 @@ void addSisters(const fs::path& file, std::vector<fs::path>& found)
     }
 }
 
+/// True if a table is the next shard of the same split.
+bool goesOn(const TextFile& before, const TextFile& after)
+{
+    const auto left = before.path.string(), right = after.path.string();
+    return isTableName(left) && isTableName(right) && isShardName(left) && isShardName(right)
+        && before.given == after.given && before.path.parent_path() == after.path.parent_path()
+        && familyOfName(left) == familyOfName(right) && left < right;
+}
+
+/// How many tables from that one on are shards of one text, cut anywhere; 1 if it stands alone.
+std::size_t shardsFrom(const std::vector<TextFile>& files, std::size_t at)
+{
+    std::size_t count = 1;
+    while (at + count < files.size() && goesOn(files[at + count - 1], files[at + count])) ++count;
+    return count;
+}
+
+bool isWikiTextTable(const TextFile& file)
+{
+    return beginsWithTitle(PeekedSource(parquetLines({ file.path }, file.textField, nullptr)).head());
+}
+
 } // namespace
+
+bool joinsShards(const std::vector<TextFile>& files)
+{
+    for (std::size_t at = 0; at < files.size();) {
+        const auto count = shardsFrom(files, at);
+        if (count > 1 && isWikiTextTable(files[at])) return true;
+        at += count;
+    }
+    return false;
+}
 
 TextFile statFile(const fs::path& path)
 {
@@ -155,7 +187,7 @@ bool TextWalker::openFile()
     auto raw = std::make_unique<PeekedSource>(openFileBytes(file.path, taken_));
     if (looksLikeZip(raw->head())) return openZip(file), false;
     given_ = file.given;
-    if (isTable(file.path.string(), raw->head())) return openTable(file), true;
+    if (isTable(file.path.string(), raw->head())) return openTable(), true;
     auto bytes = unpack(std::move(raw));
     if (looksLikeTar(bytes->head())) {
         archives_.push_back(readTar(std::move(bytes)));
@@ -165,13 +197,19 @@ bool TextWalker::openFile()
     return true;
 }
 
-/// A table of texts; or one whose rows are the lines of WikiText, which is then read as what it was.
-void TextWalker::openTable(const TextFile& file)
+/// A table of texts; or one whose rows are the lines of WikiText, which is then read as what it was, with its further
+/// shards: they may begin inside an article.
+void TextWalker::openTable()
 {
+    const auto& file = files_[file_];
     kind_ = TextKind::Rows;
-    if (beginsWithTitle(PeekedSource(parquetLines(file.path, file.textField, nullptr)).head())) {
+    if (isWikiTextTable(file)) {
         kind_ = TextKind::WikiText;
-        bytes_ = std::make_unique<PeekedSource>(parquetLines(file.path, file.textField, taken_));
+        std::vector<fs::path> shards;
+        for (auto left = shardsFrom(files_, file_); left > 0; --left)
+            shards.push_back(files_[file_ + shards.size()].path);
+        opened_ = file_ + shards.size();
+        bytes_ = std::make_unique<PeekedSource>(parquetLines(std::move(shards), file.textField, taken_));
     } else {
         rows_ = std::make_unique<ParquetRows>(file.path, file.textField, taken_);
     }

@@ -39,6 +39,9 @@ struct TextFile {
 std::vector<TextFile> findTexts(
     const std::vector<std::filesystem::path>& paths, const std::string& textField = usualTextField);
 
+/// True if some of the files are shards of WikiText that are read as one text.
+bool joinsShards(const std::vector<TextFile>& files); ///< throws DataError
+
 TextFile statFile(const std::filesystem::path& path); ///< throws DataError unless it is a regular file
 
 /// The texts in files and in the archives among them, one after the other.
@@ -60,7 +63,7 @@ public:
 
 private:
     bool openFile();
-    void openTable(const TextFile& file);
+    void openTable();
     void openZip(const TextFile& file);
     bool nextMember();
     void open(std::unique_ptr<PeekedSource> bytes, const std::string& name);

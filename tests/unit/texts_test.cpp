@@ -9,6 +9,7 @@
 #include "engine/data/window_order.h"
 #include "tests/suite.h"
 #include "tests/unit/packed.h"
+#include "tests/unit/parquet_file.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -164,6 +165,48 @@ private Q_SLOTS:
         QCOMPARE(documents[0].text + documents[1].text, first + second);
         QVERIFY(documents[1].text.starts_with(" = Second = "));
         QVERIFY(documents[0].whole && documents[1].whole);
+    }
+
+    /// Hugging Face cuts WikiText into shards wherever it likes.
+    void shardsOfWikiTextAreOneText()
+    {
+        std::vector<std::string> rows;
+        for (int i = 0; i < 6; ++i) {
+            const auto number = std::to_string(i);
+            rows.insert(rows.end(),
+                { "", " = Article " + number + " = \n", "", " Words of " + number + " . \n", " = = Section = = \n",
+                    " More of " + number + " . \n" });
+        }
+        const auto documents = [&](const std::string& name, std::ptrdiff_t cut) {
+            fs::create_directories(path(name));
+            const auto begin = rows.begin();
+            write(name + "/train-00000-of-00002.parquet", ParquetFile::of({ begin, begin + cut }));
+            write(name + "/train-00001-of-00002.parquet", ParquetFile::of({ begin + cut, rows.end() }));
+            std::vector<std::string> texts;
+            for (const auto& document : documentsOf(path(name))) texts.push_back(document.text);
+            return texts;
+        };
+        const auto atTitle = documents("at-title", 19);
+        QCOMPARE(atTitle.size(), std::size_t(6));
+        QVERIFY(atTitle[3].starts_with(" = Article 3 = \n") && atTitle[3].ends_with(" More of 3 . \n \n"));
+        for (const int cut : { 15, 18, 22, 23 }) QCOMPARE(documents("cut-" + std::to_string(cut), cut), atTitle);
+
+        // Reading goes on in any of them.
+        const auto files = findTexts({ path("cut-22") });
+        QVERIFY(joinsShards(files) && !joinsShards({ files[1] }));
+        RecordReader reader(files, 65536, nullptr);
+        std::vector<TextPosition> positions;
+        for (TextRecord record; positions.push_back(reader.position()), reader.next(record);) { }
+        for (std::size_t at = 0; at < atTitle.size(); ++at) {
+            RecordReader other(files, 65536, nullptr);
+            if (at > 0) other.seek(positions[at]);
+            TextRecord record;
+            for (auto i = at; i < atTitle.size(); ++i) {
+                QVERIFY(other.next(record));
+                QCOMPARE(makeDocument(std::move(record)).text, atTitle[i]);
+            }
+            QVERIFY(!other.next(record));
+        }
     }
 
     void repairsAreCounted()

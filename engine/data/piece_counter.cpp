@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/piece_counter.h"
 
+#include "engine/data/encoding.h"
 #include "engine/data/utf8.h"
 
 #include <utility>
@@ -11,7 +12,9 @@ PieceCounter::PieceCounter(const Tokenizer& tokenizer)
     : shapes_(std::size_t(tokenizer.size()))
 {
     if (tokenizer.kind() == Tokenizer::Kind::Ids) return;
+    mark_ = documentMark(tokenizer);
     for (std::size_t id = 0; id < shapes_.size(); ++id) {
+        if (std::int32_t(id) == mark_) continue;
         auto& shape = shapes_[id];
         const auto piece = tokenizer.piece(std::int32_t(id));
         shape.bytes = std::int32_t(piece.size());
@@ -19,6 +22,7 @@ PieceCounter::PieceCounter(const Tokenizer& tokenizer)
         for (const char c : piece) {
             shape.words += (c == '\n') + (shape.wordLast && isBlank(c));
             shape.wordLast = !isBlank(c);
+            shape.lineLast = c != '\n';
         }
     }
 }

@@ -114,7 +114,8 @@ Split countedSplit(
     PieceCounter counter(tokenizer);
     for (std::size_t i = 0; i < split.tokens.size(); ++i) {
         const auto token = split.tokens[i];
-        if (counter.add(token) && i > 0) ++split.words.back();
+        const auto ended = counter.add(token);
+        if (i > 0) split.words.back() += ended;
         split.words.push_back(std::int32_t(counter.words()));
         split.bytes.push_back(std::int32_t(counter.bytes()));
         if (counter.bytes() > mostBytes) split.tokens.resize(i + 1);

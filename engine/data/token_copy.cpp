@@ -89,7 +89,8 @@ private:
         read(split, most, [&](const std::vector<std::int32_t>& ids) {
             for (const auto id : ids) {
                 if (counter.bytes() > countedBytes) return;
-                if (counter.add(id) && !rows.empty()) ++rows.back().words;
+                const auto ended = counter.add(id);
+                if (!rows.empty()) rows.back().words += ended;
                 rows.push_back({ id, std::int32_t(counter.words()), std::int32_t(counter.bytes()) });
                 card.documents += id == mark_;
             }

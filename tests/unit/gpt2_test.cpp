@@ -7,11 +7,14 @@
 #include "engine/data/corpus.h"
 #include "engine/data/gpt2_tables.h"
 #include "engine/data/gpt2_words.h"
+#include "engine/data/prepare.h"
 #include "engine/data/random.h"
 #include "engine/data/token_preview.h"
 #include "engine/data/tokenizer.h"
 #include "tests/suite.h"
+#include "tests/unit/packed.h"
 
+#include <QDir>
 #include <QTemporaryDir>
 #include <QTest>
 
@@ -240,6 +243,48 @@ private Q_SLOTS:
             QCOMPARE(split.bytes.back(), bytes);
             QCOMPARE(split.words.back(), 3 * (texts.size() - 1)); // two, and the end of a line
         }
+    }
+
+    /// The same tokens in a .bin file are the same text: the mark counts as nothing there, too.
+    void theMarkIsNoTextInTokenFiles()
+    {
+        const QTemporaryDir folder;
+        const auto file = [&](const char* name) { return folder.filePath(name).toStdString(); };
+        {
+            std::ofstream texts(file("t.jsonl"));
+            for (int i = 0; i < 600; ++i)
+                for (const auto& text : { "hello " + std::to_string(i), "world " + std::to_string(i) + "\n",
+                         "a\n\nhello " + std::to_string(i) + " " })
+                    texts << Json { { "text", text } }.dump() << '\n';
+        }
+        qputenv("XDG_CACHE_HOME", folder.path().toUtf8());
+        DataConfig config;
+        config.data = file("t.jsonl");
+        SilentSink sink;
+        const std::shared_ptr<const Tokenizer> tokenizer = build(english);
+        const auto texts = Corpus::open(config, tokenizer, sink, {});
+        const auto& split = texts->split("train");
+        std::string bytes;
+        for (const auto id : split.tokens) bytes += packed::little(std::uint64_t(id), 2);
+        QVERIFY(QDir(folder.path()).mkdir("bins"));
+        for (const char* name : { "bins/train.bin", "bins/val.bin" })
+            std::ofstream(file(name), std::ios::binary) << bytes;
+        config.data = file("bins");
+        const auto bins = Corpus::open(config, tokenizer, sink, {});
+        for (const char* name : { "train", "valid" }) {
+            QCOMPARE(bins->split(name).tokens, split.tokens);
+            QCOMPARE(bins->split(name).words, split.words);
+            QCOMPARE(bins->split(name).bytes, split.bytes);
+        }
+        PrepareRequest request;
+        request.sources = { file("bins") };
+        request.out = file("out");
+        request.tokenizer = tokenizer;
+        const auto card = prepareCorpus(request, sink, {});
+        QCOMPARE(card.splits[0].words, std::int64_t(split.words.back()));
+        QCOMPARE(card.splits[0].bytes, std::int64_t(split.bytes.back()));
+        config.data = file("out");
+        QCOMPARE(Corpus::open(config, nullptr, sink, {})->split("valid").words, split.words);
     }
 
     /// Random merges, also such that no training would give: the order of equal and of new pairs must not matter.

@@ -9,6 +9,7 @@
 #include "engine/data/prepare.h"
 #include "engine/data/random.h"
 #include "engine/data/survey.h"
+#include "engine/data/token_bins.h"
 #include "engine/data/window_order.h"
 
 #include <algorithm>
@@ -155,6 +156,8 @@ public:
             if (count < 3 || valid.size() < 2) return;
             std::vector<std::int32_t> train(std::size_t(count), 0);
             parts_.train.copy(0, std::span(train));
+            checkIds(train, *parts_.tokenizer, parts_.name); // they lie on the disk as somebody wrote them
+            checkIds(valid, *parts_.tokenizer, parts_.name);
             references_ = countReferences(train, valid, parts_.tokenizer->size());
         });
         return references_;

@@ -165,6 +165,7 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
                 "start it again in another folder");
         matrix_ = choosePrecision(config_.precision, device_, file_.config.model, config_.batchSize * config_.context);
     }
+    if (from.empty() || fork_) corpus_->references(); // tokens that cannot be counted leave no run behind
     if (!request.resume) createRun(request);
     averages_ = std::make_unique<WeightAverages>(run_, config_);
     // A process that died between creating the run and this line left no tokenizer: writing it again is harmless.

@@ -313,6 +313,12 @@ private Q_SLOTS:
         isRefused({ "data", "prepare", "text.txt", "--out", "x", "--tokenizer", "absent.model" }, "absent.model");
         home_.write("numbers.bin", QByteArray("\x01\x00\x02\x00\xf0\x0f", 6).repeated(500));
         isRefused({ "train", "--preset", "pha-tiny", "--data", "numbers.bin", "--run", "never" }, "vocab_size to 4081");
+        QByteArray far("\x01\x00\x02\x00", 4); // one behind the tokens that are checked at once
+        far = far.repeated(150'000) + QByteArray("\xf0\x0f", 2) + far.repeated(20'000);
+        home_.write("far.bin", far);
+        const auto late = home_.run({ "train", "--preset", "pha-tiny", "--data", "far.bin", "--run", "never" });
+        QVERIFY2(late.code == 2 && late.err.contains("vocab_size to 4081"), late.err.constData());
+        QVERIFY(!QFile::exists(home_.path("never")));
         QVERIFY(QFile::link("loop", home_.path("loop")) && QFile::link("nowhere", home_.path("dangling")));
         isRefused({ "data", "info", "loop" }, "symbolic links");
         isRefused({ "data", "prepare", "dangling", "--out", "x" }, "no such file");

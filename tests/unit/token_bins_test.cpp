@@ -200,6 +200,20 @@ private Q_SLOTS:
         QVERIFY2(QString::fromStdString(said).contains(says), said.c_str());
     }
 
+    /// Behind the tokens that are checked when the file is opened.
+    void wrongIdsFarBehind()
+    {
+        auto ids = numbers(0, 400'000, 2000);
+        ids[300'000] = 65535;
+        write("far/train.bin", raw(ids));
+        const auto corpus = open("far", 2000);
+        const auto said = complaint([&] { corpus->references(); });
+        QVERIFY2(said.find("train.bin: holds the id 65535 of a vocabulary of 2000") != said.npos, said.c_str());
+        ids[300'000] = 1999;
+        write("far/train.bin", raw(ids));
+        QVERIFY(open("far", 2000)->references().unigram > 0);
+    }
+
     void wideTokens()
     {
         const Ids ids { 70000, 3, 127999, 5, 6, 70000 };

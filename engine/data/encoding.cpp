@@ -3,6 +3,7 @@
 
 #include "engine/base/disk_space.h"
 #include "engine/base/error.h"
+#include "engine/base/sha256.h"
 #include "engine/base/text.h"
 #include "engine/data/document_line.h"
 #include "engine/data/key_set.h"
@@ -59,6 +60,7 @@ struct EncodingState {
     SplitCard sample;
     TextRepairs repairs;
     std::int64_t keys = 0;
+    bool marked = false; ///< a mark ends some of the documents
 
     Json toJson() const
     {
@@ -66,7 +68,7 @@ struct EncodingState {
         card.splits = splits;
         card.repairs = repairs;
         return { { "file", position.file }, { "text", position.text }, { "offset", position.offset },
-            { "chain", chain }, { "card", card.toJson() }, { "keys", keys },
+            { "chain", chain }, { "card", card.toJson() }, { "keys", keys }, { "marked", marked },
             { "sample", { sample.tokens, sample.words, sample.bytes } } };
     }
     static EncodingState fromJson(const Json& json)
@@ -79,6 +81,7 @@ struct EncodingState {
         state.splits = card.splits;
         state.repairs = card.repairs;
         state.keys = json.at("keys").get<std::int64_t>();
+        state.marked = json.value("marked", false);
         const auto& sample = json.at("sample");
         state.sample.tokens = sample.at(0).get<std::int64_t>();
         state.sample.words = sample.at(1).get<std::int64_t>();
@@ -185,6 +188,7 @@ private:
             ++state_.repairs.duplicates;
             return;
         }
+        state_.marked |= document.ends && mark_ >= 0;
         auto& split = state_.splits[std::size_t(made.split)];
         if (made.split == TextSplit::Train) {
             train_.add(made.tokens);
@@ -240,8 +244,11 @@ private:
         auto& card = task_.card;
         card.splits = state_.splits;
         card.repairs = state_.repairs;
-        return completeFolder(work_, { &train_, &valid_, &test_, &sample_ }, std::move(card), task_.survey.fingerprint,
-            *task_.tokenizer, progress_);
+        // Of a text without marks, such as WikiText, the tokens are what they always were.
+        auto fingerprint = task_.survey.fingerprint;
+        if (state_.marked) fingerprint = sha256Hex(fingerprint + " " + encodingVersion(*task_.tokenizer));
+        return completeFolder(
+            work_, { &train_, &valid_, &test_, &sample_ }, std::move(card), fingerprint, *task_.tokenizer, progress_);
     }
 
     WorkFolder& work_;
@@ -268,6 +275,8 @@ std::int32_t documentMark(const Tokenizer& tokenizer)
         if (tokenizer.piece(id) == "<|endoftext|>") return id;
     return -1;
 }
+
+std::string encodingVersion(const Tokenizer& tokenizer) { return documentMark(tokenizer) >= 0 ? "marks1" : ""; }
 
 CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress, const std::stop_token& stop)
 {

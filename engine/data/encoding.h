@@ -43,6 +43,11 @@ private:
 /// The id of GPT-2's mark between documents, `<|endoftext|>`; -1 if the tokenizer has none.
 std::int32_t documentMark(const Tokenizer& tokenizer);
 
+/// Which of several ways of encoding texts a tokenizer's tokens come from; empty for the first, so that what was made
+/// in it is known still. To be raised whenever the tokens of a text change, and part of every key of such tokens: of
+/// caches, of work that goes on, and of the fingerprint of a corpus in which they did change.
+std::string encodingVersion(const Tokenizer& tokenizer);
+
 /// What has to be encoded.
 struct EncodingTask {
     const std::vector<TextFile>& files;

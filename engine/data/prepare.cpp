@@ -53,6 +53,8 @@ Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& reques
     Json identity { { "cutting", cutting }, { "files", list }, { "valid_share", request.shares.valid },
         { "test_share", request.shares.test }, { "config", data }, { "tokenizer", given ? given->fingerprint() : "" } };
     // Named where there is something to say, so that what earlier versions began goes on elsewhere.
+    if (const auto version = given ? encodingVersion(*given) : std::string(); !version.empty())
+        identity["encoding"] = version;
     if (joinsShards(files)) identity["shards"] = "joined";
     return identity;
 }

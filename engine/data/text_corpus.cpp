@@ -128,8 +128,11 @@ public:
         const auto cache = cacheFolder();
         if (!cache.empty()) {
             try {
-                return encodeInto(
-                    cache / ("corpus-" + key() + "-" + tokenizer->fingerprint().substr(0, 32)), tokenizer);
+                const auto version = encodingVersion(*tokenizer);
+                return encodeInto(cache
+                        / ("corpus-" + key() + "-" + tokenizer->fingerprint().substr(0, 32)
+                            + (version.empty() ? "" : "-" + version)),
+                    tokenizer);
             } catch (const IoError&) {
                 // No room or no permission there; perhaps there is some for temporary files.
             }
@@ -162,8 +165,9 @@ private:
             }
             auto partial = folder;
             partial += ".partial";
-            const Json identity { { "text", survey_.chain }, { "fingerprint", survey_.fingerprint },
+            Json identity { { "text", survey_.chain }, { "fingerprint", survey_.fingerprint },
                 { "tokenizer", tokenizer->fingerprint() }, { "files", files_.size() } };
+            if (const auto version = encodingVersion(*tokenizer); !version.empty()) identity["encoding"] = version;
             WorkFolder work(partial, identity, true, stop_);
             // Another process may have published it while this one waited. Only the holder of the lock removes
             // anything.

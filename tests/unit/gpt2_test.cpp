@@ -141,6 +141,20 @@ std::string problemOf(const std::string& vocab, const std::string& merges)
     }
 }
 
+/// Counts reports of the reading of a text, and may ask for a stop in its encoding.
+class SurveyWatcher : public EventSink {
+public:
+    void publish(const Event& event) override
+    {
+        const auto* progress = std::get_if<ProgressEvent>(&event);
+        if (progress && progress->what == "reading text") ++surveyed;
+        if (progress && progress->what == "encoding text" && stops) source.request_stop();
+    }
+    int surveyed = 0;
+    bool stops = false;
+    std::stop_source source;
+};
+
 } // namespace
 
 class Gpt2Test : public QObject {
@@ -243,6 +257,75 @@ private Q_SLOTS:
             QCOMPARE(split.bytes.back(), bytes);
             QCOMPARE(split.words.back(), 3 * (texts.size() - 1)); // two, and the end of a line
         }
+    }
+
+    /// Where marks make other tokens of a text it is another corpus, and only there: what was kept of it before, and
+    /// runs that were trained on it, are told apart.
+    void marksMakeAnotherCorpus()
+    {
+        const QTemporaryDir folder;
+        qputenv("XDG_CACHE_HOME", folder.path().toUtf8());
+        std::string records, articles;
+        for (int i = 0; i < 600; ++i) {
+            records += "{\"text\": \"hello " + std::to_string(i) + "\"}\n";
+            articles += " = Article " + std::to_string(i) + " = \n \n hello world " + std::to_string(i) + " . \n \n";
+        }
+        const auto write = [&](const char* name, const std::string& text) {
+            std::ofstream(folder.filePath(name).toStdString()) << text;
+            return folder.filePath(name).toStdString();
+        };
+        const auto fingerprint = [](const std::string& path, std::shared_ptr<const Tokenizer> tokenizer) {
+            DataConfig config;
+            config.data = path;
+            config.tokenizer = "bytes"; // if none is given
+            SilentSink sink;
+            return Corpus::open(config, std::move(tokenizer), sink, {})->fingerprint();
+        };
+        auto unmarked = english;
+        unmarked.more.clear();
+        const auto lines = write("t.jsonl", records), wikiText = write("t.raw", articles);
+        const auto usual = fingerprint(lines, nullptr);
+        QCOMPARE(fingerprint(lines, build(unmarked)), usual);
+        QVERIFY(fingerprint(lines, build(english)) != usual);
+        QCOMPARE(fingerprint(wikiText, build(english)), fingerprint(wikiText, nullptr)); // one text: no marks
+        const auto kept = [&](const Tokenizer& tokenizer, const std::string& version) {
+            const auto name = "corpus-" + usual.substr(0, 32) + "-" + tokenizer.fingerprint().substr(0, 32) + version;
+            return QDir(folder.filePath("pha-studio")).exists(QString::fromStdString(name));
+        };
+        QVERIFY(kept(*build(unmarked), ""));
+        QVERIFY(kept(*build(english), "-marks1") && !kept(*build(english), ""));
+    }
+
+    /// A preparation that was begun when texts had no marks is not continued with them.
+    void preparingGoesOnInOneWay()
+    {
+        const QTemporaryDir folder;
+        const auto file = [&](const char* name) { return folder.filePath(name).toStdString(); };
+        {
+            std::ofstream texts(file("t.jsonl"));
+            for (int i = 0; i < 600; ++i) texts << "{\"text\": \"hello " << i << "\"}\n";
+        }
+        PrepareRequest request;
+        request.sources = { file("t.jsonl") };
+        request.out = file("out");
+        request.tokenizer = build(english);
+        const auto work = [&](bool stops) {
+            SurveyWatcher watcher;
+            watcher.stops = stops;
+            try {
+                prepareCorpus(request, watcher, watcher.source.get_token());
+            } catch (const Error& error) {
+                if (error.code() == ExitCode::Usage) throw;
+            }
+            return watcher.surveyed;
+        };
+        QVERIFY(work(true) > 0);
+        const auto journal = folder.filePath("out.partial/work.json").toStdString();
+        auto json = Json::parse(std::ifstream(journal));
+        QCOMPARE(json["identity"].erase("encoding"), std::size_t(1));
+        std::ofstream(journal) << json.dump();
+        QVERIFY(work(false) > 0);
+        QVERIFY(std::filesystem::exists(request.out));
     }
 
     /// The same tokens in a .bin file are the same text: the mark counts as nothing there, too.

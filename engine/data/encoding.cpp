@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::uint64_t sampleTokens = std::uint64_t(1) << 18; ///< of training text that can be evaluated
 constexpr std::int64_t journalBytes = std::int64_t(64) << 20; ///< of text that a killed process may have to repeat
-constexpr std::int64_t maxEvaluated = std::int64_t(256) << 20; ///< bytes of a split that is held in memory
 
 struct Encoded {
     Document document; ///< its text only while the sample of training text grows
@@ -196,7 +195,8 @@ private:
             if (sampleOpen_) growSample(document);
             split.tokens += std::int64_t(made.tokens.size());
         } else {
-            if (split.bytes + made.bytes > maxEvaluated)
+            // Of files that were given to it: what a survey takes for it is less.
+            if (split.bytes + made.bytes > std::int64_t(SurveyLimits().evaluated))
                 throw DataError(task_.card.name,
                     std::string("its ") + splitNames[std::size_t(made.split)] + " text is larger than 256 MiB",
                     "shorten the validation and test texts");

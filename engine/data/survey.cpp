@@ -14,7 +14,6 @@ namespace pha {
 namespace {
 
 constexpr std::uint64_t ownEvaluation = std::uint64_t(4) << 20; ///< bytes of a split that nobody asked to be larger
-constexpr std::uint64_t maxEvaluation = std::uint64_t(256) << 20;
 constexpr std::size_t maxKeys = std::size_t(1) << 20, sampleBytes = std::size_t(6) << 20;
 constexpr double ownShare = 0.05;
 
@@ -89,10 +88,11 @@ private:
 
 class Surveyor {
 public:
-    Surveyor(const std::vector<TextFile>& files, const SplitShares& shares)
+    Surveyor(const std::vector<TextFile>& files, const SplitShares& shares, const SurveyLimits& limits)
         : files_(files)
         , where_(files.front().path.string())
         , shares_(shares)
+        , limits_(limits)
         , keys_(2 * std::max(limit(shares.valid), limit(shares.test)))
     {
     }
@@ -129,7 +129,7 @@ public:
     }
 
 private:
-    static std::uint64_t limit(double share) { return share < 0 ? ownEvaluation : maxEvaluation; }
+    std::uint64_t limit(double share) const { return share < 0 ? ownEvaluation : limits_.evaluated; }
 
     void check() const
     {
@@ -158,13 +158,15 @@ private:
         if (!all) rule.validBelow = 0, rule.testBelow = SplitRule::everyKey;
     }
 
-    /// The key below which documents from `at` on have about that many bytes; equal keys stay together.
-    static std::uint64_t take(
-        const std::vector<std::pair<std::uint64_t, std::uint64_t>>& keys, std::size_t& at, double wanted)
+    /// The key below which documents from `at` on have about that many bytes, and never more than a split may have;
+    /// equal keys, which are one document, stay together.
+    std::uint64_t take(
+        const std::vector<std::pair<std::uint64_t, std::uint64_t>>& keys, std::size_t& at, double wanted) const
     {
         double taken = 0;
         std::uint64_t below = 0;
-        while (wanted > 0 && at < keys.size() && (below == 0 || taken + double(keys[at].second) / 2 < wanted)) {
+        while (wanted > 0 && at < keys.size() && (below == 0 || taken + double(keys[at].second) / 2 < wanted)
+            && taken + double(keys[at].second) <= double(limits_.evaluated)) {
             below = keys[at].first + 1;
             while (at < keys.size() && keys[at].first < below) taken += double(keys[at++].second);
         }
@@ -174,6 +176,7 @@ private:
     const std::vector<TextFile>& files_;
     std::string where_;
     SplitShares shares_;
+    SurveyLimits limits_;
     SmallestKeys keys_;
     LargestTexts sample_;
     Survey survey_;
@@ -233,14 +236,14 @@ std::string chainDigest(const std::string& before, const Document& document)
 int defaultThreads() { return std::clamp(int(std::thread::hardware_concurrency()), 1, 64); }
 
 Survey surveyTexts(const std::vector<TextFile>& files, const SplitShares& shares, int threads, EventSink& progress,
-    const std::stop_token& stop)
+    const std::stop_token& stop, const SurveyLimits& limits)
 {
     std::uint64_t total = 0;
     for (const auto& file : files) total += file.size;
     const auto where = files.front().path.string();
     std::atomic<std::uint64_t> taken { 0 };
     RecordReader reader(files, blockBytesFor(files), &taken);
-    Surveyor surveyor(files, shares);
+    Surveyor surveyor(files, shares, limits);
     const auto consume = [&](std::vector<Document> documents, const TextPosition&) {
         for (auto& document : documents) surveyor.add(std::move(document));
         progress.publish(

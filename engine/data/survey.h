@@ -16,6 +16,11 @@ struct SplitShares {
     double valid = -1, test = -1;
 };
 
+/// What a survey keeps within. Others than these are for tests.
+struct SurveyLimits {
+    std::uint64_t evaluated = std::uint64_t(256) << 20; ///< bytes of a split that is held in memory
+};
+
 /// Which split a document belongs to. Decided by its own content, so that equal documents are in the same split
 /// wherever they stand, and so that nothing has to be remembered.
 struct SplitRule {
@@ -53,7 +58,7 @@ struct Survey {
 
 /// Reads all texts once, on all cores, in bounded memory. Throws DataError (not text); Error when stopped.
 Survey surveyTexts(const std::vector<TextFile>& files, const SplitShares& shares, int threads, EventSink& progress,
-    const std::stop_token& stop);
+    const std::stop_token& stop, const SurveyLimits& limits = {});
 
 /// Throws DataError: `where` cannot be trained on, because it is too short to be divided.
 [[noreturn]] void refuseUndivided(const std::string& where);

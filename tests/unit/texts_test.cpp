@@ -314,6 +314,27 @@ private Q_SLOTS:
         QCOMPARE(counts[TextSplit::Test], 0);
     }
 
+    /// A split that is held in memory ends before the document that would be too much for it.
+    void splitsKeepWithinTheirLimit()
+    {
+        std::string text;
+        for (int i = 0; i < 400; ++i)
+            text += "{\"text\": \"" + std::to_string(i) + std::string(std::size_t(500 + i), 'x') + "\"}\n";
+        const auto files = findTexts({ write("limited.jsonl", text) });
+        SilentSink sink;
+        for (const std::uint64_t limit : { 5000u, 20'000u, 33'333u }) {
+            SurveyLimits limits;
+            limits.evaluated = limit;
+            const auto survey = surveyTexts(files, { 0.5, 0.5 }, 2, sink, {}, limits);
+            std::map<TextSplit, std::uint64_t> bytes;
+            for (const auto& document : documentsOf(files[0].path.string()))
+                bytes[survey.rule.of(document)] += document.text.size();
+            for (const auto split : { TextSplit::Valid, TextSplit::Test })
+                QVERIFY2(bytes[split] <= limit && bytes[split] + 2000 > limit,
+                    qPrintable(QString("%1 of %2 bytes").arg(bytes[split]).arg(limit)));
+        }
+    }
+
     void namedFieldsAreRead()
     {
         const auto file = write("named.jsonl",

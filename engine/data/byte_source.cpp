@@ -35,8 +35,7 @@ public:
             advance(got);
             return got;
         } catch (const FileError& error) {
-            throw DataError(where_, std::string("cannot be read: ") + std::strerror(error.number()),
-                "check the disk, or copy the file");
+            throwUnreadable(where_, error);
         }
     }
 

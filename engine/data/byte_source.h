@@ -13,7 +13,7 @@
 namespace pha {
 
 /// Bytes that are read once, from front to back, in bounded memory: a file, a member of an archive, what a packed
-/// stream unpacks to. Everything throws DataError.
+/// stream unpacks to. Everything throws DataError; FileError if this machine is at fault (openInput).
 class ByteSource {
 public:
     virtual ~ByteSource() = default;

@@ -119,16 +119,23 @@ public:
         if (position.file + position.text + position.offset > 0) reader.seek(position);
         const auto make = [this](int thread, TextRecord record) { return encode(thread, std::move(record)); };
         const auto consume = [this](std::vector<Encoded> documents, const TextPosition& after) {
+            whole_ = false;
             for (auto& document : documents) write(std::move(document));
             state_.position = after;
+            whole_ = true;
             checkRoom();
             if (state_.bytes() - journalled_ >= journalBytes) save();
             progress_.publish(
                 ProgressEvent { "encoding text", double(state_.bytes()), double(task_.survey.bytes), "bytes" });
         };
-        if (!readDocuments<Encoded>(reader, task_.threads, make, consume, stop)) {
-            save();
-            throw Error("preparing " + task_.card.name + " was stopped", "the same command goes on from here");
+        try {
+            if (!readDocuments<Encoded>(reader, task_.threads, make, consume, stop)) {
+                save();
+                throw Error("preparing " + task_.card.name + " was stopped", "the same command goes on from here");
+            }
+        } catch (const IoError&) {
+            if (whole_) save(); // a text that cannot be read now perhaps can be later
+            throw;
         }
         return finish();
     }
@@ -229,10 +236,12 @@ private:
 
     void save()
     {
+        whole_ = false; // what fails here must not be tried again
         for (auto* file : { &train_, &valid_, &test_, &sample_ }) file->sync();
         state_.keys = keys_.sync();
         work_.setPart("state", state_.toJson());
         journalled_ = state_.bytes();
+        whole_ = true;
     }
 
     CorpusCard finish()
@@ -260,6 +269,7 @@ private:
     TokenFileWriter train_, valid_, test_, sample_;
     KeySet keys_;
     std::atomic<bool> sampleOpen_;
+    bool whole_ = true; ///< what is written ends where the position is, and can be saved
     std::int64_t journalled_ = 0;
     const std::int64_t before_ = state_.bytes(); ///< of text that an earlier process encoded
     std::int64_t taken_ = 0, written_ = 0; ///< bytes of text that this one took, and of tokens that it made of them

@@ -7,6 +7,15 @@
 
 namespace pha {
 
+namespace {
+
+bool isMachinesFault(int number)
+{
+    return number == EMFILE || number == ENFILE || number == ENOMEM || number == EIO || number == ESTALE;
+}
+
+} // namespace
+
 PosixFile openInput(const std::filesystem::path& path, const std::string& advice)
 {
     try {
@@ -15,10 +24,17 @@ PosixFile openInput(const std::filesystem::path& path, const std::string& advice
         return file;
     } catch (const FileError& error) {
         const auto number = error.number();
-        if (number == EMFILE || number == ENFILE || number == ENOMEM || number == EIO) throw;
+        if (isMachinesFault(number)) throw;
         throw DataError(path.string(),
             number == ENOENT ? "is not there" : std::string("cannot be read: ") + std::strerror(number), advice);
     }
+}
+
+void throwUnreadable(const std::string& where, const FileError& error)
+{
+    if (isMachinesFault(error.number())) throw FileError(error);
+    throw DataError(
+        where, std::string("cannot be read: ") + std::strerror(error.number()), "check the disk, or copy the file");
 }
 
 } // namespace pha

@@ -202,8 +202,7 @@ std::string ParquetRows::read(std::uint64_t at, std::uint64_t size) const
     try {
         if (file_.readAt(bytes.data(), bytes.size(), std::int64_t(at)) == bytes.size()) return bytes;
     } catch (const FileError& error) {
-        throw DataError(where_, std::string("cannot be read: ") + std::strerror(error.number()),
-            "check the disk, or copy the file");
+        throwUnreadable(where_, error);
     }
     throwDamaged(where_, "is shorter than it was");
 }

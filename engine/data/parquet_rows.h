@@ -20,7 +20,7 @@ namespace pha {
 bool looksLikeParquet(std::string_view head); ///< the first bytes of a file
 
 /// A column of texts in a Parquet file, row by row, where it lies. In memory are the footer's places of the row groups,
-/// one page and one dictionary, each of at most 256 MiB. Everything throws DataError.
+/// one page and one dictionary, each of at most 256 MiB. Everything throws as a ByteSource does.
 class ParquetRows {
 public:
     /// `taken` (if not null) counts the bytes of the file that lie behind, other columns among them.

@@ -5,7 +5,6 @@
 #include "engine/run/posix_file.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -54,8 +53,7 @@ public:
         try {
             return file_.readAt(out, size, std::int64_t(offset));
         } catch (const FileError& error) {
-            throw DataError(where_, std::string("cannot be read: ") + std::strerror(error.number()),
-                "check the disk, or copy the file");
+            throwUnreadable(where_, error);
         }
     }
 

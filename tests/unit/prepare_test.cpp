@@ -14,7 +14,9 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -277,6 +279,57 @@ private Q_SLOTS:
         prepareCorpus(request, second, {});
         QVERIFY(second.refused);
         same(request.out);
+    }
+
+    /// A disk or a server that fails for a moment costs no work: the same request goes on.
+    void aPassingReadErrorKeepsTheWork()
+    {
+        const int memory = ::open("/proc/self/mem", O_RDONLY); // a regular file, nothing of which stands at 0
+        char byte = 0;
+        const bool fails = memory >= 0 && ::pread(memory, &byte, 1, 0) < 0 && errno == EIO;
+        if (memory >= 0) ::close(memory);
+        if (!fails) QSKIP("this system has no file that cannot be read");
+        const fs::path folder = path("unsteady"), file = folder / "b.jsonl", aside = folder / "b.aside";
+        fs::create_directories(folder);
+        fs::copy(path("docs.jsonl"), folder / "a.jsonl");
+        std::string text;
+        for (int i = 0; i < 300; ++i) text += jsonLine(record(20'000 + i));
+        write("unsteady/b.jsonl", text);
+        class Breaker : public EventSink {
+        public:
+            Breaker(fs::path file, fs::path aside)
+                : file_(std::move(file))
+                , aside_(std::move(aside))
+            {
+            }
+            void publish(const Event& event) override
+            {
+                const auto* progress = std::get_if<ProgressEvent>(&event);
+                if (!progress || progress->what != "encoding text" || fs::exists(aside_)) return;
+                fs::rename(file_, aside_);
+                fs::create_symlink("/proc/self/mem", file_);
+            }
+
+        private:
+            fs::path file_, aside_;
+        } breaker(file, aside);
+        auto request = request_;
+        request.sources = { folder };
+        request.tokenizer = open("whole")->tokenizer();
+        request.threads = 1;
+        request.out = path("steady");
+        QVERIFY_THROWS_EXCEPTION(IoError, prepareCorpus(request, breaker, {}));
+        QVERIFY(fs::exists(aside));
+        fs::remove(file);
+        fs::rename(aside, file);
+        QVERIFY(readFile(path("steady.partial/work.json")).find("\"state\"") != std::string::npos);
+        Stopper counter("reading text", -1);
+        prepareCorpus(request, counter, {});
+        QCOMPARE(counter.seen, 0);
+        request.out = path("steady-anew");
+        prepareCorpus(request, silent_, {});
+        for (const char* name : { "train.bin", "valid.bin", "test.bin", "sample.bin" })
+            QVERIFY2(readFile(path("steady") / fs::path(name)) == readFile(request.out / name), name);
     }
 
     void openingAsksForItsTokenizer()

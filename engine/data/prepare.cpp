@@ -59,14 +59,28 @@ Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& reques
     return identity;
 }
 
-void checkRequest(const PrepareRequest& request)
+/// The folder by the name that can be given to it: of "DIR/", "DIR/." and a link that is "DIR".
+fs::path folderOf(const fs::path& out)
 {
-    const auto out = request.out.string();
     if (out.empty()) throw DataError("--out", "no folder was named", "give the folder for the prepared corpus");
     std::error_code problem;
-    const bool there = fs::exists(fs::symlink_status(request.out, problem));
-    if (there && !(fs::is_directory(request.out, problem) && fs::is_empty(request.out, problem)))
-        throw DataError(out, "exists already", "choose another folder, or remove this one");
+    auto folder = fs::weakly_canonical(fs::absolute(out, problem), problem);
+    if (problem) folder = fs::absolute(out).lexically_normal();
+    return folder.has_filename() ? folder : folder.parent_path();
+}
+
+[[noreturn]] void refuseThere(const PrepareRequest& request)
+{
+    throw DataError(request.out.string(), "exists already", "choose another folder, or remove this one");
+}
+
+void checkRequest(const PrepareRequest& request, const fs::path& out)
+{
+    std::error_code problem;
+    const bool there = fs::exists(fs::symlink_status(out, problem));
+    if (there && !(fs::is_directory(out, problem) && fs::is_empty(out, problem))) refuseThere(request);
+    if (there && fs::equivalent(out, fs::current_path(problem), problem)) // would be replaced under one's feet
+        throw DataError(request.out.string(), "is the working folder", "name another one, which need not exist");
     for (const auto share : { request.shares.valid, request.shares.test })
         if (share > 0.5)
             throw DataError("the share of a split", "is more than a half", "leave most of the text for training");
@@ -100,13 +114,12 @@ std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, cons
 
 CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, const std::stop_token& stop)
 {
-    checkRequest(request);
+    const auto out = folderOf(request.out);
+    checkRequest(request, out);
     const auto bins = tokenBinsOf(request.sources);
     const auto files = bins ? binFiles(*bins) : findTexts(request.sources, request.config.textField);
     const auto given = request.tokenizer ? request.tokenizer : Tokenizer::given(request.config);
-    auto partial = request.out;
-    if (!partial.has_filename()) partial = partial.parent_path(); // "DIR/"
-    const auto out = partial;
+    auto partial = out;
     partial += ".partial";
     WorkFolder work(partial, identityOf(files, request, given.get()), false, stop);
     const int threads = request.threads > 0 ? std::min(request.threads, 256) : defaultThreads();
@@ -128,8 +141,7 @@ CorpusCard prepareCorpus(const PrepareRequest& request, EventSink& progress, con
         if (bins || error.code() == ExitCode::Usage) work.discard();
         throw;
     }
-    if (!work.publish(out))
-        throw DataError(out.string(), "exists already", "choose another folder, or remove this one");
+    if (!work.publish(out)) refuseThere(request);
     return card;
 }
 

@@ -251,6 +251,38 @@ private Q_SLOTS:
         same(path("empty"));
     }
 
+    void theFolderHasManyNames()
+    {
+        auto request = request_;
+        request.tokenizer = open("whole")->tokenizer();
+        request.out = path("dotted/.");
+        QCOMPARE(prepareCorpus(request, silent_, {}).name, std::string("dotted"));
+        same(path("dotted"));
+        fs::create_directory(path("target"));
+        fs::create_directory_symlink(path("target"), path("link"));
+        request.out = path("link");
+        prepareCorpus(request, silent_, {});
+        same(path("target"));
+        fs::create_directory(path("working"));
+        const auto before = fs::current_path();
+        fs::current_path(path("working"));
+        std::string said;
+        for (const char* name : { ".", "./", "../working", "" }) {
+            request.out = name;
+            Stopper counter("reading text", -1);
+            try {
+                prepareCorpus(request, counter, {});
+            } catch (const DataError& error) {
+                said += std::string(error.problem()) + "\n";
+            }
+            if (counter.seen > 0) said += "was read\n";
+        }
+        fs::current_path(before);
+        QCOMPARE(said,
+            std::string(".: is the working folder\n./: is the working folder\n../working: is the working folder\n"
+                        "--out: no folder was named\n"));
+    }
+
     void onlyOneAtATime()
     {
         auto request = request_;

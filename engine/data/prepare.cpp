@@ -56,7 +56,8 @@ Json identityOf(const std::vector<TextFile>& files, const PrepareRequest& reques
     if (const auto version = given ? encodingVersion(*given) : std::string(); !version.empty())
         identity["encoding"] = version;
     if (joinsShards(files)) identity["shards"] = "joined";
-    return identity;
+    // Names of files need not be UTF-8, and the journal is.
+    return Json::parse(identity.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 /// The folder by the name that can be given to it: of "DIR/", "DIR/." and a link that is "DIR".

@@ -251,6 +251,28 @@ private Q_SLOTS:
         same(path("empty"));
     }
 
+    /// Names of files are bytes.
+    void namesThatAreNoUtf8()
+    {
+        const auto name = home_.path().toStdString() + "/d\xE9j\xE0.jsonl"; // not by way of a QString
+        fs::copy(path("docs.jsonl"), name);
+        auto request = request_;
+        request.sources = { name };
+        request.out = path("latin-1");
+        Stopper stopper("encoding text", 2);
+        try {
+            prepareCorpus(request, stopper, stopper.source.get_token());
+            QFAIL("was not stopped");
+        } catch (const Error& error) {
+            QVERIFY2(QString(error.what()).contains("stopped"), error.what());
+        }
+        Stopper counter("reading text", -1);
+        prepareCorpus(request, counter, {});
+        fs::remove(name); // Qt could not
+        QCOMPARE(counter.seen, 0); // it goes on
+        same(request.out);
+    }
+
     void theFolderHasManyNames()
     {
         auto request = request_;

@@ -14,15 +14,18 @@ namespace pha {
 namespace {
 
 constexpr std::uint64_t ownEvaluation = std::uint64_t(4) << 20; ///< bytes of a split that nobody asked to be larger
-constexpr std::size_t maxKeys = std::size_t(1) << 20, sampleBytes = std::size_t(6) << 20;
+constexpr std::size_t sampleBytes = std::size_t(6) << 20;
 constexpr double ownShare = 0.05;
+
+using Keys = std::vector<std::pair<std::uint64_t, std::uint64_t>>; ///< with the bytes of their documents, sorted
 
 /// The documents with the smallest keys, as many as two splits can need: a random sample that any order of reading
 /// gives alike, in bounded memory.
 class SmallestKeys {
 public:
-    explicit SmallestKeys(std::uint64_t bytes)
+    SmallestKeys(std::uint64_t bytes, std::size_t most)
         : wanted_(bytes)
+        , most_(most)
     {
     }
     void add(std::uint64_t key, std::uint64_t bytes)
@@ -31,7 +34,8 @@ public:
         heap_.emplace_back(key, bytes);
         std::push_heap(heap_.begin(), heap_.end());
         held_ += bytes;
-        while (heap_.size() > 4 && (held_ - heap_.front().second > wanted_ || heap_.size() > maxKeys)) {
+        while (heap_.size() > 4 && (held_ - heap_.front().second > wanted_ || heap_.size() > most_)) {
+            tooMany_ |= held_ - heap_.front().second <= wanted_;
             held_ -= heap_.front().second;
             std::pop_heap(heap_.begin(), heap_.end());
             heap_.pop_back();
@@ -39,7 +43,8 @@ public:
         }
     }
     bool full() const { return full_; } ///< there are more documents than these
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> sorted()
+    bool tooMany() const { return tooMany_; } ///< short ones, so that these may be less than two splits need
+    Keys sorted()
     {
         std::sort(heap_.begin(), heap_.end());
         return std::move(heap_);
@@ -47,8 +52,27 @@ public:
 
 private:
     std::uint64_t wanted_, held_ = 0;
-    bool full_ = false;
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> heap_;
+    std::size_t most_;
+    bool full_ = false, tooMany_ = false;
+    Keys heap_;
+};
+
+/// Bytes of all documents by the first bits of their keys: coarse, and any number of documents takes the same memory.
+class KeyRanges {
+public:
+    void add(std::uint64_t key, std::uint64_t bytes) { bytes_[std::size_t(key >> shift)] += bytes; }
+    /// Each range as if it were one document.
+    Keys sorted() const
+    {
+        Keys keys;
+        for (std::uint64_t i = 0; i < bytes_.size(); ++i)
+            keys.emplace_back(std::min(((i + 1) << shift) - 1, SplitRule::everyKey - 1), bytes_[std::size_t(i)]);
+        return keys;
+    }
+
+private:
+    static constexpr int shift = 48;
+    std::vector<std::uint64_t> bytes_ = std::vector<std::uint64_t>(std::size_t(1) << (64 - shift));
 };
 
 /// Texts with the largest keys, of some megabytes together.
@@ -93,7 +117,7 @@ public:
         , where_(files.front().path.string())
         , shares_(shares)
         , limits_(limits)
-        , keys_(2 * std::max(limit(shares.valid), limit(shares.test)))
+        , keys_(2 * std::max(limit(shares.valid), limit(shares.test)), limits.keys)
     {
     }
 
@@ -114,6 +138,7 @@ public:
             seenTrain_ = true;
             trainBytes_ += document.text.size();
             keys_.add(document.key, document.text.size());
+            ranges_.add(document.key, document.text.size());
         }
         if (trains == seenTrain_) sample_.add(document.key, std::move(document.text));
     }
@@ -150,18 +175,25 @@ private:
             return given ? 0.0 : std::min(wanted, double(limit(share)));
         };
         const double valid = target(shares_.valid, rule.validGiven), test = target(shares_.test, rule.testGiven);
-        const auto keys = keys_.sorted();
+        auto keys = keys_.sorted();
         std::size_t at = 0;
-        rule.validBelow = take(keys, at, valid);
-        rule.testBelow = std::max(rule.validBelow, take(keys, at, test));
+        const auto cut = [&] {
+            at = 0;
+            rule.validBelow = take(keys, at, valid);
+            rule.testBelow = std::max(rule.validBelow, take(keys, at, test));
+        };
+        cut();
+        if (at == keys.size() && keys_.tooMany()) { // there were more documents than keys, and these did not suffice
+            keys = ranges_.sorted();
+            cut();
+        }
         const bool all = at < keys.size() || keys_.full() || (valid <= 0 && test <= 0);
         if (!all) rule.validBelow = 0, rule.testBelow = SplitRule::everyKey;
     }
 
     /// The key below which documents from `at` on have about that many bytes, and never more than a split may have;
     /// equal keys, which are one document, stay together.
-    std::uint64_t take(
-        const std::vector<std::pair<std::uint64_t, std::uint64_t>>& keys, std::size_t& at, double wanted) const
+    std::uint64_t take(const Keys& keys, std::size_t& at, double wanted) const
     {
         double taken = 0;
         std::uint64_t below = 0;
@@ -178,6 +210,7 @@ private:
     SplitShares shares_;
     SurveyLimits limits_;
     SmallestKeys keys_;
+    KeyRanges ranges_;
     LargestTexts sample_;
     Survey survey_;
     std::int64_t control_ = 0;

@@ -19,6 +19,7 @@ struct SplitShares {
 /// What a survey keeps within. Others than these are for tests.
 struct SurveyLimits {
     std::uint64_t evaluated = std::uint64_t(256) << 20; ///< bytes of a split that is held in memory
+    std::size_t keys = std::size_t(1) << 20; ///< of documents that may validate or test
 };
 
 /// Which split a document belongs to. Decided by its own content, so that equal documents are in the same split

@@ -335,6 +335,26 @@ private Q_SLOTS:
         }
     }
 
+    /// However short the documents are: their keys may be too many to be remembered.
+    void sharesOfManyDocumentsAreKept()
+    {
+        const auto files = findTexts({ write("many.jsonl", jsonLines(4000)) });
+        SilentSink sink;
+        SurveyLimits limits;
+        limits.keys = 300;
+        const auto survey = surveyTexts(files, { 0.1, 0.2 }, 2, sink, {}, limits);
+        QVERIFY(!survey.rule.undivided());
+        std::map<TextSplit, int> counts;
+        for (const auto& document : documentsOf(files[0].path.string())) ++counts[survey.rule.of(document)];
+        const auto said = QString("%1 and %2").arg(counts[TextSplit::Valid]).arg(counts[TextSplit::Test]);
+        QVERIFY2(std::abs(counts[TextSplit::Valid] - 400) < 12, qPrintable(said));
+        QVERIFY2(std::abs(counts[TextSplit::Test] - 800) < 12, qPrintable(said));
+        // Keys that suffice decide as they always did.
+        limits.keys = 2000;
+        QCOMPARE(surveyTexts(files, { 0.1, 0.2 }, 2, sink, {}, limits).fingerprint,
+            surveyTexts(files, { 0.1, 0.2 }, 2, sink, {}).fingerprint);
+    }
+
     void namedFieldsAreRead()
     {
         const auto file = write("named.jsonl",

@@ -2,6 +2,7 @@
 #include "engine/data/documents.h"
 
 #include "engine/base/text.h"
+#include "engine/data/encoding.h"
 
 namespace pha {
 
@@ -22,7 +23,7 @@ std::string shortened(std::string_view line)
     return title;
 }
 
-/// Collects both kinds of documents line by line; which kind counts is known at the end.
+/// Collects all kinds of documents line by line; which kind counts is known at the end.
 class FormReader {
 public:
     /// `begin` is the first token that lies wholly behind the line before.
@@ -35,6 +36,8 @@ public:
             blankBefore_ = true;
             return;
         }
+        if (afterMark_ >= 0) marked_.push_back({ afterMark_, shortened(line) });
+        afterMark_ = -1;
         if (isTitle(line)) {
             titled_.push_back({ begin, shortened(trim(line.substr(1, line.size() - 2))) });
         } else if (titled_.empty()) {
@@ -45,20 +48,29 @@ public:
         blankBefore_ = false;
     }
 
+    /// A mark ends a document; `begin` is the token behind it. Documents without a line belong to the next one.
+    void takeMark(std::int64_t begin)
+    {
+        if (afterMark_ < 0) afterMark_ = begin;
+        blankBefore_ = true;
+    }
+
     TextForm finish()
     {
         TextForm form;
-        const bool titles = titled_.size() > (untitledStart_ ? 1u : 0u);
+        const bool marks = marked_.size() > 1;
+        const bool titles = !marks && titled_.size() > (untitledStart_ ? 1u : 0u);
         wikiText_ |= titles;
         form.name = !wikiText_ ? "plain text" : unknown_ ? "WikiText with <unk>" : "WikiText, raw words";
-        form.documents = titles ? std::move(titled_) : std::move(separated_);
+        form.documents = std::move(marks ? marked_ : titles ? titled_ : separated_);
         if (form.documents.empty()) form.documents.emplace_back();
         form.documents.front().begin = 0; // blank lines before it are its own
         return form;
     }
 
 private:
-    std::vector<TextDocument> titled_, separated_;
+    std::vector<TextDocument> titled_, separated_, marked_;
+    std::int64_t afterMark_ = 0; ///< where a document began of which no line was seen; -1: none did
     bool wikiText_ = false, unknown_ = false, blankBefore_ = true, untitledStart_ = false;
 };
 
@@ -70,7 +82,15 @@ TextForm readTextForm(const Split& split, std::int64_t count, const Tokenizer& t
     FormReader reader;
     std::string line;
     std::int64_t begin = 0;
+    const auto mark = documentMark(tokenizer);
     for (std::int64_t i = 0; i < count; ++i) {
+        if (split.tokens[std::size_t(i)] == mark) {
+            reader.takeLine(line, begin);
+            reader.takeMark(i + 1);
+            line.clear();
+            begin = i + 1;
+            continue;
+        }
         for (const char c : tokenizer.piece(split.tokens[std::size_t(i)])) {
             if (c != '\n') {
                 line += c;

@@ -5,6 +5,7 @@
 #include "engine/base/json.h"
 #include "engine/config/config.h"
 #include "engine/data/corpus.h"
+#include "engine/data/documents.h"
 #include "engine/data/gpt2_tables.h"
 #include "engine/data/gpt2_words.h"
 #include "engine/data/prepare.h"
@@ -257,6 +258,33 @@ private Q_SLOTS:
             QCOMPARE(split.bytes.back(), bytes);
             QCOMPARE(split.words.back(), 3 * (texts.size() - 1)); // two, and the end of a line
         }
+    }
+
+    /// Documents that a mark separates are told apart by it, not by their blank lines.
+    void marksSeparateDocuments()
+    {
+        const auto tokenizer = build(english);
+        const auto mark = std::int32_t(tokenizer->size() - 1);
+        Split split;
+        std::vector<std::int64_t> begins;
+        for (const char* text : { "hello world\n\nand more\n", "\n", "no line end", "\nlast of three" }) {
+            if (text[1] != '\0') begins.push_back(std::int64_t(split.tokens.size()));
+            const auto ids = tokenizer->encode(text);
+            split.tokens.insert(split.tokens.end(), ids.begin(), ids.end());
+            split.tokens.push_back(mark);
+        }
+        begins[1] -= 2; // with the one that is blank
+        const auto form = readTextForm(split, std::int64_t(split.tokens.size()), *tokenizer);
+        QCOMPARE(form.name, std::string("plain text"));
+        QCOMPARE(form.documents.size(), std::size_t(3));
+        const std::array titles { "hello world", "no line end", "last of three" };
+        for (std::size_t i = 0; i < titles.size(); ++i) {
+            QCOMPARE(form.documents[i].title, std::string(titles[i]));
+            QCOMPARE(form.documents[i].begin, begins[i]);
+        }
+        // One mark at the end separates nothing.
+        const auto first = std::find(split.tokens.begin(), split.tokens.end(), mark) - split.tokens.begin() + 1;
+        QCOMPARE(readTextForm(split, std::int64_t(first), *tokenizer).documents.size(), std::size_t(2));
     }
 
     /// Where marks make other tokens of a text it is another corpus, and only there: what was kept of it before, and

@@ -247,8 +247,8 @@ private:
     CorpusCard finish()
     {
         if (state_.chain != task_.survey.chain)
-            throw DataError(task_.card.sources.front(), "changed while it was read",
-                "wait until it is complete, remove " + work_.path().string() + " and try again");
+            throw DataError(
+                task_.card.sources.front(), "changed while it was read", "wait until it is complete and try again");
         save();
         auto& card = task_.card;
         card.splits = state_.splits;

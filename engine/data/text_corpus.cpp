@@ -118,13 +118,26 @@ public:
         return cachedTokenizer("text-" + key(), config_, sample, progress_, stop_);
     }
 
-    std::unique_ptr<Corpus> open(std::shared_ptr<const Tokenizer> tokenizer)
+    std::unique_ptr<Corpus> open(const std::shared_ptr<const Tokenizer>& given)
     {
+        auto tokenizer = given;
         if (tokenizer)
             readSurvey();
         else
             tokenizer = usualTokenizer();
         survey_.sample = {};
+        try {
+            return encoded(tokenizer);
+        } catch (const DataError&) {
+            if (!fromBefore_) throw;
+        }
+        trustSurvey_ = false; // perhaps the text is another one now, of the same size and time
+        return open(given);
+    }
+
+private:
+    std::unique_ptr<Corpus> encoded(const std::shared_ptr<const Tokenizer>& tokenizer)
+    {
         const auto cache = cacheFolder();
         if (!cache.empty()) {
             try {
@@ -141,13 +154,13 @@ public:
         return encodeInto(temporary.path() / "corpus", tokenizer);
     }
 
-private:
     std::string key() const { return survey_.fingerprint.substr(0, 32); } ///< of what is kept about the text
 
     void readSurvey()
     {
         const Surveys surveys(files_, cacheFolder());
-        auto known = surveys.known();
+        auto known = trustSurvey_ ? surveys.known() : std::nullopt;
+        fromBefore_ = known.has_value();
         survey_ = known ? std::move(*known) : surveys.fresh(progress_, stop_);
     }
 
@@ -201,6 +214,7 @@ private:
     std::stop_token stop_;
     std::vector<TextFile> files_;
     Survey survey_;
+    bool trustSurvey_ = true, fromBefore_ = false; ///< fromBefore_: survey_ was made by an earlier process
     std::string shown_;
 };
 

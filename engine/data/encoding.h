@@ -22,6 +22,9 @@ struct OpenedBins;
 /// process at a time has it.
 class WorkFolder {
 public:
+    /// The text that a tokenizer is to learn from, kept until it has.
+    static constexpr const char* sampleName = "sample.txt";
+
     /// Creates and locks `folder`; what another request (`identity`) left there is removed. With `wait` it waits for
     /// another process to end, else throws DataError. Throws IoError; Error when stopped.
     WorkFolder(std::filesystem::path folder, const Json& identity, bool wait, const std::stop_token& stop);

@@ -87,28 +87,40 @@ void checkRequest(const PrepareRequest& request, const fs::path& out)
             throw DataError("the share of a split", "is more than a half", "leave most of the text for training");
 }
 
+std::optional<Survey> knownSurvey(const WorkFolder& work)
+{
+    const auto known = work.part("survey");
+    if (known.is_null()) return {};
+    try {
+        return Survey::fromJson(known);
+    } catch (const Json::exception&) {
+        return {}; // read again
+    }
+}
+
 /// The survey and the tokenizer, from the journal if an earlier process came so far.
 std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, const std::vector<TextFile>& files,
     const PrepareRequest& request, std::shared_ptr<const Tokenizer> tokenizer, int threads, EventSink& progress,
     const std::stop_token& stop)
 {
-    const auto model = work.path() / "tokenizer.model";
-    if (const auto known = work.part("survey"); !known.is_null() && fs::exists(model)) {
-        try {
-            return { Survey::fromJson(known), tokenizer ? tokenizer : Tokenizer::load(model) };
-        } catch (const Json::exception&) {
-            // Read again.
-        }
+    const auto model = work.path() / "tokenizer.model", sample = work.path() / WorkFolder::sampleName;
+    auto survey = knownSurvey(work);
+    if (!tokenizer && survey && fs::exists(model)) tokenizer = Tokenizer::load(model);
+    if (!survey || (!tokenizer && !fs::exists(sample))) {
+        survey = surveyTexts(files, request.shares, threads, progress, stop);
+        if (survey->rule.undivided()) refuseUndivided(files.front().path.string());
+        if (!tokenizer) writeFileAtomically(sample, survey->sample);
+        survey->sample = {};
+        work.setPart("survey", survey->toJson());
     }
-    auto survey = surveyTexts(files, request.shares, threads, progress, stop);
-    if (survey.rule.undivided()) refuseUndivided(files.front().path.string());
     if (!tokenizer)
         tokenizer = cachedTokenizer(
-            "text-" + survey.fingerprint.substr(0, 32), request.config, [&] { return std::move(survey.sample); },
-            progress, stop);
-    writeFileAtomically(model, tokenizer->model());
-    work.setPart("survey", survey.toJson());
-    return { std::move(survey), std::move(tokenizer) };
+            "text-" + survey->fingerprint.substr(0, 32), request.config, [&] { return readFile(sample); }, progress,
+            stop);
+    if (!fs::exists(model)) writeFileAtomically(model, tokenizer->model());
+    std::error_code gone;
+    fs::remove(sample, gone);
+    return { std::move(*survey), std::move(tokenizer) };
 }
 
 } // namespace

@@ -35,7 +35,7 @@ Json readJournal(const fs::path& file)
 void clear(const fs::path& folder)
 {
     for (const char* name : { "train.bin", "valid.bin", "test.bin", "sample.bin", "keys.bin", "tokenizer.model",
-             "corpus.json", journalName }) {
+             "corpus.json", WorkFolder::sampleName, journalName }) {
         std::error_code problem;
         fs::remove(folder / name, problem);
     }
@@ -80,7 +80,7 @@ bool WorkFolder::publish(const fs::path& name)
     ::rmdir(name.c_str()); // an empty folder may stand in the way, nothing else is removed by this
     if (!renameToNew(path_, name)) return false;
     syncPath(name.has_parent_path() ? name.parent_path() : fs::path("."));
-    for (const char* rest : { "keys.bin", journalName, lockName }) {
+    for (const char* rest : { "keys.bin", sampleName, journalName, lockName }) {
         std::error_code litter;
         fs::remove(name / rest, litter);
     }

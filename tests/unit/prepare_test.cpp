@@ -165,6 +165,26 @@ private Q_SLOTS:
         same(request.out);
     }
 
+    void stoppedWhileTheTokenizerTrains()
+    {
+        auto request = request_;
+        request.config.vocabSize = 500; // no tokenizer of this size is kept
+        request.out = path("untrained");
+        Stopper stopper("training the tokenizer", 1);
+        QVERIFY_THROWS_EXCEPTION(Error, prepareCorpus(request, stopper, stopper.source.get_token()));
+        QCOMPARE(stopper.seen, 1);
+        Stopper counter("reading text", -1);
+        prepareCorpus(request, counter, {});
+        QCOMPARE(counter.seen, 0);
+        QVERIFY(!fs::exists(path("untrained/sample.txt")));
+        request.out = path("trained");
+        qputenv("XDG_CACHE_HOME", home_.filePath("another cache").toUtf8()); // it learns from the whole text itself
+        prepareCorpus(request, silent_, {});
+        qputenv("XDG_CACHE_HOME", home_.filePath("cache").toUtf8());
+        for (const char* name : { "train.bin", "valid.bin", "test.bin", "sample.bin", "tokenizer.model" })
+            QVERIFY2(readFile(path("untrained") / fs::path(name)) == readFile(path("trained") / fs::path(name)), name);
+    }
+
     /// Killed without any warning, after the journal was written and before.
     void killedAndContinued_data() { sources(); }
     void killedAndContinued()

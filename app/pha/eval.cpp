@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/data/corpus_card.h"
 #include "engine/data/text_input.h"
+#include "engine/data/token_bins.h"
 #include "engine/engine.h"
 #include "engine/run/metrics.h"
 
@@ -202,6 +203,12 @@ std::optional<TextSplit> splitOfFile(const std::string& data)
 {
     std::error_code problem;
     if (!fs::is_regular_file(data, problem)) return {};
+    if (const auto bins = findTokenBins(data)) {
+        for (std::size_t i = 0; i < bins->files.size(); ++i)
+            if (std::find(bins->files[i].begin(), bins->files[i].end(), fs::path(data)) != bins->files[i].end())
+                return TextSplit(i);
+        return {};
+    }
     for (const auto& file : findTexts({ data }))
         if (file.path == data) return file.given;
     return {};

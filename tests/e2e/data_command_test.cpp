@@ -195,6 +195,9 @@ private Q_SLOTS:
         const auto eval = home_.run({ "eval", "letters-run", "--split", "valid", "--json" });
         QVERIFY2(eval.code == 0, eval.err);
         QVERIFY(eval.json()["bits_per_byte"].toDouble() > 1);
+        const auto named = home_.run({ "eval", "letters-run", "--data", "letters/val.bin", "--json" });
+        QVERIFY2(named.code == 0, named.err); // whoever names the file means its part
+        QCOMPARE(named.json()["nll"], eval.json()["nll"]);
         const auto text = home_.run({ "generate", "letters-run", "--prompt", "abc", "--max-tokens", "20" });
         QVERIFY2(text.code == 0 && text.out.size() >= 20, text.err); // a character a token
         QVERIFY2(!text.err.contains("unknown"), text.err);

@@ -43,7 +43,9 @@ struct BranchMix {
     double deviation = 0, minimum = 0, maximum = 0; ///< spread over channels or tokens; 0 for scalar modes
     double normalised = 0; ///< mean divided by the layer's sum of means
     double outputRms = 0; ///< rms of the branch output before its norm
-    double contribution = 0; ///< of a mix: ||w_k n_k|| / ||y||; of a plain part: what it writes, ||f|| / ||x + f||
+    /// Of a mix: ||w_k n_k|| / ||y||. Of a plain part: what it writes, ||b f|| / ||a x + b f||, where a and b are those
+    /// of the residual mode.
+    double contribution = 0;
 };
 struct LayerMix {
     std::vector<BranchMix> branches; ///< of a mix in the order of parts.h, else in the order of the stages

@@ -194,7 +194,10 @@ Tensor Block::forward(const Tensor& input, const Pass& pass, std::int64_t positi
         for (std::size_t k = 0; k < step.parts.size(); ++k)
             z.push_back(compute(step, k, u, pass, position, state ? &state->at(part++) : nullptr));
         const auto update = step.mixer ? step.mixer->forward(u, z, pass, layer_) : plain(step, z[0], pass);
-        if (pass.record && !mixes_) shown.branches.push_back(describePlain(step.names[0], z[0], update, x + update));
+        if (pass.record && !mixes_) {
+            const auto written = update * added_; // both as join() adds them
+            shown.branches.push_back(describePlain(step.names[0], z[0], written, x * kept_ + written));
+        }
         x = join(x, update, step.after, pass);
     }
     if (pass.record && !mixes_) pass.record->push_back(std::move(shown));

@@ -211,13 +211,26 @@ private Q_SLOTS:
         }
     }
 
-    /// The share that a plain part writes, against the same thing by hand.
+    /// The share that a plain part writes, against the same thing by hand: alpha is (2 layers)^(1/4).
+    void contributionIsMeasuredOnTheStream_data()
+    {
+        QTest::addColumn<double>("kept");
+        QTest::addColumn<double>("added");
+        const double alpha = std::pow(2, 0.25);
+        QTest::newRow("prenorm") << 1.0 << 1.0;
+        QTest::newRow("prenorm_scaled") << 1.0 << 1 / alpha;
+        QTest::newRow("deepnorm_post") << alpha << 1.0;
+        QTest::newRow("prenorm_alpha_literal") << alpha << 1.0;
+    }
     void contributionIsMeasuredOnTheStream()
     {
+        QFETCH(double, kept);
+        QFETCH(double, added);
         const torch::NoGradGuard guard;
         auto config = small("attention");
         config.layers = 1;
         config.mainWidth = 0;
+        config.residualMode = QTest::currentDataTag();
         LanguageModel model(config, 7);
         std::vector<LayerMix> mix;
         std::vector<MixOverride> off { { 0, "attention", 0 } };
@@ -233,9 +246,11 @@ private Q_SLOTS:
         for (auto& p : branch->named_parameters())
             for (const auto& [name, weight] : from)
                 if (name == "layers.0.attention." + p.key()) p.value().copy_(weight);
-        const auto written = branch->forward(rmsNorm(before, {}, torch::kFloat), {}, 0, nullptr);
-        const double expected = (written.norm() / (before + written).norm()).item<double>();
-        QVERIFY(std::abs(mix[0].branches[0].contribution - expected) < 1e-5);
+        const bool post = config.residualMode == "deepnorm_post";
+        const auto u = post ? before : rmsNorm(before, {}, torch::kFloat);
+        const auto written = branch->forward(u, {}, 0, nullptr) * added;
+        const double expected = (written.norm() / (before * kept + written).norm()).item<double>();
+        QVERIFY(std::abs(mix[0].branches[0].contribution / expected - 1) < 1e-3);
     }
 
     void learnedPositionsEnd()

@@ -23,7 +23,8 @@ void readRows(LensLayer& layer, const Tensor& here, const Tensor& end, const Ten
     const auto came = here.gather(1, known);
     const auto share = here.exp();
     const auto rank = onCpu((here > came).sum(1) + 1), id = onCpu(next);
-    const auto probability = onCpu(came.squeeze(1).exp().to(torch::kDouble)),
+    // In doubles before the exponential: that of an unlikely token is no number of fp32, and its logarithm is asked for.
+    const auto probability = onCpu(came.squeeze(1).to(torch::kDouble).exp()),
                entropy = onCpu(-(share * here).sum(1).to(torch::kDouble)),
                divergence = onCpu((end.exp() * (end - here)).sum(1).clamp_min(0).to(torch::kDouble));
     const auto [top, ids] = here.topk(shown, 1);

@@ -154,11 +154,12 @@ LayerMix Mixer::describe(
         const auto values = w[k].to(torch::kDouble);
         BranchMix branch;
         branch.branch = names_[k];
-        branch.mean = values.mean().item<double>();
-        if (affine_) branch.mean *= gains_[k].to(torch::kDouble).square().mean().sqrt().item<double>(); // models.md 5.1
-        branch.deviation = values.numel() > 1 ? values.std(false).item<double>() : 0;
-        branch.minimum = values.min().item<double>();
-        branch.maximum = values.max().item<double>();
+        const double gain =
+            affine_ ? gains_[k].to(torch::kDouble).square().mean().sqrt().item<double>() : 1; // models.md 5.1
+        branch.mean = gain * values.mean().item<double>();
+        branch.deviation = values.numel() > 1 ? gain * values.std(false).item<double>() : 0;
+        branch.minimum = gain * values.min().item<double>();
+        branch.maximum = gain * values.max().item<double>();
         branch.outputRms = std::sqrt(z[k].to(torch::kFloat).square().mean().item<double>());
         branch.contribution =
             whole == 0 ? 0 : (n[k].to(torch::kFloat) * w[k].to(torch::kFloat)).norm().item<double>() / whole;

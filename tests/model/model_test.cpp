@@ -290,6 +290,46 @@ private Q_SLOTS:
         }
     }
 
+    /// A gain of the branch's norm scales the weight that is shown and its spread alike.
+    void gainsScaleWeightAndSpread()
+    {
+        for (const std::string mode : { "channel_softmax", "softmax" }) {
+            auto config = small();
+            config.mixMode = mode;
+            config.branchNormAffine = true;
+            LanguageModel model(config, 1);
+            const auto shown = [&](double gain) {
+                const torch::NoGradGuard guard;
+                for (const auto& [name, weight] : namedWeights(model))
+                    if (name.find(".mixing.norm_") != std::string::npos) weight.detach().fill_(gain);
+                std::vector<LayerMix> mix;
+                Pass pass;
+                pass.record = &mix;
+                model.forward(idsOf(1, 16), pass);
+                return mix;
+            };
+            {
+                const torch::NoGradGuard guard;
+                for (const auto& [name, weight] : namedWeights(model))
+                    if (name.ends_with(".mixing.logits"))
+                        weight.detach().copy_(torch::linspace(-1, 1, weight.numel()).view(weight.sizes()));
+            }
+            const auto plain = shown(1), scaled = shown(3);
+            QCOMPARE(scaled.size(), std::size_t(2));
+            for (std::size_t layer = 0; layer < scaled.size(); ++layer)
+                for (std::size_t k = 0; k < 3; ++k) {
+                    const auto &a = plain[layer].branches.at(k), &b = scaled[layer].branches.at(k);
+                    QCOMPARE(b.mean, 3 * a.mean);
+                    QCOMPARE(b.deviation, 3 * a.deviation);
+                    QCOMPARE(b.minimum, 3 * a.minimum);
+                    QCOMPARE(b.maximum, 3 * a.maximum);
+                    QVERIFY(b.minimum <= b.mean * (1 + 1e-9) && b.mean <= b.maximum * (1 + 1e-9));
+                    QCOMPARE(b.normalised, a.normalised);
+                    QCOMPARE(b.deviation > 0, mode == "channel_softmax");
+                }
+        }
+    }
+
     void mutingEqualsAWeightOfZeroAndFixedEqualsTheMean()
     {
         auto config = small();

@@ -23,15 +23,15 @@ void readRows(LensLayer& layer, const Tensor& here, const Tensor& end, const Ten
     const auto came = here.gather(1, known);
     const auto share = here.exp();
     const auto rank = onCpu((here > came).sum(1) + 1), id = onCpu(next);
-    // In doubles before the exponential: that of an unlikely token is no number of fp32, and its logarithm is asked for.
-    const auto probability = onCpu(came.squeeze(1).to(torch::kDouble).exp()),
-               entropy = onCpu(-(share * here).sum(1).to(torch::kDouble)),
+    const auto logarithm = onCpu(came.squeeze(1).to(torch::kDouble)), // of an unlikely token: no share in fp32
+        probability = logarithm.exp(), entropy = onCpu(-(share * here).sum(1).to(torch::kDouble)),
                divergence = onCpu((end.exp() * (end - here)).sum(1).clamp_min(0).to(torch::kDouble));
     const auto [top, ids] = here.topk(shown, 1);
     const auto topShare = onCpu(top.exp().to(torch::kDouble)), topId = onCpu(ids);
     for (std::int64_t i = 0; i < n; ++i) {
         LensCell cell;
         if (id.data_ptr<std::int64_t>()[i] >= 0) {
+            layer.nll -= logarithm.data_ptr<double>()[i]; // the sum; summarise() divides it
             cell.probability = probability.data_ptr<double>()[i];
             cell.rank = rank.data_ptr<std::int64_t>()[i];
         }
@@ -50,14 +50,13 @@ void readRows(LensLayer& layer, const Tensor& here, const Tensor& end, const Ten
 /// Means over the positions, once all layers are known.
 void summarise(LensLayer& layer, const LensLayer& end)
 {
-    double nll = 0, agreed = 0;
+    double agreed = 0;
     const auto T = layer.cells.size();
     for (std::size_t t = 0; t < T; ++t) {
-        if (t + 1 < T) nll -= std::log(std::max(layer.cells[t].probability, 1e-300));
         agreed += layer.cells[t].top.front().id == end.cells[t].top.front().id ? 1 : 0;
         layer.divergence += layer.cells[t].divergence / double(T);
     }
-    layer.nll = T > 1 ? nll / double(T - 1) : std::numeric_limits<double>::quiet_NaN(); // nothing came
+    layer.nll = T > 1 ? layer.nll / double(T - 1) : std::numeric_limits<double>::quiet_NaN(); // nothing came
     layer.agreement = agreed / double(T);
 }
 

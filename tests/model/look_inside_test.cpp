@@ -269,6 +269,24 @@ private Q_SLOTS:
             QVERIFY(std::abs(end.cells[t - 1].probability - view.tokens[t].probability) < 1e-5);
     }
 
+    /// Tokens that cost hundreds of nats have no share in fp32, and count as what they cost all the same.
+    void lensCountsWhatHasNoShare()
+    {
+        const torch::NoGradGuard guard;
+        const auto model = drawn(small("transformer"));
+        model->named_parameters()["norm_out"].mul_(3000);
+        const std::int64_t T = 19;
+        const auto ids = someIds(1, T)[0];
+        const auto hidden = model->forward(ids.unsqueeze(0), {})[0];
+        const auto scores =
+            scoreTokens(hidden.narrow(0, 0, T - 1), model->embedding(), ids.narrow(0, 1, T - 1), torch::kFloat);
+        QVERIFY(scores.nll.max().item<double>() > 110);
+        const auto view = network(model).lookInside({ textOf(ids), 256, {} }, {});
+        const double mean = scores.nll.to(torch::kDouble).mean().item<double>();
+        QVERIFY2(std::abs(view.lens.back().nll / mean - 1) < 1e-4,
+            qPrintable(QStringLiteral("%1 and %2").arg(view.lens.back().nll).arg(mean)));
+    }
+
     /// The means of the maps, by loops over all their numbers.
     void reachIsTheMeanOfTheMaps()
     {

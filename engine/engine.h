@@ -226,6 +226,7 @@ struct HeadTest {
     std::vector<HeadFigures> heads; ///< layer by layer, of the same parts as maps; over all sequences
     double firstNll = 0, secondNll = 0; ///< mean loss of the same tokens the first and the second time, nats
     std::vector<StateMemory> memory;
+    std::string note = {}; ///< why nothing was tested: the network cannot read tokens that come twice
 };
 /// What one part of a layer adds to the logit of each token, in nats, when it is predicted from those before it. The
 /// logit is taken relative to the mean of the vocabulary, so that all pushes of a token sum to logit - mean logit.

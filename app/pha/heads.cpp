@@ -50,6 +50,7 @@ std::string memoryTable(const HeadTest& test)
 
 void printTest(const HeadTest& test)
 {
+    if (!test.note.empty()) return printLine(fmt::format("Step {}: {}", test.step, test.note));
     printLine(
         fmt::format("Step {}: {} random tokens that come twice, {} sequences", test.step, test.length, test.sequences));
     printLine(fmt::format("in-context gain {:.3f} nats: a token costs {:.3f} the first time and {:.3f} the second",
@@ -97,12 +98,18 @@ int showHeads(LoadedModel& model, bool json)
 {
     StopOnSignal stop;
     const auto test = model.testHeads(stop.token());
-    if (json)
-        printJson({ { "step", test.step }, { "sequences", test.sequences }, { "length", test.length },
-            { "context", test.context }, { "first_nll", test.firstNll }, { "second_nll", test.secondNll },
-            { "heads", headsToJson(test.heads) }, { "memory", memoryToJson(test.memory) } });
-    else
+    if (!json) {
         printTest(test);
+        return 0;
+    }
+    Json out { { "step", test.step }, { "sequences", test.sequences }, { "length", test.length },
+        { "context", test.context }, { "first_nll", test.firstNll }, { "second_nll", test.secondNll },
+        { "heads", headsToJson(test.heads) }, { "memory", memoryToJson(test.memory) } };
+    if (!test.note.empty()) {
+        out["first_nll"] = out["second_nll"] = nullptr; // nothing was read
+        out["note"] = test.note;
+    }
+    printJson(out);
     return 0;
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 enum Place { Previous, Self, First, Same, Induction }; // the order of headKinds
 
-constexpr std::int64_t sequencesRead = 8, longestCopy = 64;
+constexpr std::int64_t sequencesRead = 8, longestCopy = 64, shortestCopy = 2;
 constexpr std::size_t fewestPieces = 32;
 
 /// Pieces that stand for themselves in a text: neither marks of the tokenizer, nor single bytes that spell what has no
@@ -155,13 +155,19 @@ HeadTest testHeads(LanguageModel& model, const Tokenizer& tokenizer, std::int64_
     const torch::NoGradGuard guard;
     const auto& m = model.config();
     HeadTest test;
-    test.sequences = sequencesRead;
     test.context = context;
+    if (m.positions == "learned" && m.maxPositions < 2 * shortestCopy) {
+        test.note = "no heads were tested: " + std::to_string(2 * shortestCopy)
+            + " positions are the fewest for tokens that come twice, and this model has learned "
+            + std::to_string(m.maxPositions);
+        return test;
+    }
+    test.sequences = sequencesRead;
     // Both copies where the network has been trained and attention can see the first from the second.
     auto room = std::min(2 * longestCopy, test.context);
     if (m.positions == "learned") room = std::min(room, m.maxPositions);
     if (m.attentionSpan > 0) room = std::min(room, m.attentionSpan);
-    test.length = std::max<std::int64_t>(2, room / 2);
+    test.length = std::max(shortestCopy, room / 2);
     for (const auto& tokens : repeatedTokens(tokenizer, test.sequences, test.length)) {
         throwIfStopped(stop, "the test of the heads");
         Watch watch;

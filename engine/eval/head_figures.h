@@ -27,7 +27,7 @@ std::vector<StateMemory> readMemory(const Watch& watch, std::int64_t context);
 std::vector<std::vector<std::int64_t>> repeatedTokens(
     const Tokenizer& tokenizer, std::int64_t count, std::int64_t length);
 /// Reads such sequences, as long as the network's `context` and its attention allow. With `attentionAlone` state spaces
-/// are left out. Throws Error when stopped.
+/// are left out. Of a network that cannot read two tokens twice the note alone is filled in. Throws Error when stopped.
 HeadTest testHeads(LanguageModel& model, const Tokenizer& tokenizer, std::int64_t context, Pass pass,
     bool attentionAlone, const std::stop_token& stop);
 HeadsEvent headsEvent(const HeadTest& test);

@@ -271,7 +271,7 @@ bool Trainer::evaluate(const std::stop_token& stop)
     emit(result->figures);
     if (!result->recall.bins.empty()) emit(result->recall);
     heads->step = step_;
-    emit(headsEvent(*heads));
+    if (heads->note.empty()) emit(headsEvent(*heads));
     lastEval_ = step_;
     lastNll_ = result->figures.nll;
     return true;

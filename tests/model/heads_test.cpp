@@ -406,6 +406,22 @@ private Q_SLOTS:
         }
     }
 
+    /// Two tokens that come twice are the shortest test; where they have no room nothing is tested, and a note says so.
+    void fewLearnedPositionsAreNotTested()
+    {
+        auto config = small("transformer");
+        config.positions = "learned";
+        config.maxPositions = 4;
+        const auto tested = network(drawn(config), 4).testHeads({});
+        QCOMPARE(tested.length, 2);
+        QVERIFY(tested.note.empty() && !tested.heads.empty());
+        config.maxPositions = 3;
+        const auto none = network(drawn(config), 3).testHeads({});
+        QCOMPARE(none.step, 12);
+        QVERIFY(none.length == 0 && none.heads.empty() && none.memory.empty());
+        QVERIFY2(none.note.find("learned 3") != std::string::npos, none.note.c_str());
+    }
+
     void whatHasNoStatesHasNoHalfLives()
     {
         auto recurrent = small("gss");

@@ -121,6 +121,23 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(train(run, tinyRun(), recorder), CheckpointError); // a run is there already
     }
 
+    /// Too few positions for the test of the heads, and for nothing else.
+    void aRunWithThreeLearnedPositionsFinishes()
+    {
+        auto config = tinyRun();
+        config.model.positions = "learned";
+        config.model.maxPositions = config.training.context = 3;
+        config.training.steps = 2;
+        config.training.sampleEvery = 1;
+        Recorder recorder;
+        const auto run = folder("positions");
+        QCOMPARE(train(run, config, recorder), RunState::Finished);
+        QVERIFY(fs::exists(run / "checkpoints" / "step-00000002" / "model.safetensors"));
+        QCOMPARE(recorder.all<EvalEvent>().back().step, std::int64_t(2));
+        QVERIFY(recorder.all<HeadsEvent>().empty());
+        QVERIFY(!recorder.all<SampleEvent>().empty());
+    }
+
     void resumeIsExact_data()
     {
         QTest::addColumn<int>("stopAfter");

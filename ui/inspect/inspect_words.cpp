@@ -216,6 +216,7 @@ QString InspectPanel::Private::reachText() const
             + tr("How much of what a head reads lies in places of each kind, in percent; in brackets: if it read all "
                  "alike. Bold: what the head is named after.");
     if (!test) return tr("Name the heads: what they do with random tokens that come twice does not depend on a text.");
+    if (!test->note.empty()) return fromUtf8(test->note);
     return none
         + tr(
             "%1 random tokens that come twice: %2 nats a token the first time, %3 the second. In-context gain %4 nats.")

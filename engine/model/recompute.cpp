@@ -88,17 +88,14 @@ Tensor KeptAttention::operator()(const Tensor& q4, const Tensor& k4, const Tenso
     if (!cudnnAttentionFits(q4) || q4.size(1) != k4.size(1)) return causalAttention(q4, k4, v4);
     const auto q = q4.transpose(1, 2), k = k4.transpose(1, 2), v = v4.transpose(1, 2);
     if (next_ == kept_.size()) { // the first time: without gradients, and so asked for the sums by name
-        try {
-            const auto [out, sums, cumQ, cumK, maxQ, maxK, seed, offset, mask] =
-                at::_scaled_dot_product_cudnn_attention(q, k, v, {}, true, 0.0, true, false, 1.0);
-            kept_.push_back({ out, sums, cumQ, cumK, seed, offset });
-            numbers_.push_back({ maxQ.guard_int(__FILE__, __LINE__), maxK.guard_int(__FILE__, __LINE__) });
-            ++next_;
-            return out.transpose(1, 2);
-        } catch (const c10::Error&) { // a card or a cuDNN without them, as in fusedCausalAttention()
-            cudnnAttentionWorks = false;
-            return causalAttention(q4, k4, v4);
-        }
+        const auto done = unlessCudnnLacks(
+            [&] { return at::_scaled_dot_product_cudnn_attention(q, k, v, {}, true, 0.0, true, false, 1.0); });
+        if (!done) return causalAttention(q4, k4, v4);
+        const auto& [out, sums, cumQ, cumK, maxQ, maxK, seed, offset, mask] = *done;
+        kept_.push_back({ out, sums, cumQ, cumK, seed, offset });
+        numbers_.push_back({ maxQ.guard_int(__FILE__, __LINE__), maxK.guard_int(__FILE__, __LINE__) });
+        ++next_;
+        return out.transpose(1, 2);
     }
     const auto at = next_++;
     return KnownAttention::apply(q, k, v, kept_[at], numbers_[at]).transpose(1, 2);

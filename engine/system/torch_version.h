@@ -8,7 +8,9 @@
 #include <torch/version.h>
 
 #include <atomic>
+#include <optional>
 #include <string>
+#include <type_traits>
 
 #define PHA_TORCH_AT_LEAST(major, minor)                                                                               \
     (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
@@ -28,6 +30,19 @@ inline bool cudnnAttentionFits(const torch::Tensor& q)
     return cudnnAttentionWorks && q.is_cuda() && q.scalar_type() == torch::kBFloat16 && q.size(-1) % 8 == 0
         && q.size(-1) <= 128;
 }
+/// What `f` returns, which calls these kernels; nothing on a card or with a cuDNN that lacks them, which is remembered.
+/// Too little memory says nothing of the kernels: that error is the caller's.
+template <class F> std::optional<std::invoke_result_t<F>> unlessCudnnLacks(F&& f)
+{
+    try {
+        return f();
+    } catch (const c10::OutOfMemoryError&) {
+        throw;
+    } catch (const c10::Error&) {
+        cudnnAttentionWorks = false;
+        return std::nullopt;
+    }
+}
 
 /// Causal attention of q (B,Hq,T,dh), k and v (B,Hkv,T,dh) through the library's fused kernels. Scale 1.
 inline torch::Tensor fusedCausalAttention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v)
@@ -36,11 +51,10 @@ inline torch::Tensor fusedCausalAttention(const torch::Tensor& q, const torch::T
 #if PHA_TORCH_AT_LEAST(2, 6)
     if (cudnnAttentionFits(q)) {
         const bool gradient = torch::GradMode::is_enabled();
-        try {
+        const auto out = unlessCudnnLacks([&] {
             return std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, {}, gradient, 0.0, true, false, 1.0));
-        } catch (const c10::Error&) { // a card or a cuDNN without them
-            cudnnAttentionWorks = false;
-        }
+        });
+        if (out) return *out;
     }
 #endif
 #if PHA_TORCH_AT_LEAST(2, 1)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/language_model.h"
 #include "engine/model/weights.h"
+#include "engine/system/torch_version.h"
 #include "tests/suite.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -56,6 +57,7 @@ private Q_SLOTS:
     void gradientsAreTheSame();
     void regularisersKeepTheirGradients();
     void copiesFollowTheirWeights();
+    void memoryIsNoReasonToGiveUpKernels();
 };
 
 void RecomputeTest::gradientsAreTheSame()
@@ -93,6 +95,27 @@ void RecomputeTest::copiesFollowTheirWeights()
 
     const auto padded = cache.stacked({ a }, 8);
     QVERIFY(torch::equal(padded.narrow(0, 5, 3), torch::zeros({ 3, 4 }, torch::kBFloat16)));
+}
+
+/// Whoever runs out of memory may go on with less, and then finds cuDNN's attention as it was.
+void RecomputeTest::memoryIsNoReasonToGiveUpKernels()
+{
+    const bool before = cudnnAttentionWorks;
+    cudnnAttentionWorks = true;
+    const auto full = [](bool really) {
+        if (really) C10_THROW_ERROR(OutOfMemoryError, "no room");
+        return 3;
+    };
+    QCOMPARE(unlessCudnnLacks([&] { return full(false); }).value_or(0), 3);
+    QVERIFY_THROWS_EXCEPTION(c10::OutOfMemoryError, unlessCudnnLacks([&] { return full(true); }));
+    QVERIFY(cudnnAttentionWorks.load());
+    const auto lacking = [](bool really) {
+        if (really) C10_THROW_ERROR(Error, "no such kernel");
+        return 3;
+    };
+    QVERIFY(!unlessCudnnLacks([&] { return lacking(true); }).has_value());
+    QVERIFY(!cudnnAttentionWorks.load());
+    cudnnAttentionWorks = before;
 }
 
 PHA_TEST(RecomputeTest)

@@ -14,21 +14,22 @@ constexpr std::size_t alternativesShown = 10;
 /// A prompt is read in pieces of this many tokens, so that a stop is answered and scores stay small.
 constexpr std::int64_t prefillPiece = 1024;
 
-/// A table of learned positions ends: of a long prompt its end is kept, and the text may grow to the last position.
-/// Returns how many tokens may be written.
+/// A table of learned positions ends: of a prompt that is longer so much of the end is kept that the text has room
+/// after it, and the text may grow to the last position. Returns how many tokens may be written.
 std::int64_t fitPositions(
     const ModelConfig& model, std::vector<std::int64_t>& prompt, std::int64_t tokens, std::string& note)
 {
     if (model.positions != "learned") return tokens;
-    const auto words = std::to_string(model.maxPositions) + " positions that this model has learned";
+    // The last token is drawn, not read.
     if (std::int64_t(prompt.size()) > model.maxPositions) {
-        prompt.erase(prompt.begin(), prompt.end() - std::ptrdiff_t(model.maxPositions));
-        note = "the prompt was cut to the " + words;
+        const auto kept = std::clamp<std::int64_t>(model.maxPositions - tokens + 1, 1, model.maxPositions);
+        prompt.erase(prompt.begin(), prompt.end() - std::ptrdiff_t(kept));
+        note = "the prompt was cut to its last " + (kept == 1 ? "token" : std::to_string(kept) + " tokens") + "; ";
     }
-    const auto room = model.maxPositions - std::int64_t(prompt.size()) + 1; // the last token is drawn, not read
-    if (room >= tokens) return tokens;
-    if (note.empty()) note = "the text ends at the " + words;
-    return room;
+    const auto room = model.maxPositions - std::int64_t(prompt.size()) + 1;
+    if (note.empty() && room >= tokens) return tokens;
+    note += "the text ends at the " + std::to_string(model.maxPositions) + " positions that this model has learned";
+    return std::min(room, tokens);
 }
 
 } // namespace
@@ -53,9 +54,9 @@ Generation generateText(LanguageModel& model, const Tokenizer& tokenizer, const 
     const auto since = [](Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); };
     const torch::NoGradGuard guard;
     Generation result;
+    options.sampling.validate();
     const auto wanted = fitPositions(model.config(), prompt, options.sampling.maxTokens, result.note);
     result.promptIds = prompt;
-    options.sampling.validate();
     const auto started = Clock::now();
     const auto device = model.embedding().device();
     auto state = model.freshState();

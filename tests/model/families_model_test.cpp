@@ -5,7 +5,7 @@
 #include "engine/config/parts.h"
 #include "engine/model/weights.h"
 #include "engine/system/cpu_allocator.h"
-#include "tests/model/family_variants.h"
+#include "tests/model/drawn_network.h"
 #include "tests/suite.h"
 
 #include <QtTest>
@@ -264,6 +264,41 @@ private Q_SLOTS:
         model.forward(someIds(1, 16), {}, &state);
         QVERIFY_THROWS_EXCEPTION(ConfigError, model.forward(someIds(1, 1), {}, &state));
         QVERIFY_THROWS_EXCEPTION(ConfigError, model.forward(someIds(1, 17), {}));
+    }
+
+    /// A prompt that is longer than the learned positions makes room for the text that is asked for; one that fits
+    /// stays.
+    void longPromptsMakeRoom()
+    {
+        auto config = small("transformer");
+        config.positions = "learned";
+        config.maxPositions = 64;
+        auto writer = network(drawn(config));
+        const auto written = [&](std::int64_t given, std::int64_t wanted) {
+            GenerateOptions options;
+            for (std::int64_t i = 200 - given; i < 200; ++i) options.promptIds.push_back(i * 23 % vocabulary);
+            options.sampling.maxTokens = wanted;
+            options.sampling.seed = 3;
+            return writer.generate(options, [](const GeneratedToken&) {}, {});
+        };
+        const auto whole = written(200, 20), end = written(45, 20);
+        QCOMPARE(whole.tokens.size(), std::size_t(20));
+        QVERIFY(whole.promptIds == end.promptIds); // the last 45
+        QCOMPARE(whole.text, end.text);
+        QCOMPARE(whole.note,
+            std::string("the prompt was cut to its last 45 tokens; "
+                        "the text ends at the 64 positions that this model has learned"));
+        QCOMPARE(end.note, std::string());
+        const auto more = written(200, 100);
+        QCOMPARE(more.tokens.size(), std::size_t(64)); // no more than there are positions
+        QCOMPARE(more.promptIds.size(), std::size_t(1));
+        QCOMPARE(more.note,
+            std::string("the prompt was cut to its last token; "
+                        "the text ends at the 64 positions that this model has learned"));
+        const auto full = written(64, 20);
+        QCOMPARE(full.tokens.size(), std::size_t(1));
+        QCOMPARE(full.promptIds.size(), std::size_t(64));
+        QCOMPARE(full.note, std::string("the text ends at the 64 positions that this model has learned"));
     }
 
     /// Attention inside chunks = full attention on each chunk by itself, and the cache never holds more than a chunk.

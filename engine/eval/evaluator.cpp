@@ -65,6 +65,20 @@ struct Scores {
     std::vector<std::int32_t> seen; ///< tokens that the prediction was made from
 };
 
+/// Of a tensor of windows (rows,T,...) what is scored, one window after the other: the others need no logits.
+Tensor scoredOf(const Tensor& x, const Window* group)
+{
+    const auto rows = x.size(0), length = x.size(1);
+    std::vector<Tensor> parts;
+    bool all = true;
+    for (std::int64_t r = 0; r < rows; ++r) {
+        const auto before = group[r].scored - group[r].begin;
+        all &= before == 0;
+        parts.push_back(x[r].narrow(0, before, length - before));
+    }
+    return all ? x.flatten(0, 1) : torch::cat(parts);
+}
+
 /// `rows` windows of one length, read at once. With a state there is one row, and it continues the text before.
 void scoreTogether(LanguageModel& model, const Pass& pass, const Split& split, const Window* group, std::int64_t rows,
     ModelState* state, Scores& scores)
@@ -83,10 +97,11 @@ void scoreTogether(LanguageModel& model, const Pass& pass, const Split& split, c
         }
     const auto h = model.forward(ids.to(device), pass, state);
     const auto s = scoreTokens(
-        h.reshape({ -1, h.size(-1) }), model.embedding(), targets.reshape(-1).to(device), pass.matrix, &model.cache());
+        scoredOf(h, group), model.embedding(), scoredOf(targets, group).to(device), pass.matrix, &model.cache());
+    std::int64_t next = 0;
     for (std::int64_t r = 0; r < rows; ++r)
         for (auto input = group[r].scored; input < group[r].end; ++input) {
-            const auto row = r * length + input - group[r].begin, target = input + ahead;
+            const auto row = next++, target = input + ahead;
             if (all[std::size_t(target)] < 0) continue; // no question here
             scores.nll[std::size_t(target)] = s.nll.data_ptr<float>()[row];
             scores.correct[std::size_t(target)] = s.correct.data_ptr<bool>()[row];

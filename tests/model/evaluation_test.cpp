@@ -70,6 +70,30 @@ private Q_SLOTS:
         QCOMPARE(score("strided", 64).figures.stride, std::int64_t(32));
     }
 
+    /// Whatever the stride: what each window's last tokens cost, one window after the other and all of its logits.
+    void stridesScoreWhatIsNew()
+    {
+        const torch::NoGradGuard guard;
+        const std::int64_t context = 64,
+                           last = std::int64_t(split_.tokens.size()) - 1; // the last one is a target alone
+        const auto all = torch::tensor(std::vector<std::int64_t>(split_.tokens.begin(), split_.tokens.end()));
+        for (const std::int64_t stride : { 1, 16, 64 }) {
+            double expected = 0;
+            std::int64_t done = 0;
+            for (std::int64_t begin = 0; done < last; begin += stride) {
+                const auto length = std::min(context, last - begin), known = done - begin;
+                const auto hidden = model_->forward(all.narrow(0, begin, length).unsqueeze(0), {});
+                const auto said = torch::log_softmax(model_->logits(hidden, {})[0].to(torch::kDouble), -1);
+                const auto cost = -said.gather(1, all.narrow(0, begin + 1, length).unsqueeze(1)).squeeze(1);
+                expected += cost.narrow(0, known, length - known).sum().item<double>();
+                done = begin + length;
+            }
+            const auto figures = score("strided", context, stride).figures;
+            QCOMPARE(figures.tokens, last);
+            QVERIFY2(std::abs(figures.totalNll / expected - 1) < 1e-6, std::to_string(stride).c_str());
+        }
+    }
+
     void statefulBlocksAreOneLongPass()
     {
         const auto blocks = score("stateful", 32), whole = score("disjoint", 1000), apart = score("disjoint", 32);

@@ -116,17 +116,18 @@ private Q_SLOTS:
         }
     }
 
-    /// No attention: states are shown all the same. No states: heads are.
+    /// No attention: states are shown all the same. No states: heads are. No room for tokens that come twice: neither.
     void networksWithoutOneOfThem()
     {
-        const auto trained = [&](const QString& preset) {
-            const auto run = home_.path(preset);
+        const auto trained = [&](const QString& preset, const QStringList& more = {}) {
+            const auto run = home_.path(more.isEmpty() ? preset : preset + "-few");
             QStringList arguments { "train", "--preset", preset, "--data", "stories", "--threads", "1", "--precision",
                 "fp32", "--run", run, "--steps", "1" };
             for (const auto* setting :
                 { "layers=2", "width=32", "query_heads=2", "kv_heads=2", "gss_expand=32", "gss_width=8", "gss_state=8",
                     "h3_state=8", "main_width=32", "vocab_size=512", "context=32", "batch_size=2", "eval_tokens=256" })
                 arguments << "--set" << setting;
+            for (const auto& setting : more) arguments << "--set" << setting;
             const auto result = home_.run(arguments);
             if (result.code != 0) qWarning("%s", result.err.constData());
             return home_.run({ "inspect", run, "--heads" }).out;
@@ -138,6 +139,8 @@ private Q_SLOTS:
         const auto softmax = trained("transformer-tiny");
         QVERIFY2(softmax.contains("no state spaces with half-lives") && !softmax.contains("no attention"), softmax);
         QVERIFY2(!lineOf(softmax, "L1 attention 1").isEmpty(), softmax);
+        const auto few = trained("transformer-tiny", { "positions=learned", "max_positions=3", "context=3" });
+        QVERIFY2(few.contains("no heads were tested") && few.contains("learned 3"), few);
         const auto hedgehog = trained("hedgehog-tiny");
         QVERIFY2(!lineOf(hedgehog, "L1 hedgehog 1").isEmpty() && !hedgehog.contains("no attention"), hedgehog);
     }

@@ -7,6 +7,7 @@
 #include "ui/panels/rival_view.h"
 #include "ui/theme.h"
 
+#include <QComboBox>
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
@@ -16,34 +17,101 @@
 #include <QToolButton>
 
 #include <cmath>
+#include <condition_variable>
+#include <mutex>
 
 using namespace pha;
 using namespace pha::ui;
 
 namespace {
 
-/// Networks of the run "second" write half as much.
+/// Networks of the run "second" write half as much, and wait at a gate before they begin.
 class TwoNetworks : public test::FakeEngine {
 public:
+    /// Open until a test shuts it.
+    class Gate {
+    public:
+        void set(bool open)
+        {
+            const std::lock_guard lock(mutex_);
+            open_ = open;
+            changed_.notify_all();
+        }
+        void pass(const std::stop_token& stop)
+        {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, stop, [this] { return open_; });
+        }
+
+    private:
+        std::mutex mutex_;
+        std::condition_variable_any changed_;
+        bool open_ = true;
+    };
+    const std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+
     std::shared_ptr<LoadedModel> load(
         const fs::path& path, const std::string& device, const std::string& precision) override
     {
         if (path.string().find("second") == std::string::npos) return FakeEngine::load(path, device, precision);
-        return std::make_shared<Short>(RunDirectory(runOfCheckpoint(resolveCheckpoint(path))).read().config, 300);
+        const auto config = RunDirectory(runOfCheckpoint(resolveCheckpoint(path))).read().config;
+        return std::make_shared<Short>(config, gate);
     }
 
 private:
     class Short : public test::FakeModel {
     public:
-        using FakeModel::FakeModel;
+        Short(RunConfig config, std::shared_ptr<Gate> waitsAt)
+            : FakeModel(std::move(config), 300)
+            , gate_(std::move(waitsAt))
+        {
+        }
         Generation generate(const GenerateOptions& asked, const std::function<void(const GeneratedToken&)>& onToken,
             std::stop_token stop) override
         {
+            gate_->pass(stop);
             auto options = asked;
             options.sampling.maxTokens /= 2;
             return FakeModel::generate(options, onToken, stop);
         }
+
+    private:
+        std::shared_ptr<Gate> gate_;
     };
+};
+
+/// The playground at a blind vote between the runs "first", which is selected, and "second".
+struct Playground {
+    test::TestHome home;
+    TwoNetworks engine;
+    RunListModel runs;
+    PlaygroundPanel panel { nullptr, [this]() -> Engine& { return engine; } };
+    BlindVote* blind = nullptr;
+    RivalView* rival = nullptr;
+
+    void open()
+    {
+        const auto first = home.train("first", 300);
+        home.train("second", 300);
+        home.train("third", 300);
+        runs.setFolder(home.runs());
+        QTRY_COMPARE(runs.rowCount(), 3);
+        panel.setRuns(&runs);
+        panel.resize(1200, 700);
+        panel.show();
+        auto* session = runs.open(first);
+        QTRY_VERIFY(session->modelSource().available);
+        panel.setSession(session);
+        panel.findChild<QSpinBox*>("samplingMaxTokens")->setValue(12);
+        panel.findChild<QPlainTextEdit*>("playgroundPrompt")->setPlainText("Mara took");
+        panel.findChild<QToolButton*>("playgroundCompare")->click();
+        rival = panel.findChild<RivalView*>();
+        auto* choice = panel.findChild<QComboBox*>("rivalRun");
+        choice->setCurrentIndex(choice->findText("second"));
+        QTRY_VERIFY(rival->canWrite() && !rival->session()->loading());
+        panel.findChild<QPushButton*>("rivalBlind")->click();
+        blind = panel.findChild<BlindVote*>();
+    }
 };
 
 const Duellist one { "/runs/one\n100", "one" }, two { "/runs/two\n200", "two" };
@@ -139,27 +207,12 @@ private Q_SLOTS:
 
     void thePlaygroundHidesWhoIsWho()
     {
-        test::TestHome home;
-        const auto first = home.train("first", 300);
-        home.train("second", 300);
-        TwoNetworks engine;
-        RunListModel runs;
-        runs.setFolder(home.runs());
-        QTRY_COMPARE(runs.rowCount(), 2);
-        PlaygroundPanel panel(nullptr, [&]() -> Engine& { return engine; });
-        panel.setRuns(&runs);
-        panel.resize(1200, 700);
-        panel.show();
-        auto* session = runs.open(first);
-        QTRY_VERIFY(session->modelSource().available);
-        panel.setSession(session);
-        panel.findChild<QSpinBox*>("samplingMaxTokens")->setValue(12);
-        panel.findChild<QPlainTextEdit*>("playgroundPrompt")->setPlainText("Mara took");
-        panel.findChild<QToolButton*>("playgroundCompare")->click();
-        auto* rival = panel.findChild<RivalView*>();
-        QTRY_VERIFY(rival->canWrite());
-        panel.findChild<QPushButton*>("rivalBlind")->click();
-        auto* blind = panel.findChild<BlindVote*>();
+        Playground ground;
+        ground.open();
+        if (QTest::currentTestFailed()) return;
+        auto& panel = ground.panel;
+        auto* blind = ground.blind;
+        auto* rival = ground.rival;
         QVERIFY(blind->isVisible() && !rival->isVisible());
         QVERIFY(!panel.findChild<QWidget*>("playgroundText")->isVisible());
         QVERIFY(!panel.findChild<QWidget*>("playgroundHistory")->isVisible());
@@ -182,6 +235,27 @@ private Q_SLOTS:
         panel.findChild<QToolButton*>("blindOff")->click();
         QVERIFY(!blind->isVisible() && rival->isVisible());
         QVERIFY(panel.findChild<QWidget*>("playgroundHistory")->isVisible());
+    }
+
+    /// The vote would count for the run that was selected meanwhile.
+    void anotherRunEndsTheRound()
+    {
+        Playground ground;
+        ground.open();
+        if (QTest::currentTestFailed()) return;
+        ground.engine.gate->set(false);
+        ground.panel.generate();
+        QTRY_VERIFY(ground.panel.findChild<QPushButton*>("playgroundContinue")->isEnabled()); // the first has written
+        QVERIFY(ground.blind->waiting() && ground.rival->writing());
+        ground.panel.setSession(ground.runs.open(ground.home.runs() / "third"));
+        QVERIFY(!ground.blind->waiting() && !ground.rival->writing());
+        QVERIFY(words(*ground.blind, "blindSay").startsWith("Another run was selected"));
+        ground.engine.gate->set(true);
+        QTRY_VERIFY(ground.panel.findChild<QPushButton*>("playgroundGenerate")->isEnabled());
+        ground.panel.generate(); // the next round is between the third and the second
+        QTRY_VERIFY(ground.blind->canVote());
+        QTest::keyClick(ground.blind, Qt::Key_1);
+        QVERIFY(words(*ground.blind, ground.blind->turned() ? "blindRightName" : "blindLeftName").contains("third"));
     }
 };
 

@@ -146,6 +146,10 @@ void PlaygroundPanel::setSession(RunSession* session)
 {
     if (session == d_->session && session) return;
     if (d_->session) disconnect(d_->session, nullptr, &d_->guard, nullptr);
+    if (d_->blind->waiting()) // a vote would count for the run that is selected now
+        d_->blind->cancel(
+            tr("Another run was selected: there is nothing to vote on. Generate (Ctrl+Enter) writes anew."));
+    d_->rival->stop();
     d_->worker.release();
     d_->finish();
     d_->follow(session);

@@ -16,6 +16,7 @@
 #include <QTest>
 #include <QToolButton>
 
+#include <atomic>
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
@@ -25,7 +26,8 @@ using namespace pha::ui;
 
 namespace {
 
-/// Networks of the run "second" write half as much, and wait at a gate before they begin.
+/// Networks of the run "second" write half as much, and wait at a gate before they begin; the others fail if they are
+/// told to.
 class TwoNetworks : public test::FakeEngine {
 public:
     /// Open until a test shuts it.
@@ -49,16 +51,35 @@ public:
         bool open_ = true;
     };
     const std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+    const std::shared_ptr<std::atomic<bool>> failing = std::make_shared<std::atomic<bool>>(false);
 
     std::shared_ptr<LoadedModel> load(
         const fs::path& path, const std::string& device, const std::string& precision) override
     {
-        if (path.string().find("second") == std::string::npos) return FakeEngine::load(path, device, precision);
+        if (path.string().find("second") == std::string::npos)
+            return std::make_shared<Failing>(FakeEngine::load(path, device, precision)->config(), failing);
         const auto config = RunDirectory(runOfCheckpoint(resolveCheckpoint(path))).read().config;
         return std::make_shared<Short>(config, gate);
     }
 
 private:
+    class Failing : public test::FakeModel {
+    public:
+        Failing(RunConfig config, std::shared_ptr<std::atomic<bool>> failing)
+            : FakeModel(std::move(config), 1000)
+            , failing_(std::move(failing))
+        {
+        }
+        Generation generate(const GenerateOptions& options, const std::function<void(const GeneratedToken&)>& onToken,
+            std::stop_token stop) override
+        {
+            if (*failing_) throw Error("the weights could not be read", "choose another checkpoint");
+            return FakeModel::generate(options, onToken, stop);
+        }
+
+    private:
+        std::shared_ptr<std::atomic<bool>> failing_;
+    };
     class Short : public test::FakeModel {
     public:
         Short(RunConfig config, std::shared_ptr<Gate> waitsAt)
@@ -256,6 +277,27 @@ private Q_SLOTS:
         QTRY_VERIFY(ground.blind->canVote());
         QTest::keyClick(ground.blind, Qt::Key_1);
         QVERIFY(words(*ground.blind, ground.blind->turned() ? "blindRightName" : "blindLeftName").contains("third"));
+    }
+
+    /// Its text of the round before is shown again, but is no text of this round.
+    void aNetworkThatFailsOffersNoOlderText()
+    {
+        Playground ground;
+        ground.open();
+        if (QTest::currentTestFailed()) return;
+        ground.panel.generate();
+        QTRY_VERIFY(ground.blind->canVote());
+        QTest::keyClick(ground.blind, Qt::Key_0);
+        *ground.engine.failing = true;
+        ground.panel.generate();
+        QVERIFY(ground.blind->waiting());
+        QTRY_VERIFY(!ground.blind->waiting());
+        QVERIFY(!ground.blind->canVote());
+        QVERIFY(words(*ground.blind, "blindSay").startsWith("One of the two wrote no text"));
+        QVERIFY(ground.panel.text().startsWith("Mara took "));
+        *ground.engine.failing = false;
+        ground.panel.generate();
+        QTRY_VERIFY(ground.blind->canVote());
     }
 };
 

@@ -65,7 +65,8 @@ void PlaygroundPanel::Private::offerTexts()
 {
     if (!voting || !blind->waiting() || writing || rival->writing()) return;
     const auto w = history.current();
-    if (!w || !session || !w->complete || !rival->complete())
+    // Where the first one failed before its first token, what it wrote earlier is the current one again.
+    if (!w || w != duel || !session || !w->complete || !rival->complete())
         return blind->cancel(tr("One of the two wrote no text: there is nothing to vote on."));
     const auto written = [](const QVector<GeneratedToken>& tokens, int given) {
         std::string bytes;
@@ -85,6 +86,7 @@ void PlaygroundPanel::Private::beginDuel(const GenerateOptions& options, const Q
         prompt.clear();
         for (const auto& token : kept) prompt += token.text;
     }
+    duel = history.current();
     if (voting) blind->begin();
     rival->write(options, prompt);
     showParting();

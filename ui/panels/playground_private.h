@@ -63,6 +63,7 @@ public:
     std::size_t mixingSeen = 0;
     QString proposed; ///< the prompt as the program put it there
     GenerationHistory history;
+    WritingPtr duel; ///< what the second network writes beside, or has written beside
     bool writing = false, voting = false; ///< voting: names are hidden
     int inherited = 0; ///< tokens of an earlier text that the present one goes on from
     int next = 0; ///< index of the next token that the engine reports

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/model_worker.h"
 
+#include "engine/base/error.h"
 #include "ui/format.h"
 #include "ui/panels/model_cache.h"
 
@@ -31,7 +32,8 @@ struct Job {
     std::optional<GenerateOptions> generation;
     std::optional<LookOptions> look;
     std::optional<CostOptions> costs;
-    std::shared_ptr<const BranchCosts> costsKnown; ///< then `without` is tried
+    std::shared_ptr<const BranchCosts> costsKnown; ///< of `measured`; then `without` is tried
+    WeightsInfo measured;
     std::vector<PartPlace> without;
     bool inspect = false, heads = false, release = false;
     std::int64_t number = 0;
@@ -162,8 +164,14 @@ private:
     void perform(const Job& job)
     {
         const auto stop = job.stop.get_token();
-        auto* model = cache_.obtain(job.source, *this, stop);
+        auto* model = job.costsKnown ? cache_.loaded(job.measured) : nullptr; // the training may be further by now
+        if (!model) model = cache_.obtain(job.source, *this, stop);
         if (!model) return;
+        if (job.costsKnown && !cache_.weights().sameAs(job.measured)) // their difference would be of two networks
+            throw Error(tr("The weights have changed since the costs were measured at step %1")
+                            .arg(formatCount(job.measured.step))
+                            .toStdString(),
+                tr("measure again").toStdString());
         post(cache_.weights());
         const bool evaluates = !job.evaluations.empty() || job.ablation;
         if (job.inspect || (evaluates && !cache_.hasReport())) post(cache_.report());
@@ -344,11 +352,12 @@ void ModelWorker::measureCosts(const ModelSource& source, const CostOptions& opt
     d_->start(std::move(job));
 }
 
-void ModelWorker::tryPruned(const ModelSource& source, const CostOptions& options,
+void ModelWorker::tryPruned(const ModelSource& source, const WeightsInfo& measured, const CostOptions& options,
     const std::shared_ptr<const BranchCosts>& costs, const std::vector<PartPlace>& parts)
 {
     Job job;
     job.source = source;
+    job.measured = measured;
     job.costs = options;
     job.costsKnown = costs;
     job.without = parts;

@@ -49,8 +49,9 @@ public:
     void look(const ModelSource& source, const LookOptions& options); ///< inside, while a text is read
     void testHeads(const ModelSource& source); ///< on random tokens that come twice
     void measureCosts(const ModelSource& source, const CostOptions& options);
-    /// `costs` is what measureCosts() found for the same source and options.
-    void tryPruned(const ModelSource& source, const CostOptions& options,
+    /// `costs` is what measureCosts() found for the same source and options, with the weights `measured`. Fails if
+    /// these are no longer at hand and the source gives others by now.
+    void tryPruned(const ModelSource& source, const WeightsInfo& measured, const CostOptions& options,
         const std::shared_ptr<const pha::BranchCosts>& costs, const std::vector<PartPlace>& parts);
     void stop(); ///< `busy()` is false afterwards, although the engine may need a moment to notice
     void release(); ///< stops and frees the network

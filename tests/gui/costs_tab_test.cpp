@@ -182,7 +182,30 @@ private Q_SLOTS:
         QVERIFY(engine_->script->read([](const Script& s) { return s.snapshots; }) > 0); // of its own weights
         session_->detach();
         QTRY_VERIFY_WITH_TIMEOUT(training.expired(), patience);
-        table()->selectRow(1); // tried with what the run has left on disk
+        table()->selectRow(1); // tried with the copy that was measured
+        QTRY_VERIFY_WITH_TIMEOUT(words("costsMeasured").contains(QStringLiteral("times as fast")), patience);
+    }
+
+    void aTrialIsOfTheWeightsThatWereMeasured()
+    {
+        engine_->script->change([](Script& s) { s.step = 5; });
+        session_->attach(std::make_shared<ScriptedJob>(engine_->script, config_, run_));
+        measure();
+        engine_->script->change([](Script& s) { s.step = 30; }); // the training goes on, and its loss falls
+        table()->selectRow(1);
+        QTRY_VERIFY_WITH_TIMEOUT(words("costsMeasured").contains(QStringLiteral("times as fast")), patience);
+        const auto alone = QStringLiteral("perplexity %1 (").arg(table()->item(1, 3)->text());
+        QVERIFY2(words("costsMeasured").contains(alone), qPrintable(words("costsMeasured") + "\n" + alone));
+
+        QTRY_VERIFY_WITH_TIMEOUT(!find<QPushButton>("costsStop")->isEnabled(), patience);
+        find<QTabWidget>("inspectTabs")->setCurrentIndex(0); // the network is not kept for a tab that is not seen
+        QTRY_COMPARE_WITH_TIMEOUT(engine_->script->read([](const Script& s) { return s.models; }), 0, patience);
+        find<QTabWidget>("inspectTabs")->setCurrentIndex(5);
+        table()->selectRow(2);
+        QTRY_VERIFY_WITH_TIMEOUT(words("costsMessage").contains(QStringLiteral("at step 5; measure again")), patience);
+        QTRY_VERIFY_WITH_TIMEOUT(words("costsMeasured").isEmpty(), patience);
+        measure();
+        table()->selectRow(2);
         QTRY_VERIFY_WITH_TIMEOUT(words("costsMeasured").contains(QStringLiteral("times as fast")), patience);
     }
 

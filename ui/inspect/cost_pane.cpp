@@ -173,7 +173,7 @@ void CostPane::tryTogether()
     message_->say(tr("Measuring without the selected parts\u2026"));
     auto source = source_;
     source.job = job_.lock();
-    worker_.tryPruned(source, options_, costs_, chosen());
+    worker_.tryPruned(source, weights_, options_, costs_, chosen());
 }
 
 std::filesystem::path CostPane::checkpoint() const

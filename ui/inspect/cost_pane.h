@@ -69,7 +69,7 @@ private:
     CostOptions options_; ///< of costs_
     ModelSource source_; ///< of costs_, without its job: that ends when the training does
     std::weak_ptr<TrainingJob> job_; ///< that source_ came with, if it still trains
-    WeightsInfo weights_;
+    WeightsInfo weights_; ///< of costs_, or of those that are being measured
     std::optional<PruneTrial> trial_; ///< of what is selected
     QTimer soon_; ///< a selection is tried when it has stood for a moment
     QWidget *list_ = nullptr, *page_ = nullptr;

@@ -22,6 +22,8 @@ public:
     /// Throws.
     LoadedModel* obtain(const ModelSource& source, EventSink& progress, const std::stop_token& stop);
     const WeightsInfo& weights() const { return weights_; }
+    /// The network with these weights, if it is the one at hand; else null.
+    LoadedModel* loaded(const WeightsInfo& weights) const { return weights_.sameAs(weights) ? model_.get() : nullptr; }
     bool hasReport() const { return report_.has_value(); }
     const ModelReport& report();
     /// Null if stopped.

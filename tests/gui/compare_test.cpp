@@ -193,6 +193,25 @@ private Q_SLOTS:
         QTRY_COMPARE(f.cell("steps", 1), "121");
     }
 
+    void aRowThatComesLaterHidesNoValue()
+    {
+        Fixture f;
+        f.panel.setSessions({ f.a.get(), f.b.get() }, f.a.get());
+        const auto* table = f.find<QTableView>("compareTable");
+        const auto spansFit = [&] {
+            for (int row = 0; row < f.model()->rowCount({}); ++row)
+                if (table->columnSpan(row, 0) != (f.model()->isSection(row) ? 2 : 1)) return false;
+            return true;
+        };
+        QVERIFY(spansFit());
+        const int rows = f.model()->rowCount({});
+        auto scored = test::fakeEval(120, f.a->file().config);
+        scored.split = "test";
+        f.a->receive({ scored });
+        QTRY_COMPARE(f.model()->rowCount({}), rows + 1);
+        QTRY_VERIFY(spansFit());
+    }
+
     void aRunMayGoAtAnyTime()
     {
         Fixture f;

@@ -134,8 +134,9 @@ void ComparePanel::Private::describe()
 {
     v.pages->setCurrentIndex(sessions.isEmpty() ? 0 : 1);
     v.hint->say(sessions.size() == 1 ? tr("Tick another run in the list to compare it with this one.") : QString());
+    v.table->clearSpans(); // a row that few devices tell of moves the sections below it
     for (int row = 0; row < v.model->rowCount({}); ++row)
-        if (v.model->isSection(row) && v.table->columnSpan(row, 0) == 1) v.table->setSpan(row, 0, 1, 2);
+        if (v.model->isSection(row)) v.table->setSpan(row, 0, 1, 2);
     auto* header = v.table->horizontalHeader();
     for (int column = 0; column < v.model->columnCount({}); ++column) {
         header->setSectionResizeMode(column, QHeaderView::ResizeToContents);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -50,8 +51,13 @@ struct BranchMix {
 struct LayerMix {
     std::vector<BranchMix> branches; ///< of a mix in the order of parts.h, else in the order of the stages
     double entropy = 0; ///< of the normalised weights, divided by ln K: 1 is even, 0 is one branch
-    bool mixed = true; ///< false: the layer's family mixes nothing
+    bool mixed = true; ///< false: the layer's family mixes nothing, or the mix of the layer was pruned
 };
+/// Whether a network has a mix, also where single layers have none.
+inline bool anyMixed(const std::vector<LayerMix>& layers)
+{
+    return std::any_of(layers.begin(), layers.end(), [](const LayerMix& layer) { return layer.mixed; });
+}
 /// The mixing weights of every layer. JSON type "mixing".
 struct MixingEvent {
     std::int64_t step = 0;

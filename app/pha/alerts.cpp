@@ -80,8 +80,7 @@ void printMixing(const RunAlerts& found, const AlertEvent& alert)
 {
     const auto [before, after] = mixingAround(found.mixing, alert.step);
     if (!before || !after || before->layers.size() != after->layers.size()) return;
-    const auto mixed = [](const LayerMix& layer) { return layer.mixed; };
-    if (std::none_of(before->layers.begin(), before->layers.end(), mixed)) return;
+    if (!anyMixed(before->layers)) return;
     Table table({ "layer", "branch", "before", "after", "change" });
     for (std::size_t l = 0; l < before->layers.size(); ++l) {
         const auto &old = before->layers[l].branches, &now = after->layers[l].branches;

@@ -253,23 +253,26 @@ std::string ProgressView::rate(const ProgressEvent& event) const
 
 namespace {
 
-/// Branches over all layers, in the order in which they first occur: layers may differ.
-std::vector<std::string> columnsOf(const std::vector<LayerMix>& layers)
+/// Branches over the layers that mix, or all layers where none does, in the order in which they first occur: layers may
+/// differ.
+std::vector<std::string> columnsOf(const std::vector<LayerMix>& layers, bool mixed)
 {
     std::vector<std::string> names;
     for (const auto& layer : layers)
         for (const auto& branch : layer.branches)
-            if (std::find(names.begin(), names.end(), branch.branch) == names.end()) names.push_back(branch.branch);
+            if (layer.mixed == mixed && std::find(names.begin(), names.end(), branch.branch) == names.end())
+                names.push_back(branch.branch);
     return names;
 }
 
 std::string percent(double share) { return std::isfinite(share) ? fmt::format("{:.1f} %", 100 * share) : "not finite"; }
 
-/// Share that a branch has in a layer: of the weights or, without a mix, of the stream. Empty: the layer lacks it.
-std::optional<double> shareOf(const LayerMix& layer, const std::string& branch)
+/// Share that a branch has in a layer: of the weights or, in a network without a mix, of the stream. Empty: the layer
+/// lacks it, or mixes nothing although the network does.
+std::optional<double> shareOf(const LayerMix& layer, const std::string& branch, bool mixed)
 {
     for (const auto& b : layer.branches)
-        if (b.branch == branch) return layer.mixed ? b.normalised : b.contribution;
+        if (layer.mixed == mixed && b.branch == branch) return mixed ? b.normalised : b.contribution;
     return {};
 }
 
@@ -277,31 +280,31 @@ std::optional<double> shareOf(const LayerMix& layer, const std::string& branch)
 
 std::string mixingTable(const std::vector<LayerMix>& layers)
 {
-    const auto columns = columnsOf(layers);
+    const bool mixed = anyMixed(layers);
+    const auto columns = columnsOf(layers, mixed);
     if (columns.empty()) return {};
-    const bool mixed = layers.front().mixed;
     std::vector<std::string> header { "layer" }, mean { "mean" };
     header.insert(header.end(), columns.begin(), columns.end());
     if (mixed) header.emplace_back("evenness");
     Table table(header);
-    double evenness = 0;
+    double evenness = 0, mixing = 0; // of the layers that mix
     for (std::size_t l = 0; l < layers.size(); ++l) {
         std::vector<std::string> row { std::to_string(l) };
         for (const auto& column : columns) {
-            const auto share = shareOf(layers[l], column);
+            const auto share = shareOf(layers[l], column, mixed);
             row.push_back(share ? percent(*share) : "-");
         }
-        if (mixed) row.push_back(fmt::format("{:.3f}", layers[l].entropy));
-        evenness += layers[l].entropy / double(layers.size());
+        if (mixed) row.push_back(layers[l].mixed ? fmt::format("{:.3f}", layers[l].entropy) : "-");
+        if (layers[l].mixed) evenness += layers[l].entropy, ++mixing;
         table.add(row);
     }
     for (const auto& column : columns) { // over the layers that have it
         double sum = 0, count = 0;
         for (const auto& layer : layers)
-            if (const auto share = shareOf(layer, column)) sum += *share, ++count;
+            if (const auto share = shareOf(layer, column, mixed)) sum += *share, ++count;
         mean.push_back(percent(sum / count));
     }
-    if (mixed) mean.push_back(fmt::format("{:.3f}", evenness));
+    if (mixed) mean.push_back(fmt::format("{:.3f}", evenness / mixing));
     table.add(mean);
     const auto* title = mixed ? "Mixing weights\n"
                               : "What each part writes, as a share of the residual stream (this family has no mixing "

@@ -113,10 +113,11 @@ private:
     double last_ = 1, low_ = 1e300, high_ = -1e300;
 };
 
-/// What a bar shows of a branch: its share of the mix, of parts that are not mixed what they write.
-double barValue(const LayerMix& layer, const BranchMix& branch)
+/// What a bar shows of a branch: its share of the mix or, in a network without a mix, what it writes. A layer that
+/// mixes nothing although the network does has no share to show.
+double barValue(const LayerMix& layer, const BranchMix& branch, bool mixed)
 {
-    const double value = layer.mixed ? branch.normalised : branch.contribution;
+    const double value = !mixed ? branch.contribution : layer.mixed ? branch.normalised : 0;
     return std::isfinite(value) ? std::max(0., value) : 0;
 }
 
@@ -125,9 +126,9 @@ double fullBar(const FilmRows& rows)
 {
     double most = 1e-9;
     for (const auto& event : rows.mixing)
-        for (const auto& layer : event.layers) {
+        for (const bool mixed = anyMixed(event.layers); const auto& layer : event.layers) {
             double sum = 0;
-            for (const auto& branch : layer.branches) sum += barValue(layer, branch);
+            for (const auto& branch : layer.branches) sum += barValue(layer, branch, mixed);
             most = std::max(most, sum);
         }
     return most;
@@ -142,15 +143,17 @@ std::string branchClass(const std::string& name)
 
 std::string mixHtml(const MixingEvent& event, double full)
 {
+    const bool mixed = event.layers.empty() || anyMixed(event.layers);
     std::string out = fmt::format("<div class=\"mix\"><p class=\"note\">{} at step {}</p>\n",
-        event.layers.empty() || event.layers.front().mixed ? "Mixing weights, share of each branch in its layer,"
-                                                           : "What each part writes, share of the residual stream,",
+        mixed ? "Mixing weights, share of each branch in its layer,"
+              : "What each part writes, share of the residual stream,",
         event.step);
     for (std::size_t i = 0; i < event.layers.size(); ++i) {
         const auto& layer = event.layers[i];
         out += fmt::format("<div class=\"layer\"><span>L{}</span><div class=\"bar\">", i);
         for (const auto& branch : layer.branches) {
-            const double value = barValue(layer, branch);
+            if (mixed && !layer.mixed) break;
+            const double value = barValue(layer, branch, mixed);
             const auto words = fmt::format("{} {:.0f} %", plainHtml(branch.branch), 100 * value);
             out += fmt::format("<i class=\"{}\" style=\"width: {:.2f}%\" title=\"{}\">{}</i>",
                 branchClass(branch.branch), 100 * value / full, words, words);

@@ -88,6 +88,7 @@ private Q_SLOTS:
     void panelStartsOver();
     void otherQuantities();
     void aFamilyWithoutAMixIsSaidToHaveNone();
+    void aLayerThatLostItsMixDoesNotCount();
     void xAxisOfTheCourse();
     void emptyPanelSaysWhatToExpect();
 };
@@ -400,6 +401,43 @@ void MixingTest::aFamilyWithoutAMixIsSaidToHaveNone()
     panel.setHistory(&mixed);
     QVERIFY(!note->isVisible() && box->isVisible());
     QCOMPARE(panel.bars()->sheet().cell(0, 2).toDouble(), mixed.mixing.back().layers[0].branches[0].normalised);
+}
+
+void MixingTest::aLayerThatLostItsMixDoesNotCount()
+{
+    RunHistory h; // a fork with pruned_branches=0:gss,0:attention,0:ffn: its main network is left in layer 0
+    auto layers = layersOf(3, allBranches);
+    BranchMix rest;
+    rest.branch = "main";
+    rest.contribution = 0.25;
+    rest.outputRms = 0.5;
+    layers[0] = {};
+    layers[0].mixed = false;
+    layers[0].branches.push_back(rest);
+    h.append(MixingEvent { 10, layers });
+    MixingPanel panel;
+    panel.resize(500, 600);
+    panel.show();
+    panel.setHistory(&h);
+    QVERIFY(!panel.findChild<QLabel*>(QStringLiteral("mixingNote"))->isVisible());
+    QVERIFY(panel.findChild<QComboBox*>(QStringLiteral("mixingQuantity"))->isVisible());
+    QVERIFY(panel.bars()->mixed());
+
+    const auto summary = summarise(layers, MixQuantity::Share);
+    QCOMPARE(summary.branches, QStringList({ "gss", "attention", "ffn" }));
+    QCOMPARE(summary.layers, 2);
+    const double share = (layers[1].branches[0].normalised + layers[2].branches[0].normalised) / 2;
+    QVERIFY(std::abs(summary.mean[0] - share) < 1e-12);
+    QVERIFY(std::abs(summary.entropy - (layers[1].entropy + layers[2].entropy) / 2) < 1e-12);
+    QVERIFY(std::abs(panel.trajectories()->sheets().at(0).cell(0, 1).toDouble() - share) < 1e-12);
+
+    const auto mean = panel.bars()->describe(0), lost = panel.bars()->describe(1), kept = panel.bars()->describe(2);
+    QVERIFY2(mean.startsWith(QStringLiteral("Mean over 2 layers")), qPrintable(mean));
+    QVERIFY2(lost.contains(QStringLiteral("main: writes 0.25")) && !lost.contains(QStringLiteral("Entropy")),
+        qPrintable(lost));
+    QVERIFY2(kept.contains(QStringLiteral("share")) && kept.contains(QStringLiteral("Entropy")), qPrintable(kept));
+    QCOMPARE(panel.bars()->segments(1)[0].rect.width(), 0.);
+    QVERIFY(!panel.grab().isNull());
 }
 
 void MixingTest::xAxisOfTheCourse()

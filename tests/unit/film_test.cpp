@@ -111,6 +111,25 @@ private Q_SLOTS:
             QVERIFY2(page.find(part) != page.npos, part);
     }
 
+    void aLayerThatLostItsMixHasNoBar()
+    {
+        Rows rows;
+        BranchMix rest;
+        rest.branch = "main";
+        rest.contribution = 4; // would make all other bars short
+        for (auto& event : rows.mixing) {
+            LayerMix lost;
+            lost.mixed = false;
+            lost.branches = { rest };
+            event.layers.insert(event.layers.begin(), lost);
+        }
+        const auto page = filmPage("a", rows.view());
+        QCOMPARE(count(page, "Mixing weights, share of each branch in its layer"), 3);
+        QCOMPARE(count(page, "<span>L0</span>"), 3);
+        QCOMPARE(count(page, "main 400 %"), 0);
+        QVERIFY(page.find("width: 25.00%") != page.npos);
+    }
+
     void thePageIsWellFormed()
     {
         const Rows rows;

@@ -204,7 +204,7 @@ void AlertsPanel::showMixing(const AlertEvent& alert)
         parts << QStringLiteral("%1 %2 \u2192 %3")
                      .arg(old.branches[i], mixText(old.mean[i], MixQuantity::Share, 1),
                          mixText(now.mean[i], MixQuantity::Share, 1));
-    v_.mixing->setText(before->layers.empty() || !before->layers.front().mixed
+    v_.mixing->setText(!anyMixed(before->layers)
             ? QString()
             : tr("Branch mix, step %1 \u2192 %2: %3")
                   .arg(formatCount(before->step), formatCount(after->step), parts.join(QStringLiteral(", "))));

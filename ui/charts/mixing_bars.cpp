@@ -114,9 +114,12 @@ QString MixingBars::branchName(int row, int branch) const
 
 double MixingBars::valueOf(int row, int branch) const
 {
+    if (mixed() && !mixes(row) && quantity_ != MixQuantity::Contribution) return std::nan("");
     return row == 0 ? summary_.mean[branch]
                     : mixValue(layers_[std::size_t(row - 1)].branches[std::size_t(branch)], quantity_);
 }
+
+bool MixingBars::mixes(int row) const { return row == 0 ? mixed() : layers_[std::size_t(row - 1)].mixed; }
 
 double MixingBars::entropyOf(int row) const
 {

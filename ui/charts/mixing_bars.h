@@ -20,8 +20,10 @@ enum class MixQuantity {
 double mixValue(const BranchMix& branch, MixQuantity quantity);
 QString mixText(double value, MixQuantity quantity, int decimals); ///< "46.9 %", "0.52"
 
-/// Mean and standard deviation over the layers, branch by branch, and the mean entropy.
+/// Mean and standard deviation over the layers that mix, or all layers where none does, branch by branch, and the mean
+/// entropy.
 struct MixSummary {
+    int layers = 0; ///< that count
     QStringList branches;
     QVector<double> mean, deviation;
     double entropy = 0;
@@ -50,7 +52,7 @@ public:
         int branch = 0;
     };
     QVector<Segment> segments(int row) const;
-    bool mixed() const { return layers_.empty() || layers_.front().mixed; } ///< false: parts without weights
+    bool mixed() const { return layers_.empty() || anyMixed(layers_); } ///< false: parts without weights
     static QString rowName(int row); ///< "mean", "L0", ...
     QString describe(int row) const; ///< exact figures, for tool tip and screen reader
     ChartSheet sheet() const;
@@ -75,6 +77,7 @@ private:
     QRectF barRect(int row) const;
     double valueOf(int row, int branch) const;
     double entropyOf(int row) const;
+    bool mixes(int row) const; ///< it has weights; a layer may have lost them
     int branchCount(int row) const;
     QString branchName(int row, int branch) const;
     double segmentWidth(int row, int branch) const;

@@ -72,7 +72,7 @@ void MixingBars::paintEvent(QPaintEvent*)
             painter.drawLine(QPointF(parts[i].rect.left(), bar.top()), QPointF(parts[i].rect.left(), bar.bottom()));
         painter.restore();
 
-        if (mixed()) {
+        if (mixes(row)) {
             painter.setPen(c.muted);
             const double entropy = entropyOf(row);
             painter.drawText(QRectF(bar.right() + 6, rect.top(), rect.right() - 8 - bar.right() - 6, rect.height()),

@@ -32,8 +32,11 @@ MixSummary summarise(const std::vector<LayerMix>& layers, MixQuantity quantity)
         while (i < names.size() && *names[i] != b.branch) ++i;
         return i;
     };
+    const bool mixed = anyMixed(layers); // then a layer whose mix was pruned has no weights that could count
     // Layers may differ in their branches: each branch is averaged over the layers that have it.
     for (const auto& layer : layers) {
+        if (layer.mixed != mixed) continue;
+        ++s.layers;
         for (const auto& b : layer.branches) {
             const auto i = place(b);
             if (i == names.size()) {
@@ -45,14 +48,16 @@ MixSummary summarise(const std::vector<LayerMix>& layers, MixQuantity quantity)
             s.mean[qsizetype(i)] += mixValue(b, quantity);
             ++counts[i];
         }
-        s.entropy += layer.entropy / double(layers.size());
+        s.entropy += layer.entropy;
     }
+    s.entropy /= std::max(1, s.layers);
     for (std::size_t i = 0; i < names.size(); ++i) {
         s.branches << fromUtf8(*names[i]);
         s.mean[qsizetype(i)] /= counts[i];
     }
     for (const auto& layer : layers)
         for (const auto& b : layer.branches) {
+            if (layer.mixed != mixed) break;
             const auto i = place(b);
             s.deviation[qsizetype(i)] += std::pow(mixValue(b, quantity) - s.mean[qsizetype(i)], 2) / counts[i];
         }
@@ -65,7 +70,7 @@ QString MixingBars::describe(int row) const
     if (row < 0 || row >= rows()) return {};
     QStringList lines;
     if (row == 0) {
-        lines << (layers_.size() == 1 ? tr("Mean over 1 layer") : tr("Mean over %1 layers").arg(layers_.size()));
+        lines << (summary_.layers == 1 ? tr("Mean over 1 layer") : tr("Mean over %1 layers").arg(summary_.layers));
         for (int i = 0; i < summary_.branches.size(); ++i)
             lines << tr("%1: %2, deviation %3")
                          .arg(summary_.branches[i], mixText(summary_.mean[i], quantity_, 2),
@@ -73,7 +78,7 @@ QString MixingBars::describe(int row) const
     } else {
         lines << tr("Layer %1").arg(row - 1);
         for (const auto& b : layers_[std::size_t(row - 1)].branches) {
-            if (!mixed()) {
+            if (!mixes(row)) {
                 lines << tr("%1: writes %2 of the residual stream, output rms %3")
                              .arg(fromUtf8(b.branch), formatNumber(b.contribution, 3), formatNumber(b.outputRms, 3));
                 continue;
@@ -89,7 +94,7 @@ QString MixingBars::describe(int row) const
                           .arg(name, share, weight, contribution, rms));
         }
     }
-    if (mixed()) lines << tr("Entropy %1 (1: even, 0: one branch)").arg(formatFixed(entropyOf(row), 3));
+    if (mixes(row)) lines << tr("Entropy %1 (1: even, 0: one branch)").arg(formatFixed(entropyOf(row), 3));
     return lines.join(QLatin1Char('\n'));
 }
 

@@ -149,7 +149,7 @@ void MixingPanel::advance()
         layerBox_->setVisible(layers_ > 1);
         empty_->hide();
         bars_->show();
-        setMixed(last.layers.front().mixed); // draws anew and comes back here, where branches are known now
+        setMixed(anyMixed(last.layers)); // draws anew and comes back here, where branches are known now
         if (chosen_ >= 0) chooseLayer(std::exchange(chosen_, -1));
     }
     if (row_ == rows.size()) return;

@@ -157,7 +157,9 @@ private Q_SLOTS:
         auto* note = panel_->findChild<QLabel*>("evaluateAblationNote");
         QTRY_VERIFY2(note->text().contains("valid split"), qPrintable(note->text()));
         panel_->runAblation(); // known: asks nothing
+        QVERIFY2(!note->text().contains("valid split"), qPrintable(note->text())); // of the cells that were there
         QTRY_VERIFY(map->complete());
+        QTRY_VERIFY(note->text().contains("valid split"));
         QCOMPARE(asked().size(), options.size());
     }
 

@@ -64,8 +64,7 @@ void EvaluatePanel::Private::follow(RunSession* s)
     mixingSeen = std::size_t(-1);
     setShape(s ? mixShape(*s) : MixShape {});
     if (s) v.ablation->setNetwork(s->file().config.model);
-    v.ablation->begin();
-    v.ablationNote->setText(tr("Nats per token lost when a part is muted, in all layers or in one."));
+    emptyAblation();
     if (const auto known = s ? ablations.find(fromPath(s->directory())) : ablations.end();
         known != ablations.end()) { // who comes back to a run finds its table
         for (const auto& cell : known->second.first.cells) v.ablation->set(cell);
@@ -179,7 +178,7 @@ void EvaluatePanel::runAblation()
     if (!d_->canRun()) return d_->refuse();
     auto options = d_->v.form->options();
     options.recall = false;
-    d_->v.ablation->begin();
+    d_->emptyAblation();
     d_->v.analysis->setCurrentIndex(0);
     d_->start({ options }, true);
 }

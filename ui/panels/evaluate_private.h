@@ -31,6 +31,7 @@ public:
     void refuse();
     void start(std::vector<EvaluateOptions> options, bool forAblation);
     void showWeights();
+    void emptyAblation(); ///< and its note, which is of the cells that were there
     void showAblation(const Ablation& all);
     void receive(int index, const Evaluation& evaluation);
     void showProgress(const ProgressEvent& e);

@@ -22,6 +22,12 @@ void EvaluatePanel::Private::showWeights()
         "small");
 }
 
+void EvaluatePanel::Private::emptyAblation()
+{
+    v.ablation->begin();
+    v.ablationNote->setText(tr("Nats per token lost when a part is muted, in all layers or in one."));
+}
+
 void EvaluatePanel::Private::showAblation(const Ablation& all)
 {
     const auto& f = all.plain.figures;

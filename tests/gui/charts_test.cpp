@@ -11,6 +11,7 @@
 
 #include <QAbstractItemModelTester>
 #include <QComboBox>
+#include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
 
@@ -49,6 +50,7 @@ private Q_SLOTS:
     void placesOfSteps();
     void markersTellWhatHappened();
     void tableAndCsv();
+    void anOpenTableFollowsAxisTitleAndCurves();
     void exportWritesPictures();
     void queueDrawsEachChartOnce();
 
@@ -483,6 +485,44 @@ void ChartsTest::tableAndCsv()
     const auto* dialog = plot.showTable();
     QVERIFY(dialog->isVisible());
     QVERIFY(dialog->findChild<QComboBox*>(QStringLiteral("sheet"))->count() == 2);
+}
+
+void ChartsTest::anOpenTableFollowsAxisTitleAndCurves()
+{
+    TimePlot plot(QStringLiteral("p"), QStringLiteral("Loss"), ValueKind::Loss);
+    const auto colour = [](const Colours& c) { return c.train; };
+    plot.addSeries({ QStringLiteral("a"), SeriesStyle::Line, colour });
+    const int id = plot.addSeries({ QStringLiteral("b"), SeriesStyle::Line, colour });
+    for (int i = 0; i < 3; ++i) plot.append(id, i, 2);
+    plot.resize(400, 300);
+    plot.show();
+    const auto* dialog = plot.showTable();
+    auto* curve = dialog->findChild<QComboBox*>(QStringLiteral("sheet"));
+    const auto* model = dialog->findChild<ChartTableModel*>();
+    const auto heading = [model](int column) {
+        return model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+    };
+    curve->setCurrentIndex(1);
+    QCOMPARE(heading(0), QStringLiteral("step"));
+    QCOMPARE(heading(1), QStringLiteral("Loss"));
+
+    plot.setXAxis(XAxis::Tokens);
+    plot.setTitle(QStringLiteral("Perplexity"));
+    QSignalSpy changed(model, &ChartTableModel::dataChanged);
+    plot.clearPoints(id);
+    for (int i = 0; i < 3; ++i) plot.append(id, 100 * i, 7); // as many points as before
+    QTRY_COMPARE(heading(1), QStringLiteral("Perplexity"));
+    QCOMPARE(heading(0), plot.sheets()[1].columns[0]);
+    QVERIFY(heading(0) != QStringLiteral("step"));
+    QVERIFY(dialog->windowTitle().startsWith(QStringLiteral("Perplexity")));
+    QCOMPARE(curve->currentText(), QStringLiteral("b")); // as it was chosen
+    QCOMPARE(model->rowCount(), 3);
+    QTRY_VERIFY(!changed.isEmpty()); // or the view would go on to show the old points
+
+    plot.removeAllSeries();
+    plot.append(plot.addSeries({ QStringLiteral("c"), SeriesStyle::Line, colour }), 1, 2);
+    QTRY_COMPARE(curve->currentText(), QStringLiteral("c"));
+    QCOMPARE(model->rowCount(), 1);
 }
 
 void ChartsTest::exportWritesPictures()

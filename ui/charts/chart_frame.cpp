@@ -18,6 +18,8 @@
 #include <QSvgGenerator>
 #include <QVBoxLayout>
 
+#include <utility>
+
 namespace pha::ui {
 
 namespace {
@@ -76,6 +78,7 @@ ChartFrame::~ChartFrame() = default;
 
 void ChartFrame::setTitle(const QString& title)
 {
+    if (title != header_->title()) refreshTable(); // not whenever it is set: the table would scroll back
     header_->setTitle(title);
     setAccessibleName(tr("Chart: %1").arg(title));
 }
@@ -165,6 +168,18 @@ ChartTableDialog* ChartFrame::showTable()
     connect(table_, &ChartTableDialog::exportRequested, this, [this] { askAndExport(QStringLiteral("csv")); });
     table_->show();
     return table_;
+}
+
+void ChartFrame::refreshTable()
+{
+    if (!table_ || std::exchange(tableRequested_, true)) return;
+    QMetaObject::invokeMethod(
+        this,
+        [this] {
+            tableRequested_ = false;
+            if (table_) table_->setSheets(title(), sheets());
+        },
+        Qt::QueuedConnection);
 }
 
 void ChartFrame::paintPicture(QPaintDevice& device, double scale) const

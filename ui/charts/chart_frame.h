@@ -98,6 +98,9 @@ public:
     void setRedrawQueue(RedrawQueue* queue);
 
 protected:
+    /// An open table gets the present sheets in the next turn of the event loop: their headings, or the curves that
+    /// they read, have changed.
+    void refreshTable();
     void setTicksOutside(bool subTicks); ///< short ones, at both axes
     virtual void applyTheme();
     virtual void fillMenu(QMenu& menu);
@@ -115,7 +118,7 @@ private:
     QLabel* empty_ = nullptr;
     QPointer<ChartTableDialog> table_;
     QPointer<RedrawQueue> queue_;
-    bool needsRedraw_ = true, requested_ = false;
+    bool needsRedraw_ = true, requested_ = false, tableRequested_ = false;
 };
 
 } // namespace pha::ui

@@ -8,10 +8,12 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QPushButton>
+#include <QSignalBlocker>
 #include <QTableView>
 #include <QTimer>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -34,6 +36,8 @@ void ChartTableModel::setSheet(ChartSheet sheet)
 void ChartTableModel::refresh()
 {
     const int rows = sheet_.rows ? sheet_.rows() : 0;
+    // A curve may have been drawn anew, up to as many points.
+    if (rows >= rows_ && rows_ > 0) Q_EMIT dataChanged(index(0, 0), index(rows_ - 1, columnCount() - 1));
     if (rows > rows_) {
         beginInsertRows({}, rows_, rows - 1);
         rows_ = rows;
@@ -74,18 +78,15 @@ QVariant ChartTableModel::headerData(int section, Qt::Orientation orientation, i
 
 ChartTableDialog::ChartTableDialog(const QString& title, QVector<ChartSheet> sheets, QWidget* parent)
     : QDialog(parent)
-    , sheets_(std::move(sheets))
     , sheet_(new QComboBox)
     , table_(new QTableView)
     , model_(new ChartTableModel(this))
 {
     setObjectName(QStringLiteral("chartTableDialog"));
-    setWindowTitle(tr("%1: data").arg(title));
     setAttribute(Qt::WA_DeleteOnClose);
     sheet_->setObjectName(QStringLiteral("sheet"));
     sheet_->setAccessibleName(tr("Curve"));
     sheet_->setToolTip(tr("Curve whose points are listed"));
-    for (const auto& sheet : sheets_) sheet_->addItem(sheet.name);
     table_->setObjectName(QStringLiteral("table"));
     table_->setAccessibleName(tr("Points of the curve"));
     table_->setToolTip(tr("Every point of the curve; Ctrl+C copies the chosen cell"));
@@ -112,17 +113,34 @@ ChartTableDialog::ChartTableDialog(const QString& title, QVector<ChartSheet> she
     layout->addWidget(buttons);
     resize(480, 560);
 
-    const auto choose = [this](int index) {
-        model_->setSheet(index >= 0 && index < sheets_.size() ? sheets_[index] : ChartSheet {});
-    };
-    connect(sheet_, &QComboBox::currentIndexChanged, this, choose);
+    connect(sheet_, &QComboBox::currentIndexChanged, this, &ChartTableDialog::choose);
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     connect(save, &QPushButton::clicked, this, &ChartTableDialog::exportRequested);
     auto* timer = new QTimer(this); // a table need not follow each frame
     timer->setInterval(500);
     connect(timer, &QTimer::timeout, model_, &ChartTableModel::refresh);
     timer->start();
-    choose(sheet_->currentIndex());
+    setSheets(title, std::move(sheets));
+}
+
+void ChartTableDialog::setSheets(const QString& title, QVector<ChartSheet> sheets)
+{
+    setWindowTitle(tr("%1: data").arg(title));
+    const auto chosen = sheet_->currentText();
+    sheets_ = std::move(sheets);
+    {
+        const QSignalBlocker quiet(sheet_);
+        sheet_->clear();
+        for (const auto& sheet : sheets_) sheet_->addItem(sheet.name);
+        if (sheet_->count() > 0) sheet_->setCurrentIndex(std::max(0, sheet_->findText(chosen)));
+    }
+    choose();
+}
+
+void ChartTableDialog::choose()
+{
+    const int index = sheet_->currentIndex();
+    model_->setSheet(index >= 0 && index < sheets_.size() ? sheets_[index] : ChartSheet {});
 }
 
 QByteArray chartCsv(const QVector<ChartSheet>& sheets)

@@ -24,7 +24,7 @@ struct ChartSheet {
     std::function<void(int row, std::vector<double>& numbers)> line {};
 };
 
-/// A sheet as an item model. `refresh()` takes over rows that came since.
+/// A sheet as an item model. `refresh()` takes over rows that came since, and what has become of the others.
 class ChartTableModel : public QAbstractTableModel {
     Q_OBJECT
 
@@ -48,11 +48,14 @@ class ChartTableDialog : public QDialog {
 
 public:
     ChartTableDialog(const QString& title, QVector<ChartSheet> sheets, QWidget* parent);
+    void setSheets(const QString& title, QVector<ChartSheet> sheets); ///< the same curve is shown if it is still there
 
 Q_SIGNALS:
     void exportRequested();
 
 private:
+    void choose();
+
     QVector<ChartSheet> sheets_;
     QComboBox* sheet_ = nullptr;
     QTableView* table_ = nullptr;

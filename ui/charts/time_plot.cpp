@@ -97,6 +97,7 @@ void TimePlot::removeAllSeries()
 {
     for (const auto& s : series_) plot()->removePlottable(s->graph);
     series_.clear();
+    refreshTable();
 }
 
 void TimePlot::setBand(int lower, int upper)
@@ -148,6 +149,7 @@ void TimePlot::setKind(ValueKind kind)
 {
     kind_ = kind;
     ticker(plot()->yAxis)->setValues(kind);
+    refreshTable();
 }
 
 void TimePlot::setXAxis(XAxis axis)
@@ -155,6 +157,7 @@ void TimePlot::setXAxis(XAxis axis)
     edge_->setAxisName(axisName(axis));
     axis_ = axis;
     ticker(plot()->xAxis)->setCounts(axis);
+    refreshTable();
 }
 
 void TimePlot::setLogarithmic(bool on)

@@ -183,6 +183,51 @@ private Q_SLOTS:
         QVERIFY(!walk.alone());
     }
 
+    void aWalkBeginsAnewWhereACurveBeginsLater()
+    {
+        std::vector<Curve> curves { { { 5, 1 } }, { { 5, 2 } }, {} };
+        SpreadWalk walk(curves);
+        SpreadPoint point;
+        QVERIFY(walk.next(point));
+        QCOMPARE(point.curves, std::size_t(2));
+        QVERIFY(!walk.missed(5));
+        curves[0].push_back({ 10, 1 });
+        QVERIFY(!walk.missed(5));
+        curves[2].push_back({ 12, 3 }); // there is nothing of it at 10
+        QVERIFY(walk.missed(5));
+        curves[0].push_back({ 14, 1 });
+        curves[1].push_back({ 14, 2 });
+        SpreadWalk anew(curves);
+        QVERIFY(!anew.missed(5));
+        QVERIFY(anew.next(point));
+        QCOMPARE(point.x, 12.);
+        QCOMPARE(point.curves, std::size_t(3));
+    }
+
+    void aFirstEvaluationThatComesLateBeginsTheMeanThere()
+    {
+        Fixture f;
+        f.add(1, 25);
+        f.add(2, 25);
+        f.add(3, 15); // not evaluated yet
+        f.show();
+        QTRY_COMPARE(test::rowsOf(f.perplexity(), group), 1);
+        auto late = updates(16, 70, 3);
+        std::erase_if(late, [](const Event& event) {
+            const auto* eval = std::get_if<EvalEvent>(&event);
+            return eval && eval->step < 60;
+        });
+        f.runs[0]->receive(updates(26, 40, 1));
+        f.runs[2]->receive(late);
+        QTRY_COMPARE(test::rowsOf(f.perplexity(), group), 0); // none of the others has got so far
+        f.runs[0]->receive(updates(41, 80, 1));
+        f.runs[1]->receive(updates(26, 80, 2));
+        QTRY_COMPARE(test::rowsOf(f.perplexity(), group), 2);
+        QCOMPARE(test::cellOf(f.perplexity(), group, 0, 0), 60.);
+        QCOMPARE(test::cellOf(f.perplexity(), group, 0, 5), 3.);
+        QCOMPARE(test::cellOf(f.perplexity(), group, 1, 5), 2.);
+    }
+
     void overTimeARunCountsAsItsLineShows()
     {
         Fixture f;

@@ -18,13 +18,13 @@ double halfWidth(const Spread& spread, BandKind kind)
 
 SpreadWalk::SpreadWalk(const std::vector<Curve>& curves)
     : curves_(&curves)
+    , begin_(-std::numeric_limits<double>::infinity())
     , at_(curves.size())
 {
-    double begin = -std::numeric_limits<double>::infinity();
     for (const auto& curve : curves)
-        if (!curve.empty()) begin = std::max(begin, curve.front().x);
+        if (!curve.empty()) begin_ = std::max(begin_, curve.front().x);
     for (std::size_t i = 0; i < curves.size(); ++i)
-        at_[i] = std::size_t(std::lower_bound(curves[i].begin(), curves[i].end(), begin,
+        at_[i] = std::size_t(std::lower_bound(curves[i].begin(), curves[i].end(), begin_,
                                  [](const CurvePoint& point, double x) { return point.x < x; })
             - curves[i].begin());
 }
@@ -64,7 +64,7 @@ bool SpreadWalk::next(SpreadPoint& point)
 bool SpreadWalk::missed(double x) const
 {
     for (std::size_t i = 0; i < at_.size(); ++i)
-        if (goesOn(i) && (*curves_)[i][at_[i]].x <= x) return true;
+        if (goesOn(i) && ((*curves_)[i][at_[i]].x <= x || (*curves_)[i].front().x > begin_)) return true;
     return false;
 }
 

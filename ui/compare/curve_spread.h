@@ -32,7 +32,9 @@ public:
     /// The curves may get longer meanwhile.
     explicit SpreadWalk(const std::vector<Curve>& curves);
     bool next(SpreadPoint& point); ///< false: no two curves go on from here
-    bool missed(double x) const; ///< a curve has got points up to `x` that this walk has passed without them
+    /// A curve has got points up to `x` that this walk has passed without them, or has begun after the place where this
+    /// walk did: it begins elsewhere now.
+    bool missed(double x) const;
     /// The only curve that goes on, and its first point from here; nothing if it is not one.
     std::optional<std::pair<std::size_t, std::size_t>> alone() const;
 
@@ -41,6 +43,7 @@ private:
     double valueAt(std::size_t i, double x) const;
 
     const std::vector<Curve>* curves_;
+    double begin_; ///< the walk reads no curve before this place
     std::vector<std::size_t> at_; ///< of each the first point that is still to come
     std::vector<double> values_; ///< at the present place
 };

@@ -56,6 +56,7 @@ private Q_SLOTS:
     void keyboardCursorReadsValues();
     void pointerReadsAllCharts();
     void inContextGainComesWithEvaluations();
+    void theLoadOfAnotherRunIsNotCalledMissing();
     void timeIsAccountedFor();
     void everyControlIsNamed();
     void themesAndTextSize();
@@ -390,6 +391,30 @@ void MonitorTest::inContextGainComesWithEvaluations()
     QCOMPARE(sheet.columns.size(), 2 + int(headKinds.size()));
     QCOMPARE(sheet.cell(1, 6).toDouble(), 0.75);
     QVERIFY(std::isnan(sheet.cell(0, 6).toDouble()));
+}
+
+void MonitorTest::theLoadOfAnotherRunIsNotCalledMissing()
+{
+    Panel p;
+    auto bare = session("bare"), busy = session("busy");
+    auto events = steps(1, 10);
+    bare->receive(events);
+    for (auto& event : events) std::get<StepEvent>(event).coresBusy = 1.5;
+    busy->receive(events);
+    auto* chart = p.panel.findChild<TimePlot*>(QStringLiteral("loadChart"));
+    const auto empty = [chart] {
+        const auto labels = chart->findChildren<QLabel*>();
+        return std::any_of(labels.begin(), labels.end(),
+            [](const QLabel* label) { return label->isVisible() && label->text() == QLatin1String("not recorded"); });
+    };
+    p.panel.setSessions({ bare.get() }, bare.get());
+    QTRY_VERIFY(empty());
+    p.panel.setSessions({ bare.get(), busy.get() }, bare.get());
+    QTRY_VERIFY(!empty());
+    QTRY_VERIFY(p.loss->plot()->xAxis->range().contains(10));
+    QVERIFY(!empty());
+    p.panel.setSessions({ bare.get() }, bare.get());
+    QTRY_VERIFY(empty());
 }
 
 void MonitorTest::everyControlIsNamed()

@@ -159,8 +159,14 @@ void MonitorPanel::Private::describeSmallCharts()
         if (std::isfinite(history->celsius.back())) load << tr("%1 °C").arg(formatFixed(history->celsius.back(), 0));
         if (load.isEmpty() && std::isfinite(history->coresBusy.back()))
             load << tr("%1 cores").arg(formatFixed(history->coresBusy.back(), 1));
-        if (load.isEmpty() && any) charts_.load->setEmptyText(tr("not recorded"));
     }
+    const bool loads = std::any_of(shown_.begin(), shown_.end(), [](const RunSession* session) {
+        const auto& past = session->history();
+        return !past.step.empty()
+            && (std::isfinite(past.watts.back()) || std::isfinite(past.celsius.back())
+                || std::isfinite(past.coresBusy.back()));
+    });
+    if (any && !loads) charts_.load->setEmptyText(tr("not recorded"));
     if (history && !history->heads.empty())
         charts_.inContext->setHeadline(tr("%1 nats").arg(formatFixed(history->heads.back().gain(), 2)));
     else

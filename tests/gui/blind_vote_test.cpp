@@ -241,6 +241,7 @@ private Q_SLOTS:
         QVERIFY(blind->waiting());
         QVERIFY(!blind->canVote());
         QTRY_VERIFY(blind->canVote());
+        QCOMPARE(words(panel, "playgroundParting"), QString("The same as far as both go.")); // one is shorter
         const auto left = text(*blind, "blindLeftText"), right = text(*blind, "blindRightText");
         QCOMPARE(left.size() < right.size(), blind->turned());
         QVERIFY(left.startsWith(right) || right.startsWith(left)); // both without the prompt

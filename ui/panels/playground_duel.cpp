@@ -13,6 +13,18 @@
 
 namespace pha::ui {
 
+namespace {
+
+/// Without what was given; bytes, since the tokenizers need not be the same.
+std::string bytesWritten(const QVector<GeneratedToken>& tokens, int given)
+{
+    std::string bytes;
+    for (const auto& token : tokens.mid(given)) bytes += token.text;
+    return bytes;
+}
+
+} // namespace
+
 void PlaygroundPanel::Private::connectDuel()
 {
     connect(v.compare, &QToolButton::toggled, &guard, [this](bool on) {
@@ -69,9 +81,7 @@ void PlaygroundPanel::Private::offerTexts()
     if (!w || w != duel || !session || !w->complete || !rival->complete())
         return blind->cancel(tr("One of the two wrote no text: there is nothing to vote on."));
     const auto written = [](const QVector<GeneratedToken>& tokens, int given) {
-        std::string bytes;
-        for (const auto& token : tokens.mid(given)) bytes += token.text;
-        return fromUtf8(bytes);
+        return fromUtf8(bytesWritten(tokens, given));
     };
     const auto changes = w->mix.empty() ? QString() : describeMix(w->mix);
     blind->offer(duellistOf(*session, w->weights, changes), written(v.text->tokens(), duelGiven(*w)), rival->duellist(),
@@ -107,9 +117,11 @@ void PlaygroundPanel::Private::showParting()
     v.parting->setVisible(on);
     if (!on) return;
     const bool over = !writing && !rival->writing();
+    const bool same = over && !at && bytesWritten(a, given) == bytesWritten(b, rival->given());
     const auto text = at ? describeDivergence(*at, a, given, b) + (over ? QString() : QString(QChar(0x2026)))
         : b.isEmpty()    ? tr("Generate (Ctrl+Enter) writes with both networks from one prompt, with one seed.")
-        : over           ? tr("Both wrote the same.")
+        : same           ? tr("Both wrote the same.")
+        : over           ? tr("The same as far as both go.")
                          : tr("The same so far.");
     if (at && over && v.parting->text() != text) { // both are written: show where they part
         v.text->reveal(at->a);

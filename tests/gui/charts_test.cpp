@@ -8,6 +8,8 @@
 #include "ui/charts/run_math.h"
 #include "ui/charts/sampled_graph.h"
 #include "ui/charts/value_ticker.h"
+#include "ui/format.h"
+#include "ui/panels/table_tools.h"
 
 #include <QAbstractItemModelTester>
 #include <QComboBox>
@@ -51,6 +53,7 @@ private Q_SLOTS:
     void markersTellWhatHappened();
     void tableAndCsv();
     void anOpenTableFollowsAxisTitleAndCurves();
+    void aLineEndInACellIsQuoted();
     void exportWritesPictures();
     void queueDrawsEachChartOnce();
 
@@ -523,6 +526,17 @@ void ChartsTest::anOpenTableFollowsAxisTitleAndCurves()
     plot.append(plot.addSeries({ QStringLiteral("c"), SeriesStyle::Line, colour }), 1, 2);
     QTRY_COMPARE(curve->currentText(), QStringLiteral("c"));
     QCOMPARE(model->rowCount(), 1);
+}
+
+void ChartsTest::aLineEndInACellIsQuoted()
+{
+    for (const auto* text : { "a\rb", "a\nb", "a\r\nb", "a,b" }) {
+        const QString name = QLatin1String(text);
+        QCOMPARE(csvLine({ name, QStringLiteral("c") }), QStringLiteral("\"%1\",c\n").arg(name));
+        const ChartSheet sheet { name, { QStringLiteral("x") }, [] { return 1; },
+            [](int, int) { return QVariant(2.); } };
+        QCOMPARE(chartCsv({ sheet }), QByteArray("curve,x\n\"") + text + "\",2\n");
+    }
 }
 
 void ChartsTest::exportWritesPictures()

@@ -146,7 +146,8 @@ void ChartTableDialog::choose()
 QByteArray chartCsv(const QVector<ChartSheet>& sheets)
 {
     const auto quoted = [](QString text) {
-        if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n')))
+        if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n'))
+            && !text.contains(QLatin1Char('\r')))
             return text.toUtf8();
         return '"' + text.replace(QLatin1Char('"'), QLatin1String("\"\"")).toUtf8() + '"';
     };

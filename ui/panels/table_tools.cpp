@@ -70,8 +70,8 @@ QString csvLine(const QStringList& cells)
 {
     QStringList quoted;
     for (auto cell : cells) {
-        const bool needed =
-            cell.contains(QLatin1Char(',')) || cell.contains(QLatin1Char('"')) || cell.contains(QLatin1Char('\n'));
+        const bool needed = cell.contains(QLatin1Char(',')) || cell.contains(QLatin1Char('"'))
+            || cell.contains(QLatin1Char('\n')) || cell.contains(QLatin1Char('\r'));
         if (needed) cell = QLatin1Char('"') + cell.replace(QLatin1Char('"'), QLatin1String("\"\"")) + QLatin1Char('"');
         quoted << cell;
     }

@@ -4,6 +4,7 @@
 #include "ui/panels/ablation_table.h"
 #include "ui/panels/branch_mixer.h"
 #include "ui/panels/evaluate_panel.h"
+#include "ui/panels/weights_box.h"
 #include "ui/theme.h"
 
 #include <QClipboard>
@@ -265,6 +266,32 @@ private Q_SLOTS:
         panel_->run();
         QTRY_COMPARE(table()->model()->rowCount(), 1);
         QCOMPARE(script_->read([](const Script& s) { return s.loads.back(); }), run_ / "checkpoints" / "step-00000020");
+    }
+
+    void theMixIsThatOfTheChosenWeights()
+    {
+        auto config = config_;
+        config.training.mixEvery = 10;
+        const fs::path run = folder_.filePath("best").toStdString();
+        writeFakeRun(run, config, "best");
+        RunDirectory(run).setPointer("best", "step-00000020");
+        RunSession session(run);
+        QTRY_COMPARE(session.history().mixing.size(), std::size_t(4));
+        const auto weightAt = [&](std::size_t report) {
+            return session.history().mixing[report].layers[0].branches[0].mean;
+        };
+        QVERIFY(weightAt(1) != weightAt(3));
+        WeightsBox box;
+        box.setSession(&session);
+        QCOMPARE(box.mixing()[0].branches[0].mean, weightAt(1)); // the best one's, not the last one's
+        box.setCurrentIndex(box.findData("step-00000040"));
+        QCOMPARE(box.mixing()[0].branches[0].mean, weightAt(3));
+        session.attach(std::make_shared<ScriptedJob>(script_, config, run));
+        box.setCurrentIndex(0);
+        QCOMPARE(box.mixing()[0].branches[0].mean, weightAt(3)); // live
+        session.detach();
+        QCOMPARE(box.currentIndex(), 0);
+        QCOMPARE(box.mixing()[0].branches[0].mean, weightAt(1));
     }
 
     void resultsCanBeExportedAndCopied()

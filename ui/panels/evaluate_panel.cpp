@@ -76,7 +76,11 @@ void EvaluatePanel::Private::follow(RunSession* s)
     v.message->say({});
     if (s) {
         connect(s, &RunSession::changed, &guard, [this] { update(); });
-        connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
+        connect(s, &RunSession::stateChanged, &guard, [this] {
+            mixingSeen = std::size_t(-1); // live weights may have given way to a checkpoint
+            update();
+            showState();
+        });
     }
     update();
     showResults();

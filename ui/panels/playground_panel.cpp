@@ -103,7 +103,11 @@ void PlaygroundPanel::Private::follow(RunSession* s)
     rival->setOpponent(s);
     if (s) {
         connect(s, &RunSession::changed, &guard, [this] { update(); });
-        connect(s, &RunSession::stateChanged, &guard, [this] { showState(); });
+        connect(s, &RunSession::stateChanged, &guard, [this] {
+            mixingSeen = std::size_t(-1); // live weights may have given way to a checkpoint
+            update();
+            showState();
+        });
     }
     update();
     showState();

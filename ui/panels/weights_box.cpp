@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/weights_box.h"
 
+#include "engine/base/error.h"
 #include "ui/format.h"
 
 #include <cmath>
@@ -91,7 +92,15 @@ std::vector<LayerMix> WeightsBox::mixing() const
 {
     if (!session_ || session_->history().mixing.empty()) return {};
     const auto& all = session_->history().mixing;
-    const auto wanted = stepOf(currentData().toString());
+    auto chosen = currentData().toString();
+    if (chosen.isEmpty() && !session_->modelSource().job) { // whichever checkpoint source() leads to
+        try {
+            chosen = fromPath(resolveCheckpoint(session_->directory()).filename());
+        } catch (const Error&) {
+            // None: what was reported last.
+        }
+    }
+    const auto wanted = stepOf(chosen);
     const MixingEvent* nearest = &all.back();
     if (wanted >= 0) {
         for (const auto& event : all)

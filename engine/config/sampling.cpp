@@ -26,4 +26,10 @@ void Sampling::validate() const
         "a number from 0.01 to 100, where 1 turns it off");
 }
 
+std::int64_t tokensOfPrompt(std::int64_t prompt, std::int64_t positions, std::int64_t wanted)
+{
+    if (prompt <= positions) return prompt;
+    return std::clamp(positions - wanted + 1, (positions + 1) / 2, positions);
+}
+
 } // namespace pha

@@ -17,4 +17,8 @@ struct Sampling {
     void validate() const;
 };
 
+/// How many tokens of a prompt are read: all, or if they are more than the learned positions the last ones, so that
+/// the text that is wanted has room after them, but no fewer than half of the positions.
+std::int64_t tokensOfPrompt(std::int64_t prompt, std::int64_t positions, std::int64_t wanted);
+
 } // namespace pha

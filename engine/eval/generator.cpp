@@ -14,15 +14,15 @@ constexpr std::size_t alternativesShown = 10;
 /// A prompt is read in pieces of this many tokens, so that a stop is answered and scores stay small.
 constexpr std::int64_t prefillPiece = 1024;
 
-/// A table of learned positions ends: of a prompt that is longer so much of the end is kept that the text has room
-/// after it, and the text may grow to the last position. Returns how many tokens may be written.
+/// A table of learned positions ends: of a prompt that is longer only the end is kept, and the text may grow to the
+/// last position. Returns how many tokens may be written.
 std::int64_t fitPositions(
     const ModelConfig& model, std::vector<std::int64_t>& prompt, std::int64_t tokens, std::string& note)
 {
     if (model.positions != "learned") return tokens;
     // The last token is drawn, not read.
-    if (std::int64_t(prompt.size()) > model.maxPositions) {
-        const auto kept = std::clamp<std::int64_t>(model.maxPositions - tokens + 1, 1, model.maxPositions);
+    if (const auto kept = tokensOfPrompt(std::int64_t(prompt.size()), model.maxPositions, tokens);
+        kept < std::int64_t(prompt.size())) {
         prompt.erase(prompt.begin(), prompt.end() - std::ptrdiff_t(kept));
         note = "the prompt was cut to its last " + (kept == 1 ? "token" : std::to_string(kept) + " tokens") + "; ";
     }

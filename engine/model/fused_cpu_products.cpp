@@ -21,12 +21,11 @@ constexpr std::int64_t mostFewRows = 8;
 std::int64_t blocksOf(std::int64_t m, std::int64_t n, std::int64_t k)
 {
     constexpr double worthCutting = 4e6, each = 32e6; // multiplications
-    constexpr std::int64_t fewest = 96; // rows: each block brings the whole other matrix into the library's order anew
     const double work = double(m) * double(n) * double(k);
     if (work < worthCutting) return 1;
     const auto longer = std::max(m, n);
     const auto wanted = std::int64_t(std::bit_ceil(std::uint64_t(std::max(2.0, std::min(64.0, work / each)))));
-    return std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, longer / fewest));
+    return std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, longer / 32));
 }
 
 /// oneDNN's product of row-major matrices (its C interface since version 1); null where LibTorch keeps it to itself.

@@ -97,8 +97,9 @@ Generation ScriptedModel::generate(
              ++id)
             g.promptIds.push_back(100 + id);
     const auto& m = config_.model;
-    if (const auto over = std::int64_t(g.promptIds.size()) - m.maxPositions; m.positions == "learned" && over > 0)
-        g.promptIds.erase(g.promptIds.begin(), g.promptIds.begin() + over);
+    if (const auto given = std::int64_t(g.promptIds.size()); m.positions == "learned")
+        g.promptIds.erase(g.promptIds.begin(),
+            g.promptIds.begin() + given - tokensOfPrompt(given, m.maxPositions, options.sampling.maxTokens));
     for (const auto id : g.promptIds) {
         auto t = token(id);
         t.prompt = true;

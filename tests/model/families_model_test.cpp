@@ -290,10 +290,10 @@ private Q_SLOTS:
                         "the text ends at the 64 positions that this model has learned"));
         QCOMPARE(end.note, std::string());
         const auto more = written(200, 100);
-        QCOMPARE(more.tokens.size(), std::size_t(64)); // no more than there are positions
-        QCOMPARE(more.promptIds.size(), std::size_t(1));
+        QCOMPARE(more.tokens.size(), std::size_t(33)); // no more than there are positions
+        QCOMPARE(more.promptIds.size(), std::size_t(32)); // half of them
         QCOMPARE(more.note,
-            std::string("the prompt was cut to its last token; "
+            std::string("the prompt was cut to its last 32 tokens; "
                         "the text ends at the 64 positions that this model has learned"));
         const auto full = written(64, 20);
         QCOMPARE(full.tokens.size(), std::size_t(1));

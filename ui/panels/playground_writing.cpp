@@ -65,7 +65,7 @@ void PlaygroundPanel::Private::begin(
     next = 0;
     if (session) // a table of learned positions reads the end alone of what is longer, and that is what is reported
         if (const auto& m = session->file().config.model; m.positions == "learned")
-            next = std::max(0, inherited - int(m.maxPositions));
+            next = inherited - int(tokensOfPrompt(inherited, m.maxPositions, options.sampling.maxTokens));
     clock.invalidate();
     v.message->say(tr("Getting the weights..."));
     worker.generate(v.weights->source(), options);

@@ -295,7 +295,8 @@ void addEval(CLI::App& root, Program& program)
         "strided: tokens between windows; half the context if left out");
     addInteger(*command, "--max-tokens", options->evaluate.maxTokens, "Score only so many tokens; all if left out");
     command->add_option("--set", options->sets, "Change a field of the data, as in --set task_length=128")
-        ->type_name("KEY=VALUE");
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false); // RUN may stand behind it
     command->add_flag("--by-position", options->evaluate.byPosition, "Loss by the number of tokens before");
     command->add_flag("--by-document", options->evaluate.byDocument, "Loss of each document");
     command->add_flag("--ablation", options->ablation,

@@ -119,10 +119,12 @@ void addSweep(CLI::App& root, Program& program)
     command->add_option("--name", options->name, "Begins the names of the runs, and is their tag")->required();
     addRecipeOptions(*command, options->train);
     command->add_option("--steps", options->train.steps, "Optimiser updates of each run");
-    command->add_option("--grid", options->grid,
-        "KEY=VALUE,VALUE,... for any field, or preset=NAME,NAME; may be repeated. Where a semicolon occurs, semicolons "
-        "separate; values of branches, attention_layers, prior and skip_data, which hold commas, take no other "
-        "separator");
+    command
+        ->add_option("--grid", options->grid,
+            "KEY=VALUE,VALUE,... for any field, or preset=NAME,NAME; may be repeated. Where a semicolon occurs, "
+            "semicolons separate; values of branches, attention_layers, prior and skip_data, which hold commas, take "
+            "no other separator")
+        ->allow_extra_args(false);
     addInteger(*command, "--seeds", options->seeds, "Runs of each combination, with seeds that count up from --seed");
     command->add_option("--runs-dir", options->folder, "Folder of the runs, if not the window's usual one");
     command->add_flag("--eval", options->evaluate,

@@ -291,8 +291,10 @@ void addRecipeOptions(CLI::App& command, TrainOptions& options)
     command.add_option(
         "--data", options.data, "Built-in corpus ('pha data list'), or a file (.txt, .jsonl, .parquet) or folder");
     command.add_option("--config", options.configFile, "JSON file with keys and values; a run.json is fine");
-    command.add_option(
-        "--set", options.sets, "KEY=VALUE for any field (pha train --help-fields lists them); may be repeated");
+    command
+        .add_option(
+            "--set", options.sets, "KEY=VALUE for any field (pha train --help-fields lists them); may be repeated")
+        ->allow_extra_args(false);
     command.add_option("--device", options.device, "auto, cpu or cuda");
     command.add_option("--precision", options.precision, "auto, fp32 or bf16");
     command.add_option("--devices", options.devices, "Cards that share each micro-batch's sequences (1)");

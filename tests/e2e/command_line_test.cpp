@@ -184,6 +184,10 @@ private Q_SLOTS:
         QTest::newRow("resume with preset")
             << QStringList { "train", "--resume", ".", "--preset", "pha-tiny" } << "--preset";
         QTest::newRow("eval without target") << QStringList { "eval" } << "target";
+        QTest::newRow("eval with its target behind a setting")
+            << QStringList { "eval", "--set", "data_seed=2", "nosuch" } << "nosuch";
+        QTest::newRow("two settings of one option")
+            << train({ "--dry-run", "--set", "layers=2", "width=64" }) << "not expected: width=64";
         QTest::newRow("eval bad split") << QStringList { "eval", ".", "--split", "half" } << "half";
         QTest::newRow("eval bad stride") << QStringList { "eval", ".", "--stride", "0" } << "--stride";
         QTest::newRow("eval bad context") << QStringList { "eval", ".", "--context", "-5" } << "--context";

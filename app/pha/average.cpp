@@ -41,7 +41,7 @@ void addAverage(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand("average", "The mean of the weights of several checkpoints, as one file");
     auto options = std::make_shared<AverageOptions>();
-    command->add_option("checkpoints", options->checkpoints, "Checkpoints or runs (their best one) of one shape")
+    addWords(*command, "checkpoints", options->checkpoints, "Checkpoints or runs (their best one) of one shape")
         ->required();
     command->add_option("--out", options->out, "File to write; eval, generate, inspect and average take it")
         ->required();
@@ -49,7 +49,10 @@ void addAverage(CLI::App& root, Program& program)
     command->footer("The file holds weights, configuration and tokenizer, so it needs no run directory.\n"
                     "Example: pha average RUN/checkpoints/step-00000500 RUN/checkpoints/step-00001000 "
                     "--out mean.safetensors");
-    command->callback([options, &program] { program.action = [options] { return average(*options); }; });
+    command->callback([options, command, &program] {
+        takeWords(*command, options->checkpoints);
+        program.action = [options] { return average(*options); };
+    });
 }
 
 } // namespace pha::cli

@@ -66,6 +66,13 @@ Setting parseSetting(const std::string& text);
 CLI::Option* addInteger(CLI::App& command, const std::string& name, std::int64_t& value, const std::string& help);
 CLI::Option* addNumber(CLI::App& command, const std::string& name, double& value, const std::string& help);
 
+/// A positional that takes one word or more, each as it is; of words in a list of the parser's own "[a,b]" would be
+/// two. The callback of the command gets all of them with takeWords(), which throws what the parser throws of an option
+/// that there is not.
+CLI::Option* addWords(
+    CLI::App& command, const std::string& name, std::vector<std::string>& words, const std::string& help);
+void takeWords(const CLI::App& command, std::vector<std::string>& words);
+
 /// --text-field of the commands that read texts and have no --set.
 CLI::Option* addTextField(CLI::App& command, std::string& field);
 

@@ -88,11 +88,13 @@ void addCompare(CLI::App& root, Program& program)
         root.add_subcommand("compare", "One table of runs: figures, speed, memory, differences of configuration");
     auto folders = std::make_shared<std::vector<std::string>>();
     auto json = std::make_shared<bool>(false);
-    command->add_option("runs", *folders, "Run directories")->required();
+    addWords(*command, "runs", *folders, "Run directories")->required();
     command->add_flag("--json", *json, "One JSON document");
     command->footer("Example: pha compare runs/pha-tiny-stories runs/pha-lean-tiny-stories");
-    command->callback(
-        [folders, json, &program] { program.action = [folders, json] { return compare(*folders, *json); }; });
+    command->callback([folders, json, command, &program] {
+        takeWords(*command, *folders);
+        program.action = [folders, json] { return compare(*folders, *json); };
+    });
 }
 
 } // namespace pha::cli

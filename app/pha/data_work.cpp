@@ -108,7 +108,7 @@ void addDataPrepare(CLI::App& data, Program& program)
     auto* command = data.add_subcommand("prepare",
         "Turn texts of any size (.txt, .jsonl, .parquet, .gz, .zst, .xz, .zip, .tar, folders), or the .bin files of "
         "nanoGPT and llm.c, into token files to train on");
-    command->add_option("paths", options->sources, "Text files and folders; or one folder of token files")->required();
+    addWords(*command, "paths", options->sources, "Text files and folders; or one folder of token files")->required();
     command
         ->add_option("--out", options->out,
             "Folder for the corpus; must not exist. Stopped or killed, the same "
@@ -129,7 +129,10 @@ void addDataPrepare(CLI::App& data, Program& program)
     addInteger(*command, "--threads", options->threads, "Threads that encode; 0: one a core");
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha data prepare books/ --out corpora/books --vocab-size 8192");
-    command->callback([options, &program] { program.action = [options] { return runPrepare(*options); }; });
+    command->callback([options, command, &program] {
+        takeWords(*command, options->sources);
+        program.action = [options] { return runPrepare(*options); };
+    });
 }
 
 void addDataDownload(CLI::App& data, Program& program)

@@ -108,6 +108,27 @@ CLI::Option* addNumber(CLI::App& command, const std::string& name, double& value
         ->default_str(fmt::format("{}", value));
 }
 
+CLI::Option* addWords(
+    CLI::App& command, const std::string& name, std::vector<std::string>& words, const std::string& help)
+{
+    command.allow_extras(); // the words after the first
+    return command.add_option(name, words, help)->allow_extra_args(false);
+}
+
+void takeWords(const CLI::App& command, std::vector<std::string>& words)
+{
+    std::vector<std::string> unknown;
+    bool options = true;
+    for (const auto& word : command.remaining()) {
+        const bool option = options && word.size() > 1 && word[0] == '-' && (word[1] < '0' || word[1] > '9');
+        if (option && word == "--")
+            options = false;
+        else
+            (option ? unknown : words).push_back(word);
+    }
+    if (!unknown.empty()) throw CLI::ExtrasError(command.get_name(), unknown);
+}
+
 CLI::Option* addTextField(CLI::App& command, std::string& field)
 {
     return command

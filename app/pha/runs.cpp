@@ -183,14 +183,16 @@ int takeNote(const RunsOptions& options, bool given)
     return 0;
 }
 
-int tag(const RunsOptions& options, const std::vector<std::string>& added, const std::vector<std::string>& removed)
+int tag(const RunsOptions& options, const std::vector<std::string>& words)
 {
     AboutChange what;
-    for (const auto& word : added) what.addTags.push_back(word.substr(word.starts_with('+') ? 1 : 0));
-    for (const auto& word : removed) {
+    for (const auto& word : words) {
         if (word.starts_with("--"))
             throw Error(inQuotes(word) + " is no option", "run 'pha runs tag --help'", ExitCode::Usage);
-        what.removeTags.push_back(word.substr(1));
+        if (word.starts_with('-'))
+            what.removeTags.push_back(word.substr(1));
+        else
+            what.addTags.push_back(word.substr(word.starts_with('+') ? 1 : 0));
     }
     return change(options, { options.run }, what);
 }
@@ -244,15 +246,14 @@ void addTag(CLI::App& runs, const OptionsPointer& options, Program& program)
     auto* command = runs.add_subcommand("tag", "Add tags to a run, or take them away");
     command->set_help_flag("--help", "Print this help message and exit"); // -h could be the end of a tag
     command->add_option("run", options->run, "Run directory, or its name in the runs folder")->required();
-    const auto added = std::make_shared<std::vector<std::string>>();
-    command->add_option("tags", *added, "+TAG adds one, -TAG takes one away");
-    command->allow_extras(); // -TAG, which the parser takes for an option
+    const auto first = std::make_shared<std::vector<std::string>>();
+    addWords(*command, "tags", *first, "+TAG adds one, -TAG takes one away");
     addCommon(*command, options);
     command->footer("Example: pha runs tag pha-tiny-stories +wt2 +paper -old");
-    command->callback([options, added, command, &program] {
-        program.action = [options, added = *added, removed = command->remaining()] {
-            return tag(*options, added, removed);
-        };
+    command->callback([options, first, command, &program] {
+        auto words = *first;
+        for (const auto& word : command->remaining()) words.push_back(word); // -TAG as well: no takeWords()
+        program.action = [options, words] { return tag(*options, words); };
     });
 }
 
@@ -261,10 +262,11 @@ void addArchive(CLI::App& runs, const OptionsPointer& options, Program& program,
     auto* command = archive
         ? runs.add_subcommand("archive", "Put runs away: lists leave them out, nothing of them is deleted")
         : runs.add_subcommand("restore", "Take runs out of the archive again");
-    command->add_option("runs", options->runs, "Run directories, or their names in the runs folder")->required();
+    addWords(*command, "runs", options->runs, "Run directories, or their names in the runs folder")->required();
     addCommon(*command, options);
     command->footer(fmt::format("Example: pha runs {} pha-tiny-stories pha-tiny-stories-2", command->get_name()));
-    command->callback([options, archive, &program] {
+    command->callback([options, archive, command, &program] {
+        takeWords(*command, options->runs);
         program.action = [options, archive] {
             AboutChange what;
             what.archived = archive;
@@ -276,10 +278,13 @@ void addArchive(CLI::App& runs, const OptionsPointer& options, Program& program,
 void addImport(CLI::App& runs, const OptionsPointer& options, Program& program)
 {
     auto* command = runs.add_subcommand("import", "Unpack capsules (pha export RUN --to capsule) into the runs folder");
-    command->add_option("files", options->runs, "Capsules, NAME.pha")->required();
+    addWords(*command, "files", options->runs, "Capsules, NAME.pha")->required();
     addCommon(*command, options);
     command->footer("Example: pha runs import pha-tiny-stories.pha");
-    command->callback([options, &program] { program.action = [options] { return unpack(*options); }; });
+    command->callback([options, command, &program] {
+        takeWords(*command, options->runs);
+        program.action = [options] { return unpack(*options); };
+    });
 }
 
 } // namespace

@@ -195,7 +195,7 @@ void addScaling(CLI::App& root, Program& program)
     auto* command = root.add_subcommand(
         "scaling", "What runs of several sizes say of larger ones: loss against training compute, by family");
     auto options = std::make_shared<ScalingOptions>();
-    command->add_option("runs", options->runs, "Run directories, or folders of runs")->required();
+    addWords(*command, "runs", options->runs, "Run directories, or folders of runs")->required();
     command->add_option("--find", options->find, "Of folders only the runs that match, as in pha runs --find");
     command->add_option("--by", options->by, "The setting whose values are compared (family)");
     command->add_option("--at", options->at, "FLOPs to predict the loss at, such as 1e20; may be given several times")
@@ -203,7 +203,10 @@ void addScaling(CLI::App& root, Program& program)
         ->take_all();
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("Example: pha scaling runs/ --find 'tag:sizes' --at 1e19");
-    command->callback([options, &program] { program.action = [options] { return scaling(*options); }; });
+    command->callback([options, command, &program] {
+        takeWords(*command, options->runs);
+        program.action = [options] { return scaling(*options); };
+    });
 }
 
 } // namespace pha::cli

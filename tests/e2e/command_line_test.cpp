@@ -256,6 +256,9 @@ private Q_SLOTS:
             << QStringList { "export", ".", "--to", "csv", "--out", "" } << "--out is empty";
         QTest::newRow("presets, one without a name") << QStringList { "presets", "" } << "preset is \"\"";
         QTest::newRow("compare nothing") << QStringList { "compare", "nosuch" } << "nosuch";
+        QTest::newRow("compare a name in brackets") << QStringList { "compare", "[nosuch]" } << "[nosuch]";
+        QTest::newRow("compare with an unknown option")
+            << QStringList { "compare", "nosuch", "--jsn", "other" } << "not expected: --jsn;";
         QTest::newRow("data unknown") << QStringList { "data", "info", "storeis" } << "stories";
         QTest::newRow("data empty file") << QStringList { "data", "info", "empty.txt" } << "empty.txt";
     }

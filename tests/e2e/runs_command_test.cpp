@@ -75,6 +75,29 @@ private Q_SLOTS:
         QCOMPARE(home_.run({ "runs", "note", "r3" }).out, QByteArray("lr too high?\n"));
     }
 
+    /// The parser has lists of its own: "[a,b]" was two words.
+    void bracketsBelongToTheWord()
+    {
+        auto result = home_.run({ "runs", "tag", "r3", "[x]", "+[z]", "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QCOMPARE(result.jsonArray()[0].toObject()["tags"].toArray(), (QJsonArray { "wt2", "paper", "[x]", "[z]" }));
+        QCOMPARE(home_.run({ "runs", "tag", "r3", "-[x]", "-[z]" }).code, 0);
+        QCOMPARE(home_.run({ "runs", "tag", "r3", "[x,y]" }).code, 2); // which no tag can be
+        for (const auto* run : { "a", "[a]" }) {
+            result = home_.run(smallRun({ "--steps", "2", "--run", run }));
+            QVERIFY2(result.code == 0, result.err.constData());
+        }
+        result = home_.run({ "compare", "[a]", "--json", "a", "[a]" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QStringList compared;
+        for (const auto& run : result.json()["runs"].toArray()) compared << run.toObject()["run"].toString();
+        QCOMPARE(compared, (QStringList { "[a]", "a", "[a]" }));
+        result = home_.run({ "runs", "archive", "[a]" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY(home_.run({ "runs", "--runs-dir", home_.path(), "--all" }).out.contains("(archived)"));
+        QCOMPARE(names({ "--runs-dir", home_.path() }), QStringList { "a" });
+    }
+
     void archivedRunsAreLeftOut()
     {
         QCOMPARE(home_.run({ "runs", "archive", "r3", "r5" }).code, 0);

@@ -18,7 +18,7 @@ constexpr std::size_t longestName = 120; ///< file names of 255 bytes have to ho
 /// Settings whose values are lists with commas.
 bool isList(const std::string& key)
 {
-    static const std::set<std::string> keys { "branches", "attention_layers", "prior", "skip_data" };
+    static const std::set<std::string> keys { "branches", "attention_layers", "pruned_branches", "prior", "skip_data" };
     return keys.count(key) > 0;
 }
 

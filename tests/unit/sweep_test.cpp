@@ -125,6 +125,7 @@ private Q_SLOTS:
     {
         for (const auto* key : { "branches", "attention_layers", "prior", "skip_data" })
             QVERIFY2(SweepAxis::of(key, configOf({}).get(key).get<std::string>()).values.size() == 1, key);
+        QCOMPARE(SweepAxis::parse("pruned_branches=0:attention,1:ffn").values.size(), std::size_t(1));
     }
 
     void refuses_data()

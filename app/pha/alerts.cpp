@@ -28,7 +28,7 @@ struct RunAlerts {
 RunAlerts readAlerts(const std::string& target)
 {
     RunAlerts found;
-    found.run = RunDirectory(target).exists() ? fs::path(target) : runOfCheckpoint(resolveCheckpoint(target));
+    found.run = runNamed(target);
     std::int64_t badLines = 0;
     for (auto& event : readMetrics(RunDirectory(found.run).metricsFile(), &badLines)) {
         if (auto* alert = std::get_if<AlertEvent>(&event)) found.alerts.push_back(std::move(*alert));

@@ -44,10 +44,12 @@ std::string cell(const ComparedFigure& row, const RunFigures& run)
     return {};
 }
 
-int compare(const std::vector<std::string>& folders, bool json)
+int compare(const std::vector<std::string>& given, bool json)
 {
+    std::vector<std::string> folders;
     std::vector<RunFigures> runs;
-    for (const auto& folder : folders) {
+    for (const auto& each : given) {
+        const auto& folder = folders.emplace_back(runNamed(each).string());
         runs.push_back(RunFigures::read(folder));
         warnOfUnknown(folder);
         warnOfBadLines(folder, runs.back().badLines);

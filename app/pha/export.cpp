@@ -52,9 +52,9 @@ int exportCapsule(const ExportOptions& options)
     return 0;
 }
 
-int exportRun(const ExportOptions& options)
+int exportRun(ExportOptions options)
 {
-    RunDirectory(options.run).require();
+    options.run = runNamed(options.run).string();
     const auto& capsule = options.capsule;
     if (options.to == "capsule") return exportCapsule(options);
     if (capsule.weightsOnly || capsule.allCheckpoints)

@@ -121,7 +121,7 @@ int list(const RunsOptions& options)
     return 0;
 }
 
-/// A run directory, the name of one in the runs folder, or the name of a run if only one has it.
+/// A run directory or a checkpoint, the name of one in the runs folder, or the name of a run if only one has it.
 fs::path findRun(const RunsOptions& options, const std::string& given)
 {
     if (RunDirectory(given).exists()) return fs::absolute(given).lexically_normal();
@@ -137,6 +137,8 @@ fs::path findRun(const RunsOptions& options, const std::string& given)
     if (named.size() > 1)
         throw Error(fmt::format("{} runs have the name {}", named.size(), inQuotes(given)),
             "give a folder, such as " + quoted(named.front().filename().string()), ExitCode::Usage);
+    std::error_code error;
+    if (fs::exists(given, error)) return runNamed(given); // a checkpoint, or what is told of another file
     const auto nearest = nearestName(given, known);
     throw Error("no run " + inQuotes(given) + ", neither here nor in " + folder.string(),
         nearest.empty() ? "see the names with: pha runs" : "the nearest is " + quoted(nearest), ExitCode::Usage);

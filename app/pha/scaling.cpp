@@ -35,11 +35,11 @@ std::vector<fs::path> foldersOf(const ScalingOptions& options)
         if (known.insert(fs::canonical(folder)).second) found.push_back(folder);
     };
     for (const auto& given : options.runs) {
-        if (RunDirectory(given).exists()) {
-            take(given);
+        std::error_code error;
+        if (RunDirectory(given).exists() || fs::is_regular_file(given, error) || checkpointComplete(given, false)) {
+            take(runNamed(given));
             continue;
         }
-        std::error_code error;
         if (!fs::is_directory(given, error))
             throw DataError(given, "is neither a run nor a folder of runs", "give one or the other");
         for (const auto& folder : runsIn(given)) {

@@ -192,7 +192,7 @@ TrainingRequest replayRequest(const TrainOptions& options, const CLI::App& comma
     refuseBeside("--replay", { "--resume", "--fork", "--preset", "--init-from", "--convert-from" },
         "leave one of them out: a replay begins as the run did that it repeats", command);
     if (options.replay.empty()) throw ConfigError("--replay", "", "a run");
-    const auto replay = readReplay(options.replay);
+    const auto replay = readReplay(runNamed(options.replay));
     auto request = replay.request();
     request.config = withSettings(replay.config, options, command);
     refuseIfDataIsGone(request.config.data.data);

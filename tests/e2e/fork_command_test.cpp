@@ -46,6 +46,32 @@ private Q_SLOTS:
             result.out.contains("Beside the run it repeats: 8 updates, every loss the same"), result.out.constData());
     }
 
+    /// Where a run is read, a checkpoint of it does.
+    void aCheckpointStandsForItsRun_data()
+    {
+        QTest::addColumn<QStringList>("before");
+        QTest::addColumn<QStringList>("after");
+        const auto row = [](const char* name, const QStringList& before, const QStringList& after) {
+            QTest::newRow(name) << before << after;
+        };
+        row("compare", { "compare" }, {});
+        row("csv", { "export" }, { "--to", "csv", "--out", home_.path("csv") });
+        row("capsule", { "export" }, { "--to", "capsule", "--out", home_.path("run.pha") });
+        row("replay", { "train", "--dry-run", "--replay" }, {});
+        row("note", { "runs", "note" }, { "why" });
+        row("tag", { "runs", "tag" }, { "+some" });
+        row("scaling", { "scaling" }, {});
+    }
+
+    void aCheckpointStandsForItsRun()
+    {
+        QFETCH(const QStringList, before);
+        QFETCH(const QStringList, after);
+        const auto result = home_.run(before + QStringList { at(4) } + after);
+        QVERIFY2(result.code == 0, result.err.constData());
+        QCOMPARE(home_.run({ "runs", "note", run_ + "/checkpoints/latest" }).code, 0);
+    }
+
     void aForkGoesOnAsTheRunDid()
     {
         const auto result = home_.run({ "train", "--fork", at(4), "--json" });

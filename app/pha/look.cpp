@@ -269,8 +269,10 @@ std::string LookCommand::text() const
 
 int LookCommand::run(LoadedModel& model, bool json) const
 {
+    auto input = text(); // before signals are caught: what waits for standard input ends with Ctrl+C
     StopOnSignal stop;
-    const auto view = model.lookInside({ text(), maxTokens_, mix_.resolve(model.config().model) }, stop.token());
+    const auto view =
+        model.lookInside({ std::move(input), maxTokens_, mix_.resolve(model.config().model) }, stop.token());
     if (!out_.empty()) writeMaps(view, out_);
     if (json) {
         printJson(toJson(view, lens_, activations_));

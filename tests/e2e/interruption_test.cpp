@@ -115,6 +115,16 @@ private Q_SLOTS:
         QVERIFY2(!result.err.contains("pha: stopped"), result.err.constData());
     }
 
+    /// The text comes from a pipe that nobody closes.
+    void waitingForStandardInputEndsAtOnce()
+    {
+        const auto process = home_.start({ "inspect", home_.path("uninterrupted"), "--text-file", "-" });
+        process->write(QByteArray(300'000, 'a')); // more than a pipe holds: once it is gone, the program reads
+        while (process->bytesToWrite() > 0) QVERIFY(process->waitForBytesWritten(60'000));
+        signal(*process, SIGTERM);
+        QCOMPARE(Home::finish(*process).code, 128 + SIGTERM);
+    }
+
     /// As Ctrl+Z and fg do. However busy the machine is: of what has passed the run counts none of the time without it.
     void stoppedTimeIsNoTraining()
     {

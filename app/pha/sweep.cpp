@@ -80,11 +80,12 @@ int table(const SweepOptions& options, const fs::path& folder, const std::stop_t
     return printSweepTable(folder, options.name, options.train.json);
 }
 
-int train(const SweepOptions& options, const SweepPlan& plan, const fs::path& folder)
+int train(
+    const SweepOptions& options, const SweepPlan& plan, const std::vector<PlannedState>& states, const fs::path& folder)
 {
     for (const auto& text : plan.notes) note("pha: note: " + oneLine(text));
     StopOnSignal stop;
-    SweepRunner runner(plan, folder);
+    SweepRunner runner(plan, states, folder);
     if (!runner.run(stop.token())) return interrupted();
     if (std::none_of(plan.runs.begin(), plan.runs.end(),
             [&](const PlannedRun& run) { return RunDirectory(folder / run.name).exists(); }))
@@ -106,7 +107,7 @@ int sweep(const SweepOptions& options, const CLI::App& command)
     for (const auto& run : plan.runs) states.push_back(plannedState(run, folder / run.name));
     if (options.train.dryRun) return printSweepPlan(plan, states, folder, options.train.json);
     refuseWhatCannotStart(plan, states);
-    return train(options, plan, folder);
+    return train(options, plan, states, folder);
 }
 
 } // namespace

@@ -25,13 +25,6 @@ struct RunCosts {
     double seconds = 0; ///< that are still to come
 };
 
-/// Tokens that are still to be trained on.
-double tokensAhead(const RunConfig& config, const PlannedState& state)
-{
-    if (state.todo == PlannedState::Todo::Nothing) return 0;
-    return config.training.totalTokens() - config.training.totalTokens(std::min(state.saved, config.training.steps));
-}
-
 std::vector<RunCosts> costsOf(const SweepPlan& plan, const std::vector<PlannedState>& states, const fs::path& folder)
 {
     TimeEstimate here(folder), usual(defaultRunsFolder());
@@ -66,6 +59,12 @@ std::vector<RunCosts> costsOf(const SweepPlan& plan, const std::vector<PlannedSt
 }
 
 } // namespace
+
+double tokensAhead(const RunConfig& config, const PlannedState& state)
+{
+    if (state.todo == PlannedState::Todo::Nothing) return 0;
+    return config.training.totalTokens() - config.training.totalTokens(std::min(state.saved, config.training.steps));
+}
 
 std::string goesOnText(const PlannedState& state)
 {

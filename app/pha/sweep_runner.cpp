@@ -36,12 +36,18 @@ std::string changesText(const PlannedState& state)
 
 double workOf(const RunConfig& config) { return workOfStep(config) * double(config.training.steps); }
 
+double workAhead(const RunConfig& config, const PlannedState& state)
+{
+    return workOf(config) * tokensAhead(config, state) / config.training.totalTokens();
+}
+
 } // namespace
 
-SweepRunner::SweepRunner(const SweepPlan& plan, fs::path folder)
+SweepRunner::SweepRunner(const SweepPlan& plan, const std::vector<PlannedState>& states, fs::path folder)
     : plan_(plan)
     , folder_(std::move(folder))
 {
+    for (std::size_t i = 0; i < plan.runs.size(); ++i) ahead_.push_back(workAhead(plan.runs[i].config, states[i]));
 }
 
 bool SweepRunner::run(const std::stop_token& stop)
@@ -120,7 +126,7 @@ double SweepRunner::secondsAfter(std::size_t index, double secondsPerStep) const
         : secondsPerStep > 0      ? secondsPerStep / workOfStep(plan_.runs[index].config)
                                   : std::numeric_limits<double>::quiet_NaN();
     double work = 0;
-    for (auto i = index + 1; i < plan_.runs.size(); ++i) work += workOf(plan_.runs[i].config);
+    for (auto i = index + 1; i < ahead_.size(); ++i) work += ahead_[i];
     return work * rate;
 }
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace pha::cli {
 
@@ -16,7 +17,7 @@ class ProgressView;
 /// Trains the runs of a plan one after another, in this process, and says on stderr how far it is.
 class SweepRunner {
 public:
-    SweepRunner(const SweepPlan& plan, fs::path folder);
+    SweepRunner(const SweepPlan& plan, const std::vector<PlannedState>& states, fs::path folder);
     bool run(const std::stop_token& stop); ///< false: it was stopped before the last run had ended
     int failed() const { return failed_; }
     int diverged() const { return diverged_; }
@@ -30,6 +31,7 @@ private:
 
     const SweepPlan& plan_;
     fs::path folder_;
+    std::vector<double> ahead_; ///< work of each run that was still to be done when the sweep began
     bool stopped_ = false;
     int failed_ = 0, diverged_ = 0;
     double seconds_ = 0, work_ = 0; ///< of the runs that this process has trained from their beginning to their end

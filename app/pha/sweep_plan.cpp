@@ -145,12 +145,12 @@ int printSweepPlan(const SweepPlan& plan, const std::vector<PlannedState>& state
     Table table({ "run", "parameters", "memory", "tokens", "time", "state" });
     for (std::size_t i = 0; i < plan.runs.size(); ++i)
         table.add({ plan.runs[i].name, (costs[i].exact ? "" : "at most ") + withThousands(costs[i].parameters),
-            "about " + formatBytes(costs[i].bytes), withThousands(std::int64_t(costs[i].tokens)),
+            "about " + formatBytes(costs[i].bytes), withThousands(wholeNumber(costs[i].tokens)),
             costs[i].basis && costs[i].seconds > 0 ? "about " + formatDuration(costs[i].seconds) : "-",
             todoText(states[i]) });
     print(table.text());
     printLine(fmt::format("\n{} {}, {} tokens, below {}", plan.runs.size(), plan.runs.size() == 1 ? "run" : "runs",
-        withThousands(std::int64_t(tokens)), oneLine(folder.string())));
+        withThousands(wholeNumber(tokens)), oneLine(folder.string())));
     printLine(timed ? timeText(costs, seconds) : "time not known: " + notMeasured(folder));
     for (const auto& text : plan.notes) printLine("note: " + oneLine(text));
     return 0;

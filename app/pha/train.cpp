@@ -82,7 +82,7 @@ int dryRun(const TrainingRequest& request, bool json)
     const double bytes = trainingBytes(config);
     const auto parent = parentOf(request);
     const auto done = parent ? parent->step : 0;
-    const auto tokens = std::int64_t(config.training.totalTokens() - config.training.totalTokens(done));
+    const auto tokens = wholeNumber(config.training.totalTokens() - config.training.totalTokens(done));
     TimeEstimate times(defaultRunsFolder());
     const auto basis = times.basis(config);
     const auto ahead = config.training.totalTokens() - config.training.totalTokens(updatesDone(request, parent));

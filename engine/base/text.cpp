@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace pha {
 
@@ -140,6 +141,14 @@ std::string nearestName(std::string_view name, const std::vector<std::string>& k
     }
     // Names that share less than this are no slip of the hand.
     return 5 * least < 3 * std::max(name.size(), best.size()) ? best : std::string();
+}
+
+std::int64_t wholeNumber(double value)
+{
+    constexpr double beyond = 9223372036854775808.0; // 2^63, the first that does not fit
+    if (std::isnan(value)) return 0;
+    if (value >= beyond) return std::numeric_limits<std::int64_t>::max();
+    return value < -beyond ? std::numeric_limits<std::int64_t>::min() : std::int64_t(value);
 }
 
 std::string formatCount(double count)

@@ -38,6 +38,8 @@ std::size_t editDistance(std::string_view a, std::string_view b);
 /// different that nobody meant them.
 std::string nearestName(std::string_view name, const std::vector<std::string>& known);
 
+/// Without its fraction; the nearest integer that there is of one too large, 0 of NaN.
+std::int64_t wholeNumber(double value);
 std::string formatCount(double count); ///< "512", "4.10 k", "1.85 M", "124.01 M", "9.04 G"
 std::string formatBytes(double bytes); ///< powers of 1024: "512 B", "1.00 MiB", "15.6 GiB"
 std::string formatDuration(double seconds); ///< "0.42 s", "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"

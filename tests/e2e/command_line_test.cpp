@@ -126,6 +126,19 @@ private Q_SLOTS:
         QVERIFY2(!QDir(home_.path("share")).exists(), "a dry run creates nothing");
     }
 
+    /// More tokens than an integer holds.
+    void theLongestRunIsPlanned()
+    {
+        const QStringList plan { "--preset", "pha-tiny", "--steps", "9000000000000000", "--dry-run" };
+        const auto result = home_.run(QStringList { "train" } + plan + QStringList { "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY2(result.json()["tokens"].toDouble() > 9e18, result.out.constData());
+        const auto text = home_.run(QStringList { "train" } + plan).out;
+        QVERIFY2(text.contains("\ntokens         9,223,372,036,854,775,807 in"), text.constData());
+        const auto sweep = home_.run(QStringList { "sweep", "--name", "long" } + plan);
+        QVERIFY2(sweep.out.contains(" 9,223,372,036,854,775,807 tokens, below"), sweep.out.constData());
+    }
+
     void badInput_data()
     {
         QTest::addColumn<QStringList>("arguments");

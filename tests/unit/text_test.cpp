@@ -111,6 +111,10 @@ void TextTest::quotes()
 
 void TextTest::figures()
 {
+    QCOMPARE(wholeNumber(-2.7), std::int64_t(-2));
+    QCOMPARE(wholeNumber(9.3e18), std::numeric_limits<std::int64_t>::max());
+    QCOMPARE(wholeNumber(-9.3e18), std::numeric_limits<std::int64_t>::min());
+    QCOMPARE(wholeNumber(std::numeric_limits<double>::quiet_NaN()), std::int64_t(0));
     QCOMPARE(qt(formatCount(1846300)), "1.85 M");
     QCOMPARE(qt(formatCount(124011392)), "124.01 M");
     QCOMPARE(qt(formatCount(999)), "999");

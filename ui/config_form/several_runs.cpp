@@ -2,6 +2,7 @@
 #include "ui/config_form/several_runs.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/run/sweep_state.h"
 #include "ui/format.h"
 #include "ui/panels/controls.h"
@@ -201,8 +202,8 @@ void SeveralRuns::judge()
             tokens += run.config.training.totalTokens();
         }
         auto text = plan.runs.empty() ? tr("All of these runs are there already.")
-                                      : counted(std::int64_t(tokens), tr("%1 token in all."), tr("%1 tokens in all."))
-                                            .arg(formatCount(std::int64_t(tokens)));
+                                      : counted(wholeNumber(tokens), tr("%1 token in all."), tr("%1 tokens in all."))
+                                            .arg(formatCount(wholeNumber(tokens)));
         if (!plan.runs.empty() && plan.runs.size() < all)
             text +=
                 counted(std::int64_t(all - plan.runs.size()), tr(" %1 of %2 runs is there already and stays as it is."),

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/config/field_use.h"
+#include "engine/data/tokenizer.h"
 #include "engine/run/run_about.h"
 
 #include <algorithm>
@@ -126,7 +127,8 @@ std::vector<std::vector<std::string>> labelsOf(const std::vector<SweepAxis>& axe
 
 void checkPlan(const std::string& name, const std::vector<SweepAxis>& axes, std::int64_t seeds)
 {
-    if (name.empty() || plain(name) != name || name.front() == '.' || name.front() == '-' || name.front() == '+')
+    if (name.empty() || plain(name) != name || !validUtf8(name) || name.front() == '.' || name.front() == '-'
+        || name.front() == '+')
         throw ConfigError("the name of the sweep", inQuotes(name),
             "letters, digits, and . _ - + between them: it begins the names of the runs, and is their tag");
     checkTag(name);

@@ -167,7 +167,7 @@ private Q_SLOTS:
         QVERIFY(problem([] { (void)planned({ "layers=1", "layers=2" }); }).contains("two lists of values"));
         QVERIFY(problem([] { (void)planned({}, 0); }).contains("at least 1"));
         QVERIFY(problem([] { (void)planned({}, 1001); }).contains("1.00 k runs"));
-        for (const auto* name : { "", "a b", "a/b", ".hidden", "-x", "+x", "a,b" })
+        for (const auto* name : { "", "a b", "a/b", ".hidden", "-x", "+x", "a,b", "caf\xe9" })
             QVERIFY2(problem([&] { (void)planned({}, 1, name); }).contains("the name of the sweep"), name);
         QVERIFY(problem([] { (void)planned({}, 1, std::string(60, 'x')); }).isEmpty());
         QVERIFY(problem([] { (void)planned({}, 1, std::string(61, 'x')); }).contains("at most 60 bytes")); // as a tag

@@ -210,7 +210,10 @@ int train(const TrainOptions& options, const CLI::App& command)
 {
     if (options.helpFields) return printFields(options.json);
     const auto place = launchedPlace();
-    if (place && place->rank > 0) return joinRun(joinRequest(*place, options), options.json);
+    if (place && place->rank > 0) {
+        if (options.dryRun) return 0; // the first process prints the plan
+        return joinRun(joinRequest(*place, options), options.json);
+    }
     auto request = trainingRequest(options, command);
     request.others = otherComputers(options, place);
     if (options.resume.empty()) noteIdleFields(request.config, options.sets);

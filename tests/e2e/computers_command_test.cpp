@@ -62,6 +62,7 @@ private Q_SLOTS:
         qputenv("WORLD_SIZE", "2"), qputenv("MASTER_ADDR", "127.0.0.1"), qputenv("MASTER_PORT", freePort().toUtf8());
         const auto command = smallRun({ "--run", home_.path("launched"), "--steps", "4" });
         qputenv("RANK", "1"), qputenv("LOCAL_RANK", "1"), qputenv("LOCAL_WORLD_SIZE", "2");
+        const auto planned = home_.run(command + QStringList { "--dry-run" }); // joins nobody
         const auto second = home_.start(command);
         qputenv("RANK", "0"), qputenv("LOCAL_RANK", "0");
         const auto first = home_.start(command);
@@ -74,6 +75,8 @@ private Q_SLOTS:
         QCOMPARE(Home::finish(*first).code, 0);
         QCOMPARE(Home::finish(*second).code, 0);
         QCOMPARE(metrics(home_.path("launched"), "step").size(), 4);
+        QCOMPARE(planned.code, 0);
+        QCOMPARE(planned.out + planned.err, QByteArray()); // the plan is printed by the first
         QCOMPARE(refused.code, 2);
         QVERIFY2(isOneErrorLine(refused.err), refused.err);
         QCOMPARE(wrong.code, 2);

@@ -47,8 +47,8 @@ void addAverage(CLI::App& root, Program& program)
         ->required();
     command->add_flag("--json", options->json, "One JSON document");
     command->footer("The file holds weights, configuration and tokenizer, so it needs no run directory.\n"
-                    "Example: pha average RUN/checkpoints/step-00000500 RUN/checkpoints/step-00001000 "
-                    "--out mean.safetensors");
+                    "Example: pha average runs/pha-tiny-stories/checkpoints/step-00000200 "
+                    "runs/pha-tiny-stories/checkpoints/step-00000300 --out mean.safetensors");
     command->callback([options, command, &program] {
         takeWords(*command, options->checkpoints);
         program.action = [options] { return average(*options); };

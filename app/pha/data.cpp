@@ -155,6 +155,8 @@ void addData(CLI::App& root, Program& program)
 {
     auto* command = root.add_subcommand("data", "Corpora: list, measure, prepare, download");
     command->require_subcommand(1);
+    command->footer("Each has --help with an example, and --json.\n"
+                    "Example: pha data prepare books/ --out corpora/books");
     auto json = std::make_shared<bool>(false);
     auto config = std::make_shared<DataConfig>();
     auto* listing = command->add_subcommand("list", "Built-in, prepared and downloadable corpora");

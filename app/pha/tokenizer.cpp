@@ -198,6 +198,8 @@ void addTokenizer(CLI::App& root, Program& program)
 {
     auto* tokenizer = root.add_subcommand("tokenizer", "Tokenizers: train one, encode, decode, look inside");
     tokenizer->require_subcommand(1);
+    tokenizer->footer("Each has --help with an example, and --json.\n"
+                      "Example: pha tokenizer train my-text.txt --kind bpe --vocab-size 8000 --out my.model");
     auto options = std::make_shared<TokenizerOptions>();
     addTrainVerb(*tokenizer, options, program);
     constexpr auto which = "bytes, a run, a .model file, or a folder with GPT-2's vocab.json and merges.txt";

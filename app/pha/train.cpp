@@ -277,7 +277,7 @@ void addTrain(CLI::App& root, Program& program)
     command->footer("Later wins: preset, --config, --set, flags. SIGINT or SIGTERM once: checkpoint, then leave; "
                     "twice: leave now.\n"
                     "Example: pha train --preset pha-tiny --data stories --set layers=2 --steps 500\n"
-                    "         pha train --fork runs/pha-tiny-stories/checkpoints/step-00000250 --set "
+                    "         pha train --fork runs/pha-tiny-stories/checkpoints/step-00000200 --set "
                     "learning_rate=0.0015");
     command->callback(
         [options, command, &program] { program.action = [options, command] { return train(*options, *command); }; });

@@ -28,9 +28,11 @@ private Q_SLOTS:
     void helpOfEveryCommandHasAnExample_data()
     {
         QTest::addColumn<QStringList>("command");
-        for (const auto* name :
-            { "train", "sweep", "eval", "generate", "inspect", "compare", "bench", "logits", "selftest", "presets" })
+        for (const auto* name : { "train", "join", "sweep", "eval", "generate", "inspect", "compare", "scaling", "runs",
+                 "average", "export", "bench", "data", "tokenizer", "logits", "selftest", "presets" })
             QTest::newRow(name) << QStringList { name };
+        for (const auto* verb : { "note", "tag", "archive", "restore", "import" })
+            QTest::newRow(QByteArray("runs ").append(verb)) << QStringList { "runs", verb };
         QTest::newRow("data list") << QStringList { "data", "list" };
         QTest::newRow("data info") << QStringList { "data", "info" };
         for (const auto* verb : { "train", "encode", "decode", "info" })

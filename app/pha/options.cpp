@@ -68,6 +68,8 @@ void checkNewFile(const std::string& path)
     if (!fs::is_directory(folder, error))
         throw Error(
             quoted(folder.string()) + " is not a folder", "make it first, or choose another --out", ExitCode::Usage);
+    if (::access(folder.c_str(), W_OK | X_OK) != 0)
+        throw Error(quoted(folder.string()) + " may not be written: " + std::strerror(errno), "choose another --out");
 }
 
 std::string readStandardInput(std::int64_t limit)

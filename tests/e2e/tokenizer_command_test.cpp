@@ -3,6 +3,8 @@
 #include "tests/e2e/pha_process.h"
 #include "tests/suite.h"
 
+#include <unistd.h>
+
 using namespace pha::e2e;
 
 namespace {
@@ -120,6 +122,17 @@ private Q_SLOTS:
         QCOMPARE(result.code, 2);
         const auto line = result.err.mid(std::max<qsizetype>(0, result.err.indexOf("pha: error"))); // after progress
         QVERIFY2(isOneErrorLine(line), result.err.constData());
+    }
+
+    /// Training takes long; where its result may not be written is known before.
+    void aFolderThatMayNotBeWrittenIsRefusedFirst()
+    {
+        if (geteuid() == 0) QSKIP("root may write everywhere");
+        QVERIFY(QDir(home_.path()).mkdir("closed"));
+        QVERIFY(QFile::setPermissions(home_.path("closed"), QFile::ReadOwner | QFile::ExeOwner));
+        const auto result = home_.run({ "tokenizer", "train", "stories", "--out", "closed/x.model" });
+        QCOMPARE(result.code, 1);
+        QVERIFY2(isOneErrorLine(result.err) && result.err.contains("'closed' may not be written: "), result.err);
     }
 
     /// GPT-2's files travel into the run as one file, from which it can be evaluated and resumed.

@@ -8,6 +8,7 @@
 #include "engine/config/conversion.h"
 #include "engine/data/catalogue.h"
 #include "engine/data/corpus.h"
+#include "engine/data/prepare.h"
 #include "engine/data/tasks.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/course.h"
@@ -247,6 +248,22 @@ void refuseIfAllDamaged(const fs::path& directory)
                 "restore it from a copy, or start a new run");
 }
 
+namespace {
+
+/// What the run itself would refuse once it has opened the corpus.
+void refuseIfSplitsAreMissing(const std::string& data)
+{
+    const auto path = builtin(data) ? fs::path() : resolveCorpus(data);
+    if (path.empty() || !isPreparedCorpus(path)) return;
+    const auto card = readCorpusCard(path);
+    for (std::size_t split = 0; split < 2; ++split) // train and valid
+        if (card.splits[split].tokens < 2)
+            throw DataError(data, fmt::format("has no text for the split '{}'", splitNames[split]),
+                "prepare the corpus with a share for this one");
+}
+
+} // namespace
+
 std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request)
 {
     const auto& data = request.config.data;
@@ -255,6 +272,7 @@ std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request
         return Tokenizer::given(data);
     }
     auto known = Corpus::knownTokenizer(data); // throws if there are no such data
+    refuseIfSplitsAreMissing(data.data);
     const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
     if (!taken.empty()) return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(taken))).tokenizerFile());
     const RunDirectory repeated(request.replayOf);

@@ -59,6 +59,17 @@ private Q_SLOTS:
         QVERIFY2(isOneErrorLine(again.err) && again.err.contains("exists already"), again.err);
     }
 
+    /// What a run would refuse, its plan refuses.
+    void nothingIsPlannedWithoutAValidationText()
+    {
+        const auto prepared = home_.run(
+            { "data", "prepare", "small.jsonl", "--out", "unchecked", "--tokenizer", "bytes", "--valid-share", "0" });
+        QVERIFY2(prepared.code == 0, prepared.err);
+        const auto plan = home_.run({ "train", "--preset", "pha-tiny", "--data", "unchecked", "--dry-run" });
+        QCOMPARE(plan.code, 2);
+        QVERIFY2(isOneErrorLine(plan.err) && plan.err.contains("has no text for the split 'valid'"), plan.err);
+    }
+
     /// A signal ends the work in order, and the same command goes on.
     void stopsAndGoesOn()
     {

@@ -142,8 +142,8 @@ void addJoin(CLI::App& root, Program& program)
         "It needs neither data nor a run directory: every update brings it its texts. Nothing is encrypted: it is for "
         "a network that you trust.\n"
         "SIGINT or SIGTERM once: the whole run saves a checkpoint and ends; twice: leave now.\n"
-        "Example: pha train --preset pha-125m-s4d --data corpora/books --nodes 2      # on the one that leads\n"
-        "         pha join leader:29400 --key 5f1c... --devices 4                     # on the other");
+        "The one that leads was started with: pha train --preset pha-125m-s4d --data corpora/books --nodes 2\n"
+        "Example: pha join leader:29400 --key 5f1c... --devices 4");
     command->callback([options, &program] {
         program.action = [options] {
             if (options->request.key.empty()) options->request.key = variable("PHA_KEY");

@@ -253,7 +253,7 @@ namespace {
 /// What the run itself would refuse once it has opened the corpus.
 void refuseIfSplitsAreMissing(const std::string& data)
 {
-    const auto path = builtin(data) ? fs::path() : resolveCorpus(data);
+    const auto path = isBuiltinCorpus(data) ? fs::path() : resolveCorpus(data);
     if (path.empty() || !isPreparedCorpus(path)) return;
     const auto card = readCorpusCard(path);
     for (std::size_t split = 0; split < 2; ++split) // train and valid

@@ -289,13 +289,14 @@ private Q_SLOTS:
         ground.panel.generate();
         QTRY_VERIFY(ground.blind->canVote());
         QTest::keyClick(ground.blind, Qt::Key_0);
+        const auto before = ground.panel.text();
         *ground.engine.failing = true;
         ground.panel.generate();
         QVERIFY(ground.blind->waiting());
         QTRY_VERIFY(!ground.blind->waiting());
         QVERIFY(!ground.blind->canVote());
         QVERIFY(words(*ground.blind, "blindSay").startsWith("One of the two wrote no text"));
-        QVERIFY(ground.panel.text().startsWith("Mara took "));
+        QCOMPARE(ground.panel.text(), before);
         *ground.engine.failing = false;
         ground.panel.generate();
         QTRY_VERIFY(ground.blind->canVote());

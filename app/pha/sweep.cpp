@@ -124,8 +124,7 @@ void addSweep(CLI::App& root, Program& program)
         ->add_option("--grid", options->grid,
             "KEY=VALUE,VALUE,... for any field, or preset=NAME,NAME; may be repeated. Where a semicolon occurs, "
             "semicolons separate; values of branches, attention_layers, pruned_branches, prior and skip_data, which "
-            "hold commas, take "
-            "no other separator")
+            "hold commas, take no other separator")
         ->allow_extra_args(false);
     addInteger(*command, "--seeds", options->seeds, "Runs of each combination, with seeds that count up from --seed");
     command->add_option("--runs-dir", options->folder, "Folder of the runs, if not the window's usual one");

@@ -138,16 +138,18 @@ private:
 
 } // namespace
 
+std::string csvCell(const std::string& cell)
+{
+    if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
+    std::string quoted = "\"";
+    for (const char c : cell) quoted.append(c == '"' ? 2 : 1, c);
+    return quoted + '"';
+}
+
 std::string csvRow(const std::vector<std::string>& cells)
 {
     std::string row;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-        if (i > 0) row += ',';
-        const bool quoted = cells[i].find_first_of(",\"\r\n") != std::string::npos;
-        if (quoted) row += '"';
-        for (const char c : cells[i]) row.append(quoted && c == '"' ? 2 : 1, c);
-        if (quoted) row += '"';
-    }
+    for (std::size_t i = 0; i < cells.size(); ++i) row += (i > 0 ? "," : "") + csvCell(cells[i]);
     return row + "\r\n";
 }
 

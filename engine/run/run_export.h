@@ -25,6 +25,7 @@ std::vector<std::filesystem::path> exportCsv(
 std::vector<std::filesystem::path> exportTensorBoard(
     const std::filesystem::path& run, const std::filesystem::path& folder, std::int64_t* badLines = nullptr);
 
+std::string csvCell(const std::string& cell); ///< RFC 4180: in quotes where it needs them
 std::string csvRow(const std::vector<std::string>& cells); ///< RFC 4180, with the line's end
 
 /// CRC-32C (Castagnoli) of RFC 3720, as TFRecord uses it.

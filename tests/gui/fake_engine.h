@@ -23,6 +23,15 @@ struct FakeOptions {
     int benchRows = 1 << 20; ///< so many are measured; the next one waits for a stop
     std::string benchError; ///< bench() throws this after its first row
     bool ignoreStop = false; ///< a worker that hangs: never looks at its stop token (until `release`)
+
+    /// Runs are prepared for minutes, or until they are stopped.
+    static FakeOptions slowToPrepare()
+    {
+        FakeOptions slow;
+        slow.prepareEvents = 100000;
+        slow.prepareTime = std::chrono::milliseconds(2);
+        return slow;
+    }
 };
 
 /// What a fake knows about itself; shared with its jobs, readable while they run.

@@ -395,10 +395,7 @@ private Q_SLOTS:
 
     void aRunWithoutAFolderCannotBeRenamed()
     {
-        FakeOptions slow;
-        slow.prepareEvents = 100000;
-        slow.prepareTime = std::chrono::milliseconds(2);
-        Fixture f(slow);
+        Fixture f(FakeOptions::slowToPrepare());
         f.window->startDemo();
         QTRY_VERIFY(f.window->currentSession() && f.window->currentSession()->active());
         QVERIFY(!f.action("renameRun")->isEnabled());

@@ -242,10 +242,7 @@ private Q_SLOTS:
 
     void aRunThatIsStillPreparedWaitsAgainAfterTheWindowWasClosed()
     {
-        FakeOptions slow;
-        slow.prepareEvents = 100000;
-        slow.prepareTime = std::chrono::milliseconds(2);
-        Fixture f(slow);
+        Fixture f(FakeOptions::slowToPrepare());
         f.queueRun("a");
         QTRY_VERIFY(f.controller().busy());
         f.queueRun("b");
@@ -267,10 +264,7 @@ private Q_SLOTS:
 
     void aRunThatIsStoppedWhileItIsPreparedWaitsNoMore()
     {
-        FakeOptions slow;
-        slow.prepareEvents = 100000;
-        slow.prepareTime = std::chrono::milliseconds(2);
-        Fixture f(slow);
+        Fixture f(FakeOptions::slowToPrepare());
         f.queueRun("a");
         QTRY_VERIFY(f.controller().busy());
         QTRY_VERIFY(fs::exists(queueFile(f.home.runs())));

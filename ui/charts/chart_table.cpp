@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/charts/chart_table.h"
 
+#include "engine/run/run_export.h"
 #include "ui/format.h"
 
 #include <QComboBox>
@@ -145,12 +146,7 @@ void ChartTableDialog::choose()
 
 QByteArray chartCsv(const QVector<ChartSheet>& sheets)
 {
-    const auto quoted = [](QString text) {
-        if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n'))
-            && !text.contains(QLatin1Char('\r')))
-            return text.toUtf8();
-        return '"' + text.replace(QLatin1Char('"'), QLatin1String("\"\"")).toUtf8() + '"';
-    };
+    const auto quoted = [](const QString& text) { return QByteArray::fromStdString(csvCell(text.toStdString())); };
     QByteArray csv;
     const auto write = [&csv](double value) {
         if (!std::isfinite(value)) {

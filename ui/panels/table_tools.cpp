@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/table_tools.h"
 
+#include "engine/run/run_export.h"
+#include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/theme.h"
 
@@ -69,12 +71,7 @@ QString selectedText(const QTableView& table)
 QString csvLine(const QStringList& cells)
 {
     QStringList quoted;
-    for (auto cell : cells) {
-        const bool needed = cell.contains(QLatin1Char(',')) || cell.contains(QLatin1Char('"'))
-            || cell.contains(QLatin1Char('\n')) || cell.contains(QLatin1Char('\r'));
-        if (needed) cell = QLatin1Char('"') + cell.replace(QLatin1Char('"'), QLatin1String("\"\"")) + QLatin1Char('"');
-        quoted << cell;
-    }
+    for (const auto& cell : cells) quoted << fromUtf8(csvCell(cell.toStdString()));
     return quoted.join(QLatin1Char(',')) + QLatin1Char('\n');
 }
 

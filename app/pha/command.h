@@ -77,9 +77,6 @@ void takeWords(const CLI::App& command, std::vector<std::string>& words);
 /// --text-field of the commands that read texts and have no --set.
 CLI::Option* addTextField(CLI::App& command, std::string& field);
 
-/// The run that a path names: a run directory, or the run that a checkpoint lies in. Throws CheckpointError.
-std::filesystem::path runNamed(const std::string& target);
-
 /// --device and --precision of the commands that load a network.
 struct DeviceOptions {
     std::string device = "auto", precision = "fp32";

@@ -4,6 +4,7 @@
 
 #include "engine/base/text.h"
 #include "engine/run/metrics.h"
+#include "engine/run/run_directory.h"
 #include "engine/run/run_figures.h"
 
 #include <fmt/format.h>

@@ -35,7 +35,7 @@ std::optional<RunParent> parentOf(const std::string& target)
 {
     std::error_code error;
     if (!fs::is_directory(target, error)) return {};
-    return RunParent::of(RunDirectory(runOfCheckpoint(resolveCheckpoint(target))).read(RunUse::View));
+    return RunParent::of(RunDirectory(runNamed(target)).read(RunUse::View));
 }
 
 Json toJson(const ModelReport& report)

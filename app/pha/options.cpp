@@ -157,11 +157,6 @@ void addChoice(CLI::App& command, const std::string& field, std::string& value)
 void DeviceOptions::addDevice(CLI::App& command) { addChoice(command, "device", device); }
 void DeviceOptions::addPrecision(CLI::App& command) { addChoice(command, "precision", precision); }
 
-fs::path runNamed(const std::string& target)
-{
-    return RunDirectory(target).exists() ? fs::path(target) : runOfCheckpoint(resolveCheckpoint(target));
-}
-
 std::shared_ptr<LoadedModel> DeviceOptions::load(const std::string& target) const
 {
     auto model = loadEngine().load(target, device, precision);

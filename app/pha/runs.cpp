@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/run/capsule.h"
+#include "engine/run/run_directory.h"
 #include "engine/run/run_overview.h"
 
 #include <fmt/format.h>

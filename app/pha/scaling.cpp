@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/run/run_directory.h"
 #include "engine/run/run_overview.h"
 #include "engine/run/scaling.h"
 

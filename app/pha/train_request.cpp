@@ -54,7 +54,7 @@ RunConfig readConfigFile(const std::string& path, const RunConfig& base)
 ModelConfig convertInto(RunConfig& config, const TrainOptions& options)
 {
     if (options.convertFrom.empty()) throw ConfigError("--convert-from", "", "a run or a checkpoint of one");
-    const auto teacher = RunDirectory(runOfCheckpoint(resolveCheckpoint(options.convertFrom))).read().config;
+    const auto teacher = RunDirectory(runNamed(options.convertFrom)).read().config;
     if (options.preset.empty()) {
         config.model = convertedModel(teacher.model);
         config.training = convertedTraining(teacher);
@@ -274,7 +274,7 @@ std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request
     auto known = Corpus::knownTokenizer(data); // throws if there are no such data
     refuseIfSplitsAreMissing(data.data);
     const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
-    if (!taken.empty()) return Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(taken))).tokenizerFile());
+    if (!taken.empty()) return Tokenizer::load(RunDirectory(runNamed(taken)).tokenizerFile());
     const RunDirectory repeated(request.replayOf);
     if (!request.replayOf.empty() && repeated.read().config.data.tokenizer == data.tokenizer)
         return Tokenizer::load(repeated.tokenizerFile());

@@ -274,9 +274,8 @@ void NetworkModel::writeLogits(const std::vector<std::int64_t>& tokens, bool rec
 
 namespace {
 
-ModelFile readCheckpoint(const fs::path& given)
+ModelFile readNetwork(const fs::path& folder)
 {
-    const auto folder = intactCheckpoint(given);
     const RunDirectory run(runOfCheckpoint(folder));
     ModelFile content;
     const auto file = run.read(RunUse::View); // the model says itself what it is
@@ -306,7 +305,7 @@ std::shared_ptr<LoadedModel> loadNetwork(
 {
     const auto device = chooseDevice(deviceName);
     auto [model, config, step, tokenizer, note, corpus] =
-        isModelFile(runOrCheckpoint) ? readModelFile(runOrCheckpoint) : readCheckpoint(runOrCheckpoint);
+        isModelFile(runOrCheckpoint) ? readModelFile(runOrCheckpoint) : readCheckpoint(runOrCheckpoint, readNetwork);
     const auto matrix = precision.empty() ? torch::kFloat : choosePrecision(precision, device, config.model, 1);
     const auto writing = precision.empty() && device.is_cuda() ? torch::kBFloat16 : matrix;
     model->to(device);

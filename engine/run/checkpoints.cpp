@@ -231,14 +231,19 @@ std::string RunDirectory::damagedCheckpoint() const
 std::optional<std::string> RunDirectory::pointer(const std::string& name) const
 {
     try {
-        const PosixFile file(checkpoints() / name, O_RDONLY | O_NOFOLLOW);
-        file.requireRegular();
-        std::string text(64, '\0');
-        text.resize(file.readAt(text.data(), text.size(), 0));
-        while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
-        // A checkpoint's name has no slash and no dots, so a pointer cannot lead anywhere else.
-        if (!checkpointStep(text) || !checkpointComplete(checkpoints() / text, false)) return std::nullopt;
-        return text;
+        std::string named;
+        while (true) {
+            const PosixFile file(checkpoints() / name, O_RDONLY | O_NOFOLLOW);
+            file.requireRegular();
+            std::string text(64, '\0');
+            text.resize(file.readAt(text.data(), text.size(), 0));
+            while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+            // A checkpoint's name has no slash and no dots, so a pointer cannot lead anywhere else.
+            if (!checkpointStep(text)) return std::nullopt;
+            if (checkpointComplete(checkpoints() / text, false)) return text;
+            if (text == named) return std::nullopt;
+            named = text; // its trainer may have removed it since, and then names another one
+        }
     } catch (const IoError&) {
         return std::nullopt;
     }

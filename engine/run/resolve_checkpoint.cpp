@@ -109,10 +109,20 @@ bool isCheckpointsWeights(const fs::path& file)
 fs::path intactCheckpoint(const fs::path& runOrCheckpoint)
 {
     const bool file = isCheckpointsWeights(runOrCheckpoint);
-    auto folder = resolveCheckpoint(file ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint);
-    if (const auto problem = checkpointProblem(folder, true, hashedBytes); !problem.empty())
-        throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
-    return folder;
+    const auto given = file ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint;
+    for (int tries = 20;; --tries) {
+        const auto folder = resolveCheckpoint(given);
+        const auto problem = checkpointProblem(folder, true, hashedBytes);
+        if (problem.empty()) return folder;
+        if (tries == 1 || !checkpointReplaced(given, folder))
+            throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
+    }
+}
+
+bool checkpointReplaced(const fs::path& runOrCheckpoint, const fs::path& was)
+{
+    std::error_code error;
+    return !fs::exists(was, error) && !error && resolveCheckpoint(runOrCheckpoint) != was;
 }
 
 fs::path runOfCheckpoint(const fs::path& checkpoint)
@@ -124,6 +134,12 @@ fs::path runOfCheckpoint(const fs::path& checkpoint)
         throw CheckpointError(checkpoint.string(), "does not lie in the checkpoints folder of a run",
             "keep checkpoints inside their run directory");
     return run.root();
+}
+
+fs::path runNamed(const fs::path& runOrCheckpoint)
+{
+    if (!runOrCheckpoint.empty() && RunDirectory(runOrCheckpoint).exists()) return runOrCheckpoint;
+    return runOfCheckpoint(resolveCheckpoint(runOrCheckpoint));
 }
 
 } // namespace pha

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "engine/config/config.h"
 #include "engine/run/posix_file.h"
@@ -86,10 +87,27 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint);
 /// The same for whoever reads the weights: also of a checkpoint's model.safetensors itself. Throws CheckpointError if a
 /// file is damaged; those of up to 256 MB are hashed before they are believed, of larger ones the size has to do.
 fs::path intactCheckpoint(const fs::path& runOrCheckpoint);
+/// Whether the checkpoint that a path meant was removed since, and the path means another one now: a run in training
+/// has a better one.
+bool checkpointReplaced(const fs::path& runOrCheckpoint, const fs::path& was);
+/// What `read` makes of intactCheckpoint(); once more, of the run's new one, if that was replaced while it was read.
+template <class Read> auto readCheckpoint(const fs::path& runOrCheckpoint, const Read& read)
+{
+    for (int tries = 20;; --tries) {
+        const auto folder = intactCheckpoint(runOrCheckpoint);
+        try {
+            return read(folder);
+        } catch (const Error&) {
+            if (tries == 1 || !checkpointReplaced(runOrCheckpoint, folder)) throw;
+        }
+    }
+}
 /// Whether a file is the weights of a checkpoint, and not only a file that somebody put there.
 bool isCheckpointsWeights(const fs::path& file);
 /// The run directory that a checkpoint folder lies in.
 fs::path runOfCheckpoint(const fs::path& checkpoint);
+/// The run that a path given by a user means: itself, or the one that this checkpoint lies in. Throws CheckpointError.
+fs::path runNamed(const fs::path& runOrCheckpoint);
 
 /// Exclusive ownership of a run directory for as long as the object lives (flock on RUN/.lock; the kernel frees it when
 /// the process dies, so a crash never leaves a stale lock). Throws CheckpointError naming the process that holds it.

@@ -49,11 +49,12 @@ std::shared_ptr<LanguageModel> Trainer::readTeacher(const TrainingRequest& reque
         throw ConfigError("distill_steps", std::to_string(config_.distillSteps),
             "0 in a run that converts no softmax model (--convert-from)");
     if (path.empty()) return nullptr;
-    const auto folder = intactCheckpoint(path);
-    auto teacher = readModel(folder / "model.safetensors");
-    checkConversion(teacher->config(), file_.config.model);
-    file_.environment["converted_from"] = fs::absolute(folder).string();
-    return teacher;
+    return readCheckpoint(path, [&](const fs::path& folder) {
+        auto teacher = readModel(folder / "model.safetensors");
+        checkConversion(teacher->config(), file_.config.model);
+        file_.environment["converted_from"] = fs::absolute(folder).string();
+        return teacher;
+    });
 }
 
 Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std::stop_token& stop)
@@ -78,9 +79,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
     std::shared_ptr<const Tokenizer> tokenizer;
     if (request.resume && fs::exists(run_.tokenizerFile())) tokenizer = Tokenizer::load(run_.tokenizerFile());
     // An embedding means nothing with another tokenizer.
-    if (teacher)
-        tokenizer =
-            Tokenizer::load(RunDirectory(runOfCheckpoint(resolveCheckpoint(request.convertFrom))).tokenizerFile());
+    if (teacher) tokenizer = Tokenizer::load(RunDirectory(runNamed(request.convertFrom)).tokenizerFile());
     if (fork_) tokenizer = Tokenizer::load(RunDirectory(fork_->parent.path).tokenizerFile());
     std::optional<Replay> replay;
     if (!request.replayOf.empty()) {

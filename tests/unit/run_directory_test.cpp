@@ -35,6 +35,7 @@ private Q_SLOTS:
     void freshFolders();
     void defaultFolder();
     void resolving();
+    void aCheckpointIsReplacedWhileItIsRead();
 };
 
 void RunDirectoryTest::runFileRoundTrip()
@@ -321,6 +322,8 @@ void RunDirectoryTest::resolving()
     QVERIFY(fs::equivalent(resolveCheckpoint(run.checkpoints() / "best"), two));
     QVERIFY(fs::equivalent(resolveCheckpoint(three), three));
     QVERIFY(fs::equivalent(runOfCheckpoint(three / ""), run.root()));
+    QVERIFY(fs::equivalent(runNamed(three), run.root()));
+    QVERIFY(fs::equivalent(runNamed(run.root()), run.root()));
     fs::resize_file(three / "model.safetensors", 7);
     QVERIFY(says(three, "step-00000003: is not a complete checkpoint: model.safetensors has 7 bytes of 2003"));
     QVERIFY(says(run.checkpoints() / "latest", "latest: does not name a complete checkpoint"));
@@ -330,6 +333,42 @@ void RunDirectoryTest::resolving()
         runOfCheckpoint(root / "moved");
     }).find("does not lie in the checkpoints folder of a run")
         != std::string::npos);
+}
+
+/// Its trainer finds a better one, and keeps one.
+void RunDirectoryTest::aCheckpointIsReplacedWhileItIsRead()
+{
+    const QTemporaryDir folder;
+    const auto run = makeRun(folder);
+    publish(run, 1);
+    run.setPointer("best", checkpointName(1));
+    std::int64_t newest = 1, reads = 0;
+    const auto contents = [&](const fs::path& checkpoint) {
+        if (++reads <= 3) {
+            publish(run, ++newest);
+            run.setPointer("latest", checkpointName(newest));
+            run.setPointer("best", checkpointName(newest));
+            pruneCheckpoints(run, 1);
+        }
+        readFile(checkpoint / "state.json");
+        return checkpoint.filename().string();
+    };
+    QCOMPARE(readCheckpoint(run.root(), contents), checkpointName(4));
+    QCOMPARE(reads, 4);
+    // What was asked for by its name is not replaced by another, and what fails for another reason is not read again.
+    reads = 0;
+    const auto four = run.checkpoints() / checkpointName(4);
+    QVERIFY(messageOf<CheckpointError>([&] { readCheckpoint(four, contents); }).find("step-00000004: does not exist")
+        != std::string::npos);
+    QCOMPARE(reads, 1);
+    reads = 3;
+    messageOf<CheckpointError>([&] {
+        readCheckpoint(run.root(), [&](const fs::path& checkpoint) -> int {
+            ++reads;
+            throw CheckpointError(checkpoint.string(), "is odd", "look at it");
+        });
+    });
+    QCOMPARE(reads, 4);
 }
 
 PHA_TEST(RunDirectoryTest)

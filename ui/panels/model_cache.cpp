@@ -69,18 +69,25 @@ LoadedModel* ModelCache::obtain(const ModelSource& source, EventSink& progress, 
             ModelWorker::tr("The training has no checkpoint yet and did not hand over its weights").toStdString(),
             ModelWorker::tr("try again after its next step").toStdString());
     }
-    try {
-        path = resolveCheckpoint(path);
-    } catch (const Error&) {
-        // The engine refuses it with a better sentence.
-    }
-    const Key key { path.string(), modified(path), false };
-    if (key != key_) {
+    for (int tries = 20;; --tries) {
+        auto checkpoint = path;
+        try {
+            checkpoint = resolveCheckpoint(path);
+        } catch (const Error&) {
+            // The engine refuses it with a better sentence.
+        }
+        const Key key { checkpoint.string(), modified(checkpoint), false };
+        if (key == key_) break;
         clear(); // before loading, so that two networks are never held
         progress.publish(ProgressEvent { ModelWorker::tr("loading the network").toStdString(), 0, 0, {} });
-        auto loaded = open_().load(path);
-        const auto step = loaded->step();
-        adopt(std::move(loaded), key, WeightsInfo { step, false, fromPath(path.filename()), {} });
+        try {
+            auto loaded = open_().load(checkpoint);
+            const auto step = loaded->step();
+            adopt(std::move(loaded), key, WeightsInfo { step, false, fromPath(checkpoint.filename()), {} });
+            break;
+        } catch (const Error&) {
+            if (tries == 1 || !checkpointReplaced(path, checkpoint)) throw;
+        }
     }
     weights_.note = note;
     return stop.stop_requested() ? nullptr : model_.get();

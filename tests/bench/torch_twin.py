@@ -25,6 +25,7 @@ CPU = False
 SHAPES = {
     "pha-tiny": dict(v=4096, d=128, layers=4, hq=4, hkv=1, main=256, aux=96, gss=(512, 32, 32), mix=True),
     "pha-small": dict(v=16384, d=384, layers=6, hq=6, hkv=2, main=768, aux=256, gss=(1536, 96, 64), mix=True),
+    "transformer-tiny": dict(v=4096, d=128, layers=4, hq=4, hkv=4, main=512, gelu=True, cosine=False),
     "transformer-small": dict(v=16384, d=384, layers=8, hq=6, hkv=6, main=1536, gelu=True, cosine=False),
     "transformer-125m": dict(d=768, layers=12, hq=12, hkv=12, main=3072, gelu=True, cosine=False),
     "attention-180m": dict(d=768, layers=24, hq=12, hkv=4, main=1920),
@@ -251,14 +252,14 @@ def measure(name, mode, context, tokens, compiled, backend, repeats):
     torch.manual_seed(1)
     torch.compiler.reset()
     from torch.nn.attention import sdpa_kernel
-    batch = max(1, tokens // context)
-    model = Model(SHAPES[name]).cuda()
+    batch, shape = max(1, tokens // context), SHAPES[name]
+    model = Model(shape).cuda()
     if compiled == "layers":  # one layer compiled, used by all: quick, and what the gated models need to compile at all
         for block in model.blocks:
             block.compile()
         model.loss = torch.compile(model.loss)  # pads the vocabulary's product as a whole compiled model does
     step_model = torch.compile(model) if compiled == "model" else model
-    ids, targets = (torch.randint(VOCABULARY, (batch, context), device="cuda") for _ in range(2))
+    ids, targets = (torch.randint(shape.get("v", VOCABULARY), (batch, context), device="cuda") for _ in range(2))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
     def step():

@@ -80,16 +80,15 @@ inline void checkLaunch(const char* what)
 }
 inline cudaStream_t on(Stream stream) { return static_cast<cudaStream_t>(stream); }
 
-inline int processors()
+/// Of the current card; a process may train on one and write on another.
+inline int attribute(cudaDeviceAttr which)
 {
-    static const int count = [] {
-        int device = 0, n = 1;
-        cudaGetDevice(&device);
-        cudaDeviceGetAttribute(&n, cudaDevAttrMultiProcessorCount, device);
-        return n;
-    }();
-    return count;
+    int device = 0, value = 0;
+    cudaGetDevice(&device);
+    cudaDeviceGetAttribute(&value, which, device);
+    return value;
 }
+inline int processors() { return attribute(cudaDevAttrMultiProcessorCount); }
 inline unsigned blocksFor(std::int64_t items, std::int64_t each) { return unsigned((items + each - 1) / each); }
 
 } // namespace pha::kernels

@@ -147,14 +147,9 @@ void run(void* logits, const std::int64_t* targets, float* nll, bool* correct, s
 
 std::int64_t mostColumns()
 {
-    static const std::int64_t most = [] {
-        constexpr int forSums = 512; // bytes, that the reductions of a block take
-        int device = 0, bytes = 0;
-        cudaGetDevice(&device);
-        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-        return std::int64_t(std::max(0, bytes - forSums)) / std::int64_t(sizeof(bf16)) / V * V;
-    }();
-    return most;
+    constexpr int forSums = 512; // bytes, that the reductions of a block take
+    const auto bytes = std::max(0, attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) - forSums);
+    return std::int64_t(bytes) / std::int64_t(sizeof(bf16)) / V * V;
 }
 
 void softmaxLoss(void* logits, const std::int64_t* targets, float* nll, bool* correct, std::int64_t rows,

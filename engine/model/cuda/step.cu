@@ -115,14 +115,9 @@ __global__ void __launch_bounds__(stepThreads, 1) readToken(const __grid_constan
 template <int NB, bool Alone, int Group, bool Wide> void launch(Card& card, Stream stream)
 {
     constexpr auto shared = sizeof(Shared<NB, Alone>);
-    static const auto most = [] {
-        int device = 0, bytes = 0;
-        cudaGetDevice(&device);
-        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-        cudaFuncSetAttribute(readToken<NB, Alone, Group, Wide>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-        return std::size_t(bytes);
-    }();
-    card.slots = std::min(mostSlots, int((most - shared) / slotBytes));
+    const int most = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    cudaFuncSetAttribute(readToken<NB, Alone, Group, Wide>, cudaFuncAttributeMaxDynamicSharedMemorySize, most);
+    card.slots = std::min(mostSlots, int((std::size_t(most) - shared) / slotBytes));
     void* arguments[] = { &card };
     cudaLaunchCooperativeKernel(reinterpret_cast<void*>(readToken<NB, Alone, Group, Wide>),
         dim3(unsigned(processors())), dim3(stepThreads), arguments, shared + std::size_t(card.slots) * slotBytes,
@@ -146,13 +141,7 @@ template <int Group, bool Wide> void launch(Card& card, Stream stream)
 
 int stepProcessors()
 {
-    static const int count = [] {
-        int device = 0, major = 0;
-        cudaGetDevice(&device);
-        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-        return major == 9 ? processors() : 0;
-    }();
-    return count;
+    return attribute(cudaDevAttrComputeCapabilityMajor) == 9 ? processors() : 0;
 }
 
 void step(const StepLaunch& l, Stream stream)

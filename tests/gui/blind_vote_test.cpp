@@ -297,6 +297,7 @@ private Q_SLOTS:
         QVERIFY(!ground.blind->canVote());
         QVERIFY(words(*ground.blind, "blindSay").startsWith("One of the two wrote no text"));
         QCOMPARE(ground.panel.text(), before);
+        QVERIFY(words(ground.panel, "playgroundParting").startsWith("The first network wrote nothing"));
         *ground.engine.failing = false;
         ground.panel.generate();
         QTRY_VERIFY(ground.blind->canVote());

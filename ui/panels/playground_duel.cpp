@@ -111,7 +111,8 @@ void PlaygroundPanel::Private::showParting()
     // Tokens that were kept from an earlier text are the prompt of the second network.
     const int given = w ? duelGiven(*w) : 0;
     const auto &a = v.text->tokens(), &b = rival->text()->tokens();
-    if (on && w && !b.isEmpty()) at = firstDivergence(a, given, b, rival->given());
+    const bool together = w && w == duel; // not if the first one failed, and an earlier text of its own is back
+    if (on && together && !b.isEmpty()) at = firstDivergence(a, given, b, rival->given());
     v.text->setMark(at ? at->a : -1);
     rival->text()->setMark(at ? at->b : -1);
     v.parting->setVisible(on);
@@ -120,6 +121,7 @@ void PlaygroundPanel::Private::showParting()
     const bool same = over && !at && bytesWritten(a, given) == bytesWritten(b, rival->given());
     const auto text = at ? describeDivergence(*at, a, given, b) + (over ? QString() : QString(QChar(0x2026)))
         : b.isEmpty()    ? tr("Generate (Ctrl+Enter) writes with both networks from one prompt, with one seed.")
+        : !together      ? tr("The first network wrote nothing that this could be compared with.")
         : same           ? tr("Both wrote the same.")
         : over           ? tr("The same as far as both go.")
                          : tr("The same so far.");

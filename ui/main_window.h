@@ -119,6 +119,8 @@ private:
     void resume();
     void useData(const QString& text, int vocabulary, const QString& textField);
     void changeLearningRate();
+    /// Of the run that trains. False, and an error is shown, if `session`, which is called `name`, is that no longer.
+    bool changeSetting(const RunSession* session, const QString& name, const std::string& key, const Json& value);
     void chooseFolder();
 
     // main_window_put_away.cpp: the archive and the trash

@@ -126,8 +126,7 @@ void MainWindow::connectRun()
         configPanel_->editRun();
     });
     connect(configPanel_, &ConfigPanel::changeRequested, this, [this](const std::string& key, const Json& value) {
-        if (controller_->session() != current_ || refuseWhilePlaying()) return;
-        controller_->change(key, value);
+        if (!current_ || refuseWhilePlaying() || !changeSetting(current_, current_->name(), key, value)) return;
         statusBar()->showMessage(
             tr("%1: %2 from the next update on").arg(fromUtf8(key), fromUtf8(settingText(value))), messageTime);
     });
@@ -185,7 +184,7 @@ void MainWindow::connectAlerts()
         const auto* session = controller_->session();
         if (!session || session != current_ || refuseWhilePlaying()) return;
         const double rate = session->file().config.training.learningRate / 2;
-        controller_->change("learning_rate", rate);
+        if (!changeSetting(session, session->name(), "learning_rate", rate)) return;
         statusBar()->showMessage(tr("Peak learning rate: %1").arg(formatNumber(rate)), messageTime);
     });
 }
@@ -319,12 +318,22 @@ void MainWindow::changeLearningRate()
 {
     const QPointer<RunSession> session = controller_->session();
     if (!session) return;
+    const auto name = session->name(); // while the dialog is open it may end, and another one may begin
     const auto rate = parts_.dialogs.number(this, tr("Learning rate"),
-        tr("New peak learning rate, from the next update on:"), session->file().config.training.learningRate);
-    if (!rate || !session) return;
+        tr("New peak learning rate of %1, from the next update on:").arg(name),
+        session->file().config.training.learningRate);
+    if (!rate) return;
     if (!(*rate >= 0 && *rate <= 10))
         return showError(tr("learning_rate is %1; expected a number from 0 to 10").arg(formatNumber(*rate)));
-    controller_->change("learning_rate", *rate);
+    changeSetting(session, name, "learning_rate", *rate);
+}
+
+bool MainWindow::changeSetting(
+    const RunSession* session, const QString& name, const std::string& key, const Json& value)
+{
+    if (session && controller_->session() == session && controller_->change(key, value)) return true;
+    showError(tr("%1 no longer trains, so %2 stays as it is; resume the run, then change it").arg(name, fromUtf8(key)));
+    return false;
 }
 
 void MainWindow::chooseFolder()

@@ -120,9 +120,11 @@ void RunController::ended(RunState state, const QString& error)
     }
 }
 
-void RunController::post(Command command)
+bool RunController::post(Command command)
 {
-    if (job_ && !stop_.stop_requested()) job_->post(std::move(command));
+    if (!job_ || stop_.stop_requested()) return false;
+    job_->post(std::move(command));
+    return true;
 }
 
 void RunController::pause() { post({ Command::Kind::Pause, {}, {} }); }
@@ -130,7 +132,10 @@ void RunController::resume() { post({ Command::Kind::Resume, {}, {} }); }
 void RunController::evaluateNow() { post({ Command::Kind::Evaluate, {}, {} }); }
 void RunController::sampleNow() { post({ Command::Kind::Sample, {}, {} }); }
 void RunController::checkpointNow() { post({ Command::Kind::Checkpoint, {}, {} }); }
-void RunController::change(const std::string& key, const Json& value) { post({ Command::Kind::Change, key, value }); }
+bool RunController::change(const std::string& key, const Json& value)
+{
+    return post({ Command::Kind::Change, key, value });
+}
 
 void RunController::stop()
 {

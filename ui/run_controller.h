@@ -38,7 +38,8 @@ public:
     void evaluateNow();
     void sampleNow();
     void checkpointNow();
-    void change(const std::string& key, const Json& value); ///< a setting, from the next update on
+    /// A setting, from the next update on. False: nothing trains, or it is being stopped.
+    bool change(const std::string& key, const Json& value);
 
     /// Stops, waits at most `patience`, and starts nothing any more. False: the worker hangs; the process should then
     /// leave by std::_Exit, since the engine is still at work.
@@ -54,7 +55,7 @@ Q_SIGNALS:
 private:
     void opened(std::shared_ptr<TrainingJob> job, const std::vector<Event>& past, bool resumed);
     void ended(RunState state, const QString& error);
-    void post(Command command);
+    bool post(Command command); ///< false: nobody is there to obey it
 
     OpenEngine openEngine_;
     EventBridge bridge_;

@@ -130,6 +130,35 @@ private Q_SLOTS:
         QCOMPARE(sign("a"), sign("ended"));
     }
 
+    void aSettingIsForTheRunThatItWasTypedFor()
+    {
+        Fixture f;
+        f.startLong();
+        f.queueRun("next", 100000000);
+        auto* banner = f.find<ErrorBanner>("errorBanner");
+        f.number = 0.00075;
+        f.whileAsked = [&] {
+            f.controller().stop();
+            QTRY_COMPARE(f.training(), QStringLiteral("next"));
+            QTRY_COMPARE(f.session("next")->state(), RunState::Running);
+        };
+        f.action("changeLearningRate")->trigger();
+        QVERIFY2(f.words.join(QLatin1Char('\n')).contains(QStringLiteral("of long,")), qPrintable(f.words.join(u'\n')));
+        QVERIFY2(banner->message().contains(QStringLiteral("long no longer trains")), qPrintable(banner->message()));
+        f.controller().pause(); // what was posted before it has been obeyed by then
+        QTRY_COMPARE(f.session("next")->state(), RunState::Paused);
+        for (const auto& command : f.session("next")->history().commands) QCOMPARE(command.name, std::string("pause"));
+        f.whileAsked = [&] {
+            f.controller().stop();
+            QTRY_VERIFY(!f.controller().busy());
+        };
+        f.action("changeLearningRate")->trigger(); // and with nothing behind it
+        QVERIFY2(banner->message().contains(QStringLiteral("next no longer trains")), qPrintable(banner->message()));
+        f.select("next");
+        Q_EMIT f.window->findChild<ConfigPanel*>()->changeRequested("clip", 0.5); // typed when it had just ended
+        QVERIFY2(banner->message().contains(QStringLiteral("clip stays")), qPrintable(banner->message()));
+    }
+
     void aRunThatFailsOrDivergesDoesNotStopTheNext()
     {
         FakeOptions options;

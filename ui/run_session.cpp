@@ -241,6 +241,11 @@ void RunSession::digest(Reading&& reading)
         holder_ = reading.holder;
         savedStep_ = reading.savedStep;
     }
+    const bool elsewhere = holder_ != 0 && holder_ != int(getpid());
+    if (!failure_.isEmpty() && (elsewhere || reading.restarted || !reading.events.empty())) {
+        failure_.clear(); // it went on in another process since
+        detail_.clear();
+    }
     if (reading.file && reading.file->toJson() != file_.toJson()) {
         file_ = *reading.file;
         Q_EMIT stateChanged();

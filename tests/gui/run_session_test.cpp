@@ -160,6 +160,51 @@ private Q_SLOTS:
         QCOMPARE(session.place(), RunSession::Place::Disk);
     }
 
+    void aRunThatFailedHereAndGoesOnElsewhereIsTraining()
+    {
+        const test::TestHome home;
+        FakeOptions options;
+        options.failAt = 40;
+        const auto run = home.train("elsewhere", 100, options);
+        RunSession session(run);
+        QTRY_VERIFY(session.interrupted());
+        session.prepare(); // as a resume does that fails at once
+        session.fail(QStringLiteral("no memory"));
+        session.poll();
+        QTRY_VERIFY(!session.loading());
+        QCoreApplication::processEvents();
+        QCOMPARE(session.state(), RunState::Failed);
+        QVERIFY(session.stateText().contains(QStringLiteral("no memory")));
+        auto other = std::make_unique<OtherProcess>(run);
+        QTRY_VERIFY((session.poll(), session.place() == RunSession::Place::Elsewhere));
+        QCOMPARE(session.state(), RunState::Running);
+        QVERIFY2(!session.stateText().contains(QStringLiteral("no memory")), qPrintable(session.stateText()));
+        {
+            MetricsWriter writer(RunDirectory(run).metricsFile());
+            for (int step = 40; step <= 60; ++step) writer.append(test::fakeStep(step, session.file().config));
+        }
+        QTRY_VERIFY((session.poll(), session.history().step.size() == 60));
+        other.reset(); // killed
+        QTRY_VERIFY((session.poll(), session.interrupted()));
+        QCOMPARE(session.state(), RunState::Stopped);
+    }
+
+    /// It may have begun and ended between two looks.
+    void aRunThatFailedHereAndWasTrainedElsewhereHasItsNewState()
+    {
+        const test::TestHome home;
+        const auto run = home.train("elsewhere", 50);
+        RunSession session(run);
+        QTRY_COMPARE(session.state(), RunState::Finished);
+        session.prepare();
+        session.fail(QStringLiteral("no memory"));
+        QCOMPARE(session.state(), RunState::Failed);
+        home.train("elsewhere", 80, {}, true);
+        QTRY_VERIFY((session.poll(), session.step() == 80));
+        QTRY_COMPARE(session.state(), RunState::Finished);
+        QVERIFY2(!session.stateText().contains(QStringLiteral("no memory")), qPrintable(session.stateText()));
+    }
+
     /// A resumed run's figures end before the line that told of the checkpoint.
     void newestCheckpointIsKnownWithoutItsLine()
     {

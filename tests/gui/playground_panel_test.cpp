@@ -316,6 +316,33 @@ private Q_SLOTS:
         session_->detach();
     }
 
+    /// The text that is being written takes the room of the oldest one, which is the one that is asked for.
+    void theOldestTextIsShownAlthoughThePresentOneFillsTheHistory()
+    {
+        panel_->setSession(session_.get());
+        auto* most = panel_->findChild<QSpinBox*>("samplingMaxTokens");
+        int written = 0;
+        for (const int tokens : { 20000, 20000, 19980 }) {
+            most->setValue(tokens);
+            write();
+            QCOMPARE(view()->tokens().size(), qsizetype(tokens + 4));
+            written += tokens;
+        }
+        most->setValue(30);
+        script_->change([&](Script& s) { s.allowed = written + 10; });
+        panel_->generate();
+        QTRY_COMPARE(view()->tokens().size(), qsizetype(14));
+        auto* list = panel_->findChild<QListWidget*>("playgroundHistory");
+        QCOMPARE(list->count(), 4);
+        Q_EMIT list->itemClicked(list->item(3));
+        QCOMPARE(view()->tokens().size(), qsizetype(20004));
+        QCOMPARE(list->count(), 4);
+        QVERIFY(list->currentItem());
+        QVERIFY2(list->currentItem()->text().startsWith("#1 "), qPrintable(list->currentItem()->text().left(20)));
+        panel_->undo();
+        QCOMPARE(view()->tokens().size(), qsizetype(14));
+    }
+
     void anotherRunEndsTheWriting()
     {
         script_->change([](Script& s) { s.allowed = 2; });

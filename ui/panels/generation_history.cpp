@@ -35,6 +35,7 @@ WritingPtr GenerationHistory::begin()
 void GenerationHistory::visit(const WritingPtr& writing)
 {
     if (writing == current_) return;
+    if (std::find(all_.begin(), all_.end(), writing) == all_.end()) all_.push_front(writing); // it was pruned as oldest
     if (current_) back_.push_back(current_);
     forward_.clear();
     current_ = writing;

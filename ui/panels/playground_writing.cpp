@@ -195,10 +195,11 @@ void PlaygroundPanel::Private::open(QListWidgetItem* item)
     const int number = item->data(Qt::UserRole).toInt();
     for (const auto& w : history.all()) {
         if (w->number != number || w == history.current()) continue;
+        const auto chosen = w; // finish() may drop it from the list, for the room that the present text takes
         if (writing) worker.stop();
         finish();
-        history.visit(w);
-        show(w);
+        history.visit(chosen);
+        show(chosen);
         return;
     }
 }

@@ -305,7 +305,10 @@ void MainWindow::useData(const QString& text, int vocabulary, const QString& tex
 {
     auto* draft = configPanel_->draft();
     draft->endOfTyping();
+    draft->dropFork(); // it would go on with the tokenizer of its run
     draft->setText("data", text);
+    const RunConfig plain; // what the panel trains its tokenizer with
+    for (const char* key : { "tokenizer", "byte_fallback" }) draft->setText(key, fromUtf8(settingText(plain.get(key))));
     draft->setText("vocab_size", QString::number(vocabulary));
     draft->setText("text_field", textField);
     draft->endOfTyping();

@@ -757,12 +757,27 @@ private Q_SLOTS:
     void dataGoesIntoTheForm()
     {
         Fixture f;
-        Q_EMIT f.window->findChild<DataPanel*>()->useRequested(
-            QStringLiteral("/tmp/text.txt"), 2048, QStringLiteral("body"));
-        const auto* draft = f.find<ConfigPanel>("configPanel")->draft();
-        QCOMPARE(draft->text("data"), "/tmp/text.txt");
-        QCOMPARE(draft->text("vocab_size"), "2048");
-        QCOMPARE(draft->text("text_field"), "body");
+        auto* draft = f.find<ConfigPanel>("configPanel")->draft();
+        const auto use = [&] {
+            Q_EMIT f.window->findChild<DataPanel*>()->useRequested(
+                QStringLiteral("/tmp/text.txt"), 2048, QStringLiteral("body"));
+            QCOMPARE(draft->text("data"), "/tmp/text.txt");
+            QCOMPARE(draft->text("vocab_size"), "2048");
+            QCOMPARE(draft->text("text_field"), "body");
+            QCOMPARE(draft->text("tokenizer"), "auto"); // as it was trained in the panel
+            QCOMPARE(draft->text("byte_fallback"), "true");
+        };
+        use();
+        draft->fork(QString::fromStdString(f.home.train("parent", 20).string()));
+        QVERIFY(draft->forkPoint().has_value());
+        use();
+        QVERIFY(draft->values().fork.isEmpty() && !draft->forkPoint());
+        auto config = presets().front().config;
+        config.data.tokenizer = "bytes";
+        config.data.byteFallback = false;
+        draft->clone(config, QStringLiteral("copy"));
+        QCOMPARE(draft->text("tokenizer"), "bytes");
+        use();
     }
 
     void benchmarkWarnsWhileARunTrains()

@@ -88,7 +88,8 @@ void MainWindow::enqueue(WaitingRun run)
 {
     const auto name = fromUtf8(run.name);
     run.folder = freeFolder(name).filename().string();
-    if (run.folder.empty() || !queue_->add({ run })) return;
+    if (run.folder.empty()) return;
+    if (const auto problem = queue_->add({ run }); !problem.isEmpty()) return showError(problem);
     statusBar()->showMessage(tr("%1 waits in the queue").arg(singleLine(name)), wordTime);
 }
 
@@ -101,9 +102,7 @@ void MainWindow::planSeveral()
         showPanel(configDock_->objectName());
         return configPanel_->showForm(); // which says what is wrong
     }
-    auto* dialog = new SeveralRuns(draft->values(), configPanel_->form()->runName(), runs_->folder(), this);
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    connect(dialog, &SeveralRuns::planned, this, [this](const SweepPlan& plan) {
+    const auto toQueue = [this](const SweepPlan& plan) {
         std::vector<WaitingRun> runs;
         for (const auto& run : plan.runs) {
             const auto directory = runs_->folder() / run.name;
@@ -115,20 +114,24 @@ void MainWindow::planSeveral()
             const auto* there = runs_->session(directory);
             const auto others = there ? otherSettings(run.config, there->file().config) : std::vector<std::string>();
             if (others.empty()) continue;
-            return showError(tr("%1 is in the list already with %2 %3 instead of %4; give the sweep another name")
-                                 .arg(fromUtf8(run.name), fromUtf8(others.front()),
-                                     fromUtf8(settingText(there->file().config.get(others.front()))),
-                                     fromUtf8(settingText(run.config.get(others.front())))));
+            return tr("%1 is in the list already with %2 %3 instead of %4; give the sweep another name")
+                .arg(fromUtf8(run.name), fromUtf8(others.front()),
+                    fromUtf8(settingText(there->file().config.get(others.front()))),
+                    fromUtf8(settingText(run.config.get(others.front()))));
         }
+        const auto problem = runs.empty() ? QString() : queue_->add(runs);
         if (runs.empty())
             statusBar()->showMessage(tr("Nothing was added: all of these runs are in the list already"), wordTime);
-        else if (queue_->add(runs))
+        else if (problem.isEmpty())
             statusBar()->showMessage(runs.size() == 1
                     ? tr("1 run waits in the queue; its tag is %1").arg(fromUtf8(plan.name))
                     : tr("%1 runs wait in the queue; their tag is %2")
                           .arg(formatCount(std::int64_t(runs.size())), fromUtf8(plan.name)),
                 wordTime);
-    });
+        return problem;
+    };
+    auto* dialog = new SeveralRuns(draft->values(), configPanel_->form()->runName(), runs_->folder(), toQueue, this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->open();
 }
 

@@ -116,13 +116,12 @@ bool RunQueue::giveFolder(WaitingRun& run)
 
 void RunQueue::show(const WaitingRun& run) { runs_->plan(directoryOf(run), plannedFile(run)); }
 
-bool RunQueue::add(const std::vector<WaitingRun>& runs)
+QString RunQueue::add(const std::vector<WaitingRun>& runs)
 {
     try {
         own();
     } catch (const std::exception& error) {
-        Q_EMIT failed(singleLine(fromUtf8(error.what())));
-        return false;
+        return singleLine(fromUtf8(error.what()));
     }
     for (const auto& run : runs) {
         show(run);
@@ -130,7 +129,7 @@ bool RunQueue::add(const std::vector<WaitingRun>& runs)
     }
     store();
     QTimer::singleShot(0, this, &RunQueue::advance);
-    return true;
+    return {};
 }
 
 void RunQueue::takeOut(const fs::path& directory)

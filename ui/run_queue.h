@@ -23,8 +23,8 @@ public:
     ~RunQueue() override; ///< waits until what is to be kept is written
 
     void setFolder(const fs::path& folder); ///< takes up what was left there
-    /// To the end. False, and failed() says why, if they could not be kept: another window works at this folder.
-    bool add(const std::vector<WaitingRun>& runs);
+    /// To the end. Empty, or in one line why they could not be kept: another window works at this folder.
+    QString add(const std::vector<WaitingRun>& runs);
     void takeOut(const fs::path& directory);
     void move(const fs::path& directory, int by); ///< -1: one place forward
 

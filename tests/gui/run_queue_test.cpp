@@ -320,8 +320,8 @@ private Q_SLOTS:
             other.setFolder(f.home.runs());
             QCOMPARE(other.size(), 0);
             QVERIFY(said.isEmpty());
-            QVERIFY(!other.add({ { "x", "x", presets().front().config, {}, {} } }));
-            QVERIFY2(said.contains(QStringLiteral("another window")), qPrintable(said));
+            const auto problem = other.add({ { "x", "x", presets().front().config, {}, {} } });
+            QVERIFY2(problem.contains(QStringLiteral("another window")), qPrintable(problem));
         }
         QCOMPARE(f.queue().size(), 1);
     }
@@ -478,28 +478,36 @@ private Q_SLOTS:
         Fixture f;
         f.startLong();
         f.draft().setName(QStringLiteral("seeds"));
-        const auto plan = [&](const char* steps) {
+        const auto plan = [&](const char* steps) -> QDialog* {
             f.draft().setText("steps", QLatin1String(steps));
             f.action("severalRuns")->trigger();
             auto* dialog = f.window->findChildren<QDialog*>(QStringLiteral("severalRuns")).last();
             dialog->findChild<QComboBox*>(QStringLiteral("severalKey1"))->setCurrentIndex(0);
             dialog->findChild<QSpinBox*>(QStringLiteral("severalSeeds"))->setValue(2);
             auto* queue = dialog->findChild<QPushButton*>(QStringLiteral("queueRuns"));
-            QTRY_COMPARE(queue->text(), QStringLiteral("Queue 2 runs"));
+            if (!QTest::qWaitFor([&] { return queue->text() == QStringLiteral("Queue 2 runs"); }, test::patience))
+                qFatal("the dialog does not offer two runs");
             queue->click();
+            return dialog;
         };
         plan("10");
         QCOMPARE(f.queue().size(), 2);
-        auto* banner = f.find<ErrorBanner>("errorBanner");
+        const auto* banner = f.find<ErrorBanner>("errorBanner");
         plan("10"); // once more, which adds nothing
         QCOMPARE(f.queue().size(), 2);
         QVERIFY(!banner->isVisible());
         QVERIFY(f.window->statusBar()->currentMessage().contains(QStringLiteral("Nothing was added")));
-        plan("30");
+        auto* dialog = plan("30");
         QCOMPARE(f.queue().size(), 2);
-        QVERIFY(banner->isVisible());
-        const auto text = f.find<QLabel>("errorText")->text();
+        QVERIFY(dialog->isVisible()); // with all that was typed, which is mended there
+        const auto text = dialog->findChild<QLabel*>(QStringLiteral("severalMessage"))->text();
         QVERIFY2(text.contains(QStringLiteral("steps 10 instead of 30")), qPrintable(text));
+        QVERIFY(!banner->isVisible());
+        QCOMPARE(dialog->findChild<QSpinBox*>(QStringLiteral("severalSeeds"))->value(), 2);
+        dialog->findChild<QLineEdit*>(QStringLiteral("severalName"))->setText(QStringLiteral("longer"));
+        dialog->findChild<QPushButton*>(QStringLiteral("queueRuns"))->click();
+        QVERIFY(!dialog->isVisible());
+        QCOMPARE(f.queue().size(), 4);
     }
 
     void runsThatAreThereArePassedOver()

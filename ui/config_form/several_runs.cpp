@@ -45,9 +45,11 @@ QString expectationOf(const QString& key)
 
 } // namespace
 
-SeveralRuns::SeveralRuns(const DraftValues& form, const QString& name, std::filesystem::path folder, QWidget* parent)
+SeveralRuns::SeveralRuns(
+    const DraftValues& form, const QString& name, std::filesystem::path folder, Queue toQueue, QWidget* parent)
     : QDialog(parent)
     , folder_(std::move(folder))
+    , toQueue_(std::move(toQueue))
     , severalName_(new QLineEdit(slug(name)))
     , severalSeeds_(new QSpinBox)
     , severalList_(new QPlainTextEdit)
@@ -227,7 +229,7 @@ void SeveralRuns::queue()
 {
     judge(); // the last letter may be newer than the last look
     if (!plan_) return;
-    Q_EMIT planned(*plan_);
+    if (const auto problem = toQueue_(*plan_); !problem.isEmpty()) return say(problem, true); // to be mended here
     accept();
 }
 

@@ -8,6 +8,7 @@
 #include <QTimer>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 class QComboBox;
@@ -25,12 +26,12 @@ class SeveralRuns : public QDialog {
     Q_OBJECT
 
 public:
+    /// Takes the runs that are not there yet. Why it cannot, in one line, which the dialog shows; empty: it has them.
+    using Queue = std::function<QString(const SweepPlan&)>;
     /// `name`: what the sweep is called at first. Runs that `folder` holds already are passed over.
-    SeveralRuns(const DraftValues& form, const QString& name, std::filesystem::path folder, QWidget* parent = nullptr);
+    SeveralRuns(const DraftValues& form, const QString& name, std::filesystem::path folder, Queue toQueue,
+        QWidget* parent = nullptr);
     ~SeveralRuns() override;
-
-Q_SIGNALS:
-    void planned(const pha::SweepPlan& plan); ///< of those that are not there yet
 
 private:
     struct Axis {
@@ -48,6 +49,7 @@ private:
 
     ConfigDraft draft_; ///< as the form was when this was opened
     std::filesystem::path folder_;
+    Queue toQueue_;
     QLineEdit* severalName_;
     Axis first_, second_;
     QSpinBox* severalSeeds_;

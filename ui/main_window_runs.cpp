@@ -17,6 +17,7 @@
 #include "ui/window/error_banner.h"
 #include "ui/window/window_actions.h"
 
+#include <QApplication>
 #include <QClipboard>
 #include <QDateTime>
 #include <QDesktopServices>
@@ -78,6 +79,12 @@ void MainWindow::connectAll()
         statusBar()->showMessage(tr("%1: %2").arg(session->name(), session->stateText()), messageTime);
     });
     connect(configPanel_->form(), &ConfigForm::startRequested, this, &MainWindow::start);
+    connect(configPanel_->form(), &ConfigForm::refused, this, [this] {
+        const auto* focus = QApplication::focusWidget();
+        if (focus && configPanel_->form()->isAncestorOf(focus)) return; // it is seen, and somebody types there
+        showPanel(configDock_->objectName());
+        configPanel_->showForm();
+    });
     connect(configPanel_->form(), &ConfigForm::commandCopied, this,
         [this] { statusBar()->showMessage(tr("Command copied"), messageTime); });
     connect(&timesTimer_, &QTimer::timeout, this, [this] {

@@ -754,6 +754,35 @@ private Q_SLOTS:
         QTRY_VERIFY(!f.find<QPushButton>("inspectStop")->isEnabled());
     }
 
+    void whyNoRunCanStartIsShownWhereverTheFormWas()
+    {
+        Fixture f;
+        f.startLong();
+        auto* panel = f.find<ConfigPanel>("configPanel");
+        auto* dock = f.find<QDockWidget>("configDock");
+        const auto* reason = f.find<QLabel>("formError");
+        panel->showRun();
+        QVERIFY(!reason->isVisible());
+        f.action("startRun")->trigger();
+        QVERIFY(reason->isVisible());
+        QVERIFY2(reason->text().contains(QStringLiteral("long is training")), qPrintable(reason->text()));
+        dock->hide();
+        f.action("startRun")->trigger();
+        QVERIFY(dock->isVisible() && reason->isVisible());
+        // A setting that is wrong, and that the search leaves out.
+        panel->draft()->setText("threads", QStringLiteral("many"));
+        auto* field = f.find("field_threads");
+        QVERIFY(field);
+        f.find<QLineEdit>("settingSearch")->setText(QStringLiteral("learning_rate"));
+        QVERIFY(!field->isVisible());
+        panel->showRun();
+        dock->hide();
+        f.action("queueRun")->trigger();
+        QVERIFY(dock->isVisible() && field->isVisible());
+        QCOMPARE(f.window->focusWidget(), field);
+        QVERIFY2(reason->text().contains(QStringLiteral("marked")), qPrintable(reason->text()));
+    }
+
     void dataGoesIntoTheForm()
     {
         Fixture f;

@@ -172,7 +172,7 @@ void ConfigForm::requestStart()
         Q_EMIT startRequested(*config, runName(), draft_->values().fork);
         return;
     }
-    revealError();
+    refuse();
 }
 
 void ConfigForm::requestQueue()
@@ -180,13 +180,16 @@ void ConfigForm::requestQueue()
     if (const auto config = draft_->config())
         Q_EMIT queueRequested(*config, runName(), draft_->values().fork);
     else
-        revealError();
+        refuse();
 }
 
-void ConfigForm::revealError()
+void ConfigForm::refuse()
 {
+    Q_EMIT refused();
     for (const auto& grouped : allFields()) {
         if (draft_->error(grouped.field.name).isEmpty()) continue;
+        if (grouped.field.name == "data") return dataCombo_->setFocus(Qt::OtherFocusReason);
+        settingSearch_->clear(); // it may be for others
         for (auto* section : sections_)
             if (section->reveal(grouped.field.name)) return;
     }

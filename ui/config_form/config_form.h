@@ -41,6 +41,7 @@ Q_SIGNALS:
     /// The same for a run that waits its turn.
     void queueRequested(const pha::RunConfig& config, const QString& name, const QString& fork = {});
     void severalRequested(); ///< runs that differ in a few settings
+    void refused(); ///< what was asked for cannot begin; the form says why, and has to be seen for it
     void commandCopied(const QString& command);
 
 private:
@@ -48,7 +49,7 @@ private:
     QWidget* makeFooter();
     void makeSections(QWidget* into);
     void browse();
-    void revealError(); ///< the first field that is wrong
+    void refuse(); ///< shows the first field that is wrong
     void refresh();
     void refreshStart();
     void refreshFork();

@@ -312,10 +312,14 @@ void RunSession::rename(const QString& name)
     if (wanted.isEmpty() || wanted == this->name()) return;
     file_.name = wanted.toStdString();
     Q_EMIT stateChanged();
-    QThreadPool::globalInstance()->start([directory = directory_, file = file_, session = QPointer<RunSession>(this)] {
+    const auto given = file_.name;
+    QThreadPool::globalInstance()->start([directory = directory_, given, session = QPointer<RunSession>(this)] {
         QString error;
         try {
-            RunDirectory(directory).write(file);
+            const RunDirectory run(directory);
+            auto file = run.read(RunUse::View); // its settings may be others by now
+            file.name = given;
+            run.write(file);
         } catch (const std::exception& e) {
             error = singleLine(fromUtf8(e.what()));
         }

@@ -8,6 +8,7 @@
 
 #include <QSignalSpy>
 #include <QTest>
+#include <QThreadPool>
 
 #include <fstream>
 #include <sys/wait.h>
@@ -203,6 +204,22 @@ private Q_SLOTS:
         QTRY_VERIFY((session.poll(), session.step() == 80));
         QTRY_COMPARE(session.state(), RunState::Finished);
         QVERIFY2(!session.stateText().contains(QStringLiteral("no memory")), qPrintable(session.stateText()));
+    }
+
+    void aNewNameLeavesSettingsAloneThatAreNewerThanWhatIsKnown()
+    {
+        const test::TestHome home;
+        const RunDirectory run(home.train("renamed", 50));
+        RunSession session(run.root());
+        QTRY_COMPARE(session.state(), RunState::Finished);
+        auto longer = run.read();
+        longer.config.training.steps = 12345; // as "Train longer" writes it
+        run.write(longer);
+        session.rename(QStringLiteral("another"));
+        QCOMPARE(session.name(), QStringLiteral("another"));
+        QVERIFY(QThreadPool::globalInstance()->waitForDone(test::patience));
+        QCOMPARE(run.read().name, std::string("another"));
+        QCOMPARE(run.read().config.training.steps, std::int64_t(12345));
     }
 
     /// A resumed run's figures end before the line that told of the checkpoint.

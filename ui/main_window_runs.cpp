@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the commands of the window do with runs.
+#include "engine/run/course.h"
 #include "ui/alerts/alerts_panel.h"
 #include "ui/capsule_work.h"
 #include "ui/charts/monitor_panel.h"
@@ -184,15 +185,22 @@ void MainWindow::connectAlerts()
             const auto config = draft->config();
             draft->endOfTyping();
             if (!skipData.isEmpty()) draft->setText("skip_data", skipData);
-            if (halfRate && config) draft->setText("learning_rate", formatNumber(config->training.learningRate / 2, 6));
+            if (halfRate && config)
+                for (const auto& key : peakRates(config->training))
+                    draft->setText(key, formatNumber(config->get(key).get<double>() / 2, 6));
             draft->endOfTyping();
         });
     connect(alerts_, &AlertsPanel::halveRequested, this, [this] {
         const auto* session = controller_->session();
         if (!session || session != current_ || refuseWhilePlaying()) return;
-        const double rate = session->file().config.training.learningRate / 2;
-        if (!changeSetting(session, session->name(), "learning_rate", rate)) return;
-        statusBar()->showMessage(tr("Peak learning rate: %1").arg(formatNumber(rate)), messageTime);
+        const auto config = session->file().config;
+        QStringList halved;
+        for (const auto& key : peakRates(config.training)) {
+            const double rate = config.get(key).get<double>() / 2;
+            if (!changeSetting(session, session->name(), key, rate)) return;
+            halved << fromUtf8(key) + QLatin1Char(' ') + formatNumber(rate);
+        }
+        statusBar()->showMessage(tr("From the next update on: %1").arg(halved.join(QStringLiteral(", "))), messageTime);
     });
 }
 
@@ -329,9 +337,13 @@ void MainWindow::changeLearningRate()
     const QPointer<RunSession> session = controller_->session();
     if (!session) return;
     const auto name = session->name(); // while the dialog is open it may end, and another one may begin
+    const auto training = session->file().config.training;
     const auto rate = parts_.dialogs.number(this, tr("Learning rate"),
-        tr("New peak learning rate of %1, from the next update on:").arg(name),
-        session->file().config.training.learningRate);
+        (peakRates(training).size() > 1 ? tr("New peak learning rate of %1, from the next update on\n"
+                                             "(muon_learning_rate of the hidden matrices stays):")
+                                        : tr("New peak learning rate of %1, from the next update on:"))
+            .arg(name),
+        training.learningRate);
     if (!rate) return;
     if (!(*rate >= 0 && *rate <= 10))
         return showError(tr("learning_rate is %1; expected a number from 0 to 10").arg(formatNumber(*rate)));

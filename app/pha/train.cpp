@@ -181,13 +181,17 @@ void printSummary(const ProgressView& view, const fs::path& directory)
 int finish(RunState state, const ProgressView& view, const TrainingJob& job)
 {
     const auto folder = job.directory().string();
-    if (state == RunState::Diverged)
+    if (state == RunState::Diverged) {
+        const auto rates = peakRates(RunDirectory(folder).read().config.training); // as it ended
         throw DivergedError(view.lastStatus && !view.lastStatus->detail.empty() ? view.lastStatus->detail
                                                                                 : "the loss stayed non-finite",
             RunDirectory(folder).list().empty()
-                ? "lower learning_rate and start again: there is no checkpoint to go on from"
-                : "lower learning_rate and start again, or go on from one of its checkpoints with: pha train --fork "
-                    + quotedPath(folder) + "/checkpoints/STEP --set learning_rate=...");
+                ? fmt::format(
+                    "lower {} and start again: there is no checkpoint to go on from", joinList(rates, " and "))
+                : fmt::format("lower {} and start again, or go on from one of its checkpoints with: pha train --fork "
+                              "{}/checkpoints/STEP --set {}=...",
+                    joinList(rates, " and "), quotedPath(folder), joinList(rates, "=... --set ")));
+    }
     if (!view.saveProblem.empty())
         throw UnsavedError(
             view.saveProblem, "then go on from the last checkpoint with: pha train --resume " + quotedPath(folder));

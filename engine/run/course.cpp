@@ -64,6 +64,13 @@ bool changesWhileTraining(const std::string& key)
     return std::count(std::begin(changeable), std::end(changeable), key) > 0;
 }
 
+std::vector<std::string> peakRates(const TrainingConfig& training)
+{
+    std::vector<std::string> keys { "learning_rate" };
+    if (training.optimizer == "muon") keys.emplace_back("muon_learning_rate");
+    return keys;
+}
+
 RunConfig withChange(const RunConfig& config, const std::string& key, const Json& value, std::int64_t done)
 {
     auto changed = config;

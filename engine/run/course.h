@@ -21,6 +21,8 @@ bool ofOneProcess(const std::string& key);
 /// Whether a run takes another value of this setting over between two updates: what tells how it learns, how long and
 /// what is recorded, not what its tensors and data are made of.
 bool changesWhileTraining(const std::string& key);
+/// Settings that all rates of the course follow: with muon the hidden matrices have a peak of their own.
+std::vector<std::string> peakRates(const TrainingConfig& training);
 /// `config` with another value. Throws ConfigError if it is not one of those settings, out of range, does not go with
 /// the others, or wants an end before the `done` updates.
 RunConfig withChange(const RunConfig& config, const std::string& key, const Json& value, std::int64_t done);

@@ -16,6 +16,7 @@
 #include "ui/main_window.h"
 #include "ui/panels/token_view.h"
 #include "ui/theme.h"
+#include "window_fixture.h"
 
 #include <QComboBox>
 #include <QContextMenuEvent>
@@ -221,8 +222,26 @@ private Q_SLOTS:
         panel->findChild<QPushButton*>("alertForkSlower")->click();
         QCOMPARE(draft->text("skip_data"), "");
         QCOMPARE(draft->text("learning_rate"), "0.001");
+        QCOMPARE(draft->text("muon_learning_rate"), "0.005"); // that of its hidden matrices
         window.quitNow();
         QTRY_VERIFY(!window.isVisible());
+    }
+
+    void halvingReachesAllWeights()
+    {
+        test::WindowFixture f;
+        f.startLong();
+        auto* session = f.window->currentSession();
+        QCOMPARE(session, f.session("long"));
+        const auto before = session->file().config.training;
+        QCOMPARE(before.optimizer, "muon");
+        auto* halve = f.find<QPushButton>("alertHalve");
+        QTRY_VERIFY(halve->isEnabled());
+        halve->click();
+        QTRY_COMPARE(session->file().config.training.muonLearningRate, before.muonLearningRate / 2);
+        QCOMPARE(session->file().config.training.learningRate, before.learningRate / 2);
+        f.action("stopRun")->trigger();
+        QTRY_VERIFY(!f.window->controller().busy());
     }
 };
 

@@ -149,9 +149,11 @@ QWidget* AlertsView::buildActions()
         "primary");
     around->setIcon(iconOnAccent(QStringLiteral("fork")));
     slower = pushButton(bar, "alertForkSlower", tr("Fork with half the &rate\u2026"),
-        tr("Sets up a run that goes on from the newest checkpoint before this update with half the learning rate"));
+        tr("Sets up a run that goes on from the newest checkpoint before this update with half the learning rate, "
+           "and half of Muon's where that optimiser trains the hidden matrices"));
     halve = pushButton(bar, "alertHalve", tr("&Halve the rate now"),
-        tr("Halves the peak learning rate of the run that trains, from the next update on"));
+        tr("Halves the peak learning rate of the run that trains, and Muon's where that optimiser trains the hidden "
+           "matrices, from the next update on"));
     hint = new ElidedLabel(bar, {}, "small");
     hint->setObjectName(QStringLiteral("alertHint"));
     bar->add({ updates, around });

@@ -97,7 +97,8 @@ WindowActions::WindowActions(QMainWindow* window)
         { K(QStringLiteral("Ctrl+Shift+T")) }, "sample");
     checkpointNow = make("checkpointNow", tr("&Checkpoint"), tr("Saves a checkpoint now"), { K::Save }, "save");
     changeLearningRate = make("changeLearningRate", tr("Change &learning rate\u2026"),
-        tr("Sets a new peak; recorded and marked on the charts"), { K(QStringLiteral("Ctrl+L")) }, "sliders");
+        tr("Sets a new learning_rate, which is the peak; recorded and marked on the charts. Muon's own rate stays"),
+        { K(QStringLiteral("Ctrl+L")) }, "sliders");
     changeSettings = make("changeSettings", tr("Change &settings\u2026"),
         tr("Shows the settings that the running run takes over: rates, clip, number of steps, intervals, sample "
            "prompt"),

@@ -301,7 +301,7 @@ void MainWindow::resume()
         request.overrides.push_back("stop_after");
     }
     auto& steps = request.config.training.steps;
-    if (session->step() >= steps) {
+    if (session->savedStep() >= steps) { // it goes on from there, whatever the metrics say
         const auto wanted = parts_.dialogs.number(
             this, tr("Train longer"), tr("This run has finished. Train until step:"), double(steps) * 2);
         if (!wanted || !session || session->active()) return;

@@ -54,8 +54,8 @@ void MainWindow::updateSessions()
 QString MainWindow::resumeText() const
 {
     if (!current_ || current_->active()) return tr("&Resume");
-    if (current_->step() >= current_->file().config.training.steps) return tr("Train longer\u2026");
-    const auto saved = current_->savedStep();
+    const auto saved = current_->savedStep(); // a kill may come between the last update and its checkpoint
+    if (saved >= current_->file().config.training.steps) return tr("Train longer\u2026");
     return saved < 0 ? tr("&Resume") : tr("&Resume from %1").arg(formatCount(saved));
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/metrics.h"
 #include "tests/suite.h"
 #include "ui/bench/bench_panel.h"
 #include "ui/charts/chart_frame.h"
@@ -391,6 +392,30 @@ private Q_SLOTS:
         f.action("resumeRun")->trigger();
         QTRY_VERIFY(!f.window->controller().busy());
         QTRY_COMPARE(f.window->currentSession()->step(), std::int64_t(80));
+    }
+
+    void killedBeforeItsLastCheckpointItIsResumed()
+    {
+        Fixture f;
+        const auto run = f.home.train("killed", 40);
+        auto file = RunDirectory(run).read();
+        file.config.training.steps = 50;
+        RunDirectory(run).write(file);
+        {
+            MetricsWriter metrics(RunDirectory(run).metricsFile());
+            metrics.append(StatusEvent { 40, RunState::Running, {} });
+            for (std::int64_t step = 41; step <= 50; ++step) metrics.append(test::fakeStep(step, file.config));
+        }
+        f.window->openRun(run);
+        QTRY_COMPARE(f.window->currentSession()->step(), std::int64_t(50));
+        QTRY_COMPARE(f.window->currentSession()->savedStep(), std::int64_t(40));
+        QTRY_VERIFY(f.action("resumeRun")->isEnabled());
+        QTRY_COMPARE(f.action("resumeRun")->text(), QStringLiteral("&Resume from 40"));
+        f.action("resumeRun")->trigger();
+        QTRY_VERIFY(!f.window->controller().busy());
+        QVERIFY2(f.words.isEmpty(), qPrintable(f.words.join(QLatin1Char('\n')))); // no dialog asked for more updates
+        QTRY_COMPARE(f.window->currentSession()->state(), RunState::Finished);
+        QCOMPARE(f.window->currentSession()->savedStep(), std::int64_t(50));
     }
 
     void aRunWithoutAFolderCannotBeRenamed()

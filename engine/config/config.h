@@ -81,6 +81,7 @@ struct DataConfig {
     double taskPower = 0.01; ///< mqar: a, how strongly queries gather behind the pairs
     bool taskNoise = false; ///< mqar: random symbols instead of the blank between queries
 
+    bool operator==(const DataConfig&) const = default;
     template <class Self, class Visit> static void fields(Self& c, Visit&& visit);
     void validate() const;
 };

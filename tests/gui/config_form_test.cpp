@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/tokenizer.h"
 #include "test_home.h"
 #include "tests/suite.h"
 #include "ui/config_form/config_panel.h"
@@ -109,6 +110,35 @@ private Q_SLOTS:
         QCOMPARE(f.find<QLabel>("parameterCount")->text(),
             QStringLiteral("at most ") + formatCount(modelCosts(config.model, config.training.context).parameters));
         QVERIFY(before != f.find<QLabel>("parameterCount")->text());
+    }
+
+    void aTokenizerThatIsThereSaysHowManyParameters()
+    {
+        const Fixture f;
+        const auto* count = f.find<QLabel>("parameterCount");
+        auto config = presets().front().config;
+        const auto of = [&](std::int64_t vocabulary) {
+            config.model.vocabulary = vocabulary;
+            return formatCount(modelCosts(config.model, config.training.context).parameters);
+        };
+        QTRY_COMPARE(count->text(), QStringLiteral("at most ") + of(config.data.vocabSize));
+        std::string text;
+        for (int line = 0; line < 500; ++line) text += "line " + std::to_string(line) + " of a short text\n";
+        SilentSink sink;
+        const auto own = Tokenizer::train(text, 320, sink, {});
+        const auto file = f.home.path() / "own.model";
+        std::ofstream(file, std::ios::binary) << own->model();
+        auto* draft = f.panel->draft();
+        draft->setText("tokenizer", QString::fromStdString(file.string()));
+        QTRY_COMPARE(count->text(), of(own->size()));
+        draft->setText("tokenizer", QStringLiteral("bytes"));
+        QTRY_COMPARE(count->text(), of(Tokenizer::given(draft->config()->data)->size()));
+        draft->resetField("tokenizer");
+        draft->setText("data", QStringLiteral("wikitext-2-raw")); // not here yet
+        draft->setText("vocab_size", QStringLiteral("3000"));
+        QTRY_COMPARE(count->text(), QStringLiteral("at most ") + of(3000));
+        draft->setText("tokenizer", QStringLiteral("bytes"));
+        QTRY_COMPARE(count->text(), of(Tokenizer::given(draft->config()->data)->size()));
     }
 
     void timeIsJudgedByTheRunsOfTheFolder()

@@ -61,9 +61,10 @@ ConfigForm::ConfigForm(ConfigDraft* draft, Dialogs* dialogs, QWidget* parent)
         addAction(action);
     }
     connect(draft_, &ConfigDraft::changedValues, this, &ConfigForm::refresh);
-    connect(&times_, &RunTimes::answered, this, [this](const std::optional<TimeEstimate::Basis>& basis) {
-        basis_ = basis;
+    connect(&times_, &RunTimes::answered, this, [this](const PlannedRun& planned) {
+        planned_ = planned;
         showCosts();
+        refreshStart(); // it may need more memory than was known before
     });
     connect(&memoryTimer_, &QTimer::timeout, this, [this] {
         if (isVisible()) showCosts();
@@ -144,8 +145,10 @@ void ConfigForm::refreshCosts()
 void ConfigForm::showCosts()
 {
     const auto config = draft_->config();
-    costs_->setCosts(
-        config ? std::optional(estimateCosts(*config, engine_, basis_, draft_->forkPoint())) : std::nullopt);
+    const bool same = config && planned_.data == config->data; // else a run with other data was looked at
+    costs_->setCosts(config ? std::optional(estimateCosts(*config, engine_, planned_.basis,
+                         same ? planned_.vocabulary : std::nullopt, draft_->forkPoint()))
+                            : std::nullopt);
 }
 
 void ConfigForm::refreshStart()

@@ -13,11 +13,10 @@ namespace pha::ui {
 
 namespace {
 
-/// The vocabulary is only known when the tokenizer is; text corpora get one of the size that was asked for.
-RunConfig withVocabulary(RunConfig config)
+/// Without a tokenizer one of the size that is asked for will be trained. A task has its own.
+RunConfig withVocabulary(RunConfig config, const std::optional<std::int64_t>& known)
 {
-    if (config.data.data == "stories" || config.data.data.find('/') != std::string::npos)
-        config.model.vocabulary = config.data.vocabSize;
+    config.model.vocabulary = known.value_or(config.data.vocabSize);
     try {
         settleTaskShape(config);
     } catch (const Error&) { // sizes that the task cannot have: the run will say so
@@ -37,15 +36,16 @@ double processMemory()
 }
 
 CostEstimate estimateCosts(const RunConfig& given, const std::optional<EngineInfo>& engine,
-    const std::optional<TimeEstimate::Basis>& basis, const std::optional<ForkPoint>& fork)
+    const std::optional<TimeEstimate::Basis>& basis, const std::optional<std::int64_t>& vocabulary,
+    const std::optional<ForkPoint>& fork)
 {
-    auto config = withVocabulary(given);
+    auto config = withVocabulary(given, vocabulary);
     if (fork) config.model.vocabulary = fork->config.model.vocabulary; // that its weights have
     const auto& t = config.training;
     const auto costs = modelCosts(config.model, t.context);
     CostEstimate e;
     e.parameters = costs.parameters;
-    e.exact = fork.has_value() || findTask(config.data).has_value();
+    e.exact = fork.has_value() || vocabulary.has_value() || findTask(config.data).has_value();
     e.memoryBytes = trainingBytes(config);
     e.availableBytes = availableMemory();
     bool onCards = false; // each of them has memory of its own

@@ -21,8 +21,10 @@ struct CostEstimate {
     std::optional<TimeEstimate::Basis> basis; ///< of the seconds
 };
 
+/// `vocabulary`: of the tokenizer, if there is one already.
 CostEstimate estimateCosts(const RunConfig& config, const std::optional<EngineInfo>& engine,
-    const std::optional<TimeEstimate::Basis>& basis, const std::optional<ForkPoint>& fork = {});
+    const std::optional<TimeEstimate::Basis>& basis, const std::optional<std::int64_t>& vocabulary,
+    const std::optional<ForkPoint>& fork = {});
 
 /// Bytes of memory that programs could still take, 0 if the system does not say.
 double availableMemory();

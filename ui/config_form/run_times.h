@@ -5,12 +5,21 @@
 
 #include <QObject>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace pha::ui {
 
-/// What a planned run's time can be judged by, as `pha train --dry-run` does: the runs of a folder are read on the
-/// thread pool. Lives on the GUI thread; so does its signal.
+/// What files say of a run that is planned.
+struct PlannedRun {
+    DataConfig data; ///< that it was asked for
+    std::optional<std::int64_t> vocabulary; ///< nothing: a tokenizer has to be trained, or its data are not there
+    std::optional<TimeEstimate::Basis> basis; ///< of its time
+};
+
+/// The vocabulary of a planned run and what its time can be judged by, as `pha train --dry-run` has them: tokenizers
+/// and the runs of a folder are read on the thread pool. Lives on the GUI thread; so does its signal.
 class RunTimes : public QObject {
     Q_OBJECT
 
@@ -20,7 +29,7 @@ public:
     void ask(const RunConfig& config); ///< of several questions while one is answered the last one counts
 
 Q_SIGNALS:
-    void answered(const std::optional<pha::TimeEstimate::Basis>& basis);
+    void answered(const pha::ui::PlannedRun& planned);
 
 private:
     void answer();

@@ -120,11 +120,12 @@ void TintLegend::refresh()
 {
     setVisible(tint_->mode() != TintMode::None);
     setAccessibleName(tr("Scale of the colours: from %1 to %2").arg(low(), high()));
-    setToolTip(tint_->mode() == TintMode::Probability
-            ? tr("Probability of the token: 0 % on the left, 50 % in the middle, 100 % on the right.")
+    const auto probability = tr("Probability of the token in the network's own distribution, at temperature 1: 0 % on "
+                                "the left, 50 % in the middle, 100 % on the right.");
+    setToolTip(tint_->mode() == TintMode::Probability ? probability
             : tint_->mode() == TintMode::Surprise
-            ? tr("-ln of the token's probability.")
-            : tr("Entropy of the distribution that the token was drawn from: how undecided the network was."));
+            ? tr("-ln of the token's probability in the network's own distribution, at temperature 1.")
+            : tr("Entropy of the network's own distribution, at temperature 1: how undecided it was."));
     updateGeometry();
     update();
 }

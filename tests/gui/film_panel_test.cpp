@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The film of a run: newest sample until the user goes back, figures of the moment, keys, files.
+#include "engine/run/fork_point.h"
 #include "tests/gui/patience.h"
 #include "tests/gui/test_home.h"
 #include "tests/suite.h"
@@ -89,6 +90,13 @@ private Q_SLOTS:
         f.session.prepare();
         QVERIFY2(words->text().startsWith(QStringLiteral(
                      "The first sample comes as the training begins, then one every 20 updates; Ctrl+Shift+T")),
+            qPrintable(words->text()));
+        auto fork = FilmFixture::planned(); // it has nothing to write before it learns on
+        fork.environment["parent"] = RunParent { "first", "first", 40 }.toJson();
+        RunSession forked(f.home.runs() / "b", fork);
+        forked.prepare();
+        f.panel.setSession(&forked);
+        QVERIFY2(words->text().startsWith(QStringLiteral("A fork writes a sample every 20 updates, none before its")),
             qPrintable(words->text()));
         f.panel.setSession(nullptr);
         QVERIFY(words->text().contains(QStringLiteral("Select a run")));

@@ -57,6 +57,7 @@ private Q_SLOTS:
     void pointerReadsAllCharts();
     void inContextGainComesWithEvaluations();
     void theLoadOfAnotherRunIsNotCalledMissing();
+    void missingMixingWeightsSayWhy();
     void timeIsAccountedFor();
     void everyControlIsNamed();
     void themesAndTextSize();
@@ -335,6 +336,28 @@ void MonitorTest::pointerReadsAllCharts()
     for (const auto* part :
         { "step 10", "tokens 10", "train ", "process ", "learning rate 0.001", "gradient norm 0.5", "checkpoint" })
         QVERIFY2(text.contains(QLatin1String(part)), qPrintable(text));
+}
+
+void MonitorTest::missingMixingWeightsSayWhy()
+{
+    Panel p;
+    const auto says = [&](const char* words) {
+        return p.panel.findChild<QLabel*>(QStringLiteral("mixingEmpty"))->text().contains(QLatin1String(words));
+    };
+    auto run = session("a");
+    run->prepare();
+    p.panel.setSessions({ run.get() }, run.get());
+    QTRY_VERIFY(says("on their way"));
+    run->fail(QStringLiteral("out of memory"));
+    QTRY_VERIFY(says("has reported no mixing weights"));
+
+    RunFile file;
+    file.config.training.mixEvery = 0;
+    RunSession seldom(fs::path("/nonexistent/b"), file);
+    seldom.prepare();
+    p.panel.setSessions({ &seldom }, &seldom);
+    QTRY_VERIFY(says("after the first and the last step"));
+    p.panel.setSessions({}, nullptr);
 }
 
 void MonitorTest::timeIsAccountedFor()

@@ -48,6 +48,7 @@ private:
     void describeLoss();
     void describeSmallCharts();
     QString emptyText() const;
+    QString noMixingText() const; ///< why no mixing weights are there
     void readOut(TimePlot* plot, double x);
     void offerFork(QMenu& menu, double x);
     void offerAlert(QMenu& menu, double x);

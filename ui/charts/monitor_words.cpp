@@ -48,6 +48,24 @@ QString MonitorPanel::Private::emptyText() const
     }
 }
 
+QString MonitorPanel::Private::noMixingText() const
+{
+    if (!current_) return tr("The mixing weights of the chosen run appear here.");
+    if (current_->history().step.empty() && current_->loading()) return tr("Reading the run…");
+    const auto& config = current_->file().config;
+    const bool mixes = !config.model.branchList().empty();
+    if (!current_->active())
+        return mixes ? tr("This run has reported no mixing weights.")
+                     : tr("This run has not reported what each part writes.");
+    const auto every = config.training.mixEvery;
+    if (every <= 0)
+        return mixes ? tr("Mixing weights are reported after the first and the last step (mix_every is 0).")
+                     : tr("What each part writes is reported after the first and the last step (mix_every is 0).");
+    const auto interval = every == 1 ? tr("step") : tr("%1 steps").arg(formatCount(every));
+    return mixes ? tr("Mixing weights are reported every %1; the first are on their way.").arg(interval)
+                 : tr("What each part writes is reported every %1; the first report is on its way.").arg(interval);
+}
+
 void MonitorPanel::Private::describe()
 {
     sinceDescribed_.restart();
@@ -55,14 +73,7 @@ void MonitorPanel::Private::describe()
     describeLoss();
     describeSmallCharts();
     mixing_->advance();
-    const auto every = current_ ? current_->file().config.training.mixEvery : 0;
-    const bool mixes = current_ && !current_->file().config.model.branchList().empty();
-    const auto interval = every == 1 ? tr("step") : tr("%1 steps").arg(formatCount(every));
-    mixing_->setEmptyText(!current_ ? tr("The mixing weights of the chosen run appear here.")
-            : every > 0 && !mixes
-            ? tr("What each part writes is reported every %1; the first report is on its way.").arg(interval)
-            : every > 0 ? tr("Mixing weights are reported every %1; the first are on their way.").arg(interval)
-                        : tr("This run does not report its mixing weights (mix_every is 0)."));
+    mixing_->setEmptyText(noMixingText());
     const bool recall = current_ && !current_->history().recalls.empty();
     recall_->setVisible(recall);
     if (recall) recall_->setEvent(current_->history().recalls.back());

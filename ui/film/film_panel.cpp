@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/film/film_panel.h"
 
+#include "engine/run/fork_point.h"
 #include "ui/charts/mixing_bars.h"
 #include "ui/charts/time_plot.h"
 #include "ui/film/film_slider.h"
@@ -27,6 +28,21 @@
 namespace pha::ui {
 
 namespace {
+
+/// When a run that trains and has written none will write samples.
+QString nextSamples(const RunSession& session)
+{
+    const auto every = session.file().config.training.sampleEvery;
+    if (every <= 0) return FilmPanel::tr("This run writes one sample, after its last update (sample_every is 0)");
+    const auto parent = RunParent::of(session.file());
+    if (parent && parent->step > 0) // only update 0 has a sample before it
+        return every == 1
+            ? FilmPanel::tr("A fork writes a sample after each update, none before its first")
+            : FilmPanel::tr("A fork writes a sample every %1 updates, none before its first").arg(formatCount(every));
+    return every == 1 ? FilmPanel::tr("The first sample comes as the training begins, then one after each update")
+                      : FilmPanel::tr("The first sample comes as the training begins, then one every %1 updates")
+                            .arg(formatCount(every));
+}
 
 constexpr int frameTimes[] = { 1600, 800, 300 }; ///< milliseconds, in the order of the box
 
@@ -131,16 +147,10 @@ void FilmPanel::refresh()
 
 void FilmPanel::showEmpty()
 {
-    const auto every = session_ ? session_->file().config.training.sampleEvery : 0;
-    const auto later = tr("Ctrl+Shift+T writes one now.");
     v_.emptyTitle->setText(session_ ? tr("No samples yet") : tr("No run is selected"));
     v_.emptyText->setText(!session_ ? tr("Select a run to watch how its text gets better while it learns.")
             : !session_->active()   ? tr("This run has written no samples.")
-            : every == 1
-            ? tr("The first sample comes as the training begins, then one after each update; %1").arg(later)
-            : every > 0 ? tr("The first sample comes as the training begins, then one every %1 updates; %2")
-                              .arg(formatCount(every), later)
-                        : tr("This run writes one sample, after its last update (sample_every is 0); %1").arg(later));
+                                    : tr("%1; %2").arg(nextSamples(*session_), tr("Ctrl+Shift+T writes one now.")));
 }
 
 void FilmPanel::growCurve()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/system/selftest.h"
 
+#include "engine/base/text.h"
+#include "engine/config/parts.h"
 #include "engine/model/token_reader.h"
 #include "engine/model/weights.h"
 #include "engine/system/device.h"
@@ -23,6 +25,7 @@ ModelConfig smallModel()
     c.gssWidth = 8;
     c.gssState = 16;
     c.gssHidden = 24;
+    c.h3State = 8;
     c.auxWidth = 24;
     c.mainWidth = 64;
     return c;
@@ -43,13 +46,13 @@ ModelConfig smallFamily(const std::string& family)
     c.gssState = sizes.gssState;
     c.auxWidth = sizes.auxWidth;
     c.mainWidth = sizes.mainWidth;
-    c.h3State = 8;
+    c.h3State = sizes.h3State;
     return c;
 }
 
 using Variants = std::vector<std::pair<std::string, ModelConfig>>;
 
-/// Every family as its preset has it, every way to mix, and what else a field can change.
+/// Every family as its preset has it, every way to mix, every branch, and what else a field can change.
 Variants variants()
 {
     Variants all;
@@ -61,6 +64,8 @@ Variants variants()
     for (const char* mode :
         { "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" })
         add("pha " + std::string(mode), smallModel(), [&](auto& c) { c.mixMode = mode; });
+    // By what parts() lists: whoever adds a branch has it checked.
+    add("pha with every branch", smallModel(), [](auto& c) { c.branches = joinList(branchNames(), ","); });
     add("pha dss", smallModel(), [](auto& c) { c.gssKernel = "dss"; });
     add("pha gated_rec", smallModel(), [](auto& c) { c.gssKind = "gated_rec"; });
     add("pha deepnorm_post", smallModel(), [](auto& c) { c.residualMode = "deepnorm_post"; });

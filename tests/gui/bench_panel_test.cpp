@@ -17,6 +17,7 @@
 #include <QPushButton>
 #include <QScrollBar>
 #include <QSignalSpy>
+#include <QSpinBox>
 #include <QTableWidget>
 #include <QTest>
 #include <QToolButton>
@@ -99,6 +100,26 @@ private Q_SLOTS:
         f.open(); // another session
         QCOMPARE(f.rows(), 4);
         QVERIFY(!f.panel->grab().isNull());
+    }
+
+    void writingHasABatchOfItsOwn()
+    {
+        Fixture f;
+        auto *tokens = f.find<QSpinBox>("benchBatchTokens"), *texts = f.find<QSpinBox>("benchDecodeBatch");
+        QVERIFY(!tokens->isHidden() && texts->isHidden());
+        f.find<QComboBox>("benchMode")->setCurrentText(QStringLiteral("decode"));
+        QVERIFY(tokens->isHidden() && !texts->isHidden());
+        QCOMPARE(texts->value(), 1);
+        texts->setValue(3);
+        f.find<QLineEdit>("benchContexts")->setText("256");
+        f.panel->run();
+        QTRY_VERIFY(!f.panel->busy());
+        const auto* table = f.find<QTableWidget>("benchTable");
+        QVERIFY(table->rowCount() > 0);
+        int batch = 0;
+        while (batch < table->columnCount() && table->horizontalHeaderItem(batch)->text() != "Batch") ++batch;
+        QVERIFY(batch < table->columnCount());
+        QCOMPARE(table->item(0, batch)->text(), "3");
     }
 
     void aNarrowTableHidesNothingAtItsSide()

@@ -364,7 +364,8 @@ BenchRow fakeBenchRow(const BenchRequest& request, const std::string& preset, st
     row.device = "cpu";
     row.precision = "fp32";
     row.context = context;
-    row.batch = std::max<std::int64_t>(1, request.batchTokens / context);
+    row.batch =
+        request.mode == "decode" ? request.decodeBatch : std::max<std::int64_t>(1, request.batchTokens / context);
     row.parameters = modelCosts(findPreset(preset).config.model, context).parameters;
     row.tokensPerSecond = 1e10 / double(row.parameters) / (1 + double(context) / 2048);
     row.spread = 0.03;

@@ -113,6 +113,7 @@ std::optional<BenchRequest> BenchPanel::Private::request()
     r.contexts.erase(std::unique(r.contexts.begin(), r.contexts.end()), r.contexts.end());
     r.mode = v.mode->currentText().toStdString();
     r.batchTokens = v.batchTokens->value();
+    r.decodeBatch = v.decodeBatch->value();
     r.repeats = v.repeats->value();
     return r;
 }

@@ -150,12 +150,23 @@ QWidget* BenchView::buildControls(QWidget* panel)
         tr("Tokens of one measured step; the batch is this number divided by the context length, at least 1"), 16,
         1 << 20);
     batchTokens->setValue(int(BenchRequest().batchTokens));
+    decodeBatch = spinBox(frame, "benchDecodeBatch", tr("Texts at once"),
+        tr("Texts that are written at the same time, one token of each a step"), 1, 4096);
+    decodeBatch->setValue(int(BenchRequest().decodeBatch));
     repeats = spinBox(frame, "benchRepeats", tr("Repeats"), tr("The median of so many measurements counts"), 1, 99);
     repeats->setValue(BenchRequest().repeats);
     form->addRow(caption(frame, tr("Con&texts"), contexts), contexts);
     form->addRow(caption(frame, tr("&What"), mode), mode);
     form->addRow(caption(frame, tr("Tokens a st&ep"), batchTokens), batchTokens);
+    form->addRow(caption(frame, tr("Te&xts at once"), decodeBatch), decodeBatch);
     form->addRow(caption(frame, tr("Re&peats"), repeats), repeats);
+    const auto showBatch = [this, form] { // writing has a batch of its own
+        const bool decodes = mode->currentText() == QLatin1String("decode");
+        form->setRowVisible(batchTokens, !decodes);
+        form->setRowVisible(decodeBatch, decodes);
+    };
+    QObject::connect(mode, &QComboBox::currentTextChanged, form, showBatch);
+    showBatch();
     run = pushButton(frame, "benchRun", tr("&Measure"), tr("Measure the ticked presets (Ctrl+Enter)"), "primary");
     run->setIcon(iconOnAccent(QStringLiteral("gauge")));
     stop = pushButton(frame, "benchStop", tr("&Stop"), tr("Stop after this repeat (Esc). Complete rows are kept."));

@@ -31,7 +31,7 @@ public:
     QLineEdit *filter, *contexts;
     QListWidget* presets;
     QComboBox* mode;
-    QSpinBox *batchTokens, *repeats;
+    QSpinBox *batchTokens, *decodeBatch, *repeats;
     QPushButton *run, *stop;
     QProgressBar* bar;
     QLabel *warning, *machine;

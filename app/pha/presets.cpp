@@ -27,7 +27,16 @@ Json summary(const Preset& preset)
     const auto& model = preset.config.model;
     return { { "name", preset.name }, { "family", model.family }, { "parameters", counts.parameters },
         { "trainable", counts.trainable }, { "layers", model.layers }, { "width", model.width },
-        { "vocabulary", model.vocabulary }, { "summary", preset.summary } };
+        { "vocabulary", model.vocabulary }, { "recipe_vocabulary", preset.config.data.vocabSize },
+        { "summary", preset.summary } };
+}
+
+/// The recipe may train a smaller tokenizer than the shape is counted with.
+std::string vocabularyNote(const RunConfig& config)
+{
+    const auto counted = fmt::format("with {} pieces", withThousands(config.model.vocabulary));
+    if (config.data.vocabSize >= config.model.vocabulary) return counted;
+    return fmt::format("{}; the recipe takes at most {}", counted, withThousands(config.data.vocabSize));
 }
 
 int printOne(const PresetsOptions& options)
@@ -46,8 +55,8 @@ int printOne(const PresetsOptions& options)
         return 0;
     }
     printLine(preset.name + ": " + preset.summary);
-    printLine(fmt::format(
-        "{} parameters, {} of them trainable\n", withThousands(counts.parameters), withThousands(counts.trainable)));
+    printLine(fmt::format("{} parameters, {} of them trainable, {}\n", withThousands(counts.parameters),
+        withThousands(counts.trainable), vocabularyNote(preset.config)));
     printLine("Layers");
     for (const auto& line : layerLines(preset.config.model)) printLine("  " + line);
     printLine("");
@@ -84,6 +93,8 @@ int printAll(const PresetsOptions& options)
             std::to_string(model.layers), std::to_string(model.width), preset.summary });
     }
     print(table.text(outputWidth()));
+    printLine(
+        "\nThe tiny presets are counted " + vocabularyNote(findPreset("pha-tiny").config) + " (--set vocab_size=N)");
     return 0;
 }
 
@@ -91,8 +102,8 @@ int printAll(const PresetsOptions& options)
 
 void addPresets(CLI::App& root, Program& program)
 {
-    auto* command =
-        root.add_subcommand("presets", "List the presets with their exact parameter counts, or show one whole");
+    auto* command = root.add_subcommand("presets",
+        "List the presets with their exact parameter counts and the vocabulary they are of, or show one whole");
     auto options = std::make_shared<PresetsOptions>();
     command->add_option("name", options->name, "Preset to show with every field");
     command->add_flag("--json", options->json, "One JSON document");

@@ -95,6 +95,11 @@ private Q_SLOTS:
             QVERIFY2(names.contains(name), name);
         const auto table = home_.run({ "presets" }).out;
         for (const auto& name : names) QVERIFY(table.contains(name.toUtf8()));
+        QVERIFY2(table.contains("tiny presets are counted with 4,096 pieces; the recipe takes at most 1,024"),
+            table.constData());
+        QVERIFY(home_.run({ "presets", "pha-tiny" }).out.contains("with 4,096 pieces; the recipe takes at most 1,024"));
+        const auto small = home_.run({ "presets", "pha-small" }).out;
+        QVERIFY2(small.contains(" of them trainable, with 16,384 pieces\n"), small.constData());
     }
 
     void partsOfAPresetSumToItsCount()

@@ -283,6 +283,7 @@ private Q_SLOTS:
         QVERIFY(weightAt(1) != weightAt(3));
         WeightsBox box;
         box.setSession(&session);
+        QCOMPARE(box.itemText(0), "Best checkpoint");
         QCOMPARE(box.mixing()[0].branches[0].mean, weightAt(1)); // the best one's, not the last one's
         box.setCurrentIndex(box.findData("step-00000040"));
         QCOMPARE(box.mixing()[0].branches[0].mean, weightAt(3));
@@ -292,6 +293,10 @@ private Q_SLOTS:
         session.detach();
         QCOMPARE(box.currentIndex(), 0);
         QCOMPARE(box.mixing()[0].branches[0].mean, weightAt(1));
+        fs::remove(RunDirectory(run).checkpoints() / "best"); // as of a run without evaluations
+        box.refresh();
+        QCOMPARE(box.itemText(0), "Latest checkpoint");
+        QCOMPARE(box.mixing()[0].branches[0].mean, weightAt(3));
     }
 
     void resultsCanBeExportedAndCopied()

@@ -62,15 +62,16 @@ void WeightsBox::refresh()
     const QSignalBlocker quiet(this);
     clear();
     const bool live = session_ && session_->modelSource().job;
-    addItem(live ? tr("Live weights") : tr("Best checkpoint"), QString());
+    addItem(live ? tr("Live weights") : tr("Latest checkpoint"), QString());
     if (session_) {
         const RunDirectory run(session_->directory());
         const auto add = [this](const QString& name, const QString& folder) { addItem(name, folder); };
         std::vector<std::string> names;
         try {
             names = run.list();
-            if (const auto best = run.pointer("best"); best && live)
-                add(tr("Best: step %1").arg(formatCount(stepOf(fromUtf8(*best)))), fromUtf8(*best));
+            const auto best = run.pointer("best");
+            if (best && live) add(tr("Best: step %1").arg(formatCount(stepOf(fromUtf8(*best)))), fromUtf8(*best));
+            if (best && !live) setItemText(0, tr("Best checkpoint"));
             if (const auto latest = run.pointer("latest"))
                 add(tr("Latest: step %1").arg(formatCount(stepOf(fromUtf8(*latest)))), fromUtf8(*latest));
         } catch (const std::exception&) {

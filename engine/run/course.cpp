@@ -73,14 +73,22 @@ std::vector<std::string> peakRates(const TrainingConfig& training)
 
 RunConfig withChange(const RunConfig& config, const std::string& key, const Json& value, std::int64_t done)
 {
+    return withChanges(config, { { key, value } }, done);
+}
+
+RunConfig withChanges(const RunConfig& config, const WantedSettings& wanted, std::int64_t done)
+{
     auto changed = config;
-    changed.setJson(key, value);
-    if (!changesWhileTraining(key))
-        throw ConfigError(key, settingText(value), "a setting that a running run takes over; a fork may have it so");
+    for (const auto& [key, value] : wanted) {
+        changed.setJson(key, value);
+        if (!changesWhileTraining(key))
+            throw ConfigError(
+                key, settingText(value), "a setting that a running run takes over; a fork may have it so");
+    }
     changed.validate();
     if (changed.training.steps <= done)
-        throw ConfigError(
-            "steps", settingText(value), "more than the " + std::to_string(done) + " updates that are done");
+        throw ConfigError("steps", std::to_string(changed.training.steps),
+            "more than the " + std::to_string(done) + " updates that are done");
     return changed;
 }
 

@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// Settings that change while a run goes on. run.json says what stands now, every checkpoint what stood then, and
@@ -26,6 +27,9 @@ std::vector<std::string> peakRates(const TrainingConfig& training);
 /// `config` with another value. Throws ConfigError if it is not one of those settings, out of range, does not go with
 /// the others, or wants an end before the `done` updates.
 RunConfig withChange(const RunConfig& config, const std::string& key, const Json& value, std::int64_t done);
+using WantedSettings = std::vector<std::pair<std::string, Json>>; ///< by key, one after the other
+/// The same with several at once, which may be valid together only.
+RunConfig withChanges(const RunConfig& config, const WantedSettings& wanted, std::int64_t done);
 
 /// Before the update after `step`.
 struct SettingChange {

@@ -80,7 +80,7 @@ private:
     std::vector<Batch> readBatches(); ///< of the next update
     void serve(const std::stop_token& stop); ///< commands and snapshots; waits here while paused
     void perform(const Command& command, const std::stop_token& stop);
-    void change(const std::string& key, const Json& value);
+    void change(const WantedSettings& wanted); ///< all, or each that goes
     void changeAsPlanned(); ///< in a replay
     void serveSnapshots();
     void intervals(const std::stop_token& stop); ///< what is due after an update, from due_ on

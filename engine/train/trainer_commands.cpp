@@ -110,33 +110,46 @@ void Trainer::perform(const Command& command, const std::stop_token& stop)
         record("checkpoint");
         return save();
     case Command::Kind::Change:
-        return change(command.text, command.value);
+        return change({ { command.text, command.value } });
     }
 }
 
+/// What was changed at one step is changed together: a resume may have given what is valid in no other way.
 void Trainer::changeAsPlanned()
 {
     while (!changesToCome_.empty() && changesToCome_.front().step <= step_) {
-        const auto next = changesToCome_.front();
-        changesToCome_.pop_front();
+        const auto at = changesToCome_.front().step;
         auto changed = file_.config;
-        changed.set(next.key, next.value);
-        const auto value = changed.get(next.key);
-        if (value != file_.config.get(next.key)) change(next.key, value); // else done before the run was stopped
+        WantedSettings wanted;
+        for (; !changesToCome_.empty() && changesToCome_.front().step == at; changesToCome_.pop_front()) {
+            const auto& next = changesToCome_.front();
+            const auto before = changed.get(next.key);
+            changed.set(next.key, next.value);
+            const auto value = changed.get(next.key);
+            if (value != before) wanted.emplace_back(next.key, value); // else done before the run was stopped
+        }
+        change(wanted);
     }
 }
 
 /// run.json says it before metrics.jsonl does: whoever sees the event can read it there.
-void Trainer::change(const std::string& key, const Json& value)
+void Trainer::change(const WantedSettings& wanted)
 {
-    SettingChange done { step_, key, {}, {} };
+    if (wanted.empty()) return;
+    std::vector<SettingChange> done;
     try {
-        const auto changed = withChange(file_.config, key, value, step_);
-        done.value = settingText(changed.get(key));
-        done.was = settingText(file_.config.get(key));
+        const auto changed = withChanges(file_.config, wanted, step_);
+        auto stood = file_.config;
+        for (const auto& [key, value] : wanted) {
+            const auto was = settingText(stood.get(key));
+            stood.setJson(key, value);
+            done.push_back({ step_, key, settingText(stood.get(key)), was });
+        }
         file_.config = changed;
     } catch (const std::exception&) { // the run goes on as it was
-        return emit(CommandEvent { step_, key, "refused" });
+        if (wanted.size() == 1) return emit(CommandEvent { step_, wanted.front().first, "refused" });
+        for (const auto& one : wanted) change({ one }); // in a replay with other settings: what goes with these
+        return;
     }
     team_->adopt(config_);
     averages_->adopt(config_);
@@ -148,7 +161,7 @@ void Trainer::change(const std::string& key, const Json& value)
     } catch (const Error& error) { // the next checkpoint says it too
         emit(StatusEvent { step_, RunState::Running, error.what() });
     }
-    emit(toEvent(done));
+    for (const auto& one : done) emit(toEvent(one));
 }
 
 } // namespace pha

@@ -159,6 +159,44 @@ private Q_SLOTS:
         QCOMPARE(journal(runs_.folder("resumed")), (std::vector<std::string> { "3 clip 1 -> 0.5" }));
     }
 
+    /// Each of them alone is refused: the schedule wants evaluations.
+    void whatIsValidTogetherOnlyIsRepeated()
+    {
+        auto config = smallRun();
+        config.training.evalEvery = 0;
+        config.training.stopAfter = 6;
+        const auto run = runs_.train("together", config);
+        config.training.stopAfter = 0;
+        config.training.steps = 14;
+        config.training.schedule = "plateau";
+        config.training.plateauPatience = 0;
+        config.training.evalEvery = 2;
+        runs_.resume("together", config, { "stop_after", "steps", "schedule", "plateau_patience", "eval_every" });
+        Recorder recorder;
+        const auto again = train(replayOf(run, "together-again"), {}, recorder);
+        QCOMPARE(journal(again),
+            (std::vector<std::string> { "6 steps 12 -> 14", "6 schedule cosine -> plateau", "6 plateau_patience 3 -> 0",
+                "6 eval_every 0 -> 2" }));
+        QCOMPARE(compareCourses(run, again).text(), std::string("14 updates, every loss the same"));
+    }
+
+    void ofThoseChangedTogetherWhatGoesIsTaken()
+    {
+        auto config = smallRun();
+        config.training.stopAfter = 6;
+        const auto run = runs_.train("apart", config);
+        config.training.stopAfter = 0;
+        config.training.schedule = "plateau";
+        config.training.clip = 0.5;
+        runs_.resume("apart", config, { "stop_after", "schedule", "clip" });
+        auto other = replayOf(run, "apart-again");
+        other.config.training.evalEvery = 0; // with which the schedule does not go
+        Recorder recorder;
+        const auto again = train(other, {}, recorder);
+        QCOMPARE(journal(again), (std::vector<std::string> { "6 clip 1 -> 0.5" }));
+        QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));
+    }
+
     void aRunThatWasTrainedLongerIsRepeatedToItsEnd()
     {
         auto config = smallRun();
@@ -207,6 +245,13 @@ private Q_SLOTS:
         for (const auto& [key, value] : std::vector<std::pair<std::string, Json>> { { "clip", -1 }, { "steps", 4 },
                  { "width", 64 }, { "dropout", 0.5 }, { "schedule", "zigzag" }, { "no_such", 1 } })
             QVERIFY_THROWS_EXCEPTION(ConfigError, withChange(config, key, value, 4));
+        const WantedSettings together { { "schedule", "plateau" }, { "eval_every", 2 } };
+        auto blind = config;
+        blind.training.evalEvery = 0;
+        QVERIFY_THROWS_EXCEPTION(ConfigError, withChange(blind, "schedule", "plateau", 4));
+        QCOMPARE(withChanges(blind, together, 4).training.schedule, std::string("plateau"));
+        const WantedSettings oneOfThemNot { { "clip", 2 }, { "width", 64 } };
+        QVERIFY_THROWS_EXCEPTION(ConfigError, withChanges(blind, oneOfThemNot, 4));
         Recorder recorder;
         train(fresh("refused", config), { { 3, "clip", -1 }, { 3, "width", 64 }, { 4, "steps", 2 } }, recorder);
         QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));

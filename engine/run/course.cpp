@@ -30,6 +30,12 @@ std::string text(const Json& object, const char* key)
     return item != object.end() && item->is_string() ? item->get<std::string>() : std::string();
 }
 
+std::optional<std::int64_t> integerAt(const Json& object, const char* key)
+{
+    const auto item = object.find(key);
+    return item != object.end() && item->is_number_integer() ? std::optional(item->get<std::int64_t>()) : std::nullopt;
+}
+
 /// As far as this program wrote it: "3 files in a folder" is no path.
 fs::path origin(const Json& environment, const char* key)
 {
@@ -232,10 +238,15 @@ Replay readReplay(const fs::path& run)
     auto& training = replay.config.training;
     training.stopAfter = 0;
     const auto& environment = file.environment;
-    // Measured when it started; another number of threads rounds its sums in another way.
+    // Measured when it started; another number of threads rounds its sums in another way. A resume has its own device.
     if (const auto precision = text(environment, "precision"); !precision.empty()) training.precision = precision;
-    if (text(environment, "device") == "cpu" && environment.value("threads", Json()).is_number_integer())
-        training.threads = environment.at("threads").get<std::int64_t>() * training.devices; // which share them again
+    if (const auto device = text(environment, "device"); !device.empty()) {
+        const bool cpu = device == "cpu";
+        if (cpu || training.device != "auto") training.device = cpu ? "cpu" : "cuda";
+        training.devices = integerAt(environment, "devices").value_or(1);
+        if (const auto threads = integerAt(environment, "threads"); threads && cpu)
+            training.threads = *threads * training.devices; // which share them again
+    }
     replay.corpus = text(environment, "corpus_fingerprint");
     replay.tokenizer = text(environment, "tokenizer");
     if (const auto parent = RunParent::of(file)) {

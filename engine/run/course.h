@@ -61,7 +61,7 @@ std::vector<SettingChange> changesOnResume(const RunConfig& before, const RunCon
 struct Replay {
     fs::path run;
     std::string name; ///< of that run
-    RunConfig config; ///< as it began, with the threads and the precision that it had
+    RunConfig config; ///< as it began, with the device, the threads and the precision that it had
     std::vector<SettingChange> changes; ///< in the order of their updates
     fs::path initFrom, convertFrom, forkFrom; ///< what it began from; as in TrainingRequest
     std::string corpus, tokenizer; ///< fingerprints

@@ -226,6 +226,32 @@ private Q_SLOTS:
         QCOMPARE(RunDirectory(again).read().environment.at("threads"), Json(2));
     }
 
+    void aResumeElsewhereDoesNotSayWhereItBegan()
+    {
+        auto config = smallRun();
+        config.training.steps = 2;
+        config.training.device = "cpu";
+        config.training.devices = 2; // with masks of their own
+        config.training.threads = 2;
+        const auto run = runs_.train("moved", config);
+        config.training.devices = 1;
+        config.training.threads = 1;
+        config.training.steps = 4;
+        runs_.resume("moved", config, { "devices", "threads", "steps" });
+        auto file = RunDirectory(run).read();
+        QCOMPARE(file.config.training.devices, std::int64_t(1));
+        file.config.training.device = "cuda"; // as on another computer
+        RunDirectory(run).write(file);
+        const auto began = readReplay(run).config.training;
+        QCOMPARE(began.device, std::string("cpu"));
+        QCOMPARE(began.devices, std::int64_t(2));
+        QCOMPARE(began.threads, std::int64_t(2));
+        Recorder recorder;
+        const auto compared = compareCourses(run, train(replayOf(run, "moved-again"), {}, recorder));
+        QCOMPARE(compared.updates, std::int64_t(4));
+        QVERIFY(compared.first < 0 || compared.first > 2); // the two updates before it are the same
+    }
+
     void aForkIsRepeatedFromItsParent()
     {
         Recorder recorder;

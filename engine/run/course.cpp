@@ -5,6 +5,7 @@
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/engine.h"
+#include "engine/run/alerts.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
 
@@ -47,6 +48,27 @@ fs::path origin(const Json& environment, const char* key)
         throw Error("the weights that this run began with are not there: " + path.string(),
             "put them back, or train anew with --init-from", ExitCode::Usage);
     return path;
+}
+
+/// skip_data as it went: a resume may name other places, but what was passed over before it stays so. Empty if no
+/// resume has changed them.
+std::optional<std::string> placesPassedOver(const std::vector<SettingChange>& changes)
+{
+    std::optional<std::vector<TrainingConfig::Skip>> places;
+    for (const auto& change : changes) {
+        if (change.key != "skip_data") continue;
+        TrainingConfig before, after;
+        before.skipData = change.was;
+        after.skipData = change.value;
+        if (!places) places = before.skips();
+        std::erase_if(*places, [&](const auto& place) { return place.before > change.step; });
+        for (const auto& place : after.skips())
+            if (place.before > change.step) places->push_back(place);
+    }
+    if (!places) return {};
+    std::string all;
+    for (const auto& place : *places) all = skipFrom(all, place.before, place.updates);
+    return all;
 }
 
 /// Losses by update. What a resume cut off is not in the file any more.
@@ -225,10 +247,12 @@ Replay readReplay(const fs::path& run)
     replay.name = file.name.empty() ? replay.run.filename().string() : file.name;
     replay.config = file.config;
     replay.changes = settingChanges(run);
+    const auto skips = placesPassedOver(replay.changes);
     std::erase_if(replay.changes, [](const SettingChange& change) { // which names its updates itself
         return change.key == "skip_data";
     });
     replay.config = withoutChanges(replay.config, replay.changes);
+    if (skips) replay.config.training.skipData = *skips;
     for (const auto& change : replay.changes)
         if (!changesWhileTraining(change.key))
             throw Error(fmt::format("{} was changed when this run was resumed at step {}, which no replay repeats",

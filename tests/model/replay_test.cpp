@@ -159,6 +159,23 @@ private Q_SLOTS:
         QCOMPARE(journal(runs_.folder("resumed")), (std::vector<std::string> { "3 clip 1 -> 0.5" }));
     }
 
+    void dataThatWerePassedOverBeforeAResumeAreSoAgain()
+    {
+        auto config = smallRun();
+        config.training.skipData = "3+2,9+1";
+        config.training.stopAfter = 6;
+        const auto run = runs_.train("skips", config);
+        config.training.stopAfter = 0;
+        config.training.skipData = "8+1"; // says nothing of the place that is done
+        config.training.steps = 10;
+        runs_.resume("skips", config, { "stop_after", "steps", "skip_data" });
+        QCOMPARE(readReplay(run).config.training.skipData, std::string("3+2,8+1"));
+        Recorder recorder;
+        const auto again = train(replayOf(run, "skips-again"), {}, recorder);
+        QCOMPARE(compareCourses(run, again).text(), std::string("10 updates, every loss the same"));
+        QCOMPARE(journal(again), (std::vector<std::string> { "6 steps 12 -> 10" }));
+    }
+
     /// Each of them alone is refused: the schedule wants evaluations.
     void whatIsValidTogetherOnlyIsRepeated()
     {

@@ -37,7 +37,7 @@ std::optional<std::int64_t> integerAt(const Json& object, const char* key)
     return item != object.end() && item->is_number_integer() ? std::optional(item->get<std::int64_t>()) : std::nullopt;
 }
 
-/// As far as this program wrote it: "3 files in a folder" is no path.
+/// Earlier versions wrote "3 files in a folder", which is no path, and a path as it was typed.
 fs::path origin(const Json& environment, const char* key)
 {
     const auto item = environment.find(key);

@@ -233,7 +233,10 @@ void Trainer::start(LanguageModel& model, const fs::path& weights, EventSink& pr
     const auto report = importWeights(model, files);
     const auto from =
         files.size() == 1 ? files.front().string() : std::to_string(files.size()) + " files in " + weights.string();
-    file_.environment["init_from"] = { { "file", from }, { "tensors", report.text() } };
+    const auto place = fs::absolute(files.size() == 1 ? files.front() : weights); // a replay may begin elsewhere
+    auto& said = file_.environment["init_from"];
+    said = { { "file", place.string() }, { "tensors", report.text() } };
+    if (files.size() > 1) said["files"] = files.size();
     progress.publish(StatusEvent { 0, RunState::Preparing, "initial weights from " + from + ": " + report.text() });
 }
 

@@ -5,6 +5,9 @@
 #include "tests/model/small_run.h"
 #include "tests/suite.h"
 
+#include <QDir>
+#include <QScopeGuard>
+
 using namespace pha;
 using namespace pha::test;
 
@@ -41,6 +44,7 @@ class ReplayTest : public QObject {
         auto request = fresh(name, replay.config);
         request.replayOf = run;
         request.forkFrom = replay.forkFrom;
+        request.initFrom = replay.initFrom;
         return request;
     }
     static std::vector<std::string> journal(const fs::path& run)
@@ -279,6 +283,33 @@ private Q_SLOTS:
             compareCourses(runs_.folder("fork"), train(replayOf(runs_.folder("fork"), "fork-again"), {}, recorder));
         QCOMPARE(compared.updates, std::int64_t(6));
         QCOMPARE(compared.first, std::int64_t(-1));
+    }
+
+    void givenWeightsAreFoundFromAnotherFolder()
+    {
+        const auto home = runs_.folder({});
+        const auto newest = runs_.folder("changed") / "checkpoints/step-00000014";
+        fs::create_directories(home / "shards");
+        for (const auto* name : { "model.safetensors", "optimizer.safetensors" })
+            fs::copy_file(newest / name, home / "shards" / name);
+        const auto before = QDir::currentPath();
+        const auto back = qScopeGuard([&] { QDir::setCurrent(before); });
+        for (const char* weights : { "shards/model.safetensors", "shards" }) {
+            QVERIFY(QDir::setCurrent(QString::fromStdString(home.string())));
+            auto config = smallRun();
+            config.training.steps = 2;
+            const auto name = "given-" + fs::path(weights).stem().string();
+            auto request = fresh(name, config);
+            request.initFrom = weights;
+            Recorder recorder;
+            const auto run = train(request, {}, recorder);
+            const auto said = RunDirectory(run).read().environment.at("init_from");
+            QCOMPARE(said.value("files", 1), fs::path(weights).has_extension() ? 1 : 2);
+            QVERIFY(QDir::setCurrent(before));
+            QVERIFY(readReplay(run).initFrom.is_absolute());
+            const auto again = train(replayOf(run, name + "-again"), {}, recorder);
+            QCOMPARE(compareCourses(run, again).text(), std::string("2 updates, every loss the same"));
+        }
     }
 
     void whatCannotBeIsRefused()

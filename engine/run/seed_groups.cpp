@@ -8,9 +8,10 @@ namespace pha {
 
 namespace {
 
-/// How long a process goes, and what else is kept of the run, makes no other course.
-constexpr const char* besideTheCourse[] { "stop_after", "save_every", "keep_checkpoints", "sample_every",
-    "sample_prompt", "mix_every", "autopsies" };
+/// How long a process goes and on what, which each resume may say anew, and what else is kept of the run: these make no
+/// other course. The precision may be what is compared.
+constexpr const char* besideTheCourse[] { "stop_after", "threads", "device", "devices", "save_every",
+    "keep_checkpoints", "sample_every", "sample_prompt", "mix_every", "autopsies" };
 
 /// What its settings are now, and how they came to be so.
 Json courseOf(const RunFigures& run)

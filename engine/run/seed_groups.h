@@ -17,9 +17,10 @@ struct Spread {
 };
 std::optional<Spread> spreadOf(const std::vector<double>& values); ///< nothing without any, or if one is not finite
 
-/// Runs whose settings differ in nothing but the seed, and in what is kept of them (checkpoints, samples). Each seed is
-/// there once: a second run with the same one repeats a course instead of adding one. A fork stands alone, since its
-/// past is that of another run; where settings were changed by hand, only runs with the same changes belong together.
+/// Runs whose settings differ in nothing but the seed, the devices and threads that they train on, and what is kept of
+/// them (checkpoints, samples). Each seed is there once: a second run with the same one repeats a course instead of
+/// adding one. A fork stands alone, since its past is that of another run; where settings were changed by hand, only
+/// runs with the same changes belong together.
 struct SeedGroup {
     std::vector<const RunFigures*> runs; ///< in the order of their seeds
     /// What their names have in common: "rates-lr0.001" of "rates-lr0.001-s1", "rates-lr0.001-s2".

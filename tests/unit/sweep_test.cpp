@@ -324,6 +324,9 @@ private Q_SLOTS:
         std::vector<RunFigures> runs;
         for (const auto& run : plan.runs) runs.emplace_back(run.name, run.config);
         runs[1].config.training.saveEvery = 7; // of which no loss depends
+        runs[1].config.training.threads = 2; // resumed on another computer
+        runs[1].config.training.device = "cuda";
+        runs[1].config.training.devices = 2;
         runs.emplace_back("again", plan.runs.front().config);
         runs.emplace_back("fork", plan.runs.front().config);
         runs.back().config.training.seed = 9;

@@ -27,11 +27,9 @@ Repeated repeatedBy(const RunSession& session)
 {
     const auto plan = session.file().environment.value("replay", Json());
     if (!plan.is_object()) return {};
-    const auto text = [&](const char* key) {
-        const auto item = plan.find(key);
-        return item != plan.end() && item->is_string() ? item->get<std::string>() : std::string();
-    };
-    return { text("path"), singleLine(fromUtf8(text("name"))) };
+    const auto name = plan.find("name");
+    const auto text = name != plan.end() && name->is_string() ? name->get<std::string>() : std::string();
+    return { repeatedRun(session.file()), singleLine(fromUtf8(text)) };
 }
 
 } // namespace

@@ -201,13 +201,21 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }
 
-void printReplay(const fs::path& of, const TrainingJob& job, bool json)
+/// Of a replay, in whatever process it ends.
+void printReplay(const TrainingJob& job, bool json)
 {
-    const auto compared = compareCourses(of, job.directory());
-    if (!json) return printLine("Beside the run it repeats: " + compared.text());
-    printJson({ { "type", "replay" }, { "of", of.string() }, { "updates", compared.updates },
+    const auto of = repeatedRun(RunDirectory(job.directory()).read(RunUse::View));
+    if (of.empty()) return;
+    const bool there = RunDirectory(of).exists();
+    const auto compared = there ? compareCourses(of, job.directory()) : CourseComparison();
+    if (!json)
+        return printLine("Beside the run it repeats: "
+            + (there ? compared.text() : "it is not there any more, " + oneLine(of.string())));
+    Json said { { "type", "replay" }, { "of", of.string() }, { "updates", compared.updates },
         { "first_difference", compared.first < 0 ? Json() : Json(compared.first) },
-        { "largest_difference", compared.largest } });
+        { "largest_difference", compared.largest } };
+    if (!there) said["problem"] = "the run that it repeats is not there any more";
+    printJson(said);
 }
 
 int train(const TrainOptions& options, const CLI::App& command)
@@ -240,7 +248,7 @@ int train(const TrainOptions& options, const CLI::App& command)
     const auto state = job->run(view, stop.token());
     view.clearBar();
     if (!options.json) printSummary(view, job->directory());
-    if (!request.replayOf.empty()) printReplay(request.replayOf, *job, options.json);
+    printReplay(*job, options.json);
     flushOutput();
     return finish(state, view, *job);
 }

@@ -226,6 +226,12 @@ std::deque<SettingChange> changesToCome(const RunFile& replay, std::int64_t done
     return changes;
 }
 
+fs::path repeatedRun(const RunFile& file)
+{
+    const auto plan = file.environment.find("replay");
+    return plan != file.environment.end() ? text(*plan, "path") : std::string();
+}
+
 TrainingRequest Replay::request() const
 {
     TrainingRequest request;

@@ -71,6 +71,9 @@ struct Replay {
 /// What is still to come in a replay of which `done` updates are done; nothing in any other run.
 std::deque<SettingChange> changesToCome(const RunFile& replay, std::int64_t done);
 
+/// The run that a replay repeats, which may have gone since; empty for any other run.
+fs::path repeatedRun(const RunFile& file);
+
 /// Reads run.json and metrics.jsonl. Throws CheckpointError, DataError, and Error if what the run began from is gone.
 Replay readReplay(const fs::path& run);
 

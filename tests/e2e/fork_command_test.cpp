@@ -46,6 +46,31 @@ private Q_SLOTS:
             result.out.contains("Beside the run it repeats: 8 updates, every loss the same"), result.out.constData());
     }
 
+    void aReplayThatWasStoppedSaysItAtItsEnd()
+    {
+        const auto replay = home_.path("stopped-replay");
+        QCOMPARE(home_.run({ "train", "--replay", run_, "--run", replay, "--set", "stop_after=3" }).code, 130);
+        const auto result = home_.run({ "train", "--resume", replay });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY2(
+            result.out.contains("Beside the run it repeats: 8 updates, every loss the same"), result.out.constData());
+        const auto plain = home_.run({ "train", "--resume", replay, "--steps", "9", "--json" });
+        QCOMPARE(plain.jsonLines().last()["type"].toString(), "replay");
+        QCOMPARE(plain.jsonLines().last()["of"].toString(), QFileInfo(run_).canonicalFilePath());
+        QCOMPARE(plain.jsonLines().last()["updates"].toInt(), 8);
+    }
+
+    void aReplaySaysThatItsRunHasGone()
+    {
+        const auto original = home_.path("original"), replay = home_.path("replay-of-gone");
+        QVERIFY(QProcess::execute("cp", { "-r", run_, original }) == 0);
+        QCOMPARE(home_.run({ "train", "--replay", original, "--run", replay, "--set", "stop_after=3" }).code, 130);
+        QVERIFY(QDir(original).removeRecursively());
+        const auto result = home_.run({ "train", "--resume", replay });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY2(result.out.contains("Beside the run it repeats: it is not there any more, "), result.out.constData());
+    }
+
     /// Where a run is read, a checkpoint of it does.
     void aCheckpointStandsForItsRun_data()
     {

@@ -81,7 +81,8 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
 /// Evaluate, sample and save "once in a while", then one training section.
 RunState Trainer::train(const std::stop_token& stop)
 {
-    if (lastSave_ < 0 && beginsWithGivenWeights()) save(); // a resume cannot draw them again
+    // A resume cannot draw given weights again, and takes its settings from the checkpoint.
+    if (lastSave_ < 0 && (changedByResume_ || beginsWithGivenWeights())) save();
     if (step_ == 0 && config_.sampleEvery > 0 && !stop.stop_requested()) sample({}, stop); // what learning begins from
     if (!due_.empty()) intervals(stop);
     while (step_ < config_.steps) {

@@ -140,6 +140,7 @@ private:
     EventSink* sink_ = nullptr;
     std::string due_; ///< what a stop has left out at this step, with all that comes after it; empty: nothing
     bool paused_ = false, metricsProblem_ = false;
+    bool changedByResume_ = false; ///< settings, since the checkpoint that it goes on from
 
     std::mutex mutex_;
     std::condition_variable_any wake_;

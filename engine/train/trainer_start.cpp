@@ -302,7 +302,11 @@ void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, Ev
     if (!run_.pointer("best")) // it was a later one: the next evaluation is the best that is kept
         bestNll_ = lastNll_ = std::numeric_limits<double>::infinity();
     metrics_->rewind(state.metricsOffset);
-    for (const auto& change : changesOnResume(stood_, file_.config, step_)) metrics_->append(toEvent(change));
+    for (const auto& change : changesOnResume(stood_, file_.config, step_)) {
+        metrics_->append(toEvent(change));
+        changedByResume_ = true;
+        lastSave_ = -1; // it has the settings before, with which another resume would go on
+    }
 }
 
 } // namespace pha

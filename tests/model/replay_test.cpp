@@ -218,6 +218,46 @@ private Q_SLOTS:
         QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));
     }
 
+    /// The checkpoint that it goes on from has other settings, and another resume goes by the newest checkpoint.
+    void whatAResumeChangesStaysWhateverEndsIt()
+    {
+        auto config = smallRun();
+        config.training.steps = 6;
+        config.training.saveEvery = 0;
+        Recorder nobody;
+        auto request = fresh("kept", config);
+        const auto run = train(request, {}, nobody);
+        const auto settings = [&] { return readToResume(run).config.training; };
+        request.resume = true;
+        request.config.training.steps = 9;
+        request.config.training.learningRate = 0.0005;
+        request.overrides = { "steps", "learning_rate" };
+        std::stop_source stop;
+        stop.request_stop();
+        {
+            Trainer trainer(request, nobody, {});
+            QCOMPARE(trainer.run(nobody, stop.get_token()), RunState::Stopped); // before its first update
+        }
+        QCOMPARE(RunDirectory(run).list(), std::vector<std::string> { checkpointName(6) });
+        QCOMPARE(settings().steps, std::int64_t(9));
+        QCOMPARE(settings().learningRate, 0.0005);
+
+        request.config.training.clip = 0.5;
+        request.overrides = { "clip" };
+        Recorder recorder;
+        double clip = 0;
+        recorder.react = [&](const Event& event) {
+            const auto* update = std::get_if<StepEvent>(&event);
+            if (update && update->step == 7) clip = settings().clip; // as after a kill right here
+        };
+        runs_.run(request, &recorder);
+        QCOMPARE(clip, 0.5);
+        QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(3));
+        QCOMPARE(recorder.all<StepEvent>().front().step, std::int64_t(7));
+        QCOMPARE(journal(run),
+            (std::vector<std::string> { "6 steps 6 -> 9", "6 learning_rate 0.003 -> 0.0005", "6 clip 1 -> 0.5" }));
+    }
+
     void aRunThatWasTrainedLongerIsRepeatedToItsEnd()
     {
         auto config = smallRun();

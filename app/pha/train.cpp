@@ -196,7 +196,7 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
         throw UnsavedError(
             view.saveProblem, "then go on from the last checkpoint with: pha train --resume " + quotedPath(folder));
     if (state != RunState::Stopped) return 0;
-    note("pha: stopped at step " + std::to_string(view.lastStep ? view.lastStep->step : 0)
+    note("pha: stopped at step " + std::to_string(view.lastStatus ? view.lastStatus->step : 0) // no update, no lastStep
         + "; continue with: pha train --resume " + quotedPath(folder));
     return 128 + (StopOnSignal::received() ? StopOnSignal::received() : SIGINT);
 }

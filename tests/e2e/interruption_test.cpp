@@ -186,6 +186,30 @@ private Q_SLOTS:
         QCOMPARE(weights(run), uninterrupted_);
     }
 
+    /// The evaluation that the first stop cut short takes its time again.
+    void aStopBeforeTheFirstUpdateSaysWhereTheRunStands()
+    {
+        const auto run = home_.path("again");
+        const auto first = home_.start(smallRun({ "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0",
+            "--set", "sample_every=0", "--set", "eval_every=2", "--set", "eval_tokens=0" }));
+        QVERIFY(waitForSteps(*first, 2));
+        signal(*first, SIGINT);
+        QCOMPARE(Home::finish(*first).code, 130);
+        const auto step = metrics(run, "status").last()["step"].toInteger();
+        const auto second = home_.start({ "train", "--resume", run, "--json" });
+        QByteArray out;
+        while (!out.contains("\"type\":\"run\"")) {
+            QVERIFY(second->waitForReadyRead(60'000));
+            out += second->readAllStandardOutput();
+        }
+        signal(*second, SIGINT);
+        const auto result = Home::finish(*second);
+        QCOMPARE(result.code, 130);
+        QVERIFY(metrics(run, "status").last()["step"].toInteger() >= step);
+        const auto said = QString("pha: stopped at step %1;").arg(metrics(run, "status").last()["step"].toInteger());
+        QVERIFY2(result.err.contains(said.toUtf8()), result.err.constData());
+    }
+
     void aFinishedRunCanBeExtended()
     {
         const auto run = home_.path("extended");

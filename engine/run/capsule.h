@@ -29,7 +29,7 @@ struct Capsule {
 };
 
 struct CapsuleOptions {
-    bool weightsOnly = false; ///< without the optimiser's state: to evaluate and generate, not to train on
+    bool weightsOnly = false; ///< without what only training needs: to evaluate and generate
     bool allCheckpoints = false; ///< not only the best and the latest
     bool replace = false; ///< a file that is there already; otherwise it is left alone
 };

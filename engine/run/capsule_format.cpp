@@ -64,6 +64,10 @@ bool belongsToARun(const std::string& path)
         return false;
     if (parts.size() == 1)
         return path == "run.json" || path == "about.json" || path == "metrics.jsonl" || path == "tokenizer.model";
+    if (parts[0] == "averages") {
+        const auto step = checkpointStep(fs::path(parts.back()).stem().string());
+        return step && path == RunDirectory(fs::path()).averagedWeights(*step).string();
+    }
     if (parts[0] != "checkpoints") return false;
     if (parts.size() == 2) return parts[1] == "best" || parts[1] == "latest" || parts[1] == "before_alert";
     const auto step = checkpointStep(parts[1]);

@@ -133,12 +133,13 @@ void checkUnpacked(const fs::path& folder, const Capsule& capsule, const fs::pat
     } catch (const Error& error) {
         throw DataError(file.string(), "holds no sound run: " + error.problem(), error.advice());
     }
-    std::set<fs::path> checkpoints;
+    std::set<fs::path> inner;
     for (const auto& entry : capsule.files)
-        if (const auto inner = fs::path(entry.path).parent_path(); inner.has_parent_path()) checkpoints.insert(inner);
-    for (const auto& checkpoint : checkpoints) {
-        syncPath(folder / checkpoint);
-        if (const auto problem = checkpointProblem(folder / checkpoint, false); !problem.empty())
+        if (const auto path = fs::path(entry.path).parent_path(); path.has_parent_path()) inner.insert(path);
+    for (const auto& path : inner) {
+        syncPath(folder / path);
+        if (!checkpointStep(path.filename().string())) continue; // weights for averages
+        if (const auto problem = checkpointProblem(folder / path, false); !problem.empty())
             throw damagedCapsule(file, "holds a checkpoint that is not whole: " + problem);
     }
     syncPath(folder);

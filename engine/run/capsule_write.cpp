@@ -69,6 +69,20 @@ Source hashedSource(const std::string& path, const fs::path& file, std::int64_t 
     return { { path, bytes, hash.hex() }, file, {} };
 }
 
+/// The steps whose weights wait for averages, of which a checkpoint's state.json tells.
+void addAveraged(std::set<std::int64_t>& steps, const fs::path& stateFile)
+{
+    const auto state = Json::parse(readFile(stateFile, 16 << 20), nullptr, false);
+    const auto averages = state.is_object() ? state.value("averages", Json()) : Json();
+    if (!averages.is_object()) return;
+    const auto add = [&](const Json& step) {
+        if (step.is_number_integer()) steps.insert(step.get<std::int64_t>());
+    };
+    for (const auto& item : averages.value("best", Json::array()))
+        if (item.is_object()) add(item.value("step", Json()));
+    for (const auto& item : averages.value("last", Json::array())) add(item);
+}
+
 void addCheckpoint(
     std::vector<Source>& sources, const RunDirectory& run, const std::string& name, const CapsuleOptions& options)
 {
@@ -102,6 +116,15 @@ void addCheckpoints(std::vector<Source>& sources, const RunDirectory& run, const
     else if (names.empty() && !all.empty())
         names.insert(all.back());
     for (const auto& name : names) addCheckpoint(sources, run, name, options);
+    std::set<std::int64_t> averaged; // without which no resume goes on as the run would have
+    std::error_code error;
+    for (const auto& name : names)
+        if (const auto file = run.checkpoints() / name / "state.json"; !options.weightsOnly && fs::exists(file, error))
+            addAveraged(averaged, file);
+    for (const auto step : averaged)
+        if (const auto file = run.averagedWeights(step); fs::exists(file, error)) // an older checkpoint's may be gone
+            sources.push_back(hashedSource(
+                RunDirectory(fs::path()).averagedWeights(step).string(), file, std::int64_t(fs::file_size(file))));
     for (const char* pointer : { "latest", "best", "before_alert" })
         if (const auto name = run.pointer(pointer); name && names.contains(*name))
             sources.push_back(textSource(std::string("checkpoints/") + pointer, *name + "\n"));

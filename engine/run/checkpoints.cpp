@@ -110,6 +110,11 @@ void restoreAside(const fs::path& folder)
 
 std::string checkpointName(std::int64_t step) { return fmt::format("step-{:08}", step); }
 
+fs::path RunDirectory::averagedWeights(std::int64_t step) const
+{
+    return averages() / "parts" / (checkpointName(step) + ".safetensors");
+}
+
 std::optional<std::int64_t> checkpointStep(const std::string& name)
 {
     if (!name.starts_with(prefix)) return std::nullopt;

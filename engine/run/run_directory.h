@@ -48,6 +48,8 @@ public:
     fs::path metricsFile() const { return root_ / "metrics.jsonl"; }
     fs::path tokenizerFile() const { return root_ / "tokenizer.model"; }
     fs::path checkpoints() const { return root_ / "checkpoints"; }
+    fs::path averages() const { return root_ / "averages"; }
+    fs::path averagedWeights(std::int64_t step) const; ///< of one step, for averages to come
 
     bool exists() const; ///< has a run.json
     void require() const; ///< Throws CheckpointError if it has none, or may not be read.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace pha {
@@ -30,16 +31,11 @@ WeightAverages::WeightAverages(const RunDirectory& run, const TrainingConfig& co
 {
 }
 
-fs::path WeightAverages::partOf(const RunDirectory& run, std::int64_t step)
-{
-    return run.root() / "averages" / "parts" / (checkpointName(step) + ".safetensors");
-}
-
 fs::path WeightAverages::newPart(std::int64_t step) const { return withFolder(part(step)); }
 
 fs::path WeightAverages::newFile(const std::string& name) const
 {
-    return withFolder(run_.root() / "averages" / (name + ".safetensors"));
+    return withFolder(run_.averages() / (name + ".safetensors"));
 }
 
 void WeightAverages::keep(const LanguageModel& model, std::int64_t step) const
@@ -57,8 +53,8 @@ void WeightAverages::copyFrom(const RunDirectory& parent, const Json& state) con
     for (const auto& step : steps) {
         std::error_code error;
         if (!step.is_number_integer() || fs::exists(part(step), error)) continue;
-        const auto from = partOf(parent, step);
-        if (!fs::exists(from, error)) continue; // restore() leaves it out
+        const auto from = parent.averagedWeights(step);
+        if (!fs::exists(from, error)) continue; // restore() counts it
         if (!fs::copy_file(from, newPart(step), error)) throw IoError(part(step).string(), error.message());
     }
 }
@@ -131,25 +127,31 @@ void WeightAverages::saved()
     removeUnused();
 }
 
-void WeightAverages::restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model)
+std::size_t WeightAverages::restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model)
 {
-    const auto there = [&](std::int64_t step) { return fs::exists(part(step)); };
     try {
         for (const auto& item : state.value("best", Json::array()))
-            if (const Kept kept { item.at("nll").get<double>(), item.at("step").get<std::int64_t>() }; there(kept.step))
-                best_.push_back(kept);
-        for (const auto& item : state.value("last", Json::array()))
-            if (const auto step = item.get<std::int64_t>(); there(step)) last_.push_back(step);
+            best_.push_back({ item.at("nll").get<double>(), item.at("step").get<std::int64_t>() });
+        for (const auto& item : state.value("last", Json::array())) last_.push_back(item.get<std::int64_t>());
     } catch (const Json::exception& error) {
         throw CheckpointError((checkpoint / "state.json").string(), error.what(), "resume from an earlier checkpoint");
     }
     saved(); // a setting may want fewer by now: the checkpoint refers to all of them
+    const auto gone = [&](std::int64_t step) { return !fs::exists(part(step)); };
+    const auto firstLast = [&] { return last_.end() - std::min(std::ssize(last_), std::ptrdiff_t(config_.lawaCount)); };
+    std::set<std::int64_t> missing; // of those that it does want
+    for (std::size_t i = 0; i < std::min(best_.size(), std::size_t(config_.averageKeep)); ++i)
+        if (gone(best_[i].step)) missing.insert(best_[i].step);
+    std::copy_if(firstLast(), last_.end(), std::inserter(missing, missing.end()), gone);
+    std::erase_if(best_, [&](const Kept& kept) { return gone(kept.step); });
+    std::erase_if(last_, gone);
     best_.resize(std::min(best_.size(), std::size_t(config_.averageKeep)));
-    last_.erase(last_.begin(), last_.end() - std::min(std::ssize(last_), std::ptrdiff_t(config_.lawaCount)));
-    if (config_.emaDecay == 0 || !fs::exists(checkpoint / emaFile)) return;
+    last_.erase(last_.begin(), firstLast());
+    if (config_.emaDecay == 0 || !fs::exists(checkpoint / emaFile)) return missing.size();
     const torch::NoGradGuard guard;
     for (const auto& [name, weight] : namedWeights(model)) ema_.emplace_back(name, torch::empty_like(weight.detach()));
     readTensors(checkpoint / emaFile, ema_);
+    return missing.size();
 }
 
 void WeightAverages::each(

@@ -27,9 +27,9 @@ public:
     void write(const fs::path& checkpoint) const;
     Json state() const;
     void saved(); ///< the checkpoint with that state stands: weights that no state needs can go
-    /// Goes on from a checkpoint; `model` gives the shapes. Kept weights whose file is gone are left
-    /// out, and those that are more than the settings ask for.
-    void restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model);
+    /// Goes on from a checkpoint; `model` gives the shapes. Left out are kept weights that are more than the settings
+    /// ask for, and those whose file is gone: so many of the others.
+    std::size_t restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model);
     /// Before restore() in a fork: copies the kept weights that `state` names from the run that it comes from.
     void copyFrom(const RunDirectory& parent, const Json& state) const;
 
@@ -43,8 +43,7 @@ private:
         double nll = 0;
         std::int64_t step = 0;
     };
-    static fs::path partOf(const RunDirectory& run, std::int64_t step);
-    fs::path part(std::int64_t step) const { return partOf(run_, step); }
+    fs::path part(std::int64_t step) const { return run_.averagedWeights(step); }
     fs::path newPart(std::int64_t step) const; ///< with its folder made. Throws IoError
     void keep(const LanguageModel& model, std::int64_t step) const;
     void removeUnused() const;

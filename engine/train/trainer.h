@@ -63,6 +63,8 @@ private:
     TrainingState readState(const fs::path& checkpoint); ///< weights, moments, counters; the run's files stay
     void restore(const TrainingState& state);
     void cutBack(const fs::path& checkpoint, const TrainingState& state, EventSink& progress);
+    void putOnRecord(const Event& event, EventSink& progress); ///< and tell it, before the run goes on
+    void tellMissing(std::size_t weights, EventSink& progress); ///< that were kept for averages
 
     // Start of a fork: trainer_fork.cpp
     void openFork(const fs::path& runOrCheckpoint);

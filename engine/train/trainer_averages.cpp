@@ -17,6 +17,16 @@ void Trainer::keepForAverages(const std::function<void()>& work)
     }
 }
 
+void Trainer::tellMissing(std::size_t weights, EventSink& progress)
+{
+    if (weights == 0) return;
+    const auto steps = weights == 1 ? std::string("a step") : std::to_string(weights) + " steps";
+    putOnRecord(
+        StatusEvent { step_, RunState::Preparing,
+            "the weights of " + steps + " that were kept for averages are gone, so averages are of the others" },
+        progress);
+}
+
 /// Evaluates every average on the validation split and writes it to RUN/averages. Stopped, it only writes them.
 void Trainer::finishAverages(const std::stop_token& stop)
 {

@@ -58,15 +58,11 @@ void Trainer::beginFork(const TrainingState& state, const std::string& dataAnew,
     std::string set;
     for (const auto& key : changedFields(fork_->config, file_.config))
         set += (set.empty() ? ", with " : " ") + key + "=" + settingText(file_.config.get(key));
-    const auto record = [&](const Event& event) {
-        metrics_->append(event);
-        progress.publish(event);
-    };
-    record(CommandEvent { step_, "fork", "of " + fork_->parent.text() + set });
-    if (!dataAnew.empty()) record(StatusEvent { step_, RunState::Preparing, dataAnew });
+    putOnRecord(CommandEvent { step_, "fork", "of " + fork_->parent.text() + set }, progress);
+    if (!dataAnew.empty()) putOnRecord(StatusEvent { step_, RunState::Preparing, dataAnew }, progress);
     if (anotherNetwork()) return; // a mean of weights of both would be none of either: averages begin anew
     averages_->copyFrom(RunDirectory(fork_->parent.path), state.averages);
-    averages_->restore(fork_->checkpoint, state.averages, model());
+    tellMissing(averages_->restore(fork_->checkpoint, state.averages, model()), progress);
 }
 
 } // namespace pha

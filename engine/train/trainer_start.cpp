@@ -288,7 +288,7 @@ void Trainer::restore(const TrainingState& state)
 /// What came after the checkpoint belongs to a course that no longer is.
 void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, EventSink& progress)
 {
-    averages_->restore(checkpoint, state.averages, model());
+    const auto missing = averages_->restore(checkpoint, state.averages, model());
     const auto machine = [](const std::string& device, std::int64_t devices, int threads) {
         const auto one = device != "cpu" ? device : std::to_string(threads) + (threads == 1 ? " thread" : " threads");
         return devices == 1 ? one : std::to_string(devices) + " times " + one;
@@ -302,11 +302,18 @@ void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, Ev
     if (!run_.pointer("best")) // it was a later one: the next evaluation is the best that is kept
         bestNll_ = lastNll_ = std::numeric_limits<double>::infinity();
     metrics_->rewind(state.metricsOffset);
+    tellMissing(missing, progress);
     for (const auto& change : changesOnResume(stood_, file_.config, step_)) {
         metrics_->append(toEvent(change));
         changedByResume_ = true;
         lastSave_ = -1; // it has the settings before, with which another resume would go on
     }
+}
+
+void Trainer::putOnRecord(const Event& event, EventSink& progress)
+{
+    metrics_->append(event);
+    progress.publish(event);
 }
 
 } // namespace pha

@@ -4,6 +4,7 @@
 #include "engine/eval/evaluator.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/eval/model_file.h"
+#include "engine/run/capsule.h"
 #include "tests/model/small_run.h"
 #include "tests/suite.h"
 
@@ -187,6 +188,44 @@ private Q_SLOTS:
         QVERIFY(notes(nobody).empty());
         for (const char* file : { "best", "lawa" })
             QVERIFY(!fs::exists(none / "averages" / (std::string(file) + ".safetensors")));
+    }
+
+    void aRunThatIsHandedOnKeepsThem()
+    {
+        auto config = averagedRun();
+        config.training.stopAfter = 8;
+        const auto run = runs_.train("handed on", config);
+        config.training.stopAfter = 0;
+        Recorder nobody;
+        const auto file = runs_.folder("handed on.pha");
+        writeCapsule(run, file, {}, nobody, {});
+        const auto goesOn = [&](const std::string& name) {
+            Recorder recorder;
+            runs_.resume(name, config, { "stop_after" }, &recorder);
+            std::map<std::string, double> means;
+            for (const auto& e : recorder.all<EvalEvent>())
+                if (!e.note.empty()) means[e.note] = e.nll;
+            return means;
+        };
+        const auto missing = [](const fs::path& folder) {
+            std::string said;
+            for (const auto& event : readMetrics(folder / "metrics.jsonl"))
+                if (const auto* status = std::get_if<StatusEvent>(&event);
+                    status && status->detail.find("kept for averages") != std::string::npos)
+                    said = status->detail;
+            return said;
+        };
+        const auto there = importCapsule(file, runs_.folder("there"), nobody, {});
+        const auto bare = importCapsule(file, runs_.folder("bare"), nobody, {});
+        fs::remove_all(bare / "averages");
+        const auto expected = goesOn("handed on");
+        QCOMPARE(expected.size(), std::size_t(3));
+        QVERIFY(goesOn("there/" + there.filename().string()) == expected);
+        QCOMPARE(missing(there), std::string());
+        QVERIFY(goesOn("bare/" + bare.filename().string()) != expected);
+        const auto said = missing(bare);
+        QVERIFY2(said.starts_with("the weights of ") && said.ends_with(" are gone, so averages are of the others"),
+            said.c_str());
     }
 
     void theMovingAverageOfALengthenedRunGoesOn()

@@ -39,7 +39,7 @@ class ForkTest : public QObject {
     static QString anew(const Recorder& recorder)
     {
         for (const auto& status : recorder.all<StatusEvent>())
-            if (status.state == RunState::Preparing) return QString::fromStdString(status.detail);
+            if (status.detail.find(" begin anew ") != std::string::npos) return QString::fromStdString(status.detail);
         return {};
     }
 

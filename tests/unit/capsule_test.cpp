@@ -183,6 +183,36 @@ private Q_SLOTS:
         QCOMPARE(back.pointer("before_alert"), std::optional(checkpointName(2)));
     }
 
+    /// A resume of the run takes them into its averages; what no checkpoint of the capsule names stays behind.
+    void weightsForAveragesGoAlong()
+    {
+        QTemporaryDir folder;
+        const auto run = fullRun(folder);
+        fs::create_directories(run.averagedWeights(1).parent_path());
+        for (const std::int64_t step : { 1, 2, 3 })
+            writeRaw(run.averagedWeights(step), std::string(700 + std::size_t(step), 'p'));
+        writeRaw(run.averages() / "best.safetensors", "mean");
+        publishCheckpoint(run, checkpointName(3), [&](const fs::path& to) {
+            writeRaw(to / "model.safetensors", "m");
+            writeRaw(to / "state.json",
+                R"({"averages":{"best":[{"step":1,"nll":2.5},{"step":4,"nll":2.75}],"last":[3]}})"); // 4 is gone
+        });
+        Progress progress;
+        const auto file = pathOf(folder) / "a.pha";
+        const auto written = names(writeCapsule(run.root(), file, {}, progress, {}));
+        QVERIFY2(written.find("averages/parts/step-00000001.safetensors ") != std::string::npos, written.c_str());
+        progress.last = 0;
+        const RunDirectory back(importCapsule(file, pathOf(folder) / "runs", progress, {}));
+        QCOMPARE(inside(back.averages()), (std::vector<std::string> { "parts" }));
+        QCOMPARE(inside(back.averages() / "parts").size(), std::size_t(2));
+        for (const std::int64_t step : { 1, 3 })
+            QCOMPARE(readRaw(back.averagedWeights(step)), readRaw(run.averagedWeights(step)));
+        CapsuleOptions options;
+        options.replace = options.weightsOnly = true;
+        progress.last = 0;
+        QVERIFY(names(writeCapsule(run.root(), file, options, progress, {})).find("averages") == std::string::npos);
+    }
+
     void nothingIsOverwrittenByExporting()
     {
         QTemporaryDir folder;
@@ -296,7 +326,9 @@ private Q_SLOTS:
         for (const char* path : { "/etc/passwd", "../run.json", "checkpoints/../../x", "checkpoints/step-00000001/../x",
                  "checkpoints/step-1/model.safetensors", "checkpoints/x/y", ".lock", "run.json/", "./run.json", "a",
                  "checkpoints/step-00000001/.tmp", "checkpoints//x", "checkpoints/step-00000001/a/b", "run.json\n",
-                 "checkpoints/step-00000001/a b", "" })
+                 "checkpoints/step-00000001/a b", "averages/x", "averages/best.safetensors",
+                 "averages/parts/step-1.safetensors", "averages/parts/step-00000001.safetensors/x",
+                 "averages/parts/../step-00000001.safetensors", "averages/parts/step-00000001.txt", "" })
             row((std::string("path ") + path).c_str(), with([&](Parts& p) {
                 p.members.push_back({ path, "x", {}, -1, -1, '0', {} });
             }),

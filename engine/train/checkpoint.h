@@ -22,7 +22,7 @@ struct TrainingState {
     int threads = 1;
     std::string device, corpus; ///< corpus: fingerprint
     Json settings; ///< all of training, as a user may have changed them while the run went on
-    /// Of WeightAverages, LossWatch and AlertLimit.
+    /// Of WeightAverages, of LossWatch, and what alerts need to know of the updates before.
     Json averages = Json::object(), watch = Json::object(), alerts = Json::object();
     std::string due = {}; ///< "evaluation" or "sample": what a stop left out at this step, with all that follows it
     std::int64_t devices = 1; ///< that shared it; written as the number of `random`

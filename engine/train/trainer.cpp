@@ -317,8 +317,7 @@ void Trainer::save()
                 { step_, tokens_, seconds_, best ? lastNll_ : bestNll_, plateau_, metrics_->offset(),
                     optimizer().updates(), batches_->state(), team_->random(), precisionName(matrix_),
                     at::get_num_threads(), device_.str(), corpus_->fingerprint(), file_.config.toJson()["training"],
-                    averages_->state(), watch_.state(),
-                    Json { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() } }, due_ });
+                    averages_->state(), watch_.state(), alertState(), due_ });
             averages_->write(to);
         });
         run_.setPointer("latest", folder);

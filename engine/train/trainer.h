@@ -104,6 +104,8 @@ private:
     void examine(AlertEvent& alert, const std::vector<Batch>& batches);
     void keepCheckpointBefore();
     void noteUsualGradients(); ///< for the next alert to compare with
+    Json alertState() const; ///< of a checkpoint
+    void restoreUsual(const Json& alerts); ///< what an alert stands beside: the norms before it
 
     RunConfig stood_; ///< resume: the settings as the last process left them; before file_, whose start fills it
     RunFile file_;

@@ -109,4 +109,25 @@ void Trainer::noteUsualGradients()
     usualStep_ = step_;
 }
 
+Json Trainer::alertState() const
+{
+    auto usual = Json::array();
+    for (const auto& gradient : usualGradients_)
+        usual.push_back({ { "layer", gradient.layer }, { "part", gradient.part }, { "norm", gradient.norm } });
+    return { { "limit", alertLimit_.state() }, { "norms", normWatch_.state() }, { "not_finite", nonFinite_ },
+        { "norm_before", normBefore_ ? Json(*normBefore_) : Json() }, { "usual", usual },
+        { "usual_step", usualStep_ } };
+}
+
+/// An older checkpoint has less of it.
+void Trainer::restoreUsual(const Json& alerts)
+{
+    normWatch_.restore(alerts.value("norms", Json()));
+    if (const auto norm = alerts.value("norm_before", Json()); norm.is_number()) normBefore_ = norm.get<double>();
+    for (const auto& item : alerts.value("usual", Json::array()))
+        usualGradients_.push_back({ item.at("layer").get<std::int64_t>(), item.at("part").get<std::string>(),
+            item.at("norm").get<double>(), {} });
+    usualStep_ = alerts.value("usual_step", std::int64_t(0));
+}
+
 } // namespace pha

@@ -42,7 +42,7 @@ std::string Trainer::takeCourse(TrainingState& state)
     plateau_ = state.plateau;
     if (state.corpus == corpus_->fingerprint() && !anotherNetwork()) {
         watch_.restore(state.watch);
-        normWatch_.restore(state.alerts.value("norms", Json()));
+        restoreUsual(state.alerts);
     } else { // losses on another text, or of another network, are no measure of these
         plateau_.best = Plateau().best;
         plateau_.bad = 0;

@@ -278,7 +278,8 @@ void Trainer::restore(const TrainingState& state)
     plateau_ = state.plateau;
     watch_.restore(state.watch);
     alertLimit_.restore(state.alerts.value("limit", Json()));
-    normWatch_.restore(state.alerts.value("norms", Json()));
+    restoreUsual(state.alerts);
+    nonFinite_ = state.alerts.value("not_finite", std::int64_t(0));
     checkSkips(stood_, file_.config, step_);
     lastSave_ = lastEval_ = step_;
     lastNll_ = bestNll_;

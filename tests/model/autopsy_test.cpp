@@ -152,6 +152,38 @@ private Q_SLOTS:
                 QCOMPARE(read->texts[0].place, alerts[0].texts[0].place);
     }
 
+    /// What the next alert stands beside, and the row of updates that end a run, go on after a resume.
+    void aResumeKnowsWhatWasBefore()
+    {
+        TrainingRequest request;
+        request.config = smallRun();
+        request.config.training.steps = 30;
+        request.config.training.mixEvery = 3;
+        request.config.training.stopAfter = 7;
+        request.directory = runs_.folder("row");
+        Recorder first, second, third;
+        const auto go = [&](Recorder& recorder) {
+            Trainer trainer(request, recorder, {});
+            trainer.failLossForTest(7, 40);
+            return trainer.run(recorder, {});
+        };
+        QCOMPARE(go(first), RunState::Stopped);
+        request.resume = true;
+        request.config.training.stopAfter = 5;
+        request.overrides = { "stop_after" };
+        QCOMPARE(go(second), RunState::Stopped);
+        QCOMPARE(go(third), RunState::Diverged);
+        QCOMPARE(third.all<StepEvent>().back().step, std::int64_t(17));
+        const auto alerts = second.all<AlertEvent>();
+        QCOMPARE(alerts.size(), std::size_t(1));
+        QVERIFY(third.all<AlertEvent>().empty()); // the first of the row has told it
+        QCOMPARE(alerts[0].step, std::int64_t(8));
+        QCOMPARE(alerts[0].gradNormBefore, std::optional(first.all<StepEvent>().back().gradNorm));
+        QCOMPARE(alerts[0].usualStep, std::optional(std::int64_t(6)));
+        QVERIFY(!alerts[0].gradients.empty());
+        for (const auto& gradient : alerts[0].gradients) QVERIFY2(gradient.usual, gradient.part.c_str());
+    }
+
     void weightsThatAreNotFiniteAreNamed()
     {
         TrainingRequest request;

@@ -103,6 +103,7 @@ void readTrainingState(
         state.threads = json.at("threads").get<int>();
         state.device = json.at("device").get<std::string>();
         state.devices = json.value("devices", std::int64_t(1));
+        state.libtorch = json.value("libtorch", std::string());
         state.corpus = json.at("corpus").get<std::string>();
         state.random = { fromHex(json.at("rng").get<std::string>()) };
         for (const auto& more : json.value("more_rng", Json::array()))

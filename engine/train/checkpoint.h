@@ -26,6 +26,7 @@ struct TrainingState {
     Json averages = Json::object(), watch = Json::object(), alerts = Json::object();
     std::string due = {}; ///< "evaluation" or "sample": what a stop left out at this step, with all that follows it
     std::int64_t devices = 1; ///< that shared it; written as the number of `random`
+    std::string libtorch = {}; ///< that it was written with; of older checkpoints not known
 };
 
 /// Writes model.safetensors, optimizer.safetensors and state.json into an empty folder.

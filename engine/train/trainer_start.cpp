@@ -294,15 +294,22 @@ void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, Ev
         const auto one = device != "cpu" ? device : std::to_string(threads) + (threads == 1 ? " thread" : " threads");
         return devices == 1 ? one : std::to_string(devices) + " times " + one;
     };
-    const auto here = machine(device_.str(), std::int64_t(team_->members()), at::get_num_threads());
-    const auto before = machine(state.device, state.devices, state.threads);
-    if (here != before)
-        progress.publish(StatusEvent { step_, RunState::Preparing,
-            "on " + here + " instead of " + before + ", so sums are rounded differently from here on" });
+    std::string moved;
+    const auto compare = [&](const char* word, const std::string& here, const std::string& before) {
+        if (here != before) moved += (moved.empty() ? "" : ", ") + std::string(word) + here + " instead of " + before;
+    };
+    compare("on ", machine(device_.str(), std::int64_t(team_->members()), at::get_num_threads()),
+        machine(state.device, state.devices, state.threads));
+    compare("in ", precisionName(matrix_), state.precision);
+    if (!state.libtorch.empty()) compare("with LibTorch ", TORCH_VERSION, state.libtorch);
     setAsideLaterCheckpoints(run_, step_);
     if (!run_.pointer("best")) // it was a later one: the next evaluation is the best that is kept
         bestNll_ = lastNll_ = std::numeric_limits<double>::infinity();
     metrics_->rewind(state.metricsOffset);
+    if (!moved.empty())
+        putOnRecord(
+            StatusEvent { step_, RunState::Preparing, moved + ", so sums are rounded differently from here on" },
+            progress);
     tellMissing(missing, progress);
     for (const auto& change : changesOnResume(stood_, file_.config, step_)) {
         metrics_->append(toEvent(change));

@@ -198,6 +198,41 @@ private Q_SLOTS:
         QCOMPARE(RunDirectory(run).read().config.training.threads, std::int64_t(2));
     }
 
+    void theRecordSaysWhatItGoesOnWith()
+    {
+        const auto run = folder("moved");
+        auto config = tinyRun();
+        config.training.stopAfter = 4;
+        Recorder first, second, third;
+        QCOMPARE(train(run, config, first), RunState::Stopped);
+        const auto said = [&] {
+            std::vector<std::string> all;
+            for (const auto& event : readMetrics(run / "metrics.jsonl"))
+                if (const auto* status = std::get_if<StatusEvent>(&event);
+                    status && status->state == RunState::Preparing)
+                    all.push_back(std::to_string(status->step) + " " + status->detail);
+            return all;
+        };
+        QCOMPARE(train(run, config, second, true, { "stop_after" }), RunState::Stopped);
+        QVERIFY(said().empty()); // all is as it was
+        const auto folderOf8 = run / "checkpoints" / checkpointName(8);
+        auto state = Json::parse(readFile(folderOf8 / "state.json"));
+        const auto libtorch = state.at("libtorch").get<std::string>();
+        state["libtorch"] = "0.4.1";
+        publishCheckpoint(RunDirectory(run), checkpointName(8), [&](const fs::path& to) {
+            for (const char* file : { "model.safetensors", "optimizer.safetensors" })
+                fs::copy_file(folderOf8 / file, to / file);
+            writeFileAtomically(to / "state.json", state.dump());
+        });
+        config.training.stopAfter = 0;
+        config.training.threads = 2;
+        config.training.precision = "bf16";
+        QCOMPARE(train(run, config, third, true, { "stop_after", "threads", "precision" }), RunState::Finished);
+        QCOMPARE(said(),
+            (std::vector<std::string> { "8 on 2 threads instead of 1 thread, in bf16 instead of fp32, with LibTorch "
+                + libtorch + " instead of 0.4.1, so sums are rounded differently from here on" }));
+    }
+
     void aRunThatDiedBeforeItsFirstCheckpointStartsOver()
     {
         Recorder recorder;

@@ -131,6 +131,7 @@ void ProgressView::show(const StepEvent& event)
     }
     stepSeconds_ = event.seconds;
     lastStep = event;
+    if (!firstStep) firstStep = event;
     const bool again = std::exchange(skipped_, !event.applied);
     if (skipped_ && again)
         line(fmt::format("step {}: not finite, update skipped", event.step)); // the first is an alert

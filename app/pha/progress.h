@@ -39,7 +39,7 @@ public:
     void publish(const Event& event) override;
     void clearBar();
 
-    std::optional<StepEvent> lastStep;
+    std::optional<StepEvent> firstStep, lastStep; ///< of this process
     std::optional<EvalEvent> lastEval; ///< of the validation split
     std::vector<EvalEvent> averages; ///< validation of averaged weights
     std::optional<MixingEvent> lastMixing;

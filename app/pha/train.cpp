@@ -16,6 +16,7 @@
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/run_figures.h"
+#include "engine/run/time_estimate.h"
 
 #include <fmt/format.h>
 
@@ -112,7 +113,7 @@ int dryRun(const TrainingRequest& request, bool json)
 }
 
 /// "Time 1:52 min: 95.1 % updates, ...; training 66 GFLOP/s, 46 % of GEMM".
-std::string timeText(const TimeEvent& time, const fs::path& directory)
+std::string timeText(const TimeEvent& time, const ProgressView& view, const fs::path& directory)
 {
     const auto share = [&](double seconds, const char* what) {
         return fmt::format("{:.1f} % {}", 100 * seconds / std::max(time.total(), 1e-9), what);
@@ -121,10 +122,12 @@ std::string timeText(const TimeEvent& time, const fs::path& directory)
         + share(time.data, "waiting for text") + ", " + share(time.evaluation, "evaluations") + ", "
         + share(time.samples, "samples") + ", " + share(time.checkpoints, "checkpoints") + ", "
         + share(time.monitoring, "monitoring");
-    if (time.gemm) {
-        const auto figures = RunFigures::read(directory);
-        const double seconds = figures.last ? figures.last->seconds : 0;
-        const double flops = seconds > 0 ? trainingFlops(figures.config, double(figures.last->tokens) / seconds) : 0;
+    const auto moment = [](const StepEvent& event) {
+        return RunMoment { double(event.step), double(event.tokens), event.seconds };
+    };
+    const double rate = view.lastStep ? processRate(moment(*view.firstStep), moment(*view.lastStep)) : 0;
+    if (time.gemm && rate > 0) {
+        const double flops = trainingFlops(RunDirectory(directory).read(RunUse::View).config, rate);
         text += fmt::format("; training {:.4g} GFLOP/s, {:.0f} % of GEMM", flops / 1e9, 100 * flops / *time.gemm);
     }
     return text;
@@ -171,7 +174,7 @@ void printSummary(const ProgressView& view, const fs::path& directory)
         const auto table = mixingTable(view.lastMixing->layers);
         if (!table.empty()) print("\n" + table);
     }
-    if (view.lastTime) printLine("\n" + timeText(*view.lastTime, directory));
+    if (view.lastTime) printLine("\n" + timeText(*view.lastTime, view, directory));
     if (view.lastSample) printLine("\nSample\n" + harmless(view.lastSample->prompt + view.lastSample->text));
     printLine("\nRun directory " + directory.string());
     printLine("Look at it    pha-studio " + folder);

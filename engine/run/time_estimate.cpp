@@ -56,6 +56,13 @@ double trainingFlops(const RunConfig& config, double tokensPerSecond)
     return tokensPerSecond * trainingFlopsPerToken(config);
 }
 
+double processRate(RunMoment first, const RunMoment& last)
+{
+    if (first.step == 1) first = {};
+    const double seconds = last.seconds - first.seconds;
+    return seconds > 0 ? (last.tokens - first.tokens) / seconds : 0;
+}
+
 TimeEstimate::TimeEstimate(const fs::path& runsFolder)
     : processor_(processorName())
 {

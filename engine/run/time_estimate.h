@@ -15,6 +15,15 @@ double trainingFlopsPerToken(const RunConfig& config);
 /// FLOPs per second that `tokensPerSecond` of training means for this model.
 double trainingFlops(const RunConfig& config, double tokensPerSecond);
 
+/// How far a run is after an update.
+struct RunMoment {
+    double step = 0, tokens = 0, seconds = 0; ///< as in the StepEvent
+};
+/// Tokens a second that one process has trained, by its first and its last update; 0: not known yet. Before it may lie
+/// other processes, and the run that was forked, on another machine: the first update counts itself only where nothing
+/// does.
+double processRate(RunMoment first, const RunMoment& last);
+
 /// How long runs will train, judged by what earlier ones below the same folder reached: those of this machine
 /// before others, those of the same shape before those of the same family, then the newest. Evaluations, samples and
 /// checkpoints come on top.

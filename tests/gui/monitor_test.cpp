@@ -379,6 +379,17 @@ void MonitorTest::timeIsAccountedFor()
     const double flops = trainingFlops(run->file().config, run->history().tokensPerSecond.back());
     run->receive({ TimeEvent { 10, 7, 0.5, 1, 1, 0.4, 0.1, 4 * flops } });
     QTRY_VERIFY2(speed->headline().endsWith(QStringLiteral("25 % of GEMM")), qPrintable(speed->headline()));
+    // Another process goes on, twice as fast: by the clock of the run it began at 2.5 s.
+    run->receive({ StatusEvent { 10, RunState::Running, {} } });
+    QTRY_VERIFY2(!speed->headline().contains(QStringLiteral("GEMM")), qPrintable(speed->headline()));
+    auto faster = steps(11, 20);
+    for (auto& event : faster)
+        std::get<StepEvent>(event).seconds = 2.5 + 0.125 * double(std::get<StepEvent>(event).step - 10);
+    faster.push_back(TimeEvent { 20, 7, 0.5, 1, 1, 0.4, 0.1, 4 * flops });
+    faster.push_back(StatusEvent { 20, RunState::Paused, {} });
+    faster.push_back(StatusEvent { 20, RunState::Running, {} });
+    run->receive(faster);
+    QTRY_VERIFY2(speed->headline().endsWith(QStringLiteral("50 % of GEMM")), qPrintable(speed->headline()));
     meters.setSession(nullptr);
     QVERIFY(!meter->isVisibleTo(&meters));
 }

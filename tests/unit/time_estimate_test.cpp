@@ -45,6 +45,14 @@ private:
     }
 
 private Q_SLOTS:
+    void whatWasThereBeforeAProcessIsNotItsOwn()
+    {
+        QCOMPARE(processRate({ 1, 500, 2 }, { 8, 4000, 14 }), 4000. / 14); // a run from its first update on
+        // 4,000 tokens in 14 seconds were another machine's, which a resume and a fork go on from.
+        QCOMPARE(processRate({ 9, 4500, 14.5 }, { 13, 6500, 15.5 }), 2000.);
+        QCOMPARE(processRate({ 9, 4500, 14.5 }, { 9, 4500, 14.5 }), 0.);
+    }
+
     void init()
     {
         folder_ = QTemporaryDir();

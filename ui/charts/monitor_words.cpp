@@ -18,14 +18,32 @@ QString shortPerplexity(double value)
     return value < 1000 ? formatFixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) : formatCompact(value);
 }
 
-/// Share of the rate of large matrix products that training has reached so far, with all of its operations counted;
-/// 0: unknown.
+/// The step at which the process that trains, or the last one, began: none of what it says is of an earlier one.
+double processBegan(const RunHistory& history)
+{
+    const auto& all = history.statuses;
+    for (auto i = all.size(); i-- > 0;)
+        if (all[i].state == RunState::Running && all[i].detail.empty()
+            && (i == 0 || all[i - 1].state != RunState::Paused))
+            return double(all[i].step);
+    return 0;
+}
+
+/// Share of the rate of large matrix products that the training process has reached so far, with all of its operations
+/// counted; 0: unknown.
 double gemmShare(const RunSession& session)
 {
     const auto& history = session.history();
-    if (history.times.empty() || history.tokens.empty() || !(history.seconds.back() > 0)) return 0;
+    const double began = processBegan(history);
+    const auto first =
+        std::size_t(std::upper_bound(history.step.begin(), history.step.end(), began) - history.step.begin());
+    if (first == history.step.size() || history.times.empty() || double(history.times.back().step) <= began) return 0;
+    const auto moment = [&](std::size_t row) {
+        return RunMoment { history.step[row], history.tokens[row], history.seconds[row] };
+    };
     const double gemm = history.times.back().gemm.value_or(0);
-    return gemm > 0 ? trainingFlops(session.file().config, history.tokens.back() / history.seconds.back()) / gemm : 0;
+    const double rate = processRate(moment(first), moment(history.step.size() - 1));
+    return gemm > 0 ? trainingFlops(session.file().config, rate) / gemm : 0;
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/train/conversion.h"
 
+#include "engine/base/error.h"
 #include "engine/model/weights.h"
 
 namespace pha {
@@ -8,13 +9,21 @@ namespace pha {
 void takeOverWeights(const LanguageModel& teacher, LanguageModel& student)
 {
     const torch::NoGradGuard guard;
+    const std::string part = "attention";
     std::map<std::string, Tensor> given;
     for (auto [name, weight] : namedWeights(teacher)) {
-        if (const auto at = name.find(".attention."); at != std::string::npos) name.replace(at, 11, ".hedgehog.");
+        // In the names of its norms too: norm_attention, norm_post_attention_bias.
+        if (const auto at = name.find(part); at != std::string::npos) name.replace(at, part.size(), "hedgehog");
         given.emplace(name, weight);
     }
-    for (const auto& [name, weight] : namedWeights(student))
-        if (const auto found = given.find(name); found != given.end()) weight.detach().copy_(found->second);
+    for (const auto& [name, weight] : namedWeights(student)) {
+        if (name.ends_with(".feature_query") || name.ends_with(".feature_key")) continue;
+        const auto found = given.find(name);
+        if (found == given.end())
+            throw Error("the model to be converted has nothing for " + name,
+                "convert it to a model of its own shape, which is taken without --preset");
+        weight.detach().copy_(found->second);
+    }
 }
 
 void distil(

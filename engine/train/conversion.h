@@ -9,7 +9,8 @@
 /// maps alone learn to give its attention weights, then everything is fine-tuned as in any other run.
 namespace pha {
 
-/// Copies every weight: attention's to hedgehog, the others to their namesakes. Feature maps stay as they are.
+/// Copies every weight: attention's and those of its norms to hedgehog, the others to their namesakes. Feature maps
+/// stay as they are. Throws Error if the student has any other weight that the teacher has not.
 void takeOverWeights(const LanguageModel& teacher, LanguageModel& student);
 
 /// Means of an update, in nats; empty before anything was distilled.

@@ -7,7 +7,7 @@
 #include "engine/run/atomic_file.h"
 #include "engine/train/conversion.h"
 #include "engine/train/trainer.h"
-#include "tests/model/numbers.h"
+#include "tests/model/family_variants.h"
 #include "tests/model/recorder.h"
 #include "tests/model/run_tokenizer.h"
 #include "tests/suite.h"
@@ -132,9 +132,25 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(checkConversion(pruned, convertedModel(teacherShape())), ConfigError);
     }
 
+    void theStudentActsAsItsTeacherAndOnlyItsFeaturesLearn_data()
+    {
+        QTest::addColumn<bool>("layerNorms");
+        QTest::addColumn<QString>("residualMode");
+        QTest::newRow("as it is") << false << "prenorm";
+        QTest::newRow("layernorm and biases") << true << "prenorm";
+        QTest::newRow("norms after the sum") << false << "deepnorm_post";
+        QTest::newRow("layernorm after the sum, biases") << true << "deepnorm_post";
+    }
     void theStudentActsAsItsTeacherAndOnlyItsFeaturesLearn()
     {
-        LanguageModel teacher(teacherShape(), 3), student(convertedModel(teacherShape()), 4);
+        QFETCH(bool, layerNorms);
+        QFETCH(QString, residualMode);
+        auto shape = teacherShape();
+        shape.residualMode = residualMode.toStdString();
+        shape.biases = layerNorms;
+        if (layerNorms) shape.normKind = "layernorm";
+        LanguageModel teacher(shape, 3), student(convertedModel(shape), 4);
+        test::disturb(teacher);
         takeOverWeights(teacher, student);
         Distillation means;
         distil(student, ids(0), ids(1), {}, 1, means);
@@ -144,6 +160,21 @@ private Q_SLOTS:
             const bool feature = name.find(".feature_") != std::string::npos;
             QVERIFY2(weight.grad().defined() == feature, name.c_str());
             if (feature) QVERIFY2(largest(weight.grad()) > 0, name.c_str());
+        }
+    }
+
+    void whatTheTeacherCannotGiveIsNamed()
+    {
+        auto shape = convertedModel(teacherShape());
+        shape.normKind = "layernorm";
+        LanguageModel teacher(teacherShape(), 3), student(shape, 4);
+        try {
+            takeOverWeights(teacher, student);
+            QFAIL("biases of norms came from nowhere");
+        } catch (const Error& error) {
+            QVERIFY2(QString::fromStdString(error.problem()).endsWith("norm_hedgehog_bias")
+                    || QString::fromStdString(error.problem()).endsWith("norm_out_bias"),
+                error.what());
         }
     }
 

@@ -206,6 +206,7 @@ struct ModelCosts {
     std::int64_t parameters = 0, trainable = 0;
     std::vector<ParameterPart> parts; ///< in the order of displays
     double forwardFlopsPerToken = 0; ///< multiply-add = 2, true causal average of attention at `context`
+    double headFlops = 0; ///< what the product with the vocabulary is of them
     double cacheElementsPerToken = 0; ///< K and V of all layers
     std::int64_t cacheSpan = 0; ///< most tokens that the cache keeps; 0 = all
     double fixedStateReals = 0; ///< states of fixed size of all layers

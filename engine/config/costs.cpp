@@ -93,7 +93,8 @@ ModelCosts modelCosts(const ModelConfig& m, std::int64_t context)
         if (m.mixMode.starts_with("token")) costs.forwardFlopsPerToken += 2 * double(K * m.width);
     });
     costs.trainable = costs.parameters - frozen;
-    costs.forwardFlopsPerToken += 2 * double(m.vocabulary) * double(m.width); // the head
+    costs.headFlops = 2 * double(m.vocabulary) * double(m.width);
+    costs.forwardFlopsPerToken += costs.headFlops;
     return costs;
 }
 

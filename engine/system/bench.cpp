@@ -214,6 +214,15 @@ std::vector<std::string> pathsOf(const BenchRequest& request)
                                  : std::vector<std::string> { "" };
 }
 
+/// FLOPs of a token of the whole model in this mode (models.md 11.2).
+double flopsOf(const BenchRequest& request, const ModelCosts& costs, std::int64_t context)
+{
+    if (request.mode == "train") return 3 * costs.forwardFlopsPerToken;
+    if (request.mode == "prompt") // the vocabulary is asked after the last token alone
+        return costs.forwardFlopsPerToken - costs.headFlops * (1 - 1 / double(context));
+    return costs.forwardFlopsPerToken;
+}
+
 /// What the machine itself can do, measured once.
 struct Yardsticks {
     double gemm = 0, read = 0; ///< FLOP/s, bytes/s
@@ -262,8 +271,7 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
     const auto whole = modelCosts(config.model, context);
     const auto part = findPart("gss")->costs(config.model, { double(context) });
     row.parameters = branch ? part.parameters : whole.parameters;
-    row.flopsPerSecond = row.tokensPerSecond * (branch ? part.flops : whole.forwardFlopsPerToken)
-        * (branch || request.mode == "train" ? 3 : 1);
+    row.flopsPerSecond = row.tokensPerSecond * (branch ? 3 * part.flops : flopsOf(request, whole, context));
     if (request.mode == "decode") {
         if (machine.read == 0) machine.read = measureRead(device);
         row.readRate = machine.read;

@@ -2,8 +2,11 @@
 // A small run and everything that can be asked of it afterwards.
 #include "tests/e2e/pha_process.h"
 
+#include "engine/config/config.h"
 #include "engine/run/safetensors.h"
 #include "tests/suite.h"
+
+#include <cmath>
 
 using namespace pha::e2e;
 
@@ -271,6 +274,19 @@ private Q_SLOTS:
         QCOMPARE(row["context"].toInt(), 16);
         QVERIFY(row["tokens_per_second"].toDouble() > 0);
         QVERIFY(row["peak_bytes"].toDouble() > 0);
+    }
+
+    void benchCountsTheHeadOfAPromptOnce()
+    {
+        const auto result = home_.run({ "bench", "--presets", "pha-tiny", "--contexts", "16", "--batch-tokens", "32",
+            "--mode", "prompt", "--repeats", "1", "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        const auto row = result.json()["rows"].toArray().first().toObject();
+        const double counted = row["flops_per_second"].toDouble() / row["tokens_per_second"].toDouble();
+        const auto& model = pha::findPreset("pha-tiny").config.model;
+        const double head = 2.0 * double(model.vocabulary) * double(model.width);
+        const double expected = pha::modelCosts(model, 16).forwardFlopsPerToken - head * 15 / 16;
+        QVERIFY2(std::abs(counted / expected - 1) < 1e-9, qPrintable(QString::number(counted / expected)));
     }
 
     void benchMeasuresTheGssBranchByEachConvolution()

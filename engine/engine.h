@@ -408,7 +408,7 @@ struct BenchRow {
     double tokensPerSecond = 0; ///< median
     double spread = 0; ///< (max - min) / median of the repeats
     std::int64_t peakBytes = 0; ///< largest live tensor bytes on the device
-    double flopsPerSecond = 0; ///< forward or forward+backward FLOPs of models.md 11.2
+    double flopsPerSecond = 0; ///< forward, forward+backward or decode FLOPs of models.md 11.2
     double gemmShare = 0; ///< flopsPerSecond / measured GEMM rate of this machine in the same run
     // decode: writing is bound by what a step must read, weights once, and keys, values and states of all texts.
     double stepBytes = 0, readRate = 0; ///< and the bytes/s that this machine's memory gave in the same run

@@ -206,7 +206,8 @@ struct ModelCosts {
     std::int64_t parameters = 0, trainable = 0;
     std::vector<ParameterPart> parts; ///< in the order of displays
     double forwardFlopsPerToken = 0; ///< multiply-add = 2, true causal average of attention at `context`
-    double headFlops = 0; ///< what the product with the vocabulary is of them
+    double decodeFlopsPerToken = 0; ///< of a token that is written by itself and sees `context` tokens
+    double headFlops = 0; ///< what the product with the vocabulary is of both
     double cacheElementsPerToken = 0; ///< K and V of all layers
     std::int64_t cacheSpan = 0; ///< most tokens that the cache keeps; 0 = all
     double fixedStateReals = 0; ///< states of fixed size of all layers

@@ -82,6 +82,7 @@ ModelCosts modelCosts(const ModelConfig& m, std::int64_t context)
             const auto part = findPart(name)->costs(m, basis);
             add(findPart(name)->countedAs, part.parameters);
             costs.forwardFlopsPerToken += part.flops;
+            costs.decodeFlopsPerToken += part.decodeFlops;
             costs.cacheElementsPerToken += part.cacheElements;
             costs.fixedStateReals += part.stateReals;
         }
@@ -90,11 +91,14 @@ ModelCosts modelCosts(const ModelConfig& m, std::int64_t context)
         add("norms", gains);
         if (!m.branchNormAffine) frozen += gains;
         add("mixing", mixingParameters(m, K));
-        if (m.mixMode.starts_with("token")) costs.forwardFlopsPerToken += 2 * double(K * m.width);
+        if (!m.mixMode.starts_with("token")) return;
+        costs.forwardFlopsPerToken += 2 * double(K * m.width);
+        costs.decodeFlopsPerToken += 2 * double(K * m.width);
     });
     costs.trainable = costs.parameters - frozen;
     costs.headFlops = 2 * double(m.vocabulary) * double(m.width);
     costs.forwardFlopsPerToken += costs.headFlops;
+    costs.decodeFlopsPerToken += costs.headFlops;
     return costs;
 }
 

@@ -39,6 +39,8 @@ PartCosts attentionCosts(const ModelConfig& m, const CostBasis& basis)
     PartCosts c;
     c.parameters = std::int64_t(h.projections() + bias(m) * h.biases() + (m.qkMode == "cosine" ? h.q : 0));
     c.flops = 2 * h.projections() + 2 * seen * h.q * h.dh;
+    // The last token sees all, twice the average; in chunks it stands anywhere in one.
+    c.decodeFlops = 2 * h.projections() + (seen < basis.context ? 2 : 4) * seen * h.q * h.dh;
     c.cacheElements = 2 * h.kv * h.dh;
     c.activationBytes = basis.wide * h.activations() + 4 * h.q;
     return c;
@@ -51,7 +53,7 @@ PartCosts gatedRecurrenceCosts(const ModelConfig& m, const CostBasis& basis)
     const double D = double(m.width), Hs = double(m.gssHidden), matrices = m.gssFilter ? 4 : 3;
     PartCosts c;
     c.parameters = std::int64_t(matrices * D * Hs + 2 * Hs); // the gate's bias and the decay
-    c.flops = (2 * matrices * D + 6) * Hs;
+    c.flops = c.decodeFlops = (2 * matrices * D + 6) * Hs;
     c.stateReals = Hs;
     // Our count: gate, input, filter before and after SiLU and the product; decay and state in fp32.
     c.activationBytes = (basis.wide * (m.gssFilter ? 10 : 4) + 8) * Hs;
@@ -70,7 +72,9 @@ PartCosts gssCosts(const ModelConfig& m, const CostBasis& basis)
     c.parameters = std::int64_t(2 * D * E + D * h + h * E + spectrum + readout + 2 * h); // inner norm and skip
     const double convolution = 10 * h * stages(basis) + 6 * h;
     const double kernel = (8 * h * complexStates + 5 * h * stages(basis)) / kernelBatch;
-    c.flops = 4 * D * E + 2 * D * h + 2 * h * E + convolution + kernel;
+    const double products = 4 * D * E + 2 * D * h + 2 * h * E;
+    c.flops = products + convolution + kernel;
+    c.decodeFlops = products + 12 * h * complexStates;
     c.stateReals = 2 * h * complexStates;
     c.activationBytes = basis.wide * 8 * E + 26 * h; // u, y and the spectra are fp32
     return c;
@@ -86,7 +90,7 @@ PartCosts h3Costs(const ModelConfig& m, const CostBasis& basis)
     c.parameters = std::int64_t(4 * D * D + bias(m) * 4 * D); // projections
     c.parameters += std::int64_t(2 * D * N + D); // B, C and skip of the shift
     c.parameters += std::int64_t(heads * (3 * N + 2)); // A, B, C, step and skip
-    c.flops = 8 * D * D + 10 * (D + pairs) * stages(basis);
+    c.flops = c.decodeFlops = 8 * D * D + 10 * (D + pairs) * stages(basis); // 11.2 has no other count for writing
     c.stateReals = D * N + pairs * N;
     c.activationBytes = basis.wide * 6 * D + 4 * D + 24 * pairs; // filtered keys, products and their spectra in fp32
     return c;
@@ -99,7 +103,8 @@ PartCosts hedgehogCosts(const ModelConfig& m, const CostBasis& basis)
     const double F = 2 * h.dh;
     PartCosts c;
     c.parameters = std::int64_t(h.projections() + bias(m) * h.biases() + 2 * h.q * h.dh * h.dh);
-    c.flops = 2 * h.projections() + h.q * (chunk * (F + h.dh) + 4 * F * h.dh + 4 * h.dh * h.dh);
+    c.decodeFlops = 2 * h.projections() + h.q * (4 * F * h.dh + 4 * h.dh * h.dh);
+    c.flops = c.decodeFlops + h.q * chunk * (F + h.dh);
     c.stateReals = h.q * (F * h.dh + F);
     c.activationBytes = basis.wide * h.activations() + 20 * h.q * h.dh; // features in fp32; scores are formed again
     return c;
@@ -112,7 +117,7 @@ PartCosts feedForward(const ModelConfig& m, double F, bool gated, const CostBasi
     const double D = double(m.width), matrices = gated ? 3 : 2;
     PartCosts c;
     c.parameters = std::int64_t(matrices * D * F + bias(m) * ((matrices - 1) * F + D));
-    c.flops = 2 * matrices * D * F;
+    c.flops = c.decodeFlops = 2 * matrices * D * F;
     c.activationBytes = basis.wide * 2 * matrices * F;
     return c;
 }

@@ -19,6 +19,7 @@ struct CostBasis {
 struct PartCosts {
     std::int64_t parameters = 0;
     double flops = 0; ///< forward, per token; a multiply-add counts 2; attention at its true causal average
+    double decodeFlops = 0; ///< of a token that is written by itself and sees `context` tokens
     double cacheElements = 0; ///< K and V, per token that is kept
     double stateReals = 0; ///< of the fixed-size state
     double activationBytes = 0; ///< per token, that backward needs

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <optional>
 
@@ -83,6 +84,7 @@ public:
         }
         next.sum().item<std::int64_t>();
         kept_ += double(state_.bytes()), ++rows_;
+        seen_ += double(state_.length) - double(decodedTokens - 1) / 2;
         return decodedTokens * batch_;
     }
 
@@ -97,6 +99,9 @@ public:
         return bytes;
     }
 
+    /// How many tokens a decoded one saw, itself among them, on average.
+    std::int64_t tokensSeen() const { return std::llround(seen_ / rows_); }
+
 private:
     std::string mode_;
     bool recompute_;
@@ -107,7 +112,7 @@ private:
     Tensor ids_, targets_;
     ModelState state_;
     std::unique_ptr<TokenReader> reader_;
-    double kept_ = 0; ///< bytes of state_, over rows_ rows of decoded tokens
+    double kept_ = 0, seen_ = 0; ///< bytes of state_, and tokens seen, over rows_ rows of decoded tokens
     int rows_ = 0;
     std::int64_t batch_;
 };
@@ -218,6 +223,7 @@ std::vector<std::string> pathsOf(const BenchRequest& request)
 double flopsOf(const BenchRequest& request, const ModelCosts& costs, std::int64_t context)
 {
     if (request.mode == "train") return 3 * costs.forwardFlopsPerToken;
+    if (request.mode == "decode") return costs.decodeFlopsPerToken;
     if (request.mode == "prompt") // the vocabulary is asked after the last token alone
         return costs.forwardFlopsPerToken - costs.headFlops * (1 - 1 / double(context));
     return costs.forwardFlopsPerToken;
@@ -251,6 +257,7 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
     row.context = context;
     row.batch = batch;
     std::optional<std::vector<double>> rates;
+    auto seen = context;
     {
         std::function<std::int64_t()> work;
         std::shared_ptr<Workload> whole;
@@ -262,13 +269,13 @@ std::optional<BenchRow> measure(const BenchRequest& request, const Preset& prese
         }
         rates = ratesOf(work, request.repeats, device, stop);
         row.peakBytes = std::max(peakBytes(device), whole ? whole->peakBytes() : 0);
-        if (request.mode == "decode") row.stepBytes = whole->stepBytes();
+        if (request.mode == "decode") row.stepBytes = whole->stepBytes(), seen = whole->tokensSeen();
         row.joulesPerToken = energyOf(work, device, stop);
     }
     if (!rates || stop.stop_requested()) return std::nullopt; // before the machine's own best is measured
     row.tokensPerSecond = (*rates)[rates->size() / 2];
     row.spread = (rates->back() - rates->front()) / row.tokensPerSecond;
-    const auto whole = modelCosts(config.model, context);
+    const auto whole = modelCosts(config.model, seen);
     const auto part = findPart("gss")->costs(config.model, { double(context) });
     row.parameters = branch ? part.parameters : whole.parameters;
     row.flopsPerSecond = row.tokensPerSecond * (branch ? 3 * part.flops : flopsOf(request, whole, context));

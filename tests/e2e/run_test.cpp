@@ -289,6 +289,18 @@ private Q_SLOTS:
         QVERIFY2(std::abs(counted / expected - 1) < 1e-9, qPrintable(QString::number(counted / expected)));
     }
 
+    void benchCountsATokenWhereItIsWritten()
+    {
+        const auto result = home_.run({ "bench", "--presets", "pha-tiny", "--contexts", "16", "--mode", "decode",
+            "--device", "cpu", "--repeats", "1", "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        const auto row = result.json()["rows"].toArray().first().toObject();
+        const double counted = row["flops_per_second"].toDouble() / row["tokens_per_second"].toDouble();
+        // Twice 32 tokens after 16: the first of them sees 17, itself among them, and the last 80.
+        const double expected = pha::modelCosts(pha::findPreset("pha-tiny").config.model, 49).decodeFlopsPerToken;
+        QVERIFY2(std::abs(counted / expected - 1) < 1e-9, qPrintable(QString::number(counted / expected)));
+    }
+
     void benchMeasuresTheGssBranchByEachConvolution()
     {
         const auto result = home_.run({ "bench", "--presets", "pha-tiny", "--contexts", "64", "--batch-tokens", "128",

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 using namespace pha;
 
@@ -31,6 +32,8 @@ private Q_SLOTS:
     void publishedCounts();
     void publishedWork_data();
     void publishedWork();
+    void workOfAWrittenToken_data();
+    void workOfAWrittenToken();
     void otherRowsOfTheTable_data();
     void otherRowsOfTheTable();
     void everySizeHasOneRecipe();
@@ -164,6 +167,35 @@ void CostsTest::publishedWork()
     QCOMPARE(costs.fixedStateReals, fixed);
 }
 
+void CostsTest::workOfAWrittenToken_data()
+{
+    QTest::addColumn<double>("after1024"); ///< MFLOP, by the formulas of models.md 11.2 for decode
+    QTest::addColumn<double>("after4096");
+    QTest::newRow("pha-125m") << 292.753 << 382.406;
+    QTest::newRow("pha-125m-s4d") << 285.120 << 379.492;
+    QTest::newRow("pha-125m-r") << 279.599 << 369.253;
+    QTest::newRow("pha-lean-125m") << 295.466 << 437.024;
+    QTest::newRow("attention-180m") << 440.526 << 667.019;
+    QTest::newRow("transformer-125m") << 284.813 << 398.059;
+    QTest::newRow("gss-125m") << 271.837 << 271.837;
+    QTest::newRow("gss-hybrid-125m") << 267.511 << 286.386;
+    QTest::newRow("gss-hybrid-125m-4") << 266.725 << 266.725; // on average half a chunk of 512 is seen
+    QTest::newRow("h3-125m") << 255.045 << 274.227; // convolutions as in training: 11.2 names nothing else
+    QTest::newRow("hedgehog-125m") << 254.142 << 254.142;
+    QTest::newRow("sequential-125m") << 292.665 << 382.319;
+}
+
+void CostsTest::workOfAWrittenToken()
+{
+    QFETCH(double, after1024);
+    QFETCH(double, after4096);
+    const auto m = shape(QTest::currentDataTag());
+    for (const auto& [seen, expected] : { std::pair(1024, after1024), std::pair(4096, after4096) }) {
+        const double mega = modelCosts(m, seen).decodeFlopsPerToken / 1e6;
+        QVERIFY2(std::abs(mega - expected) < 0.001, qPrintable(QString::number(mega, 'f', 4)));
+    }
+}
+
 void CostsTest::everySizeHasOneRecipe()
 {
     // Runs of one size are compared, so that nothing but the network may differ.
@@ -285,6 +317,7 @@ void CostsTest::smallModelByHand()
     QCOMPARE(bare.fixedStateReals, 0.0);
     // projections 2*(64+32+32+64), causal core 2*16*8, head 2*10*8
     QCOMPARE(bare.forwardFlopsPerToken, 384.0 + 256.0 + 160.0);
+    QCOMPARE(bare.decodeFlopsPerToken, 384.0 + 512.0 + 160.0); // the last token sees all 16
     m.branches = "gss";
     QCOMPARE(modelCosts(m, 16).cacheElementsPerToken, 0.0);
 }

@@ -77,7 +77,7 @@ struct Evaluation {
     EvalEvent figures;
     RecallEvent recall; ///< empty bins: the corpus has no such questions
     std::string data, tokenizer; ///< what was scored, with which tokenizer
-    std::string text; ///< form of the text: "as in the file", "WikiText, raw words", "WikiText with <unk>"
+    std::string text; ///< form of the text: "plain text", "WikiText, raw words", "WikiText with <unk>"; empty: a task
     std::string precision; ///< of the matrix products
     std::vector<PositionBin> positions; ///< by powers of two
     std::vector<DocumentFigures> documents; ///< in the order of the text

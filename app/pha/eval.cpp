@@ -88,8 +88,13 @@ void printReport(const Evaluation& result, std::int64_t step)
 {
     const auto& figures = result.figures;
     printLine(fmt::format("{}, split {}, checkpoint of step {}", oneLine(result.data), figures.split, step));
-    printLine(fmt::format("protocol   {}; every token but the first is scored once", protocol(figures)));
-    printLine(fmt::format("text       {}, products in {}", result.text, result.precision));
+    const bool task = result.text.empty();
+    printLine(fmt::format("protocol   {}; {}", protocol(figures),
+        task ? "each example is one, and only its answers are scored" : "every token but the first is scored once"));
+    if (task)
+        printLine(fmt::format("products   in {}", result.precision));
+    else
+        printLine(fmt::format("text       {}, products in {}", result.text, result.precision));
     printLine(fmt::format("tokenizer  {}\n", oneLine(result.tokenizer)));
     const auto per = [&](std::int64_t count) {
         return count > 0 ? figures.totalNll / double(count) : std::numeric_limits<double>::quiet_NaN();

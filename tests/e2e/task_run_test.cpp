@@ -107,6 +107,8 @@ private Q_SLOTS:
         QCOMPARE(text.code, 2); // the model's own
         const auto seed = home_.run({ "eval", "run", "--set", "data_seed=2", "--set", "text_field=story" });
         QVERIFY(seed.out.contains("examples without a mistake"));
+        QVERIFY2(seed.out.contains("only its answers are scored"), seed.out.constData());
+        QVERIFY2(!seed.out.contains("text       ") && !seed.out.contains("every token"), seed.out.constData());
         QCOMPARE(seed.err.count("pha: note: "), 1);
         QVERIFY2(seed.err.contains("text_field changes nothing with the data mqar"), seed.err.constData());
     }

@@ -204,7 +204,8 @@ void LanguageModel::initialise(std::uint64_t seed)
 
 ParameterKind parameterKind(const std::string& name, const Tensor& parameter)
 {
-    if (name.find(".mixing.") != std::string::npos) return ParameterKind::Mixing;
+    const bool gain = name.find(".mixing.norm_") != std::string::npos; // of a branch norm, a gain as any other
+    if (!gain && name.find(".mixing.") != std::string::npos) return ParameterKind::Mixing;
     const auto endsWithOneOf = [&](std::initializer_list<const char*> ends) {
         return std::any_of(ends.begin(), ends.end(), [&](const char* end) { return name.ends_with(end); });
     };

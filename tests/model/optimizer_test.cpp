@@ -75,6 +75,25 @@ private Q_SLOTS:
         QVERIFY(Muon(model, config.training).state().empty());
     }
 
+    void theMixingRateIsNotThatOfTheBranchNorms()
+    {
+        auto config = smallRun();
+        config.model.branchNormAffine = true;
+        config.training.optimizer = "adamw";
+        config.training.mixLearningRate = 10;
+        LanguageModel model(config.model, 1);
+        const AdamW optimizer(model, config.training);
+        int weights = 0, gains = 0;
+        for (const auto& [name, weight] : namedWeights(model)) {
+            if (name.find(".mixing.") == name.npos) continue;
+            const bool gain = name.find("norm_") != name.npos;
+            const double rate = optimizer.rateOf(parameterKind(name, weight), 0.25);
+            QVERIFY2(rate == (gain ? 0.25 : 2.5), name.c_str());
+            ++(gain ? gains : weights);
+        }
+        QVERIFY(weights > 0 && gains > 0);
+    }
+
     void oneMuonStepIsTheFormula()
     {
         auto config = smallRun();

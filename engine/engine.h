@@ -266,7 +266,7 @@ struct ActivationFigures {
     std::int64_t outliers = 0; ///< channels whose root mean square is over six times that of the median channel
     std::int64_t silent = 0; ///< channels that stay below a hundredth of rms at every token
     /// Mean cosine, over tokens, of what the part adds to the stream with what the others of its layer add together,
-    /// as much as is left of both at the end. Of parts beside others alone.
+    /// as they add it: later norms have no part in it. Of parts beside others alone.
     std::optional<double> alike;
     const char* place() const { return part.empty() ? "stream" : hidden ? "hidden" : "output"; } ///< in files
     static constexpr int bins = 64;

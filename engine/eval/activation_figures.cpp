@@ -76,7 +76,7 @@ std::optional<double> alikeOthers(const Watch& watch, std::int64_t layer, const 
     for (const auto& write : watch.writes()) {
         if (write.layer != layer) continue;
         auto& sum = write.part == part ? own : others;
-        sum = sum.defined() ? sum + write.x : write.x;
+        sum = sum.defined() ? sum + write.written : write.written;
     }
     if (!own.defined() || !others.defined()) return {};
     const auto a = own.to(torch::kDouble), b = others.to(torch::kDouble);

@@ -26,7 +26,8 @@ void Watch::begin(const Tensor& embedding)
 
 void Watch::write(std::int64_t layer, const std::string& part, const Tensor& x)
 {
-    writes_.push_back({ layer, part, wide(x.squeeze(0)) });
+    const auto written = wide(x.squeeze(0));
+    writes_.push_back({ layer, part, written, written });
 }
 
 void Watch::join(double kept, double added)

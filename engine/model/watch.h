@@ -25,6 +25,7 @@ public:
         std::int64_t layer = -1; ///< -1: the embedding, and the biases of all norms
         std::string part;
         Tensor x; ///< (T,D), as much as is left of it in the stream
+        Tensor written; ///< (T,D), before anything became of it
     };
     /// What flows through one place.
     struct Values {

@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 using namespace pha;
 using namespace pha::test;
@@ -360,6 +361,29 @@ private Q_SLOTS:
             ++at;
         }
         QVERIFY(at == end);
+    }
+
+    /// What parts add is as alike as it was, whatever the last norm makes of the sum.
+    void theLastNormMakesNothingAlike_data() { addVariants(); }
+    void theLastNormMakesNothingAlike()
+    {
+        const torch::NoGradGuard guard;
+        const auto model = drawn(chosen());
+        const auto text = textOf(someIds(1, 19)[0]);
+        const auto alike = [&] {
+            std::vector<std::optional<double>> all;
+            for (const auto& figures : network(model).lookInside({ text, 256, {} }, {}).activations)
+                all.push_back(figures.alike);
+            return all;
+        };
+        const auto before = alike();
+        model->named_parameters()["norm_out"].mul_(torch::linspace(-3, 3, model->config().width));
+        const auto after = alike();
+        QCOMPARE(after.size(), before.size());
+        for (std::size_t i = 0; i < before.size(); ++i) {
+            QCOMPARE(after[i].has_value(), before[i].has_value());
+            if (before[i]) QVERIFY2(std::abs(*after[i] - *before[i]) < 1e-9, std::to_string(i).c_str());
+        }
     }
 
     /// Numbers of which everything is known.

@@ -107,14 +107,15 @@ private:
     Json alertState() const; ///< of a checkpoint
     void restoreUsual(const Json& alerts); ///< what an alert stands beside: the norms before it
 
-    RunConfig stood_; ///< resume: the settings as the last process left them; before file_, whose start fills it
+    // These two before file_, whose start fills them.
+    std::unique_ptr<RunLock> lock_;
+    RunConfig stood_; ///< resume: the settings as the last process left them
     RunFile file_;
     std::optional<ForkPoint> fork_;
     std::deque<SettingChange> changesToCome_; ///< of a replay
     TrainingConfig& config_;
     RunDirectory run_;
     std::shared_ptr<const Corpus> corpus_;
-    std::unique_ptr<RunLock> lock_;
     std::unique_ptr<MetricsWriter> metrics_;
     torch::Device device_ = torch::kCPU;
     torch::Dtype matrix_ = torch::kFloat;

@@ -27,6 +27,10 @@ RunFile Trainer::readOrPlan(const TrainingRequest& request)
         file.config = request.config;
         return file;
     }
+    RunDirectory(request.directory).require();
+    // Before anything is read, as its holder may still change it, and before anything slow: the second process learns
+    // at once.
+    lock_ = std::make_unique<RunLock>(request.directory);
     file = readToResume(request.directory, request.checkpoint);
     stood_ = file.config;
     for (const auto& key : request.overrides) {
@@ -67,9 +71,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
     device_ = chooseDevice(config_.device);
     requireDevices(device_, config_.devices);
     shareThreads(device_, config_.threads, config_.devices);
-    if (request.resume)
-        lock_ = std::make_unique<RunLock>(run_.root()); // before anything slow: the second process learns at once
-    else {
+    if (!request.resume) {
         if (!request.folderName.empty()) takeFreshFolder(request);
         run_.requireFresh();
     }

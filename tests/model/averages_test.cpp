@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <map>
 #include <set>
+#include <utility>
 
 using namespace pha;
 using namespace pha::test;
@@ -474,6 +475,38 @@ private Q_SLOTS:
         config.training.stopAfter = 2;
         runs_.resume("best", config, { "learning_rate", "stop_after" }, nullptr, checkpointName(6));
         QCOMPARE(run.pointer("best").value_or(""), checkpointName(8));
+    }
+
+    /// Another process trains the run on, with other settings, right before this one has its lock.
+    void aResumeReadsWhatStandsUnderItsLock()
+    {
+        auto config = smallRun();
+        config.training.stopAfter = 4;
+        const auto run = runs_.train("raced", config);
+        static std::function<void()> other;
+        other = [&] {
+            config.training.learningRate = 2e-4;
+            runs_.resume("raced", config, { "learning_rate" }); // four more
+        };
+        faultHook = [](const char* operation, const fs::path& path) {
+            if (std::string(operation) != "open" || path.filename() != ".lock") return 0;
+            faultHook = nullptr;
+            other();
+            return 0;
+        };
+        auto rest = config;
+        rest.training.stopAfter = 0;
+        Recorder recorder;
+        std::string problem;
+        try {
+            runs_.resume("raced", rest, { "stop_after" }, &recorder);
+        } catch (const std::exception& error) {
+            problem = error.what();
+        }
+        QVERIFY(!std::exchange(faultHook, nullptr)); // it was called
+        QVERIFY2(problem.empty(), problem.c_str());
+        QCOMPARE(recorder.all<StepEvent>().front().step, std::int64_t(9));
+        QCOMPARE(RunDirectory(run).read().config.training.learningRate, 2e-4);
     }
 
     void anOldCheckpointThatStaysCostsNoSave()

@@ -178,7 +178,8 @@ TrainingRequest forkRequest(const TrainOptions& options, const CLI::App& command
     warnOfDamage(options.fork);
     const auto point = readForkPoint(options.fork);
     TrainingRequest request;
-    request.forkFrom = point.checkpoint;
+    // The run itself, if it was named: if it is trained, this checkpoint may be removed before it is read.
+    request.forkFrom = RunDirectory(options.fork).exists() ? fs::path(options.fork) : point.checkpoint;
     request.config = withSettings(point.config, options, command);
     checkFork(point, request.config);
     refuseIfDataIsGone(request.config.data.data);

@@ -65,6 +65,24 @@ Source sinceOf(const std::string& since, const Source& now)
     throw ConfigError("--since", since, "another checkpoint: the run has none before " + now.title());
 }
 
+bool gone(const fs::path& file)
+{
+    std::error_code error;
+    return !file.empty() && !fs::exists(file, error) && !error;
+}
+
+/// What `read` gives; once more if it fails and a checkpoint that it chose has been removed since: its run is trained.
+template <class Read, class Removed> auto whileItIsTrained(const Read& read, const Removed& removed)
+{
+    for (int tries = 20;; --tries) {
+        try {
+            return read();
+        } catch (const Error&) {
+            if (tries == 1 || !removed()) throw;
+        }
+    }
+}
+
 /// Whether `name` holds the words of the filter as whole levels: "layers.3" is not in layers.31.
 bool holds(const std::string& name, const std::string& filter)
 {
@@ -178,11 +196,16 @@ void WeightsCommand::check() const
 int WeightsCommand::run(const std::string& target, bool json) const
 {
     StopOnSignal stop;
-    const auto now = sourceOf(target), since = sinceOf(since_, now);
-    WeightsRequest request { now.file, since.file, {}, ranks_ };
+    Source now, since;
+    WeightsRequest request { {}, {}, {}, ranks_ };
     if (names_ != everyTensor) request.wanted = [this](const std::string& name) { return holds(name, names_); };
-    SilentSink quiet;
-    const auto figures = readWeightFigures(request, quiet, stop.token());
+    const auto read = [&] {
+        now = sourceOf(target), since = sinceOf(since_, now);
+        request.file = now.file, request.before = since.file;
+        SilentSink quiet;
+        return readWeightFigures(request, quiet, stop.token());
+    };
+    const auto figures = whileItIsTrained(read, [&] { return gone(now.file) || gone(since.file); });
     if (figures.tensors.empty() && request.wanted)
         throw ConfigError("--weights", inQuotes(names_), "levels of names, like layers.3 or gss or attention.query");
     if (json) {

@@ -33,22 +33,23 @@ struct Source {
     RunConfig config;
     std::int64_t step = 0;
     std::string tokenizer; ///< its model
+    std::shared_ptr<LanguageModel> model; ///< of the first one
+    SafetensorsReader reader; ///< open, as the checkpoint of a run in training may be removed by the time it is read
 };
 
-Source openSource(const fs::path& path)
+Source openSource(const fs::path& path, bool first)
 {
-    Source source;
     if (isModelFile(path)) {
         auto file = readModelFile(path);
-        return { path, std::move(file.config), file.step, file.tokenizer->model() };
+        return { path, std::move(file.config), file.step, file.tokenizer->model(), first ? file.model : nullptr,
+            SafetensorsReader(path) };
     }
-    const auto folder = intactCheckpoint(path);
-    const RunDirectory run(runOfCheckpoint(folder));
-    source.weights = folder / "model.safetensors";
-    source.config = run.read(RunUse::View).config;
-    source.step = checkpointStep(folder.filename().string()).value_or(0);
-    source.tokenizer = readFile(run.tokenizerFile());
-    return source;
+    return readCheckpoint(path, [&](const fs::path& folder) -> Source {
+        const RunDirectory run(runOfCheckpoint(folder));
+        const auto weights = folder / "model.safetensors";
+        return { weights, run.read(RunUse::View).config, checkpointStep(folder.filename().string()).value_or(0),
+            readFile(run.tokenizerFile()), first ? readModel(weights) : nullptr, SafetensorsReader(weights) };
+    });
 }
 
 /// Tensors of one shape may still belong to networks that read them in different ways. What only decides where the
@@ -64,6 +65,25 @@ void requireSameNetwork(const RunConfig& first, const RunConfig& other, const fs
                 fmt::format("another network than the first one's: {} is {}, not {}", name, other.get(name).dump(),
                     first.get(name).dump()),
                 "average checkpoints of one network");
+    }
+}
+
+void setToMean(LanguageModel& model, const std::vector<SafetensorsReader>& readers, const std::vector<fs::path>& files)
+{
+    const torch::NoGradGuard guard;
+    const auto weights = namedWeights(model);
+    for (const auto& [name, weight] : weights) {
+        auto sum = torch::zeros(weight.sizes(), torch::kDouble), values = torch::empty(weight.sizes(), torch::kFloat);
+        for (std::size_t i = 0; i < readers.size(); ++i) {
+            const auto found = readers[i].tensors().find(name);
+            if (readers[i].tensors().size() != weights.size() || found == readers[i].tensors().end()
+                || found->second.shape != weight.sizes().vec() || found->second.dtype != "F32")
+                throw CheckpointError(files[i].string(), "another network than the first one's (at " + name + ")",
+                    "average checkpoints of one shape");
+            readers[i].read(found->second, values.data_ptr());
+            sum.add_(values);
+        }
+        weight.detach().copy_(sum.div_(double(readers.size())));
     }
 }
 
@@ -119,41 +139,31 @@ ModelFile readModelFile(const fs::path& file)
 
 void averageWeights(LanguageModel& model, const std::vector<fs::path>& files)
 {
-    const torch::NoGradGuard guard;
     std::vector<SafetensorsReader> readers;
     for (const auto& file : files) readers.emplace_back(file);
-    const auto weights = namedWeights(model);
-    for (const auto& [name, weight] : weights) {
-        auto sum = torch::zeros(weight.sizes(), torch::kDouble), values = torch::empty(weight.sizes(), torch::kFloat);
-        for (std::size_t i = 0; i < readers.size(); ++i) {
-            const auto found = readers[i].tensors().find(name);
-            if (readers[i].tensors().size() != weights.size() || found == readers[i].tensors().end()
-                || found->second.shape != weight.sizes().vec() || found->second.dtype != "F32")
-                throw CheckpointError(files[i].string(), "another network than the first one's (at " + name + ")",
-                    "average checkpoints of one shape");
-            readers[i].read(found->second, values.data_ptr());
-            sum.add_(values);
-        }
-        weight.detach().copy_(sum.div_(double(readers.size())));
-    }
+    setToMean(model, readers, files);
 }
 
 void averageCheckpoints(const std::vector<fs::path>& checkpoints, const fs::path& out)
 {
     if (checkpoints.empty()) throw ConfigError("checkpoints", "", "at least one to average");
     std::vector<Source> sources;
-    std::vector<fs::path> files;
     for (const auto& path : checkpoints) {
-        sources.push_back(openSource(path));
-        files.push_back(sources.back().weights);
+        sources.push_back(openSource(path, sources.empty()));
         if (sources.back().tokenizer != sources.front().tokenizer)
             throw CheckpointError(path.string(), "was trained with another tokenizer than the first",
                 "average checkpoints of one run, or of runs with the same tokenizer");
         requireSameNetwork(sources.front().config, sources.back().config, path);
     }
     ModelFile mean;
-    mean.model = readModel(files.front());
-    averageWeights(*mean.model, files);
+    mean.model = sources.front().model;
+    std::vector<SafetensorsReader> readers;
+    std::vector<fs::path> files;
+    for (auto& source : sources) {
+        readers.push_back(std::move(source.reader));
+        files.push_back(source.weights);
+    }
+    setToMean(*mean.model, readers, files);
     mean.config = sources.front().config;
     for (const auto& source : sources) mean.step = std::max(mean.step, source.step);
     mean.tokenizer = Tokenizer::fromModel(sources.front().tokenizer, checkpoints.front().string());

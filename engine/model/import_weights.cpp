@@ -62,7 +62,6 @@ std::vector<fs::path> weightFiles(const fs::path& path)
     if (!ours && fs::is_directory(path, problem))
         for (const auto& entry : fs::directory_iterator(path, problem))
             if (isWeights(entry.path())) files.push_back(entry.path());
-    if (files.empty()) return { intactCheckpoint(path) / "model.safetensors" };
     std::sort(files.begin(), files.end());
     return files;
 }

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <ctime>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include <fcntl.h>
@@ -20,12 +21,16 @@ namespace pha {
 namespace {
 
 constexpr std::size_t packBlock = std::size_t(4) << 20;
+/// Files of checkpoints that are held open, the oldest first, which a run in training removes first. A process has 1024
+/// descriptors.
+constexpr std::ptrdiff_t mostOpen = 256;
 
 /// A member: a text, or the first `bytes` of a file.
 struct Source {
     CapsuleFile entry;
     fs::path file;
     std::string text;
+    PosixFile open {}; ///< the file, if it may be removed before it is packed
 };
 
 Source textSource(const std::string& path, std::string text)
@@ -36,16 +41,25 @@ Source textSource(const std::string& path, std::string text)
     return source;
 }
 
-/// Reads the first `bytes` of a file in blocks. Throws IoError if there are fewer by now.
-template <class Take> void readBlocks(const fs::path& path, std::int64_t bytes, const Take& take)
+PosixFile openToPack(const fs::path& path)
 {
-    const PosixFile file(path, O_RDONLY | O_NOFOLLOW);
+    try {
+        return PosixFile(path, O_RDONLY | O_NOFOLLOW);
+    } catch (const FileError& problem) {
+        if (problem.number() != ENOENT) throw;
+        throw CheckpointError(path.string(), "was removed before it was packed", "try again");
+    }
+}
+
+/// Reads the first `bytes` of a file in blocks. Throws IoError if there are fewer by now.
+template <class Take> void readBlocks(const PosixFile& file, std::int64_t bytes, const Take& take)
+{
     file.requireRegular();
     std::string block(std::min(packBlock, std::size_t(std::max<std::int64_t>(bytes, 1))), '\0');
     for (std::int64_t at = 0; at < bytes;) {
         const auto wanted = std::size_t(std::min<std::int64_t>(std::int64_t(block.size()), bytes - at));
         const auto got = file.readAt(block.data(), wanted, at);
-        if (got == 0) throw IoError(path.string(), "has become shorter while it was packed");
+        if (got == 0) throw IoError(file.path().string(), "has become shorter while it was packed");
         take(std::string_view(block).substr(0, got));
         at += std::int64_t(got);
     }
@@ -65,8 +79,8 @@ std::int64_t wholeLines(const fs::path& metrics)
 Source hashedSource(const std::string& path, const fs::path& file, std::int64_t bytes)
 {
     Sha256 hash;
-    readBlocks(file, bytes, [&](std::string_view block) { hash.update(block); });
-    return { { path, bytes, hash.hex() }, file, {} };
+    readBlocks(openToPack(file), bytes, [&](std::string_view block) { hash.update(block); });
+    return { { path, bytes, hash.hex() }, file, {}, {} };
 }
 
 /// The steps whose weights wait for averages, of which a checkpoint's state.json tells.
@@ -99,42 +113,68 @@ void addCheckpoint(
         // The hash is that of the save; packing finds out whether it still holds.
         sources.push_back(
             { { inside + file, item.at("bytes").get<std::int64_t>(), item.at("sha256").get<std::string>() },
-                folder / file, {} });
+                folder / file, {}, std::ssize(sources) < mostOpen ? openToPack(folder / file) : PosixFile() });
     }
     manifest["files"] = std::move(kept);
     sources.push_back(textSource(inside + "manifest.json", manifest.dump(2) + "\n"));
 }
 
-void addCheckpoints(std::vector<Source>& sources, const RunDirectory& run, const CapsuleOptions& options)
+/// The weights that wait for averages of these checkpoints, without which no resume goes on as the run would have.
+void addAverages(std::vector<Source>& sources, const RunDirectory& run, const std::set<std::string>& names)
 {
-    std::set<std::string> names;
-    for (const char* pointer : { "latest", "best" })
-        if (const auto name = run.pointer(pointer)) names.insert(*name);
-    const auto all = run.list();
-    if (options.allCheckpoints)
-        names.insert(all.begin(), all.end());
-    else if (names.empty() && !all.empty())
-        names.insert(all.back());
-    for (const auto& name : names) addCheckpoint(sources, run, name, options);
-    std::set<std::int64_t> averaged; // without which no resume goes on as the run would have
     std::error_code error;
+    std::set<std::int64_t> steps;
     for (const auto& name : names)
-        if (const auto file = run.checkpoints() / name / "state.json"; !options.weightsOnly && fs::exists(file, error))
-            addAveraged(averaged, file);
-    for (const auto step : averaged)
-        if (const auto file = run.averagedWeights(step); fs::exists(file, error)) // an older checkpoint's may be gone
-            sources.push_back(hashedSource(
-                RunDirectory(fs::path()).averagedWeights(step).string(), file, std::int64_t(fs::file_size(file))));
-    for (const char* pointer : { "latest", "best", "before_alert" })
-        if (const auto name = run.pointer(pointer); name && names.contains(*name))
-            sources.push_back(textSource(std::string("checkpoints/") + pointer, *name + "\n"));
+        if (const auto file = run.checkpoints() / name / "state.json"; fs::exists(file, error))
+            addAveraged(steps, file);
+    for (const auto step : steps) {
+        const auto file = run.averagedWeights(step);
+        if (!fs::exists(file, error)) continue; // an older checkpoint's may be gone
+        const auto inside = RunDirectory(fs::path()).averagedWeights(step).string();
+        auto source = hashedSource(inside, file, std::int64_t(fs::file_size(file)));
+        if (std::ssize(sources) < mostOpen) source.open = openToPack(file);
+        sources.push_back(std::move(source));
+    }
+}
+
+/// Which checkpoints there are changes while a run is trained: of one that is removed here, all are looked up anew.
+std::vector<Source> checkpointSources(const RunDirectory& run, const CapsuleOptions& options)
+{
+    for (int tries = 20;; --tries) {
+        std::map<std::string, std::string> pointers;
+        for (const char* pointer : { "latest", "best", "before_alert" })
+            if (const auto name = run.pointer(pointer)) pointers[pointer] = *name;
+        std::set<std::string> names;
+        for (const auto& [pointer, name] : pointers)
+            if (pointer != "before_alert") names.insert(name);
+        const auto all = run.list();
+        if (options.allCheckpoints)
+            names.insert(all.begin(), all.end());
+        else if (names.empty() && !all.empty())
+            names.insert(all.back());
+        try {
+            std::vector<Source> sources;
+            for (const auto& name : names) addCheckpoint(sources, run, name, options);
+            if (!options.weightsOnly) addAverages(sources, run, names);
+            for (const auto& [pointer, name] : pointers)
+                if (names.contains(name)) sources.push_back(textSource("checkpoints/" + pointer, name + "\n"));
+            return sources;
+        } catch (const Error&) {
+            const auto there = [&](const std::string& name) {
+                std::error_code error;
+                return fs::exists(run.checkpoints() / name, error) || error;
+            };
+            if (tries == 1 || std::all_of(names.begin(), names.end(), there)) throw;
+        }
+    }
 }
 
 std::vector<Source> sourcesOf(const RunDirectory& run, const CapsuleOptions& options)
 {
     std::error_code error;
-    std::vector<Source> sources, checkpoints;
-    addCheckpoints(checkpoints, run, options); // first: metrics.jsonl of a run that is trained tells of all before them
+    // First: metrics.jsonl of a run that is trained tells of all before them.
+    auto checkpoints = checkpointSources(run, options);
+    std::vector<Source> sources;
     sources.push_back(textSource("run.json", readFile(run.runFile(), largestCapsuleList)));
     if (auto about = readAbout(run.root()); about != RunAbout()) {
         about.archived = false; // who unpacks it wants to see it
@@ -177,8 +217,10 @@ public:
         };
         if (source.file.empty())
             take(source.text);
+        else if (source.open.isOpen())
+            readBlocks(source.open, entry.bytes, take);
         else
-            readBlocks(source.file, entry.bytes, take);
+            readBlocks(openToPack(source.file), entry.bytes, take);
         if (hash.hex() != entry.sha256)
             throw CheckpointError(source.file.string(),
                 "is damaged, or has changed while it was packed: its SHA-256 differs",

@@ -55,7 +55,9 @@ void WeightAverages::copyFrom(const RunDirectory& parent, const Json& state) con
         if (!step.is_number_integer() || fs::exists(part(step), error)) continue;
         const auto from = parent.averagedWeights(step);
         if (!fs::exists(from, error)) continue; // restore() counts it
-        if (!fs::copy_file(from, newPart(step), error)) throw IoError(part(step).string(), error.message());
+        std::error_code unknown;
+        if (!fs::copy_file(from, newPart(step), error) && fs::exists(from, unknown)) // not removed meanwhile
+            throw IoError(part(step).string(), error.message());
     }
 }
 
@@ -127,7 +129,7 @@ void WeightAverages::saved()
     removeUnused();
 }
 
-std::size_t WeightAverages::restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model)
+std::size_t WeightAverages::restore(const fs::path& checkpoint, const Json& state)
 {
     try {
         for (const auto& item : state.value("best", Json::array()))
@@ -147,11 +149,16 @@ std::size_t WeightAverages::restore(const fs::path& checkpoint, const Json& stat
     std::erase_if(last_, gone);
     best_.resize(std::min(best_.size(), std::size_t(config_.averageKeep)));
     last_.erase(last_.begin(), firstLast());
-    if (config_.emaDecay == 0 || !fs::exists(checkpoint / emaFile)) return missing.size();
+    return missing.size();
+}
+
+void WeightAverages::readEma(const fs::path& checkpoint, const LanguageModel& model)
+{
+    ema_.clear();
+    if (config_.emaDecay == 0 || !fs::exists(checkpoint / emaFile)) return;
     const torch::NoGradGuard guard;
     for (const auto& [name, weight] : namedWeights(model)) ema_.emplace_back(name, torch::empty_like(weight.detach()));
     readTensors(checkpoint / emaFile, ema_);
-    return missing.size();
 }
 
 void WeightAverages::each(

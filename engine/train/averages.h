@@ -15,6 +15,7 @@ namespace pha {
 /// steps wait as files in RUN/averages/parts; the moving average lives beside the network and in the checkpoints.
 class WeightAverages {
 public:
+    /// `run` outlives it; its folder need not be there before something is kept.
     WeightAverages(const RunDirectory& run, const TrainingConfig& config);
 
     void adopt(const TrainingConfig& config) { config_ = config; } ///< another number of steps
@@ -27,9 +28,11 @@ public:
     void write(const fs::path& checkpoint) const;
     Json state() const;
     void saved(); ///< the checkpoint with that state stands: weights that no state needs can go
-    /// Goes on from a checkpoint; `model` gives the shapes. Left out are kept weights that are more than the settings
-    /// ask for, and those whose file is gone: so many of the others.
-    std::size_t restore(const fs::path& checkpoint, const Json& state, const LanguageModel& model);
+    /// Goes on from a checkpoint. Left out are kept weights that are more than the settings ask for, and those whose
+    /// file is gone: so many of the others.
+    std::size_t restore(const fs::path& checkpoint, const Json& state);
+    /// Beside restore(), also long before it: the moving average of a checkpoint; `model` gives the shapes.
+    void readEma(const fs::path& checkpoint, const LanguageModel& model);
     /// Before restore() in a fork: copies the kept weights that `state` names from the run that it comes from.
     void copyFrom(const RunDirectory& parent, const Json& state) const;
 
@@ -49,7 +52,7 @@ private:
     void removeUnused() const;
     void updateEma(const LanguageModel& model);
 
-    RunDirectory run_;
+    const RunDirectory& run_;
     TrainingConfig config_;
     std::vector<Kept> best_; ///< lowest loss first
     std::vector<std::int64_t> last_; ///< oldest first

@@ -68,6 +68,8 @@ private:
 
     // Start of a fork: trainer_fork.cpp
     void openFork(const fs::path& runOrCheckpoint);
+    /// The state of the checkpoint that is forked, with all that is read of its files: the run is not made yet.
+    TrainingState readParent(const fs::path& runOrCheckpoint);
     bool prunes() const; ///< a fork with fewer parts than its parent
     bool anotherNetwork() const; ///< a fork that prunes, or reads its parent's weights in another way
     std::string takeCourse(TrainingState& state); ///< why the data begin anew, empty if they go on

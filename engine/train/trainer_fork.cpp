@@ -32,6 +32,20 @@ void Trainer::openFork(const fs::path& runOrCheckpoint)
     file_.environment["parent"] = fork_->parent.toJson();
 }
 
+TrainingState Trainer::readParent(const fs::path& runOrCheckpoint)
+{
+    for (int tries = 20;; --tries) {
+        try {
+            auto state = readState(fork_->checkpoint);
+            if (!anotherNetwork()) averages_->readEma(fork_->checkpoint, model());
+            return state;
+        } catch (const Error&) { // of a run that is trained the newest one may be another by now
+            if (tries == 1 || !checkpointReplaced(runOrCheckpoint, fork_->checkpoint)) throw;
+            openFork(runOrCheckpoint);
+        }
+    }
+}
+
 bool Trainer::prunes() const { return fork_ && prunesMore(fork_->config, file_.config); }
 
 bool Trainer::anotherNetwork() const { return prunes() || (fork_ && readsOtherwise(fork_->config, file_.config)); }
@@ -62,7 +76,7 @@ void Trainer::beginFork(const TrainingState& state, const std::string& dataAnew,
     if (!dataAnew.empty()) putOnRecord(StatusEvent { step_, RunState::Preparing, dataAnew }, progress);
     if (anotherNetwork()) return; // a mean of weights of both would be none of either: averages begin anew
     averages_->copyFrom(RunDirectory(fork_->parent.path), state.averages);
-    tellMissing(averages_->restore(fork_->checkpoint, state.averages, model()), progress);
+    tellMissing(averages_->restore(fork_->checkpoint, state.averages), progress);
 }
 
 } // namespace pha

@@ -151,24 +151,24 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
         if (auto meter = meterOf(learner.device)) meters_.push_back(std::move(meter));
     });
 
-    const auto from = fork_ ? fork_->checkpoint : newestCheckpoint(request);
+    const auto from = fork_ ? fs::path() : newestCheckpoint(request);
+    averages_ = std::make_unique<WeightAverages>(run_, config_);
     TrainingState state;
     std::string dataAnew;
-    if (!from.empty()) {
+    if (fork_) {
+        state = readParent(request.forkFrom);
+        dataAnew = takeCourse(state);
+    } else if (!from.empty()) {
         state = readState(from);
-        if (fork_)
-            dataAnew = takeCourse(state);
-        else
-            restore(state);
+        restore(state);
     } else {
         if (request.resume && beginsWithGivenWeights())
             throw CheckpointError(run_.root().string(), "the run ended before it saved the weights that it began with",
                 "start it again in another folder");
         matrix_ = choosePrecision(config_.precision, device_, file_.config.model, config_.batchSize * config_.context);
     }
-    if (from.empty() || fork_) corpus_->references(); // tokens that cannot be counted leave no run behind
+    if (from.empty()) corpus_->references(); // tokens that cannot be counted leave no run behind
     if (!request.resume) createRun(request);
-    averages_ = std::make_unique<WeightAverages>(run_, config_);
     // A process that died between creating the run and this line left no tokenizer: writing it again is harmless.
     if (!fs::exists(run_.tokenizerFile())) writeFileAtomically(run_.tokenizerFile(), corpus_->tokenizer()->model());
     metrics_ = std::make_unique<MetricsWriter>(run_.metricsFile());
@@ -182,7 +182,7 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
         file_.name = run_.read(RunUse::View).name; // it may be another since this began
         run_.write(file_);
     }
-    if (from.empty() || fork_) metrics_->append(corpus_->references());
+    if (from.empty()) metrics_->append(corpus_->references());
     changesToCome_ = pha::changesToCome(file_, step_);
     team_->follow(matrix_);
 }
@@ -231,8 +231,12 @@ bool Trainer::beginsWithGivenWeights() const
 
 void Trainer::start(LanguageModel& model, const fs::path& weights, EventSink& progress)
 {
-    const auto files = weightFiles(weights);
-    const auto report = importWeights(model, files);
+    auto files = weightFiles(weights);
+    const auto report =
+        !files.empty() ? importWeights(model, files) : readCheckpoint(weights, [&](const fs::path& folder) {
+            files = { folder / "model.safetensors" };
+            return importWeights(model, files);
+        });
     const auto from =
         files.size() == 1 ? files.front().string() : std::to_string(files.size()) + " files in " + weights.string();
     const auto place = fs::absolute(files.size() == 1 ? files.front() : weights); // a replay may begin elsewhere
@@ -291,7 +295,8 @@ void Trainer::restore(const TrainingState& state)
 /// What came after the checkpoint belongs to a course that no longer is.
 void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, EventSink& progress)
 {
-    const auto missing = averages_->restore(checkpoint, state.averages, model());
+    averages_->readEma(checkpoint, model());
+    const auto missing = averages_->restore(checkpoint, state.averages);
     const auto machine = [](const std::string& device, std::int64_t devices, int threads) {
         const auto one = device != "cpu" ? device : std::to_string(threads) + (threads == 1 ? " thread" : " threads");
         return devices == 1 ? one : std::to_string(devices) + " times " + one;

@@ -366,6 +366,34 @@ private Q_SLOTS:
         QCOMPARE(file.config.training.emaDecay, 0.8);
     }
 
+    /// Its trainer finds a better one and keeps that alone.
+    void aCheckpointIsReplacedBeforeItIsAveraged()
+    {
+        static std::string newer;
+        newer = checkpointName(13);
+        const RunDirectory run(runs_.train("averaged as it trains", smallRun()));
+        const auto expected = weightsIn(run.checkpoints() / run.pointer("best").value() / "model.safetensors");
+        faultHook = [](const char* operation, const fs::path& path) {
+            if (std::string(operation) != "open" || path.filename() != "run.json") return 0; // the checkpoint is chosen
+            faultHook = nullptr;
+            const RunDirectory trained(path.parent_path());
+            fs::rename(trained.checkpoints() / trained.pointer("best").value(), trained.checkpoints() / newer);
+            for (const char* pointer : { "latest", "best" }) trained.setPointer(pointer, newer);
+            return 0;
+        };
+        const auto out = runs_.folder("replaced.safetensors");
+        std::string problem;
+        try {
+            averageCheckpoints({ run.root() }, out);
+        } catch (const std::exception& error) {
+            problem = error.what();
+        }
+        QVERIFY(!std::exchange(faultHook, nullptr)); // it was called
+        QVERIFY2(problem.empty(), problem.c_str());
+        QCOMPARE(readModelFile(out).step, std::int64_t(13));
+        QCOMPARE(largestDifference(weightsIn(out), expected), 0.0);
+    }
+
     void whatCannotBeAveragedIsRefused()
     {
         auto config = smallRun();

@@ -5,6 +5,7 @@
 #include "tests/suite.h"
 
 #include <set>
+#include <utility>
 
 using namespace pha;
 using namespace pha::test;
@@ -109,6 +110,35 @@ private Q_SLOTS:
             "with steps=14 accumulate=2 learning_rate=0.0015 clip=0.5"));
         QCOMPARE(RunDirectory(slow).read().config.training.learningRate, 0.0015);
         QVERIFY(weights(slow, "step-00000012") != weights(runs_.folder("parent"), "step-00000012"));
+    }
+
+    /// The run that is forked is trained: its newest checkpoint is another one by the time it is read.
+    void aRunThatIsForkedMayGoOn()
+    {
+        const auto parent = runs_.folder("trained");
+        fs::copy(runs_.folder("parent"), parent, fs::copy_options::recursive);
+        faultHook = [](const char* operation, const fs::path& path) {
+            const auto run = path.parent_path();
+            if (std::string(operation) != "open" || path.filename() != "tokenizer.model" || run.filename() != "trained")
+                return 0; // the point is chosen
+            faultHook = nullptr;
+            const auto all = run / "checkpoints";
+            fs::rename(all / checkpointName(12), all / checkpointName(13));
+            RunDirectory(run).setPointer("latest", checkpointName(13));
+            return 0;
+        };
+        Recorder recorder;
+        std::string problem;
+        fs::path forked;
+        try {
+            forked = fork("of the trained", parent, { { "steps", "14" } }, &recorder);
+        } catch (const std::exception& error) {
+            problem = error.what();
+        }
+        QVERIFY(!std::exchange(faultHook, nullptr)); // it was called
+        QVERIFY2(problem.empty(), problem.c_str());
+        QCOMPARE(recorder.all<StepEvent>().front().step, std::int64_t(13));
+        QVERIFY(fs::exists(forked / "checkpoints" / checkpointName(14) / "ema.safetensors"));
     }
 
     void otherDataBeginAnewAndSayWhy()

@@ -166,6 +166,32 @@ private Q_SLOTS:
         QVERIFY(names(written).find("step-00000004") == std::string::npos);
     }
 
+    /// What a run in training removes after the list of its checkpoints was made is packed all the same.
+    void aCheckpointMayBeRemovedBeforeItIsPacked()
+    {
+        QTemporaryDir folder;
+        const auto run = fullRun(folder);
+        faultHook = [](const char* operation, const fs::path& path) {
+            if (std::string(operation) != "open" || path.filename() != "metrics.jsonl")
+                return 0; // checkpoints are listed
+            faultHook = nullptr;
+            fs::remove_all(path.parent_path() / "checkpoints" / checkpointName(2));
+            return 0;
+        };
+        Progress progress;
+        CapsuleOptions options;
+        options.allCheckpoints = true;
+        const auto file = pathOf(folder) / "a.pha";
+        const auto message = messageOf([&] { writeCapsule(run.root(), file, options, progress, {}); });
+        QVERIFY(!std::exchange(faultHook, nullptr)); // it was called
+        QVERIFY2(message.empty(), message.c_str());
+        QVERIFY(!fs::exists(run.checkpoints() / checkpointName(2)));
+        progress.last = 0;
+        const RunDirectory back(importCapsule(file, pathOf(folder) / "runs", progress, {}));
+        QCOMPARE(back.list().size(), std::size_t(3));
+        QVERIFY(checkpointComplete(back.checkpoints() / checkpointName(2), true));
+    }
+
     void moreAndLess()
     {
         QTemporaryDir folder;

@@ -20,7 +20,8 @@ std::string keyOf(const EvaluateOptions& o)
 fs::path newestCheckpoint(const fs::path& run)
 {
     const RunDirectory directory(run);
-    if (const auto latest = directory.pointer("latest")) return directory.checkpoints() / *latest;
+    // The pointer itself: the checkpoint that it names may be replaced before it is read.
+    if (directory.pointer("latest")) return directory.checkpoints() / "latest";
     const auto all = directory.list();
     return all.empty() ? fs::path() : directory.checkpoints() / all.back();
 }

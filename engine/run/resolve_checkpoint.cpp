@@ -6,6 +6,7 @@
 #include <array>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 namespace pha {
 namespace {
@@ -112,17 +113,26 @@ fs::path intactCheckpoint(const fs::path& runOrCheckpoint)
     const auto given = file ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint;
     for (int tries = 20;; --tries) {
         const auto folder = resolveCheckpoint(given);
+        const auto before = folderIdentity(folder);
         const auto problem = checkpointProblem(folder, true, hashedBytes);
         if (problem.empty()) return folder;
-        if (tries == 1 || !checkpointReplaced(given, folder))
+        if (tries == 1 || !checkpointReplaced(given, folder, before))
             throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
     }
 }
 
-bool checkpointReplaced(const fs::path& runOrCheckpoint, const fs::path& was)
+FolderIdentity folderIdentity(const fs::path& folder) noexcept
+{
+    struct stat status { };
+    if (::lstat(folder.c_str(), &status) != 0) return {};
+    return { std::uint64_t(status.st_dev), std::uint64_t(status.st_ino) };
+}
+
+bool checkpointReplaced(const fs::path& runOrCheckpoint, const fs::path& was, const FolderIdentity& before)
 {
     std::error_code error;
-    return !fs::exists(was, error) && !error && resolveCheckpoint(runOrCheckpoint) != was;
+    if (fs::exists(was, error)) return folderIdentity(was) != before;
+    return !error && resolveCheckpoint(runOrCheckpoint) != was;
 }
 
 fs::path runOfCheckpoint(const fs::path& checkpoint)

@@ -12,6 +12,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pha {
@@ -89,18 +90,22 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint);
 /// The same for whoever reads the weights: also of a checkpoint's model.safetensors itself. Throws CheckpointError if a
 /// file is damaged; those of up to 256 MB are hashed before they are believed, of larger ones the size has to do.
 fs::path intactCheckpoint(const fs::path& runOrCheckpoint);
-/// Whether the checkpoint that a path meant was removed since, and the path means another one now: a run in training
-/// has a better one.
-bool checkpointReplaced(const fs::path& runOrCheckpoint, const fs::path& was);
+/// Which folder a path names now: another one once a save has taken its name.
+using FolderIdentity = std::pair<std::uint64_t, std::uint64_t>; ///< device and inode; zeros: none
+FolderIdentity folderIdentity(const fs::path& folder) noexcept;
+/// Whether the checkpoint that a path meant was removed or saved again since `before` was asked for, and the path means
+/// another one now: a run in training has a better one.
+bool checkpointReplaced(const fs::path& runOrCheckpoint, const fs::path& was, const FolderIdentity& before);
 /// What `read` makes of intactCheckpoint(); once more, of the run's new one, if that was replaced while it was read.
 template <class Read> auto readCheckpoint(const fs::path& runOrCheckpoint, const Read& read)
 {
     for (int tries = 20;; --tries) {
         const auto folder = intactCheckpoint(runOrCheckpoint);
+        const auto before = folderIdentity(folder);
         try {
             return read(folder);
         } catch (const Error&) {
-            if (tries == 1 || !checkpointReplaced(runOrCheckpoint, folder)) throw;
+            if (tries == 1 || !checkpointReplaced(runOrCheckpoint, folder, before)) throw;
         }
     }
 }

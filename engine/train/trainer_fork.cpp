@@ -35,12 +35,13 @@ void Trainer::openFork(const fs::path& runOrCheckpoint)
 TrainingState Trainer::readParent(const fs::path& runOrCheckpoint)
 {
     for (int tries = 20;; --tries) {
+        const auto before = folderIdentity(fork_->checkpoint);
         try {
             auto state = readState(fork_->checkpoint);
             if (!anotherNetwork()) averages_->readEma(fork_->checkpoint, model());
             return state;
         } catch (const Error&) { // of a run that is trained the newest one may be another by now
-            if (tries == 1 || !checkpointReplaced(runOrCheckpoint, fork_->checkpoint)) throw;
+            if (tries == 1 || !checkpointReplaced(runOrCheckpoint, fork_->checkpoint, before)) throw;
             openFork(runOrCheckpoint);
         }
     }

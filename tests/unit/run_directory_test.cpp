@@ -36,6 +36,7 @@ private Q_SLOTS:
     void defaultFolder();
     void resolving();
     void aCheckpointIsReplacedWhileItIsRead();
+    void aCheckpointIsSavedAgainWhileItIsRead();
 };
 
 void RunDirectoryTest::runFileRoundTrip()
@@ -369,6 +370,31 @@ void RunDirectoryTest::aCheckpointIsReplacedWhileItIsRead()
         });
     });
     QCOMPARE(reads, 4);
+}
+
+/// Under the same name, which says as little as the path that was given.
+void RunDirectoryTest::aCheckpointIsSavedAgainWhileItIsRead()
+{
+    const QTemporaryDir folder;
+    const auto run = makeRun(folder);
+    const auto save = [&](const std::string& content) {
+        publishCheckpoint(run, checkpointName(1), [&](const fs::path& to) { writeRaw(to / "state.json", content); });
+    };
+    save("first");
+    const auto one = run.checkpoints() / checkpointName(1);
+    for (const auto& given : { run.root(), one }) {
+        int reads = 0;
+        const auto contents = [&](const fs::path& checkpoint) {
+            const auto content = readRaw(checkpoint / "state.json");
+            if (++reads == 1) save("second");
+            if (!checkpointComplete(checkpoint, true) || content != readRaw(checkpoint / "state.json"))
+                throw CheckpointError(checkpoint.string(), "is damaged", "take another one");
+            return content;
+        };
+        QCOMPARE(readCheckpoint(given, contents), std::string("second"));
+        QCOMPARE(reads, 2);
+        save("first");
+    }
 }
 
 PHA_TEST(RunDirectoryTest)

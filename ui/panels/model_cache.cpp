@@ -77,6 +77,7 @@ LoadedModel* ModelCache::obtain(const ModelSource& source, EventSink& progress, 
         } catch (const Error&) {
             // The engine refuses it with a better sentence.
         }
+        const auto before = folderIdentity(checkpoint);
         const Key key { checkpoint.string(), modified(checkpoint), false };
         if (key == key_) break;
         clear(); // before loading, so that two networks are never held
@@ -87,7 +88,7 @@ LoadedModel* ModelCache::obtain(const ModelSource& source, EventSink& progress, 
             adopt(std::move(loaded), key, WeightsInfo { step, false, fromPath(checkpoint.filename()), {} });
             break;
         } catch (const Error&) {
-            if (tries == 1 || !checkpointReplaced(path, checkpoint)) throw;
+            if (tries == 1 || !checkpointReplaced(path, checkpoint, before)) throw;
         }
     }
     weights_.note = note;

@@ -59,6 +59,8 @@ void RunSession::Follower::read()
     Reading ending;
     ending.last = true;
     try {
+        // Asked first: whoever frees the run while it is read has written its end before.
+        ending.holder = RunLock::holder(directory_);
         if (known_ && *known_ != stamp()) {
             known_.reset();
             startOver_ = true;
@@ -73,7 +75,7 @@ void RunSession::Follower::read()
             deliver(std::move(part));
             if (!more) break;
         }
-        ending.holder = RunLock::holder(directory_);
+        if (ending.holder == 0) ending.holder = RunLock::holder(directory_); // begun meanwhile
         if (const auto latest = RunDirectory(directory_).pointer("latest"))
             ending.savedStep = checkpointStep(*latest).value_or(-1);
         readFile(ending);

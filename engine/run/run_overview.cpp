@@ -82,6 +82,8 @@ void fillFromRunFile(RunOverview& run)
 
 void fillFromMetrics(RunOverview& run)
 {
+    // Asked first: whoever frees the run while it is read has written its end before.
+    run.holder = RunLock::holder(run.directory);
     // Far more than one evaluation interval of lines usually takes; a status older than that is found in a second look.
     const auto file = RunDirectory(run.directory).metricsFile();
     auto events = lastEvents(file, shortLook);
@@ -96,7 +98,7 @@ void fillFromMetrics(RunOverview& run)
         run.tokensPerSecond = latest.step->tokensPerSecond;
     }
     if (latest.eval) run.perplexity = latest.eval->perplexity;
-    run.holder = RunLock::holder(run.directory);
+    if (run.holder == 0) run.holder = RunLock::holder(run.directory); // begun meanwhile
     const bool held = run.holder != 0 && run.holder != int(::getpid());
     const auto active = [&] {
         return run.state == RunState::Preparing || run.state == RunState::Running || run.state == RunState::Paused;

@@ -8,6 +8,7 @@
 #include <QTest>
 
 #include <cmath>
+#include <utility>
 
 using namespace pha;
 using namespace pha::test;
@@ -170,6 +171,25 @@ private Q_SLOTS:
         QVERIFY(RunFilter::parse("run").matches(seen.facts()));
         QVERIFY(runsIn(pathOf(folder)) == std::vector<fs::path> { run.root() });
         QVERIFY(runsIn(pathOf(folder) / "none").empty());
+    }
+
+    void aRunThatFinishesWhileItIsLookedAtIsNotInterrupted()
+    {
+        QTemporaryDir folder;
+        const auto run = makeRun(folder);
+        writeRaw(run.metricsFile(), "{\"type\":\"status\",\"step\":12,\"state\":\"running\"}\n");
+        faultHook = [](const char* operation, const fs::path& path) {
+            if (std::string(operation) != "open" || path.filename() != ".lock") return 0; // its trainer lets go of it
+            faultHook = nullptr;
+            writeRaw(RunDirectory(path.parent_path()).metricsFile(),
+                "{\"type\":\"status\",\"step\":12,\"state\":\"running\"}\n"
+                "{\"type\":\"status\",\"step\":12,\"state\":\"finished\"}\n");
+            return 0;
+        };
+        const auto seen = readOverview(run.root());
+        QVERIFY(!std::exchange(faultHook, nullptr)); // it was called
+        QCOMPARE(seen.state, RunState::Finished);
+        QVERIFY(!seen.interrupted);
     }
 };
 

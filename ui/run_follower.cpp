@@ -35,6 +35,12 @@ RunSession::Follower::Stamp RunSession::Follower::stampOf(const fs::path& file)
 
 void RunSession::Follower::skipWhatIsThere() { known_ = stamp(); }
 
+void RunSession::Follower::startOver()
+{
+    startOver_ = true;
+    begun_ = stamp();
+}
+
 void RunSession::Follower::deliver(Reading reading)
 {
     const std::lock_guard lock(mutex_);
@@ -71,6 +77,7 @@ void RunSession::Follower::read()
             part.restarted = reader_.restarted() || startOver_;
             if (part.events.empty() && !part.restarted) break;
             startOver_ = false;
+            part.news = !begun_ || *begun_ != stamp();
             const bool more = !part.events.empty();
             deliver(std::move(part));
             if (!more) break;

@@ -14,6 +14,7 @@ namespace pha::ui {
 struct RunSession::Reading {
     std::vector<Event> events;
     bool restarted = false; ///< `events` begin at the start of the file again
+    bool news = false; ///< the file is another than where startOver() or skipWhatIsThere() was asked for
     bool last = false; ///< nothing more to read for now
     std::int64_t savedStep = -1; ///< of the checkpoint that `latest` names
     int holder = 0;
@@ -30,6 +31,7 @@ public:
     void leave(); ///< no call to the receiver after this
     /// What is in the file now is known already: report only what is written from here on, by starting over.
     void skipWhatIsThere();
+    void startOver(); ///< what the receiver has of the file may be a part only
 
 private:
     struct Stamp {
@@ -46,6 +48,7 @@ private:
     const fs::path directory_;
     MetricsReader reader_; ///< touched by the reading task only
     std::optional<Stamp> known_, fileKnown_;
+    std::optional<Stamp> begun_; ///< what startOver() found
     bool startOver_ = false;
     std::atomic<bool> busy_ { false };
     std::mutex mutex_; ///< guards `receiver_` while a task delivers

@@ -175,6 +175,7 @@ void RunSession::restore(const std::vector<Event>& past)
 
 void RunSession::detach()
 {
+    const bool told = job_ != nullptr; // by its job: all that the file holds
     job_.reset();
     preparing_ = false;
     progress_ = {};
@@ -182,7 +183,10 @@ void RunSession::detach()
     place_ = Place::Disk;
     if (RunDirectory(directory_).exists()) {
         follower_ = std::make_shared<Follower>(directory_, this);
-        follower_->skipWhatIsThere();
+        if (told)
+            follower_->skipWhatIsThere();
+        else // prepare() may have cut the reading of it off
+            follower_->startOver();
     }
     settle();
     Q_EMIT changed();
@@ -242,7 +246,7 @@ void RunSession::digest(Reading&& reading)
         savedStep_ = reading.savedStep;
     }
     const bool elsewhere = holder_ != 0 && holder_ != int(getpid());
-    if (!failure_.isEmpty() && (elsewhere || reading.restarted || !reading.events.empty())) {
+    if (!failure_.isEmpty() && (elsewhere || reading.news)) {
         failure_.clear(); // it went on in another process since
         detail_.clear();
     }

@@ -222,6 +222,30 @@ private Q_SLOTS:
         QCOMPARE(run.read().config.training.steps, std::int64_t(12345));
     }
 
+    /// Whoever resumes a long run while it is still being read, in vain, sees all of it afterwards.
+    void aRunThatCouldNotBeResumedIsReadToItsEnd()
+    {
+        const test::TestHome home;
+        constexpr std::size_t rows = 300000;
+        const auto run = home.train("long", 1);
+        {
+            const auto config = RunDirectory(run).read().config;
+            std::string lines;
+            for (std::size_t step = 1; step <= rows; ++step)
+                lines += eventToJson(test::fakeStep(std::int64_t(step), config)).dump() + "\n";
+            writeFileAtomically(RunDirectory(run).metricsFile(), lines);
+        }
+        RunSession session(run);
+        QSignalSpy changed(&session, &RunSession::changed);
+        QTRY_VERIFY(!changed.empty());
+        session.prepare();
+        session.fail(QStringLiteral("x"));
+        session.poll();
+        QTRY_COMPARE_WITH_TIMEOUT(session.history().step.size(), rows, 60000);
+        QCOMPARE(session.updatesReported(), std::int64_t(rows));
+        QCOMPARE(session.state(), RunState::Failed);
+    }
+
     /// A resumed run's figures end before the line that told of the checkpoint.
     void newestCheckpointIsKnownWithoutItsLine()
     {

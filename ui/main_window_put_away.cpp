@@ -69,6 +69,10 @@ void MainWindow::deleteCurrent()
         const auto question =
             tr("Move the run %1 with its checkpoints to the trash?\n%2").arg(current_->name(), fromPath(directory));
         if (!parts_.dialogs.confirm(this, tr("Delete run"), question, tr("Move to trash"))) return;
+        // The question may have stood for long: another program, or the queue, may train it by now.
+        const auto* session = runs_->session(directory);
+        if (RunLock::holder(directory) != 0 || (session && session->active()))
+            return showError(tr("%1 is being trained, so it stays; stop the training first").arg(fromPath(directory)));
         const auto place = parts_.dialogs.moveToTrash(fromPath(directory));
         if (!place)
             return showError(

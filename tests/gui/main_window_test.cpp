@@ -334,6 +334,24 @@ private Q_SLOTS:
         QVERIFY(!f.window->currentSession());
     }
 
+    void whatIsTrainedWhileTheQuestionStandsIsNotDeleted()
+    {
+        Fixture f;
+        const auto run = f.home.train("old", 20);
+        f.window->openRun(run);
+        std::optional<RunLock> other; // as `pha train --resume` has it
+        f.whileAsked = [&] { other.emplace(run); };
+        f.action("deleteRun")->trigger();
+        QCOMPARE(f.questions.size(), std::size_t(1));
+        QVERIFY(fs::exists(run));
+        QVERIFY(f.find<ErrorBanner>("errorBanner")->isVisible());
+        QVERIFY(f.window->currentSession());
+        f.whileAsked = {};
+        other.reset();
+        f.action("deleteRun")->trigger();
+        QVERIFY(!fs::exists(run));
+    }
+
     void whatWasDeletedCanBePutBack()
     {
         Fixture f;

@@ -26,6 +26,7 @@ void WindowFixture::open()
     parts.runsFolder = home.runs();
     parts.dialogs.confirm = [this](QWidget*, const QString& title, const QString& text, const QString& verb) {
         words << title << text << verb;
+        if (whileAsked) whileAsked();
         return questions.push_back(text), answer;
     };
     parts.dialogs.inform = [this](QWidget*, const QString& title, const QString& text) {

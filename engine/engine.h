@@ -293,7 +293,8 @@ public:
     virtual ~LoadedModel() = default;
     virtual std::int64_t step() const = 0;
     virtual const RunConfig& config() const = 0;
-    virtual ModelReport inspect() = 0;
+    /// Opens the run's text, if it is there, for how the mix weighs it; stopped, the report does without.
+    virtual ModelReport inspect(EventSink& progress, std::stop_token stop) = 0;
     virtual Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) = 0;
     /// Evaluates once for the whole model and once for each cell; `onCell` is called on this thread for each as it is
     /// known. Progress counts evaluations. Throws Error when stopped.

@@ -174,7 +174,8 @@ private:
                 tr("measure again").toStdString());
         post(cache_.weights());
         const bool evaluates = !job.evaluations.empty() || job.ablation;
-        if (job.inspect || (evaluates && !cache_.hasReport())) post(cache_.report());
+        if (job.inspect || (evaluates && !cache_.hasReport()))
+            if (const auto* report = cache_.report(*this, stop)) post(*report);
         for (std::size_t i = 0; i < job.evaluations.size() && !stop.stop_requested(); ++i) {
             if (const auto* answer = cache_.evaluate(job.evaluations[i], *this, stop))
                 post(Evaluated { int(i), *answer });

@@ -82,7 +82,8 @@ int inspect(const InspectOptions& options)
         return options.costs.run(*model, options.look.mix(), options.look.givenTokens(), options.json);
     if (options.look.wanted()) return options.look.run(*model, options.json);
     if (options.heads) return showHeads(*model, options.json);
-    const auto report = model->inspect();
+    SilentSink silent;
+    const auto report = model->inspect(silent, {});
     const auto parent = parentOf(options.target);
     if (options.json) {
         auto json = toJson(report);

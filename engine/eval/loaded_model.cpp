@@ -90,7 +90,7 @@ void NetworkModel::checkMix(const std::vector<MixOverride>& mix) const
     }
 }
 
-ModelReport NetworkModel::inspect()
+ModelReport NetworkModel::inspect(EventSink& progress, std::stop_token stop)
 {
     beginJob();
     ModelReport report;
@@ -104,12 +104,11 @@ ModelReport NetworkModel::inspect()
         if (at == report.parts.end()) at = report.parts.insert(at, { part, 0 });
         at->count += tensor.numel();
     }
-    SilentSink silent;
     try {
         report.mixing =
-            measureMixing(*model_, pass_, corpusFor({}, silent, {})->split("valid"), config_.training.context);
+            measureMixing(*model_, pass_, corpusFor({}, progress, stop)->split("valid"), config_.training.context);
     } catch (const Error&) {
-        // The text has moved or lies on another machine: everything else is in the checkpoint.
+        // Stopped, or the text has moved or lies on another machine: everything else is in the checkpoint.
     }
     const auto costs = modelCosts(config_.model, config_.training.context);
     report.forwardFlopsPerToken = costs.forwardFlopsPerToken;

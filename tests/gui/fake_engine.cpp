@@ -385,7 +385,7 @@ FakeModel::FakeModel(RunConfig config, std::int64_t step, double tokensPerSecond
 {
 }
 
-ModelReport FakeModel::inspect()
+ModelReport FakeModel::inspect(EventSink&, std::stop_token)
 {
     const auto costs = modelCosts(config_.model, config_.training.context);
     ModelReport r;

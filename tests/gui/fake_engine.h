@@ -67,7 +67,7 @@ public:
     FakeModel(RunConfig config, std::int64_t step, double tokensPerSecond = 2000);
     std::int64_t step() const override { return step_; }
     const RunConfig& config() const override { return config_; }
-    ModelReport inspect() override;
+    ModelReport inspect(EventSink& progress, std::stop_token stop) override;
     Ablation ablate(const EvaluateOptions& asked, const std::function<void(const AblationCell&)>& onCell,
         EventSink& progress, std::stop_token stop) override;
     BranchCosts branchCosts(const CostOptions& asked, const std::function<void(const BranchCost&)>&,

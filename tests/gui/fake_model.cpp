@@ -20,7 +20,7 @@ ScriptedModel::~ScriptedModel()
     script_->change([](Script& s) { --s.models; });
 }
 
-ModelReport ScriptedModel::inspect()
+ModelReport ScriptedModel::inspect(EventSink&, std::stop_token)
 {
     script_->change([](Script& s) { ++s.inspections; });
     ModelReport r;

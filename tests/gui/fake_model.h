@@ -48,7 +48,7 @@ public:
     ~ScriptedModel() override;
     std::int64_t step() const override { return step_; }
     const RunConfig& config() const override { return config_; }
-    ModelReport inspect() override;
+    ModelReport inspect(EventSink& progress, std::stop_token stop) override;
     Evaluation evaluate(const EvaluateOptions& options, EventSink& progress, std::stop_token stop) override;
     Ablation ablate(const EvaluateOptions& asked, const std::function<void(const AblationCell&)>& onCell,
         EventSink& progress, std::stop_token stop) override;

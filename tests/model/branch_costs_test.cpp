@@ -230,7 +230,7 @@ private Q_SLOTS:
             recorder.all<CommandEvent>().front().value.find("pruned_branches=0:attention,1:main") != std::string::npos);
         auto model = loadNetwork(pruned / "checkpoints/step-00000016", "cpu", "fp32");
         QCOMPARE(model->config().model.prunedBranches, std::string("0:attention,1:main"));
-        const auto report = model->inspect();
+        const auto report = model->inspect(recorder, {});
         QCOMPARE(report.parameters, modelCosts(report.config.model, 48).parameters);
         QVERIFY(report.parameters < modelCosts(twoLayers().model, 48).parameters);
         QCOMPARE(report.mixing[0].branches.size(), std::size_t(2));

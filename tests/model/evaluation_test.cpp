@@ -5,6 +5,7 @@
 #include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
 #include "tests/model/small_run.h"
+#include "tests/poisoned_text.h"
 #include "tests/suite.h"
 
 #include <QtTest>
@@ -182,6 +183,28 @@ private Q_SLOTS:
         QCOMPARE(coarse.precision, std::string("bf16"));
         QVERIFY(coarse.figures.nll != exact.figures.nll);
         QVERIFY(std::abs(coarse.figures.nll - exact.figures.nll) < 0.02);
+    }
+
+    /// Its text is read and encoded before it is known how the mix weighs it, which may take minutes.
+    void aReportCanBeStopped()
+    {
+        const auto text = runs_.folder("text.txt");
+        writeFileAtomically(text, PoisonedText().text);
+        auto config = smallRun();
+        config.data.data = text.string();
+        config.data.tokenizer = "bytes";
+        config.training.steps = 1;
+        const auto model = loadNetwork(runs_.train("text", config), "cpu", "fp32");
+        const auto cache = qgetenv("XDG_CACHE_HOME");
+        qputenv("XDG_CACHE_HOME", QByteArray::fromStdString(runs_.folder("empty cache").string()));
+        std::stop_source stop;
+        stop.request_stop();
+        const auto stopped = model->inspect(silent_, stop.get_token());
+        const auto whole = model->inspect(silent_, {});
+        qputenv("XDG_CACHE_HOME", cache);
+        QVERIFY(stopped.mixing.empty());
+        QCOMPARE(stopped.parameters, whole.parameters);
+        QVERIFY(!whole.mixing.empty());
     }
 
     void ablationMutesEveryBranch()

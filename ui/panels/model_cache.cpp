@@ -95,10 +95,14 @@ LoadedModel* ModelCache::obtain(const ModelSource& source, EventSink& progress, 
     return stop.stop_requested() ? nullptr : model_.get();
 }
 
-const ModelReport& ModelCache::report()
+const ModelReport* ModelCache::report(EventSink& progress, const std::stop_token& stop)
 {
-    if (!report_) report_ = model_->inspect();
-    return *report_;
+    if (!report_) {
+        auto report = model_->inspect(progress, stop);
+        if (stop.stop_requested()) return nullptr; // it may lack what the text tells
+        report_ = std::move(report);
+    }
+    return &*report_;
 }
 
 const Evaluation* ModelCache::evaluate(const EvaluateOptions& options, EventSink& progress, const std::stop_token& stop)

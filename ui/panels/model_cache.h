@@ -25,7 +25,7 @@ public:
     /// The network with these weights, if it is the one at hand; else null.
     LoadedModel* loaded(const WeightsInfo& weights) const { return weights_.sameAs(weights) ? model_.get() : nullptr; }
     bool hasReport() const { return report_.has_value(); }
-    const ModelReport& report();
+    const ModelReport* report(EventSink& progress, const std::stop_token& stop); ///< null if stopped
     /// Null if stopped.
     const Evaluation* evaluate(const EvaluateOptions& options, EventSink& progress, const std::stop_token& stop);
     /// The engine's ablation; `onCell` is called for each cell, also of one that is known already. Null if stopped.

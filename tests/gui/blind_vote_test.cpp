@@ -180,6 +180,16 @@ private Q_SLOTS:
         QCOMPARE(DuelTallies::of(one, two).all(), 0);
     }
 
+    void twoWindowsVoteTogether()
+    {
+        test::TestHome home;
+        BlindVote here(nullptr), there(nullptr);
+        for (auto* blind : { &here, &there }) blind->offer(one, "mine", two, "yours");
+        for (auto* blind : { &here, &there }) blind->vote(BlindVote::Vote::Left);
+        QCOMPARE(DuelTallies::of(one, two).all(), 2);
+        QCOMPARE(there.tally().all(), 2);
+    }
+
     void votesCountForWhoWroteIt()
     {
         test::TestHome home;

@@ -2,6 +2,7 @@
 #include "engine/data/prepare.h"
 #include "test_home.h"
 #include "tests/suite.h"
+#include "ui/data/corpus_list.h"
 #include "ui/data/data_panel.h"
 #include "ui/data/piece_editor.h"
 #include "ui/panels/figure_tile.h"
@@ -13,6 +14,7 @@
 #include <QListWidget>
 #include <QMimeData>
 #include <QPushButton>
+#include <QSettings>
 #include <QSignalSpy>
 #include <QSpinBox>
 #include <QTableWidget>
@@ -97,6 +99,19 @@ private:
 
 private Q_SLOTS:
     void initTestCase() { Theme::instance().apply(); }
+
+    void twoWindowsRememberTheirTextsTogether()
+    {
+        test::TestHome home;
+        const auto kept = [] { return QSettings().value(QStringLiteral("data/texts")).toStringList(); };
+        CorpusList here({}), there({});
+        here.addText(QStringLiteral("/a.txt"));
+        there.addText(QStringLiteral("/b.txt"));
+        QCOMPARE(kept(), QStringList({ "/a.txt", "/b.txt" }));
+        QVERIFY(here.choose(QStringLiteral("/a.txt")));
+        here.removeChosen();
+        QCOMPARE(kept(), QStringList({ "/b.txt" }));
+    }
 
     void builtinCorporaAreThere()
     {

@@ -101,8 +101,9 @@ bool CorpusList::choose(const QString& wanted)
 void CorpusList::addText(const QString& path)
 {
     if (!texts_.contains(path)) {
-        texts_ << path;
-        remember();
+        changeTexts([&] {
+            if (!texts_.contains(path)) texts_ << path;
+        });
         fill();
     }
     if (chosen().data == path)
@@ -116,15 +117,17 @@ bool CorpusList::removable() const { return currentItem() && currentItem()->data
 void CorpusList::removeChosen()
 {
     if (!removable()) return;
-    texts_.removeAll(chosen().data);
-    remember();
+    changeTexts([this, gone = chosen().data] { texts_.removeAll(gone); });
     fill();
     choose(texts_.isEmpty() ? fromUtf8(builtinCorpora().front().name) : texts_.back());
 }
 
-void CorpusList::remember() const
+void CorpusList::changeTexts(const std::function<void()>& change)
 {
-    QSettings().setValue(QLatin1String(textsKey), texts_.mid(std::max<qsizetype>(0, texts_.size() - textsKept)));
+    QSettings settings;
+    texts_ = settings.value(QLatin1String(textsKey)).toStringList(); // another window may have changed them
+    change();
+    settings.setValue(QLatin1String(textsKey), texts_.mid(std::max<qsizetype>(0, texts_.size() - textsKept)));
 }
 
 void CorpusList::refresh()

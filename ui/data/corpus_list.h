@@ -6,6 +6,7 @@
 #include <QListWidget>
 #include <QMap>
 
+#include <functional>
 #include <vector>
 
 namespace pha::ui {
@@ -44,7 +45,7 @@ private:
     void addHeading(const QString& text);
     void addRow(const CorpusChoice& choice, const QString& shown, const QString& tip, bool own = false);
     void showNote(const QString& name);
-    void remember() const;
+    void changeTexts(const std::function<void()>& change); ///< as they are kept now, and keeps them
 
     std::vector<CatalogueEntry> catalogue_;
     QStringList texts_; ///< the user's, oldest first

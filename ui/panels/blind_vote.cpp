@@ -136,6 +136,7 @@ void BlindVote::cancel(const QString& why)
 void BlindVote::vote(Vote vote)
 {
     if (!std::exchange(offered_, false)) return;
+    tally_ = DuelTallies::of(first_, second_); // another window may have counted meanwhile
     if (vote == Vote::Tie)
         ++tally_.ties;
     else if ((vote == Vote::Left) != turned_)

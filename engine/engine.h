@@ -374,6 +374,7 @@ struct TrainingRequest {
     fs::path convertFrom = {};
     /// New run: a run (its newest checkpoint) or a checkpoint whose weights, optimiser, step and data it goes on with.
     fs::path forkFrom = {};
+    std::string forkMark = {}; ///< with a checkpoint in forkFrom: what checkpointMark() must say of it; empty: anything
     /// New run: a run whose settings were changed while it went on. The changes come at the same updates; `config` is
     /// what readReplay() says, with other settings if wanted.
     fs::path replayOf = {};

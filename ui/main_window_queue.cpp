@@ -90,7 +90,14 @@ void MainWindow::enqueue(WaitingRun run)
     run.folder = freeFolder(name).filename().string();
     if (run.folder.empty()) return;
     if (const auto problem = queue_->add({ run }); !problem.isEmpty()) return showError(problem);
-    statusBar()->showMessage(tr("%1 waits in the queue").arg(singleLine(name)), wordTime);
+    std::error_code error;
+    const auto beside = run.forkFrom.parent_path().parent_path().parent_path(); // RUNS/RUN/checkpoints/step-00000100
+    statusBar()->showMessage(run.forkFrom.empty() || fs::equivalent(beside, runs_->folder(), error)
+            ? tr("%1 waits in the queue").arg(singleLine(name))
+            : tr("%1 waits in the queue; its checkpoint lies outside of this runs folder, so a training of that run "
+                 "may remove it")
+                  .arg(singleLine(name)),
+        wordTime);
 }
 
 void MainWindow::planSeveral()

@@ -9,6 +9,7 @@
 #include <QTimer>
 
 #include <algorithm>
+#include <utility>
 
 namespace pha::ui {
 
@@ -123,9 +124,10 @@ QString RunQueue::add(const std::vector<WaitingRun>& runs)
     } catch (const std::exception& error) {
         return singleLine(fromUtf8(error.what()));
     }
-    for (const auto& run : runs) {
+    for (auto run : runs) {
+        if (!run.forkFrom.empty()) run.forkMark = checkpointMark(run.forkFrom);
         show(run);
-        waiting_.push_back(run);
+        waiting_.push_back(std::move(run));
     }
     store();
     QTimer::singleShot(0, this, &RunQueue::advance);
@@ -205,6 +207,7 @@ void RunQueue::advance()
     request.directory = directory;
     request.name = next.name;
     request.forkFrom = next.forkFrom;
+    request.forkMark = next.forkMark;
     request.initFrom = next.initFrom;
     request.convertFrom = next.convertFrom;
     if (!next.replay.is_null()) request.replayOf = next.replay.at("path").get<std::string>();

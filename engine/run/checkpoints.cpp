@@ -200,6 +200,15 @@ std::string checkpointProblem(const fs::path& folder, bool hash, std::int64_t la
     }
 }
 
+std::string checkpointMark(const fs::path& folder)
+{
+    try {
+        return hashOf(PosixFile(folder / manifestName, O_RDONLY | O_NOFOLLOW));
+    } catch (const IoError&) {
+        return {};
+    }
+}
+
 bool checkpointComplete(const fs::path& folder, bool hash) { return checkpointProblem(folder, hash).empty(); }
 
 std::vector<std::string> RunDirectory::list() const

@@ -145,6 +145,8 @@ bool checkpointComplete(const fs::path& folder, bool hash);
 /// `hash` files of up to `largest` bytes are read whole, some 1.5 GB a second.
 std::string checkpointProblem(
     const fs::path& folder, bool hash, std::int64_t largest = std::numeric_limits<std::int64_t>::max());
+/// What tells a checkpoint from another one of its name: the SHA-256 of its manifest. Empty if that cannot be read.
+std::string checkpointMark(const fs::path& folder);
 /// Removes leftovers of interrupted saves and old checkpoints beyond `keep`, never `best`, never `latest`, never
 /// the one before the last alert, never one that a waiting fork of the queue beside the run begins from.
 void pruneCheckpoints(const RunDirectory& run, std::int64_t keep);

@@ -40,6 +40,7 @@ Json WaitingRun::toJson() const
 {
     Json json { { "folder", folder }, { "name", name }, { "config", config.toJson() }, { "fork", forkFrom.string() },
         { "tags", tags } };
+    if (!forkMark.empty()) json["fork_mark"] = forkMark;
     if (replay.is_null()) return json;
     json["replay"] = replay;
     json["init"] = initFrom.string();
@@ -61,6 +62,7 @@ WaitingRun WaitingRun::fromJson(const Json& json)
         if (!tag.is_string()) throw ConfigError("tags", tag.type_name(), "a list of texts");
         run.tags.push_back(tag.get<std::string>());
     }
+    run.forkMark = textIfThere(json, "fork_mark");
     if (!json.contains("replay")) return run;
     run.replay = json["replay"];
     if (!run.replay.is_object()) throw ConfigError("replay", run.replay.type_name(), "a JSON object");

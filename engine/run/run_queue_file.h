@@ -21,6 +21,7 @@ struct WaitingRun {
     /// Of a replay: what its run.json will say of the run that it repeats, and what that one began from.
     Json replay = {};
     std::filesystem::path initFrom = {}, convertFrom = {};
+    std::string forkMark = {}; ///< checkpointMark() of forkFrom as it was chosen; empty: not known
 
     Json toJson() const;
     static WaitingRun fromJson(const Json& json); ///< throws Error

@@ -67,9 +67,9 @@ private:
     void tellMissing(std::size_t weights, EventSink& progress); ///< that were kept for averages
 
     // Start of a fork: trainer_fork.cpp
-    void openFork(const fs::path& runOrCheckpoint);
+    void openFork(const TrainingRequest& request);
     /// The state of the checkpoint that is forked, with all that is read of its files: the run is not made yet.
-    TrainingState readParent(const fs::path& runOrCheckpoint);
+    TrainingState readParent(const TrainingRequest& request);
     bool prunes() const; ///< a fork with fewer parts than its parent
     bool anotherNetwork() const; ///< a fork that prunes, or reads its parent's weights in another way
     std::string takeCourse(TrainingState& state); ///< why the data begin anew, empty if they go on

@@ -25,14 +25,17 @@ std::vector<std::string> changesOfData(const Json& saved, const Json& fresh)
 
 } // namespace
 
-void Trainer::openFork(const fs::path& runOrCheckpoint)
+void Trainer::openFork(const TrainingRequest& request)
 {
-    fork_ = readForkPoint(runOrCheckpoint);
+    fork_ = readForkPoint(request.forkFrom);
+    if (!request.forkMark.empty() && checkpointMark(fork_->checkpoint) != request.forkMark)
+        throw CheckpointError(fork_->checkpoint.string(), "was written anew since this fork was queued",
+            "fork it again if that is what you want");
     checkFork(*fork_, file_.config);
     file_.environment["parent"] = fork_->parent.toJson();
 }
 
-TrainingState Trainer::readParent(const fs::path& runOrCheckpoint)
+TrainingState Trainer::readParent(const TrainingRequest& request)
 {
     for (int tries = 20;; --tries) {
         const auto before = folderIdentity(fork_->checkpoint);
@@ -41,8 +44,8 @@ TrainingState Trainer::readParent(const fs::path& runOrCheckpoint)
             if (!anotherNetwork()) averages_->readEma(fork_->checkpoint, model());
             return state;
         } catch (const Error&) { // of a run that is trained the newest one may be another by now
-            if (tries == 1 || !checkpointReplaced(runOrCheckpoint, fork_->checkpoint, before)) throw;
-            openFork(runOrCheckpoint);
+            if (tries == 1 || !checkpointReplaced(request.forkFrom, fork_->checkpoint, before)) throw;
+            openFork(request);
         }
     }
 }

@@ -67,7 +67,7 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
     , run_(request.directory)
 {
     file_.config.validate();
-    if (!request.forkFrom.empty()) openFork(request.forkFrom);
+    if (!request.forkFrom.empty()) openFork(request);
     device_ = chooseDevice(config_.device);
     requireDevices(device_, config_.devices);
     shareThreads(device_, config_.threads, config_.devices);
@@ -156,7 +156,7 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
     TrainingState state;
     std::string dataAnew;
     if (fork_) {
-        state = readParent(request.forkFrom);
+        state = readParent(request);
         dataAnew = takeCourse(state);
     } else if (!from.empty()) {
         state = readState(from);

@@ -269,6 +269,19 @@ private Q_SLOTS:
         QTRY_VERIFY(!fs::exists(queueFile(f.home.runs())));
     }
 
+    /// A checkpoint of its name may be of another course by the time a fork begins.
+    void aForkThatWaitsKnowsItsCheckpoint()
+    {
+        Fixture f;
+        const auto parent = f.home.train("parent", 50);
+        const auto checkpoint = parent / "checkpoints" / checkpointName(50);
+        f.startLong();
+        QVERIFY(f.queue().add({ { "forked", "forked", RunDirectory(parent).read().config, checkpoint, {} } }));
+        QTRY_COMPARE(readQueue(f.home.runs()).size(), std::size_t(1));
+        QVERIFY(!checkpointMark(checkpoint).empty());
+        QCOMPARE(readQueue(f.home.runs()).front().forkMark, checkpointMark(checkpoint));
+    }
+
     void aRunThatIsStillPreparedWaitsAgainAfterTheWindowWasClosed()
     {
         Fixture f(FakeOptions::slowToPrepare());

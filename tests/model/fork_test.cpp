@@ -141,6 +141,23 @@ private Q_SLOTS:
         QVERIFY(fs::exists(forked / "checkpoints" / checkpointName(14) / "ema.safetensors"));
     }
 
+    /// What waited in a queue begins from the checkpoint that was chosen, or not at all.
+    void aCheckpointOfAnotherCourseIsRefused()
+    {
+        TrainingRequest request;
+        request.forkFrom = checkpoint("step-00000008");
+        request.config = readForkPoint(request.forkFrom).config;
+        request.config.training.stopAfter = 1;
+        request.directory = runs_.folder("marked");
+        request.forkMark = checkpointMark(checkpoint("step-00000004")); // as if that had been there
+        QVERIFY(!request.forkMark.empty());
+        QVERIFY_EXCEPTION_THROWN(runs_.run(request), CheckpointError);
+        QVERIFY(!fs::exists(request.directory));
+        request.forkMark = checkpointMark(request.forkFrom);
+        runs_.run(request);
+        QVERIFY(fs::exists(request.directory));
+    }
+
     void otherDataBeginAnewAndSayWhy()
     {
         const auto why = [&](const char* name, const std::vector<std::pair<std::string, std::string>>& settings) {

@@ -28,6 +28,7 @@ private Q_SLOTS:
         QVERIFY(readQueue(pathOf(folder)).empty());
         auto fork = waiting("fork");
         fork.forkFrom = "/runs/a/checkpoints/step-00000010";
+        fork.forkMark = "abc";
         auto replay = waiting("replay");
         replay.replay = { { "path", "/runs/a" }, { "name", "a" }, { "changes", Json::array() } };
         replay.initFrom = "/weights.safetensors";
@@ -36,6 +37,8 @@ private Q_SLOTS:
         const auto read = readQueue(pathOf(folder));
         QVERIFY(read == runs);
         QCOMPARE(read.front().config.preset, std::string("pha-tiny"));
+        QCOMPARE(read[1].forkMark, std::string("abc"));
+        QVERIFY(read[3].forkMark.empty());
         QVERIFY(read[2].replay == replay.replay && read[2].initFrom == replay.initFrom);
         writeQueue(pathOf(folder), {});
         QVERIFY(!fs::exists(queueFile(pathOf(folder))));

@@ -275,7 +275,7 @@ void addTrain(CLI::App& root, Program& program)
         "the same updates; says at the end whether every loss is the same");
     command->add_option("--init-from", options->initFrom,
         "Run, checkpoint, safetensors file or folder of them whose tensors replace the random initial weights, matched "
-        "by name");
+        "by name; with --data of text the tokenizer of a run's weights is taken, too");
     command->add_option("--convert-from", options->convertFrom,
         "Run or checkpoint of a softmax Transformer to turn into a Hedgehog: distils its attention, then trains all");
     command->add_option("--steps", options->steps, "Optimiser updates; with --resume it extends a run");

@@ -14,6 +14,7 @@
 #include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
+#include "engine/run/weight_files.h"
 
 #include <fmt/format.h>
 
@@ -279,7 +280,10 @@ std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request
     const RunDirectory repeated(request.replayOf);
     if (!request.replayOf.empty() && repeated.read().config.data.tokenizer == data.tokenizer)
         return Tokenizer::load(repeated.tokenizerFile());
-    return known;
+    if (request.initFrom.empty()) return known;
+    const auto ofWeights = tokenizerOfWeights(request.initFrom);
+    if (ofWeights && known) requireTheirTokenizer(request.initFrom, *ofWeights, *known);
+    return ofWeights && comesWithWeights(*ofWeights, data) ? ofWeights : known;
 }
 
 bool settlePlanned(const TrainingRequest& request, RunConfig& config)

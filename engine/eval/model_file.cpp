@@ -9,6 +9,7 @@
 #include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/safetensors.h"
+#include "engine/run/weight_files.h"
 
 #include <fmt/format.h>
 
@@ -108,15 +109,15 @@ ModelFile readModelFile(const fs::path& file)
 {
     ModelFile content;
     const auto where = file.string();
-    std::string run, tokenizer;
+    std::string run;
     {
         const SafetensorsReader reader(file);
         run = metadataOf(reader, "run");
-        tokenizer = metadataOf(reader, "tokenizer");
+        content.tokenizer = tokenizerIn(reader, where);
         content.note = metadataOf(reader, "note");
         content.step = checkpointStep("step-" + metadataOf(reader, "step")).value_or(0);
     }
-    if (run.empty() || tokenizer.empty())
+    if (run.empty() || !content.tokenizer)
         throw CheckpointError(where, "a safetensors file without a run's configuration and tokenizer",
             "give a run directory, a checkpoint folder or a file that 'pha average' wrote");
     content.model = readModel(file);
@@ -126,9 +127,6 @@ ModelFile readModelFile(const fs::path& file)
         throw CheckpointError(where, error.problem(), takeAnother);
     }
     content.config.model = content.model->config();
-    const auto bytes = fromBase64(tokenizer);
-    if (!bytes) throw CheckpointError(where, "the tokenizer in it is not base64", takeAnother);
-    content.tokenizer = Tokenizer::fromModel(*bytes, where);
     if (content.tokenizer->size() != content.model->config().vocabulary)
         throw CheckpointError(where,
             fmt::format("its tokenizer has {} pieces, its model {}", content.tokenizer->size(),

@@ -3,7 +3,6 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
-#include "engine/run/run_directory.h"
 #include "engine/run/safetensors.h"
 
 #include <fmt/format.h>
@@ -48,22 +47,6 @@ std::string ImportReport::text() const
     return fmt::format("{} of {} tensors", taken.size(), taken.size() + absent.size() + misshapen.size())
         + shortList("not in the file", absent) + shortList("another shape or type", misshapen)
         + shortList("not used", unused);
-}
-
-std::vector<fs::path> weightFiles(const fs::path& path)
-{
-    std::error_code problem;
-    const auto isWeights = [&](const fs::path& file) {
-        return file.extension() == ".safetensors" && fs::is_regular_file(file, problem);
-    };
-    if (isWeights(path) && !isCheckpointsWeights(path)) return { path };
-    std::vector<fs::path> files;
-    const bool ours = fs::exists(path / "run.json", problem) || fs::exists(path / "manifest.json", problem);
-    if (!ours && fs::is_directory(path, problem))
-        for (const auto& entry : fs::directory_iterator(path, problem))
-            if (isWeights(entry.path())) files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-    return files;
 }
 
 ImportReport importWeights(LanguageModel& model, const std::vector<fs::path>& files)

@@ -13,9 +13,6 @@ struct ImportReport {
     std::string text() const;
 };
 
-/// The safetensors files that stand for `path`: itself, or those of a folder. None if it is a run, a checkpoint or
-/// nothing that has weights, which readCheckpoint() knows.
-std::vector<std::filesystem::path> weightFiles(const std::filesystem::path& path);
 /// Gives `model` the tensors of the files that have the name and the shape of one of its own, in any floating type; the
 /// others keep their values. Throws CheckpointError if none has, or if two files have one of the same name.
 ImportReport importWeights(LanguageModel& model, const std::vector<std::filesystem::path>& files);

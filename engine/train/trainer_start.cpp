@@ -8,6 +8,7 @@
 #include "engine/config/conversion.h"
 #include "engine/model/import_weights.h"
 #include "engine/run/atomic_file.h"
+#include "engine/run/weight_files.h"
 #include "engine/system/device.h"
 #include "engine/system/torch_version.h"
 #include "engine/train/checkpoint.h"
@@ -90,7 +91,11 @@ Trainer::Trainer(const TrainingRequest& request, EventSink& progress, const std:
         if (!tokenizer && replay->config.data.tokenizer == file_.config.data.tokenizer)
             tokenizer = Tokenizer::load(RunDirectory(replay->run).tokenizerFile());
     }
+    std::shared_ptr<const Tokenizer> ofWeights; // a replay has the one of the run that it repeats
+    if (!request.initFrom.empty() && !tokenizer) ofWeights = tokenizerOfWeights(request.initFrom);
+    if (ofWeights && comesWithWeights(*ofWeights, file_.config.data)) tokenizer = ofWeights;
     corpus_ = Corpus::open(file_.config.data, tokenizer, progress, stop);
+    if (ofWeights) requireTheirTokenizer(request.initFrom, *ofWeights, *corpus_->tokenizer());
     if (request.resume
         && file_.environment.value("tokenizer", corpus_->tokenizer()->fingerprint())
             != corpus_->tokenizer()->fingerprint())

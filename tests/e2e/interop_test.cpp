@@ -232,6 +232,49 @@ private Q_SLOTS:
         QVERIFY(!QFile::exists(home_.path("never")));
     }
 
+    /// An embedding means nothing with another tokenizer, though it had the same shape.
+    void givenWeightsBringTheirTokenizer()
+    {
+        QByteArray text;
+        for (int i = 0; i < 1500; ++i)
+            text +=
+                "Line " + QByteArray::number(i) + " of the red kites above hill " + QByteArray::number(i % 97) + ".\n";
+        home_.write("kites.txt", text);
+        const auto on = [&](const QString& data, const QStringList& more) {
+            auto command = smallRun({ "--steps", "1" });
+            command[command.indexOf("stories")] = data;
+            return home_.run(command + more);
+        };
+        for (const auto& weights : { run_, checkpoint(6), run_ + "/averages/ema.safetensors" }) {
+            const QStringList begin { "--init-from", weights, "--run", home_.path("kites") };
+            const auto plan = on("kites.txt", begin + QStringList { "--dry-run", "--json" });
+            QVERIFY2(plan.code == 0, plan.err.constData());
+            QVERIFY(plan.json()["exact"].toBool());
+            QCOMPARE(plan.json()["parameters"], home_.run({ "inspect", run_, "--json" }).json()["parameters"]);
+            const auto result = on("kites.txt", begin);
+            QVERIFY2(result.code == 0, result.err.constData());
+            QCOMPARE(content(home_.path("kites/tokenizer.model")), content(run_ + "/tokenizer.model"));
+            QDir(home_.path("kites")).removeRecursively();
+        }
+
+        const auto other = home_.path("other.model");
+        const auto made =
+            home_.run({ "tokenizer", "train", "stories", "--kind", "bpe", "--vocab-size", "512", "--out", other });
+        QVERIFY2(made.code == 0, made.err.constData());
+        for (const QStringList& how : { QStringList {}, QStringList { "--dry-run" } }) {
+            const auto result = on("kites.txt",
+                QStringList { "--init-from", run_, "--run", home_.path("wrong"), "--set", "tokenizer=" + other } + how);
+            QCOMPARE(result.code, 2);
+            QVERIFY2(result.err.contains("was trained with another tokenizer"), result.err.constData());
+            QVERIFY(!QFile::exists(home_.path("wrong")));
+        }
+        // Without their embedding, which has another shape, the other weights still serve.
+        const auto bytes =
+            on("kites.txt", { "--init-from", run_, "--run", home_.path("bytes"), "--set", "tokenizer=bytes" });
+        QVERIFY2(bytes.code == 0, bytes.err.constData());
+        QVERIFY2(bytes.err.contains("another shape or type: embedding"), bytes.err.constData());
+    }
+
     /// A folder of safetensors, as other programs leave a large model.
     void trainingStartsFromAFolderOfFiles()
     {

@@ -54,14 +54,15 @@ fs::path folderOf(const SweepOptions& options)
 /// Before anything starts: another process at one of them, a text that is not there.
 void refuseWhatCannotStart(const SweepPlan& plan, const std::vector<PlannedState>& states)
 {
-    std::set<std::string> texts;
+    std::set<std::string>
+        texts; // with what is made of them: another tokenizer may be one that a prepared corpus has not
     for (std::size_t i = 0; i < plan.runs.size(); ++i) {
         if (states[i].todo == PlannedState::Todo::Busy)
             throw CheckpointError(states[i].run.directory.string(),
                 fmt::format("process {} trains it", states[i].run.holder), "wait until it has ended");
         if (states[i].todo == PlannedState::Todo::Nothing) continue;
         const auto& data = plan.runs[i].config.data;
-        if (!texts.insert(data.data).second) continue;
+        if (!texts.insert(plan.runs[i].config.toJson().at("data").dump()).second) continue;
         refuseIfDataIsGone(data.data);
         (void)Corpus::knownTokenizer(data);
     }

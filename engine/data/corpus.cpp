@@ -74,7 +74,8 @@ std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<c
     EventSink& progress, const std::stop_token& stop)
 {
     if (const auto task = findTask(config)) return openTask(*task, tokenizer);
-    if (!tokenizer) tokenizer = Tokenizer::given(config);
+    const bool chosen = !tokenizer; // by the configuration, not by a model that has one
+    if (chosen) tokenizer = Tokenizer::given(config);
     if (tokenizer && tokenizer->kind() == Tokenizer::Kind::Symbols)
         throw DataError(inQuotes(config.data), "this model knows the symbols of a task, not text",
             "evaluate it on the task that it was trained on");
@@ -82,8 +83,10 @@ std::unique_ptr<Corpus> Corpus::open(const DataConfig& config, std::shared_ptr<c
         refuseNumbers(config.data, tokenizer.get());
         return openStories(config, std::move(tokenizer), progress, stop);
     }
-    if (const auto path = resolveCorpus(config.data); !path.empty())
+    if (const auto path = resolveCorpus(config.data); !path.empty()) {
+        if (auto own = chosen ? tokenizerOfTokens(path, config, tokenizer) : nullptr) tokenizer = std::move(own);
         return openText(path, config, std::move(tokenizer), progress, stop);
+    }
     refuseUnknown(config.data);
 }
 

@@ -15,6 +15,14 @@ std::unique_ptr<Corpus> openTask(const Task& task, const std::shared_ptr<const T
 /// Text files, packed or not, or folders with them; a prepared corpus; a file of tokens. Throws DataError.
 std::unique_ptr<Corpus> openText(const std::filesystem::path& path, const DataConfig& config,
     std::shared_ptr<const Tokenizer> tokenizer, EventSink& progress, const std::stop_token& stop);
+/// The tokenizer that a new run on a prepared corpus or on tokens has: theirs, or `given`, which the configuration
+/// names (null if it names none), for tokens of another program. Null for a text. Throws ConfigError if the
+/// configuration asks for another tokenizer than a prepared corpus has, or for a kind that theirs is not; DataError.
+std::shared_ptr<const Tokenizer> tokenizerOfTokens(
+    const std::filesystem::path& path, const DataConfig& config, const std::shared_ptr<const Tokenizer>& given);
+/// Throws ConfigError if `config` asks for a kind that has to be trained, and `own`, of the tokens at `where`, is of
+/// another one.
+void requireKind(const DataConfig& config, const Tokenizer& own, const std::filesystem::path& where);
 /// The tokenizer that openText() would take without reading a text, null if it would train one.
 std::shared_ptr<const Tokenizer> tokenizerOfText(const std::filesystem::path& path, const DataConfig& config);
 

@@ -2,6 +2,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
+#include "engine/base/text.h"
 #include "engine/data/cache.h"
 #include "engine/data/catalogue.h"
 #include "engine/data/corpus_kinds.h"
@@ -9,6 +10,7 @@
 #include "engine/data/prepare.h"
 #include "engine/data/token_bins.h"
 #include "engine/data/token_corpus.h"
+#include "engine/data/tokenizer_model.h"
 #include "engine/run/atomic_file.h"
 
 #include <cstdlib>
@@ -235,11 +237,43 @@ std::unique_ptr<Corpus> openText(const fs::path& path, const DataConfig& config,
     return TextOpener(path, config, progress, stop).open(std::move(tokenizer));
 }
 
+namespace {
+
+[[noreturn]] void refuseTokenizer(const DataConfig& config, const Tokenizer& own, const fs::path& where)
+{
+    throw ConfigError("tokenizer", inQuotes(config.tokenizer),
+        "auto, since the tokens of " + where.string() + " are those of another one (" + own.description()
+            + "); for this one give their text");
+}
+
+} // namespace
+
+void requireKind(const DataConfig& config, const Tokenizer& own, const fs::path& where)
+{
+    const bool bpe = config.tokenizer == "bpe";
+    if (!bpe && config.tokenizer != "unigram") return;
+    const bool trained = own.kind() == Tokenizer::Kind::SentencePiece;
+    if (!trained || scanTokenizerModel(own.model(), where.string()).modelType != (bpe ? 2 : 1))
+        refuseTokenizer(config, own, where);
+}
+
+std::shared_ptr<const Tokenizer> tokenizerOfTokens(
+    const fs::path& path, const DataConfig& config, const std::shared_ptr<const Tokenizer>& given)
+{
+    if (isPreparedCorpus(path)) {
+        std::shared_ptr<const Tokenizer> own = Tokenizer::load(path / "tokenizer.model");
+        if (given && given->fingerprint() != own->fingerprint()) refuseTokenizer(config, *own, path);
+        requireKind(config, *own, path);
+        return own;
+    }
+    if (const auto bins = findTokenBins(path)) return given ? given : tokenizerOfBins(*bins, config);
+    return nullptr;
+}
+
 std::shared_ptr<const Tokenizer> tokenizerOfText(const fs::path& path, const DataConfig& config)
 {
     auto given = Tokenizer::given(config);
-    if (isPreparedCorpus(path)) return given ? given : Tokenizer::load(path / "tokenizer.model");
-    if (const auto bins = findTokenBins(path)) return given ? given : tokenizerOfBins(*bins, config);
+    if (auto own = tokenizerOfTokens(path, config, given)) return own;
     findTexts({ path }); // throws if there is none that can be read
     return given;
 }

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
+#include "engine/data/corpus_kinds.h"
 #include "engine/data/id_tokenizer.h"
 #include "engine/data/input_file.h"
 #include "engine/data/piece_counter.h"
@@ -158,7 +159,10 @@ void checkIds(std::span<const std::int32_t> ids, const Tokenizer& tokenizer, con
 
 std::shared_ptr<const Tokenizer> tokenizerOfBins(const TokenBins& bins, const DataConfig& config)
 {
-    if (std::shared_ptr<const Tokenizer> found = Tokenizer::findIn(bins.folder)) return found;
+    if (std::shared_ptr<const Tokenizer> found = Tokenizer::findIn(bins.folder)) {
+        requireKind(config, *found, bins.folder);
+        return found;
+    }
     if (config.tokenizer != "auto")
         throw ConfigError("tokenizer", inQuotes(config.tokenizer),
             "the one that the tokens were made with, since they are given; auto if it is not known");

@@ -70,6 +70,31 @@ private Q_SLOTS:
         QVERIFY2(isOneErrorLine(plan.err) && plan.err.contains("has no text for the split 'valid'"), plan.err);
     }
 
+    /// The tokens are made already: another tokenizer would be written down, and not be used.
+    void aPreparedCorpusKeepsItsTokenizer()
+    {
+        for (const char* tokenizer : { "bpe", "bytes" })
+            for (const QStringList& how : { QStringList {}, QStringList { "--dry-run" } }) {
+                const auto result =
+                    home_.run(QStringList { "train", "--preset", "pha-tiny", "--data", "small", "--run", "other",
+                                  "--steps", "1", "--set", QStringLiteral("tokenizer=%1").arg(tokenizer) }
+                        + how);
+                QCOMPARE(result.code, 2);
+                QVERIFY2(isOneErrorLine(result.err) && result.err.contains("sentencepiece unigram"), result.err);
+                QVERIFY(!QFile::exists(home_.path("other")));
+            }
+        for (const char* tokenizer : { "unigram", "small/tokenizer.model" }) { // which it is
+            const auto plan = home_.run({ "train", "--preset", "pha-tiny", "--data", "small", "--dry-run", "--set",
+                QStringLiteral("tokenizer=%1").arg(tokenizer) });
+            QVERIFY2(plan.code == 0, plan.err);
+        }
+        const auto sweep = home_.run({ "sweep", "--name", "kinds", "--preset", "pha-tiny", "--data", "small", "--steps",
+            "1", "--grid", "tokenizer=unigram,bpe" });
+        QCOMPARE(sweep.code, 2);
+        QVERIFY2(sweep.err.contains("sentencepiece unigram"), sweep.err);
+        QVERIFY(QDir(home_.path("share/pha-studio/runs")).entryList({ "kinds*" }).isEmpty());
+    }
+
     /// A signal ends the work in order, and the same command goes on.
     void stopsAndGoesOn()
     {

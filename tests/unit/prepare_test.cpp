@@ -418,6 +418,13 @@ private Q_SLOTS:
         } catch (const DataError& error) {
             QVERIFY(QString(error.what()).contains("another tokenizer"));
         }
+        for (const char* other : { "bpe", "bytes" }) { // not what its tokens are made of
+            config.tokenizer = other;
+            QVERIFY_THROWS_EXCEPTION(ConfigError, Corpus::open(config, nullptr, silent_, {}));
+            QVERIFY_THROWS_EXCEPTION(ConfigError, Corpus::knownTokenizer(config));
+        }
+        config.tokenizer = "unigram";
+        QCOMPARE(Corpus::open(config, nullptr, silent_, {})->fingerprint(), whole_.fingerprint);
         QCOMPARE(open("whole")->fingerprint(), whole_.fingerprint);
         QVERIFY(
             open("whole")->batches(2, 30, 1)->next().ids == open("stopped-docs.jsonl")->batches(2, 30, 1)->next().ids);

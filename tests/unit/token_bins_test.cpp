@@ -283,6 +283,11 @@ private Q_SLOTS:
             std::string("ab \xC3\xA9"
                         "c\na bb\n"));
         QCOMPARE(corpus->tokenizer()->encode("b\xC3\xA9?"), (Ids { 3, 5, 1 })); // what is unknown is a space
+        Stopping sink;
+        DataConfig trained;
+        trained.data = path("shakespeare").string();
+        trained.tokenizer = "bpe"; // none is trained where tokens are given
+        QVERIFY_THROWS_EXCEPTION(ConfigError, Corpus::open(trained, nullptr, sink, {}));
         const auto again = Tokenizer::fromModel(corpus->tokenizer()->model(), "again");
         QCOMPARE(again->fingerprint(), corpus->tokenizer()->fingerprint());
         QVERIFY(complaint([&] { Tokenizer::fromModel("pha-characters 1\n[\"a\",\"a\"]\n", "m"); }).find("twice")

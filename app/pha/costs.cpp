@@ -8,6 +8,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/config/families.h"
+#include "engine/run/fork_point.h"
 
 #include <fmt/format.h>
 
@@ -89,7 +91,21 @@ void printCosts(const BranchCosts& costs, std::int64_t step)
             100 * usual));
 }
 
-void printTrial(const PruneTrial& trial, const BranchCosts& costs, const std::vector<PartPlace>& parts)
+/// What goes on without the parts; empty if nothing does, as from averaged weights.
+std::string forkCommand(const std::string& target, const ModelConfig& model, const std::vector<PartPlace>& parts)
+{
+    try {
+        const auto point = readForkPoint(target);
+        const auto done = point.parent.step;
+        return fmt::format("pha train --fork {} --set pruned_branches={}{}", quotedPath(target),
+            prunedField(model, parts), point.config.training.steps > done ? "" : fmt::format(" --steps {}", 2 * done));
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+void printTrial(
+    const PruneTrial& trial, const BranchCosts& costs, const std::vector<PartPlace>& parts, const std::string& toGoOn)
 {
     std::vector<std::string> names;
     for (const auto& place : parts) names.push_back(place.text());
@@ -102,8 +118,7 @@ void printTrial(const PruneTrial& trial, const BranchCosts& costs, const std::ve
     printLine(fmt::format("  measured   {:.2f} ms against {:.2f} ms, {:.2f} times as fast; {} parameters left",
         1e3 * trial.prunedSeconds, 1e3 * trial.passSeconds, trial.passSeconds / trial.prunedSeconds,
         withThousands(trial.parameters)));
-    printLine(
-        fmt::format("  to go on without them: pha train --fork RUN --set pruned_branches={}", joinList(names, ",")));
+    if (!toGoOn.empty()) printLine("  to go on without them: " + toGoOn);
 }
 
 } // namespace
@@ -136,8 +151,8 @@ void CostsCommand::check() const
     checkRange("--repeats", repeats_, 1, 1000);
 }
 
-int CostsCommand::run(
-    LoadedModel& model, const MixOptions& left, std::optional<std::int64_t> maxTokens, bool json) const
+int CostsCommand::run(LoadedModel& model, const std::string& target, const MixOptions& left,
+    std::optional<std::int64_t> maxTokens, bool json) const
 {
     StopOnSignal stop;
     auto options = options_;
@@ -159,7 +174,7 @@ int CostsCommand::run(
         return 0;
     }
     printCosts(costs, model.step());
-    if (trial) printTrial(*trial, costs, parts);
+    if (trial) printTrial(*trial, costs, parts, forkCommand(target, model.config().model, parts));
     return 0;
 }
 

@@ -16,8 +16,10 @@ public:
     bool wanted() const { return wanted_; }
     /// What can be said without the model. Throws Error.
     void check() const;
-    /// Exit code. `left` names what would be left out together, `maxTokens` are scored for each part.
-    int run(LoadedModel& model, const MixOptions& left, std::optional<std::int64_t> maxTokens, bool json) const;
+    /// Exit code. `target` is what the model was loaded from, `left` names what would be left out together, `maxTokens`
+    /// are scored for each part.
+    int run(LoadedModel& model, const std::string& target, const MixOptions& left,
+        std::optional<std::int64_t> maxTokens, bool json) const;
 
 private:
     const CLI::App* command_ = nullptr;

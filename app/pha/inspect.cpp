@@ -79,7 +79,7 @@ int inspect(const InspectOptions& options)
     if (options.weights.wanted()) return options.weights.run(options.target, options.json);
     const auto model = options.load(options.target);
     if (options.costs.wanted())
-        return options.costs.run(*model, options.look.mix(), options.look.givenTokens(), options.json);
+        return options.costs.run(*model, options.target, options.look.mix(), options.look.givenTokens(), options.json);
     if (options.look.wanted()) return options.look.run(*model, options.json);
     if (options.heads) return showHeads(*model, options.json);
     SilentSink silent;

@@ -105,7 +105,8 @@ void checkFork(const ForkPoint& point, const RunConfig& fork)
     checkSkips(point.config, fork, point.parent.step);
     if (fork.training.steps <= point.parent.step)
         throw ConfigError("steps", std::to_string(fork.training.steps),
-            "more than the " + std::to_string(point.parent.step) + " steps that are done where the fork begins");
+            "more than the " + std::to_string(point.parent.step)
+                + " steps that are done where the fork begins; give more with --steps");
 }
 
 void checkSkips(const RunConfig& before, const RunConfig& after, std::int64_t done)

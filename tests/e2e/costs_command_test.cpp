@@ -50,6 +50,15 @@ private Q_SLOTS:
         QVERIFY(without["pruned_ms"].toDouble() > 0);
         const auto words = costs({ "--mute", "0:attention" });
         QVERIFY(words.out.contains("--set pruned_branches=0:attention"));
+        // The run is finished, and the command that is shown is one that goes on.
+        const QByteArray before = "to go on without them: pha ";
+        const auto at = words.out.indexOf(before);
+        QVERIFY2(at >= 0, words.out.constData());
+        auto shown = words.out.mid(at + before.size(), words.out.indexOf('\n', at) - at - before.size());
+        shown.replace('\'', ""); // of quotes Qt knows the other kind
+        const auto went = home_.run(QProcess::splitCommand(QString::fromUtf8(shown)) << "--run" << home_.path("shown"));
+        QVERIFY2(went.code == 0, (shown + ": " + went.err).constData());
+        QCOMPARE(metrics(home_.path("shown"), "step").last()["step"].toInt(), 16);
         QVERIFY(costs({ "--mute", "all:gss", "--mute", "all:attention", "--mute", "all:ffn", "--mute", "all:main" })
                     .out.contains("at least one part that stays"));
 

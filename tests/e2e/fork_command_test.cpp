@@ -175,7 +175,7 @@ private Q_SLOTS:
         QTest::newRow("shape") << QStringList { "--set", "width=64" } << "width is 64";
         QTest::newRow("optimiser") << QStringList { "--set", "optimizer=adamw" } << "--init-from";
         QTest::newRow("tokenizer") << QStringList { "--set", "tokenizer=bytes" } << "tokenizer";
-        QTest::newRow("done") << QStringList {} << "steps";
+        QTest::newRow("done") << QStringList {} << "give more with --steps";
         QTest::newRow("other symbols") << QStringList { "--steps", "9", "--data", "mqar" } << "mqar";
         QTest::newRow("preset") << QStringList { "--preset", "pha-tiny" } << "--preset does not go with --fork";
         QTest::newRow("resume") << QStringList { "--resume", "run" } << "--resume does not go with --fork";

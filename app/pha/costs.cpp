@@ -5,6 +5,7 @@
 #include "app/pha/progress.h"
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
+#include "app/pha/train_request.h"
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -129,6 +130,8 @@ void CostsCommand::add(CLI::App& command)
     command.add_flag("--costs", wanted_,
         "Show instead what every part of every layer takes in a forward pass, and the change of the loss when it is "
         "muted; with --mute also what leaving out all the parts named does at once");
+    command.add_option("--data", options_.text.data,
+        "With --costs: another text than the run's own, a built-in corpus or a file (.txt, .jsonl, .parquet)");
     command.add_option("--split", options_.text.split, "With --costs: what is scored")
         ->check(CLI::IsMember({ "train", "valid", "test" }))
         ->capture_default_str();
@@ -139,13 +142,15 @@ void CostsCommand::add(CLI::App& command)
 
 void CostsCommand::check() const
 {
-    for (const char* option : { "--split", "--context", "--batch", "--repeats" })
+    for (const char* option : { "--data", "--split", "--context", "--batch", "--repeats" })
         if (!wanted_ && command_->count(option) > 0)
             throw Error(fmt::format("{} without --costs", option), "add --costs", ExitCode::Usage);
     if (!wanted_) return;
     for (const char* option : { "--text", "--text-file", "--out", "--lens", "--activations", "--mix" })
         if (command_->count(option) > 0)
             throw Error(fmt::format("--costs and {} given", option), "leave one of them out", ExitCode::Usage);
+    if (command_->count("--data") > 0 && options_.text.data.empty())
+        throw ConfigError("--data", "", "a built-in corpus or a text file");
     if (command_->count("--context") > 0) checkRange("--context", options_.text.context, 2, 1 << 20);
     if (command_->count("--batch") > 0) checkRange("--batch", options_.batch, 1, 1 << 20);
     checkRange("--repeats", repeats_, 1, 1000);
@@ -154,6 +159,7 @@ void CostsCommand::check() const
 int CostsCommand::run(LoadedModel& model, const std::string& target, const MixOptions& left,
     std::optional<std::int64_t> maxTokens, bool json) const
 {
+    if (options_.text.data.empty()) refuseIfDataIsGone(model.config().data.data);
     StopOnSignal stop;
     auto options = options_;
     options.repeats = int(repeats_);

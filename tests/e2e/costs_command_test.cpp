@@ -87,9 +87,34 @@ private Q_SLOTS:
         QVERIFY(back.err.contains("0:attention"));
     }
 
+    void anotherTextServesWhereTheRunsIsNot()
+    {
+        const auto lines = [](const QByteArray& words) {
+            QByteArray text;
+            for (int i = 0; i < 400; ++i) text += "Line " + QByteArray::number(i * 7919) + words + "\n";
+            return text;
+        };
+        const auto text = home_.write("gone.txt", lines(" of a text that goes."));
+        home_.write("other.txt", lines(" of another one."));
+        auto command = smallRun(
+            { "--run", home_.path("moved"), "--steps", "1", "--set", "tokenizer=bytes", "--set", "sample_every=0" });
+        command[command.indexOf("stories")] = text;
+        const auto trained = home_.run(command);
+        QVERIFY2(trained.code == 0, trained.err.constData());
+        QVERIFY(QFile::remove(text));
+        const QStringList ask { "inspect", home_.path("moved"), "--costs", "--max-tokens", "200", "--repeats", "1" };
+        const auto refused = home_.run(ask);
+        QCOMPARE(refused.code, 2);
+        QVERIFY2(isOneErrorLine(refused.err) && refused.err.contains("--data PATH"), refused.err.constData());
+        const auto result = home_.run(ask + QStringList { "--data", "other.txt", "--mute", "0:gss" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QVERIFY2(result.out.contains("other.txt"), result.out.constData());
+    }
+
     void wrongUseIsRefused()
     {
-        for (const QStringList& more : { QStringList { "--batch", "2" }, QStringList { "--repeats", "3" } })
+        for (const QStringList& more :
+            { QStringList { "--batch", "2" }, QStringList { "--repeats", "3" }, QStringList { "--data", "stories" } })
             QCOMPARE(home_.run(QStringList { "inspect", run_ } + more).code, 2);
         QCOMPARE(costs({ "--text", "Once" }).code, 2);
         QCOMPARE(costs({ "--mute", "0:nothing" }).code, 2);

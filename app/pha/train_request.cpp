@@ -264,22 +264,31 @@ void refuseIfSplitsAreMissing(const std::string& data)
                 "prepare the corpus with a share for this one");
 }
 
+/// The tokenizer of the run that a new one goes on from, is converted from or repeats; null if it has its own.
+std::shared_ptr<const Tokenizer> takenTokenizer(const TrainingRequest& request)
+{
+    const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
+    if (!taken.empty()) return Tokenizer::load(RunDirectory(runNamed(taken)).tokenizerFile());
+    const RunDirectory repeated(request.replayOf);
+    if (request.replayOf.empty() || repeated.read().config.data.tokenizer != request.config.data.tokenizer)
+        return nullptr;
+    return Tokenizer::load(repeated.tokenizerFile());
+}
+
 } // namespace
 
 std::shared_ptr<const Tokenizer> plannedTokenizer(const TrainingRequest& request)
 {
-    const auto& data = request.config.data;
+    auto data = request.config.data;
+    const auto taken = takenTokenizer(request);
+    if (taken) data.tokenizer = "auto"; // the one that is named is not looked for
     if (const auto* entry = findInCatalogue(data.data); entry && downloadState(*entry) != DownloadState::Present) {
         note("pha: note: " + data.data + " is not downloaded yet; get it with: pha data download " + data.data);
-        return Tokenizer::given(data);
+        return taken ? taken : Tokenizer::given(data);
     }
-    auto known = Corpus::knownTokenizer(data); // throws if there are no such data
+    const auto known = Corpus::knownTokenizer(data); // throws if there are no such data
     refuseIfSplitsAreMissing(data.data);
-    const auto& taken = request.forkFrom.empty() ? request.convertFrom : request.forkFrom;
-    if (!taken.empty()) return Tokenizer::load(RunDirectory(runNamed(taken)).tokenizerFile());
-    const RunDirectory repeated(request.replayOf);
-    if (!request.replayOf.empty() && repeated.read().config.data.tokenizer == data.tokenizer)
-        return Tokenizer::load(repeated.tokenizerFile());
+    if (taken) return taken;
     if (request.initFrom.empty()) return known;
     const auto ofWeights = tokenizerOfWeights(request.initFrom);
     if (ofWeights && known) requireTheirTokenizer(request.initFrom, *ofWeights, *known);

@@ -168,6 +168,33 @@ private Q_SLOTS:
         QVERIFY(!QFile::exists(home_.path("dry")));
     }
 
+    /// The run's own tokenizer lies in its folder, wherever the file is now that it was taken from.
+    void aTextAndItsTokenizerMayHaveMoved()
+    {
+        QByteArray text;
+        for (int i = 0; i < 400; ++i) text += "Line " + QByteArray::number(i * 7919) + " of a text that moves.\n";
+        const auto here = home_.write("here.txt", text), model = home_.path("here.model");
+        QVERIFY(QFile::copy(run_ + "/tokenizer.model", model));
+        const auto run = home_.path("moved");
+        auto command =
+            smallRun({ "--run", run, "--steps", "2", "--set", "sample_every=0", "--set", "tokenizer=" + model });
+        command[command.indexOf("stories")] = here;
+        const auto trained = home_.run(command);
+        QVERIFY2(trained.code == 0, trained.err.constData());
+        const auto there = home_.path("there.txt");
+        QVERIFY(QFile::rename(here, there) && QFile::remove(model));
+        for (const QStringList& how :
+            { QStringList { "--fork", run, "--steps", "4" }, QStringList { "--replay", run } }) {
+            const auto again = QStringList { "train", "--data", there, "--run", home_.path("again") } + how;
+            const auto plan = home_.run(again + QStringList { "--dry-run", "--json" });
+            QVERIFY2(plan.code == 0, plan.err.constData());
+            QVERIFY(plan.json()["exact"].toBool());
+            const auto result = home_.run(again);
+            QVERIFY2(result.code == 0, result.err.constData());
+            QVERIFY(QDir(home_.path("again")).removeRecursively());
+        }
+    }
+
     void whatCannotBeIsRefusedInOneLine_data()
     {
         QTest::addColumn<QStringList>("arguments");

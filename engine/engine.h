@@ -50,6 +50,7 @@ struct MixOverride {
 struct EvaluateOptions {
     std::string data; ///< empty: the run's own corpus
     std::string split = "valid";
+    std::string otherwise = {}; ///< the split that is scored if `split` has no text and this one has; empty: none
     /// disjoint: blocks of `context` tokens. strided: windows at `stride`, each scores what is new in it. stateful: the
     /// state goes from block to block, so that every token sees the whole text before it; time and memory of attention
     /// grow with it. Empty: strided if a stride is given, else disjoint (models.md 12.2).

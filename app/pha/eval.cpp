@@ -186,6 +186,14 @@ void printAblation(const Ablation& result)
     print("\nChange of the loss by muting one branch, nats per token\n" + table.text());
 }
 
+/// Token files of other programs have no test text.
+void noteOtherSplit(const EvaluateOptions& options, const Evaluation& result)
+{
+    if (!options.otherwise.empty() && result.figures.split == options.otherwise)
+        note(fmt::format("pha: note: there is no text for the split '{}', so '{}' is scored; --split says which",
+            options.split, options.otherwise));
+}
+
 int ablation(EvaluateOptions evaluate, bool json, LoadedModel& model)
 {
     StopOnSignal stop;
@@ -194,6 +202,7 @@ int ablation(EvaluateOptions evaluate, bool json, LoadedModel& model)
     const auto result = model.ablate(
         evaluate, [](const AblationCell&) {}, view, stop.token());
     view.clearBar();
+    noteOtherSplit(evaluate, result.plain);
     if (json) {
         printJson(toJson(result, model.step()));
         return 0;
@@ -238,6 +247,7 @@ int eval(const EvalOptions& options, const CLI::App& command)
     const auto model = options.load(options.target);
     if (options.evaluate.data.empty()) refuseIfDataIsGone(model->config().data.data);
     auto evaluate = options.evaluate;
+    if (command.count("--split") == 0 && evaluate.split == "test") evaluate.otherwise = "valid";
     auto wanted = model->config();
     if (!evaluate.data.empty()) wanted.data.data = evaluate.data;
     std::vector<std::string> fields;
@@ -263,6 +273,7 @@ int eval(const EvalOptions& options, const CLI::App& command)
     }
     view.clearBar();
     if (StopOnSignal::received()) throw Error("the evaluation was stopped", "start it again");
+    noteOtherSplit(evaluate, plain);
     if (options.json) {
         auto json = toJson(changed ? *changed : plain, model->step());
         if (changed) json["plain"] = toJson(plain, model->step());
@@ -288,7 +299,8 @@ void addEval(CLI::App& root, Program& program)
         "Other text than the run's own: a built-in corpus, or a file (.txt, .jsonl, .parquet)");
     command
         ->add_option("--split", options->evaluate.split,
-            "train, valid or test; left out, the one that the name of the file of --data tells")
+            "train, valid or test; left out, the one that the name of the file of --data tells, and valid where there "
+            "is no test text")
         ->check(CLI::IsMember({ "train", "valid", "test" }))
         ->capture_default_str();
     addInteger(*command, "--context", options->evaluate.context, "Tokens per window; the run's context if left out");

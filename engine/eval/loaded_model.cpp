@@ -41,6 +41,17 @@ std::string describeSplit(const Corpus& corpus, const Split& split)
         100 * double(part) / double(all));
 }
 
+/// The one that is asked for, or the one that stands in for it.
+const Split& splitFor(const Corpus& corpus, const EvaluateOptions& options)
+{
+    const auto hasText = [&](const std::string& name) {
+        const auto at = std::size_t(std::find(splitNames.begin(), splitNames.end(), name) - splitNames.begin());
+        return at < splitNames.size() && corpus.tokens(at) >= 2;
+    };
+    const bool other = !options.otherwise.empty() && !hasText(options.split) && hasText(options.otherwise);
+    return corpus.split(other ? options.otherwise : options.split);
+}
+
 } // namespace
 
 NetworkModel::NetworkModel(std::shared_ptr<LanguageModel> model, RunConfig config, std::int64_t step,
@@ -130,7 +141,7 @@ Evaluation NetworkModel::evaluate(const EvaluateOptions& given, EventSink& progr
     checkMix(given.mix);
     auto options = given;
     const auto corpus = corpusFor(options, progress, stop);
-    const auto& split = corpus->split(options.split);
+    const auto& split = splitFor(*corpus, options);
     options.context = contextOf(options, split);
     auto result = evaluateSplit(*model_, pass_, split, options, progress, stop, tokenizer_.get());
     result.figures.step = result.recall.step = step_;

@@ -231,6 +231,17 @@ private Q_SLOTS:
         const auto eval = home_.run({ "eval", "letters-run", "--split", "valid", "--json" });
         QVERIFY2(eval.code == 0, eval.err);
         QVERIFY(eval.json()["bits_per_byte"].toDouble() > 1);
+        for (const QStringList& data : { QStringList {}, QStringList { "--data", "letters" } }) {
+            const auto usual = home_.run(QStringList { "eval", "letters-run", "--json" } + data);
+            QVERIFY2(usual.code == 0, usual.err);
+            QCOMPARE(usual.json()["split"].toString(), "valid"); // there is no test text
+            QCOMPARE(usual.json()["nll"], eval.json()["nll"]);
+            QVERIFY2(usual.err.contains("no text for the split 'test'"), usual.err);
+        }
+        const auto muted = home_.run({ "eval", "letters-run", "--ablation", "--max-tokens", "100", "--json" });
+        QVERIFY2(muted.code == 0 && muted.json()["split"].toString() == "valid", muted.err);
+        const auto asked = home_.run({ "eval", "letters-run", "--split", "test" });
+        QCOMPARE(asked.code, 2);
         const auto named = home_.run({ "eval", "letters-run", "--data", "letters/val.bin", "--json" });
         QVERIFY2(named.code == 0, named.err); // whoever names the file means its part
         QCOMPARE(named.json()["nll"], eval.json()["nll"]);

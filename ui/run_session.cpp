@@ -63,6 +63,8 @@ QString RunSession::name() const
     return given.isEmpty() ? singleLine(fromPath(directory_.filename())) : given;
 }
 
+QString RunSession::identity() const { return fromPath(directory_) + QLatin1Char('\n') + fromUtf8(file_.created); }
+
 std::int64_t RunSession::step() const { return history_.step.empty() ? 0 : std::int64_t(history_.step.back()); }
 
 bool RunSession::active() const { return isActive(state_); }

@@ -47,6 +47,9 @@ public:
 
     const fs::path& directory() const { return directory_; }
     QString name() const;
+    /// Tells it from every other run, also from a deleted one that had its folder before. A run that is about to start
+    /// has another one until its job has written run.json.
+    QString identity() const;
     const RunFile& file() const { return file_; } ///< its settings as they stand now
     const RunHistory& history() const { return history_; }
     Place place() const { return place_; }

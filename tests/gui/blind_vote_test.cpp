@@ -190,6 +190,26 @@ private Q_SLOTS:
         QCOMPARE(there.tally().all(), 2);
     }
 
+    /// Not those of a deleted run, whose name and folder the next one gets.
+    void talliesBelongToNetworksNotToFolders()
+    {
+        test::TestHome home;
+        const auto duellist = [&](const char* created) {
+            fs::remove_all(home.runs() / "demo");
+            const RunDirectory run(home.train("demo", 20));
+            auto file = run.read();
+            file.created = created;
+            run.write(file);
+            WeightsInfo weights;
+            weights.step = 20;
+            return duellistOf(RunSession(run.root()), weights);
+        };
+        const auto before = duellist("2026-02-01T12:00:00Z");
+        DuelTallies::set(before, two, { 3, 1, 2 });
+        QCOMPARE(DuelTallies::of(duellist("2026-02-01T12:05:00Z"), two).all(), 0);
+        QCOMPARE(DuelTallies::of(before, two).all(), 6);
+    }
+
     void votesCountForWhoWroteIt()
     {
         test::TestHome home;

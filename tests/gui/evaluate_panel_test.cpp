@@ -243,6 +243,61 @@ private Q_SLOTS:
         panel_->setSession(nullptr);
     }
 
+    /// A deleted run leaves nothing to the next one of its name, which gets its folder.
+    void resultsAreNotThoseOfADeletedRun()
+    {
+        const fs::path again = folder_.filePath("again").toStdString();
+        std::unique_ptr<RunSession> run;
+        const auto train = [&](const char* created) {
+            panel_->setSession(nullptr);
+            run.reset();
+            fs::remove_all(again);
+            writeFakeRun(again, config_, "again");
+            auto file = RunDirectory(again).read();
+            file.created = created;
+            RunDirectory(again).write(file);
+            run = std::make_unique<RunSession>(again);
+            QTRY_VERIFY(run->modelSource().available);
+            panel_->setSession(run.get());
+        };
+        auto* map = panel_->findChild<AblationTable*>();
+        train("2026-02-01T12:00:00Z");
+        if (QTest::currentTestFailed()) return;
+        panel_->run();
+        QTRY_COMPARE(table()->model()->rowCount(), 1);
+        QTRY_VERIFY(button("evaluateRun")->isEnabled());
+        panel_->runAblation();
+        QTRY_VERIFY(panel_->findChild<QLabel*>("evaluateAblationNote")->text().contains("valid split"));
+        train("2026-02-01T12:05:00Z");
+        if (QTest::currentTestFailed()) return;
+        QCOMPARE(panel_->resultsCsv().count('\n'), 1); // the heading
+        QVERIFY(map->nothing());
+        train("2026-02-01T12:00:00Z"); // as one that is taken out of the trash
+        if (QTest::currentTestFailed()) return;
+        QCOMPARE(table()->model()->rowCount(), 1);
+        QVERIFY(map->complete());
+        panel_->setSession(nullptr); // the session goes first
+    }
+
+    /// What a run was created at is known for good when its job has written it.
+    void aRunThatWasPlannedHereKeepsItsResults()
+    {
+        const fs::path directory = folder_.filePath("planned").toStdString();
+        RunSession planned(directory, RunFile { "planned", "2026-02-01T11:59:58Z", config_, Json::object() });
+        panel_->setSession(&planned);
+        writeFakeRun(directory, config_, "planned");
+        planned.attach(std::make_shared<ScriptedJob>(script_, config_, directory));
+        QVERIFY(planned.file().created != "2026-02-01T11:59:58Z");
+        panel_->run();
+        QTRY_COMPARE(table()->model()->rowCount(), 1);
+        panel_->setSession(session_.get());
+        QCOMPARE(table()->model()->rowCount(), 0);
+        panel_->setSession(&planned);
+        QCOMPARE(table()->model()->rowCount(), 1);
+        planned.detach();
+        panel_->setSession(nullptr); // the session goes first
+    }
+
     void worksOnLiveWeightsWhileTheRunTrains()
     {
         session_->attach(std::make_shared<ScriptedJob>(script_, config_, run_));

@@ -278,6 +278,21 @@ private Q_SLOTS:
         QCOMPARE(steps(history), (std::vector<std::int64_t> { 10, 15 }));
     }
 
+    void aDeletedRunLeavesNothingToTheNextOneInItsFolder()
+    {
+        saveWeights(run_, 10);
+        WeightHistory history;
+        QVERIFY(history.setRun(run_, "2026-02-01T12:00:00Z"));
+        readAll(history);
+        QCOMPARE(steps(history), (std::vector<std::int64_t> { 10 }));
+        history.setRun({});
+        history.setRun(run_, "2026-02-01T12:05:00Z");
+        QVERIFY(history.moments().empty());
+        QVERIFY(history.setRun(run_, "2026-02-01T12:00:00Z")); // as one that is taken out of the trash
+        QCOMPARE(steps(history), (std::vector<std::int64_t> { 10 }));
+        QVERIFY(!history.setRun(run_, "2026-02-01T12:00:00Z"));
+    }
+
     void aDamagedCheckpointIsSaidAndTheOthersAreRead()
     {
         saveWeights(run_, 10);

@@ -139,24 +139,26 @@ WeightHistory::WeightHistory(QObject* parent)
 
 WeightHistory::~WeightHistory() { stop_.request_stop(); }
 
-void WeightHistory::setRun(const fs::path& run)
+bool WeightHistory::setRun(const fs::path& run, const std::string& created)
 {
-    if (run == run_) return;
+    if (run == run_ && created == created_) return false;
     stop_.request_stop();
     stop_ = {};
     if (!run_.empty() && !moments_.empty()) {
         if (others_.size() >= runsRemembered) others_.clear();
-        others_[run_] = std::move(moments_);
+        others_[{ run_, created_ }] = std::move(moments_);
     }
     run_ = run;
+    created_ = created;
     moments_.clear();
-    if (const auto seen = others_.find(run); seen != others_.end()) {
+    if (const auto seen = others_.find({ run, created }); seen != others_.end()) {
         moments_ = std::move(seen->second);
         others_.erase(seen);
     }
     again_ = false;
     if (std::exchange(busy_, false)) Q_EMIT busyChanged();
     Q_EMIT changed();
+    return true;
 }
 
 void WeightHistory::refresh()

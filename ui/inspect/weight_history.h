@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace pha::ui {
@@ -38,7 +40,9 @@ public:
     explicit WeightHistory(QObject* parent = nullptr);
     ~WeightHistory() override;
 
-    void setRun(const std::filesystem::path& run); ///< empty: none. What is being read for another run is dropped
+    /// Empty: none. `created` tells it from a deleted run that had the folder before. What is being read for another
+    /// run is dropped. False: it is this run already.
+    bool setRun(const std::filesystem::path& run, const std::string& created = {});
     void refresh(); ///< reads what has come; the newest first
     bool busy() const { return busy_; }
     const std::vector<WeightMoment>& moments() const { return moments_; } ///< oldest first
@@ -61,8 +65,10 @@ private:
 
     EventBridge bridge_; ///< carries calls from the worker to this thread; drops them once this object is gone
     std::filesystem::path run_;
+    std::string created_;
     std::vector<WeightMoment> moments_;
-    std::map<std::filesystem::path, std::vector<WeightMoment>> others_; ///< of runs that were shown before
+    /// Of runs that were shown before, by folder and time.
+    std::map<std::pair<std::filesystem::path, std::string>, std::vector<WeightMoment>> others_;
     std::stop_source stop_;
     bool busy_ = false, again_ = false;
     WorkerThread worker_; ///< last: its task ends before the rest goes

@@ -133,7 +133,7 @@ void WeightPane::setSession(RunSession* session)
     session_ = session;
     seenStep_ = -1;
     message_->say({});
-    history_.setRun(session ? session->directory() : std::filesystem::path());
+    history_.setRun(session ? session->directory() : std::filesystem::path(), session ? session->file().created : "");
     if (session) {
         connect(session, &RunSession::changed, this, &WeightPane::follow);
         connect(session, &RunSession::stateChanged, this, &WeightPane::follow);
@@ -151,7 +151,12 @@ void WeightPane::setActive(bool active)
 
 void WeightPane::follow()
 {
-    if (!active_ || !session_ || session_->savedStep() == seenStep_) return;
+    if (!session_) return;
+    if (history_.setRun(session_->directory(), session_->file().created)) {
+        seenStep_ = -1; // its job has written run.json by now, or another run took its folder
+        message_->say({});
+    }
+    if (!active_ || session_->savedStep() == seenStep_) return;
     seenStep_ = session_->savedStep();
     history_.refresh();
 }

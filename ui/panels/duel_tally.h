@@ -7,7 +7,7 @@ namespace pha::ui {
 
 /// One side of a duel: a run's weights at a step, with what the mixer changes of them.
 struct Duellist {
-    QString key; ///< tells it from every other: folder, step, changes
+    QString key; ///< tells it from every other: RunSession::identity(), step, changes
     QString name; ///< "pha-tiny-stories, checkpoint of step 1,000"
 };
 

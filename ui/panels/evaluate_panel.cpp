@@ -63,21 +63,19 @@ void EvaluatePanel::Private::follow(RunSession* s)
     session = s;
     mixingSeen = std::size_t(-1);
     setShape(s ? mixShape(*s) : MixShape {});
-    if (s) v.ablation->setNetwork(s->file().config.model);
-    emptyAblation();
-    if (const auto known = s ? ablations.find(fromPath(s->directory())) : ablations.end();
-        known != ablations.end()) { // who comes back to a run finds its table
-        for (const auto& cell : known->second.first.cells) v.ablation->set(cell);
-        v.ablationNote->setText(known->second.second);
-    }
+    showKept();
     v.mixer->setVisible(s);
     v.form->setSession(s);
-    v.model->setRun(s ? fromPath(s->directory()) : QString());
     v.message->say({});
     if (s) {
         connect(s, &RunSession::changed, &guard, [this] { update(); });
         connect(s, &RunSession::stateChanged, &guard, [this] {
             mixingSeen = std::size_t(-1); // live weights may have given way to a checkpoint
+            if (session->identity() != identity) { // its job has written run.json, or another run took its folder
+                worker.release();
+                showKept();
+                showResults();
+            }
             update();
             showState();
         });

@@ -22,6 +22,7 @@ public:
     void setShape(const MixShape& shape) { v.mixer->setShape(shape.layers, shape.branches, shape.present); }
 
     void follow(RunSession* s);
+    void showKept(); ///< results of the run from earlier, once it is known which run it is
     /// The run has grown: newer mixing weights, or its first checkpoint.
     void update();
 
@@ -44,8 +45,9 @@ public:
     QObject guard; ///< what connections to this object live as long as
     EvaluateView v;
     QPointer<RunSession> session;
+    QString identity; ///< of the run whose results are shown
     std::size_t mixingSeen = 0;
-    std::map<QString, std::pair<Ablation, QString>> ablations; ///< by run, with their notes
+    std::map<QString, std::pair<Ablation, QString>> ablations; ///< by RunSession::identity(), with their notes
     std::vector<EvaluateOptions> jobs; ///< of the present or last order
     int done = 0;
     WeightsInfo weights;

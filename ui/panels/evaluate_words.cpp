@@ -28,6 +28,18 @@ void EvaluatePanel::Private::emptyAblation()
     v.ablationNote->setText(tr("Nats per token lost when a part is muted, in all layers or in one."));
 }
 
+void EvaluatePanel::Private::showKept()
+{
+    identity = session ? session->identity() : QString();
+    if (session) v.ablation->setNetwork(session->file().config.model);
+    emptyAblation();
+    if (const auto known = ablations.find(identity); known != ablations.end()) { // who comes back finds its table
+        for (const auto& cell : known->second.first.cells) v.ablation->set(cell);
+        v.ablationNote->setText(known->second.second);
+    }
+    v.model->setRun(identity);
+}
+
 void EvaluatePanel::Private::showAblation(const Ablation& all)
 {
     const auto& f = all.plain.figures;
@@ -36,7 +48,7 @@ void EvaluatePanel::Private::showAblation(const Ablation& all)
             tr("Against %1 nats/token of the whole network: %2, %3 split, %4 tokens."))
             .arg(formatFixed(f.nll, 4), describeWeights(weights), fromUtf8(f.split), formatCount(f.tokens)));
     v.message->say(tr("The ablation table is complete."));
-    if (session) ablations[fromPath(session->directory())] = { all, v.ablationNote->text() };
+    if (session) ablations[identity] = { all, v.ablationNote->text() };
 }
 
 void EvaluatePanel::Private::showProgress(const ProgressEvent& e)

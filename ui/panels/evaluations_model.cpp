@@ -84,6 +84,7 @@ const std::vector<EvaluationRow>& EvaluationsModel::rows() const
 
 void EvaluationsModel::setRun(const QString& run)
 {
+    if (run == run_) return;
     beginResetModel();
     run_ = run;
     endResetModel();

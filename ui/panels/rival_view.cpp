@@ -161,7 +161,7 @@ void RivalView::showFigures(const QString& text, const char* role)
 
 Duellist duellistOf(const RunSession& session, const WeightsInfo& weights, const QString& changes)
 {
-    Duellist one { fromPath(session.directory()) + QStringLiteral("\n%1").arg(weights.step),
+    Duellist one { session.identity() + QStringLiteral("\n%1").arg(weights.step),
         session.name() + QStringLiteral(", ") + describeWeights(weights) };
     if (changes.isEmpty()) return one;
     one.key += QLatin1Char('\n') + changes;

@@ -62,12 +62,15 @@ void MainWindow::archiveCurrent()
 void MainWindow::deleteCurrent()
 {
     if (!current_ || current_->active()) return;
+    // All of it before the question: an import or a replay that ends while it stands selects another run.
     const auto directory = current_->directory();
+    const auto name = current_->name();
+    const bool shown = runs_->shown().contains(current_);
     std::error_code ignored; // what cannot be looked at is treated as absent: only the row goes
     const bool onDisk = fs::exists(directory, ignored);
     if (onDisk) {
         const auto question =
-            tr("Move the run %1 with its checkpoints to the trash?\n%2").arg(current_->name(), fromPath(directory));
+            tr("Move the run %1 with its checkpoints to the trash?\n%2").arg(name, fromPath(directory));
         if (!parts_.dialogs.confirm(this, tr("Delete run"), question, tr("Move to trash"))) return;
         // The question may have stood for long: another program, or the queue, may train it by now.
         const auto* session = runs_->session(directory);
@@ -78,9 +81,9 @@ void MainWindow::deleteCurrent()
             return showError(
                 tr("%1 could not be moved to the trash; delete the folder by hand if you no longer need it")
                     .arg(fromPath(directory)));
-        putAway_.push_back({ current_->name(), *place, fromPath(directory), runs_->shown().contains(current_) });
-        statusBar()->showMessage(tr("%1 is in the trash; %2 puts it back")
-                                     .arg(current_->name(), actions_->putBackRun->shortcut().toString()),
+        putAway_.push_back({ name, *place, fromPath(directory), shown });
+        statusBar()->showMessage(
+            tr("%1 is in the trash; %2 puts it back").arg(name, actions_->putBackRun->shortcut().toString()),
             messageStays);
     }
     current_.clear();

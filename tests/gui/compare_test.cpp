@@ -236,6 +236,24 @@ private Q_SLOTS:
         QVERIFY(file.open(QIODevice::ReadOnly));
         QCOMPARE(QString::fromUtf8(file.readAll()), f.panel.csv());
     }
+
+    /// A replay or an import that ends while the dialog stands brings another run.
+    void theTableThatWasAskedForIsExported()
+    {
+        Fixture f;
+        f.panel.setSessions({ f.a.get() }, f.a.get());
+        const auto asked = f.panel.csv();
+        const auto path = QString::fromStdString((f.home.path() / "out.csv").string());
+        f.panel.askForFile = [&](QWidget*) {
+            f.panel.setSessions({ f.a.get(), f.b.get() }, f.b.get());
+            return path;
+        };
+        f.find<QToolButton>("compareCsv")->click();
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        QCOMPARE(QString::fromUtf8(file.readAll()), asked);
+        QVERIFY(f.panel.csv() != asked);
+    }
 };
 
 PHA_TEST(CompareTest)

@@ -282,6 +282,32 @@ private Q_SLOTS:
         QCOMPARE(QApplication::clipboard()->text(), QStringLiteral("Mara <b>took</b> at 60"));
     }
 
+    /// A replay or an import that ends while the dialog stands selects another run.
+    void savesTheRunThatWasShownWhenItWasAskedFor()
+    {
+        FilmFixture f;
+        QTemporaryDir folder;
+        f.reportAll();
+        const auto& h = f.session.history();
+        const FilmRows rows { h.samples, h.evals, h.mixing, h.step, h.loss };
+        auto file = FilmFixture::planned();
+        file.name = "Other";
+        RunSession other(f.home.runs() / "b", file);
+        other.receive({ sampleAt(0) });
+        for (auto* next : { &other, static_cast<RunSession*>(nullptr) }) {
+            f.panel.setSession(&f.session);
+            const auto path = folder.filePath(next ? QStringLiteral("one.html") : QStringLiteral("two.html"));
+            f.panel.askForFile = [&](QWidget*, const QString&) {
+                f.panel.setSession(next);
+                return path;
+            };
+            f.find<QPushButton>("filmSave")->click();
+            QFile saved(path);
+            QVERIFY(saved.open(QIODevice::ReadOnly));
+            QCOMPARE(saved.readAll().toStdString(), filmPage("My run", rows));
+        }
+    }
+
     void everyControlIsNamed()
     {
         FilmFixture f;

@@ -590,6 +590,24 @@ private Q_SLOTS:
         QVERIFY(message().contains("cannot be written"));
     }
 
+    /// A replay or an import that ends while the dialog stands selects another run.
+    void exportsTheLookThatWasAskedFor()
+    {
+        lookAtSentence();
+        const auto asked = panel_->pushesCsv();
+        const auto path = folder_.filePath("asked.csv");
+        panel_->askForFile = [&](QWidget*, const QString&) {
+            panel_->setSession(nullptr);
+            return path;
+        };
+        tabs()->setCurrentIndex(1);
+        QTest::mouseClick(button("inspectPushesCsv"), Qt::LeftButton);
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        QCOMPARE(QString::fromUtf8(file.readAll()), asked);
+        QVERIFY(panel_->pushesCsv() != asked);
+    }
+
     void lateResultsAreDropped()
     {
         script_->change([](Script& s) { s.answers = 0; });

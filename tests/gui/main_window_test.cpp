@@ -352,6 +352,24 @@ private Q_SLOTS:
         QVERIFY(!fs::exists(run));
     }
 
+    /// A replay or an import that ends while the question stands selects another run.
+    void theRunThatWasAskedForIsDeleted()
+    {
+        Fixture f;
+        const auto run = f.home.train("old", 20), other = f.home.train("other", 20);
+        f.window->openRun(run, true);
+        f.whileAsked = [&] { f.window->openRun(other); };
+        f.action("deleteRun")->trigger();
+        f.whileAsked = {};
+        QVERIFY(!fs::exists(run) && fs::exists(other));
+        QVERIFY(f.window->currentSession() && f.window->currentSession()->directory() == other);
+        QVERIFY(f.window->statusBar()->currentMessage().startsWith(QStringLiteral("old is in the trash")));
+        QVERIFY(f.action("putBackRun")->text().contains(QStringLiteral("old")));
+        f.action("putBackRun")->trigger();
+        QVERIFY(fs::exists(run / "run.json"));
+        QCOMPARE(f.window->runs().shown(), QVector<RunSession*> { f.session("old") }); // ticked, as it was
+    }
+
     void whatWasDeletedCanBePutBack()
     {
         Fixture f;

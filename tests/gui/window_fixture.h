@@ -21,7 +21,7 @@ struct WindowFixture {
     QStringList words; ///< all that dialogs were given to show
     bool answer = true;
     std::optional<double> number;
-    std::function<void()> whileAsked; ///< for a number or a yes: what happens before it is given
+    std::function<void()> whileAsked; ///< what happens before a number or an answer is given
     double offered = 0; ///< by the dialog that asks for a number
     QString folder;
     std::unique_ptr<ui::MainWindow> window;

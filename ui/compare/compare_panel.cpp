@@ -181,8 +181,9 @@ void ComparePanel::Private::fillBaselines()
 
 void ComparePanel::Private::save()
 {
+    const auto bytes = q->csv().toUtf8(); // before the question: other runs may come while it stands
     const auto path = q->askForFile(q);
-    if (!path.isEmpty()) v.hint->save(path, q->csv().toUtf8());
+    if (!path.isEmpty()) v.hint->save(path, bytes);
 }
 
 ComparePanel::ComparePanel(QWidget* parent)

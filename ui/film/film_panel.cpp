@@ -275,12 +275,12 @@ void FilmPanel::focusSlider() { v_.slider->setFocus(Qt::ShortcutFocusReason); }
 void FilmPanel::save()
 {
     if (frames() == 0) return;
+    // Before the question: an import or a replay that ends while it stands selects another run.
+    const auto page = filmPage(session_->name().toStdString(), rows()), table = filmTable(rows());
     const auto path = askForFile(this, QStringLiteral("film.html"));
     if (path.isEmpty()) return;
-    const bool table = path.endsWith(QStringLiteral(".csv"), Qt::CaseInsensitive);
-    const auto bytes =
-        QByteArray::fromStdString(table ? filmTable(rows()) : filmPage(session_->name().toStdString(), rows()));
-    v_.message->save(path, bytes);
+    const bool asTable = path.endsWith(QStringLiteral(".csv"), Qt::CaseInsensitive);
+    v_.message->save(path, QByteArray::fromStdString(asTable ? table : page));
 }
 
 bool FilmPanel::event(QEvent* event)

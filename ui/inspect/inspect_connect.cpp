@@ -30,21 +30,18 @@ void InspectPanel::Private::connectControls()
         if (v.prompt->toPlainText() != proposed) proposed = QString();
     });
     connect(v.picture, &QPushButton::clicked, q, &InspectPanel::exportImage);
-    connect(v.pushesCsv, &QPushButton::clicked, &guard, [this] {
-        save(
-            QStringLiteral("pushes.csv"), [this](QIODevice& file) { return file.write(q->pushesCsv().toUtf8()) >= 0; });
-    });
+    connect(v.pushesCsv, &QPushButton::clicked, &guard,
+        [this] { save(QStringLiteral("pushes.csv"), q->pushesCsv().toUtf8()); });
     connect(v.reachOf, &QComboBox::currentIndexChanged, &guard, [this] { showReach(); });
     connect(v.nameHeads, &QPushButton::clicked, &guard, [this] { nameHeads(); });
     connect(v.reachCsv, &QPushButton::clicked, &guard, [this] {
         const QString names[] { QStringLiteral("reach.csv"), QStringLiteral("heads.csv"),
             QStringLiteral("heads-repeated.csv"), QStringLiteral("half-lives.csv") };
-        save(names[v.reachOf->currentIndex()],
-            [this](QIODevice& file) { return file.write(q->reachCsv().toUtf8()) >= 0; });
+        save(names[v.reachOf->currentIndex()], q->reachCsv().toUtf8());
     });
     connect(v.lensCsv, &QPushButton::clicked, &guard, [this] {
         save(showsActivations() ? QStringLiteral("activations.csv") : QStringLiteral("layers.csv"),
-            [this](QIODevice& file) { return file.write(q->lensCsv().toUtf8()) >= 0; });
+            q->lensCsv().toUtf8());
     });
     connect(v.lensOf, &QComboBox::currentIndexChanged, &guard, [this](int index) {
         v.lensPages->setCurrentIndex(showsActivations() ? 1 : 0);

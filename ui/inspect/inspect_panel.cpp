@@ -20,6 +20,7 @@
 #include "ui/panels/weights_box.h"
 #include "ui/theme.h"
 
+#include <QBuffer>
 #include <QComboBox>
 #include <QFileDialog>
 #include <QKeyEvent>
@@ -186,10 +187,10 @@ void InspectPanel::Private::showMap(int index)
     if (v.tint->currentIndex() == Looks) paintTokens();
 }
 
-void InspectPanel::Private::save(const QString& suggestion, const std::function<bool(QIODevice&)>& write)
+void InspectPanel::Private::save(const QString& suggestion, const QByteArray& bytes)
 {
     const auto path = q->askForFile(q, suggestion);
-    if (!path.isEmpty()) v.message->save(path, write);
+    if (!path.isEmpty()) v.message->save(path, bytes);
 }
 
 InspectPanel::InspectPanel(QWidget* parent, std::function<Engine&()> engine)
@@ -253,7 +254,10 @@ void InspectPanel::exportImage()
     if (d_->cell < 0) return d_->v.message->say(tr("There is no map to save yet; look inside first."), "warning");
     const auto& plan = d_->v.grid->plan();
     const auto title = cellName(*d_->look, plan.cells[std::size_t(d_->cell)]);
-    d_->save(QStringLiteral("map.png"), [&](QIODevice& file) { return d_->v.map->picture(title).save(&file, "PNG"); });
+    QBuffer buffer;
+    buffer.open(QIODevice::WriteOnly);
+    d_->v.map->picture(title).save(&buffer, "PNG");
+    d_->save(QStringLiteral("map.png"), buffer.data());
 }
 
 QString InspectPanel::pushesCsv() const { return PushTable::csv(d_->seen()); }

@@ -6,7 +6,7 @@
 #include "ui/inspect/look_figures.h"
 #include "ui/model_worker.h"
 
-#include <QIODevice>
+#include <QByteArray>
 #include <QPointer>
 
 #include <functional>
@@ -38,7 +38,8 @@ public:
     void show(const LookPtr& view); ///< null: nothing
     void select(int token);
     void showMap(int cell); ///< also one that the pointer only passes
-    void save(const QString& suggestion, const std::function<bool(QIODevice&)>& write);
+    /// Of what is shown before it is asked where: another run may be selected meanwhile.
+    void save(const QString& suggestion, const QByteArray& bytes);
 
     void paintTokens();
     void showLegend();

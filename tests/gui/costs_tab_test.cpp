@@ -112,6 +112,28 @@ private Q_SLOTS:
         QVERIFY(chart()->dot(0) != left);
     }
 
+    void theRunKeyLeavesWhatIsMeasuredAlone()
+    {
+        engine_->script->change([](Script& s) { s.answers = 3; });
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsMeasure")->isEnabled(), patience);
+        panel_->look();
+        QTRY_COMPARE_WITH_TIMEOUT(evaluations(), std::size_t(4), patience);
+        panel_->look();
+        engine_->script->change([](Script& s) { s.answers = 1 << 30; });
+        QTRY_COMPARE_WITH_TIMEOUT(table()->rowCount(), 16, patience);
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsMeasure")->isEnabled(), patience);
+        QCOMPARE(evaluations(), std::size_t(17));
+
+        engine_->script->change([](Script& s) { s.answers = 0; });
+        panel_->look();
+        QTRY_COMPARE_WITH_TIMEOUT(evaluations(), std::size_t(18), patience);
+        RunSession again(run_);
+        panel_->setSession(&again);
+        QVERIFY2(words("costsMessage").startsWith(QStringLiteral("Another run was selected")),
+            qPrintable(words("costsMessage")));
+        panel_->setSession(nullptr); // the session goes first
+    }
+
     void aDotThatIsPointedAtIsNamed()
     {
         measure();

@@ -182,6 +182,36 @@ private Q_SLOTS:
         QCOMPARE(asked().size(), std::size_t(5 + 17));
     }
 
+    void theRunKeyLeavesWhatIsUnderWayAlone()
+    {
+        panel_->setSession(session_.get());
+        script_->change([](Script& s) { s.answers = 4; });
+        panel_->runAblation();
+        QTRY_COMPARE(asked().size(), std::size_t(5));
+        QTest::keyClick(panel_.get(), Qt::Key_Return, Qt::ControlModifier);
+        script_->change([](Script& s) { s.answers = 1 << 30; });
+        QTRY_VERIFY(panel_->findChild<AblationTable*>()->complete());
+        QTRY_VERIFY(button("evaluateRun")->isEnabled());
+        QCOMPARE(asked().size(), std::size_t(17));
+        QCOMPARE(table()->model()->rowCount(), 0);
+    }
+
+    void anotherRunSaysThatItStoppedTheWork()
+    {
+        RunSession again(run_);
+        QTRY_VERIFY(again.modelSource().available);
+        panel_->setSession(session_.get());
+        script_->change([](Script& s) { s.answers = 0; });
+        panel_->run();
+        QTRY_COMPARE(asked().size(), std::size_t(1));
+        panel_->setSession(&again);
+        QVERIFY(!panel_->busy());
+        const auto* message = panel_->findChild<QLabel*>("evaluateMessage");
+        QVERIFY2(message->text().startsWith("Another run was selected"), qPrintable(message->text()));
+        panel_->setSession(session_.get());
+        QVERIFY(message->text().isEmpty());
+    }
+
     void stoppingLeavesNoRow()
     {
         panel_->setSession(session_.get());

@@ -72,12 +72,17 @@ void CostPane::setSession(RunSession* session)
     if (session_) disconnect(session_, nullptr, this, nullptr);
     session_ = session;
     soon_.stop();
+    const bool stopped = busy() && !costs_; // trying what is selected takes a moment only
     worker_.release();
     source_ = {};
     job_.reset();
     box_->setSession(session);
     message_->say({});
     receive(nullptr); // what was measured belongs to another network
+    if (stopped)
+        message_->say(
+            tr("Another run was selected: measuring was stopped. Measure (Ctrl+Enter) begins anew with this run."),
+            "warning");
     if (!session) return;
     connect(session, &RunSession::changed, this, &CostPane::showState);
     connect(session, &RunSession::stateChanged, this, &CostPane::showState);
@@ -93,6 +98,7 @@ void CostPane::measure()
 {
     const auto source = box_->source();
     if (!source.available) return showState();
+    if (busy()) return; // Ctrl+Enter once more is no reason to lose what has been done
     soon_.stop();
     receive(nullptr);
     options_ = {};

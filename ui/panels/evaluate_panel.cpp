@@ -161,12 +161,18 @@ void EvaluatePanel::setSession(RunSession* session)
 {
     if (session == d_->session && session) return;
     if (d_->session) disconnect(d_->session, nullptr, &d_->guard, nullptr);
+    const bool stopped = d_->worker.busy();
     d_->worker.release();
     d_->follow(session);
+    if (stopped)
+        d_->v.message->say(
+            tr("Another run was selected: the evaluation was stopped. Run (Ctrl+Enter) begins one of this run."),
+            "warning");
 }
 
 void EvaluatePanel::run()
 {
+    if (busy()) return; // Ctrl+Enter once more is no reason to lose what has been done
     if (!d_->canRun()) return d_->refuse();
     auto options = d_->v.form->options();
     std::vector<EvaluateOptions> jobs { options };

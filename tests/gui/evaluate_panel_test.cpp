@@ -353,6 +353,34 @@ private Q_SLOTS:
         QCOMPARE(script_->read([](const Script& s) { return s.loads.back(); }), run_ / "checkpoints" / "step-00000020");
     }
 
+    /// As a trainer does that keeps a few: no others are used in place of those that were chosen.
+    void aChosenCheckpointMayBeDeleted()
+    {
+        const fs::path run = folder_.filePath("pruned").toStdString();
+        writeFakeRun(run, config_, "pruned");
+        RunSession session(run);
+        QTRY_VERIFY(session.modelSource().available);
+        panel_->setSession(&session);
+        auto* weights = panel_->findChild<WeightsBox*>("evaluateWeights");
+        weights->setCurrentIndex(weights->findData("step-00000020"));
+        QVERIFY(weights->source().available);
+        fs::remove_all(run / "checkpoints" / "step-00000020");
+        weights->refresh();
+        QCOMPARE(weights->currentText(), QStringLiteral("Step 20 (deleted)"));
+        QVERIFY(!weights->source().available);
+        QCOMPARE(weights->source().run, run / "checkpoints" / "step-00000020");
+        panel_->run();
+        QVERIFY(asked().empty());
+        const auto said = panel_->findChild<QLabel*>("evaluateMessage")->text();
+        QVERIFY2(said.startsWith("The checkpoint of step 20 has been deleted"), qPrintable(said));
+        QVERIFY(!button("evaluateRun")->isEnabled());
+        weights->setCurrentIndex(0);
+        QVERIFY(button("evaluateRun")->isEnabled());
+        weights->refresh();
+        QCOMPARE(weights->findData("step-00000020"), -1);
+        panel_->setSession(nullptr); // the session goes first
+    }
+
     void theMixIsThatOfTheChosenWeights()
     {
         auto config = config_;

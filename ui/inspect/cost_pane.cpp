@@ -36,6 +36,7 @@ CostPane::CostPane(QWidget* panel, std::function<Engine&()> engine)
     connect(measure_, &QPushButton::clicked, this, &CostPane::measure);
     connect(stop_, &QPushButton::clicked, this, &CostPane::stop);
     connect(prune_, &QPushButton::clicked, this, &CostPane::prune);
+    connect(box_, &QComboBox::currentIndexChanged, this, &CostPane::showState);
     connect(axis_, &QComboBox::currentIndexChanged, this,
         [this](int index) { chart_->setAxis(CostAxis(std::max(0, index))); });
     connect(chart_, &CostChart::readingChanged, reading_, [this](const QString& text) { sayWhole(reading_, text); });

@@ -125,11 +125,12 @@ void CostPane::showState()
     axis_->setEnabled(costs_ != nullptr);
     table_->setEnabled(costs_ != nullptr);
     prune_->setEnabled(costs_ && !chosen().empty() && !checkpoint().empty() && !(trial_ && !trial_->obstacle.empty()));
-    chart_->setEmptyText(costs_ ? QString()
-            : busy()            ? tr("Measuring\u2026")
-            : !session_         ? tr("Train a run or open one to see what its parts cost and are worth.")
-            : !weights          ? tr("This run has no checkpoint yet.")
-                                : tr("Press Measure: every part is timed, and muted once."));
+    chart_->setEmptyText(costs_          ? QString()
+            : busy()                     ? tr("Measuring\u2026")
+            : !session_                  ? tr("Train a run or open one to see what its parts cost and are worth.")
+            : !box_->problem().isEmpty() ? box_->problem()
+            : !weights                   ? tr("This run has no checkpoint yet.")
+                                         : tr("Press Measure: every part is timed, and muted once."));
     showTogether();
 }
 

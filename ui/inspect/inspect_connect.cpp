@@ -11,6 +11,7 @@
 #include "ui/inspect/weight_pane.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/token_view.h"
+#include "ui/panels/weights_box.h"
 #include "ui/theme.h"
 
 #include <QComboBox>
@@ -25,6 +26,7 @@ void InspectPanel::Private::connectControls()
 {
     connect(v.look, &QPushButton::clicked, q, &InspectPanel::look);
     connect(v.stop, &QPushButton::clicked, q, &InspectPanel::stop);
+    connect(v.weights, &QComboBox::currentIndexChanged, &guard, [this] { showState(); });
     connect(v.take, &QPushButton::clicked, &guard, [this] { takeOther(); });
     connect(v.prompt, &QPlainTextEdit::textChanged, &guard, [this] {
         if (v.prompt->toPlainText() != proposed) proposed = QString();

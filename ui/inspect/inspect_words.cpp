@@ -12,6 +12,7 @@
 #include "ui/inspect/push_table.h"
 #include "ui/panels/token_tint.h"
 #include "ui/panels/token_view.h"
+#include "ui/panels/weights_box.h"
 #include "ui/theme.h"
 
 #include <QComboBox>
@@ -311,10 +312,15 @@ void InspectPanel::Private::showState()
     v.pages->setCurrentIndex(any ? 1 : 0);
     for (const int page : { 1, 3 }) v.tabs->setTabEnabled(page, any);
     v.tabs->setTabEnabled(2, any || can); // heads are named without a text
-    v.emptyTitle->setText(can ? tr("Nothing looked at yet") : session ? tr("No weights yet") : tr("No network yet"));
-    v.emptyText->setText(can ? tr("Press Ctrl+Enter to see what each part of the network does with the text.")
-            : session        ? tr("This run has no checkpoint. Start or resume its training; then press Ctrl+Enter.")
-                             : tr("Train a run or open one; then press Ctrl+Enter to look inside."));
+    const auto problem = v.weights->problem();
+    v.emptyTitle->setText(can    ? tr("Nothing looked at yet")
+            : !problem.isEmpty() ? tr("Weights deleted")
+            : session            ? tr("No weights yet")
+                                 : tr("No network yet"));
+    v.emptyText->setText(can     ? tr("Press Ctrl+Enter to see what each part of the network does with the text.")
+            : !problem.isEmpty() ? problem
+            : session ? tr("This run has no checkpoint. Start or resume its training; then press Ctrl+Enter.")
+                      : tr("Train a run or open one; then press Ctrl+Enter to look inside."));
     v.noMaps->setText(any ? tr("This network has no part that reads other tokens.")
                           : tr("Maps appear here: for each token, which tokens before it are read."));
 }

@@ -38,8 +38,10 @@ EvaluatePanel::Private::Private(EvaluatePanel* panel, std::function<Engine&()> e
         v.model->clear();
         showResults();
     });
-    connect(v.form->weights(), &QComboBox::currentIndexChanged, &guard,
-        [this] { v.mixer->setLearned(v.form->weights()->mixing()); });
+    connect(v.form->weights(), &QComboBox::currentIndexChanged, &guard, [this] {
+        v.mixer->setLearned(v.form->weights()->mixing());
+        showState();
+    });
     connect(v.table->selectionModel(), &QItemSelectionModel::currentRowChanged, &guard, [this] { showRow(); });
     connect(&worker, &ModelWorker::busyChanged, &guard, [this] { showState(); });
     connect(&worker, &ModelWorker::weightsReady, &guard, [this](const WeightsInfo& w) {

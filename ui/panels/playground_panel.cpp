@@ -60,7 +60,10 @@ void PlaygroundPanel::Private::connectControls()
         const auto n = v.mixer->changes().size();
         v.tabs->setTabText(1, n == 0 ? tr("Mixer") : tr("Mixer (%1)").arg(n));
     });
-    connect(v.weights, &QComboBox::currentIndexChanged, &guard, [this] { v.mixer->setLearned(v.weights->mixing()); });
+    connect(v.weights, &QComboBox::currentIndexChanged, &guard, [this] {
+        v.mixer->setLearned(v.weights->mixing());
+        showState();
+    });
     connect(v.history, &QListWidget::itemActivated, &guard, [this](QListWidgetItem* item) { open(item); });
     connect(v.history, &QListWidget::itemClicked, &guard, [this](QListWidgetItem* item) { open(item); });
 

@@ -98,9 +98,14 @@ void PlaygroundPanel::Private::showState()
     v.undo->setEnabled(history.canUndo());
     v.redo->setEnabled(history.canRedo());
     v.pages->setCurrentIndex(text || writing ? 1 : 0);
-    v.emptyTitle->setText(can ? tr("Nothing written yet") : session ? tr("No weights yet") : tr("No network yet"));
+    const auto problem = v.weights->problem();
+    v.emptyTitle->setText(can    ? tr("Nothing written yet")
+            : !problem.isEmpty() ? tr("Weights deleted")
+            : session            ? tr("No weights yet")
+                                 : tr("No network yet"));
     v.emptyText->setText(can
             ? tr("Type a prompt and press Ctrl+Enter. Every token shows how sure the network was of it.")
+            : !problem.isEmpty() ? problem
             : session
             ? tr("This run has no checkpoint. Start or resume its training; then type a prompt and press Ctrl+Enter.")
             : tr("Train a run or open one; then type a prompt and press Ctrl+Enter."));

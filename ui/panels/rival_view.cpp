@@ -133,6 +133,7 @@ void RivalView::write(GenerateOptions options, const std::string& prompt)
     given_ = 0;
     complete_ = false;
     if (session_ && session_->loading()) return showFigures(tr("This run is still being read: try again."), "warning");
+    if (const auto problem = weights_->problem(); !problem.isEmpty()) return showFigures(problem, "warning");
     if (!canWrite()) return showFigures(tr("Choose a run with a checkpoint."), "warning");
     options.prompt = prompt;
     options.promptIds.clear();

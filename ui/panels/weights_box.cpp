@@ -11,6 +11,8 @@ namespace pha::ui {
 
 namespace {
 
+constexpr int deletedRole = Qt::UserRole + 1;
+
 std::int64_t stepOf(const QString& checkpoint)
 {
     bool fine = false;
@@ -53,7 +55,15 @@ ModelSource WeightsBox::source() const
     if (!session_) return {};
     const auto checkpoint = currentData().toString();
     if (checkpoint.isEmpty()) return session_->modelSource();
-    return { nullptr, RunDirectory(session_->directory()).checkpoints() / toPath(checkpoint), true };
+    return { nullptr, RunDirectory(session_->directory()).checkpoints() / toPath(checkpoint),
+        !currentData(deletedRole).toBool() };
+}
+
+QString WeightsBox::problem() const
+{
+    if (!currentData(deletedRole).toBool()) return {};
+    return tr("The checkpoint of step %1 has been deleted: choose other weights, then press Ctrl+Enter.")
+        .arg(formatCount(stepOf(currentData().toString())));
 }
 
 void WeightsBox::refresh()
@@ -80,7 +90,13 @@ void WeightsBox::refresh()
         for (auto name = names.rbegin(); name != names.rend(); ++name)
             add(tr("Step %1").arg(formatCount(stepOf(fromUtf8(*name)))), fromUtf8(*name));
     }
-    setCurrentIndex(std::max(0, findData(chosen)));
+    int index = std::max(0, findData(chosen));
+    if (index == 0 && !chosen.isEmpty()) { // never others than those that were chosen without a word
+        addItem(tr("Step %1 (deleted)").arg(formatCount(stepOf(chosen))), chosen);
+        index = count() - 1;
+        setItemData(index, true, deletedRole);
+    }
+    setCurrentIndex(index);
 }
 
 void WeightsBox::showPopup()

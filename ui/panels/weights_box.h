@@ -18,7 +18,9 @@ public:
     explicit WeightsBox(QWidget* parent = nullptr);
     void setSession(RunSession* session);
     ModelSource source() const; ///< not available without a session or a checkpoint
-    void refresh(); ///< the list of checkpoints, keeping the choice
+    QString
+    problem() const; ///< the chosen checkpoint is there no more, and what to do; empty: it is, or none is chosen
+    void refresh(); ///< the list of checkpoints, keeping the choice, also of one that is there no more
     void showPopup() override;
     /// Mixing weights that the run reported nearest to the chosen weights; empty if it reported none.
     std::vector<LayerMix> mixing() const;

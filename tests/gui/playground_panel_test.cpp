@@ -290,6 +290,28 @@ private Q_SLOTS:
         QCOMPARE(panel_->findChild<SamplingForm*>()->sampling().temperature, 0.8);
     }
 
+    /// Its first token comes by the event loop, which has no turn here.
+    void undoBeforeTheFirstTokenGoesBackOneText()
+    {
+        panel_->setSession(session_.get());
+        auto* most = panel_->findChild<QSpinBox*>("samplingMaxTokens");
+        write();
+        most->setValue(20);
+        write();
+        most->setValue(10);
+        panel_->generate();
+        QVERIFY(button("playgroundStop")->isEnabled() && view()->tokens().isEmpty());
+        panel_->undo();
+        QVERIFY(!button("playgroundStop")->isEnabled());
+        QCOMPARE(view()->tokens().size(), qsizetype(24)); // with four of the prompt
+        QCOMPARE(most->value(), 20);
+        QCOMPARE(panel_->findChild<QListWidget*>("playgroundHistory")->count(), 2);
+        panel_->undo();
+        QCOMPARE(view()->tokens().size(), qsizetype(34));
+        panel_->redo();
+        QCOMPARE(view()->tokens().size(), qsizetype(24));
+    }
+
     void errorsAreShownAndLeaveTheTextAlone()
     {
         panel_->setSession(session_.get());

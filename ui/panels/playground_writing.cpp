@@ -184,9 +184,11 @@ void PlaygroundPanel::Private::show(const WritingPtr& w)
 
 void PlaygroundPanel::Private::step(void (GenerationHistory::*way)())
 {
+    const auto before = history.current();
     if (writing) worker.stop();
     finish();
-    (history.*way)();
+    // One that ended before its first token is gone from the history, which has gone back a text already.
+    if (history.current() == before) (history.*way)();
     if (history.current()) show(history.current());
 }
 

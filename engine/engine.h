@@ -337,7 +337,8 @@ public:
     virtual ~TrainingJob() = default;
     /// Trains until the last step, a stop request (finishes the step, writes a checkpoint), or divergence. Publishes
     /// every event of the run to `sink` after it has been written to metrics.jsonl. Throws Error; then a last good
-    /// checkpoint stands. Returns Finished, Stopped or Diverged.
+    /// checkpoint stands. Returns Finished, Stopped or Diverged, or Failed if the weights of the last step could not be
+    /// saved.
     virtual RunState run(EventSink& sink, std::stop_token stop) = 0;
     virtual void post(Command command) = 0;
     /// A copy of the weights taken between two steps, or null if the run has ended, `patience` passed before that, or

@@ -184,11 +184,12 @@ void printSummary(const ProgressView& view, const fs::path& directory)
 int finish(RunState state, const ProgressView& view, const TrainingJob& job)
 {
     const auto folder = job.directory().string();
+    const bool nothingSaved = RunDirectory(folder).list().empty();
     if (state == RunState::Diverged) {
         const auto rates = peakRates(RunDirectory(folder).read().config.training); // as it ended
         throw DivergedError(view.lastStatus && !view.lastStatus->detail.empty() ? view.lastStatus->detail
                                                                                 : "the loss stayed non-finite",
-            RunDirectory(folder).list().empty()
+            nothingSaved
                 ? fmt::format(
                     "lower {} and start again: there is no checkpoint to go on from", joinList(rates, " and "))
                 : fmt::format("lower {} and start again, or go on from one of its checkpoints with: pha train --fork "
@@ -196,8 +197,10 @@ int finish(RunState state, const ProgressView& view, const TrainingJob& job)
                     joinList(rates, " and "), quotedPath(folder), joinList(rates, "=... --set ")));
     }
     if (!view.saveProblem.empty())
-        throw UnsavedError(
-            view.saveProblem, "then go on from the last checkpoint with: pha train --resume " + quotedPath(folder));
+        throw UnsavedError(view.saveProblem,
+            (nothingSaved ? "then begin it anew, as there is no checkpoint, with: pha train --resume "
+                          : "then go on from the last checkpoint with: pha train --resume ")
+                + quotedPath(folder));
     if (state != RunState::Stopped) return 0;
     note("pha: stopped at step " + std::to_string(view.lastStatus ? view.lastStatus->step : 0) // no update, no lastStep
         + "; continue with: pha train --resume " + quotedPath(folder));

@@ -303,7 +303,7 @@ bool Trainer::sample(const std::string& given, const std::stop_token& stop)
     return true;
 }
 
-void Trainer::save()
+std::string Trainer::save()
 {
     const auto saving = spends(Activity::Checkpoints);
     const auto folder = checkpointName(step_);
@@ -333,20 +333,23 @@ void Trainer::save()
         event.problem = error.what();
     }
     emit(event);
-    if (!event.problem.empty()) return;
+    if (!event.problem.empty()) return event.problem;
     try {
         pruneCheckpoints(run_, config_.keepCheckpoints);
     } catch (const Error& error) { // the new one stands all the same
         emit(StatusEvent {
             step_, RunState::Running, std::string("an old checkpoint could not be removed: ") + error.what() });
     }
+    return {};
 }
 
-RunState Trainer::finish(RunState state, const std::string& detail)
+RunState Trainer::finish(RunState state, std::string detail)
 {
     // After a divergence the weights are those before the first bad update, but the last saved ones are known to be
     // good.
-    if (state != RunState::Diverged && lastSave_ != step_) save();
+    const auto problem = state != RunState::Diverged && lastSave_ != step_ ? save() : std::string();
+    if (state == RunState::Finished && !problem.empty()) // a resume can still make what is missing
+        state = RunState::Failed, detail = "the weights of the last update are not saved: " + problem;
     tellTime();
     emit(StatusEvent { step_, state, detail });
     metrics_->sync();

@@ -97,8 +97,8 @@ private:
     void keepForAverages(const std::function<void()>& work);
     void finishAverages(const std::stop_token& stop);
     bool sample(const std::string& prompt, const std::stop_token& stop);
-    void save();
-    RunState finish(RunState state, const std::string& detail);
+    std::string save(); ///< why it could not; empty if it could
+    RunState finish(RunState state, std::string detail);
 
     // What is said of an update that is not like the others: trainer_alerts.cpp
     void watchUpdate(const UpdateResult& result, const std::vector<Batch>& batches, bool distilling);

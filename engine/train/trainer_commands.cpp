@@ -108,7 +108,8 @@ void Trainer::perform(const Command& command, const std::stop_token& stop)
         return;
     case Command::Kind::Checkpoint:
         record("checkpoint");
-        return save();
+        save();
+        return;
     case Command::Kind::Change:
         return change({ { command.text, command.value } });
     }

@@ -223,6 +223,27 @@ private Q_SLOTS:
         QVERIFY(!QFileInfo::exists(at("unsaved-s2")));
     }
 
+    void whatCouldNotBeSavedIsTrainedByTheSameCommand()
+    {
+        QCOMPARE(home_.run(train(home_.path("warm"), { "--steps", "1" })).code, 0); // text and tokenizer are prepared
+        const auto arguments = sweep("full",
+            { "--steps", "6", "--set", "save_every=2", "--set", "width=256", "--set", "main_width=1024", "--grid",
+                "learning_rate=0.001,0.002" });
+        // Less than the weights take, more than anything else.
+        const auto limited = home_.start(
+            QStringList { "-c", "ulimit -f 800; exec \"$0\" \"$@\"", PHA_BIN_DIR "/pha" } + arguments, {}, "sh");
+        const auto first = Home::finish(*limited);
+        QCOMPARE(first.code, 1);
+        QCOMPARE(first.err.count(" failed: the weights of the last update are not saved: "), 2);
+        for (const auto* run : { "full-lr0.001-s1", "full-lr0.002-s1" })
+            QCOMPARE(metrics(at(run), "status").last()["state"].toString(), "failed");
+        const auto second = home_.run(arguments);
+        QVERIFY2(second.code == 0, second.err.constData());
+        QVERIFY2(!second.err.contains("finished already"), second.err.constData());
+        for (const auto* run : { "full-lr0.001-s1", "full-lr0.002-s1" })
+            QVERIFY(weights(at(run), 6).size() > 800 * 512);
+    }
+
     void aSignalStopsOneRunAndTheSameCommandGoesOn()
     {
         constexpr int steps = 300;

@@ -248,6 +248,31 @@ private Q_SLOTS:
         QCOMPARE(again.all<StepEvent>().front().step, std::int64_t(1));
     }
 
+    void aRunWhoseLastSaveFailsHasNotFinished()
+    {
+        Recorder recorder, again;
+        const auto run = folder("unsaved");
+        auto config = tinyRun();
+        config.training.saveEvery = 0;
+        recorder.react = [&](const Event& event) {
+            const auto* step = std::get_if<StepEvent>(&event);
+            if (!step || step->step != 3) return;
+            fs::remove_all(run / "checkpoints");
+            writeFileAtomically(run / "checkpoints", "no folder");
+        };
+        QCOMPARE(train(run, config, recorder), RunState::Failed);
+        const auto problem = recorder.all<CheckpointEvent>().back().problem;
+        QVERIFY(!problem.empty());
+        const auto last = recorder.all<StatusEvent>().back();
+        QCOMPARE(last.state, RunState::Failed);
+        QCOMPARE(last.step, config.training.steps);
+        QCOMPARE(last.detail, "the weights of the last update are not saved: " + problem);
+        fs::remove(run / "checkpoints");
+        QCOMPARE(train(run, config, again, true), RunState::Finished);
+        QCOMPARE(again.all<StatusEvent>().back().state, RunState::Finished);
+        QVERIFY(fs::exists(run / "checkpoints" / "step-00000012" / "model.safetensors"));
+    }
+
     void aFinishedRunNeedsMoreSteps()
     {
         Recorder recorder;

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/terminal.h"
 
+#include "app/pha/signals.h"
+
 #include <fmt/format.h>
 
+#include <poll.h>
+#include <stdio_ext.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +28,42 @@ void noteFailure()
 {
     failed = true;
     readerGone |= errno == EPIPE;
+}
+
+struct Stream {
+    std::FILE* file;
+    int descriptor;
+    std::atomic<bool> givenUp { false };
+};
+Stream standardOutput { stdout, STDOUT_FILENO }, standardError { stderr, STDERR_FILENO };
+
+/// A pipe that takes anything at all takes so much at once, even with what is in the buffer of the stream.
+constexpr std::size_t pieceBytes = PIPE_BUF / 2;
+
+/// Waits for whoever reads. Once the process was told to stop no longer than a second: a reader that sleeps must keep
+/// no training from its checkpoint. What is not written by then is dropped, as is all that follows.
+bool takesMore(Stream& stream)
+{
+    constexpr int patience = 1000; // milliseconds
+    pollfd writable { stream.descriptor, POLLOUT, 0 };
+    while (!stream.givenUp) {
+        const int ready = ::poll(&writable, 1, patience);
+        if (ready > 0 || (ready < 0 && errno != EINTR)) return true; // what is wrong with it the write tells
+        if (ready < 0 || StopOnSignal::received() == 0) continue;
+        stream.givenUp = true;
+        __fpurge(stream.file); // or the end of the process would wait for it
+    }
+    errno = ETIMEDOUT;
+    return false;
+}
+
+bool put(Stream& stream, std::string_view text)
+{
+    for (; !text.empty(); text.remove_prefix(std::min(text.size(), pieceBytes))) {
+        const auto piece = text.substr(0, pieceBytes);
+        if (!takesMore(stream) || std::fwrite(piece.data(), 1, piece.size(), stream.file) != piece.size()) return false;
+    }
+    return true;
 }
 
 /// Columns that UTF-8 text takes; every character counts as one, which is right for all that tables hold.
@@ -82,7 +124,7 @@ std::size_t outputWidth()
 
 void print(std::string_view text)
 {
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) noteFailure();
+    if (!put(standardOutput, text)) noteFailure();
 }
 
 void printLine(std::string_view text)
@@ -95,17 +137,13 @@ void printJson(const Json& json) { printLine(json.dump(-1, ' ', false, Json::err
 
 void flushOutput()
 {
-    if (std::fflush(stdout) != 0) noteFailure();
+    if (!takesMore(standardOutput) || std::fflush(stdout) != 0) noteFailure();
 }
 
 bool outputFailed() { return failed; }
 bool outputReaderGone() { return readerGone; }
 
-void note(std::string_view text)
-{
-    const auto line = std::string(text) + "\n";
-    std::fwrite(line.data(), 1, line.size(), stderr);
-}
+void note(std::string_view text) { put(standardError, std::string(text) + "\n"); }
 
 std::string harmless(std::string_view text)
 {

@@ -7,8 +7,12 @@
 #include <QRandomGenerator>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace pha::e2e;
@@ -113,6 +117,37 @@ private Q_SLOTS:
         QVERIFY2(
             result.err.contains("pha: error: the weights of the last update are not saved: "), result.err.constData());
         QVERIFY2(!result.err.contains("pha: stopped"), result.err.constData());
+    }
+
+    /// Its reader is there, but reads nothing: the pipe is full, and the training waits.
+    void aReaderThatSleepsKeepsNoTrainingFromItsCheckpoint()
+    {
+        const auto run = home_.path("unread"), fifo = home_.path("fifo");
+        QCOMPARE(mkfifo(fifo.toLocal8Bit().constData(), 0600), 0);
+        const int reader = ::open(fifo.toLocal8Bit().constData(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        QVERIFY(reader >= 0);
+        const QStringList shell { "-c", R"(fifo="$1"; shift; exec "$0" "$@" > "$fifo")", PHA_BIN_DIR "/pha", fifo };
+        const auto process = home_.start(shell
+                + smallRun({ "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0", "--set",
+                    "eval_every=0", "--set", "sample_every=0" }),
+            {}, "sh");
+        const auto full = [&] {
+            int bytes = 0;
+            return ::ioctl(reader, FIONREAD, &bytes) == 0 && bytes > ::fcntl(reader, F_GETPIPE_SZ) * 3 / 4;
+        };
+        qint64 size = 0, before = 0;
+        do {
+            QVERIFY(process->state() == QProcess::Running);
+            QTest::qWait(2000);
+            before = std::exchange(size, QFileInfo(run + "/metrics.jsonl").size());
+        } while (size != before || !full());
+        signal(*process, SIGTERM);
+        const auto result = Home::finish(*process);
+        ::close(reader);
+        QCOMPARE(result.code, 128 + SIGTERM);
+        QVERIFY2(result.err.contains("--resume"), result.err.constData());
+        QCOMPARE(latest(run), folder(metrics(run, "step").last()["step"].toInteger()));
+        QCOMPARE(metrics(run, "status").last()["state"].toString(), "stopped");
     }
 
     /// The text comes from a pipe that nobody closes.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/address_space.h"
 #include "engine/base/error.h"
 #include "engine/base/library.h"
 #include "engine/data/piece_library.h"
@@ -79,6 +80,7 @@ void* openPart(const std::string& file, const char* factory, [[maybe_unused]] bo
 Engine& loadEngine()
 {
     static auto* engine = [] {
+        requireLibraryRoom();
         preferSharedThreads();
         openWhatTorchNeeds();
         return static_cast<Engine*>(openPart("libpha_engine.so", "pha_create_engine", false));

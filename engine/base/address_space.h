@@ -8,5 +8,7 @@ namespace pha {
 /// Throws Error if a limit on the process's addresses (ulimit -v) leaves no room for the buffers of a matrix product on
 /// so many threads: OpenBLAS asks for them again and again, for ever, when it does not get them.
 void requireProductBuffers(int threads);
+/// The same before LibTorch is opened: OpenBLAS takes a buffer as soon as it is loaded.
+void requireLibraryRoom();
 
 } // namespace pha

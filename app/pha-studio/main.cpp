@@ -21,6 +21,17 @@ bool needsNoWindow(int argc, char** argv)
     return false;
 }
 
+/// Qt would abort without one.
+bool hasDisplay(int argc, char** argv)
+{
+    for (const char* variable : { "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM" })
+        if (!qEnvironmentVariableIsEmpty(variable)) return true;
+    for (int i = 1; i < argc; ++i)
+        for (const char* flag : { "-platform", "--platform", "-display", "--display" })
+            if (std::strcmp(argv[i], flag) == 0) return true;
+    return false;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -57,6 +68,12 @@ int main(int argc, char** argv)
         const QCoreApplication application(argc, argv);
         parser.process(application);
         return 0;
+    }
+    if (!hasDisplay(argc, argv)) {
+        std::fputs(
+            "pha-studio: there is no display; use pha here, or set QT_QPA_PLATFORM=offscreen for --screenshots\n",
+            stderr);
+        return 1;
     }
     Application application(argc, argv);
     parser.process(application);

@@ -329,6 +329,29 @@ private Q_SLOTS:
         QVERIFY2(isOneErrorLine(result.err) && result.err.contains("ulimit -v"), result.err.constData());
     }
 
+    void aWindowWithoutADisplayIsRefusedInOneLine_data()
+    {
+        QTest::addColumn<QStringList>("arguments");
+        QTest::newRow("plain") << QStringList {};
+        QTest::newRow("wrong usage") << QStringList { "--nonsense" };
+    }
+    void aWindowWithoutADisplayIsRefusedInOneLine()
+    {
+        QFETCH(QStringList, arguments);
+        const QString studio = PHA_BIN_DIR "/pha-studio";
+        if (!QFileInfo::exists(studio)) QSKIP("built without the window");
+        QProcess process;
+        auto environment = QProcessEnvironment::systemEnvironment();
+        for (const auto* variable : { "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM" }) environment.remove(variable);
+        process.setProcessEnvironment(environment);
+        process.start(studio, arguments);
+        const auto result = Home::finish(process);
+        QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+        QCOMPARE(result.code, 1);
+        QVERIFY2(result.err.startsWith("pha-studio: there is no display; ") && result.err.count('\n') == 1,
+            result.err.constData());
+    }
+
     void aReaderThatHasEnoughIsNoError()
     {
         QProcess shell;

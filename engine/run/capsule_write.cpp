@@ -183,9 +183,12 @@ std::vector<Source> sourcesOf(const RunDirectory& run, const CapsuleOptions& opt
     }
     if (fs::exists(run.metricsFile(), error))
         sources.push_back(hashedSource("metrics.jsonl", run.metricsFile(), wholeLines(run.metricsFile())));
-    if (fs::exists(run.tokenizerFile(), error))
+    if (fs::exists(run.tokenizerFile(), error)) {
+        if (!fs::is_regular_file(fs::symlink_status(run.tokenizerFile(), error)))
+            throw DataError(run.tokenizerFile().string(), "is not a regular file", "restore it from a copy");
         sources.push_back(
             hashedSource("tokenizer.model", run.tokenizerFile(), std::int64_t(fs::file_size(run.tokenizerFile()))));
+    }
     std::move(checkpoints.begin(), checkpoints.end(), std::back_inserter(sources));
     return sources;
 }

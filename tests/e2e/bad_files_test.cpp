@@ -7,6 +7,8 @@
 
 #include <filesystem>
 
+#include <sys/stat.h>
+
 using namespace pha::e2e;
 
 class BadFilesTest : public QObject {
@@ -196,6 +198,23 @@ private Q_SLOTS:
         isRefused({ "train", "--resume", run, "--steps", "9" }, "tokenizer");
         QVERIFY(QFile::remove(run + "/tokenizer.model"));
         isRefused({ "generate", run, "--prompt", "a" }, "tokenizer");
+    }
+
+    void aTokenizerThatIsNoFileIsNotPacked_data()
+    {
+        QTest::addColumn<QString>("what");
+        for (const auto* what : { "folder", "fifo", "link" }) QTest::newRow(what) << what;
+    }
+    void aTokenizerThatIsNoFileIsNotPacked()
+    {
+        QFETCH(QString, what);
+        const auto run = copy("tokenizer is a " + what), file = run + "/tokenizer.model";
+        QVERIFY(QFile::remove(file));
+        QVERIFY(what == "folder" ? QDir().mkdir(file)
+                : what == "fifo" ? mkfifo(file.toLocal8Bit().constData(), 0600) == 0
+                                 : QFile::link(run_ + "/tokenizer.model", file));
+        isRefused({ "export", run, "--to", "capsule", "--out", home_.path("packed.pha") },
+            "tokenizer.model: is not a regular file");
     }
 
     void aTokenizerOfTheSameSizeIsRefusedToo()

@@ -52,6 +52,18 @@ int exportCapsule(const ExportOptions& options)
     return 0;
 }
 
+/// A run that somebody else made must not lead what is written beside it to another place.
+fs::path defaultFolder(const fs::path& run, const std::string& to)
+{
+    const auto exports = run / "exports", folder = exports / to;
+    std::error_code error;
+    for (const auto& path : { exports, folder })
+        if (fs::is_symlink(fs::symlink_status(path, error)))
+            throw DataError(path.string(), "is a symbolic link, which an export does not follow",
+                "name the folder to write to with --out");
+    return folder;
+}
+
 int exportRun(ExportOptions options)
 {
     options.run = runNamed(options.run).string();
@@ -59,7 +71,7 @@ int exportRun(ExportOptions options)
     if (options.to == "capsule") return exportCapsule(options);
     if (capsule.weightsOnly || capsule.allCheckpoints)
         throw Error("--weights-only and --all-checkpoints are for capsules", "add --to capsule", ExitCode::Usage);
-    const auto folder = options.out.empty() ? fs::path(options.run) / "exports" / options.to : fs::path(options.out);
+    const auto folder = options.out.empty() ? defaultFolder(options.run, options.to) : fs::path(options.out);
     std::int64_t badLines = 0;
     const auto write = options.to == "csv" ? exportCsv : options.to == "film" ? exportFilm : exportTensorBoard;
     const auto files = write(options.run, folder, &badLines);

@@ -190,6 +190,19 @@ private Q_SLOTS:
         }
     }
 
+    void anExportFollowsNoLinkOfTheRun()
+    {
+        const auto outer = copy("linked exports"), inner = copy("linked csv");
+        QVERIFY(QDir().mkpath(home_.path("victim")) && QDir().mkdir(inner + "/exports"));
+        QVERIFY(QFile::link(home_.path("victim"), outer + "/exports"));
+        QVERIFY(QFile::link(home_.path("victim"), inner + "/exports/csv"));
+        for (const auto* to : { "csv", "tensorboard", "film" })
+            isRefused({ "export", outer, "--to", to }, "is a symbolic link");
+        isRefused({ "export", inner, "--to", "csv" }, "is a symbolic link");
+        QCOMPARE(home_.run({ "export", outer, "--to", "csv", "--out", outer + "/exports" }).code, 0); // as was said
+        QVERIFY(!QDir(home_.path("victim")).isEmpty());
+    }
+
     void aForeignTokenizerIsRefused()
     {
         const auto run = copy("foreign tokenizer");

@@ -77,6 +77,8 @@ fs::path folderOf(const fs::path& out)
 
 void checkRequest(const PrepareRequest& request, const fs::path& out)
 {
+    if (!validUtf8(out.string())) // the setting data of a run could not name it
+        throw ConfigError("the path of the corpus", out.string(), "text in UTF-8");
     std::error_code problem;
     const bool there = fs::exists(fs::symlink_status(out, problem));
     if (there && !(fs::is_directory(out, problem) && fs::is_empty(out, problem))) refuseThere(request);

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/config/field_use.h"
+#include "engine/data/tokenizer.h"
 #include "engine/run/course.h"
 
 #include <algorithm>
@@ -59,6 +60,8 @@ ForkPoint readForkPoint(const fs::path& runOrCheckpoint)
     point.checkpoint = given.exists() ? fs::canonical(newestCheckpoint(given)) : resolveCheckpoint(runOrCheckpoint);
     auto& parent = point.parent;
     parent.path = runOfCheckpoint(point.checkpoint);
+    if (!validUtf8(parent.path.string())) // run.json could not name it, and no replay would find it
+        throw ConfigError("the path of what is forked", parent.path.string(), "text in UTF-8");
     requireTrainingState(point.checkpoint);
     const auto file = RunDirectory(parent.path).read();
     parent.name = file.name.empty() ? parent.path.filename().string() : file.name;

@@ -120,6 +120,27 @@ private Q_SLOTS:
         QVERIFY2(again.code == 0, again.err.constData());
     }
 
+    void whatRunsCouldNotNameIsRefused_data()
+    {
+        QTest::addColumn<QString>("command");
+        QTest::newRow("a fork") << R"(cp -r plain "$at"; "$0" train --fork "$at" --run forked)";
+        QTest::newRow("a corpus") << R"("$0" data prepare text.txt --out "$at")";
+    }
+    /// JSON is in UTF-8, a path need not be.
+    void whatRunsCouldNotNameIsRefused()
+    {
+        QFETCH(QString, command);
+        home_.write("text.txt", text_);
+        const auto process =
+            home_.start({ "-c", R"(at=$(printf 'caf\351'); )" + command + R"(; code=$?; rm -rf "$at"; exit $code)",
+                            PHA_BIN_DIR "/pha" },
+                {}, "sh");
+        const auto result = Home::finish(*process);
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err) && result.err.contains("expected text in UTF-8"), result.err.constData());
+        QVERIFY(!QFileInfo::exists(home_.path("forked")));
+    }
+
     void everyCommandTakesAnySpelling_data()
     {
         QTest::addColumn<QString>("run");

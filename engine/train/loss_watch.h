@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace pha {
@@ -42,7 +43,30 @@ public:
         return found;
     }
 
-    Json state() const { return { { "recent", recent_ }, { "in_spike", inSpike_ } }; }
+    /// Before observe(), while fifty losses are not yet known: the median so far if this loss is above `least`, which
+    /// nothing that learns comes near, and twice that median; once, until one is not.
+    std::optional<double> explodesEarly(double loss, double least)
+    {
+        if (recent_.empty() || recent_.size() == memory) return {};
+        const double usual = median(recent_);
+        const bool before = std::exchange(inSpike_, loss > std::max(least, 2 * usual));
+        return inSpike_ && !before ? std::optional(usual) : std::nullopt;
+    }
+
+    /// Before observe(): whether this is the fiftieth loss in a row above three times the median of those before them,
+    /// and above `least`. Such a course does not come back.
+    bool diverges(double loss, double least)
+    {
+        if (recent_.empty()) return false;
+        if (above_ == 0) before_ = median(recent_);
+        above_ = loss > std::max(3 * before_, least) ? above_ + 1 : 0;
+        return above_ >= memory;
+    }
+
+    Json state() const
+    {
+        return { { "recent", recent_ }, { "in_spike", inSpike_ }, { "above", above_ }, { "before", before_ } };
+    }
     /// An older checkpoint has no such state: the watch begins anew.
     void restore(const Json& state)
     {
@@ -50,6 +74,8 @@ public:
         recent_ = state.at("recent").get<std::vector<double>>();
         if (recent_.size() > memory) recent_.resize(memory);
         inSpike_ = state.at("in_spike").get<bool>();
+        above_ = state.value("above", std::size_t(0));
+        before_ = state.value("before", 0.0);
     }
 
 private:
@@ -65,6 +91,8 @@ private:
     double smallest_;
     std::vector<double> recent_;
     bool inSpike_ = false;
+    std::size_t above_ = 0; ///< losses in a row up to the last one
+    double before_ = 0; ///< median of those before them
 };
 
 /// Whether the loss before the first update is not what a network that knows nothing has: ln V, the same for every

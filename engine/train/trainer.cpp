@@ -93,8 +93,9 @@ RunState Trainer::train(const std::stop_token& stop)
         if (const auto& where = team_->stopping(); !where.empty())
             return finish(RunState::Stopped, "stopped on " + where);
         if (!update())
-            return finish(
-                RunState::Diverged, std::to_string(patienceForNonFinite) + " updates in a row were not finite");
+            return finish(RunState::Diverged,
+                exploded_ ? "the loss of 50 updates in a row was above three times that of those before them"
+                          : std::to_string(patienceForNonFinite) + " updates in a row were not finite");
         intervals(stop);
         if (step_ == config_.steps) changeAsPlanned(); // the run that is repeated was trained longer from here on
     }
@@ -149,7 +150,7 @@ bool Trainer::update()
         hardware.celsius });
     team_->resetPeakBytes();
     watchUpdate(result, micro, distilling);
-    return nonFinite_ < patienceForNonFinite;
+    return nonFinite_ < patienceForNonFinite && !exploded_;
 }
 
 /// Of all devices: how busy they are on average, what they draw together, the hottest.

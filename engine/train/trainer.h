@@ -138,6 +138,7 @@ private:
     std::int64_t lastSave_ = -1; ///< the step whose checkpoint says all there is; -1: none does
     Plateau plateau_;
     LossWatch watch_;
+    bool exploded_ = false; ///< as LossWatch::diverges() says
     /// Of the logarithm of the gradient's norm, which differs by a few times from update to update.
     LossWatch normWatch_ { 0.25 };
     AlertLimit alertLimit_;

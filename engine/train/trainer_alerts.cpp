@@ -28,16 +28,25 @@ std::optional<AlertEvent> Trainer::alertOf(const UpdateResult& result, bool dist
     }
     normBefore_ = result.norm;
     if (distilling) return {};
+    const auto vocabulary = file_.config.model.vocabulary;
+    const double knowsNothing = std::log(double(vocabulary));
+    exploded_ = watch_.diverges(result.loss, knowsNothing);
+    const auto early = watch_.explodesEarly(result.loss, 2 * knowsNothing);
     const auto loss = watch_.observe(result.loss);
     const auto norm = normWatch_.observe(std::log(std::max(result.norm, 1e-30)));
-    const auto vocabulary = file_.config.model.vocabulary;
     if (step_ == 1 && !beginsWithGivenWeights() && farFromUniform(result.loss, vocabulary)) {
         alert.kind = "start";
         alert.message = fmt::format("the first loss of {:.3f} is far from ln V = {:.3f}, which a network that knows "
                                     "nothing has: {}",
-            result.loss, std::log(double(vocabulary)),
-            result.loss > std::log(double(vocabulary)) ? "its weights begin too large"
-                                                       : "it sees what it is asked for, or tokens repeat");
+            result.loss, knowsNothing,
+            result.loss > knowsNothing ? "its weights begin too large"
+                                       : "it sees what it is asked for, or tokens repeat");
+    } else if (early && !beginsWithGivenWeights()) {
+        alert.kind = "spike";
+        alert.median = early;
+        alert.message = fmt::format("the loss of {:.3f} is far above ln V = {:.3f}, which a network that knows nothing "
+                                    "has: lower learning_rate",
+            result.loss, knowsNothing);
     } else if (loss) {
         alert.kind = "spike";
         alert.median = loss->median;

@@ -524,6 +524,22 @@ private Q_SLOTS:
         QCOMPARE(recorder.all<StatusEvent>().back().state, RunState::Diverged);
     }
 
+    void anExplosionIsToldAtOnceAndEndsTheRun()
+    {
+        auto config = tinyRun();
+        config.training.steps = 400;
+        config.training.evalEvery = config.training.saveEvery = 0;
+        config.training.optimizer = "adamw";
+        config.training.learningRate = 10;
+        config.training.clip = 0;
+        Recorder recorder;
+        QCOMPARE(train(folder("exploded"), config, recorder), RunState::Diverged);
+        QVERIFY(recorder.all<StepEvent>().size() < 200);
+        const auto alerts = recorder.all<AlertEvent>();
+        QVERIFY(!alerts.empty());
+        QVERIFY2(alerts.front().step < 20, std::to_string(alerts.front().step).c_str());
+    }
+
     /// models.md 5.4.
     void regularisersMoveTheMixingWeights()
     {

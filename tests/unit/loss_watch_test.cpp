@@ -44,6 +44,59 @@ private Q_SLOTS:
         QVERIFY(watch.observe(6.5)); // the next one counts again
     }
 
+    void anExplosionAtTheBeginningIsReportedOnce()
+    {
+        LossWatch watch;
+        std::vector<int> found;
+        for (int step = 0; step < 60; ++step) {
+            const double loss = step < 3 ? lossAt(step) : 160;
+            const auto early = watch.explodesEarly(loss, 13);
+            if (early) found.push_back(step);
+            if (early) QVERIFY(*early > 7 && *early < 9);
+            QVERIFY(!watch.observe(loss));
+        }
+        QCOMPARE(found, std::vector<int>({ 3 }));
+        LossWatch quiet;
+        for (int step = 0; step < 60; ++step) {
+            QVERIFY(!quiet.explodesEarly(lossAt(step), 13));
+            quiet.observe(lossAt(step));
+        }
+    }
+
+    void fiftyLossesFarAboveThoseBeforeAreADivergence_data()
+    {
+        QTest::addColumn<int>("from");
+        QTest::newRow("at the beginning") << 2;
+        QTest::newRow("later") << 300;
+    }
+    void fiftyLossesFarAboveThoseBeforeAreADivergence()
+    {
+        QFETCH(int, from);
+        LossWatch watch;
+        const auto diverges = [&](double loss) {
+            const bool yes = watch.diverges(loss, 6.7);
+            watch.observe(loss);
+            return yes;
+        };
+        for (int step = 0; step < from; ++step) QVERIFY(!diverges(lossAt(step)));
+        for (int i = 0; i < 49; ++i) QVERIFY(!diverges(40));
+        QVERIFY(!diverges(4)); // it came back in time
+        for (int i = 0; i < 49; ++i) QVERIFY(!diverges(400));
+        LossWatch resumed;
+        resumed.restore(Json::parse(watch.state().dump()));
+        QVERIFY(resumed.diverges(400, 6.7));
+    }
+
+    void aSmallLossMayGrow()
+    {
+        LossWatch watch;
+        for (int step = 0; step < 300; ++step) {
+            const double loss = step < 100 ? 0.001 : 0.1;
+            QVERIFY(!watch.diverges(loss, 2.8));
+            watch.observe(loss);
+        }
+    }
+
     void spikesDoNotHideEachOther()
     {
         LossWatch watch;

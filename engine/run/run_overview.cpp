@@ -6,65 +6,134 @@
 #include "engine/run/metrics_line.h"
 
 #include <algorithm>
-#include <fstream>
+#include <cstring>
+#include <string_view>
+#include <utility>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace pha {
 namespace {
 
-constexpr std::streamoff shortLook = 1 << 16, longLook = 1 << 20; ///< bytes of the end of metrics.jsonl
+constexpr std::int64_t shortLook = 1 << 16; ///< bytes of the end of metrics.jsonl, in which mostly everything stands
+constexpr std::int64_t longLook = 1 << 20; ///< in which steps and a status have to stand; size of the parts before
+constexpr std::size_t longestKept = std::size_t(16) << 20; ///< of a line
+constexpr std::size_t endBytes = 64;
 
-/// The last events of a metrics file, newest first, from its last `limit` bytes.
-std::vector<Event> lastEvents(const fs::path& file, std::streamoff limit)
+bool mentions(std::string_view text, std::string_view word)
 {
-    std::error_code error;
-    if (!fs::is_regular_file(file, error)) return {};
-    std::ifstream in(file, std::ios::binary | std::ios::ate);
-    if (!in) return {};
-    const auto size = std::streamoff(in.tellg());
-    const auto start = std::max<std::streamoff>(0, size - limit);
-    std::string tail(std::size_t(size - start), '\0');
-    in.seekg(start);
-    in.read(tail.data(), std::streamsize(tail.size()));
-    tail.resize(std::size_t(std::max<std::streamsize>(in.gcount(), 0)));
-    std::vector<Event> events;
-    // Without its newline the last line may be half written; without its start the first one is half read.
-    auto end = tail.rfind('\n');
-    while (end != std::string::npos && end > 0) {
-        const auto before = tail.rfind('\n', end - 1);
-        if (before == std::string::npos && start > 0) break;
-        const auto begin = before == std::string::npos ? 0 : before + 1;
-        const auto json =
-            Json::parse(tail.begin() + std::ptrdiff_t(begin), tail.begin() + std::ptrdiff_t(end), nullptr, false);
-        try {
-            if (json.is_object())
-                if (auto event = eventFromJson(json)) events.push_back(std::move(*event));
-        } catch (const std::exception&) {
-            // A line of the wrong shape; the charts count them, a list row does without.
-        }
-        if (before == std::string::npos) break;
-        end = before;
-    }
-    return events;
+    return ::memmem(text.data(), text.size(), word.data(), word.size()) != nullptr;
 }
 
-struct Latest {
-    const StepEvent* step = nullptr;
-    const EvalEvent* eval = nullptr;
-    const StatusEvent* status = nullptr;
+/// Looks through a metrics file from its end for what was said last, and parses only lines that may say it.
+class BackwardSearch {
+public:
+    BackwardSearch(const PosixFile& file, MetricsEnd& found)
+        : file_(file)
+        , found_(found)
+    {
+    }
+
+    void run(MetricsEnd known)
+    {
+        const auto size = std::int64_t(file_.status().st_size);
+        if (!stillThere(known, size)) known = {};
+        auto part = shortLook;
+        for (auto end = size; end > known.size && missing(size - end); part = longLook) {
+            const auto begin = std::max(known.size, end - part);
+            near_ = size - end < longLook;
+            takePart(begin, end, begin == known.size);
+            end = begin;
+        }
+        if (!found_.step) found_.step = std::move(known.step);
+        if (!found_.eval) found_.eval = std::move(known.eval);
+        if (!found_.status) found_.status = std::move(known.status);
+        if (found_.size == 0) { // no whole line was added
+            found_.size = known.size;
+            found_.last = std::move(known.last);
+            return;
+        }
+        found_.last.resize(std::min(std::size_t(found_.size), endBytes));
+        const auto from = found_.size - std::int64_t(found_.last.size());
+        found_.last.resize(file_.readAt(found_.last.data(), found_.last.size(), from));
+    }
+
+private:
+    /// False if lines were cut off, as a resume does, or others written in their place.
+    bool stillThere(const MetricsEnd& known, std::int64_t size) const
+    {
+        if (known.size <= 0 || known.size > size) return false;
+        std::string now(known.last.size(), '\0');
+        const auto got = file_.readAt(now.data(), now.size(), known.size - std::int64_t(now.size()));
+        return got == now.size() && now == known.last;
+    }
+
+    /// Between two evaluations there may be any number of steps.
+    bool missing(std::int64_t seen) const
+    {
+        return !found_.eval || (seen < longLook && (!found_.step || !found_.status));
+    }
+
+    bool worthReading(std::string_view text) const
+    {
+        return (!found_.eval && mentions(text, "\"eval\"")) || (near_ && !found_.step && mentions(text, "\"loss\""))
+            || (near_ && !found_.status && mentions(text, "\"status\""));
+    }
+
+    /// Bytes [begin, end). `first`: a line begins there.
+    void takePart(std::int64_t begin, std::int64_t end, bool first)
+    {
+        std::string text(std::size_t(end - begin), '\0');
+        text.resize(file_.readAt(text.data(), text.size(), begin));
+        if (found_.size == 0) { // without its newline the last line may be half written
+            const auto newline = text.rfind('\n');
+            if (newline == std::string::npos) return;
+            text.resize(newline + 1);
+            found_.size = begin + std::int64_t(text.size());
+        }
+        text += rest_;
+        const std::string_view whole(text);
+        const auto start = first ? 0 : whole.find('\n') + 1; // of the first line that is whole
+        if (worthReading(whole))
+            for (auto stop = whole.size(); stop > start;) { // behind a newline
+                const auto before = stop > 1 ? whole.rfind('\n', stop - 2) : whole.npos;
+                const auto from = before == whole.npos ? 0 : before + 1;
+                takeLine(whole.substr(from, stop - 1 - from));
+                stop = from;
+            }
+        rest_ = whole.substr(0, start);
+        if (rest_.size() > longestKept) rest_ = "\n"; // damage: what is before it is no whole line either
+    }
+
+    void takeLine(std::string_view line)
+    {
+        if (!worthReading(line)) return;
+        const auto parsed = parseMetricsLine(line); // damage is counted by the charts, a list row does without
+        if (!parsed.event) return;
+        if (const auto* step = std::get_if<StepEvent>(&*parsed.event); step && !found_.step) found_.step = *step;
+        if (const auto* eval = std::get_if<EvalEvent>(&*parsed.event); eval && !found_.eval && isValidation(*eval))
+            found_.eval = *eval;
+        if (const auto* status = std::get_if<StatusEvent>(&*parsed.event); status && !found_.status)
+            found_.status = *status;
+    }
+
+    const PosixFile& file_;
+    MetricsEnd& found_;
+    std::string rest_; ///< the end of a line that begins in a part before
+    bool near_ = true; ///< the part is near the end
 };
 
-Latest latestOf(const std::vector<Event>& newestFirst)
+void searchMetrics(const fs::path& file, MetricsEnd& found)
 {
-    Latest found;
-    for (const auto& event : newestFirst) {
-        if (!found.step) found.step = std::get_if<StepEvent>(&event);
-        if (const auto* eval = std::get_if<EvalEvent>(&event); eval && !found.eval && isValidation(*eval))
-            found.eval = eval;
-        if (!found.status) found.status = std::get_if<StatusEvent>(&event);
+    auto known = std::exchange(found, {});
+    try {
+        const PosixFile in(file, O_RDONLY);
+        if (S_ISREG(in.status().st_mode)) BackwardSearch(in, found).run(std::move(known));
+    } catch (const FileError&) {
+        found.size = 0; // not there, or not readable at the moment: the next look searches anew
     }
-    return found;
 }
 
 void fillFromRunFile(RunOverview& run)
@@ -80,18 +149,11 @@ void fillFromRunFile(RunOverview& run)
     run.steps = file.config.training.steps;
 }
 
-void fillFromMetrics(RunOverview& run)
+void fillFromMetrics(RunOverview& run, MetricsEnd& latest)
 {
     // Asked first: whoever frees the run while it is read has written its end before.
     run.holder = RunLock::holder(run.directory);
-    // Far more than one evaluation interval of lines usually takes; a status older than that is found in a second look.
-    const auto file = RunDirectory(run.directory).metricsFile();
-    auto events = lastEvents(file, shortLook);
-    auto latest = latestOf(events);
-    if (!latest.eval || !latest.status) {
-        events = lastEvents(file, longLook);
-        latest = latestOf(events);
-    }
+    searchMetrics(RunDirectory(run.directory).metricsFile(), latest);
     if (latest.step) {
         run.step = latest.step->step;
         run.loss = latest.step->loss;
@@ -120,14 +182,15 @@ void fillFromMetrics(RunOverview& run)
 
 } // namespace
 
-RunOverview readOverview(const fs::path& directory)
+RunOverview readOverview(const fs::path& directory, MetricsEnd* known)
 {
+    MetricsEnd latest;
     RunOverview run;
     run.directory = directory;
     run.name = directory.filename().string();
     try {
         fillFromRunFile(run);
-        fillFromMetrics(run);
+        fillFromMetrics(run, known ? *known : latest);
     } catch (const std::exception& error) {
         run.state = RunState::Failed;
         run.detail = error.what();

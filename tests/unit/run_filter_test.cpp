@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
+#include "engine/run/metrics.h"
 #include "engine/run/run_filter.h"
 #include "engine/run/run_overview.h"
 #include "run_fixtures.h"
@@ -20,6 +21,31 @@ private:
     RunAbout about_;
     RunConfig config_;
     RunFacts facts_;
+
+    static std::string lineOf(const Event& event) { return eventToJson(event).dump() + "\n"; }
+    static std::string statusLine(RunState state) { return lineOf(StatusEvent { 0, state, {} }); }
+    static std::string evalLine(double perplexity, const std::string& split = "valid")
+    {
+        EvalEvent eval;
+        eval.split = split;
+        eval.perplexity = perplexity;
+        return lineOf(eval);
+    }
+    static std::string steps(std::int64_t from, std::int64_t to)
+    {
+        std::string lines;
+        for (; from <= to; ++from) {
+            StepEvent step;
+            step.step = from;
+            step.loss = 2.5;
+            lines += lineOf(step);
+        }
+        return lines;
+    }
+    static void append(const fs::path& file, const std::string& text)
+    {
+        std::ofstream(file, std::ios::binary | std::ios::app) << text;
+    }
 
 private Q_SLOTS:
     void initTestCase()
@@ -190,6 +216,65 @@ private Q_SLOTS:
         QVERIFY(!std::exchange(faultHook, nullptr)); // it was called
         QCOMPARE(seen.state, RunState::Finished);
         QVERIFY(!seen.interrupted);
+    }
+
+    /// However many steps came after it.
+    void theLastEvaluationIsFound()
+    {
+        QTemporaryDir folder;
+        const auto run = makeRun(folder);
+        writeRaw(run.metricsFile(),
+            statusLine(RunState::Running) + evalLine(40) + evalLine(20) + evalLine(70, "test") + steps(1, 30'000));
+        QVERIFY(fs::file_size(run.metricsFile()) > std::uintmax_t(2) << 20);
+        const auto seen = readOverview(run.root());
+        QCOMPARE(seen.perplexity, 20.0);
+        QCOMPARE(seen.step, std::int64_t(30'000));
+        QVERIFY(RunFilter::parse("ppl<100").matches(seen.facts()));
+    }
+
+    /// A line may be longer than the parts that a file is read in.
+    void linesOfAnyLengthStandBetween()
+    {
+        QTemporaryDir folder;
+        const auto run = makeRun(folder);
+        for (const std::size_t length : { 65'000, 66'000, 1'114'000, 3'000'000 }) {
+            const std::string sample = R"({"type":"sample","step":2,"prompt":"","text":")" + std::string(length, 'x');
+            writeRaw(run.metricsFile(), evalLine(20) + steps(1, 1) + sample + "\"}\n\n" + steps(2, 3) + "{\"type\":");
+            const auto seen = readOverview(run.root());
+            QCOMPARE(seen.perplexity, 20.0);
+            QCOMPARE(seen.step, std::int64_t(3));
+        }
+        writeRaw(run.metricsFile(), std::string(std::size_t(40) << 20, 'x')); // no line at all
+        QVERIFY(std::isnan(readOverview(run.root()).perplexity));
+    }
+
+    void whatIsKnownIsNotSearchedAgain()
+    {
+        QTemporaryDir folder;
+        const auto run = makeRun(folder);
+        const auto file = run.metricsFile();
+        const auto first = statusLine(RunState::Running) + evalLine(20) + steps(1, 20'000);
+        writeRaw(file, first);
+        MetricsEnd known;
+        QCOMPARE(readOverview(run.root(), &known).perplexity, 20.0);
+        // Another figure in its place: who looks there again sees it.
+        writeRaw(file, statusLine(RunState::Running) + evalLine(30) + first.substr(first.find("{\"type\":\"step\"")));
+        QCOMPARE(fs::file_size(file), std::uintmax_t(first.size()));
+        append(file, steps(20'001, 20'002) + "{\"type\":\"ev");
+        auto seen = readOverview(run.root(), &known);
+        QCOMPARE(seen.perplexity, 20.0);
+        QCOMPARE(seen.step, std::int64_t(20'002));
+        QCOMPARE(readOverview(run.root(), &known).step, std::int64_t(20'002)); // nothing was added
+        append(file, evalLine(10).substr(11));
+        QCOMPARE(readOverview(run.root(), &known).perplexity, 10.0);
+        // A resume cuts off what came after its checkpoint, and writes other lines.
+        writeRaw(file, evalLine(50) + steps(1, 3));
+        append(file, std::string(first.size(), '\n') + steps(4, 6));
+        seen = readOverview(run.root(), &known);
+        QCOMPARE(seen.perplexity, 50.0);
+        QCOMPARE(seen.step, std::int64_t(6));
+        fs::remove(file);
+        QVERIFY(std::isnan(readOverview(run.root(), &known).perplexity));
     }
 };
 

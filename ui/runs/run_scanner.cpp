@@ -42,7 +42,7 @@ void RunScanner::scan(const fs::path& folder, const std::vector<fs::path>& other
     if (busy_) return;
     busy_ = true;
     QThreadPool::globalInstance()->start(
-        [self = QPointer<RunScanner>(this), stamps = stamps_, cancel = cancel_, folder, others] {
+        [self = QPointer<RunScanner>(this), looks = looks_, cancel = cancel_, folder, others] {
             // Only the GUI thread can tell whether the scanner is still there; the application outlives the pool.
             const auto tell = [&](auto action) {
                 QMetaObject::invokeMethod(
@@ -61,14 +61,14 @@ void RunScanner::scan(const fs::path& folder, const std::vector<fs::path>& other
             for (const auto& directory : present) {
                 if (*cancel) return;
                 const auto stamp = stampOf(directory);
-                auto& known = (*stamps)[directory];
-                if (known == stamp) continue;
-                known = stamp;
-                batch.push_back(readSummary(directory));
+                auto& known = (*looks)[directory];
+                if (known.stamp == stamp) continue;
+                known.stamp = stamp;
+                batch.push_back(readSummary(directory, &known.metrics));
                 if (batch.size() >= batchSize) send();
             }
             send();
-            std::erase_if(*stamps, [&](const auto& entry) { return !present.contains(entry.first); });
+            std::erase_if(*looks, [&](const auto& entry) { return !present.contains(entry.first); });
             tell([present](RunScanner* s) {
                 s->busy_ = false;
                 Q_EMIT s->finished(present);

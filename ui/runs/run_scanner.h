@@ -31,8 +31,12 @@ Q_SIGNALS:
     void finished(const std::set<fs::path>& present); ///< every run directory there is
 
 private:
-    using Stamps = std::map<fs::path, RunStamp>;
-    std::shared_ptr<Stamps> stamps_ = std::make_shared<Stamps>(); ///< touched by the task only while one runs
+    struct Known {
+        RunStamp stamp;
+        MetricsEnd metrics; ///< so that of a run that grows only the new lines are searched
+    };
+    using Looks = std::map<fs::path, Known>;
+    std::shared_ptr<Looks> looks_ = std::make_shared<Looks>(); ///< touched by the task only while one runs
     std::shared_ptr<std::atomic<bool>> cancel_ = std::make_shared<std::atomic<bool>>(false);
     bool busy_ = false;
 };

@@ -50,9 +50,9 @@ QString RunSummary::text() const
     return parts.join(QStringLiteral(" \u00b7 "));
 }
 
-RunSummary readSummary(const fs::path& directory)
+RunSummary readSummary(const fs::path& directory, MetricsEnd* known)
 {
-    const auto run = readOverview(directory);
+    const auto run = readOverview(directory, known);
     RunSummary s;
     s.directory = directory;
     s.name = singleLine(fromUtf8(run.name));

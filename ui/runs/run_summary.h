@@ -33,7 +33,7 @@ struct RunSummary {
 };
 
 /// readOverview() for the list. Any thread.
-RunSummary readSummary(const fs::path& directory);
+RunSummary readSummary(const fs::path& directory, MetricsEnd* known = nullptr);
 RunSummary summarise(const RunSession& session);
 
 /// Changes whenever a summary made now could differ from one made before.

@@ -30,10 +30,15 @@ RunAlerts readAlerts(const std::string& target)
     RunAlerts found;
     found.run = runNamed(target);
     std::int64_t badLines = 0;
-    for (auto& event : readMetrics(RunDirectory(found.run).metricsFile(), &badLines)) {
+    const auto take = [&](Event& event) {
         if (auto* alert = std::get_if<AlertEvent>(&event)) found.alerts.push_back(std::move(*alert));
         if (auto* mixing = std::get_if<MixingEvent>(&event)) found.mixing.push_back(std::move(*mixing));
-    }
+    };
+    const auto startOver = [&] {
+        found.alerts.clear();
+        found.mixing.clear();
+    };
+    forEachMetric(RunDirectory(found.run).metricsFile(), take, startOver, &badLines);
     warnOfBadLines(found.run.string(), badLines);
     return found;
 }

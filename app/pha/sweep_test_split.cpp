@@ -22,9 +22,14 @@ namespace {
 /// Figures of an earlier checkpoint say nothing of the present one.
 bool known(const fs::path& run, std::int64_t step)
 {
-    for (const auto& event : readMetrics(RunDirectory(run).metricsFile()))
-        if (const auto* eval = std::get_if<EvalEvent>(&event); eval && isTest(*eval) && eval->step == step) return true;
-    return false;
+    bool found = false;
+    const auto take = [&](const Event& event) {
+        const auto* eval = std::get_if<EvalEvent>(&event);
+        found |= eval && isTest(*eval) && eval->step == step;
+    };
+    forEachMetric(
+        RunDirectory(run).metricsFile(), take, [&] { found = false; }, nullptr, "eval");
+    return found;
 }
 
 std::int64_t bestStep(const fs::path& run)

@@ -75,8 +75,10 @@ std::optional<std::string> placesPassedOver(const std::vector<SettingChange>& ch
 std::map<std::int64_t, double> losses(const fs::path& run)
 {
     std::map<std::int64_t, double> all;
-    for (const auto& event : readMetrics(RunDirectory(run).metricsFile()))
+    const auto take = [&](const Event& event) {
         if (const auto* step = std::get_if<StepEvent>(&event)) all[step->step] = step->loss;
+    };
+    forEachMetric(RunDirectory(run).metricsFile(), take, [&] { all.clear(); });
     return all;
 }
 
@@ -138,9 +140,12 @@ std::string SettingChange::text() const
 std::vector<SettingChange> settingChanges(const fs::path& run)
 {
     std::vector<SettingChange> changes;
-    for (const auto& event : readMetrics(RunDirectory(run).metricsFile()))
+    const auto take = [&](const Event& event) {
         if (const auto* command = std::get_if<CommandEvent>(&event))
             if (auto change = settingChange(*command)) changes.push_back(std::move(*change));
+    };
+    forEachMetric(
+        RunDirectory(run).metricsFile(), take, [&] { changes.clear(); }, nullptr, "command");
     return changes;
 }
 

@@ -11,11 +11,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <optional>
 
 namespace pha {
 
 namespace {
+
+constexpr std::size_t heldText = std::size_t(1) << 20; ///< of a table whose rows have not been written yet
 
 /// One file in the making.
 class Csv {
@@ -31,13 +35,28 @@ public:
         text_ += csvRow(cells);
         empty_ = false;
     }
-    void write(ExportFolder& folder) const
+    /// Writes rows once there are many.
+    void spill(const fs::path& folder)
     {
-        if (!empty_) writeFileAtomically(folder.add(name_), text_);
+        if (text_.size() >= heldText) put(folder / name_);
+    }
+    void finish(ExportFolder& folder)
+    {
+        if (empty_) return;
+        put(folder.add(name_));
+        out_->commit();
     }
 
 private:
+    void put(const fs::path& file)
+    {
+        if (!out_) out_.emplace(file);
+        out_->write(text_.data(), text_.size());
+        text_.clear();
+    }
+
     std::string name_, text_;
+    std::optional<AtomicFile> out_; ///< once rows have been written
     bool empty_ = true;
 };
 
@@ -57,6 +76,12 @@ std::vector<std::string> headColumns()
 
 class CsvExport {
 public:
+    explicit CsvExport(const fs::path& folder)
+        : path_(folder)
+        , folder_(folder)
+    {
+    }
+
     void operator()(const StepEvent& e)
     {
         steps_.row({ cell(e.step), cell(e.tokens), cell(e.seconds), cell(e.loss), cell(e.learningRate),
@@ -109,14 +134,25 @@ public:
     }
     template <class Other> void operator()(const Other&) { }
 
-    void write(ExportFolder& folder) const
+    void take(const Event& event)
     {
-        for (const auto* csv :
-            { &steps_, &distillation_, &evals_, &mixing_, &recall_, &heads_, &time_, &samples_, &alerts_ })
-            csv->write(folder);
+        std::visit(*this, event);
+        for (auto* csv : all()) csv->spill(path_);
+    }
+    std::vector<fs::path> finish()
+    {
+        for (auto* csv : all()) csv->finish(folder_);
+        return folder_.keep();
     }
 
 private:
+    std::array<Csv*, 9> all()
+    {
+        return { &steps_, &distillation_, &evals_, &mixing_, &recall_, &heads_, &time_, &samples_, &alerts_ };
+    }
+
+    fs::path path_;
+    ExportFolder folder_; ///< goes after what is written in it
     Csv steps_ { "steps.csv",
         { "step", "tokens", "seconds", "loss", "lr", "grad_norm", "tokens_per_second", "process_bytes", "device_bytes",
             "applied", "cores_busy", "device_use", "watts", "celsius" } };
@@ -157,13 +193,15 @@ std::vector<fs::path> exportCsv(const fs::path& run, const fs::path& folder, std
 {
     const RunDirectory directory(run);
     (void)directory.read(RunUse::View); // what is no run is refused before a folder is made
-    const auto events = readMetrics(directory.metricsFile(), badLines);
-    if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
-    CsvExport csv;
-    for (const auto& event : events) std::visit(csv, event);
-    ExportFolder made(folder);
-    csv.write(made);
-    return made.keep();
+    std::optional<CsvExport> csv;
+    const auto take = [&](const Event& event) {
+        if (!csv) csv.emplace(folder);
+        csv->take(event);
+    };
+    forEachMetric(
+        directory.metricsFile(), take, [&] { csv.reset(); }, badLines);
+    if (!csv) throw DataError(run.string(), "has no metrics to export", "train it first");
+    return csv->finish();
 }
 
 } // namespace pha

@@ -13,6 +13,7 @@
 #include <bit>
 #include <cmath>
 #include <ctime>
+#include <optional>
 
 namespace pha {
 
@@ -192,13 +193,23 @@ std::vector<fs::path> exportTensorBoard(const fs::path& run, const fs::path& fol
 {
     const RunDirectory directory(run);
     const auto started = secondsOf(directory.read(RunUse::View).created);
-    const auto events = readMetrics(directory.metricsFile(), badLines);
-    if (events.empty()) throw DataError(run.string(), "has no metrics to export", "train it first");
-    ExportFolder made(folder);
-    TensorBoardExport out(made.add("events.out.tfevents." + std::to_string(started) + ".pha-studio"), started);
-    for (const auto& event : events) std::visit(out, event);
-    out.commit();
-    return made.keep();
+    std::optional<ExportFolder> made;
+    std::optional<TensorBoardExport> out; // goes before the folder
+    const auto startOver = [&] {
+        out.reset();
+        made.reset();
+    };
+    const auto take = [&](const Event& event) {
+        if (!made) {
+            made.emplace(folder);
+            out.emplace(made->add("events.out.tfevents." + std::to_string(started) + ".pha-studio"), started);
+        }
+        std::visit(*out, event);
+    };
+    forEachMetric(directory.metricsFile(), take, startOver, badLines);
+    if (!made) throw DataError(run.string(), "has no metrics to export", "train it first");
+    out->commit();
+    return made->keep();
 }
 
 } // namespace pha

@@ -90,7 +90,8 @@ std::vector<std::filesystem::path> exportFilm(
     const RunDirectory directory(run);
     const auto file = directory.read(RunUse::View); // what is no run is refused before a folder is made
     FilmReel reel;
-    for (auto& event : readMetrics(directory.metricsFile(), badLines)) std::visit(reel, event);
+    forEachMetric(
+        directory.metricsFile(), [&](Event& event) { std::visit(reel, event); }, [&] { reel = {}; }, badLines);
     if (reel.samples.empty())
         throw DataError(run.string(), "has no samples to film", "train it with sample_every above 0");
     ExportFolder made(folder);

@@ -6,6 +6,7 @@
 #include "engine/run/posix_file.h"
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,28 +49,34 @@ private:
     PosixFile file_;
 };
 
-/// Reads a metrics file that may still grow: each poll() returns new complete lines, at most some 200,000 of them.
+/// Reads a metrics file that may still grow: each poll() returns new complete lines, at most `most` of them.
 /// Forgives a torn tail (kept until its newline arrives), counts lines that are not JSON, starts over when the file
 /// shrinks, is replaced or is rewritten. Never blocks on anything but the disk, never throws for what is in the file.
 class MetricsReader {
 public:
-    explicit MetricsReader(std::filesystem::path file)
+    /// `only`: the one type of event that is wanted ("command"), whose lines alone are parsed; damage is counted in
+    /// these alone.
+    explicit MetricsReader(std::filesystem::path file, const std::string& only = {})
         : file_(std::move(file))
+        , only_(only.empty() ? only : '"' + only + '"')
     {
     }
-    std::vector<Event> poll();
+    std::vector<Event> poll(std::size_t most = 200'000);
     /// True if the last poll() saw the end of the file; false: there is more to fetch at once.
     bool atEnd() const { return atEnd_; }
+    int problem() const { return problem_; } ///< errno: why the last poll() could not read the file; 0: it could
     std::int64_t badLines() const { return badLines_; }
     bool restarted() const { return restarted_; } ///< the last poll() started from the beginning again
 
 private:
     bool sameFile(const PosixFile& in) const;
     void startOver();
-    void readSlices(std::vector<Event>& events);
-    std::size_t takeLines(std::string_view slice, std::vector<Event>& events);
+    bool isWanted(std::string_view line) const;
+    void readSlices(std::vector<Event>& events, std::size_t most);
+    std::size_t takeLines(std::string_view slice, std::vector<Event>& events, std::size_t most);
 
     std::filesystem::path file_;
+    std::string only_; ///< in quotes, as it stands in the line; empty: every line is wanted
     std::int64_t offset_ = 0; ///< bytes taken, those of `tail_` included
     std::int64_t badLines_ = 0;
     std::uint64_t inode_ = 0, device_ = 0;
@@ -77,10 +84,16 @@ private:
     std::string anchor_; ///< last bytes before `offset_`: they tell a rewritten file from a grown one
     bool skipping_ = false; ///< inside a line too long to keep
     bool restarted_ = false, atEnd_ = false;
+    int problem_ = 0;
 };
 
-/// All events of a file, whatever its length; none if there is no file. `badLines` receives the number of lines that
-/// are damaged. Throws DataError if what is there cannot be read.
+/// Hands the events of a file, whatever its length, to `take` one by one: no more than some megabytes of them are held.
+/// `startOver` is called if the file was rewound meanwhile, for what was taken before is in it no more. `badLines`
+/// receives the number of lines that are damaged; `only` as in MetricsReader. Nothing happens if there is no file.
+/// Throws DataError if what is there cannot be read.
+void forEachMetric(const std::filesystem::path& file, const std::function<void(Event&)>& take,
+    const std::function<void()>& startOver, std::int64_t* badLines = nullptr, const std::string& only = {});
+/// All events of a file at once, some 500 bytes each. As forEachMetric().
 std::vector<Event> readMetrics(const std::filesystem::path& file, std::int64_t* badLines = nullptr);
 
 } // namespace pha

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <iterator>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,7 +15,7 @@ namespace pha {
 namespace {
 
 constexpr std::size_t sliceBytes = std::size_t(4) << 20, longestLine = std::size_t(16) << 20, anchorBytes = 64;
-constexpr std::size_t eventsPerPoll = 200'000;
+constexpr std::size_t heldEvents = 1 << 14; ///< by forEachMetric()
 constexpr std::int64_t bytesPerPoll = std::int64_t(128) << 20;
 
 } // namespace
@@ -40,20 +39,22 @@ void MetricsReader::startOver()
     restarted_ = true;
 }
 
-std::vector<Event> MetricsReader::poll()
+std::vector<Event> MetricsReader::poll(std::size_t most)
 {
     std::vector<Event> events;
     restarted_ = false;
+    problem_ = 0;
     try {
-        readSlices(events);
-    } catch (const FileError&) {
+        readSlices(events, most);
+    } catch (const FileError& error) {
         // Not there yet, or gone, or not readable at the moment: nothing new. A symbolic link is never followed.
         atEnd_ = true;
+        problem_ = error.number();
     }
     return events;
 }
 
-void MetricsReader::readSlices(std::vector<Event>& events)
+void MetricsReader::readSlices(std::vector<Event>& events, std::size_t most)
 {
     atEnd_ = true;
     const PosixFile in(file_, O_RDONLY | O_NOFOLLOW);
@@ -65,11 +66,11 @@ void MetricsReader::readSlices(std::vector<Event>& events)
 
     atEnd_ = false;
     std::string slice;
-    for (std::int64_t taken = 0; taken < bytesPerPoll && events.size() < eventsPerPoll;) {
+    for (std::int64_t taken = 0; taken < bytesPerPoll && events.size() < most;) {
         slice.resize(sliceBytes);
         const auto got = in.readAt(slice.data(), slice.size(), offset_);
         const auto view = std::string_view(slice).substr(0, got);
-        const auto used = takeLines(view, events);
+        const auto used = takeLines(view, events, most);
         offset_ += static_cast<std::int64_t>(used);
         taken += static_cast<std::int64_t>(used);
         anchor_.append(view.substr(used - std::min(used, anchorBytes), std::min(used, anchorBytes)));
@@ -79,12 +80,17 @@ void MetricsReader::readSlices(std::vector<Event>& events)
     }
 }
 
+bool MetricsReader::isWanted(std::string_view line) const
+{
+    return only_.empty() || ::memmem(line.data(), line.size(), only_.data(), only_.size()) != nullptr;
+}
+
 /// Takes the whole lines of a slice, and keeps the beginning of the next. Returns the bytes taken, fewer than all only
 /// when enough events have been found.
-std::size_t MetricsReader::takeLines(std::string_view slice, std::vector<Event>& events)
+std::size_t MetricsReader::takeLines(std::string_view slice, std::vector<Event>& events, std::size_t most)
 {
     std::size_t from = offset_ == 0 && slice.starts_with(byteOrderMark) ? byteOrderMark.size() : 0;
-    while (from < slice.size() && events.size() < eventsPerPoll) {
+    while (from < slice.size() && events.size() < most) {
         const auto newline = slice.find('\n', from);
         const auto part = slice.substr(from, newline == slice.npos ? slice.npos : newline - from);
         from = newline == slice.npos ? slice.size() : newline + 1;
@@ -96,7 +102,8 @@ std::size_t MetricsReader::takeLines(std::string_view slice, std::vector<Event>&
             if (!skipping_) tail_ += part;
         } else if (!skipping_) {
             if (!tail_.empty()) tail_ += part;
-            auto line = parseMetricsLine(tail_.empty() ? part : std::string_view(tail_));
+            const auto whole = tail_.empty() ? part : std::string_view(tail_);
+            auto line = isWanted(whole) ? parseMetricsLine(whole) : MetricsLine();
             if (line.damaged) ++badLines_;
             if (line.event) events.push_back(std::move(*line.event));
         }
@@ -109,24 +116,35 @@ std::size_t MetricsReader::takeLines(std::string_view slice, std::vector<Event>&
     return from;
 }
 
-std::vector<Event> readMetrics(const std::filesystem::path& file, std::int64_t* badLines)
+void forEachMetric(const std::filesystem::path& file, const std::function<void(Event&)>& take,
+    const std::function<void()>& startOver, std::int64_t* badLines, const std::string& only)
 {
     constexpr auto advice = "restore the file from a copy, or check its permissions";
+    const auto unreadable = [&](int number) {
+        return DataError(file.string(), std::string("cannot be read: ") + std::strerror(number), advice);
+    };
     try {
         if (!S_ISREG(PosixFile(file, O_RDONLY | O_NOFOLLOW).status().st_mode))
             throw DataError(file.string(), "is not a regular file", advice);
     } catch (const FileError& error) {
-        if (error.number() == ENOENT) return {};
-        throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(error.number()), advice);
+        if (error.number() == ENOENT) return;
+        throw unreadable(error.number());
     }
-    MetricsReader reader(file);
-    auto events = reader.poll();
-    while (!reader.atEnd()) {
-        auto more = reader.poll();
-        if (reader.restarted()) events.clear(); // rewound while it was read
-        events.insert(events.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-    }
+    MetricsReader reader(file, only);
+    do {
+        auto events = reader.poll(heldEvents);
+        if (reader.problem() != 0) throw unreadable(reader.problem());
+        if (reader.restarted()) startOver();
+        for (auto& event : events) take(event);
+    } while (!reader.atEnd());
     if (badLines) *badLines = reader.badLines();
+}
+
+std::vector<Event> readMetrics(const std::filesystem::path& file, std::int64_t* badLines)
+{
+    std::vector<Event> events;
+    forEachMetric(
+        file, [&](Event& event) { events.push_back(std::move(event)); }, [&] { events.clear(); }, badLines);
     return events;
 }
 

@@ -56,13 +56,16 @@ RunFigures RunFigures::read(const std::filesystem::path& folder)
 {
     const RunDirectory directory { folder };
     const auto file = directory.read(RunUse::View);
-    RunFigures run(file.name.empty() ? folder.filename().string() : file.name, file.config);
-    run.parent = RunParent::of(file);
-    for (const auto& event : readMetrics(directory.metricsFile(), &run.badLines)) {
+    RunFigures fresh(file.name.empty() ? folder.filename().string() : file.name, file.config);
+    fresh.parent = RunParent::of(file);
+    auto run = fresh;
+    const auto take = [&](const Event& event) {
         if (const auto* step = std::get_if<StepEvent>(&event)) run.take(*step);
         if (const auto* eval = std::get_if<EvalEvent>(&event)) run.take(*eval);
         if (const auto* command = std::get_if<CommandEvent>(&event)) run.take(*command);
-    }
+    };
+    forEachMetric(
+        directory.metricsFile(), take, [&] { run = fresh; }, &run.badLines);
     return run;
 }
 

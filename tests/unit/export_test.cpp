@@ -172,6 +172,39 @@ private Q_SLOTS:
         QCOMPARE(qint64(std::distance(fs::directory_iterator(run_ / "tables"), {})), qint64(8));
     }
 
+    /// Rows go to the disk before all of them are known.
+    void longTablesAreWhole()
+    {
+        QTemporaryDir home;
+        const auto run = makeRun(home);
+        std::string metrics, rows;
+        for (int i = 1; i <= 60'000; ++i) {
+            const auto step = std::to_string(i);
+            metrics += "{\"type\":\"step\",\"step\":" + step + ",\"loss\":1.5}\n";
+            rows += step + ",0,0,1.5,0,0,0,0,0,1,,,,\r\n";
+        }
+        writeRaw(run.metricsFile(), metrics + eventToJson(SampleEvent { 60'000, "Once", " more" }).dump() + "\n");
+        const auto files = exportCsv(run.root(), run.root() / "tables");
+        QCOMPARE(files, (std::vector<fs::path> { run.root() / "tables/steps.csv", run.root() / "tables/samples.csv" }));
+        const auto table = readRaw(files[0]);
+        QVERIFY(table.size() > std::size_t(1) << 20);
+        QVERIFY(table.substr(table.find('\n') + 1) == rows);
+        for (const auto& write : { exportCsv, exportTensorBoard }) {
+            for (const auto* folder : { "new/below", "tables" }) {
+                for (int at = 1;; ++at) {
+                    const Fault fault(at, ENOSPC);
+                    const auto message = messageOf([&] { write(run.root(), run.root() / folder, nullptr); });
+                    if (!fault.happened() || at > 12) break;
+                    QVERIFY(!message.empty());
+                    QVERIFY(!fs::exists(run.root() / "new"));
+                    QCOMPARE(countTemporaries(run.root()), 0);
+                }
+                fs::remove_all(run.root() / "new");
+            }
+        }
+        QVERIFY(readRaw(files[0]) == table);
+    }
+
     void distillationIsExported()
     {
         QTemporaryDir home;

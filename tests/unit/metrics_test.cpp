@@ -86,6 +86,8 @@ private Q_SLOTS:
     void powerCutAndForeignLineEnds();
     void followsShrinkReplaceAndRewrite();
     void readsInPortions();
+    void handsEventsOutWhileItReads();
+    void readsOnlyWhatIsWanted();
     void hugeLine();
     void refusesWhatIsNoFile();
     void writerDropsTornTail();
@@ -401,6 +403,68 @@ void MetricsTest::readsInPortions()
     QCOMPARE(last, std::int64_t(450000));
     QCOMPARE(polls, 3);
     QCOMPARE(readMetrics(file).size(), std::size_t(450000));
+}
+
+/// Nobody holds the whole of a course: what is rewound meanwhile has not been read yet.
+void MetricsTest::handsEventsOutWhileItReads()
+{
+    QTemporaryDir folder;
+    const auto file = pathOf(folder) / "metrics.jsonl";
+    std::string text;
+    for (int i = 1; i <= 100'000; ++i)
+        text.append("{\"type\":\"step\",\"step\":").append(std::to_string(i)).append(",\"loss\":1.5}\n");
+    writeRaw(file, text + "broken\n");
+    std::int64_t taken = 0, last = 0, starts = 0, bad = 0;
+    const auto count = [&](const Event& event) {
+        ++taken;
+        last = stepOf(event);
+    };
+    forEachMetric(
+        file, count, [&] { ++starts; }, &bad);
+    QCOMPARE(taken, std::int64_t(100'000));
+    QCOMPARE(last, std::int64_t(100'000));
+    QCOMPARE(starts, std::int64_t(0));
+    QCOMPARE(bad, std::int64_t(1));
+
+    std::vector<std::int64_t> steps;
+    const auto rewind = [&](const Event& event) {
+        steps.push_back(stepOf(event));
+        if (steps.back() == 20'000) writeRaw(file, lineOf(stepAt(7)) + lineOf(stepAt(8)));
+    };
+    const auto startOver = [&] {
+        ++starts;
+        steps.clear();
+    };
+    forEachMetric(file, rewind, startOver, &bad);
+    QVERIFY(steps == (std::vector<std::int64_t> { 7, 8 }));
+    QCOMPARE(starts, std::int64_t(1));
+    QCOMPARE(bad, std::int64_t(0));
+    forEachMetric(pathOf(folder) / "none", count, [] {});
+    QCOMPARE(taken, std::int64_t(100'000));
+}
+
+void MetricsTest::readsOnlyWhatIsWanted()
+{
+    QTemporaryDir folder;
+    const auto file = pathOf(folder) / "metrics.jsonl";
+    writeRaw(file,
+        lineOf(stepAt(1)) + lineOf(CommandEvent { 1, "clip", "2", "1" }) + "broken\n"
+            + lineOf(SampleEvent { 2, "\"type\":\"command\"", "\"command\"" })
+            + "{\"type\": \"command\", \"step\": 3, \"name\": \"clip\", \"value\": \"3\"}\n" + lineOf(stepAt(4))
+            + "{\"type\":\"command\"");
+    std::vector<std::string> values;
+    std::int64_t others = 0, bad = -1;
+    const auto take = [&](const Event& event) {
+        if (const auto* command = std::get_if<CommandEvent>(&event))
+            values.push_back(command->value);
+        else
+            ++others;
+    };
+    forEachMetric(
+        file, take, [] {}, &bad, "command");
+    QVERIFY(values == (std::vector<std::string> { "2", "3" }));
+    QCOMPARE(others, std::int64_t(0));
+    QCOMPARE(bad, std::int64_t(0));
 }
 
 void MetricsTest::hugeLine()

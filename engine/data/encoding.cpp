@@ -26,7 +26,8 @@ constexpr std::int64_t journalBytes = std::int64_t(64) << 20; ///< of text that 
 struct Encoded {
     Document document; ///< its text only while the sample of training text grows
     TextSplit split = TextSplit::Train;
-    std::int64_t bytes = 0;
+    std::int64_t surveyed = 0; ///< bytes of the text, as the survey counted them
+    std::int64_t bytes = 0; ///< of what is encoded
     std::vector<std::int32_t> tokens;
     std::vector<CountedToken> counted; ///< of an evaluation split; counts begin at 0
 };
@@ -59,6 +60,7 @@ struct EncodingState {
     SplitCard sample;
     TextRepairs repairs;
     std::int64_t keys = 0;
+    std::int64_t taken = 0; ///< bytes of all documents so far as the survey counted them, with the duplicates
     bool marked = false; ///< a mark ends some of the documents
 
     Json toJson() const
@@ -67,7 +69,7 @@ struct EncodingState {
         card.splits = splits;
         card.repairs = repairs;
         return { { "file", position.file }, { "text", position.text }, { "offset", position.offset },
-            { "chain", chain }, { "card", card.toJson() }, { "keys", keys }, { "marked", marked },
+            { "chain", chain }, { "card", card.toJson() }, { "keys", keys }, { "taken", taken }, { "marked", marked },
             { "sample", { sample.tokens, sample.words, sample.bytes } } };
     }
     static EncodingState fromJson(const Json& json)
@@ -80,6 +82,7 @@ struct EncodingState {
         state.splits = card.splits;
         state.repairs = card.repairs;
         state.keys = json.at("keys").get<std::int64_t>();
+        state.taken = json.value("taken", state.bytes()); // earlier versions counted no duplicates
         state.marked = json.value("marked", false);
         const auto& sample = json.at("sample");
         state.sample.tokens = sample.at(0).get<std::int64_t>();
@@ -124,9 +127,9 @@ public:
             state_.position = after;
             whole_ = true;
             checkRoom();
-            if (state_.bytes() - journalled_ >= journalBytes) save();
+            if (state_.taken - journalled_ >= journalBytes) save();
             progress_.publish(
-                ProgressEvent { "encoding text", double(state_.bytes()), double(task_.survey.bytes), "bytes" });
+                ProgressEvent { "encoding text", double(state_.taken), double(task_.survey.bytes), "bytes" });
         };
         try {
             if (!readDocuments<Encoded>(reader, task_.threads, make, consume, stop)) {
@@ -155,8 +158,9 @@ private:
     Encoded encode(int thread, TextRecord record) const
     {
         const auto& tokenizer = *tokenizers_[std::size_t(thread)];
-        Encoded made { makeDocument(std::move(record)), {}, 0, {}, {} };
+        Encoded made { makeDocument(std::move(record)), {}, 0, 0, {}, {} };
         auto& document = made.document;
+        made.surveyed = std::int64_t(document.text.size());
         made.split = task_.survey.rule.of(document);
         if (document.ends && mark_ >= 0) removeAdded(document);
         made.bytes = std::int64_t(document.text.size());
@@ -171,11 +175,12 @@ private:
     /// Whether what is still to be written will fit, as far as what was written tells: an hour before it does not.
     void checkRoom()
     {
-        if (taken_ < checkAt_) return;
-        checkAt_ = taken_ + std::min(taken_, journalBytes);
-        const auto rest = double(std::max<std::int64_t>(task_.survey.bytes - before_ - taken_, 0));
+        const auto taken = state_.taken - before_;
+        if (taken < checkAt_) return;
+        checkAt_ = taken + std::min(taken, journalBytes);
+        const auto rest = double(std::max<std::int64_t>(task_.survey.bytes - state_.taken, 0));
         try {
-            requireFree(work_.path(), "the rest of the token files", double(written_) / double(taken_) * rest);
+            requireFree(work_.path(), "the rest of the token files", double(written_) / double(taken) * rest);
         } catch (const IoError&) {
             save(); // the same command goes on from here when there is room
             throw;
@@ -186,8 +191,8 @@ private:
     {
         auto& document = made.document;
         state_.repairs.add(document.repairs);
+        state_.taken += made.surveyed;
         if (made.bytes == 0) return;
-        taken_ += made.bytes;
         state_.chain = chainDigest(state_.chain, document);
         const bool evaluated = task_.survey.rule.undivided() || (document.given && *document.given != TextSplit::Train);
         if (document.whole && !keys_.insert(document.key) && !evaluated) {
@@ -240,7 +245,7 @@ private:
         for (auto* file : { &train_, &valid_, &test_, &sample_ }) file->sync();
         state_.keys = keys_.sync();
         work_.setPart("state", state_.toJson());
-        journalled_ = state_.bytes();
+        journalled_ = state_.taken;
         whole_ = true;
     }
 
@@ -270,9 +275,9 @@ private:
     KeySet keys_;
     std::atomic<bool> sampleOpen_;
     bool whole_ = true; ///< what is written ends where the position is, and can be saved
-    std::int64_t journalled_ = 0;
-    const std::int64_t before_ = state_.bytes(); ///< of text that an earlier process encoded
-    std::int64_t taken_ = 0, written_ = 0; ///< bytes of text that this one took, and of tokens that it made of them
+    const std::int64_t before_ = state_.taken; ///< by earlier processes
+    std::int64_t journalled_ = before_;
+    std::int64_t written_ = 0; ///< bytes of tokens that this process made of what it took
     std::int64_t checkAt_ = std::int64_t(1) << 20;
     std::vector<std::shared_ptr<const Tokenizer>> tokenizers_;
 };

@@ -165,6 +165,62 @@ private Q_SLOTS:
         same(request.out);
     }
 
+    /// A sixth of the documents were there before: the bar ends where the text does, also after a stop.
+    void progressCountsDuplicates()
+    {
+        class Bar : public Stopper {
+        public:
+            using Stopper::Stopper;
+            void publish(const Event& event) override
+            {
+                Stopper::publish(event);
+                const auto* progress = std::get_if<ProgressEvent>(&event);
+                if (!progress || progress->what != "encoding text") return;
+                if (seen == 1) first = progress->done;
+                done = progress->done;
+                total = progress->total;
+            }
+            double first = 0, done = 0, total = 0;
+        };
+        auto request = request_;
+        request.tokenizer = open("whole")->tokenizer();
+        request.threads = 1;
+        request.out = path("bar");
+        Bar whole("encoding text", -1);
+        prepareCorpus(request, whole, {});
+        QVERIFY(whole.seen > 2);
+        QCOMPARE(whole.done, whole.total);
+
+        // Stopped among the duplicates, with nothing but those left.
+        request.out = path("bar-stopped");
+        Bar stopped("encoding text", whole.seen - 1);
+        QVERIFY_THROWS_EXCEPTION(Error, prepareCorpus(request, stopped, stopped.source.get_token()));
+        QVERIFY(stopped.done < stopped.total);
+        QVERIFY(stopped.done > double(whole_.bytes()));
+        Bar rest("encoding text", -1);
+        prepareCorpus(request, rest, {});
+        QVERIFY(rest.first > stopped.done);
+        QCOMPARE(rest.done, whole.total);
+        same(request.out);
+    }
+
+    /// Of a version that did not count duplicates.
+    void anOlderJournalGoesOn()
+    {
+        auto request = request_;
+        request.tokenizer = open("whole")->tokenizer();
+        request.out = path("older");
+        Stopper stopper("encoding text", 3);
+        QVERIFY_THROWS_EXCEPTION(Error, prepareCorpus(request, stopper, stopper.source.get_token()));
+        auto journal = Json::parse(readFile(path("older.partial/work.json")));
+        QCOMPARE(journal.at("state").erase("taken"), std::size_t(1));
+        write("older.partial/work.json", journal.dump());
+        Stopper counter("reading text", -1);
+        prepareCorpus(request, counter, {});
+        QCOMPARE(counter.seen, 0);
+        same(request.out);
+    }
+
     void stoppedWhileTheTokenizerTrains()
     {
         auto request = request_;

@@ -4,6 +4,7 @@
 #include "engine/base/disk_space.h"
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
+#include "engine/base/stop.h"
 #include "engine/base/text.h"
 #include "engine/data/document_line.h"
 #include "engine/data/key_set.h"
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t sampleTokens = std::uint64_t(1) << 18; ///< of training text that can be evaluated
+constexpr const char* encodingGoesOn = "the same command goes on from here";
 constexpr std::int64_t journalBytes = std::int64_t(64) << 20; ///< of text that a killed process may have to repeat
 
 struct Encoded {
@@ -134,13 +136,13 @@ public:
         try {
             if (!readDocuments<Encoded>(reader, task_.threads, make, consume, stop)) {
                 save();
-                throw Error("preparing " + task_.card.name + " was stopped", "the same command goes on from here");
+                throw Error("preparing " + task_.card.name + " was stopped", encodingGoesOn);
             }
         } catch (const IoError&) {
             if (whole_) save(); // a text that cannot be read now perhaps can be later
             throw;
         }
-        return finish();
+        return finish(stop);
     }
 
 private:
@@ -249,7 +251,7 @@ private:
         whole_ = true;
     }
 
-    CorpusCard finish()
+    CorpusCard finish(const std::stop_token& stop)
     {
         if (state_.chain != task_.survey.chain)
             throw DataError(
@@ -261,8 +263,8 @@ private:
         // Of a text without marks, such as WikiText, the tokens are what they always were.
         auto fingerprint = task_.survey.fingerprint;
         if (state_.marked) fingerprint = sha256Hex(fingerprint + " " + encodingVersion(*task_.tokenizer));
-        return completeFolder(
-            work_, { &train_, &valid_, &test_, &sample_ }, std::move(card), fingerprint, *task_.tokenizer, progress_);
+        return completeFolder(work_, { &train_, &valid_, &test_, &sample_ }, std::move(card), fingerprint,
+            *task_.tokenizer, { progress_, stop, encodingGoesOn });
     }
 
     WorkFolder& work_;
@@ -299,11 +301,18 @@ CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress,
 }
 
 CorpusCard completeFolder(const WorkFolder& work, const std::vector<TokenFileWriter*>& files, CorpusCard card,
-    const std::string& fingerprint, const Tokenizer& tokenizer, EventSink& progress)
+    const std::string& fingerprint, const Tokenizer& tokenizer, const Completion& how)
 {
-    progress.publish(ProgressEvent { "checking the token files", 0, 0, "" });
+    std::uint64_t total = 0, done = 0;
+    for (const auto* file : files) total += file->bytes();
+    const auto read = [&](std::uint64_t bytes) {
+        done += bytes;
+        how.progress.publish(ProgressEvent { "checking the token files", double(done), double(total), "bytes" });
+        throwIfStopped(how.stop, ("preparing " + card.name).c_str(), how.afterStop);
+    };
+    read(0);
     const TokenFileKey key { fingerprint, tokenizer.fingerprint() };
-    for (auto* file : files) file->finish(key);
+    for (auto* file : files) file->finish(key, read);
     card.fingerprint = key.text;
     card.tokenizer = key.tokenizer;
     card.pieces = tokenizer.size();

@@ -70,8 +70,15 @@ CorpusCard encodeTexts(WorkFolder& work, EncodingTask task, EventSink& progress,
 /// it begins anew the next time.
 CorpusCard copyTokens(
     WorkFolder& work, const OpenedBins& bins, CorpusCard card, EventSink& progress, const std::stop_token& stop);
-/// Writes tokenizer.model and corpus.json, the last of the files. `files`: what was written, to be sealed.
+/// How a folder is completed.
+struct Completion {
+    EventSink& progress; ///< "checking the token files"
+    const std::stop_token& stop;
+    const char* afterStop; ///< what to do when it was stopped
+};
+/// Writes tokenizer.model and corpus.json, the last of the files. `files`: what was written, to be read once more and
+/// sealed. Throws IoError; Error when stopped, with all rows as they were.
 CorpusCard completeFolder(const WorkFolder& work, const std::vector<TokenFileWriter*>& files, CorpusCard card,
-    const std::string& fingerprint, const Tokenizer& tokenizer, EventSink& progress);
+    const std::string& fingerprint, const Tokenizer& tokenizer, const Completion& how);
 
 } // namespace pha

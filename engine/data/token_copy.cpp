@@ -13,6 +13,7 @@ namespace pha {
 namespace {
 
 constexpr std::uint64_t blockTokens = std::uint64_t(1) << 20;
+constexpr const char* copyBeginsAnew = "start again when you like";
 constexpr std::int64_t countedBytes = std::int64_t(1) << 30; ///< of a split with counts: they are 32 bits wide
 
 class TokenCopier {
@@ -44,8 +45,8 @@ public:
                     + splitNames[std::size_t(split)] + " split is the first " + formatCount(double(file->rows()))
                     + " of " + formatCount(double(bins_.splits[std::size_t(split)].size())) + " tokens";
         }
-        return completeFolder(
-            work_, { &train, &sample, &valid, &test }, std::move(card), bins_.fingerprint, *bins_.tokenizer, progress_);
+        return completeFolder(work_, { &train, &sample, &valid, &test }, std::move(card), bins_.fingerprint,
+            *bins_.tokenizer, { progress_, stop_, copyBeginsAnew });
     }
 
 private:
@@ -55,8 +56,7 @@ private:
         const auto& tokens = bins_.splits[split];
         std::vector<std::int32_t> ids;
         for (std::uint64_t at = 0, end = std::min(tokens.size(), most); at < end; at += ids.size()) {
-            if (stop_.stop_requested())
-                throw Error("preparing " + bins_.name + " was stopped", "start again when you like");
+            if (stop_.stop_requested()) throw Error("preparing " + bins_.name + " was stopped", copyBeginsAnew);
             ids.resize(std::size_t(std::min(end - at, blockTokens)));
             tokens.copy(at, std::span(ids));
             checkIds(ids, *bins_.tokenizer, bins_.name);

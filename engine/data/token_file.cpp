@@ -45,7 +45,8 @@ void copyDigest(std::array<char, 64>& out, const std::string& hex)
 }
 
 /// Reads rather than maps, so that a large file is not resident afterwards.
-std::array<char, 64> digestOf(const PosixFile& file, const Header& header)
+std::array<char, 64> digestOf(
+    const PosixFile& file, const Header& header, const std::function<void(std::uint64_t)>& read = {})
 {
     Sha256 hash;
     hash.update(&header, offsetof(Header, digest));
@@ -57,6 +58,7 @@ std::array<char, 64> digestOf(const PosixFile& file, const Header& header)
         hash.update(part.data(), got);
         at += std::int64_t(got);
         left -= got;
+        if (read) read(got);
     }
     std::array<char, 64> digest {};
     copyDigest(digest, hash.hex());
@@ -198,7 +200,7 @@ void TokenFileWriter::add(const std::vector<CountedToken>& tokens)
 
 void TokenFileWriter::sync() { file_.syncData(); }
 
-void TokenFileWriter::finish(const TokenFileKey& key)
+void TokenFileWriter::finish(const TokenFileKey& key, const std::function<void(std::uint64_t)>& read)
 {
     file_.close();
     Header header;
@@ -206,7 +208,7 @@ void TokenFileWriter::finish(const TokenFileKey& key)
     header.rows = rows_;
     copyDigest(header.text, key.text);
     copyDigest(header.tokenizer, key.tokenizer);
-    header.digest = digestOf(PosixFile(file_.path(), O_RDONLY), header);
+    header.digest = digestOf(PosixFile(file_.path(), O_RDONLY), header, read);
     PosixFile out(file_.path(), O_WRONLY | O_NOFOLLOW);
     out.write(&header, sizeof header);
     out.sync();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -68,7 +69,10 @@ public:
     void add(const std::vector<CountedToken>& tokens);
     void sync(); ///< all rows so far reach the disk
     std::uint64_t rows() const { return rows_; }
-    void finish(const TokenFileKey& key); ///< writes the header with the checksum
+    std::uint64_t bytes() const { return rows_ * std::uint64_t(row_); } ///< of all rows
+    /// Reads all rows and writes the header with their checksum. `read` is called with the bytes of each part, of a
+    /// megabyte at most; what it throws leaves the rows as they are, and the writer of a later process goes on.
+    void finish(const TokenFileKey& key, const std::function<void(std::uint64_t)>& read);
 
 private:
     TokenRow row_;

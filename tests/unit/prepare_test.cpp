@@ -204,6 +204,37 @@ private Q_SLOTS:
         same(request.out);
     }
 
+    /// When all is encoded its files are read once more, which takes minutes where they are large.
+    void stoppedWhileFilesAreChecked_data() { sources(); }
+    void stoppedWhileFilesAreChecked()
+    {
+        QFETCH(QString, source);
+        auto request = request_;
+        request.sources = { path(source.toStdString()) };
+        request.tokenizer = open("whole")->tokenizer();
+        const auto out = "unchecked-" + source.toStdString();
+        request.out = path(out);
+        for (const int after : { 1, 2, 6 }) {
+            Stopper stopper("checking the token files", after);
+            const auto message = [&] {
+                try {
+                    prepareCorpus(request, stopper, stopper.source.get_token());
+                } catch (const Error& error) {
+                    return std::string(error.what());
+                }
+                return std::string();
+            }();
+            QVERIFY2(message.find("was stopped") != std::string::npos, message.c_str());
+            QVERIFY2(message.find("goes on from here") != std::string::npos, message.c_str());
+            QCOMPARE(stopper.seen, after);
+            QVERIFY(!fs::exists(request.out) && fs::exists(path(out + ".partial")));
+        }
+        Stopper counter("encoding text", -1);
+        prepareCorpus(request, counter, {});
+        QCOMPARE(counter.seen, 0);
+        same(request.out);
+    }
+
     /// Of a version that did not count duplicates.
     void anOlderJournalGoesOn()
     {

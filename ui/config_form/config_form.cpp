@@ -61,7 +61,7 @@ ConfigForm::ConfigForm(ConfigDraft* draft, Dialogs* dialogs, QWidget* parent)
         addAction(action);
     }
     connect(draft_, &ConfigDraft::changedValues, this, &ConfigForm::refresh);
-    connect(&times_, &RunTimes::answered, this, [this](const PlannedRun& planned) {
+    connect(&times_, &RunTimes::answered, this, [this](const RunOutlook& planned) {
         planned_ = planned;
         showCosts();
         refreshStart(); // it may need more memory than was known before

@@ -71,7 +71,7 @@ private:
     std::vector<FormSection*> sections_;
     std::optional<EngineInfo> engine_;
     RunTimes times_;
-    PlannedRun planned_; ///< as far as it is known
+    RunOutlook planned_; ///< as far as it is known
     QString blocked_;
     QTimer memoryTimer_; ///< what is free changes by itself
 };

@@ -55,7 +55,7 @@ void RunTimes::answer()
     busy_ = true, asked_ = false;
     QThreadPool::globalInstance()->start([self = QPointer<RunTimes>(this), estimate = estimate_, folder = folder_,
                                              config = *config_, stale = std::exchange(stale_, false)] {
-        PlannedRun planned { config.data, knownVocabulary(config.data), std::nullopt };
+        RunOutlook planned { config.data, knownVocabulary(config.data), std::nullopt };
         try {
             if (!folder.empty() && (stale || !*estimate)) estimate->emplace(folder);
             if (*estimate) planned.basis = (*estimate)->basis(config);

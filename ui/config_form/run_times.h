@@ -12,7 +12,7 @@
 namespace pha::ui {
 
 /// What files say of a run that is planned.
-struct PlannedRun {
+struct RunOutlook {
     DataConfig data; ///< that it was asked for
     std::optional<std::int64_t> vocabulary; ///< nothing: a tokenizer has to be trained, or its data are not there
     std::optional<TimeEstimate::Basis> basis; ///< of its time
@@ -29,7 +29,7 @@ public:
     void ask(const RunConfig& config); ///< of several questions while one is answered the last one counts
 
 Q_SIGNALS:
-    void answered(const pha::ui::PlannedRun& planned);
+    void answered(const pha::ui::RunOutlook& planned);
 
 private:
     void answer();

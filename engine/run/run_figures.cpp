@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace pha {
 
@@ -76,8 +77,7 @@ void RunFigures::take(const StepEvent& event)
         meteredTokens_ += double(event.tokens - last->tokens);
     }
     last = event;
-    rates_.push_back(event.tokensPerSecond);
-    median_.reset();
+    addRate(event.tokensPerSecond);
     processBytes = std::max(processBytes, event.processBytes);
     deviceBytes = std::max(deviceBytes, event.deviceBytes);
 }
@@ -96,15 +96,30 @@ void RunFigures::take(const CommandEvent& event)
     if (auto change = settingChange(event)) changes.push_back(std::move(*change));
 }
 
-double RunFigures::tokensPerSecond() const
+void RunFigures::addRate(double rate)
 {
-    if (rates_.empty()) return 0;
-    if (!median_) { // tables ask whenever they are drawn
-        const auto middle = rates_.begin() + std::ptrdiff_t(rates_.size() / 2);
-        std::nth_element(rates_.begin(), middle, rates_.end());
-        median_ = *middle;
+    const auto push = [](std::vector<double>& heap, double value, auto order) {
+        heap.push_back(value);
+        std::push_heap(heap.begin(), heap.end(), order);
+    };
+    const auto pop = [](std::vector<double>& heap, auto order) {
+        std::pop_heap(heap.begin(), heap.end(), order);
+        const double value = heap.back();
+        heap.pop_back();
+        return value;
+    };
+    const std::less<> highest;
+    const std::greater<> lowest;
+    if (faster_.empty() || rate >= faster_.front()) {
+        push(faster_, rate, lowest);
+    } else {
+        push(slower_, rate, highest);
     }
-    return *median_;
+    if (slower_.size() > faster_.size()) {
+        push(faster_, pop(slower_, highest), lowest);
+    } else if (faster_.size() > slower_.size() + 1) {
+        push(slower_, pop(faster_, lowest), highest);
+    }
 }
 
 const std::vector<ComparedFigure>& comparedFigures()

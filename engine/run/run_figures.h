@@ -35,7 +35,7 @@ public:
     void take(const StepEvent& event);
     void take(const EvalEvent& event); ///< only plain evaluations of the validation and the test split count
     void take(const CommandEvent& event); ///< only changes of settings count
-    double tokensPerSecond() const; ///< median over the updates, 0 without any
+    double tokensPerSecond() const { return faster_.empty() ? 0 : faster_.front(); } ///< median over the updates
     /// Over all updates whose power is known.
     std::optional<double> joulesPerToken() const
     {
@@ -55,8 +55,11 @@ public:
     std::int64_t badLines = 0; ///< damaged lines of metrics.jsonl, whose figures are not here
 
 private:
-    mutable std::vector<double> rates_; ///< in any order: the median sorts it in part
-    mutable std::optional<double> median_; ///< of them; nothing: not yet worked out
+    void addRate(double rate);
+
+    /// Halves of the rates as heaps, the highest of one and the lowest of the other in front: tables of runs that train
+    /// ask for the median again and again.
+    std::vector<double> slower_, faster_;
     double joules_ = 0, meteredTokens_ = 0;
 };
 

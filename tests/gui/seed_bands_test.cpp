@@ -10,6 +10,7 @@
 #include "ui/compare/compare_curves.h"
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_panel.h"
+#include "ui/compare/group_curves.h"
 
 #include <QAbstractItemModelTester>
 #include <QComboBox>
@@ -261,6 +262,73 @@ private Q_SLOTS:
         QVERIFY(std::abs(test::cellOf(f.loss(), group, 199, 1) - f.direct(200, 2)[0]) < 1e-12);
         QTRY_COMPARE(test::rowsOf(f.perplexity(), group), 15);
         QTRY_COMPARE(test::cellOf(f.perplexity(), group, 5, 5), 3.);
+    }
+
+    /// Two runs that have ended long after the place where a third one trains.
+    void aLongRestIsDrawnInSlicesAndOnce()
+    {
+        constexpr std::size_t rows = 4096;
+        constexpr int longest = 20'000;
+        TimePlot plot(QStringLiteral("p"), QStringLiteral("P"), ValueKind::Loss);
+        const QString mean = QStringLiteral("mean");
+        SeriesOptions options;
+        options.name = mean;
+        options.colour = [](const Colours& c) { return c.train; };
+        GroupLine line(&plot, options, { { "a", 0 }, { "b", 1 }, { "c", 2 } }, BandKind::Range);
+        for (int step = 1; step <= longest; ++step)
+            for (const std::size_t run : { std::size_t(0), std::size_t(1) })
+                line.curves[run].push_back({ double(step), 1. + double(run) });
+        const auto train = [&](int from, int to) {
+            for (int step = from; step <= to; ++step) line.curves[2].push_back({ double(step), 6. });
+        };
+        train(1, 100);
+        for (int slice = 0, drawn = 0;; ++slice) {
+            QVERIFY(slice < 10);
+            const bool more = line.draw(rows, 100);
+            const int now = test::rowsOf(&plot, mean);
+            QVERIFY2(now - drawn <= int(rows), qPrintable(QString::number(now - drawn)));
+            drawn = now;
+            if (!more) break;
+        }
+        QCOMPARE(test::rowsOf(&plot, mean), longest);
+        QCOMPARE(line.ends().size(), 1);
+        QCOMPARE(line.ends()[0].x, 100.);
+        train(101, 120);
+        QVERIFY(!line.draw(20, 120)); // only what is new
+        QCOMPARE(test::rowsOf(&plot, mean), longest);
+        const auto value = [&](int step, int column) { return test::cellOf(&plot, mean, step - 1, column); };
+        QCOMPARE(value(120, 1), 3.);
+        QCOMPARE(value(120, 3), 6.);
+        QCOMPARE(value(121, 1), 1.5);
+        QCOMPARE(value(121, 3), 2.);
+        QCOMPARE(value(longest, 1), 1.5);
+        QCOMPARE(line.ends().size(), 1);
+        QCOMPARE(line.ends()[0].x, 120.);
+    }
+
+    /// What one run has beyond the mean, while another one comes after it.
+    void aLongTailIsDrawnInSlices()
+    {
+        TimePlot plot(QStringLiteral("p"), QStringLiteral("P"), ValueKind::Loss);
+        SeriesOptions options;
+        options.name = QStringLiteral("mean");
+        options.colour = [](const Colours& c) { return c.train; };
+        GroupLine line(&plot, options, { { "a", 0 }, { "b", 1 } }, BandKind::Range);
+        for (int step = 1; step <= 20'000; ++step) line.curves[0].push_back({ double(step), 1. });
+        for (int step = 1; step <= 100; ++step) line.curves[1].push_back({ double(step), 3. });
+        int slices = 1;
+        while (line.draw(4096, 100)) {
+            QVERIFY(test::rowsOf(&plot, "a") <= slices * 4096);
+            ++slices;
+        }
+        QVERIFY(slices > 4);
+        QCOMPARE(test::rowsOf(&plot, "a"), 19'901);
+        for (int step = 101; step <= 120; ++step) line.curves[1].push_back({ double(step), 3. });
+        QVERIFY(!line.draw(20, 120));
+        QCOMPARE(test::rowsOf(&plot, "mean"), 120);
+        while (line.draw(4096, std::numeric_limits<double>::infinity())) { } // it has ended
+        QCOMPARE(test::rowsOf(&plot, "a"), 19'881);
+        QCOMPARE(test::cellOf(&plot, "a", 0, 0), 120.);
     }
 
     void aLossThatIsNotFiniteHasNoMean()

@@ -54,6 +54,9 @@ public:
     void removeAllSeries();
     void clearPoints(int series);
     void append(int series, double x, double y); ///< x never decreases
+    /// Another value for a point that is there. False, and nothing is changed, unless both it and the old one are
+    /// finite and greater than zero: gaps and what has no logarithm are kept in the order in which they were appended.
+    bool replace(int series, int index, double y);
     void truncate(int series, int count); ///< forgets what was appended after the first `count` points
     void setBand(int lower, int upper); ///< fills between two curves, which have their points at the same places
     int count(int series) const;

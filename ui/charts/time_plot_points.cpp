@@ -41,6 +41,16 @@ void TimePlot::append(int id, double x, double y)
     s->graph->append(x, y);
 }
 
+bool TimePlot::replace(int id, int index, double y)
+{
+    auto* s = find(id);
+    if (!s || !(y > 0 && std::isfinite(y)) || !(valueAt(id, index) > 0)) return false; // NaN: not there, or a gap
+    s->graph->replace(index, y);
+    s->lowestPositive = std::min(s->lowestPositive, y);
+    if (index == s->graph->count() - 1) s->lastFinite = y;
+    return true;
+}
+
 void TimePlot::truncate(int id, int count)
 {
     auto* s = find(id);

@@ -26,7 +26,7 @@ CompareModel::CompareModel(QObject* parent)
     makeRows();
 }
 
-void CompareModel::setSessions(const QVector<RunSession*>& sessions, RunSession* baseline)
+bool CompareModel::setSessions(const QVector<RunSession*>& sessions, RunSession* baseline)
 {
     QVector<RunSession*> order;
     if (baseline && sessions.contains(baseline)) order << baseline;
@@ -49,6 +49,7 @@ void CompareModel::setSessions(const QVector<RunSession*>& sessions, RunSession*
     makeGroups();
     makeRows();
     endResetModel();
+    return behind();
 }
 
 void CompareModel::setGrouped(bool on)
@@ -120,7 +121,7 @@ bool CompareModel::take(Column& column)
         column.figures.parent = RunParent::of(file);
         grown = true;
     }
-    const auto steps = watched_ ? history.step.size() : column.steps;
+    const auto steps = watched_ ? std::min(history.step.size(), column.steps + rowsAtOnce) : column.steps;
     const auto evals = watched_ ? history.evals.size() : column.evals;
     grown |= column.steps < steps || column.evals < evals;
     auto& nextEval = column.evals;
@@ -138,7 +139,8 @@ bool CompareModel::take(Column& column)
         event.deviceBytes = std::int64_t(history.deviceBytes[i]);
         column.figures.take(event);
     }
-    for (; nextEval < evals; ++nextEval) column.figures.take(history.evals[nextEval]);
+    if (steps == history.step.size())
+        for (; nextEval < evals; ++nextEval) column.figures.take(history.evals[nextEval]);
     if (column.commands < history.commands.size()) column.figures.config = file.config; // as it stands now
     for (auto& i = column.commands; i < history.commands.size(); ++i) column.figures.take(history.commands[i]);
     if (const auto name = column.session->name().toStdString(); name != column.figures.name) {
@@ -148,7 +150,14 @@ bool CompareModel::take(Column& column)
     return grown;
 }
 
-void CompareModel::refresh()
+bool CompareModel::behind() const
+{
+    return watched_ && std::any_of(columns_.begin(), columns_.end(), [](const Column& column) {
+        return column.session && column.steps < column.session->history().step.size();
+    });
+}
+
+bool CompareModel::refresh()
 {
     // The rows of settings differ too where a configuration was completed, and what few devices tell gets its row.
     bool others = std::any_of(columns_.begin(), columns_.end(), [](const auto& column) {
@@ -164,11 +173,13 @@ void CompareModel::refresh()
         makeRows();
         endResetModel();
         if (groups() != before) Q_EMIT groupsChanged();
-        return;
+        return behind();
     }
-    if (!grown || columns_.empty()) return;
-    Q_EMIT dataChanged(index(0, 1), index(rowCount() - 1, columnCount() - 1));
-    Q_EMIT headerDataChanged(Qt::Horizontal, 1, columnCount() - 1);
+    if (grown && !columns_.empty()) {
+        Q_EMIT dataChanged(index(0, 1), index(rowCount() - 1, columnCount() - 1));
+        Q_EMIT headerDataChanged(Qt::Horizontal, 1, columnCount() - 1);
+    }
+    return behind();
 }
 
 void CompareModel::restyle()

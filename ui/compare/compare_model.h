@@ -23,14 +23,17 @@ class CompareModel : public QAbstractTableModel {
 public:
     explicit CompareModel(QObject* parent = nullptr);
 
-    void setSessions(const QVector<RunSession*>& sessions, RunSession* baseline);
+    /// True: of a long run refresh() has more to take in.
+    bool setSessions(const QVector<RunSession*>& sessions, RunSession* baseline);
     void setGrouped(bool on); ///< off: each run has a column of its own
     QVector<QVector<RunSession*>> groups() const; ///< of which there is a column each, in their order
     QString nameOf(int group) const; ///< "rates-lr0.001 (n = 3)"
     std::vector<const RunFigures*> runs() const; ///< the baseline first; valid until the next refresh
     void setShowEqual(bool on); ///< also the settings that all runs share
-    /// Takes in what the runs have reported since; cheap if that is nothing.
-    void refresh();
+    /// Takes in what the runs have reported since, at most `rowsAtOnce` updates of each; cheap if that is nothing. True
+    /// while there is more.
+    bool refresh();
+    static constexpr std::size_t rowsAtOnce = 200'000;
     /// Off: nobody sees the figures, and updates and evaluations wait for the next refresh after it is on again.
     void setWatched(bool on) { watched_ = on; }
     void restyle(); ///< colours of another theme
@@ -60,6 +63,7 @@ private:
         QString label;
     };
     static bool completed(const Column& column);
+    bool behind() const; ///< more has been reported than was taken in
     bool take(Column& column);
     void makeGroups();
     void makeRows();

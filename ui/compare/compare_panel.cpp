@@ -26,8 +26,8 @@ namespace pha::ui {
 namespace {
 
 constexpr int tableEvery = 500; ///< milliseconds between two looks at the figures of runs that train
-/// Milliseconds between two looks at a group of which a run trains: beyond its last step the mean of the others is
-/// worked out anew each time.
+/// Milliseconds between two looks at a group of which a run trains: over time the mean of the others is drawn anew each
+/// time beyond its last update.
 constexpr int groupEvery = 200;
 constexpr auto groupedKey = "compare/groupSeeds", bandKey = "compare/band";
 
@@ -56,7 +56,8 @@ ComparePanel::Private::Private(ComparePanel* panel)
     groupTimer.setSingleShot(true);
     groupTimer.setInterval(groupEvery);
     connect(&groupTimer, &QTimer::timeout, this, [this] {
-        for (auto& feed : feeds) feed.dirty |= std::exchange(feed.waiting, false);
+        for (auto& feed : feeds)
+            if (!feed.dirty) feed.dirty = std::exchange(feed.waiting, false);
         queue.requestWork();
     });
     recallSwitches();
@@ -122,9 +123,9 @@ void ComparePanel::Private::grow(const RunSession* session)
 {
     for (auto& feed : feeds) {
         if (!feed.curves->shows(session)) continue;
-        if (feed.group && session->active() && !session->loading()) {
-            feed.waiting = true;
-            if (!groupTimer.isActive()) groupTimer.start();
+        if (feed.group && (feed.dirty || (session->active() && !session->loading()))) {
+            feed.waiting = true; // a look that goes on ends first, and the charts are drawn
+            if (!feed.dirty && !groupTimer.isActive()) groupTimer.start();
         } else {
             feed.dirty = true;
         }
@@ -249,7 +250,7 @@ void ComparePanel::fitAndFollow()
 
 QString ComparePanel::csv() const
 {
-    d_->v.model->refresh();
+    while (d_->v.model->refresh()) { }
     return d_->v.model->csv();
 }
 

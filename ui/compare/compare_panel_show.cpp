@@ -25,7 +25,7 @@ void ComparePanel::Private::rebuild()
     for (auto* session : std::as_const(sessions)) names << session->name();
     for (auto* chart : { v.perplexity, v.loss }) chart->removeAllSeries();
     chooseBaseline();
-    v.model->setSessions(sessions, base);
+    if (v.model->setSessions(sessions, base)) tableTimer.start();
     fillBaselines();
     const auto groups = v.model->groups();
     QVector<LegendEntry> legend;
@@ -66,8 +66,11 @@ void ComparePanel::Private::addCurves(const QVector<RunSession*>& group, const Q
 bool ComparePanel::Private::work()
 {
     bool more = false;
-    for (auto& feed : feeds)
-        if (feed.dirty) more |= feed.dirty = feed.curves->advance(rowsAtOnce);
+    for (auto& feed : feeds) {
+        if (!feed.dirty) continue;
+        more |= feed.dirty = feed.curves->advance(rowsAtOnce);
+        if (!feed.dirty && feed.waiting && !groupTimer.isActive()) groupTimer.start();
+    }
     QVector<PlotMarker> lossEnds, perplexityEnds;
     for (const auto& feed : feeds) {
         if (!feed.group) continue;
@@ -89,7 +92,7 @@ bool ComparePanel::Private::work()
 
 void ComparePanel::Private::updateTable()
 {
-    v.model->refresh();
+    if (v.model->refresh()) tableTimer.start();
     showScaling();
     describe();
 }

@@ -4,6 +4,8 @@
 #include "ui/format.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <limits>
 
 namespace pha::ui {
@@ -35,67 +37,140 @@ GroupLine::GroupLine(TimePlot* plot, const SeriesOptions& mean, std::vector<Memb
 void GroupLine::restart()
 {
     for (auto& curve : curves) curve.clear();
+    sizes_.clear();
     settled_ = 0;
+    look_.reset();
+    cut(0);
+    clearTails();
 }
 
 bool GroupLine::draw(std::size_t rows, double settled)
 {
+    if (!look_) beginLook(settled);
+    const bool more = drawMean(rows) || drawTail(rows);
+    noteEnds();
+    if (!more) look_.reset();
+    return more;
+}
+
+void GroupLine::beginLook(double settled)
+{
     // A run that had ended before the others, and was resumed.
     if (settled_ > 0 && walk_->missed(points_[settled_ - 1].x)) settled_ = 0;
-    if (settled_ == 0) {
-        walk_.emplace(curves);
-        settledEnds_ = 0;
+    if (settled_ == 0) walk_.emplace(curves);
+    look_.emplace(Look { *walk_, settled_, settled, -infinite, false });
+    sizes_.resize(curves.size());
+    for (std::size_t i = 0; i < curves.size(); ++i) {
+        if (curves[i].size() > sizes_[i]) look_->grown = std::max(look_->grown, curves[i].back().x);
+        sizes_[i] = curves[i].size();
     }
-    points_.resize(settled_);
-    ends_.resize(qsizetype(settledEnds_));
-    for (const int series : { mean_, low_, high_ }) plot_->truncate(series, int(settled_));
-    for (const int series : tails_) plot_->clearPoints(series);
-    for (;;) {
-        auto ahead = *walk_;
+}
+
+bool GroupLine::drawMean(std::size_t& rows)
+{
+    auto& look = *look_;
+    while (!look.drawn) {
+        auto ahead = look.walk;
         SpreadPoint point;
-        if (!ahead.next(point) || point.x > settled) break;
-        if (rows-- == 0) return true;
-        append(point);
-        walk_ = ahead;
-        settled_ = points_.size();
-        settledEnds_ = std::size_t(ends_.size());
+        if (!ahead.next(point)) {
+            cut(look.place);
+            look.drawn = true;
+            break;
+        }
+        // Beyond what has grown all is as it was drawn in an earlier look.
+        if (point.x > std::max(look.settled, look.grown) && look.place < points_.size()
+            && points_[look.place].x == point.x) {
+            look.asBefore = look.drawn = true;
+            break;
+        }
+        if (rows == 0) return true;
+        --rows;
+        put(look.place++, point);
+        look.walk = std::move(ahead);
+        if (point.x > look.settled) continue;
+        walk_ = look.walk;
+        settled_ = look.place;
     }
-    drawRest();
     return false;
 }
 
-void GroupLine::drawRest()
+/// What one run has beyond the mean.
+bool GroupLine::drawTail(std::size_t& rows)
 {
-    auto ahead = *walk_;
-    for (SpreadPoint point; ahead.next(point);) append(point);
-    const auto alone = ahead.alone();
-    if (!alone) return;
+    if (look_->asBefore) return false;
+    const auto alone = look_->walk.alone();
+    if (!alone) {
+        clearTails();
+        return false;
+    }
     const auto [member, first] = *alone;
+    const auto& curve = curves[member];
+    // While the others come after it, its beginning may lie under their mean for a while: to draw a long one anew for
+    // each of their points would never end.
+    const bool near = first - std::min(first, tailFirst_) <= (look_->settled < infinite ? curve.size() / 64 : 0);
+    if (tail_ != member || first < tailFirst_ || !near) {
+        clearTails();
+        tail_ = member;
+        tailFirst_ = first;
+        // From the point before, as the line of a chart goes from point to point.
+        tailNext_ = first > 0 ? first - 1 : first;
+    }
     if (tails_[member] < 0)
         tails_[member] =
             plot_->addSeries({ members_[member].name, SeriesStyle::Ghost, colour_, members_[member].owner, true });
-    const auto& curve = curves[member];
-    // From the point before, as the line of a chart goes from point to point.
-    for (auto i = first > 0 ? first - 1 : first; i < curve.size(); ++i)
-        plot_->append(tails_[member], curve[i].x, curve[i].y);
+    for (; tailNext_ < curve.size(); ++tailNext_, --rows) {
+        if (rows == 0) return true;
+        plot_->append(tails_[member], curve[tailNext_].x, curve[tailNext_].y);
+    }
+    return false;
 }
 
-void GroupLine::append(const SpreadPoint& point)
+void GroupLine::clearTails()
+{
+    for (const int series : tails_) plot_->clearPoints(series);
+    tail_.reset();
+}
+
+/// In place of what was drawn there, if that can be, so that what lies beyond need not be drawn anew.
+void GroupLine::put(std::size_t place, const SpreadPoint& point)
 {
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    noteEnd(point);
-    plot_->append(mean_, point.x, point.spread ? point.spread->mean : nan);
-    plot_->append(low_, point.x, point.spread ? lowerEdge(*point.spread, band_) : nan);
-    plot_->append(high_, point.x, point.spread ? upperEdge(*point.spread, band_) : nan);
+    const std::array<std::pair<int, double>, 3> values { { { mean_, point.spread ? point.spread->mean : nan },
+        { low_, point.spread ? lowerEdge(*point.spread, band_) : nan },
+        { high_, point.spread ? upperEdge(*point.spread, band_) : nan } } };
+    if (place < points_.size() && points_[place].x == point.x
+        && std::all_of(values.begin(), values.end(),
+            [&](const auto& value) { return plot_->replace(value.first, int(place), value.second); })) {
+        points_[place] = point;
+        return;
+    }
+    cut(place);
+    for (const auto& [series, value] : values) plot_->append(series, point.x, value);
     points_.push_back(point);
 }
 
-/// A mean over fewer runs is another mean: what it jumps by there, nothing in the training did.
-void GroupLine::noteEnd(const SpreadPoint& point)
+void GroupLine::cut(std::size_t count)
 {
-    if (points_.empty() || points_.back().curves <= point.curves) return;
-    ends_.append({ points_.back().x, PlotMarker::Kind::Command,
-        tr("%1: from here on %2 of its %3 runs go on").arg(name_).arg(point.curves).arg(qsizetype(members_.size())) });
+    if (count >= points_.size()) return;
+    points_.resize(count);
+    for (const int series : { mean_, low_, high_ }) plot_->truncate(series, int(count));
+}
+
+/// A mean over fewer runs is another mean: what it jumps by there, nothing in the training did.
+void GroupLine::noteEnds()
+{
+    ends_.clear();
+    for (auto from = points_.begin(); from != points_.end();) {
+        const auto to = std::partition_point(
+            from, points_.end(), [from](const SpreadPoint& point) { return point.curves >= from->curves; });
+        if (to != points_.end())
+            ends_.append({ std::prev(to)->x, PlotMarker::Kind::Command,
+                tr("%1: from here on %2 of its %3 runs go on")
+                    .arg(name_)
+                    .arg(to->curves)
+                    .arg(qsizetype(members_.size())) });
+        from = to;
+    }
 }
 
 QString GroupLine::detail(int index) const

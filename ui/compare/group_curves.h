@@ -18,8 +18,8 @@ public:
     };
     GroupLine(TimePlot* plot, const SeriesOptions& mean, std::vector<Member> members, BandKind band);
     void restart();
-    /// What lies before `settled` is as it will remain, the rest is worked out anew each time. At most `rows` places of
-    /// the former. True while there are more.
+    /// What lies before `settled` is as it will remain; of the rest what the curves have grown by is worked out anew.
+    /// Draws at most `rows` places. True while there are more: what the curves gain meanwhile waits for the next look.
     bool draw(std::size_t rows, double settled);
 
     std::vector<Curve> curves; ///< of the members; they only grow
@@ -27,9 +27,22 @@ public:
     const QVector<PlotMarker>& ends() const { return ends_; }
 
 private:
-    void append(const SpreadPoint& point);
-    void drawRest();
-    void noteEnd(const SpreadPoint& point);
+    /// From the end of the settled points to the end of the mean, over several calls of draw().
+    struct Look {
+        SpreadWalk walk;
+        std::size_t place; ///< of the next point
+        double settled;
+        double grown; ///< up to here curves have gained points since the look before
+        bool drawn; ///< the mean is
+        bool asBefore = false; ///< and what lies beyond is as it was
+    };
+    void beginLook(double settled);
+    bool drawMean(std::size_t& rows);
+    bool drawTail(std::size_t& rows);
+    void clearTails();
+    void put(std::size_t place, const SpreadPoint& point);
+    void cut(std::size_t count);
+    void noteEnds();
     QString detail(int index) const;
     double figure(int index, int column) const;
 
@@ -40,10 +53,14 @@ private:
     ColourRole colour_;
     int mean_ = -1, low_ = -1, high_ = -1; ///< their series
     std::vector<int> tails_; ///< series of what each run has beyond the mean; -1: none so far
+    std::optional<std::size_t> tail_; ///< the run whose tail is drawn, from
+    std::size_t tailFirst_ = 0; ///< this point on, up to
+    std::size_t tailNext_ = 0; ///< this one
     std::vector<SpreadPoint> points_;
     std::size_t settled_ = 0; ///< of the points
     std::optional<SpreadWalk> walk_; ///< at the end of the settled points
-    std::size_t settledEnds_ = 0;
+    std::optional<Look> look_;
+    std::vector<std::size_t> sizes_; ///< of the curves when the look began
     QVector<PlotMarker> ends_;
 };
 

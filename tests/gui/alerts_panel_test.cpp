@@ -23,6 +23,7 @@
 #include <QDockWidget>
 #include <QLabel>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <QSpinBox>
 #include <QStackedWidget>
 #include <QTableWidget>
@@ -93,6 +94,30 @@ private Q_SLOTS:
         QVERIFY(f.find<QLabel>("alertsEmpty")->text().contains("not finite"));
         f.panel.setSession(nullptr);
         QVERIFY(f.find<QLabel>("alertsEmpty")->text().startsWith("Select a run"));
+    }
+
+    void newAlertsAreAddedAboveTheOthers()
+    {
+        AlertsFixture f;
+        auto* list = f.find<QTableWidget>("alertsList");
+        f.session.receive({ alertAt(60), alertAt(70) });
+        QCOMPARE(list->rowCount(), 2);
+        const auto* known = list->item(0, 0);
+        QCOMPARE(known->text(), "70");
+        f.session.receive({ alertAt(80) });
+        QCOMPARE(list->rowCount(), 3);
+        QCOMPARE(list->item(0, 0)->text(), "80");
+        QVERIFY(list->item(1, 0) == known); // no row is made anew
+        f.panel.hide();
+        QSignalSpy counts(&f.panel, &AlertsPanel::countChanged);
+        f.session.receive({ alertAt(90) });
+        QCOMPARE(list->rowCount(), 3); // nobody sees it
+        QCOMPARE(f.panel.count(), 4);
+        QCOMPARE(counts.count(), 1);
+        f.panel.show();
+        QCOMPARE(list->rowCount(), 4);
+        QCOMPARE(list->item(0, 0)->text(), "90");
+        QCOMPARE(f.panel.current()->step, std::int64_t(70)); // what is read stays
     }
 
     void explainsTheNewestFirst()

@@ -13,6 +13,8 @@
 
 #include <QAbstractItemModelTester>
 #include <QComboBox>
+#include <QPaintDevice>
+#include <QPaintEngine>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
@@ -26,6 +28,55 @@ using namespace pha::test;
 namespace {
 
 SampledGraph* graph(const TimePlot* plot, int index) { return static_cast<SampledGraph*>(plot->plot()->graph(index)); }
+
+/// Counts the polygons that are painted on it.
+class PolygonCounter : public QPaintDevice {
+public:
+    QPaintEngine* paintEngine() const override { return &engine_; }
+    int polygons() const { return engine_.polygons; }
+
+protected:
+    int metric(PaintDeviceMetric what) const override
+    {
+        switch (what) {
+        case PdmWidth:
+        case PdmHeight:
+            return 1000;
+        case PdmDpiX:
+        case PdmDpiY:
+        case PdmPhysicalDpiX:
+        case PdmPhysicalDpiY:
+            return 96;
+        case PdmDepth:
+            return 32;
+        default:
+            return QPaintDevice::metric(what);
+        }
+    }
+
+private:
+    struct Engine : QPaintEngine {
+        Engine()
+            : QPaintEngine(AllFeatures)
+        {
+        }
+        bool begin(QPaintDevice*) override { return true; }
+        bool end() override { return true; }
+        void updateState(const QPaintEngineState&) override { }
+        void drawPixmap(const QRectF&, const QPixmap&, const QRectF&) override { }
+        void drawLines(const QLineF*, int) override { }
+        void drawPath(const QPainterPath&) override { }
+        void drawPolygon(const QPointF*, int, PolygonDrawMode) override { ++polygons; }
+        Type type() const override { return User; }
+        int polygons = 0;
+    };
+    mutable Engine engine_;
+};
+
+struct MarkerProbe : MarkerItem {
+    using MarkerItem::draw;
+    using MarkerItem::MarkerItem;
+};
 
 } // namespace
 
@@ -51,6 +102,7 @@ private Q_SLOTS:
     void edgeLabelsDoNotOverlap();
     void placesOfSteps();
     void markersTellWhatHappened();
+    void markersOfOneColumnAreDrawnOnce();
     void tableAndCsv();
     void anOpenTableFollowsAxisTitleAndCurves();
     void aLineEndInACellIsQuoted();
@@ -438,6 +490,29 @@ void ChartsTest::markersTellWhatHappened()
     for (const auto* word :
         { "disk full", "learning rate → 0.001", "pause, resume", "continued", "loss is not finite" })
         QVERIFY2(all.contains(QString::fromUtf8(word)), word);
+}
+
+void ChartsTest::markersOfOneColumnAreDrawnOnce()
+{
+    QCustomPlot plot;
+    plot.setViewport(QRect(0, 0, 600, 300));
+    plot.xAxis->setRange(0, 10'000);
+    plot.replot(); // which lays it out
+    auto* item = new MarkerProbe(&plot);
+    const auto drawn = [&](PlotMarker::Kind kind, int count) {
+        QVector<PlotMarker> markers;
+        for (int i = 0; i < count; ++i) markers.append({ i * 10'000. / count, kind, {} });
+        item->set(markers);
+        PolygonCounter device;
+        QCPPainter painter(&device);
+        item->draw(&painter);
+        return device.polygons();
+    };
+    for (const auto kind : { PlotMarker::Kind::Checkpoint, PlotMarker::Kind::Trouble, PlotMarker::Kind::Command }) {
+        QCOMPARE(drawn(kind, 20), 20);
+        const int many = drawn(kind, 10'000), width = plot.axisRect()->width();
+        QVERIFY2(many > width / 2 && many <= width + 2, qPrintable(QString::number(many)));
+    }
 }
 
 void ChartsTest::tableAndCsv()

@@ -16,6 +16,7 @@
 #include <QTableWidget>
 
 #include <cmath>
+#include <utility>
 
 namespace pha::ui {
 
@@ -99,8 +100,7 @@ void AlertsPanel::refresh()
     const auto generation = session_ ? session_->history().generation : -2;
     const bool anew = generation != generation_;
     generation_ = generation;
-    if (anew || listed_ != count()) Q_EMIT countChanged(count());
-    const int before = listed_;
+    if (std::exchange(told_, count()) != count() || anew) Q_EMIT countChanged(count());
     if (anew) {
         listed_ = 0;
         v_.list->setRowCount(0);
@@ -112,28 +112,30 @@ void AlertsPanel::refresh()
                 "When a loss or a gradient jumps far above those before it, or is not finite, or the first loss is far "
                 "from ln V, the update appears here with the texts of its batch and what each token of them cost.")
             : tr("Select a run to see which of its updates were not like the others."));
-    if (anew || before != count()) fillList();
+    if (isVisible() && (anew || listed_ != count())) fillList(); // else when it is shown
     if (const auto* alert = current()) showMixing(*alert); // weights from after it may have come
     updateButtons();
 }
 
-/// A list of few dozens at most, made anew; what was chosen stays so.
+/// Adds what is new at the top, where a recording that went back also loses it; what was chosen stays so.
 void AlertsPanel::fillList()
 {
     const auto* chosen = current();
     const auto step = wanted_ ? *wanted_ : chosen ? chosen->step : -1;
-    listed_ = count();
+    const int fresh = count() - std::exchange(listed_, count());
     {
         const QSignalBlocker quiet(v_.list);
-        v_.list->setRowCount(listed_);
+        if (fresh > 0) v_.list->model()->insertRows(0, fresh);
+        if (fresh < 0) v_.list->model()->removeRows(0, -fresh);
         int row = 0;
         for (int i = 0; i < listed_; ++i) {
             const auto& alert = session_->history().alerts[std::size_t(listed_ - 1 - i)];
+            if (alert.step == step) row = i;
+            if (i >= fresh) continue;
             const QStringList cells { formatCount(alert.step), kindWord(alert.kind), finiteNumber(alert.loss),
                 finiteNumber(alert.gradNorm), singleLine(fromUtf8(alert.message)) };
             for (int column = 0; column < cells.size(); ++column)
                 v_.list->setItem(i, column, new QTableWidgetItem(cells[column]));
-            if (alert.step == step) row = i;
         }
         if (listed_ > 0) v_.list->setCurrentCell(row, 0);
     }
@@ -234,7 +236,10 @@ void AlertsPanel::requestFork(bool around)
 void AlertsPanel::showEvent(QShowEvent* event)
 {
     QWidget::showEvent(event);
-    showChosen(); // checkpoints may have come and gone
+    if (listed_ != count())
+        fillList(); // also shows the chosen one
+    else
+        showChosen(); // checkpoints may have come and gone
 }
 
 } // namespace pha::ui

@@ -48,6 +48,7 @@ private:
     QPointer<RunSession> session_;
     std::int64_t generation_ = -1;
     int listed_ = 0; ///< alerts that the list has
+    int told_ = 0; ///< their number that was told last
     std::optional<std::int64_t> wanted_; ///< step of an alert to choose
     std::string checkpoint_; ///< the newest before the chosen alert
 };

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <numeric>
+#include <utility>
 
 namespace pha::ui {
 
@@ -120,9 +123,14 @@ void MarkerItem::draw(QCPPainter* painter)
     const auto& c = colours();
     const auto inside = [&](double x) { return x >= rect->left() - 0.5 && x <= rect->right() + 0.5; };
     painter->setAntialiasing(true);
+    // One for each kind in a column of pixels: the others would lie under it. They come in order.
+    constexpr int nowhere = std::numeric_limits<int>::min();
+    std::map<PlotMarker::Kind, int> last;
     for (const auto& marker : markers_) {
         const double x = mParentPlot->xAxis->coordToPixel(marker.x);
         if (!inside(x)) continue;
+        const int column = int(std::floor(x));
+        if (std::exchange(last.try_emplace(marker.kind, nowhere).first->second, column) == column) continue;
         const bool checkpoint =
             marker.kind == PlotMarker::Kind::Checkpoint || marker.kind == PlotMarker::Kind::BestCheckpoint;
         if (checkpoint) {
@@ -146,12 +154,15 @@ void MarkerItem::draw(QCPPainter* painter)
     }
     painter->setPen(QPen(c.plot, 1));
     painter->setBrush(c.error);
+    QPoint lastBreak(nowhere, nowhere);
     for (const auto& point : breaks_) {
         const double x = mParentPlot->xAxis->coordToPixel(point.x());
         if (!inside(x)) continue;
         double y = rect->top() + 8;
         if (std::isfinite(point.y()))
             y = std::clamp(mParentPlot->yAxis->coordToPixel(point.y()), rect->top() + 8., rect->bottom() + 0.);
+        const QPoint place(int(std::floor(x)), int(std::floor(y)));
+        if (std::exchange(lastBreak, place) == place) continue;
         painter->drawPolygon(QPolygonF({ QPointF(x - 5, y - 8), QPointF(x + 5, y - 8), QPointF(x, y) }));
     }
 }

@@ -20,6 +20,7 @@ void RunSession::Follower::look()
 
 void RunSession::Follower::leave()
 {
+    left_ = true; // the application waits for its tasks when it ends
     const std::lock_guard lock(mutex_);
     receiver_ = nullptr;
 }
@@ -71,7 +72,7 @@ void RunSession::Follower::read()
             known_.reset();
             startOver_ = true;
         }
-        while (!known_) {
+        while (!known_ && !left_) {
             Reading part;
             part.events = reader_.poll();
             part.restarted = reader_.restarted() || startOver_;
@@ -82,6 +83,7 @@ void RunSession::Follower::read()
             deliver(std::move(part));
             if (!more) break;
         }
+        if (left_) return;
         if (ending.holder == 0) ending.holder = RunLock::holder(directory_); // begun meanwhile
         if (const auto latest = RunDirectory(directory_).pointer("latest"))
             ending.savedStep = checkpointStep(*latest).value_or(-1);

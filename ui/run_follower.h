@@ -28,7 +28,7 @@ public:
 
     void look(); ///< one reading task at a time; a second call meanwhile does nothing
     bool busy() const { return busy_; }
-    void leave(); ///< no call to the receiver after this
+    void leave(); ///< no call to the receiver after this; a task ends with the part that it reads
     /// What is in the file now is known already: report only what is written from here on, by starting over.
     void skipWhatIsThere();
     void startOver(); ///< what the receiver has of the file may be a part only
@@ -50,7 +50,7 @@ private:
     std::optional<Stamp> known_, fileKnown_;
     std::optional<Stamp> begun_; ///< what startOver() found
     bool startOver_ = false;
-    std::atomic<bool> busy_ { false };
+    std::atomic<bool> busy_ { false }, left_ { false };
     std::mutex mutex_; ///< guards `receiver_` while a task delivers
     RunSession* receiver_;
 };

@@ -63,10 +63,11 @@ double processRate(RunMoment first, const RunMoment& last)
     return seconds > 0 ? (last.tokens - first.tokens) / seconds : 0;
 }
 
-TimeEstimate::TimeEstimate(const fs::path& runsFolder)
+TimeEstimate::TimeEstimate(const fs::path& runsFolder, const std::stop_token& stop)
     : processor_(processorName())
 {
     for (const auto& directory : runsIn(runsFolder)) {
+        if (stop.stop_requested()) break;
         auto run = readOverview(directory);
         if (run.config && run.step >= leastUpdates) runs_.push_back(std::move(run));
     }

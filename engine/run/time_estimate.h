@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,8 @@ double processRate(RunMoment first, const RunMoment& last);
 /// checkpoints come on top.
 class TimeEstimate {
 public:
-    explicit TimeEstimate(const fs::path& runsFolder);
+    /// A stop leaves out the runs that have not been looked at.
+    explicit TimeEstimate(const fs::path& runsFolder, const std::stop_token& stop = {});
 
     struct Basis {
         std::string run; ///< its name

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
+#include "engine/run/posix_file.h"
 #include "test_home.h"
 #include "tests/suite.h"
 #include "ui/run_controller.h"
@@ -10,7 +11,9 @@
 #include <QTest>
 #include <QThreadPool>
 
+#include <atomic>
 #include <fstream>
+#include <string_view>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +50,19 @@ public:
 private:
     pid_t child_ = 0;
 };
+
+namespace {
+
+/// How often a metrics file was opened: once for each part of it.
+std::atomic<int> metricsOpened { 0 };
+
+int countOpening(const char* operation, const fs::path& path)
+{
+    if (std::string_view(operation) == "open" && path.filename() == "metrics.jsonl") ++metricsOpened;
+    return 0;
+}
+
+} // namespace
 
 class RunSessionTest : public QObject {
     Q_OBJECT
@@ -204,6 +220,25 @@ private Q_SLOTS:
         QTRY_VERIFY((session.poll(), session.step() == 80));
         QTRY_COMPARE(session.state(), RunState::Finished);
         QVERIFY2(!session.stateText().contains(QStringLiteral("no memory")), qPrintable(session.stateText()));
+    }
+
+    /// The application waits for its tasks when it ends: one that reads a long file must not go on to its end.
+    void aReaderStopsWhenItsSessionIsGone()
+    {
+        const test::TestHome home;
+        const RunDirectory run(home.train("long", 20));
+        constexpr int lines = 800'000; // four parts
+        std::string text;
+        for (int i = 0; i < lines; ++i) text += "{\"type\":\"status\",\"step\":1,\"state\":\"running\"}\n";
+        writeFileAtomically(run.metricsFile(), text);
+        QVERIFY(QThreadPool::globalInstance()->waitForDone(test::patience));
+        metricsOpened = 0;
+        faultHook = countOpening;
+        std::make_unique<RunSession>(run.root()).reset();
+        const bool done = QThreadPool::globalInstance()->waitForDone(test::patience);
+        faultHook = nullptr;
+        QVERIFY(done);
+        QVERIFY2(metricsOpened <= 2, qPrintable(QString::number(metricsOpened)));
     }
 
     void aNewNameLeavesSettingsAloneThatAreNewerThanWhatIsKnown()

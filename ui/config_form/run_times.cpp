@@ -36,6 +36,8 @@ RunTimes::RunTimes(QObject* parent)
 {
 }
 
+RunTimes::~RunTimes() { stop_.request_stop(); }
+
 void RunTimes::look(const fs::path& folder)
 {
     folder_ = folder;
@@ -53,26 +55,27 @@ void RunTimes::ask(const RunConfig& config)
 void RunTimes::answer()
 {
     busy_ = true, asked_ = false;
-    QThreadPool::globalInstance()->start([self = QPointer<RunTimes>(this), estimate = estimate_, folder = folder_,
-                                             config = *config_, stale = std::exchange(stale_, false)] {
-        RunOutlook planned { config.data, knownVocabulary(config.data), std::nullopt };
-        try {
-            if (!folder.empty() && (stale || !*estimate)) estimate->emplace(folder);
-            if (*estimate) planned.basis = (*estimate)->basis(config);
-        } catch (const std::exception&) {
-            estimate->reset(); // a folder that cannot be read: the list of runs says so
-        }
-        // Only the GUI thread can tell whether anybody still waits; the application outlives the pool.
-        QMetaObject::invokeMethod(
-            qApp,
-            [self, planned = std::move(planned)] {
-                if (!self) return;
-                self->busy_ = false;
-                Q_EMIT self->answered(planned);
-                if (self && self->asked_) self->answer();
-            },
-            Qt::QueuedConnection);
-    });
+    QThreadPool::globalInstance()->start(
+        [self = QPointer<RunTimes>(this), estimate = estimate_, folder = folder_, config = *config_,
+            stale = std::exchange(stale_, false), stop = stop_.get_token()] {
+            RunOutlook planned { config.data, knownVocabulary(config.data), std::nullopt };
+            try {
+                if (!folder.empty() && (stale || !*estimate)) estimate->emplace(folder, stop);
+                if (*estimate && !stop.stop_requested()) planned.basis = (*estimate)->basis(config);
+            } catch (const std::exception&) {
+                estimate->reset(); // a folder that cannot be read: the list of runs says so
+            }
+            // Only the GUI thread can tell whether anybody still waits; the application outlives the pool.
+            QMetaObject::invokeMethod(
+                qApp,
+                [self, planned = std::move(planned)] {
+                    if (!self) return;
+                    self->busy_ = false;
+                    Q_EMIT self->answered(planned);
+                    if (self && self->asked_) self->answer();
+                },
+                Qt::QueuedConnection);
+        });
 }
 
 } // namespace pha::ui

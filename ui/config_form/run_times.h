@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 namespace pha::ui {
 
@@ -25,6 +26,7 @@ class RunTimes : public QObject {
 
 public:
     explicit RunTimes(QObject* parent = nullptr);
+    ~RunTimes() override;
     void look(const fs::path& folder); ///< anew: its runs have changed
     void ask(const RunConfig& config); ///< of several questions while one is answered the last one counts
 
@@ -35,6 +37,7 @@ private:
     void answer();
 
     std::shared_ptr<std::optional<TimeEstimate>> estimate_; ///< touched by the task only while one runs
+    std::stop_source stop_; ///< nobody waits for the task any more
     fs::path folder_;
     std::optional<RunConfig> config_; ///< that was asked for last
     bool stale_ = false, asked_ = false, busy_ = false;

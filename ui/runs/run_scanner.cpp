@@ -11,13 +11,14 @@ namespace {
 
 constexpr std::size_t batchSize = 64;
 
-std::set<fs::path> runDirectories(const fs::path& folder, const std::vector<fs::path>& others)
+std::set<fs::path> runDirectories(
+    const fs::path& folder, const std::vector<fs::path>& others, const std::atomic<bool>& cancel)
 {
     std::set<fs::path> found;
     std::error_code error;
     if (!folder.empty()) {
         for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end;
-             !error && it != end; it.increment(error)) {
+             !error && it != end && !cancel; it.increment(error)) {
             std::error_code ignored; // an entry that cannot be looked at is not a run
             if (it->path().filename().string().starts_with('.')) continue; // a run that is being unpacked
             if (it->is_directory(ignored) && fs::exists(it->path() / "run.json", ignored)) found.insert(it->path());
@@ -52,7 +53,7 @@ void RunScanner::scan(const fs::path& folder, const std::vector<fs::path>& other
                     },
                     Qt::QueuedConnection);
             };
-            auto present = runDirectories(folder, others);
+            auto present = runDirectories(folder, others, *cancel);
             std::vector<RunSummary> batch;
             const auto send = [&] {
                 if (!batch.empty()) tell([batch](RunScanner* s) { Q_EMIT s->found(batch); });

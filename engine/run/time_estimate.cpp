@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/time_estimate.h"
 
-#include "engine/base/hardware_meter.h"
+#include "engine/run/metrics.h"
+#include "engine/run/posix_file.h"
+#include "engine/run/run_directory.h"
 #include "engine/run/run_figures.h"
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 namespace pha {
 
@@ -34,10 +40,38 @@ bool sameMachinery(const TrainingConfig& a, const TrainingConfig& b)
     return a.device == b.device && a.devices == b.devices && a.precision == b.precision && a.threads == b.threads;
 }
 
+/// Median over the updates in the last part of a metrics file, which is enough of a long one.
+double recentRate(const RunOverview& run)
+{
+    constexpr std::int64_t longest = 1 << 20;
+    const PosixFile in(RunDirectory(run.directory).metricsFile(), O_RDONLY | O_NOFOLLOW);
+    in.requireRegular();
+    const auto size = std::int64_t(in.status().st_size), start = std::max<std::int64_t>(0, size - longest);
+    std::string text(std::size_t(size - start), '\0');
+    text.resize(in.readAt(text.data(), text.size(), start));
+    std::vector<double> rates;
+    // Without its start the first line is half read, without its newline the last one may be half written.
+    auto from = start > 0 ? text.find('\n') : std::string::npos;
+    for (from = from == std::string::npos ? 0 : from + 1;;) {
+        const auto end = text.find('\n', from);
+        if (end == std::string::npos) break;
+        const auto line = parseMetricsLine(std::string_view(text).substr(from, end - from));
+        if (const auto* step = line.event ? std::get_if<StepEvent>(&*line.event) : nullptr)
+            rates.push_back(step->tokensPerSecond);
+        from = end + 1;
+    }
+    if (start > 0 && std::int64_t(rates.size()) < leastUpdates)
+        return RunFigures::read(run.directory).tokensPerSecond();
+    if (rates.empty()) return 0;
+    const auto middle = rates.begin() + std::ptrdiff_t(rates.size() / 2);
+    std::nth_element(rates.begin(), middle, rates.end());
+    return *middle;
+}
+
 double measured(const RunOverview& run)
 {
     try {
-        return trainingFlops(*run.config, RunFigures::read(run.directory).tokensPerSecond());
+        return trainingFlops(*run.config, recentRate(run));
     } catch (const std::exception&) { // damaged since it was listed: another run may do
         return 0;
     }
@@ -63,33 +97,63 @@ double processRate(RunMoment first, const RunMoment& last)
     return seconds > 0 ? (last.tokens - first.tokens) / seconds : 0;
 }
 
-TimeEstimate::TimeEstimate(const fs::path& runsFolder, const std::stop_token& stop)
-    : processor_(processorName())
+TimeEstimate::Stamp TimeEstimate::stampOf(const fs::path& directory)
 {
+    Stamp stamp;
+    std::error_code ignored; // a file that is not there has the stamp of nothing
+    const RunDirectory run(directory);
+    stamp.size = fs::file_size(run.metricsFile(), ignored);
+    stamp.metrics = fs::last_write_time(run.metricsFile(), ignored);
+    stamp.run = fs::last_write_time(run.runFile(), ignored);
+    return stamp;
+}
+
+void TimeEstimate::look(const fs::path& runsFolder, const std::stop_token& stop)
+{
+    auto before = std::exchange(known_, {});
     for (const auto& directory : runsIn(runsFolder)) {
         if (stop.stop_requested()) break;
-        auto run = readOverview(directory);
-        if (run.config && run.step >= leastUpdates) runs_.push_back(std::move(run));
+        const auto stamp = stampOf(directory); // before it is read: what comes after that is found in the next look
+        const auto found = before.find(directory);
+        if (found != before.end() && found->second.stamp == stamp) {
+            known_.insert(before.extract(found));
+            continue;
+        }
+        Known known { stamp };
+        if (found != before.end()) known.end = found->second.end;
+        known.run = readOverview(directory, &known.end);
+        if (found != before.end() && found->second.stamp.run == stamp.run) {
+            const auto& old = found->second;
+            if (old.rate && known.run.step >= old.measuredAt && known.run.step < 2 * old.measuredAt) {
+                known.rate = old.rate;
+                known.measuredAt = old.measuredAt;
+            }
+        }
+        known_.emplace(directory, std::move(known));
     }
-    std::stable_sort(
-        runs_.begin(), runs_.end(), [](const RunOverview& a, const RunOverview& b) { return a.created > b.created; });
 }
 
 std::optional<TimeEstimate::Basis> TimeEstimate::basis(const RunConfig& config)
 {
     const auto here = [&](const RunOverview& run) { return run.processor.empty() || run.processor == processor_; };
-    const auto order = [&](const RunOverview* run) {
-        return std::tuple(!here(*run), !sameMachinery(run->config->training, config.training),
-            !sameShape(*run->config, config), run->config->model.family != config.model.family);
+    const auto order = [&](const RunOverview& run) {
+        return std::tuple(!here(run), !sameMachinery(run.config->training, config.training),
+            !sameShape(*run.config, config), run.config->model.family != config.model.family);
     };
-    std::vector<const RunOverview*> candidates;
-    for (const auto& run : runs_) candidates.push_back(&run);
+    std::vector<Known*> candidates;
+    for (auto& [directory, known] : known_)
+        if (known.run.config && known.run.step >= leastUpdates) candidates.push_back(&known);
     std::stable_sort(candidates.begin(), candidates.end(),
-        [&](const RunOverview* a, const RunOverview* b) { return order(a) < order(b); });
-    for (const auto* run : candidates) {
-        const auto known = rates_.find(run->directory);
-        const double rate = known != rates_.end() ? known->second : rates_[run->directory] = measured(*run);
-        if (rate > 0) return Basis { run->name, sameShape(*run->config, config), here(*run), rate };
+        [](const Known* a, const Known* b) { return a->run.created > b->run.created; });
+    std::stable_sort(candidates.begin(), candidates.end(),
+        [&](const Known* a, const Known* b) { return order(a->run) < order(b->run); });
+    for (auto* known : candidates) {
+        const auto& run = known->run;
+        if (!known->rate) {
+            known->rate = measured(run);
+            known->measuredAt = run.step;
+        }
+        if (*known->rate > 0) return Basis { run.name, sameShape(*run.config, config), here(run), *known->rate };
     }
     return {};
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/hardware_meter.h"
 #include "engine/run/run_overview.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -30,8 +32,10 @@ double processRate(RunMoment first, const RunMoment& last);
 /// checkpoints come on top.
 class TimeEstimate {
 public:
-    /// A stop leaves out the runs that have not been looked at.
-    explicit TimeEstimate(const fs::path& runsFolder, const std::stop_token& stop = {});
+    explicit TimeEstimate(const fs::path& runsFolder, const std::stop_token& stop = {}) { look(runsFolder, stop); }
+    /// Again: reads only what has changed since the last look, and keeps the rate of a run that has not become twice as
+    /// long since it was measured. A stop leaves out the runs that have not been looked at.
+    void look(const fs::path& runsFolder, const std::stop_token& stop = {});
 
     struct Basis {
         std::string run; ///< its name
@@ -45,9 +49,22 @@ public:
     static double seconds(const Basis& basis, const RunConfig& config, double tokens);
 
 private:
-    std::vector<RunOverview> runs_; ///< that can be measured by, the newest first
-    std::string processor_; ///< of this machine
-    std::map<fs::path, double> rates_; ///< FLOPs per second of those that were read; 0: it says nothing
+    struct Stamp {
+        std::uintmax_t size = 0;
+        fs::file_time_type metrics, run;
+        bool operator==(const Stamp&) const = default;
+    };
+    struct Known {
+        Stamp stamp;
+        RunOverview run = {};
+        MetricsEnd end = {}; ///< of what was added since only that is searched
+        std::optional<double> rate = {}; ///< FLOPs per second, if it was read; 0: it says nothing
+        std::int64_t measuredAt = 0; ///< its step then
+    };
+    static Stamp stampOf(const fs::path& directory);
+
+    std::map<fs::path, Known> known_; ///< all runs of the folder
+    std::string processor_ = processorName(); ///< of this machine
 };
 
 } // namespace pha

@@ -8,6 +8,8 @@
 
 #include <QTest>
 
+#include <fstream>
+
 using namespace pha;
 using test::pathOf;
 
@@ -78,6 +80,64 @@ private Q_SLOTS:
         write("newest", "transformer-tiny", 100);
         QCOMPARE(chosen("pha-tiny"), std::string("the rate of own"));
         QCOMPARE(chosen("transformer-tiny"), std::string("the rate of newest"));
+    }
+
+    void looksAgainOnlyAtWhatHasChanged()
+    {
+        write("own", "pha-tiny", 1000);
+        const auto config = findPreset("pha-tiny").config;
+        TimeEstimate times(pathOf(folder_));
+        const double rate = times.basis(config)->flopsPerSecond;
+        const auto file = RunDirectory(pathOf(folder_) / "own").metricsFile();
+        const auto lines = [](double value, int steps) {
+            std::string text;
+            for (int step = 1; step <= steps; ++step) {
+                StepEvent event;
+                event.step = step;
+                event.tokensPerSecond = value;
+                text += eventToJson(event).dump() + '\n';
+            }
+            return text;
+        };
+        const auto size = fs::file_size(file);
+        const auto time = fs::last_write_time(file);
+        auto faster = lines(9000, 25);
+        QVERIFY(faster.size() < size);
+        faster.insert(0, std::string(size - faster.size() - 1, ' ') + '\n');
+        test::writeRaw(file, faster);
+        fs::last_write_time(file, time);
+        times.look(pathOf(folder_));
+        QCOMPARE(times.basis(config)->flopsPerSecond, rate); // the file looks as it did
+        test::writeRaw(file, lines(9000, 59));
+        times.look(pathOf(folder_));
+        QCOMPARE(times.basis(config)->flopsPerSecond, rate); // not yet twice as long
+        test::writeRaw(file, lines(9000, 60));
+        times.look(pathOf(folder_));
+        QVERIFY(times.basis(config)->flopsPerSecond > 2 * rate);
+        write("another", "pha-tiny", 500);
+        times.look(pathOf(folder_));
+        QCOMPARE(times.basis(config)->run, std::string("another"));
+        fs::remove_all(pathOf(folder_) / "another");
+        times.look(pathOf(folder_));
+        QCOMPARE(times.basis(config)->run, std::string("own"));
+    }
+
+    void measuresALongRunByItsEnd()
+    {
+        write("long", "pha-tiny", 1000, {}, 20'000);
+        const auto file = RunDirectory(pathOf(folder_) / "long").metricsFile();
+        std::string end;
+        for (int step = 20'001; step <= 32'000; ++step) {
+            StepEvent event;
+            event.step = step;
+            event.tokensPerSecond = 50;
+            end += eventToJson(event).dump() + '\n';
+        }
+        QVERIFY(end.size() > 1 << 20);
+        std::ofstream(file, std::ios::app) << end;
+        auto config = findPreset("pha-tiny").config;
+        config.model.vocabulary = config.data.vocabSize; // as the run has it
+        QCOMPARE(TimeEstimate(pathOf(folder_)).basis(config)->flopsPerSecond, trainingFlops(config, 50));
     }
 
     void scalesByTheOperationsOfAToken()

@@ -60,7 +60,10 @@ void RunTimes::answer()
             stale = std::exchange(stale_, false), stop = stop_.get_token()] {
             RunOutlook planned { config.data, knownVocabulary(config.data), std::nullopt };
             try {
-                if (!folder.empty() && (stale || !*estimate)) estimate->emplace(folder, stop);
+                if (*estimate && stale)
+                    (*estimate)->look(folder, stop);
+                else if (!*estimate && !folder.empty())
+                    estimate->emplace(folder, stop);
                 if (*estimate && !stop.stop_requested()) planned.basis = (*estimate)->basis(config);
             } catch (const std::exception&) {
                 estimate->reset(); // a folder that cannot be read: the list of runs says so

@@ -142,6 +142,26 @@ private Q_SLOTS:
         QCOMPARE(model.shown().size(), 1);
     }
 
+    void longSessionsAreClosedEarlier()
+    {
+        const test::TestHome home;
+        std::vector<fs::path> all;
+        for (int n = 0; n < 4; ++n) all.push_back(sketch(home.runs(), std::to_string(n), "2026-01-01", n + 1));
+        RunListModel model;
+        model.setMostRows(2); // there is one update in each of them
+        model.setFolder(home.runs());
+        QTRY_VERIFY(model.scanned());
+        model.setShown(all[0], true);
+        for (const auto& run : all) model.open(run);
+        QTRY_VERIFY(!model.session(all[1]));
+        QVERIFY(model.session(all[0])); // it is ticked
+        QVERIFY(model.session(all[2]) && model.session(all[3]));
+        QTRY_VERIFY(!model.session(all[2])->loading() && !model.session(all[3])->loading());
+        QVERIFY(model.session(all[2]) && model.session(all[3]));
+        QTRY_COMPARE(model.open(all[1])->step(), std::int64_t(2)); // and read once more
+        QTRY_VERIFY(!model.session(all[2]));
+    }
+
     void sessionsOfLongAgoAreClosed()
     {
         const test::TestHome home;

@@ -13,6 +13,13 @@ namespace {
 constexpr int rescanInterval = 2000, pollInterval = 400; ///< milliseconds
 constexpr int mostOpen = 16; ///< sessions that stay whoever needs them: going back to one is quick
 
+/// How long a session is: updates, and weights of a layer.
+std::size_t rowsIn(const RunHistory& history)
+{
+    const auto layers = history.mixing.empty() ? 0 : history.mixing.back().layers.size();
+    return history.step.size() + history.mixing.size() * layers;
+}
+
 /// What a screen reader says of a row.
 QString spoken(const RunSummary& s)
 {
@@ -183,10 +190,19 @@ bool RunListModel::wanted(const Row& row) const
 void RunListModel::closeOld()
 {
     int count = 0;
+    std::size_t rows = 0;
     for (auto i = opened_.size(); i-- > 0;) {
         const int at = rowOf(opened_[i]);
         auto* row = at < 0 ? nullptr : &rows_[std::size_t(at)];
-        if (row && row->session && (++count <= mostOpen || wanted(*row))) continue;
+        if (row && row->session) {
+            const bool recent = ++count <= mostOpen;
+            if (wanted(*row)) continue;
+            const auto own = rowsIn(row->session->history());
+            if (recent && rows + own <= mostRows_) {
+                rows += own;
+                continue;
+            }
+        }
         opened_.erase(opened_.begin() + std::ptrdiff_t(i));
         if (row && row->session) close(std::exchange(row->session, nullptr));
     }

@@ -19,7 +19,7 @@ namespace pha::ui {
 
 /// All runs that the window knows: those of the runs folder, found in the background, and those opened from elsewhere.
 /// A row costs some hundred bytes; its session, which holds the curves, is made when it is first selected or shown. The
-/// last ones stay; of older ones those that are ticked, train, wait or are in use.
+/// last ones stay, unless they are long; of older ones those that are ticked, train, wait or are in use.
 class RunListModel : public QAbstractListModel {
     Q_OBJECT
 
@@ -43,6 +43,9 @@ public:
     fs::path freeDirectory(const fs::path& parent, const std::string& name) const;
     /// Tells of sessions that somebody works with, besides those that this list knows of; they stay open.
     void setInUse(std::function<bool(const RunSession*)> inUse) { inUse_ = std::move(inUse); }
+
+    /// Of the sessions that nobody needs the newest stay while their updates and mixing weights are no more than this.
+    void setMostRows(std::size_t rows) { mostRows_ = rows; }
 
     /// Shows it at once and writes it on another thread, one change after the other. Of a run that has no folder yet
     /// when its job has made it.
@@ -98,6 +101,7 @@ private:
     std::vector<fs::path> shown_, outside_; ///< outside_: opened from other folders
     std::vector<fs::path> opened_; ///< with a session, the one that was asked for last at the end
     std::function<bool(const RunSession*)> inUse_;
+    std::size_t mostRows_ = 5'000'000; ///< about a gigabyte
     std::map<fs::path, int> sharedColours_;
     bool scanned_ = false;
     std::map<fs::path, int> writing_; ///< changes of about.json under way: what a look at the disk finds may be older

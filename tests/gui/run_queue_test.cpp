@@ -276,7 +276,8 @@ private Q_SLOTS:
         const auto parent = f.home.train("parent", 50);
         const auto checkpoint = parent / "checkpoints" / checkpointName(50);
         f.startLong();
-        QVERIFY(f.queue().add({ { "forked", "forked", RunDirectory(parent).read().config, checkpoint, {} } }));
+        QCOMPARE(
+            f.queue().add({ { "forked", "forked", RunDirectory(parent).read().config, checkpoint, {} } }), QString());
         QTRY_COMPARE(readQueue(f.home.runs()).size(), std::size_t(1));
         QVERIFY(!checkpointMark(checkpoint).empty());
         QCOMPARE(readQueue(f.home.runs()).front().forkMark, checkpointMark(checkpoint));

@@ -238,7 +238,8 @@ private Q_SLOTS:
         QTemporaryDir folder;
         const auto run = makeRun(folder);
         for (const std::size_t length : { 65'000, 66'000, 1'114'000, 3'000'000 }) {
-            const std::string sample = R"({"type":"sample","step":2,"prompt":"","text":")" + std::string(length, 'x');
+            const std::string sample =
+                "{\"type\":\"sample\",\"step\":2,\"prompt\":\"\",\"text\":\"" + std::string(length, 'x');
             writeRaw(run.metricsFile(), evalLine(20) + steps(1, 1) + sample + "\"}\n\n" + steps(2, 3) + "{\"type\":");
             const auto seen = readOverview(run.root());
             QCOMPARE(seen.perplexity, 20.0);

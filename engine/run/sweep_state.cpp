@@ -56,8 +56,8 @@ PlannedState plannedState(const PlannedRun& planned, const std::filesystem::path
     using Todo = PlannedState::Todo;
     if (state.run.holder != 0)
         state.todo = Todo::Busy;
-    else if (state.run.state == RunState::Diverged
-        || state.saved >= state.run.steps) // without weights none is finished
+    else if (state.run.state == RunState::Finished || state.run.state == RunState::Diverged
+        || state.saved >= state.run.steps)
         state.todo = Todo::Nothing;
     else
         state.todo = Todo::GoOn;

@@ -16,7 +16,7 @@ namespace pha {
 struct PlannedState {
     enum class Todo {
         Begin, ///< there is no such run
-        GoOn, ///< it was stopped, was interrupted or failed, or its last checkpoint is missing
+        GoOn, ///< it was stopped, was interrupted or failed
         Nothing, ///< it has finished, or diverged, which it would again
         Busy, ///< another process trains it
     };

@@ -65,7 +65,10 @@ Variants variants()
         { "softmax", "fixed", "channel_softmax", "sigmoid", "channel_sigmoid", "token", "token_sigmoid" })
         add("pha " + std::string(mode), smallModel(), [&](auto& c) { c.mixMode = mode; });
     // By what parts() lists: whoever adds a branch has it checked.
-    add("pha with every branch", smallModel(), [](auto& c) { c.branches = joinList(branchNames(), ","); });
+    add("pha with every branch", smallModel(), [](auto& c) {
+        c.branches = joinList(branchNames(), ",");
+        c.qkMode = "qknorm"; // linear attention has no scores to bound
+    });
     add("pha dss", smallModel(), [](auto& c) { c.gssKernel = "dss"; });
     add("pha gated_rec", smallModel(), [](auto& c) { c.gssKind = "gated_rec"; });
     add("pha deepnorm_post", smallModel(), [](auto& c) { c.residualMode = "deepnorm_post"; });

@@ -275,8 +275,7 @@ private Q_SLOTS:
         QTRY_VERIFY(!changed.empty());
         session.prepare();
         session.fail(QStringLiteral("x"));
-        session.poll();
-        QTRY_COMPARE_WITH_TIMEOUT(session.history().step.size(), rows, 60000);
+        QTRY_VERIFY_WITH_TIMEOUT((session.poll(), session.history().step.size() == rows), 60000);
         QCOMPARE(session.updatesReported(), std::int64_t(rows));
         QCOMPARE(session.state(), RunState::Failed);
     }

@@ -131,7 +131,6 @@ FolderIdentity folderIdentity(const fs::path& folder) noexcept
 bool checkpointReplaced(const fs::path& runOrCheckpoint, const fs::path& was, const FolderIdentity& before)
 {
     std::error_code error;
-    if (before == FolderIdentity()) return false; // it was not there then
     if (fs::exists(was, error)) return folderIdentity(was) != before;
     return !error && resolveCheckpoint(runOrCheckpoint) != was;
 }

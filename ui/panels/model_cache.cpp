@@ -88,7 +88,8 @@ LoadedModel* ModelCache::obtain(const ModelSource& source, EventSink& progress, 
             adopt(std::move(loaded), key, WeightsInfo { step, false, fromPath(checkpoint.filename()), {} });
             break;
         } catch (const Error&) {
-            if (tries == 1 || !checkpointReplaced(path, checkpoint, before)) throw;
+            const bool wasThere = before != FolderIdentity();
+            if (tries == 1 || !wasThere || !checkpointReplaced(path, checkpoint, before)) throw;
         }
     }
     weights_.note = note;

@@ -47,6 +47,7 @@ void RunSession::Follower::deliver(Reading reading)
     const std::lock_guard lock(mutex_);
     if (!receiver_) return;
     auto shared = std::make_shared<Reading>(std::move(reading));
+    shared->from = shared_from_this();
     QMetaObject::invokeMethod(
         receiver_, [to = receiver_, shared] { to->digest(std::move(*shared)); }, Qt::QueuedConnection);
 }

@@ -12,6 +12,7 @@ namespace pha::ui {
 
 /// What one look at a run directory found.
 struct RunSession::Reading {
+    std::shared_ptr<Follower> from; ///< who read it
     std::vector<Event> events;
     bool restarted = false; ///< `events` begin at the start of the file again
     bool news = false; ///< the file is another than where startOver() or skipWhatIsThere() was asked for

@@ -235,7 +235,8 @@ void RunSession::poll()
 
 void RunSession::digest(Reading&& reading)
 {
-    if (job_ || preparing_) return; // a task that was still under way when the run was started here
+    // A task that was still under way when the run was started here.
+    if (job_ || preparing_ || reading.from != follower_) return;
     if (reading.restarted) {
         backlog_.clear();
         history_.clear();

@@ -107,18 +107,20 @@ bool isCheckpointsWeights(const fs::path& file)
         && fs::exists(path.parent_path() / "manifest.json", error);
 }
 
+fs::path checkpointGiven(const fs::path& runOrCheckpoint)
+{
+    return isCheckpointsWeights(runOrCheckpoint) ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint;
+}
+
+void requireIntact(const fs::path& checkpoint)
+{
+    if (const auto problem = checkpointProblem(checkpoint, true, hashedBytes); !problem.empty())
+        throw CheckpointError(checkpoint.string(), problem, "take another checkpoint of the run");
+}
+
 fs::path intactCheckpoint(const fs::path& runOrCheckpoint)
 {
-    const bool file = isCheckpointsWeights(runOrCheckpoint);
-    const auto given = file ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint;
-    for (int tries = 20;; --tries) {
-        const auto folder = resolveCheckpoint(given);
-        const auto before = folderIdentity(folder);
-        const auto problem = checkpointProblem(folder, true, hashedBytes);
-        if (problem.empty()) return folder;
-        if (tries == 1 || !checkpointReplaced(given, folder, before))
-            throw CheckpointError(folder.string(), problem, "take another checkpoint of the run");
-    }
+    return readCheckpoint(runOrCheckpoint, [](const fs::path& folder) { return folder; });
 }
 
 FolderIdentity folderIdentity(const fs::path& folder) noexcept

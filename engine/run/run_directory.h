@@ -87,28 +87,35 @@ fs::path freshRunDirectory(const fs::path& parent, const std::string& name);
 /// The checkpoint folder that a path given by a user means: itself, or a run's best, else its latest.
 /// Throws CheckpointError that says what the path is instead.
 fs::path resolveCheckpoint(const fs::path& runOrCheckpoint);
-/// The same for whoever reads the weights: also of a checkpoint's model.safetensors itself. Throws CheckpointError if a
-/// file is damaged; those of up to 256 MB are hashed before they are believed, of larger ones the size has to do.
-fs::path intactCheckpoint(const fs::path& runOrCheckpoint);
+/// What resolveCheckpoint() is asked about a path that may also be a checkpoint's model.safetensors itself.
+fs::path checkpointGiven(const fs::path& runOrCheckpoint);
+/// Throws CheckpointError if a file of a checkpoint is damaged; those of up to 256 MB are hashed before they are
+/// believed, of larger ones the size has to do.
+void requireIntact(const fs::path& checkpoint);
 /// Which folder a path names now: another one once a save has taken its name.
 using FolderIdentity = std::pair<std::uint64_t, std::uint64_t>; ///< device and inode; zeros: none
 FolderIdentity folderIdentity(const fs::path& folder) noexcept;
 /// Whether the checkpoint that a path meant was removed or saved again since `before` was asked for, and the path means
 /// another one now: a run in training has a better one.
 bool checkpointReplaced(const fs::path& runOrCheckpoint, const fs::path& was, const FolderIdentity& before);
-/// What `read` makes of intactCheckpoint(); once more, of the run's new one, if that was replaced while it was read.
+/// What `read` makes of the intact checkpoint that a path means; once more, of the run's new one, if that was replaced
+/// while it was read. Throws CheckpointError, and what `read` throws.
 template <class Read> auto readCheckpoint(const fs::path& runOrCheckpoint, const Read& read)
 {
+    const auto given = checkpointGiven(runOrCheckpoint);
     for (int tries = 20;; --tries) {
-        const auto folder = intactCheckpoint(runOrCheckpoint);
+        const auto folder = resolveCheckpoint(given);
         const auto before = folderIdentity(folder);
         try {
+            requireIntact(folder);
             return read(folder);
         } catch (const Error&) {
-            if (tries == 1 || !checkpointReplaced(runOrCheckpoint, folder, before)) throw;
+            if (tries == 1 || !checkpointReplaced(given, folder, before)) throw;
         }
     }
 }
+/// Its folder, for whoever reads it at once.
+fs::path intactCheckpoint(const fs::path& runOrCheckpoint);
 /// Whether a file is the weights of a checkpoint, and not only a file that somebody put there.
 bool isCheckpointsWeights(const fs::path& file);
 /// The run directory that a checkpoint folder lies in.

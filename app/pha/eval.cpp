@@ -39,8 +39,6 @@ Json toJson(const Evaluation& result, std::int64_t step)
 {
     auto json = eventToJson(result.figures);
     json["step"] = step;
-    if (result.figures.words == 0) json["word_perplexity"] = nullptr; // of a text that nobody knows
-    if (result.figures.bytes == 0) json["bits_per_byte"] = nullptr;
     json["data"] = result.data;
     json["tokenizer"] = result.tokenizer;
     json["text"] = result.text;

@@ -110,9 +110,10 @@ struct ToJson {
         LineBuilder line("eval", e.step);
         line.add("split", e.split).add("nll", e.nll).add("total_nll", e.totalNll);
         line.add("tokens", e.tokens).add("words", e.words).add("bytes", e.bytes);
-        line.add("perplexity", e.perplexity)
-            .add("word_perplexity", e.wordPerplexity)
-            .add("bits_per_byte", e.bitsPerByte);
+        line.add("perplexity", e.perplexity);
+        // Null per word and per byte of a text that nobody knows.
+        line.add("word_perplexity", e.words > 0 ? line.number(e.wordPerplexity) : Json());
+        line.add("bits_per_byte", e.bytes > 0 ? line.number(e.bitsPerByte) : Json());
         line.add("context", e.context).add("stride", e.stride).add("floor_nll", e.floorNll);
         if (e.seconds != 0) line.add("seconds", e.seconds);
         return line.add("protocol", e.protocol).addUnlessEmpty("note", e.note).line();

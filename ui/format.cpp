@@ -3,7 +3,6 @@
 
 #include "engine/base/text.h"
 
-#include <QCoreApplication>
 #include <QFile>
 #include <QLocale>
 #include <QRegularExpression>
@@ -16,8 +15,6 @@ namespace pha::ui {
 namespace {
 
 const QString nothing = QStringLiteral(u"\u2013");
-
-QString tr(const char* text) { return QCoreApplication::translate("pha::ui::Format", text); }
 
 /// Three significant digits, no exponent: 1.31, 18.2, 950.
 QString threeDigits(double value)
@@ -65,15 +62,7 @@ QString formatBytes(double bytes)
 
 QString formatDuration(double seconds)
 {
-    if (!std::isfinite(seconds) || seconds < 0) return nothing;
-    const auto whole = std::llround(seconds);
-    if (whole < 60) return tr("%1 s").arg(whole);
-    const auto pair = [](long long a, long long b) {
-        return QStringLiteral("%1:%2").arg(a).arg(b, 2, 10, QLatin1Char('0'));
-    };
-    if (whole < 3600) return tr("%1 min").arg(pair(whole / 60, whole % 60));
-    if (whole < 172800) return tr("%1 h").arg(pair(whole / 3600, whole / 60 % 60));
-    return tr("%1 days").arg(QString::number(double(whole) / 86400, 'f', whole < 864000 ? 1 : 0));
+    return std::isfinite(seconds) && seconds >= 0 ? fromUtf8(pha::formatDuration(seconds)) : nothing;
 }
 
 QString formatPercent(double share)

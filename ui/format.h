@@ -16,7 +16,7 @@ QString formatCompact(double value); ///< "950", "18.2k", "1.31M", "2.4G"
 QString formatNumber(double value, int significant = 4); ///< "3.412", "0.0003", "1e-08"
 QString formatFixed(double value, int decimals); ///< "3.41"
 QString formatBytes(double bytes); ///< "410 MiB", "1.20 GiB", as the command line writes them
-QString formatDuration(double seconds); ///< "48 s", "6:12 min", "2:05 h", "3.1 days"
+QString formatDuration(double seconds); ///< "48 s", "6 min 12 s", "2 h 5 min", as the command line writes them
 QString formatPercent(double share); ///< 0.714 -> "71 %"
 /// The wording for that number of things, both translated; the number itself is their argument. "%n" would need a
 /// translator to choose.

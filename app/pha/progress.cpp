@@ -111,7 +111,7 @@ std::string ProgressView::stepLine(const StepEvent& event) const
                                                 figure(std::exp(event.loss)), event.learningRate);
     const bool known = secondsPerStep_ > 0 || event.step >= total; // the second update tells how long one takes
     return fmt::format("{}step {}/{}  {}  {} tok/s  {}<{}{}", place_.empty() ? "" : place_ + "  ", event.step, total,
-        figures, withThousands(std::llround(event.tokensPerSecond)), duration(elapsed), known ? duration(left) : "?",
+        figures, withThousands(std::llround(event.tokensPerSecond)), clockText(elapsed), known ? clockText(left) : "?",
         wholeLeft(left));
 }
 
@@ -119,7 +119,7 @@ std::string ProgressView::stepLine(const StepEvent& event) const
 std::string ProgressView::wholeLeft(double left) const
 {
     if (!secondsAfter_ || secondsPerStep_ <= 0) return {};
-    return "  all " + duration(left + secondsAfter_(secondsPerStep_)) + " left";
+    return "  all " + clockText(left + secondsAfter_(secondsPerStep_)) + " left";
 }
 
 void ProgressView::show(const StepEvent& event)
@@ -249,7 +249,7 @@ std::string ProgressView::rate(const ProgressEvent& event) const
     if (event.unit.empty() || seconds < 1 || done <= 0) return {};
     const auto speed =
         event.unit == "bytes" ? formatBytes(done / seconds) : formatCount(done / seconds) + " " + event.unit;
-    return fmt::format(", {}/s, {} left", speed, duration((event.total - event.done) * seconds / done));
+    return fmt::format(", {}/s, {} left", speed, clockText((event.total - event.done) * seconds / done));
 }
 
 namespace {

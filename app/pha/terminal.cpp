@@ -202,7 +202,7 @@ std::string inMillions(std::int64_t value)
     return fmt::format("{:.{}f} M", double(value) / 1e6, value >= 100'000'000 ? 1 : value >= 10'000'000 ? 2 : 3);
 }
 
-std::string duration(double seconds)
+std::string clockText(double seconds)
 {
     if (!std::isfinite(seconds) || seconds < 0) return "?";
     const auto all = std::int64_t(std::lround(std::min(seconds, 1e9)));

@@ -38,7 +38,7 @@ std::string quotedPath(const std::filesystem::path& path);
 
 std::string withThousands(std::int64_t value); ///< "1,234,567"
 std::string inMillions(std::int64_t value); ///< "12.3 M"
-std::string duration(double seconds); ///< "1:02:03", "2:03"
+std::string clockText(double seconds); ///< "1:02:03", "2:03": of a length that does not jump while it counts
 std::string figure(double value); ///< four significant digits, "not finite" where it is not
 
 /// A table in plain text: columns padded to their widest cell, numbers to the right.

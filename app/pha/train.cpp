@@ -112,7 +112,7 @@ int dryRun(const TrainingRequest& request, bool json)
     return 0;
 }
 
-/// "Time 1:52 min: 95.1 % updates, ...; training 66 GFLOP/s, 46 % of GEMM".
+/// "Time 1 min 52 s: 95.1 % updates, ...; training 66 GFLOP/s, 46 % of GEMM".
 std::string timeText(const TimeEvent& time, const ProgressView& view, const fs::path& directory)
 {
     const auto share = [&](double seconds, const char* what) {

@@ -20,7 +20,7 @@ using ColourRole = std::function<QColor(const Colours&)>;
 
 QString valueText(ValueKind kind, double value); ///< for readouts; "not finite" for NaN
 QString tickText(ValueKind kind, double value, double step); ///< for axes: no more digits than the step needs
-QString axisText(XAxis axis, double value); ///< "step 1,200", "4.91M tokens", "6:12 min"
+QString axisText(XAxis axis, double value); ///< "step 1,200", "4.91M tokens", "6 min 12 s"
 QString axisTick(XAxis axis, double value, double step);
 QString axisName(XAxis axis); ///< "step", "tokens", "active time"
 

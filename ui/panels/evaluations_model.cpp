@@ -196,7 +196,7 @@ QString EvaluationsModel::text(const EvaluationRow& row, int column)
     case DeltaPerplexity:
         return signedNumber(v.toDouble(), 2);
     case Seconds:
-        return v.toDouble() < 60 ? tr("%1 s").arg(formatFixed(v.toDouble(), 1)) : formatDuration(v.toDouble());
+        return formatDuration(v.toDouble());
     default:
         return v.toString();
     }

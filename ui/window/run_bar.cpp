@@ -125,6 +125,7 @@ RunBar::RunBar(const WindowActions& actions, QWidget* parent)
     row->addLayout(who, 5);
     row->addLayout(far, 4);
     for (const auto& f : { loss_, perplexity_, speed_, left_ }) row->addWidget(f.box);
+    left_.box->setMinimumWidth(92); // "12 min 30 s"
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(6);
     for (auto* b : { pause_, stop_, resume_, checkpoint_ }) buttons->addWidget(b);

@@ -148,7 +148,7 @@ bool Application::notify(QObject* receiver, QEvent* event)
     try {
         handled = QApplication::notify(receiver, event);
     } catch (const std::exception& error) {
-        Q_EMIT exceptionCaught(singleLine(fromUtf8(error.what())));
+        Q_EMIT exceptionCaught(errorLine(error));
     } catch (...) {
         Q_EMIT exceptionCaught(tr("something unexpected happened; save your work and restart the program"));
     }

@@ -77,7 +77,7 @@ void CapsuleWork::start(const QString& what, const Job& job)
             Reporter reporter(self, what);
             end = job(reporter, stop);
         } catch (const std::exception& error) {
-            const auto message = singleLine(fromUtf8(error.what()));
+            const auto message = errorLine(error);
             end = [message, asked = stop.stop_requested()](
                       CapsuleWork& work) { asked ? Q_EMIT work.stopped() : Q_EMIT work.failed(message); };
         }

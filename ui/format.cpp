@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/format.h"
 
+#include "engine/base/error.h"
 #include "engine/base/text.h"
 
 #include <QFile>
@@ -93,6 +94,15 @@ QString singleLine(QString text)
         if (c.category() == QChar::Other_Control || c == QChar::LineSeparator || c == QChar::ParagraphSeparator)
             c = QLatin1Char(' ');
     return text.simplified();
+}
+
+QString errorLine(const std::exception& error)
+{
+    constexpr int most = 900;
+    auto text = fromUtf8(error.what());
+    if (!dynamic_cast<const Error*>(&error)) text = text.section(QLatin1Char('\n'), 0, 0);
+    text = singleLine(text);
+    return text.size() <= most ? text : text.left(most - 1) + QChar(0x2026);
 }
 
 QString shortened(const QString& name)

@@ -4,6 +4,7 @@
 #include <QString>
 
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <string>
 
@@ -31,6 +32,9 @@ std::filesystem::path toPath(const QString& text);
 QString plainToolTip(const QString& text);
 /// One line: line breaks and other control characters become spaces.
 QString singleLine(QString text);
+/// What an exception says, as one line of bounded length: an Error of ours whole, since a name in it may hold line
+/// ends; of another the first line, since LibTorch appends a stack trace.
+QString errorLine(const std::exception& error);
 /// A name that fits a heading or a list: dots stand for the middle of a long one.
 QString shortened(const QString& name);
 /// Quotes for a POSIX shell where that is needed.

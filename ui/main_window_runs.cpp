@@ -246,7 +246,7 @@ fs::path MainWindow::freeFolder(const QString& name)
         fs::create_directories(runs_->folder());
         directory = runs_->freeDirectory(runs_->folder(), folder.isEmpty() ? "run" : folder.toStdString());
     } catch (const std::exception& error) {
-        showError(fromUtf8(error.what()));
+        showError(errorLine(error));
         return {};
     }
     return directory;

@@ -55,12 +55,6 @@ using Costs = std::shared_ptr<const BranchCosts>;
 using Message = std::variant<WeightsInfo, ProgressEvent, Evaluated, AblationCell, Ablation, Tokens, Generation,
     ModelReport, Look, Heads, Costs, PruneTrial, Failed, Ended>;
 
-QString oneLine(const char* what)
-{
-    // LibTorch appends a stack trace after the first line.
-    return singleLine(QString::fromUtf8(what).section(QLatin1Char('\n'), 0, 0)).left(500);
-}
-
 } // namespace
 
 class ModelWorker::Private : public EventSink {
@@ -153,7 +147,7 @@ private:
             post(Failed { tr("There is not enough memory for a copy of the network; close other programs or use a "
                              "shorter context") });
         } catch (const std::exception& error) {
-            post(Failed { oneLine(error.what()) });
+            post(Failed { errorLine(error) });
         } catch (...) {
             post(Failed { tr("The engine failed without saying why; try again or restart the program") });
         }

@@ -39,7 +39,7 @@ void ReplayWork::read(const fs::path& run)
                 Q_EMIT work.ready(replay);
             };
         } catch (const std::exception& error) {
-            return [message = singleLine(fromUtf8(error.what()))](ReplayWork& work) {
+            return [message = errorLine(error)](ReplayWork& work) {
                 work.reading_ = false;
                 Q_EMIT work.failed(message);
             };
@@ -55,7 +55,7 @@ void ReplayWork::compare(const fs::path& of, const fs::path& replay)
             result = RunDirectory(of).exists() ? fromUtf8(compareCourses(of, replay).text())
                                                : tr("the run that it repeats is not there any more");
         } catch (const std::exception& error) {
-            result = singleLine(fromUtf8(error.what()));
+            result = errorLine(error);
         }
         return [replay, result](ReplayWork& work) { Q_EMIT work.compared(replay, result); };
     });

@@ -1,25 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/run_controller.h"
 
-#include "engine/base/error.h"
 #include "engine/run/metrics.h"
 #include "ui/format.h"
 
 #include <algorithm>
 
 namespace pha::ui {
-
-namespace {
-
-/// The first line of what an exception says. LibTorch's go on for pages.
-QString oneLine(const std::exception& error)
-{
-    auto text = fromUtf8(error.what());
-    if (!dynamic_cast<const Error*>(&error)) text = text.section(QLatin1Char('\n'), 0, 0);
-    return singleLine(text);
-}
-
-} // namespace
 
 RunController::RunController(OpenEngine openEngine, QObject* parent)
     : QObject(parent)
@@ -47,7 +34,7 @@ void RunController::warmUp()
                 Q_EMIT engineReady();
             });
         } catch (const std::exception& error) {
-            mailbox->call([this, message = oneLine(error)] { Q_EMIT failed(message); });
+            mailbox->call([this, message = errorLine(error)] { Q_EMIT failed(message); });
         }
     });
 }
@@ -74,7 +61,7 @@ bool RunController::start(RunSession* session, const TrainingRequest& request)
                 [this, job, past = std::move(past), resumed = request.resume] { opened(job, past, resumed); });
             state = job->run(*mailbox, stop);
         } catch (const std::exception& e) {
-            error = oneLine(e);
+            error = errorLine(e);
         } catch (...) {
             error = tr("the run ended for an unknown reason; see the terminal");
         }

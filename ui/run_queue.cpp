@@ -62,7 +62,7 @@ void RunQueue::setFolder(const fs::path& folder)
     } catch (const QueueTaken&) {
         // The other window shows what waits. Who adds a run to it here is told.
     } catch (const std::exception& problem) {
-        Q_EMIT failed(singleLine(fromUtf8(problem.what())));
+        Q_EMIT failed(errorLine(problem));
     }
     Q_EMIT changed();
 }
@@ -122,7 +122,7 @@ QString RunQueue::add(const std::vector<WaitingRun>& runs)
     try {
         own();
     } catch (const std::exception& error) {
-        return singleLine(fromUtf8(error.what()));
+        return errorLine(error);
     }
     for (auto run : runs) {
         if (!run.forkFrom.empty()) run.forkMark = checkpointMark(run.forkFrom);
@@ -250,7 +250,7 @@ void RunQueue::store()
         try {
             writeQueue(folder, runs);
         } catch (const std::exception& error) {
-            problem = singleLine(fromUtf8(error.what()));
+            problem = errorLine(error);
         }
         // The destructor waits for this, so the object is there; what it is told is told on its own thread.
         if (!problem.isEmpty())

@@ -36,7 +36,7 @@ RunSession::RunSession(fs::path directory, QObject* parent)
     try {
         file_ = RunDirectory(directory_).read(RunUse::View);
     } catch (const std::exception& error) {
-        problem_ = singleLine(fromUtf8(error.what()));
+        problem_ = errorLine(error);
         detail_ = problem_;
         state_ = RunState::Failed;
     }
@@ -328,7 +328,7 @@ void RunSession::rename(const QString& name)
             file.name = given;
             run.write(file);
         } catch (const std::exception& e) {
-            error = singleLine(fromUtf8(e.what()));
+            error = errorLine(e);
         }
         if (error.isEmpty()) return;
         // The session may be gone: only the GUI thread can tell.

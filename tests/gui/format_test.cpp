@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "tests/suite.h"
 #include "ui/format.h"
@@ -6,6 +7,9 @@
 #include <QtTest>
 
 #include <cmath>
+#include <memory>
+#include <stdexcept>
+#include <string>
 
 using namespace pha;
 
@@ -20,6 +24,26 @@ private Q_SLOTS:
         QCOMPARE(ui::formatDuration(112), QStringLiteral("1 min 52 s"));
         for (const double none : { -1.0, std::nan(""), HUGE_VAL })
             QCOMPARE(ui::formatDuration(none), QStringLiteral(u"\u2013"));
+    }
+
+    void anExceptionIsOneLine_data()
+    {
+        using Thrown = std::shared_ptr<std::exception>;
+        QTest::addColumn<Thrown>("thrown");
+        QTest::addColumn<QString>("line");
+        const std::string much(2000, 'x');
+        const auto cut = [](QString line) { return line.leftJustified(899, QLatin1Char('x')) + QChar(0x2026); };
+        QTest::newRow("ours") << Thrown(std::make_shared<DataError>("a\nb.txt", "no text", "choose another"))
+                              << QStringLiteral("a b.txt: no text; choose another");
+        QTest::newRow("foreign") << Thrown(std::make_shared<std::runtime_error>("no such operator\nframe #0: ..."))
+                                 << QStringLiteral("no such operator");
+        QTest::newRow("ours, long") << Thrown(std::make_shared<Error>("a\n" + much, "b")) << cut("a ");
+        QTest::newRow("foreign, long") << Thrown(std::make_shared<std::runtime_error>(much + "\nb")) << cut("");
+    }
+    void anExceptionIsOneLine()
+    {
+        QFETCH(const std::shared_ptr<std::exception>, thrown);
+        QTEST(ui::errorLine(*thrown), "line");
     }
 };
 

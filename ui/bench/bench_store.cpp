@@ -131,7 +131,7 @@ QString BenchStore::change(const std::function<void()>& edit)
         write();
         unwritten_.clear();
     } catch (const std::exception& error) {
-        return singleLine(fromUtf8(error.what()));
+        return errorLine(error);
     }
     return word;
 }

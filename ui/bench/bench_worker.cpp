@@ -39,8 +39,8 @@ bool BenchWorker::start(const BenchRequest& request)
                 stop);
         } catch (const std::bad_alloc&) {
             error = tr("there is not enough memory for this network; choose a smaller preset or a shorter context");
-        } catch (const std::exception& e) { // LibTorch appends a stack trace after the first line
-            error = singleLine(fromUtf8(e.what()).section(QLatin1Char('\n'), 0, 0)).left(500);
+        } catch (const std::exception& e) {
+            error = errorLine(e);
         } catch (...) {
             error = tr("the engine failed without saying why; try again or restart the program");
         }

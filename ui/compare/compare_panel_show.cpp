@@ -129,7 +129,7 @@ void ComparePanel::Private::showScaling()
     } catch (const Error& error) {
         v.scaling->setStudy({});
         v.scaling->setHeadline({});
-        v.scaling->setEmptyText(fromUtf8(error.what()));
+        v.scaling->setEmptyText(errorLine(error));
     }
 }
 

@@ -207,7 +207,7 @@ void ConfigDraft::readFork()
     try {
         point_ = readForkPoint(toPath(values_.fork));
     } catch (const std::exception& error) {
-        forkProblem_ = singleLine(fromUtf8(error.what()));
+        forkProblem_ = errorLine(error);
     }
 }
 
@@ -265,7 +265,7 @@ void ConfigDraft::judge()
             fieldOf(key).check(value);
             best_.setJson(key, value);
         } catch (const std::exception& error) {
-            errors_[key] = singleLine(fromUtf8(error.what()));
+            errors_[key] = errorLine(error);
         }
     }
     if (!values_.fork.isEmpty()) judgeFork();
@@ -273,9 +273,9 @@ void ConfigDraft::judge()
     try {
         best_.validate();
     } catch (const ConfigError& error) {
-        errors_[error.field()] = singleLine(fromUtf8(error.what()));
+        errors_[error.field()] = errorLine(error);
     } catch (const std::exception& error) {
-        errors_[""] = singleLine(fromUtf8(error.what()));
+        errors_[""] = errorLine(error);
     }
 }
 

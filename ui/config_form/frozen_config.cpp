@@ -190,7 +190,7 @@ void FrozenConfig::change(const QString& key, const QString& text)
         withChange(session_->file().config, name, value, session_->step());
         Q_EMIT changeRequested(name, value);
     } catch (const Error& error) {
-        Q_EMIT refused(singleLine(fromUtf8(error.what())));
+        Q_EMIT refused(errorLine(error));
     }
 }
 

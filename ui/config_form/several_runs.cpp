@@ -215,7 +215,7 @@ void SeveralRuns::judge()
         say(text, false);
         if (!plan.runs.empty()) plan_ = std::move(plan);
     } catch (const std::exception& error) {
-        say(singleLine(fromUtf8(error.what())), true);
+        say(errorLine(error), true);
     }
     severalList_->setPlainText(names.join(QLatin1Char('\n')));
     queueRuns_->setEnabled(plan_.has_value());

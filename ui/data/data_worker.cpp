@@ -143,7 +143,7 @@ void DataWorker::begin(Work work)
         } catch (const std::bad_alloc&) {
             error = tr("there is not enough memory for this text; use a part of it");
         } catch (const std::exception& e) {
-            error = singleLine(fromUtf8(e.what())).left(500);
+            error = errorLine(e);
         }
         mailbox->call([this, stop, answer, error] {
             if (stop.stop_requested()) return; // stopped or replaced: whoever did that has said so

@@ -134,7 +134,7 @@ void Downloads::order(const CatalogueEntry& entry, Phase phase, bool discard)
             else
                 result = fetch(entry, *mailbox, stop);
         } catch (const std::exception& error) {
-            problem = singleLine(fromUtf8(error.what())).left(900);
+            problem = errorLine(error);
         }
         mailbox->call([this, entry, number, result, problem] { finish(entry, number, result, problem); });
     });

@@ -53,7 +53,7 @@ public:
         try {
             readAll(run, known, problem);
         } catch (const std::exception& e) {
-            problem = singleLine(fromUtf8(e.what())).left(500);
+            problem = errorLine(e);
         }
         tell([owner = owner_, problem] { owner->ended(problem); });
     }
@@ -106,7 +106,7 @@ private:
             return;
         } catch (const std::exception& e) {
             // A trainer may delete a checkpoint at any moment: that is no fault of the run.
-            if (fs::exists(weights.file, error)) problem = singleLine(fromUtf8(e.what())).left(500);
+            if (fs::exists(weights.file, error)) problem = errorLine(e);
             return;
         }
         tell([owner = owner_, moment] { owner->keep(moment); });

@@ -167,7 +167,7 @@ void RunAboutEditor::keep()
             if (change.notes) aboutNotes_->document()->setModified(false); // undo still goes further back
             kept.push_back(change);
         } catch (const Error& problem) {
-            aboutProblem_->setText(singleLine(fromUtf8(problem.what())));
+            aboutProblem_->setText(errorLine(problem));
             aboutProblem_->show();
         }
     }

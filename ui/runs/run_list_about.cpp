@@ -26,7 +26,7 @@ void RunListModel::changeAbout(const fs::path& directory, const AboutChange& cha
     try {
         change.applyTo(about);
     } catch (const std::exception& error) {
-        Q_EMIT failed(singleLine(fromUtf8(error.what())));
+        Q_EMIT failed(errorLine(error));
         return;
     }
     const auto* session = rows_[std::size_t(row)].session;
@@ -55,7 +55,7 @@ void RunListModel::writeAbout(const fs::path& directory, const AboutChange& chan
         try {
             now = pha::changeAbout(directory, change);
         } catch (const std::exception& error) {
-            problem = singleLine(fromUtf8(error.what()));
+            problem = errorLine(error);
         }
         // The list may be gone: only the GUI thread can tell.
         QMetaObject::invokeMethod(

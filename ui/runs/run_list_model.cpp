@@ -93,7 +93,7 @@ RunSession* RunListModel::adopt(RunSession* session)
         try {
             known.about = readAbout(directory);
         } catch (const std::exception& error) {
-            known.aboutProblem = singleLine(fromUtf8(error.what()));
+            known.aboutProblem = errorLine(error);
         }
         index_[directory] = row;
         endInsertRows();

@@ -41,7 +41,7 @@ void RunController::warmUp()
 
 bool RunController::start(RunSession* session, const TrainingRequest& request)
 {
-    if (busy_ || down_ || !session) return false;
+    if (busy_ || worker_.down() || !session) return false;
     busy_ = true;
     learning_ = false;
     session_ = session;
@@ -133,11 +133,8 @@ void RunController::stop()
 
 bool RunController::shutDown(std::chrono::milliseconds patience)
 {
-    if (down_) return cleanEnd_;
-    down_ = true;
     stop_.request_stop();
-    cleanEnd_ = worker_.end(patience);
-    return cleanEnd_;
+    return worker_.end(patience);
 }
 
 } // namespace pha::ui

@@ -64,7 +64,7 @@ private:
     std::shared_ptr<TrainingJob> job_;
     std::stop_source stop_;
     std::optional<EngineInfo> info_;
-    bool busy_ = false, down_ = false, learning_ = false, cleanEnd_ = true;
+    bool busy_ = false, learning_ = false;
 };
 
 } // namespace pha::ui

@@ -48,7 +48,7 @@ WorkerThread::WorkerThread()
 
 WorkerThread::~WorkerThread()
 {
-    if (!thread_.joinable()) return;
+    if (down()) return;
     {
         const std::lock_guard lock(state_->mutex);
         state_->ending = true;
@@ -66,18 +66,18 @@ void WorkerThread::post(std::function<void()> task)
 
 bool WorkerThread::end(std::chrono::milliseconds patience)
 {
-    if (!thread_.joinable()) return true;
+    if (down()) return cleanEnd_;
     std::unique_lock lock(state_->mutex);
     state_->ending = true;
     state_->changed.notify_all();
-    const bool ended = state_->changed.wait_for(lock, patience, [this] { return state_->ended; });
+    cleanEnd_ = state_->changed.wait_for(lock, patience, [this] { return state_->ended; });
     lock.unlock();
-    if (ended) {
+    if (cleanEnd_) {
         thread_.join();
     } else {
         thread_.detach();
     }
-    return ended;
+    return cleanEnd_;
 }
 
 } // namespace pha::ui

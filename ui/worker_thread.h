@@ -19,13 +19,15 @@ public:
 
     void post(std::function<void()> task);
     /// Lets the queued tasks finish and ends the thread. False: it still works after `patience`; it is left to itself
-    /// then, and the process should leave without running destructors of globals.
+    /// then, and the process should leave without running destructors of globals. Later calls say the same at once.
     bool end(std::chrono::milliseconds patience);
+    bool down() const { return !thread_.joinable(); } ///< after end(): it takes up nothing any more
 
 private:
     struct State;
     std::shared_ptr<State> state_; ///< shared with the thread: it may outlive this object
     std::thread thread_;
+    bool cleanEnd_ = true;
 };
 
 } // namespace pha::ui

@@ -17,7 +17,7 @@ BenchWorker::~BenchWorker() { shutDown(); }
 
 bool BenchWorker::start(const BenchRequest& request)
 {
-    if (busy_ || down_) return false;
+    if (busy_ || worker_.down()) return false;
     busy_ = true;
     stop_ = {};
     Q_EMIT busyChanged();
@@ -70,11 +70,8 @@ void BenchWorker::stop()
 
 bool BenchWorker::shutDown(std::chrono::milliseconds patience)
 {
-    if (down_) return cleanEnd_;
-    down_ = true;
     stop_.request_stop();
-    cleanEnd_ = worker_.end(patience);
-    return cleanEnd_;
+    return worker_.end(patience);
 }
 
 } // namespace pha::ui

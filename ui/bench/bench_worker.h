@@ -42,7 +42,7 @@ private:
     EventBridge bridge_; ///< carries calls from the worker to this thread; drops them once this object is gone
     WorkerThread worker_;
     std::stop_source stop_;
-    bool busy_ = false, down_ = false, cleanEnd_ = true;
+    bool busy_ = false;
 };
 
 } // namespace pha::ui

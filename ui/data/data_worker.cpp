@@ -129,7 +129,7 @@ DataWorker::~DataWorker() { shutDown(); }
 
 void DataWorker::begin(Work work)
 {
-    if (down_) return;
+    if (long_.down()) return;
     stop_.request_stop();
     stop_ = {};
     const bool was = std::exchange(busy_, true);
@@ -184,7 +184,7 @@ void DataWorker::cut(std::shared_ptr<const Tokenizer> tokenizer, const QString& 
 {
     cutStop_.request_stop();
     cutStop_ = {};
-    if (down_ || !tokenizer) return;
+    if (short_.down() || !tokenizer) return;
     short_.post(
         [tokenizer = std::move(tokenizer), text, mailbox = bridge_.mailbox(), stop = cutStop_.get_token(), this] {
             if (stop.stop_requested()) return; // typed on
@@ -202,13 +202,10 @@ void DataWorker::cut(std::shared_ptr<const Tokenizer> tokenizer, const QString& 
 
 bool DataWorker::shutDown(std::chrono::milliseconds patience)
 {
-    if (down_) return cleanEnd_;
-    down_ = true;
     stop_.request_stop();
     cutStop_.request_stop();
-    cleanEnd_ = short_.end(patience);
-    cleanEnd_ = long_.end(patience) && cleanEnd_;
-    return cleanEnd_;
+    const bool clean = short_.end(patience);
+    return long_.end(patience) && clean;
 }
 
 } // namespace pha::ui

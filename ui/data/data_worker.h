@@ -77,7 +77,7 @@ private:
     EventBridge bridge_;
     WorkerThread long_, short_; ///< typing does not wait for a tokenizer that is being trained
     std::stop_source stop_, cutStop_;
-    bool busy_ = false, down_ = false, cleanEnd_ = true;
+    bool busy_ = false;
 };
 
 } // namespace pha::ui

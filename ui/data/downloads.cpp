@@ -102,7 +102,7 @@ void Downloads::cancel(const CatalogueEntry& entry) { order(entry, Phase::Absent
 /// Work on one thread comes one after the other, so an order never meets the one before it.
 void Downloads::order(const CatalogueEntry& entry, Phase phase, bool discard)
 {
-    if (down_) return;
+    if (thread_.down()) return;
     auto& job = jobs_[entry.name];
     job.stop.request_stop();
     job.stop = {};
@@ -180,10 +180,8 @@ void Downloads::receive(const ProgressEvent& event)
 
 bool Downloads::shutDown(std::chrono::milliseconds patience)
 {
-    if (down_) return cleanEnd_;
-    down_ = true;
     for (auto& [name, job] : jobs_) job.stop.request_stop();
-    return cleanEnd_ = thread_.end(patience);
+    return thread_.end(patience);
 }
 
 QString describeProgress(const Downloads::State& s)

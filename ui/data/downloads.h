@@ -77,7 +77,6 @@ private:
     std::string running_;
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
     int orders_ = 0;
-    bool down_ = false, cleanEnd_ = true;
 };
 
 /// "2.1 of 4.7 MB, 1.2 MB/s, 3 s left".

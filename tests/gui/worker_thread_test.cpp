@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/suite.h"
+#include "ui/worker_thread.h"
+
+#include <QtTest>
+
+#include <chrono>
+#include <future>
+
+using namespace pha;
+
+class WorkerThreadTest : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void whatItsEndWasLikeIsRemembered()
+    {
+        using namespace std::chrono_literals;
+        ui::WorkerThread idle, hanging;
+        QVERIFY(!idle.down());
+        QVERIFY(idle.end(1h));
+        QVERIFY(idle.down());
+        QVERIFY(idle.end(0ms));
+
+        std::promise<void> release;
+        hanging.post([gate = release.get_future().share()] { gate.wait(); });
+        QVERIFY(!hanging.end(0ms));
+        QVERIFY(hanging.down());
+        QVERIFY(!hanging.end(1h));
+        release.set_value();
+    }
+};
+
+PHA_TEST(WorkerThreadTest)
+#include "worker_thread_test.moc"

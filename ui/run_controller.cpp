@@ -2,7 +2,6 @@
 #include "ui/run_controller.h"
 
 #include "engine/run/metrics.h"
-#include "ui/format.h"
 
 #include <algorithm>
 
@@ -27,15 +26,16 @@ RunController::~RunController() { shutDown(); }
 void RunController::warmUp()
 {
     worker_.post([open = openEngine_, mailbox = bridge_.mailbox(), this] {
-        try {
-            auto info = open().info();
-            mailbox->call([this, info] {
-                info_ = info;
-                Q_EMIT engineReady();
-            });
-        } catch (const std::exception& error) {
-            mailbox->call([this, message = errorLine(error)] { Q_EMIT failed(message); });
-        }
+        EngineInfo info;
+        const auto error = failureOf([&] { info = open().info(); });
+        mailbox->call([this, info, error] {
+            if (!error.isEmpty()) {
+                Q_EMIT failed(error);
+                return;
+            }
+            info_ = info;
+            Q_EMIT engineReady();
+        });
     });
 }
 
@@ -52,19 +52,14 @@ bool RunController::start(RunSession* session, const TrainingRequest& request)
     // gone.
     worker_.post([open = openEngine_, mailbox = bridge_.mailbox(), stop = stop_.get_token(), request, this] {
         auto state = RunState::Failed;
-        QString error;
-        try {
+        const auto error = failureOf([&] {
             std::shared_ptr<TrainingJob> job = open().openTraining(request, *mailbox, stop);
             std::vector<Event> past;
             if (request.resume) past = readMetrics(RunDirectory(request.directory).metricsFile());
             mailbox->call(
                 [this, job, past = std::move(past), resumed = request.resume] { opened(job, past, resumed); });
             state = job->run(*mailbox, stop);
-        } catch (const std::exception& e) {
-            error = errorLine(e);
-        } catch (...) {
-            error = tr("the run ended for an unknown reason; see the terminal");
-        }
+        });
         if (stop.stop_requested() && !error.isEmpty() && state == RunState::Failed) {
             // Stopped while it prepared: that is what was asked for, not a failure.
             mailbox->call(

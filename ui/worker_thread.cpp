@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/worker_thread.h"
 
+#include "ui/format.h"
+
+#include <QCoreApplication>
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 
 #ifdef __linux__
 #include <sys/resource.h>
@@ -78,6 +83,26 @@ bool WorkerThread::end(std::chrono::milliseconds patience)
         thread_.detach();
     }
     return cleanEnd_;
+}
+
+QString failureOf(const std::function<void()>& work, const QString& noMemory)
+{
+    constexpr const char* context = "pha::ui::WorkerThread";
+    QString failure;
+    try {
+        work();
+        return {};
+    } catch (const std::bad_alloc&) {
+        failure = noMemory.isEmpty()
+            ? QCoreApplication::translate(context, "there is not enough memory; close other programs")
+            : noMemory;
+    } catch (const std::exception& error) {
+        failure = errorLine(error);
+    } catch (...) { // says nothing
+    }
+    return failure.isEmpty()
+        ? QCoreApplication::translate(context, "it failed without saying why; try again or restart the program")
+        : failure;
 }
 
 } // namespace pha::ui

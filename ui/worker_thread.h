@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QString>
+
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -9,7 +11,7 @@
 namespace pha::ui {
 
 /// One thread that works off tasks in order, at nice +10 so that the window stays fluid beside it (threads that it
-/// starts inherit that). Tasks must not throw.
+/// starts inherit that). Tasks must not throw: see failureOf().
 class WorkerThread {
 public:
     WorkerThread();
@@ -29,5 +31,8 @@ private:
     std::thread thread_;
     bool cleanEnd_ = true;
 };
+
+/// Does the work of a task and says in one line what went wrong, whatever was thrown; empty: nothing.
+QString failureOf(const std::function<void()>& work, const QString& noMemory = {});
 
 } // namespace pha::ui

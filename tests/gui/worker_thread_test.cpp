@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/error.h"
 #include "tests/suite.h"
 #include "ui/worker_thread.h"
 
@@ -6,6 +7,8 @@
 
 #include <chrono>
 #include <future>
+#include <new>
+#include <stdexcept>
 
 using namespace pha;
 
@@ -28,6 +31,17 @@ private Q_SLOTS:
         QVERIFY(hanging.down());
         QVERIFY(!hanging.end(1h));
         release.set_value();
+    }
+
+    void whateverATaskThrowsIsOneLine()
+    {
+        QCOMPARE(ui::failureOf([] {}), QString());
+        QCOMPARE(ui::failureOf([] { throw Error("it broke", "mend it"); }), QStringLiteral("it broke; mend it"));
+        QCOMPARE(
+            ui::failureOf([] { throw std::bad_alloc(); }, QStringLiteral("too large")), QStringLiteral("too large"));
+        QVERIFY(ui::failureOf([] { throw std::bad_alloc(); }).contains(QStringLiteral("memory")));
+        QVERIFY(ui::failureOf([] { throw 7; }).contains(QStringLiteral("try again")));
+        QVERIFY(ui::failureOf([] { throw std::runtime_error(""); }).contains(QStringLiteral("try again")));
     }
 };
 

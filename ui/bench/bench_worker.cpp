@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/bench/bench_worker.h"
 
-#include "ui/format.h"
-
-#include <new>
-
 namespace pha::ui {
 
 BenchWorker::BenchWorker(OpenEngine engine, QObject* parent)
@@ -24,9 +20,8 @@ bool BenchWorker::start(const BenchRequest& request)
     // `this` is only touched inside mailbox calls, which the mailbox drops once the bridge, and so this object, is
     // gone.
     worker_.post([open = engine_, mailbox = bridge_.mailbox(), stop = stop_.get_token(), request, this] {
-        QString error;
         EngineInfo machine;
-        try {
+        const auto measure = [&] {
             auto& engine = open();
             machine = engine.info();
             engine.bench(
@@ -37,13 +32,9 @@ bool BenchWorker::start(const BenchRequest& request)
                     });
                 },
                 stop);
-        } catch (const std::bad_alloc&) {
-            error = tr("there is not enough memory for this network; choose a smaller preset or a shorter context");
-        } catch (const std::exception& e) {
-            error = errorLine(e);
-        } catch (...) {
-            error = tr("the engine failed without saying why; try again or restart the program");
-        }
+        };
+        const auto error = failureOf(
+            measure, tr("there is not enough memory for this network; choose a smaller preset or a shorter context"));
         mailbox->call([this, error, machine, stop] {
             ended();
             if (error.isEmpty() || stop.stop_requested())

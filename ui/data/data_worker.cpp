@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <new>
 
 namespace pha::ui {
 
@@ -137,14 +136,11 @@ void DataWorker::begin(Work work)
     // gone.
     long_.post([work = std::move(work), mailbox = bridge_.mailbox(), stop = stop_.get_token(), this] {
         std::function<void()> answer;
-        QString error;
-        try {
-            if (!stop.stop_requested()) answer = work(*mailbox, stop);
-        } catch (const std::bad_alloc&) {
-            error = tr("there is not enough memory for this text; use a part of it");
-        } catch (const std::exception& e) {
-            error = errorLine(e);
-        }
+        const auto error = failureOf(
+            [&] {
+                if (!stop.stop_requested()) answer = work(*mailbox, stop);
+            },
+            tr("there is not enough memory for this text; use a part of it"));
         mailbox->call([this, stop, answer, error] {
             if (stop.stop_requested()) return; // stopped or replaced: whoever did that has said so
             busy_ = false;
@@ -189,11 +185,8 @@ void DataWorker::cut(std::shared_ptr<const Tokenizer> tokenizer, const QString& 
         [tokenizer = std::move(tokenizer), text, mailbox = bridge_.mailbox(), stop = cutStop_.get_token(), this] {
             if (stop.stop_requested()) return; // typed on
             CutText cut;
-            try {
-                cut = cutText(*tokenizer, text);
-            } catch (const std::exception&) {
+            if (!failureOf([&] { cut = cutText(*tokenizer, text); }).isEmpty())
                 return; // nothing a user could do: the text is valid UTF-8 and the tokenizer has cut others
-            }
             mailbox->call([this, stop, cut = std::move(cut)] {
                 if (!stop.stop_requested()) Q_EMIT cutDone(cut);
             });

@@ -119,7 +119,6 @@ void Downloads::order(const CatalogueEntry& entry, Phase phase, bool discard)
     thread_.post([this, entry, discard, number = job.number, stop = job.stop.get_token(), fetch = fetch_,
                      mailbox = bridge_.mailbox()] {
         std::optional<DownloadResult> result;
-        QString problem;
         if (stop.stop_requested() && !discard) return;
         mailbox->call([this, name = entry.name, number] {
             auto& mine = jobs_[name];
@@ -128,14 +127,12 @@ void Downloads::order(const CatalogueEntry& entry, Phase phase, bool discard)
             mine.state.phase = Phase::Running;
             Q_EMIT changed(fromUtf8(name));
         });
-        try {
+        const auto problem = failureOf([&] {
             if (discard)
                 discardDownload(entry);
             else
                 result = fetch(entry, *mailbox, stop);
-        } catch (const std::exception& error) {
-            problem = errorLine(error);
-        }
+        });
         mailbox->call([this, entry, number, result, problem] { finish(entry, number, result, problem); });
     });
     Q_EMIT changed(fromUtf8(entry.name));

@@ -50,11 +50,8 @@ public:
     void read(const fs::path& run, const std::vector<Known>& known)
     {
         QString problem;
-        try {
-            readAll(run, known, problem);
-        } catch (const std::exception& e) {
-            problem = errorLine(e);
-        }
+        const auto failure = failureOf([&] { readAll(run, known, problem); });
+        if (!failure.isEmpty()) problem = failure;
         tell([owner = owner_, problem] { owner->ended(problem); });
     }
 

@@ -35,7 +35,7 @@ struct Job {
     std::shared_ptr<const BranchCosts> costsKnown; ///< of `measured`; then `without` is tried
     WeightsInfo measured;
     std::vector<PartPlace> without;
-    bool inspect = false, heads = false, release = false;
+    bool heads = false, release = false;
     std::int64_t number = 0;
     std::stop_source stop;
 };
@@ -168,7 +168,7 @@ private:
                 tr("measure again").toStdString());
         post(cache_.weights());
         const bool evaluates = !job.evaluations.empty() || job.ablation;
-        if (job.inspect || (evaluates && !cache_.hasReport()))
+        if (evaluates && !cache_.hasReport())
             if (const auto* report = cache_.report(*this, stop)) post(*report);
         for (std::size_t i = 0; i < job.evaluations.size() && !stop.stop_requested(); ++i) {
             if (const auto* answer = cache_.evaluate(job.evaluations[i], *this, stop))
@@ -312,14 +312,6 @@ void ModelWorker::generate(const ModelSource& source, const GenerateOptions& opt
     Job job;
     job.source = source;
     job.generation = options;
-    d_->start(std::move(job));
-}
-
-void ModelWorker::inspect(const ModelSource& source)
-{
-    Job job;
-    job.source = source;
-    job.inspect = true;
     d_->start(std::move(job));
 }
 

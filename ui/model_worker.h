@@ -45,7 +45,6 @@ public:
     void evaluate(const ModelSource& source, const std::vector<EvaluateOptions>& jobs);
     void ablate(const ModelSource& source, const EvaluateOptions& options);
     void generate(const ModelSource& source, const GenerateOptions& options);
-    void inspect(const ModelSource& source);
     void look(const ModelSource& source, const LookOptions& options); ///< inside, while a text is read
     void testHeads(const ModelSource& source); ///< on random tokens that come twice
     void measureCosts(const ModelSource& source, const CostOptions& options);

@@ -6,7 +6,6 @@
 
 #include <QApplication>
 #include <QEvent>
-#include <QFontDatabase>
 #include <QSettings>
 #include <QStyle>
 #include <QStyleHints>
@@ -156,13 +155,6 @@ void Theme::setTextScale(double scale)
 }
 
 void Theme::keepTextScale() const { QSettings().setValue(QLatin1String(textScaleKey), textScale_); }
-
-QFont Theme::monospace()
-{
-    auto font = QFontDatabase::systemFont(QFontDatabase::FixedFont);
-    font.setPointSizeF(QApplication::font().pointSizeF());
-    return font;
-}
 
 void Theme::refresh()
 {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <QColor>
-#include <QFont>
 #include <QObject>
 #include <QPalette>
 #include <QString>
@@ -40,7 +39,6 @@ public:
     double textScale() const { return textScale_; }
     void setTextScale(double scale);
     void keepTextScale() const; ///< stores it for the next start
-    static QFont monospace(); ///< for text whose columns matter
     static Colours lightColours();
     static Colours darkColours();
 

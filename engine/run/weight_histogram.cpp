@@ -29,13 +29,6 @@ WeightHistogram FineCounts::histogram(double largest) const
     return made;
 }
 
-std::int64_t WeightHistogram::total() const
-{
-    std::int64_t sum = 0;
-    for (const auto n : counts) sum += n;
-    return sum;
-}
-
 WeightHistogram WeightHistogram::over(double wider) const
 {
     WeightHistogram made;

@@ -16,7 +16,6 @@ struct WeightHistogram {
     double range = 0; ///< 0: there are no finite values but zeros, and they have no scale
     std::vector<std::int64_t> counts = std::vector<std::int64_t>(bins, 0);
 
-    std::int64_t total() const;
     /// The same values in the bins of a range that is not smaller; of zeros alone in any.
     WeightHistogram over(double wider) const;
     /// `columns`, an even number that divides 256, of equal width from -range to range.

@@ -71,7 +71,7 @@ private Q_SLOTS:
         worker.stop();
         QVERIFY(!worker.busy());
         script_->change([](Script& s) { s.allowed = 1 << 30; });
-        worker.inspect(disk()); // when this has been answered, the old job is over
+        worker.evaluate(disk(), { EvaluateOptions {} }); // when this has been answered, the old job is over
         QTRY_COMPARE(heard.reports, 1);
         QCOMPARE(heard.tokens.size(), qsizetype(5));
         QVERIFY(heard.generations.empty());
@@ -158,7 +158,7 @@ private Q_SLOTS:
         ModelWorker worker(
             nullptr, []() -> Engine& { throw Error("libpha_engine.so cannot be opened", "reinstall PHA Studio"); });
         Listener heard(worker);
-        worker.inspect(disk());
+        worker.evaluate(disk(), { EvaluateOptions {} });
         QTRY_COMPARE(heard.errors.size(), 1);
         QCOMPARE(heard.errors.front(), QStringLiteral("libpha_engine.so cannot be opened; reinstall PHA Studio"));
         QTRY_VERIFY(!worker.busy());
@@ -172,7 +172,7 @@ private Q_SLOTS:
             return *engine_;
         });
         Listener heard(worker);
-        worker.inspect(disk());
+        worker.evaluate(disk(), { EvaluateOptions {} });
         QTRY_COMPARE(heard.reports, 1);
         QVERIFY(where && where != QThread::currentThread());
     }
@@ -219,7 +219,7 @@ private Q_SLOTS:
         job->over = true;
         ModelWorker worker(nullptr, open());
         Listener heard(worker);
-        worker.inspect({ job, {}, true });
+        worker.evaluate({ job, {}, true }, { EvaluateOptions {} });
         QTRY_COMPARE(heard.errors.size(), 1);
         QVERIFY(heard.errors.front().contains("no checkpoint"));
         QVERIFY(!heard.errors.front().contains('\n'));

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <random>
 
 using namespace pha;
@@ -54,6 +55,11 @@ std::vector<std::int64_t> counted(const std::vector<double>& values, double rang
     for (const double x : values)
         if (std::isfinite(x)) ++counts[std::size_t(binOf(x, range))];
     return counts;
+}
+
+std::int64_t numbersIn(const WeightHistogram& histogram)
+{
+    return std::accumulate(histogram.counts.begin(), histogram.counts.end(), std::int64_t(0));
 }
 
 bool near(double a, double b) { return std::abs(a - b) <= 1e-12 * std::max({ std::abs(a), std::abs(b), 1e-12 }); }
@@ -129,7 +135,7 @@ private Q_SLOTS:
             const std::vector<float> one { most };
             const auto f = only(write("power", { tensor("power", one, {}) }));
             QVERIFY(f.histogram.range > std::abs(double(most)));
-            QCOMPARE(f.histogram.total(), std::int64_t(1));
+            QCOMPARE(numbersIn(f.histogram), std::int64_t(1));
             QCOMPARE(f.histogram.counts, counted({ double(most) }, f.histogram.range));
             QCOMPARE(shapeText(f.shape), std::string("one"));
         }
@@ -148,7 +154,7 @@ private Q_SLOTS:
         for (int i = 0; i < 8; ++i) left += columns[std::size_t(i)];
         QCOMPARE(left, std::count_if(wide.begin(), wide.end(), [](double x) { return x < 0; }));
         const WeightHistogram nothing;
-        QCOMPARE(nothing.over(2).total(), std::int64_t(0));
+        QCOMPARE(numbersIn(nothing.over(2)), std::int64_t(0));
     }
 
     void otherFormatsMeanTheSameNumbers()
@@ -163,7 +169,7 @@ private Q_SLOTS:
         QCOMPARE(half.notFinite, std::int64_t(2048));
         QCOMPARE(half.maximum, 65504.0);
         QCOMPARE(half.minimum, -65504.0);
-        QCOMPARE(half.histogram.total(), std::int64_t(65536 - 2048));
+        QCOMPARE(numbersIn(half.histogram), std::int64_t(65536 - 2048));
         const std::vector<std::uint16_t> small { 1, 0x8001, 0x3c00, 0xbc00 }; // 2^-24, 1
         const auto f = only(write("small", { tensor("small", small, { 4 }, "F16") }));
         QVERIFY(near(f.rms, std::sqrt((2 * std::ldexp(1.0, -48) + 2) / 4)));

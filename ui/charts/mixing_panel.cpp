@@ -28,11 +28,7 @@ void MixingPanel::setOrientation(Qt::Orientation orientation) { splitter_->setOr
 
 int MixingPanel::layer() const { return bars_->selected(); }
 
-void MixingPanel::setEmptyText(const QString& text)
-{
-    emptyText_ = text;
-    empty_->setText(text);
-}
+void MixingPanel::setEmptyText(const QString& text) { empty_->setText(text); }
 
 void MixingPanel::setHistory(const RunHistory* history)
 {

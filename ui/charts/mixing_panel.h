@@ -64,7 +64,6 @@ private:
     bool latest_ = true;
     XAxis axis_ = XAxis::Step;
     MixQuantity quantity_ = MixQuantity::Share;
-    QString emptyText_;
     QStringList branches_;
     struct Band {
         int line = -1, low = -1, high = -1;

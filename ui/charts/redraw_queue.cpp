@@ -43,7 +43,6 @@ void RedrawQueue::slice()
     while (workWaiting_ && spent() < sliceMs) workWaiting_ = work_ && work_();
     while (!workWaiting_ && !charts_.isEmpty() && spent() < sliceMs)
         if (const auto chart = charts_.takeFirst()) chart->redraw();
-    lastSliceMs_ = spent();
     if (!idle()) timer_.start(2); // not 0: what waits in the event loop goes first
 }
 

@@ -25,7 +25,6 @@ public:
     void requestWork();
     void setPaused(bool paused); ///< hidden panels: remember, do nothing
     bool idle() const { return !workWaiting_ && charts_.isEmpty(); }
-    double lastSliceMs() const { return lastSliceMs_; }
 
     static constexpr double sliceMs = 8;
 
@@ -35,7 +34,6 @@ private:
     std::function<bool()> work_;
     QVector<QPointer<ChartFrame>> charts_;
     bool workWaiting_ = false, paused_ = false;
-    double lastSliceMs_ = 0;
 };
 
 } // namespace pha::ui

@@ -44,8 +44,6 @@ void FigureTile::set(const QString& value, const QString& detail, const char* de
     setAccessibleName(QStringLiteral("%1: %2 %3").arg(title_, value, detail));
 }
 
-QString FigureTile::value() const { return value_->text(); }
-
 TileRow::TileRow(const QVector<FigureTile*>& tiles, QWidget* parent)
     : QWidget(parent)
     , tiles_(tiles)

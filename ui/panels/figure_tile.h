@@ -16,7 +16,6 @@ class FigureTile : public QFrame {
 public:
     FigureTile(const QString& title, const QString& tip, QWidget* parent);
     void set(const QString& value, const QString& detail, const char* detailRole = "small");
-    QString value() const;
 
 private:
     QLabel *value_, *detail_;

@@ -106,8 +106,8 @@ void AlertsPanel::refresh()
         v_.list->setRowCount(0);
     }
     v_.pages->setCurrentIndex(count() > 0 ? 1 : 0);
-    v_.emptyTitle->setText(session_ ? tr("No alerts") : tr("No run is selected"));
-    v_.emptyText->setText(session_
+    v_.empty.title->setText(session_ ? tr("No alerts") : tr("No run is selected"));
+    v_.empty.text->setText(session_
             ? tr(
                 "When a loss or a gradient jumps far above those before it, or is not finite, or the first loss is far "
                 "from ln V, the update appears here with the texts of its batch and what each token of them cost.")

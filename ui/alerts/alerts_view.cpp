@@ -25,7 +25,9 @@ namespace pha::ui {
 AlertsView::AlertsView(QWidget* panel)
 {
     pages = new QStackedWidget(panel);
-    pages->addWidget(buildEmpty());
+    empty = emptyPage(pages);
+    empty.text->setObjectName(QStringLiteral("alertsEmpty"));
+    pages->addWidget(empty.page);
     auto* page = new QWidget(pages);
     auto* layout = new QVBoxLayout(page);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -33,10 +35,10 @@ AlertsView::AlertsView(QWidget* panel)
     auto* rows = splitter(Qt::Vertical, page, "alertsRows");
     rows->addWidget(buildList());
     autopsy = new QStackedWidget(rows);
-    auto* none = emptyPage(autopsy, AlertsView::tr("Not examined"), {});
-    noAutopsy = none->findChildren<QLabel*>().value(1);
+    const auto none = emptyPage(autopsy, AlertsView::tr("Not examined"));
+    noAutopsy = none.text;
     noAutopsy->setObjectName(QStringLiteral("alertNote"));
-    autopsy->addWidget(none);
+    autopsy->addWidget(none.page);
     auto* columns = new FoldingSplitter(autopsy, "alertsColumns");
     columns->addWidget(buildText());
     columns->addWidget(buildGradients());
@@ -54,16 +56,6 @@ AlertsView::AlertsView(QWidget* panel)
     auto* outer = new QVBoxLayout(panel);
     outer->setContentsMargins(10, 10, 10, 10);
     outer->addWidget(pages);
-}
-
-QWidget* AlertsView::buildEmpty()
-{
-    auto* page = emptyPage(pages, {}, {});
-    const auto labels = page->findChildren<QLabel*>();
-    emptyTitle = labels.value(0);
-    emptyText = labels.value(1);
-    emptyText->setObjectName(QStringLiteral("alertsEmpty"));
-    return page;
 }
 
 QWidget* AlertsView::buildList()

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/panels/controls.h"
+
 #include <QCoreApplication>
 #include <QWidget>
 
 class QComboBox;
-class QLabel;
 class QPushButton;
 class QSpinBox;
 class QStackedWidget;
@@ -25,7 +26,8 @@ public:
     explicit AlertsView(QWidget* panel);
 
     QStackedWidget *pages, *autopsy; ///< 0: why there is nothing
-    QLabel *emptyTitle, *emptyText, *noAutopsy;
+    EmptyPage empty;
+    QLabel* noAutopsy;
     QTableWidget* list;
     QLabel *message, *figures, *mixing;
     QComboBox* choice; ///< of a text
@@ -37,7 +39,6 @@ public:
     ElidedLabel* hint;
 
 private:
-    QWidget* buildEmpty();
     QWidget* buildList();
     QWidget* buildText();
     QWidget* buildGradients();

@@ -27,7 +27,8 @@ CompareView::CompareView(QWidget* panel)
     pages = new QStackedWidget(panel);
     pages->addWidget(emptyPage(panel, tr("Nothing to compare yet"),
         tr("Tick runs in the list at the left (or select one and press H): their curves, figures and settings stand "
-           "here side by side.")));
+           "here side by side."))
+                         .page);
     auto* full = new QWidget(panel);
     auto* layout = new QVBoxLayout(full);
     layout->setContentsMargins(8, 6, 8, 8);

@@ -147,10 +147,10 @@ void FilmPanel::refresh()
 
 void FilmPanel::showEmpty()
 {
-    v_.emptyTitle->setText(session_ ? tr("No samples yet") : tr("No run is selected"));
-    v_.emptyText->setText(!session_ ? tr("Select a run to watch how its text gets better while it learns.")
-            : !session_->active()   ? tr("This run has written no samples.")
-                                    : tr("%1; %2").arg(nextSamples(*session_), tr("Ctrl+Shift+T writes one now.")));
+    v_.empty.title->setText(session_ ? tr("No samples yet") : tr("No run is selected"));
+    v_.empty.text->setText(!session_ ? tr("Select a run to watch how its text gets better while it learns.")
+            : !session_->active()    ? tr("This run has written no samples.")
+                                     : tr("%1; %2").arg(nextSamples(*session_), tr("Ctrl+Shift+T writes one now.")));
 }
 
 void FilmPanel::growCurve()

@@ -40,7 +40,9 @@ QComboBox* filmChoice(
 FilmView::FilmView(QWidget* panel)
 {
     pages = new QStackedWidget(panel);
-    pages->addWidget(buildEmpty());
+    empty = emptyPage(pages);
+    empty.text->setObjectName(QStringLiteral("filmEmpty"));
+    pages->addWidget(empty.page);
     auto* film = new QWidget(pages);
     auto* layout = new QVBoxLayout(film);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -63,16 +65,6 @@ FilmView::FilmView(QWidget* panel)
     auto* outer = new QVBoxLayout(panel);
     outer->setContentsMargins(10, 10, 10, 10);
     outer->addWidget(pages);
-}
-
-QWidget* FilmView::buildEmpty()
-{
-    auto* page = emptyPage(pages, {}, {});
-    const auto labels = page->findChildren<QLabel*>();
-    emptyTitle = labels.value(0);
-    emptyText = labels.value(1);
-    emptyText->setObjectName(QStringLiteral("filmEmpty"));
-    return page;
 }
 
 QWidget* FilmView::buildControls()

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/panels/controls.h"
+
 #include <QCoreApplication>
 #include <QWidget>
 
 class QComboBox;
-class QLabel;
 class QPushButton;
 class QStackedWidget;
 class QToolButton;
@@ -28,7 +29,8 @@ public:
     explicit FilmView(QWidget* panel);
 
     QStackedWidget* pages; ///< 0: why there is nothing, 1: the film
-    QLabel *emptyTitle, *emptyText, *now, *mixTitle;
+    EmptyPage empty;
+    QLabel *now, *mixTitle;
     ElidedLabel* figures;
     MessageLabel* message;
     QToolButton* play;
@@ -43,7 +45,6 @@ public:
     int valid; ///< the curve's series
 
 private:
-    QWidget* buildEmpty();
     QWidget* buildControls();
     QWidget* buildText();
     QWidget* buildMix();

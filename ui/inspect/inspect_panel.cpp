@@ -225,7 +225,7 @@ void InspectPanel::look()
     if (d_->showsWeights()) d_->v.tabs->setCurrentIndex(0); // where what is looked at can be seen
     if (!d_->canLook()) { // the weights may have gone since the button was drawn
         d_->showState();
-        return d_->v.message->say(d_->v.emptyText->text(), "warning");
+        return d_->v.message->say(d_->v.empty.text->text(), "warning");
     }
     const auto text = d_->v.prompt->toPlainText();
     if (text.isEmpty()) {

@@ -132,23 +132,13 @@ QWidget* InspectView::buildText(QWidget* panel)
     layout->addWidget(legend);
 
     pages = new QStackedWidget(frame);
-    auto* empty = new QWidget(frame);
-    auto* emptyLayout = new QVBoxLayout(empty);
-    emptyTitle = label(empty, {}, "title");
-    emptyText = label(empty, {}, "muted");
-    emptyText->setObjectName(QStringLiteral("inspectEmpty"));
-    emptyLayout->addStretch();
-    for (auto* l : { emptyTitle, emptyText }) {
-        l->setAlignment(Qt::AlignCenter);
-        l->setWordWrap(true);
-        emptyLayout->addWidget(l);
-    }
-    emptyLayout->addStretch();
+    empty = emptyPage(frame);
+    empty.text->setObjectName(QStringLiteral("inspectEmpty"));
     text = new TokenView(frame);
     text->setObjectName(QStringLiteral("inspectText"));
     text->setAccessibleName(tr("Tokens of the text"));
     enlargeText(text);
-    pages->addWidget(empty);
+    pages->addWidget(empty.page);
     pages->addWidget(text);
     layout->addWidget(pages, 1);
     figures = steadyLabel(frame, "inspectFigures", 4);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/panels/controls.h"
+
 #include <QCoreApplication>
 #include <QWidget>
 
 #include <functional>
 
 class QComboBox;
-class QLabel;
 class QPlainTextEdit;
 class QPushButton;
 class QSplitter;
@@ -44,7 +45,8 @@ public:
     QPlainTextEdit* prompt;
     WeightsBox* weights;
     QPushButton *look, *stop, *take, *pushesCsv, *reachCsv, *lensCsv, *picture, *nameHeads;
-    QLabel *emptyTitle, *emptyText, *figures;
+    QLabel* figures;
+    EmptyPage empty;
     MessageLabel* message;
     QStackedWidget* pages; ///< 0: what to do, 1: what was seen
     QComboBox* tint;

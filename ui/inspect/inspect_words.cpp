@@ -313,11 +313,11 @@ void InspectPanel::Private::showState()
     for (const int page : { 1, 3 }) v.tabs->setTabEnabled(page, any);
     v.tabs->setTabEnabled(2, any || can); // heads are named without a text
     const auto problem = v.weights->problem();
-    v.emptyTitle->setText(can    ? tr("Nothing looked at yet")
+    v.empty.title->setText(can   ? tr("Nothing looked at yet")
             : !problem.isEmpty() ? tr("Weights deleted")
             : session            ? tr("No weights yet")
                                  : tr("No network yet"));
-    v.emptyText->setText(can     ? tr("Press Ctrl+Enter to see what each part of the network does with the text.")
+    v.empty.text->setText(can    ? tr("Press Ctrl+Enter to see what each part of the network does with the text.")
             : !problem.isEmpty() ? problem
             : session ? tr("This run has no checkpoint. Start or resume its training; then press Ctrl+Enter.")
                       : tr("Train a run or open one; then press Ctrl+Enter to look inside."));

@@ -148,18 +148,19 @@ QSplitter* splitter(Qt::Orientation orientation, QWidget* parent, const char* na
     return bars;
 }
 
-QWidget* emptyPage(QWidget* parent, const QString& title, const QString& text)
+EmptyPage emptyPage(QWidget* parent, const QString& title, const QString& text)
 {
     auto* page = new QWidget(parent);
+    const EmptyPage made { page, label(page, title, "title"), label(page, text, "muted") };
     auto* layout = new QVBoxLayout(page);
     layout->addStretch();
-    for (auto* part : { label(page, title, "title"), label(page, text, "muted") }) {
+    for (auto* part : { made.title, made.text }) {
         part->setAlignment(Qt::AlignCenter);
         part->setWordWrap(true);
         layout->addWidget(part);
     }
     layout->addStretch();
-    return page;
+    return made;
 }
 
 } // namespace pha::ui

@@ -62,6 +62,10 @@ QVBoxLayout* card(QFrame* frame); ///< rounded, with a border and room inside
 /// None of its parts can be dragged away.
 QSplitter* splitter(Qt::Orientation orientation, QWidget* parent, const char* name, int handle = 10);
 /// A page in the middle of a panel: a title and what to do next.
-QWidget* emptyPage(QWidget* parent, const QString& title, const QString& text);
+struct EmptyPage {
+    QWidget* page;
+    QLabel *title, *text;
+};
+EmptyPage emptyPage(QWidget* parent, const QString& title = {}, const QString& text = {});
 
 } // namespace pha::ui

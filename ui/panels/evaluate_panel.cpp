@@ -101,7 +101,7 @@ void EvaluatePanel::Private::update()
 void EvaluatePanel::Private::refuse()
 {
     showState();
-    v.message->say(v.emptyText->text(), "warning");
+    v.message->say(v.empty.text->text(), "warning");
 }
 
 void EvaluatePanel::Private::start(std::vector<EvaluateOptions> options, bool forAblation)

@@ -46,19 +46,8 @@ EvaluateView::EvaluateView(QWidget* panel)
     split->addWidget(buildControls(panel));
 
     pages = new QStackedWidget(panel);
-    auto* empty = new QWidget(panel);
-    auto* emptyLayout = new QVBoxLayout(empty);
-    emptyTitle = label(empty, {}, "title");
-    emptyText = label(empty, {}, "muted");
-    for (auto* l : { emptyTitle, emptyText }) {
-        l->setAlignment(Qt::AlignCenter);
-        l->setWordWrap(true);
-    }
-    emptyLayout->addStretch();
-    emptyLayout->addWidget(emptyTitle);
-    emptyLayout->addWidget(emptyText);
-    emptyLayout->addStretch();
-    pages->addWidget(empty);
+    empty = emptyPage(panel);
+    pages->addWidget(empty.page);
     auto* full = splitter(Qt::Vertical, panel, "evaluateResultSplitter");
     full->addWidget(buildResults(panel));
     full->addWidget(buildAnalysis(panel));

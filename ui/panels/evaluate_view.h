@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/panels/controls.h"
+
 #include <QCoreApplication>
 #include <QWidget>
 
-class QLabel;
 class QProgressBar;
 class QPushButton;
 class QSortFilterProxyModel;
@@ -34,7 +35,8 @@ public:
     BranchMixer* mixer;
     QPushButton *run, *stop, *ablate, *copy, *csv, *ablationCsv, *forget;
     QProgressBar* bar;
-    QLabel *source, *ablationNote, *recallNote, *emptyTitle, *emptyText;
+    QLabel *source, *ablationNote, *recallNote;
+    EmptyPage empty;
     MessageLabel* message;
     FigureTile *perplexity, *words, *bits, *nats;
     EvaluationsModel* model;

@@ -99,10 +99,10 @@ void EvaluatePanel::Private::showState()
     const bool can = canRun();
     v.pages->setCurrentIndex(can || busy || v.model->rowCount() > 0 ? 1 : 0);
     const auto problem = v.form->weights()->problem();
-    v.emptyTitle->setText(!problem.isEmpty() ? tr("Weights deleted")
-            : session                        ? tr("No weights yet")
-                                             : tr("Nothing to evaluate yet"));
-    v.emptyText->setText(!problem.isEmpty() ? problem
+    v.empty.title->setText(!problem.isEmpty() ? tr("Weights deleted")
+            : session                         ? tr("No weights yet")
+                                              : tr("Nothing to evaluate yet"));
+    v.empty.text->setText(!problem.isEmpty() ? problem
             : session ? tr("This run has no checkpoint. Start or resume its training, then press Run (Ctrl+Enter).")
                       : tr("Train a run or open one; then press Run (Ctrl+Enter)."));
     v.run->setEnabled(can && !busy);

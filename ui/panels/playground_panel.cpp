@@ -166,7 +166,7 @@ void PlaygroundPanel::generate()
 {
     if (!d_->canGenerate()) { // the weights may have gone since the button was drawn
         d_->showState();
-        return d_->v.message->say(d_->v.emptyText->text(), "warning");
+        return d_->v.message->say(d_->v.empty.text->text(), "warning");
     }
     const auto prompt = d_->v.prompt->toPlainText();
     if (prompt.isEmpty()) {

@@ -146,18 +146,8 @@ QWidget* PlaygroundView::buildText(QWidget* panel)
     layout->addWidget(legend);
 
     pages = new QStackedWidget(frame);
-    auto* empty = new QWidget(frame);
-    auto* emptyLayout = new QVBoxLayout(empty);
-    emptyTitle = label(empty, {}, "title");
-    emptyText = label(empty, {}, "muted");
-    emptyLayout->addStretch();
-    for (auto* l : { emptyTitle, emptyText }) {
-        l->setAlignment(Qt::AlignCenter);
-        l->setWordWrap(true);
-        emptyLayout->addWidget(l);
-    }
-    emptyLayout->addStretch();
-    pages->addWidget(empty);
+    empty = emptyPage(frame);
+    pages->addWidget(empty.page);
     pages->addWidget(text);
     layout->addWidget(pages, 1);
     figures = new ElidedLabel(frame, {}, "small"); // however long, never widens the window

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/panels/controls.h"
+
 #include <QCoreApplication>
 #include <QWidget>
 
 class QComboBox;
-class QLabel;
 class QListWidget;
 class QMenu;
 class QPlainTextEdit;
@@ -41,7 +42,8 @@ public:
     QToolButton* compare; ///< a second network beside the first
     QWidget* side; ///< settings and earlier texts
     QSplitter* texts; ///< where the second one's text goes
-    QLabel *figures, *parting, *emptyTitle, *emptyText;
+    QLabel *figures, *parting;
+    EmptyPage empty;
     MessageLabel* message;
     QStackedWidget* pages; ///< 0: what to do, 1: text
     QTabWidget* tabs;

@@ -99,11 +99,11 @@ void PlaygroundPanel::Private::showState()
     v.redo->setEnabled(history.canRedo());
     v.pages->setCurrentIndex(text || writing ? 1 : 0);
     const auto problem = v.weights->problem();
-    v.emptyTitle->setText(can    ? tr("Nothing written yet")
+    v.empty.title->setText(can   ? tr("Nothing written yet")
             : !problem.isEmpty() ? tr("Weights deleted")
             : session            ? tr("No weights yet")
                                  : tr("No network yet"));
-    v.emptyText->setText(can
+    v.empty.text->setText(can
             ? tr("Type a prompt and press Ctrl+Enter. Every token shows how sure the network was of it.")
             : !problem.isEmpty() ? problem
             : session

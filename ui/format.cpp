@@ -5,7 +5,6 @@
 #include "engine/base/text.h"
 
 #include <QFile>
-#include <QLocale>
 #include <QRegularExpression>
 
 #include <array>
@@ -26,11 +25,7 @@ QString threeDigits(double value)
 
 } // namespace
 
-QString formatCount(std::int64_t value)
-{
-    static const QLocale english(QLocale::English, QLocale::UnitedStates);
-    return english.toString(qlonglong(value));
-}
+QString formatCount(std::int64_t value) { return fromUtf8(withThousands(value)); }
 
 QString formatCompact(double value)
 {

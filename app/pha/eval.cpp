@@ -7,6 +7,7 @@
 #include "app/pha/train_request.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/data/corpus_card.h"
 #include "engine/data/text_input.h"
 #include "engine/data/token_bins.h"

@@ -4,6 +4,8 @@
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
+#include "engine/base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -10,6 +10,7 @@
 #include "app/pha/weights.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/config/field_use.h"
 #include "engine/engine.h"
 #include "engine/run/fork_point.h"

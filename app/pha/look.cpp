@@ -7,6 +7,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/run/atomic_file.h"
 #include "engine/run/safetensors.h"
 

@@ -3,6 +3,7 @@
 #include "app/pha/layer_lines.h"
 #include "app/pha/terminal.h"
 
+#include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/config/field_use.h"
 

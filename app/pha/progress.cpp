@@ -248,7 +248,7 @@ std::string ProgressView::rate(const ProgressEvent& event) const
     const double done = event.done - activityFrom_;
     if (event.unit.empty() || seconds < 1 || done <= 0) return {};
     const auto speed =
-        event.unit == "bytes" ? formatBytes(done / seconds) : formatCount(done / seconds) + " " + event.unit;
+        event.unit == "bytes" ? formatBytes(done / seconds) : compactCount(done / seconds) + " " + event.unit;
     return fmt::format(", {}/s, {} left", speed, clockText((event.total - event.done) * seconds / done));
 }
 

@@ -188,15 +188,6 @@ std::string quotedPath(const std::filesystem::path& path)
     return quoted(text.starts_with('-') ? "./" + text : text);
 }
 
-std::string withThousands(std::int64_t value)
-{
-    auto digits = fmt::format("{}", value);
-    const std::size_t first = value < 0 ? 1 : 0;
-    for (auto at = std::int64_t(digits.size()) - 3; at > std::int64_t(first); at -= 3)
-        digits.insert(std::size_t(at), 1, ',');
-    return digits;
-}
-
 std::string inMillions(std::int64_t value)
 {
     return fmt::format("{:.{}f} M", double(value) / 1e6, value >= 100'000'000 ? 1 : value >= 10'000'000 ? 2 : 3);

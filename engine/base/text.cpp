@@ -77,7 +77,7 @@ std::optional<std::int64_t> parseInteger(std::string_view text)
     return std::int64_t(*number);
 }
 
-std::string formatNumber(double value) { return fmt::format("{}", value); }
+std::string exactNumber(double value) { return fmt::format("{}", value); }
 
 std::vector<std::string> splitList(std::string_view text, char separator)
 {
@@ -151,10 +151,19 @@ std::int64_t wholeNumber(double value)
     return value < -beyond ? std::numeric_limits<std::int64_t>::min() : std::int64_t(value);
 }
 
-std::string formatCount(double count)
+std::string withThousands(std::int64_t value)
 {
-    if (!std::isfinite(count)) return formatNumber(count);
-    if (std::abs(count) < 1000) return formatNumber(std::round(count));
+    auto digits = fmt::format("{}", value);
+    const std::size_t first = value < 0 ? 1 : 0;
+    for (auto at = std::int64_t(digits.size()) - 3; at > std::int64_t(first); at -= 3)
+        digits.insert(std::size_t(at), 1, ',');
+    return digits;
+}
+
+std::string compactCount(double count)
+{
+    if (!std::isfinite(count)) return exactNumber(count);
+    if (std::abs(count) < 1000) return exactNumber(std::round(count));
     constexpr std::array units { "k", "M", "G", "T" };
     std::size_t unit = 0;
     count /= 1000;
@@ -167,7 +176,7 @@ std::string formatCount(double count)
 
 std::string formatBytes(double bytes)
 {
-    if (!std::isfinite(bytes)) return formatNumber(bytes);
+    if (!std::isfinite(bytes)) return exactNumber(bytes);
     if (std::abs(bytes) < 1024) return fmt::format("{:.0f} B", bytes);
     constexpr std::array units { "KiB", "MiB", "GiB", "TiB", "PiB" };
     std::size_t unit = 0;
@@ -181,7 +190,7 @@ std::string formatBytes(double bytes)
 
 std::string formatDuration(double seconds)
 {
-    if (!std::isfinite(seconds)) return formatNumber(seconds);
+    if (!std::isfinite(seconds)) return exactNumber(seconds);
     if (seconds < 9.995) return fmt::format("{:.2f} s", seconds);
     if (seconds >= 1e15) return fmt::format("{:.3g} s", seconds); // beyond what an integer of seconds holds safely
     const auto whole = std::int64_t(std::llround(seconds));

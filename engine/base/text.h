@@ -18,7 +18,7 @@ std::optional<double> parseNumber(std::string_view text);
 /// not.
 std::optional<std::int64_t> parseInteger(std::string_view text);
 /// Shortest text that reads back as the same double: "0.0003", "1e-16", "1048576".
-std::string formatNumber(double value);
+std::string exactNumber(double value);
 
 inline constexpr std::string_view byteOrderMark = "\xEF\xBB\xBF"; ///< of UTF-8
 
@@ -40,7 +40,8 @@ std::string nearestName(std::string_view name, const std::vector<std::string>& k
 
 /// Without its fraction; the nearest integer that there is of one too large, 0 of NaN.
 std::int64_t wholeNumber(double value);
-std::string formatCount(double count); ///< "512", "4.10 k", "1.85 M", "124.01 M", "9.04 G"
+std::string withThousands(std::int64_t value); ///< "1,234,567"
+std::string compactCount(double count); ///< "512", "4.10 k", "1.85 M", "124.01 M", "9.04 G"
 std::string formatBytes(double bytes); ///< powers of 1024: "512 B", "1.00 MiB", "15.6 GiB"
 std::string formatDuration(double seconds); ///< "0.42 s", "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"
 

@@ -26,7 +26,7 @@ Field described(Field::Kind kind, std::string name, std::string section, std::st
 std::string shown(const Json& value)
 {
     if (value.is_string()) return inQuotes(value.get<std::string>());
-    if (value.is_number_float()) return formatNumber(value.get<double>());
+    if (value.is_number_float()) return exactNumber(value.get<double>());
     if (value.is_structured()) return value.is_object() ? "a JSON object" : "a JSON list";
     return value.dump();
 }
@@ -109,7 +109,7 @@ void Field::check(const Json& value) const
     // The largest integer is only worth a word to whoever has gone beyond it.
     const bool beyond = kind == Kind::Integer && value.is_number() && value.get<double>() > maximum;
     throw ConfigError(name, shown(value),
-        beyond ? "an integer from " + formatNumber(minimum) + " to " + formatNumber(maximum) : expectation());
+        beyond ? "an integer from " + exactNumber(minimum) + " to " + exactNumber(maximum) : expectation());
 }
 
 Json Field::parse(const std::string& text) const
@@ -148,8 +148,8 @@ std::string Field::expectation() const
     }
     const std::string what = kind == Kind::Integer ? "an integer" : "a number";
     const bool bounded = maximum < (kind == Kind::Integer ? 9e15 : std::numeric_limits<double>::max());
-    if (bounded) return what + " from " + formatNumber(minimum) + " to " + formatNumber(maximum);
-    return what + " of at least " + formatNumber(minimum);
+    if (bounded) return what + " from " + exactNumber(minimum) + " to " + exactNumber(maximum);
+    return what + " of at least " + exactNumber(minimum);
 }
 
 } // namespace pha

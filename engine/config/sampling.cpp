@@ -11,7 +11,7 @@ namespace {
 /// Written so that NaN, which compares false with everything, is refused.
 void require(bool fine, const char* field, double value, const char* expectation)
 {
-    if (!fine) throw ConfigError(field, formatNumber(value), expectation);
+    if (!fine) throw ConfigError(field, exactNumber(value), expectation);
 }
 
 } // namespace

@@ -42,7 +42,7 @@ std::vector<std::string> separated(const std::string& key, const std::string& li
 std::string textOf(const Json& value)
 {
     if (value.is_string()) return value.get<std::string>();
-    return value.is_number_float() ? formatNumber(value.get<double>()) : value.dump();
+    return value.is_number_float() ? exactNumber(value.get<double>()) : value.dump();
 }
 
 std::string canonical(const std::string& key, const std::string& value)
@@ -140,7 +140,7 @@ void checkPlan(const std::string& name, const std::vector<SweepAxis>& axes, std:
     double runs = double(seeds);
     for (const auto& axis : axes) runs *= double(axis.values.size());
     if (runs > double(mostSweepRuns))
-        throw Error("the sweep has " + formatCount(runs) + " runs",
+        throw Error("the sweep has " + compactCount(runs) + " runs",
             "plan at most " + std::to_string(mostSweepRuns) + " at once", ExitCode::Usage);
 }
 

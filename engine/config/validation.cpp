@@ -123,7 +123,7 @@ void TrainingConfig::validate() const
     (void)priorWeights(prior);
     (void)skips();
     if (embeddingDropout < 0 && embeddingDropout != -1)
-        throw ConfigError("embedding_dropout", formatNumber(embeddingDropout), "-1, or a number from 0 to 0.95");
+        throw ConfigError("embedding_dropout", exactNumber(embeddingDropout), "-1, or a number from 0 to 0.95");
     if (batchRamp > 0 && accumulate == 1)
         throw ConfigError(
             "batch_ramp", std::to_string(batchRamp), "0, since accumulate is 1 and the batch has nothing to grow to");
@@ -159,14 +159,14 @@ void RunConfig::validate() const
             K == 0 ? "prior_weight 0, since the family mixes no branches"
                    : std::to_string(K) + " numbers, one for each branch of " + joinList(branches));
     if (training.entropyBonus > 0 && K < 2)
-        throw ConfigError("entropy_bonus", formatNumber(training.entropyBonus),
+        throw ConfigError("entropy_bonus", exactNumber(training.entropyBonus),
             K == 0 ? "0, since the family mixes no branches" : "0, since a single branch has no mixing entropy");
     if (training.branchDropout > 0 && K < 2)
-        throw ConfigError("branch_dropout", formatNumber(training.branchDropout),
+        throw ConfigError("branch_dropout", exactNumber(training.branchDropout),
             K == 0 ? "0, since the family mixes no branches" : "0, since a single branch cannot be dropped");
     if (training.attentionCost > 0 && std::count(branches.begin(), branches.end(), "attention") == 0)
         throw ConfigError(
-            "attention_cost", formatNumber(training.attentionCost), "0, since no branch of a mix is attention");
+            "attention_cost", exactNumber(training.attentionCost), "0, since no branch of a mix is attention");
 }
 
 } // namespace pha

@@ -192,7 +192,7 @@ std::string Task::description() const
     auto text = name + (kind == Kind::Induction ? " 2" : " 1") + ", V " + std::to_string(symbols) + ", T "
         + std::to_string(length);
     if (kind != Kind::Induction) text += ", K " + std::to_string(pairs);
-    if (kind == Kind::Mqar && power != 0.01) text += ", power " + formatNumber(power);
+    if (kind == Kind::Mqar && power != 0.01) text += ", power " + exactNumber(power);
     if (kind == Kind::Mqar && noise) text += ", noise";
     if (examples > 0) text += ", " + std::to_string(examples) + " examples";
     return text + ", seed " + std::to_string(seed);

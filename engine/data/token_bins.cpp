@@ -129,9 +129,9 @@ std::string describe(const OpenedBins& opened, std::size_t shards)
 {
     auto text = opened.name;
     if (shards > 1) text += " and " + std::to_string(shards - 1) + " more";
-    text += ", " + formatCount(double(opened.splits[0].size())) + " tokens";
+    text += ", " + compactCount(double(opened.splits[0].size())) + " tokens";
     if (const auto valid = opened.splits[1].size(); valid > evaluatedBinTokens)
-        text += ", validated on " + formatCount(double(evaluatedBinTokens)) + " of " + formatCount(double(valid));
+        text += ", validated on " + compactCount(double(evaluatedBinTokens)) + " of " + compactCount(double(valid));
     if (opened.tokenizer->kind() == Tokenizer::Kind::Ids)
         text += " of unknown text, numbers below " + std::to_string(opened.tokenizer->size());
     return text;

@@ -42,8 +42,8 @@ public:
             card.splits[std::size_t(split)] = count(std::size_t(split), evaluatedBinTokens, *file);
             if (bins_.splits[std::size_t(split)].size() > file->rows())
                 card.note = std::string(card.note.empty() ? "" : card.note + "; ") + "its "
-                    + splitNames[std::size_t(split)] + " split is the first " + formatCount(double(file->rows()))
-                    + " of " + formatCount(double(bins_.splits[std::size_t(split)].size())) + " tokens";
+                    + splitNames[std::size_t(split)] + " split is the first " + compactCount(double(file->rows()))
+                    + " of " + compactCount(double(bins_.splits[std::size_t(split)].size())) + " tokens";
         }
         return completeFolder(work_, { &train, &sample, &valid, &test }, std::move(card), bins_.fingerprint,
             *bins_.tokenizer, { progress_, stop_, copyBeginsAnew });

@@ -60,7 +60,7 @@ private:
     bool empty_ = true;
 };
 
-std::string cell(double value) { return std::isfinite(value) ? formatNumber(value) : std::string(); }
+std::string cell(double value) { return std::isfinite(value) ? exactNumber(value) : std::string(); }
 std::string cell(std::int64_t value) { return std::to_string(value); }
 std::string cell(const std::optional<double>& value) { return value ? cell(*value) : std::string(); }
 

@@ -70,7 +70,7 @@ std::optional<double> meanSurprise(const SampleEvent& sample)
 std::string filmTable(const FilmRows& rows)
 {
     const auto number = [](const std::optional<double>& value) {
-        return value && std::isfinite(*value) ? formatNumber(*value) : std::string();
+        return value && std::isfinite(*value) ? exactNumber(*value) : std::string();
     };
     auto table = csvRow({ "step", "loss", "valid_nll", "valid_perplexity", "surprise", "seed", "prompt", "text" });
     for (std::size_t i = 0; i < rows.samples.size(); ++i) {

@@ -452,7 +452,7 @@ void ConfigTest::numbersIgnoreTheLocale()
     RunConfig config;
     config.set("learning_rate", "0.25");
     const auto json = parseJsonStrict("{\"clip\":1.5}", "f");
-    const auto text = config.toJson().dump() + formatNumber(1234567.5) + formatCount(1.5e6) + formatBytes(1536);
+    const auto text = config.toJson().dump() + exactNumber(1234567.5) + compactCount(1.5e6) + formatBytes(1536);
     const auto refused = problemOf<ConfigError>([&] { config.set("learning_rate", "0,25"); });
     std::locale::global(stream);
     std::setlocale(LC_ALL, before.c_str());

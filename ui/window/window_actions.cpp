@@ -52,6 +52,19 @@ void WindowActions::setPause(bool enabled, bool goes, const QString& goOn) const
 WindowActions::WindowActions(QMainWindow* window)
     : window_(window)
 {
+    makeFile();
+    makeTraining();
+    makeOfRun();
+    makePanels();
+    makeCharts();
+    makeAppearance();
+    makeHelp();
+    for (auto* little : { textLarger, textSmaller, smoothMore, smoothLess, playNext, playPrevious, moveUp, moveDown })
+        little->setAutoRepeat(true);
+}
+
+void WindowActions::makeFile()
+{
     using K = QKeySequence;
     newRun = make("newRun", tr("&New run"), tr("Sets up a new run in the form"), { K::New }, "plus");
     openRun = make("openRun", tr("&Open run\u2026"),
@@ -64,7 +77,12 @@ WindowActions::WindowActions(QMainWindow* window)
         { K(QStringLiteral("Ctrl+Shift+S")) }, "image");
     quit = make(
         "quit", tr("&Quit"), tr("Saves a checkpoint of what trains, then leaves"), { K(QStringLiteral("Ctrl+Q")) });
+    quit->setMenuRole(QAction::QuitRole);
+}
 
+void WindowActions::makeTraining()
+{
+    using K = QKeySequence;
     startRun = make("startRun", tr("&Start new run"), tr("Trains a new run with the settings of the form"),
         { K(QStringLiteral("Ctrl+R")) }, "play");
     queueRun =
@@ -103,6 +121,11 @@ WindowActions::WindowActions(QMainWindow* window)
         tr("Shows the settings that the running run takes over: rates, clip, number of steps, intervals, sample "
            "prompt"),
         { K(QStringLiteral("Ctrl+Shift+L")) }, "sliders");
+}
+
+void WindowActions::makeOfRun()
+{
+    using K = QKeySequence;
     cloneRun = make("cloneRun", tr("Cl&one"), tr("Copies the settings of the selected run into the form"),
         { K(QStringLiteral("Ctrl+Shift+R")) }, "clone");
     forkRun = make("forkRun", tr("&Fork\u2026"),
@@ -140,7 +163,11 @@ WindowActions::WindowActions(QMainWindow* window)
         { K(QStringLiteral("Ctrl+Shift+Del")) }, "undo");
     searchRuns =
         make("searchRuns", tr("Search runs"), tr("Goes to the search field of the run list"), { K::Find }, "search");
+}
 
+void WindowActions::makePanels()
+{
+    using K = QKeySequence;
     showMonitor = make("showMonitor", tr("&Monitor"), tr("Curves of the runs"), { K(Qt::Key_F1) });
     showCompare =
         make("showCompare", tr("Co&mpare"), tr("Curves, figures and settings of runs side by side"), { K(Qt::Key_F2) });
@@ -163,6 +190,11 @@ WindowActions::WindowActions(QMainWindow* window)
         tr("Goes on to the next evaluation or sample of the recording"), { K(Qt::Key_Period) }, "next");
     playPrevious = make("playPrevious", tr("Previous evaluation or sample"),
         tr("Goes back to the evaluation or sample before in the recording"), { K(Qt::Key_Comma) }, "previous");
+}
+
+void WindowActions::makeCharts()
+{
+    using K = QKeySequence;
     logAxis = make("logAxis", tr("&Logarithmic axis"), tr("Switches the loss axis between linear and logarithmic"),
         { K(Qt::Key_L) });
     cycleXAxis = make("cycleXAxis", tr("Next &x axis"), tr("Steps, tokens, or time"), { K(Qt::Key_X) });
@@ -173,6 +205,11 @@ WindowActions::WindowActions(QMainWindow* window)
     groupSeeds = make("groupSeeds", tr("&Group seeds"),
         tr("Compares runs that differ in nothing but the seed as one curve with a band, or each for itself"),
         { K(Qt::Key_G) });
+}
+
+void WindowActions::makeAppearance()
+{
+    using K = QKeySequence;
     themeSystem = make("themeSystem", tr("&System"), tr("Light or dark as the desktop is"));
     themeLight = make("themeLight", tr("&Light"), tr("Dark text on light ground"));
     themeDark = make("themeDark", tr("&Dark"), tr("Light text on dark ground"), {}, "moon");
@@ -181,18 +218,9 @@ WindowActions::WindowActions(QMainWindow* window)
     textSmaller = make("textSmaller", tr("S&maller text"), tr("Makes all text smaller"), { K::ZoomOut });
     presentation = make("presentation", tr("P&resentation"), tr("Full screen with large text"), { K(Qt::Key_F11) });
     presentation->setCheckable(true);
-    for (auto* little : { textLarger, textSmaller, smoothMore, smoothLess, playNext, playPrevious, moveUp, moveDown })
-        little->setAutoRepeat(true);
     resetLayout = make("resetLayout", tr("Reset la&yout"), tr("Puts all panels back where they were at first"));
 
-    palette = make("palette", tr("&Command palette"), tr("Finds any command by its name"),
-        { K(QStringLiteral("Ctrl+K")) }, "search");
-    shortcuts = make("shortcuts", tr("&Keyboard shortcuts"),
-        tr("All commands with their keys, which can be changed there"), { K(QStringLiteral("Ctrl+/")) });
-    systemInformation = make("systemInformation", tr("&System information"), tr("LibTorch, BLAS, devices and threads"));
-    about = make("about", tr("&About PHA Studio"), tr("Version and licence"));
-
-    auto* themes = new QActionGroup(window);
+    auto* themes = new QActionGroup(window_);
     for (auto* action : { themeSystem, themeLight, themeDark }) {
         action->setCheckable(true);
         themes->addAction(action);
@@ -206,7 +234,17 @@ WindowActions::WindowActions(QMainWindow* window)
     };
     checkTheme();
     QObject::connect(&Theme::instance(), &Theme::changed, themeSystem, checkTheme);
-    quit->setMenuRole(QAction::QuitRole);
+}
+
+void WindowActions::makeHelp()
+{
+    using K = QKeySequence;
+    palette = make("palette", tr("&Command palette"), tr("Finds any command by its name"),
+        { K(QStringLiteral("Ctrl+K")) }, "search");
+    shortcuts = make("shortcuts", tr("&Keyboard shortcuts"),
+        tr("All commands with their keys, which can be changed there"), { K(QStringLiteral("Ctrl+/")) });
+    systemInformation = make("systemInformation", tr("&System information"), tr("LibTorch, BLAS, devices and threads"));
+    about = make("about", tr("&About PHA Studio"), tr("Version and licence"));
     about->setMenuRole(QAction::AboutRole);
 }
 

@@ -40,6 +40,13 @@ struct WindowActions {
 private:
     QAction* make(const char* id, const QString& text, const QString& tip, const QList<QKeySequence>& keys = {},
         const char* sign = nullptr);
+    void makeFile();
+    void makeTraining();
+    void makeOfRun();
+    void makePanels();
+    void makeCharts();
+    void makeAppearance();
+    void makeHelp();
     QMainWindow* window_;
 };
 

@@ -3,7 +3,6 @@
 #include "ui/format.h"
 #include "ui/main_window.h"
 #include "ui/window/shortcut_sheet.h"
-#include "ui/window/window_actions.h"
 
 #include <QAction>
 #include <QCoreApplication>

@@ -7,7 +7,6 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/data/data_panel.h"
 #include "ui/film/film_panel.h"
-#include "ui/format.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
 #include "ui/panels/evaluate_panel.h"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/playback.h"
 
-#include "ui/format.h"
-
 #include <algorithm>
 #include <cmath>
 #include <utility>

@@ -5,7 +5,6 @@
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
 #include "ui/compare/scaling_chart.h"
-#include "ui/icons.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/folding_row.h"
 #include "ui/panels/table_tools.h"

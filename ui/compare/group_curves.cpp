@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/compare/group_curves.h"
 
-#include "ui/format.h"
-
 #include <algorithm>
 #include <array>
 #include <iterator>

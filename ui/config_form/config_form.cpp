@@ -4,7 +4,6 @@
 #include "engine/data/corpus.h"
 #include "ui/config_form/form_section.h"
 #include "ui/format.h"
-#include "ui/icons.h"
 #include "ui/theme.h"
 
 #include <QAction>

@@ -4,7 +4,6 @@
 #include "ui/data/corpus_list.h"
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
-#include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/figure_tile.h"

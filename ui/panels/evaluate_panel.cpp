@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/evaluate_panel.h"
 
-#include "ui/format.h"
 #include "ui/panels/ablation_table.h"
 #include "ui/panels/controls.h"
 #include "ui/panels/evaluate_private.h"

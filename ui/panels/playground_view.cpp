@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/playground_view.h"
 
-#include "ui/format.h"
 #include "ui/icons.h"
 #include "ui/panels/branch_mixer.h"
 #include "ui/panels/controls.h"

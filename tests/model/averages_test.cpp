@@ -167,7 +167,7 @@ private Q_SLOTS:
     {
         auto config = averagedRun();
         config.training.stopAfter = 9; // three of both are kept
-        const auto fewer = runs_.train("fewer", config), none = runs_.folder("none");
+        const fs::path fewer = runs_.train("fewer", config), none = runs_.folder("none");
         fs::copy(fewer, none, fs::copy_options::recursive);
         const auto notes = [](const Recorder& recorder) {
             std::set<std::string> all;

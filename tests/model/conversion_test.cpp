@@ -4,16 +4,10 @@
 #include "engine/base/error.h"
 #include "engine/config/conversion.h"
 #include "engine/model/weights.h"
-#include "engine/run/atomic_file.h"
 #include "engine/train/conversion.h"
-#include "engine/train/trainer.h"
 #include "tests/model/family_variants.h"
-#include "tests/model/recorder.h"
-#include "tests/model/run_tokenizer.h"
+#include "tests/model/small_run.h"
 #include "tests/suite.h"
-
-#include <QTemporaryDir>
-#include <QtTest>
 
 #include <cmath>
 
@@ -80,27 +74,18 @@ Tensor ids(std::int64_t shift)
 class ConversionTest : public QObject {
     Q_OBJECT
 
-    QTemporaryDir home_;
-    fs::path folder(const std::string& name) const { return fs::path(home_.path().toStdString()) / name; }
+    test::SmallRuns runs_;
 
-    RunState train(const std::string& name, const RunConfig& config, Recorder& recorder, const fs::path& from = {},
-        bool resume = false)
+    RunState train(const std::string& name, const RunConfig& config, Recorder& recorder, const fs::path& from = {})
     {
-        TrainingRequest request;
-        request.config = config;
-        request.directory = folder(name);
-        request.resume = resume;
+        auto request = runs_.request(name, config);
         request.convertFrom = from;
-        if (resume) request.overrides = { "stop_after" };
-        Trainer trainer(request, recorder, {});
-        return trainer.run(recorder, {});
+        return runs_.run(request, &recorder).state;
     }
 
 private Q_SLOTS:
     void initTestCase()
     {
-        QVERIFY(home_.isValid());
-        qputenv("XDG_CACHE_HOME", (home_.path() + "/cache").toUtf8());
         Recorder recorder;
         QCOMPARE(train("teacher", teacherRun(), recorder), RunState::Finished);
     }
@@ -236,9 +221,9 @@ private Q_SLOTS:
     void aConvertedModelComesCloseToItsTeacher()
     {
         Recorder teacher, student;
-        for (MetricsReader reader(folder("teacher") / "metrics.jsonl"); auto event : reader.poll())
+        for (MetricsReader reader(runs_.folder("teacher") / "metrics.jsonl"); auto event : reader.poll())
             teacher.events.push_back(event);
-        QCOMPARE(train("student", studentRun(), student, folder("teacher")), RunState::Finished);
+        QCOMPARE(train("student", studentRun(), student, runs_.folder("teacher")), RunState::Finished);
         const auto steps = student.all<StepEvent>();
         QCOMPARE(steps.size(), std::size_t(180));
         QVERIFY(steps[59].distillation.has_value() && !steps[60].distillation.has_value());
@@ -248,7 +233,7 @@ private Q_SLOTS:
         const double before = teacher.all<EvalEvent>().back().nll, after = student.all<EvalEvent>().back().nll;
         QVERIFY2(after < before + 0.1, qPrintable(QString("%1 -> %2").arg(before).arg(after)));
         QVERIFY(before < std::log(1024.0) - 1.5); // the teacher had something to teach
-        const auto file = RunDirectory(folder("student")).read();
+        const auto file = RunDirectory(runs_.folder("student")).read();
         QCOMPARE(file.config.model.family, std::string("hedgehog"));
         QVERIFY(file.environment.value("converted_from", "").find("teacher") != std::string::npos);
     }
@@ -266,13 +251,13 @@ private Q_SLOTS:
         auto config = studentRun();
         config.training.steps = 24;
         config.training.distillSteps = 12;
-        if (!fs::exists(folder("whole"))) train("whole", config, recorder, folder("teacher"));
+        if (!fs::exists(runs_.folder("whole"))) train("whole", config, recorder, runs_.folder("teacher"));
         config.training.stopAfter = stopAfter;
-        QCOMPARE(train(name, config, recorder, folder("teacher")), RunState::Stopped);
+        QCOMPARE(train(name, config, recorder, runs_.folder("teacher")), RunState::Stopped);
         config.training.stopAfter = 0;
-        QCOMPARE(train(name, config, recorder, {}, true), RunState::Finished);
+        QCOMPARE(runs_.resume(name, config, { "stop_after" }, &recorder).state, RunState::Finished);
         const auto weights = [&](const std::string& run) {
-            return readFile(folder(run) / "checkpoints" / "step-00000024" / "model.safetensors");
+            return readFile(runs_.folder(run) / "checkpoints" / "step-00000024" / "model.safetensors");
         };
         QCOMPARE(weights(name), weights("whole"));
     }
@@ -288,7 +273,7 @@ private Q_SLOTS:
         config.training.plateauPatience = 0;
         config.training.evalEvery = 2;
         Recorder recorder;
-        QCOMPARE(train("plateau", config, recorder, folder("teacher")), RunState::Finished);
+        QCOMPARE(train("plateau", config, recorder, runs_.folder("teacher")), RunState::Finished);
         const auto steps = recorder.all<StepEvent>();
         QCOMPARE(steps.at(12).learningRate, config.training.learningRate);
         QCOMPARE(steps.at(13).learningRate, config.training.learningRate);
@@ -299,13 +284,13 @@ private Q_SLOTS:
         Recorder recorder;
         auto config = studentRun();
         config.model.width = 48;
-        QVERIFY_EXCEPTION_THROWN(train("wide", config, recorder, folder("teacher")), ConfigError);
-        QVERIFY_EXCEPTION_THROWN(train("none", studentRun(), recorder, folder("nothing")), CheckpointError);
+        QVERIFY_EXCEPTION_THROWN(train("wide", config, recorder, runs_.folder("teacher")), ConfigError);
+        QVERIFY_EXCEPTION_THROWN(train("none", studentRun(), recorder, runs_.folder("nothing")), CheckpointError);
         QVERIFY_EXCEPTION_THROWN(train("scratch", studentRun(), recorder), ConfigError); // nothing to distil from
         config = studentRun();
         config.training.distillSteps = 181;
-        QVERIFY_EXCEPTION_THROWN(train("long", config, recorder, folder("teacher")), ConfigError);
-        for (const char* name : { "wide", "none", "scratch", "long" }) QVERIFY(!fs::exists(folder(name)));
+        QVERIFY_EXCEPTION_THROWN(train("long", config, recorder, runs_.folder("teacher")), ConfigError);
+        for (const char* name : { "wide", "none", "scratch", "long" }) QVERIFY(!fs::exists(runs_.folder(name)));
     }
 };
 

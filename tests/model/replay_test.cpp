@@ -31,17 +31,10 @@ class ReplayTest : public QObject {
         recorder.react = {}; // the next one may be given the same recorder
         return request.directory;
     }
-    TrainingRequest fresh(const std::string& name, const RunConfig& config) const
-    {
-        TrainingRequest request;
-        request.config = config;
-        request.directory = runs_.folder(name);
-        return request;
-    }
     TrainingRequest replayOf(const fs::path& run, const std::string& name) const
     {
         const auto replay = readReplay(run);
-        auto request = fresh(name, replay.config);
+        auto request = runs_.request(name, replay.config);
         request.replayOf = run;
         request.forkFrom = replay.forkFrom;
         request.initFrom = replay.initFrom;
@@ -67,7 +60,7 @@ private Q_SLOTS:
         auto config = smallRun();
         config.training.keepCheckpoints = 10;
         Recorder recorder;
-        train(fresh("changed", config),
+        train(runs_.request("changed", config),
             { { 2, "learning_rate", 0.0012345678901234567 }, { 2, "clip", 0.25 }, { 5, "steps", 14 },
                 { 5, "sample_prompt", "Tom had" }, { 6, "eval_every", 3 }, { 7, "learning_rate", 0.002 },
                 { 9, "weight_decay", 0.3 } },
@@ -146,7 +139,7 @@ private Q_SLOTS:
         config.training.stopAfter = 6;
         config.training.keepCheckpoints = 10;
         Recorder recorder;
-        train(fresh("resumed", config), { { 3, "clip", 0.5 } }, recorder);
+        train(runs_.request("resumed", config), { { 3, "clip", 0.5 } }, recorder);
         config.training.stopAfter = 0;
         config.training.steps = 10;
         config.training.warmupSteps = 8;
@@ -225,7 +218,7 @@ private Q_SLOTS:
         config.training.steps = 6;
         config.training.saveEvery = 0;
         Recorder nobody;
-        auto request = fresh("kept", config);
+        auto request = runs_.request("kept", config);
         const auto run = train(request, {}, nobody);
         const auto settings = [&] { return readToResume(run).config.training; };
         request.resume = true;
@@ -263,7 +256,7 @@ private Q_SLOTS:
         auto config = smallRun();
         config.training.steps = 4;
         Recorder recorder;
-        const auto run = train(fresh("longer", config), {}, recorder);
+        const auto run = train(runs_.request("longer", config), {}, recorder);
         for (const std::int64_t steps : { 7, 9 }) {
             config.training.steps = steps;
             runs_.resume("longer", config, { "steps" });
@@ -316,7 +309,8 @@ private Q_SLOTS:
     void aForkIsRepeatedFromItsParent()
     {
         Recorder recorder;
-        auto request = fresh("fork", readForkPoint(runs_.folder("changed") / "checkpoints/step-00000008").config);
+        auto request =
+            runs_.request("fork", readForkPoint(runs_.folder("changed") / "checkpoints/step-00000008").config);
         request.forkFrom = runs_.folder("changed") / "checkpoints/step-00000008";
         train(request, { { 10, "learning_rate", 1e-4 } }, recorder);
         const auto compared =
@@ -339,7 +333,7 @@ private Q_SLOTS:
             auto config = smallRun();
             config.training.steps = 2;
             const auto name = "given-" + fs::path(weights).stem().string();
-            auto request = fresh(name, config);
+            auto request = runs_.request(name, config);
             request.initFrom = weights;
             Recorder recorder;
             const auto run = train(request, {}, recorder);
@@ -367,7 +361,7 @@ private Q_SLOTS:
         const WantedSettings oneOfThemNot { { "clip", 2 }, { "width", 64 } };
         QVERIFY_THROWS_EXCEPTION(ConfigError, withChanges(blind, oneOfThemNot, 4));
         Recorder recorder;
-        train(fresh("refused", config), { { 3, "clip", -1 }, { 3, "width", 64 }, { 4, "steps", 2 } }, recorder);
+        train(runs_.request("refused", config), { { 3, "clip", -1 }, { 3, "width", 64 }, { 4, "steps", 2 } }, recorder);
         QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));
         QVERIFY(journal(runs_.folder("refused")).empty());
         for (const auto& command : recorder.all<CommandEvent>()) QCOMPARE(command.value, std::string("refused"));

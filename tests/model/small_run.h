@@ -39,6 +39,11 @@ inline RunConfig smallRun()
     return c;
 }
 
+/// Where a run lies, and what the trainer says of its end.
+struct Trained : fs::path {
+    RunState state = RunState::Failed;
+};
+
 /// A folder for runs, and a cache of its own beside them.
 class SmallRuns {
 public:
@@ -48,34 +53,37 @@ public:
         qputenv("XDG_CACHE_HOME", (home_.path() + "/cache").toUtf8());
     }
     fs::path folder(const std::string& name) const { return fs::path(home_.path().toStdString()) / name; }
+    /// For a new run.
+    TrainingRequest request(const std::string& name, const RunConfig& config) const
+    {
+        TrainingRequest r;
+        r.config = config;
+        r.directory = folder(name);
+        return r;
+    }
 
     /// Trains a new run to its end, or to stop_after.
-    fs::path train(const std::string& name, const RunConfig& config, Recorder* recorder = nullptr)
+    Trained train(const std::string& name, const RunConfig& config, Recorder* recorder = nullptr)
     {
-        TrainingRequest request;
-        request.config = config;
-        request.directory = folder(name);
-        return run(request, recorder);
+        return run(request(name, config), recorder);
     }
     /// Continues one from its newest checkpoint, or from `checkpoint`.
-    fs::path resume(const std::string& name, const RunConfig& config, std::vector<std::string> overrides,
+    Trained resume(const std::string& name, const RunConfig& config, std::vector<std::string> overrides,
         Recorder* recorder = nullptr, const std::string& checkpoint = {})
     {
-        TrainingRequest request;
-        request.config = config;
-        request.directory = folder(name);
-        request.resume = true;
-        request.overrides = std::move(overrides);
-        if (!checkpoint.empty()) request.checkpoint = request.directory / "checkpoints" / checkpoint;
-        return run(request, recorder);
+        auto again = request(name, config);
+        again.resume = true;
+        again.overrides = std::move(overrides);
+        if (!checkpoint.empty()) again.checkpoint = again.directory / "checkpoints" / checkpoint;
+        return run(again, recorder);
     }
-    fs::path run(const TrainingRequest& request, Recorder* recorder = nullptr)
+    Trained run(const TrainingRequest& asked, Recorder* recorder = nullptr)
     {
         Recorder nobody;
         auto& sink = recorder ? *recorder : nobody;
-        Trainer trainer(request, sink, {});
-        trainer.run(sink, {});
-        return request.directory;
+        Trainer trainer(asked, sink, {});
+        const auto state = trainer.run(sink, {});
+        return { asked.directory, state };
     }
 
 private:

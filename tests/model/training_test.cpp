@@ -5,17 +5,12 @@
 #include "engine/eval/head_figures.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
 #include "engine/system/device.h"
-#include "engine/train/trainer.h"
-#include "tests/model/recorder.h"
-#include "tests/model/run_tokenizer.h"
+#include "tests/model/small_run.h"
 #include "tests/suite.h"
 
 #include <QElapsedTimer>
-#include <QTemporaryDir>
-#include <QtTest>
 
 #include <algorithm>
 #include <cmath>
@@ -24,34 +19,15 @@
 #include <thread>
 
 using namespace pha;
-using test::Recorder;
+using namespace pha::test;
 
 namespace {
 
 RunConfig tinyRun()
 {
-    RunConfig c;
-    c.data.tokenizer = test::runTokenizer;
-    c.model.layers = 1;
-    c.model.width = 32;
-    c.model.queryHeads = 2;
-    c.model.kvHeads = 1;
-    c.model.gssExpand = 64;
-    c.model.gssWidth = 8;
-    c.model.gssState = 8;
-    c.model.auxWidth = 24;
-    c.model.mainWidth = 64;
-    c.training.steps = 12;
-    c.training.batchSize = 2;
-    c.training.context = 48;
-    c.training.warmupSteps = 2;
-    c.training.dropout = 0.1; // the generator's state is part of what a resume restores
+    auto c = smallRun();
     c.training.evalEvery = 5;
     c.training.evalTokens = 600;
-    c.training.saveEvery = 4;
-    c.training.sampleEvery = 0;
-    c.training.precision = "fp32";
-    c.training.threads = 1;
     return c;
 }
 
@@ -65,35 +41,16 @@ std::string weightsOf(const fs::path& run, const std::string& step)
 class TrainingTest : public QObject {
     Q_OBJECT
 
-    QTemporaryDir home_;
-    fs::path folder(const char* name) const { return fs::path(home_.path().toStdString()) / name; }
-
-    RunState train(const fs::path& run, const RunConfig& config, Recorder& recorder, bool resume = false,
-        std::vector<std::string> overrides = {})
-    {
-        TrainingRequest request;
-        request.config = config;
-        request.directory = run;
-        request.resume = resume;
-        request.overrides = std::move(overrides);
-        Trainer trainer(request, recorder, {});
-        return trainer.run(recorder, {});
-    }
+    SmallRuns runs_;
 
 private Q_SLOTS:
-    void initTestCase()
-    {
-        QVERIFY(home_.isValid());
-        qputenv("XDG_CACHE_HOME", (home_.path() + "/cache").toUtf8());
-    }
-
     void aRunWritesWhatTheContractSays()
     {
         Recorder recorder;
-        const auto run = folder("plain");
+        const auto run = runs_.folder("plain");
         QElapsedTimer watch;
         watch.start();
-        QCOMPARE(train(run, tinyRun(), recorder), RunState::Finished);
+        QCOMPARE(runs_.train("plain", tinyRun(), &recorder).state, RunState::Finished);
         const double took = double(watch.nsecsElapsed()) / 1e9;
         QCOMPARE(recorder.all<StepEvent>().size(), std::size_t(12));
         QVERIFY(fs::exists(run / "tokenizer.model"));
@@ -118,7 +75,7 @@ private Q_SLOTS:
             QVERIFY(part > 0);
         QVERIFY2(time.total() <= took, qPrintable(QString("%1 of %2 s").arg(time.total()).arg(took)));
         QVERIFY(std::abs(time.updates + time.data - recorder.all<StepEvent>().back().seconds) < 0.1 * time.total());
-        QVERIFY_EXCEPTION_THROWN(train(run, tinyRun(), recorder), CheckpointError); // a run is there already
+        QVERIFY_EXCEPTION_THROWN(runs_.train("plain", tinyRun(), &recorder), CheckpointError); // a run is there already
     }
 
     /// Too few positions for the test of the heads, and for nothing else.
@@ -130,8 +87,8 @@ private Q_SLOTS:
         config.training.steps = 2;
         config.training.sampleEvery = 1;
         Recorder recorder;
-        const auto run = folder("positions");
-        QCOMPARE(train(run, config, recorder), RunState::Finished);
+        const auto run = runs_.folder("positions");
+        QCOMPARE(runs_.train("positions", config, &recorder).state, RunState::Finished);
         QVERIFY(fs::exists(run / "checkpoints" / "step-00000002" / "model.safetensors"));
         QCOMPARE(recorder.all<EvalEvent>().back().step, std::int64_t(2));
         QVERIFY(recorder.all<HeadsEvent>().empty());
@@ -146,18 +103,19 @@ private Q_SLOTS:
     void resumeIsExact()
     {
         QFETCH(int, stopAfter);
-        const auto whole = folder("whole"), parts = folder(("parts" + std::to_string(stopAfter)).c_str());
+        const auto name = "parts" + std::to_string(stopAfter);
+        const auto whole = runs_.folder("whole"), parts = runs_.folder(name);
         Recorder reference, first, second;
         if (!fs::exists(whole))
-            train(whole, tinyRun(), reference);
+            runs_.train("whole", tinyRun(), &reference);
         else
             for (MetricsReader reader(whole / "metrics.jsonl"); auto event : reader.poll())
                 reference.events.push_back(event);
         auto config = tinyRun();
         config.training.stopAfter = stopAfter;
-        QCOMPARE(train(parts, config, first), RunState::Stopped);
+        QCOMPARE(runs_.train(name, config, &first).state, RunState::Stopped);
         config.training.stopAfter = 0;
-        QCOMPARE(train(parts, config, second, true, { "stop_after" }), RunState::Finished);
+        QCOMPARE(runs_.resume(name, config, { "stop_after" }, &second).state, RunState::Finished);
         QCOMPARE(weightsOf(parts, "step-00000012"), weightsOf(whole, "step-00000012"));
 
         MetricsReader reader(parts / "metrics.jsonl");
@@ -176,11 +134,11 @@ private Q_SLOTS:
 
     void aNameThatIsGivenWhileAResumePreparesStays()
     {
-        const auto run = folder("renamed");
+        const auto run = runs_.folder("renamed");
         auto config = tinyRun();
         config.training.stopAfter = 4;
         Recorder first, second;
-        QCOMPARE(train(run, config, first), RunState::Stopped);
+        QCOMPARE(runs_.train("renamed", config, &first).state, RunState::Stopped);
         config.training.stopAfter = 0;
         config.training.threads = 2; // which is told before run.json is written
         bool renamed = false;
@@ -192,7 +150,7 @@ private Q_SLOTS:
             RunDirectory(run).write(file);
             renamed = true;
         };
-        QCOMPARE(train(run, config, second, true, { "stop_after", "threads" }), RunState::Finished);
+        QCOMPARE(runs_.resume("renamed", config, { "stop_after", "threads" }, &second).state, RunState::Finished);
         QVERIFY(renamed);
         QCOMPARE(RunDirectory(run).read().name, std::string("another name"));
         QCOMPARE(RunDirectory(run).read().config.training.threads, std::int64_t(2));
@@ -200,11 +158,11 @@ private Q_SLOTS:
 
     void theRecordSaysWhatItGoesOnWith()
     {
-        const auto run = folder("moved");
+        const auto run = runs_.folder("moved");
         auto config = tinyRun();
         config.training.stopAfter = 4;
         Recorder first, second, third;
-        QCOMPARE(train(run, config, first), RunState::Stopped);
+        QCOMPARE(runs_.train("moved", config, &first).state, RunState::Stopped);
         const auto said = [&] {
             std::vector<std::string> all;
             for (const auto& event : readMetrics(run / "metrics.jsonl"))
@@ -213,7 +171,7 @@ private Q_SLOTS:
                     all.push_back(std::to_string(status->step) + " " + status->detail);
             return all;
         };
-        QCOMPARE(train(run, config, second, true, { "stop_after" }), RunState::Stopped);
+        QCOMPARE(runs_.resume("moved", config, { "stop_after" }, &second).state, RunState::Stopped);
         QVERIFY(said().empty()); // all is as it was
         const auto folderOf8 = run / "checkpoints" / checkpointName(8);
         auto state = Json::parse(readFile(folderOf8 / "state.json"));
@@ -227,7 +185,8 @@ private Q_SLOTS:
         config.training.stopAfter = 0;
         config.training.threads = 2;
         config.training.precision = "bf16";
-        QCOMPARE(train(run, config, third, true, { "stop_after", "threads", "precision" }), RunState::Finished);
+        QCOMPARE(
+            runs_.resume("moved", config, { "stop_after", "threads", "precision" }, &third).state, RunState::Finished);
         QCOMPARE(said(),
             (std::vector<std::string> { "8 on 2 threads instead of 1 thread, in bf16 instead of fp32, with LibTorch "
                 + libtorch + " instead of 0.4.1, so sums are rounded differently from here on" }));
@@ -236,22 +195,22 @@ private Q_SLOTS:
     void aRunThatDiedBeforeItsFirstCheckpointStartsOver()
     {
         Recorder recorder;
-        const auto run = folder("early");
+        const auto run = runs_.folder("early");
         auto config = tinyRun();
         config.training.saveEvery = 0;
         config.training.stopAfter = 3;
-        train(run, config, recorder);
+        runs_.train("early", config, &recorder);
         fs::remove_all(run / "checkpoints");
         config.training.stopAfter = 0;
         Recorder again;
-        QCOMPARE(train(run, config, again, true, { "stop_after" }), RunState::Finished);
+        QCOMPARE(runs_.resume("early", config, { "stop_after" }, &again).state, RunState::Finished);
         QCOMPARE(again.all<StepEvent>().front().step, std::int64_t(1));
     }
 
     void aRunWhoseLastSaveFailsHasNotFinished()
     {
         Recorder recorder, again;
-        const auto run = folder("unsaved");
+        const auto run = runs_.folder("unsaved");
         auto config = tinyRun();
         config.training.saveEvery = 0;
         recorder.react = [&](const Event& event) {
@@ -260,7 +219,7 @@ private Q_SLOTS:
             fs::remove_all(run / "checkpoints");
             writeFileAtomically(run / "checkpoints", "no folder");
         };
-        QCOMPARE(train(run, config, recorder), RunState::Failed);
+        QCOMPARE(runs_.train("unsaved", config, &recorder).state, RunState::Failed);
         const auto problem = recorder.all<CheckpointEvent>().back().problem;
         QVERIFY(!problem.empty());
         const auto last = recorder.all<StatusEvent>().back();
@@ -268,7 +227,7 @@ private Q_SLOTS:
         QCOMPARE(last.step, config.training.steps);
         QCOMPARE(last.detail, "the weights of the last update are not saved: " + problem);
         fs::remove(run / "checkpoints");
-        QCOMPARE(train(run, config, again, true), RunState::Finished);
+        QCOMPARE(runs_.resume("unsaved", config, {}, &again).state, RunState::Finished);
         QCOMPARE(again.all<StatusEvent>().back().state, RunState::Finished);
         QVERIFY(fs::exists(run / "checkpoints" / "step-00000012" / "model.safetensors"));
     }
@@ -276,13 +235,12 @@ private Q_SLOTS:
     void aFinishedRunNeedsMoreSteps()
     {
         Recorder recorder;
-        const auto run = folder("finished");
         auto config = tinyRun();
         config.training.steps = 4;
-        train(run, config, recorder);
-        QVERIFY_EXCEPTION_THROWN(train(run, config, recorder, true), ConfigError);
+        runs_.train("finished", config, &recorder);
+        QVERIFY_EXCEPTION_THROWN(runs_.resume("finished", config, {}, &recorder), ConfigError);
         config.training.steps = 6;
-        QCOMPARE(train(run, config, recorder, true, { "steps" }), RunState::Finished);
+        QCOMPARE(runs_.resume("finished", config, { "steps" }, &recorder).state, RunState::Finished);
     }
 
     void samplesAreOfOnePromptAndSeedAndChangeNothing_data()
@@ -304,12 +262,13 @@ private Q_SLOTS:
         config.training.precision = precision.toStdString();
         config.training.optimizer = optimizer.toStdString();
         config.training.learningRate = 0.01;
-        for (const auto* name : { "sampled", "unsampled" }) fs::remove_all(folder(name));
+        for (const auto* name : { "sampled", "unsampled" }) fs::remove_all(runs_.folder(name));
         Recorder without, with;
-        train(folder("unsampled"), config, without);
+        runs_.train("unsampled", config, &without);
         config.training.sampleEvery = 5;
-        train(folder("sampled"), config, with);
-        QCOMPARE(weightsOf(folder("sampled"), "step-00000012"), weightsOf(folder("unsampled"), "step-00000012"));
+        runs_.train("sampled", config, &with);
+        QCOMPARE(
+            weightsOf(runs_.folder("sampled"), "step-00000012"), weightsOf(runs_.folder("unsampled"), "step-00000012"));
         const auto a = without.all<StepEvent>(), b = with.all<StepEvent>();
         QCOMPARE(a.size(), b.size());
         for (std::size_t i = 0; i < a.size(); ++i) QCOMPARE(a[i].loss, b[i].loss);
@@ -335,12 +294,9 @@ private Q_SLOTS:
 
     void commandsAreAnsweredBetweenSteps()
     {
-        const auto run = folder("commands");
         auto config = tinyRun();
         config.training.steps = 8;
-        TrainingRequest request;
-        request.config = config;
-        request.directory = run;
+        const auto request = runs_.request("commands", config);
         Recorder recorder;
         Trainer trainer(request, recorder, {});
         std::shared_ptr<LoadedModel> copy;
@@ -394,12 +350,11 @@ private Q_SLOTS:
     {
         QFETCH(int, asked);
         const auto kind = Command::Kind(asked);
-        const auto run = folder(("paused" + std::to_string(asked)).c_str());
+        const auto name = "paused" + std::to_string(asked);
+        const auto run = runs_.folder(name);
         constexpr std::int64_t pausedAt = 6; // where nothing else is due
         {
-            TrainingRequest request;
-            request.config = tinyRun();
-            request.directory = run;
+            const auto request = runs_.request(name, tinyRun());
             Recorder recorder;
             Trainer trainer(request, recorder, {});
             std::stop_source stop;
@@ -423,7 +378,7 @@ private Q_SLOTS:
         const double rate = kind == Command::Kind::Change ? 1e-4 : tinyRun().training.learningRate;
         QCOMPARE(readToResume(run).config.training.learningRate, rate);
         Recorder rest;
-        QCOMPARE(train(run, tinyRun(), rest, true), RunState::Finished);
+        QCOMPARE(runs_.resume(name, tinyRun(), {}, &rest).state, RunState::Finished);
         QCOMPARE(RunDirectory(run).read().config.training.learningRate, rate);
         QCOMPARE(rest.all<StepEvent>().front().step, pausedAt + 1);
         QCOMPARE(rest.all<StepEvent>().front().learningRate <= 1e-4, kind == Command::Kind::Change);
@@ -448,9 +403,7 @@ private Q_SLOTS:
 
     void aFailureIsSaidInOneLine()
     {
-        TrainingRequest request;
-        request.config = tinyRun();
-        request.directory = folder("no memory");
+        const auto request = runs_.request("no memory", tinyRun());
         Recorder recorder;
         Trainer trainer(request, recorder, {});
         recorder.react = [](const Event& event) { // what LibTorch throws, with its stack trace
@@ -465,9 +418,7 @@ private Q_SLOTS:
 
     void aCopyThatCannotBeMadeEndsNoTraining()
     {
-        TrainingRequest request;
-        request.config = tinyRun();
-        request.directory = folder("no copy");
+        const auto request = runs_.request("no copy", tinyRun());
         Recorder recorder;
         Trainer trainer(request, recorder, {});
         std::shared_ptr<LoadedModel> failed, copy;
@@ -504,9 +455,7 @@ private Q_SLOTS:
         auto config = tinyRun();
         config.training.steps = 30;
         config.training.saveEvery = 3;
-        TrainingRequest request;
-        request.config = config;
-        request.directory = folder("diverged");
+        const auto request = runs_.request("diverged", config);
         Recorder recorder;
         Trainer trainer(request, recorder, {});
         trainer.failLossForTest(7, 30);
@@ -516,10 +465,10 @@ private Q_SLOTS:
         QVERIFY(steps[6].applied && !steps[7].applied && std::isnan(steps[16].loss));
         for (const auto& [name, weight] : namedWeights(trainer.model())) QVERIFY(weight.isfinite().all().item<bool>());
         const auto latest =
-            RunDirectory(folder("diverged")).pointer("latest"); // saved meanwhile, but never with a bad update
+            RunDirectory(runs_.folder("diverged")).pointer("latest"); // saved meanwhile, but never with a bad update
         QVERIFY(latest.has_value());
         for (const auto& [name, weight] :
-            namedWeights(*readModel(folder("diverged") / "checkpoints" / *latest / "model.safetensors")))
+            namedWeights(*readModel(runs_.folder("diverged") / "checkpoints" / *latest / "model.safetensors")))
             QVERIFY(weight.isfinite().all().item<bool>());
         QCOMPARE(recorder.all<StatusEvent>().back().state, RunState::Diverged);
     }
@@ -533,7 +482,7 @@ private Q_SLOTS:
         config.training.learningRate = 10;
         config.training.clip = 0;
         Recorder recorder;
-        QCOMPARE(train(folder("exploded"), config, recorder), RunState::Diverged);
+        QCOMPARE(runs_.train("exploded", config, &recorder).state, RunState::Diverged);
         QVERIFY(recorder.all<StepEvent>().size() < 200);
         const auto alerts = recorder.all<AlertEvent>();
         QVERIFY(!alerts.empty());
@@ -552,7 +501,7 @@ private Q_SLOTS:
             config.training.mixEvery = 20;
             for (const auto& [field, value] : settings) config.set(field, value);
             Recorder recorder;
-            [&] { QCOMPARE(train(folder(name), config, recorder), RunState::Finished); }();
+            [&] { QCOMPARE(runs_.train(name, config, &recorder).state, RunState::Finished); }();
             return recorder.all<MixingEvent>().at(1).layers.at(0); // half-way, where the entropy bonus ends
         };
         const auto share = [](const LayerMix& mix, std::size_t branch) { return mix.branches.at(branch).normalised; };

@@ -14,8 +14,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <random>
 #include <thread>
 
 using namespace pha;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The tab Costs of the panel Inspect: what is measured, selected, tried together and handed on.
 #include "engine/run/atomic_file.h"
-#include "tests/gui/fake_model.h"
-#include "tests/gui/patience.h"
+#include "tests/gui/panel_fixture.h"
 #include "tests/gui/test_home.h"
 #include "tests/suite.h"
 #include "ui/charts/qcustomplot_include.h"
@@ -10,48 +9,34 @@
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
-#include "ui/theme.h"
 
 #include <QComboBox>
-#include <QLabel>
-#include <QPushButton>
-#include <QSettings>
 #include <QSignalSpy>
-#include <QStandardPaths>
 #include <QTabWidget>
 #include <QTableWidget>
-#include <QTemporaryDir>
 #include <QTest>
 
 using namespace pha;
 using namespace pha::test;
 using namespace pha::ui;
 
-class CostsTabTest : public QObject {
+class CostsTabTest : public QObject, PanelFixture<InspectPanel> {
     Q_OBJECT
 
-    QTemporaryDir folder_;
-    RunConfig config_;
-    fs::path run_;
-    std::unique_ptr<ScriptedEngine> engine_;
-    std::unique_ptr<RunSession> session_;
-    std::unique_ptr<InspectPanel> panel_;
-
-    template <class T> T* find(const char* name) const { return panel_->findChild<T*>(QLatin1String(name)); }
     CostChart* chart() const { return panel_->findChild<CostChart*>(); }
     QTableWidget* table() const { return find<QTableWidget>("costsTable"); }
-    QString words(const char* name) const { return find<QLabel>(name)->text(); }
+    QString words(const char* name) const { return label(name)->text(); }
     QPoint dot(int cell) const { return chart()->dot(cell).toPoint(); }
     std::size_t evaluations() const
     {
-        return engine_->script->read([](const Script& s) { return s.evaluations.size(); });
+        return script_->read([](const Script& s) { return s.evaluations.size(); });
     }
     void measure()
     {
-        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsMeasure")->isEnabled(), patience);
-        QTest::mouseClick(find<QPushButton>("costsMeasure"), Qt::LeftButton);
+        QTRY_VERIFY_WITH_TIMEOUT(button("costsMeasure")->isEnabled(), patience);
+        QTest::mouseClick(button("costsMeasure"), Qt::LeftButton);
         QTRY_COMPARE_WITH_TIMEOUT(table()->rowCount(), 16, patience);
-        QTRY_VERIFY_WITH_TIMEOUT(!find<QPushButton>("costsStop")->isEnabled(), patience);
+        QTRY_VERIFY_WITH_TIMEOUT(!button("costsStop")->isEnabled(), patience);
     }
     void drag(const QPoint& from, const QPoint& to, Qt::KeyboardModifiers keys = {})
     {
@@ -68,37 +53,24 @@ class CostsTabTest : public QObject {
 private Q_SLOTS:
     void initTestCase()
     {
-        QStandardPaths::setTestModeEnabled(true);
-        QCoreApplication::setOrganizationName(QStringLiteral("pha-costs-test"));
-        QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, folder_.path());
-        Theme::instance().apply();
         config_ = findPreset("pha-tiny").config;
         config_.training.steps = 40;
-        run_ = folder_.path().toStdString() + "/run";
         writeFakeRun(run_, config_, "run");
     }
 
     void init()
     {
-        engine_ = std::make_unique<ScriptedEngine>();
-        engine_->config = config_;
-        panel_ = std::make_unique<InspectPanel>(nullptr, [this]() -> Engine& { return *engine_; });
-        panel_->resize(1100, 720);
-        panel_->show();
+        openPanel(1100, 720);
         find<QTabWidget>("inspectTabs")->setCurrentIndex(5);
-        session_ = std::make_unique<RunSession>(run_);
+        openSession();
         panel_->setSession(session_.get());
     }
 
-    void cleanup()
-    {
-        panel_.reset();
-        session_.reset();
-    }
+    void cleanup() { close(); }
 
     void measuringFillsChartAndTable()
     {
-        QVERIFY(!find<QPushButton>("costsPrune")->isEnabled());
+        QVERIFY(!button("costsPrune")->isEnabled());
         measure();
         QCOMPARE(table()->item(0, 0)->text(), QStringLiteral("L0 GSS"));
         const auto sheets = chart()->sheets();
@@ -114,17 +86,17 @@ private Q_SLOTS:
 
     void theRunKeyLeavesWhatIsMeasuredAlone()
     {
-        engine_->script->change([](Script& s) { s.answers = 3; });
-        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsMeasure")->isEnabled(), patience);
+        script_->change([](Script& s) { s.answers = 3; });
+        QTRY_VERIFY_WITH_TIMEOUT(button("costsMeasure")->isEnabled(), patience);
         panel_->look();
         QTRY_COMPARE_WITH_TIMEOUT(evaluations(), std::size_t(4), patience);
         panel_->look();
-        engine_->script->change([](Script& s) { s.answers = 1 << 30; });
+        script_->change([](Script& s) { s.answers = 1 << 30; });
         QTRY_COMPARE_WITH_TIMEOUT(table()->rowCount(), 16, patience);
-        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsMeasure")->isEnabled(), patience);
+        QTRY_VERIFY_WITH_TIMEOUT(button("costsMeasure")->isEnabled(), patience);
         QCOMPARE(evaluations(), std::size_t(17));
 
-        engine_->script->change([](Script& s) { s.answers = 0; });
+        script_->change([](Script& s) { s.answers = 0; });
         panel_->look();
         QTRY_COMPARE_WITH_TIMEOUT(evaluations(), std::size_t(18), patience);
         RunSession again(run_);
@@ -173,21 +145,21 @@ private Q_SLOTS:
         QCOMPARE(chart()->selected().size(), std::size_t(16));
         // All of them: nothing is left to go on with, and the form is not offered it.
         QTRY_VERIFY_WITH_TIMEOUT(words("costsMessage").contains(QStringLiteral("has to stay")), patience);
-        QVERIFY(!find<QPushButton>("costsPrune")->isEnabled());
+        QVERIFY(!button("costsPrune")->isEnabled());
     }
 
     void aSelectionIsTriedTogetherAndOnlyTheLastOneCounts()
     {
         measure();
-        engine_->script->change([](Script& s) { s.answers = 0; });
+        script_->change([](Script& s) { s.answers = 0; });
         const auto before = evaluations();
         table()->selectRow(1);
         QTRY_COMPARE_WITH_TIMEOUT(evaluations(), before + 1, patience);
         table()->selectRow(4); // while the first is still asked
         QVERIFY(words("costsMeasured").endsWith(QStringLiteral("\u2026")));
-        engine_->script->change([](Script& s) { s.answers = 1 << 20; });
+        script_->change([](Script& s) { s.answers = 1 << 20; });
         QTRY_VERIFY_WITH_TIMEOUT(words("costsMeasured").contains(QStringLiteral("times as fast")), patience);
-        const auto last = engine_->script->read([](const Script& s) { return s.evaluations.back().mix; });
+        const auto last = script_->read([](const Script& s) { return s.evaluations.back().mix; });
         QCOMPARE(last.size(), std::size_t(1));
         QCOMPARE(last[0].layer, std::int64_t(1));
         QCOMPARE(last[0].branch, std::string("gss"));
@@ -201,7 +173,7 @@ private Q_SLOTS:
         const std::weak_ptr<TrainingJob> training = job;
         session_->attach(std::move(job));
         measure();
-        QVERIFY(engine_->script->read([](const Script& s) { return s.snapshots; }) > 0); // of its own weights
+        QVERIFY(script_->read([](const Script& s) { return s.snapshots; }) > 0); // of its own weights
         session_->detach();
         QTRY_VERIFY_WITH_TIMEOUT(training.expired(), patience);
         table()->selectRow(1); // tried with the copy that was measured
@@ -210,18 +182,18 @@ private Q_SLOTS:
 
     void aTrialIsOfTheWeightsThatWereMeasured()
     {
-        engine_->script->change([](Script& s) { s.step = 5; });
+        script_->change([](Script& s) { s.step = 5; });
         session_->attach(std::make_shared<ScriptedJob>(engine_->script, config_, run_));
         measure();
-        engine_->script->change([](Script& s) { s.step = 30; }); // the training goes on, and its loss falls
+        script_->change([](Script& s) { s.step = 30; }); // the training goes on, and its loss falls
         table()->selectRow(1);
         QTRY_VERIFY_WITH_TIMEOUT(words("costsMeasured").contains(QStringLiteral("times as fast")), patience);
         const auto alone = QStringLiteral("perplexity %1 (").arg(table()->item(1, 3)->text());
         QVERIFY2(words("costsMeasured").contains(alone), qPrintable(words("costsMeasured") + "\n" + alone));
 
-        QTRY_VERIFY_WITH_TIMEOUT(!find<QPushButton>("costsStop")->isEnabled(), patience);
+        QTRY_VERIFY_WITH_TIMEOUT(!button("costsStop")->isEnabled(), patience);
         find<QTabWidget>("inspectTabs")->setCurrentIndex(0); // the network is not kept for a tab that is not seen
-        QTRY_COMPARE_WITH_TIMEOUT(engine_->script->read([](const Script& s) { return s.models; }), 0, patience);
+        QTRY_COMPARE_WITH_TIMEOUT(script_->read([](const Script& s) { return s.models; }), 0, patience);
         find<QTabWidget>("inspectTabs")->setCurrentIndex(5);
         table()->selectRow(2);
         QTRY_VERIFY_WITH_TIMEOUT(words("costsMessage").contains(QStringLiteral("at step 5; measure again")), patience);
@@ -233,14 +205,14 @@ private Q_SLOTS:
 
     void stoppingIsSaid()
     {
-        engine_->script->change([](Script& s) { s.answers = 3; });
-        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsMeasure")->isEnabled(), patience);
+        script_->change([](Script& s) { s.answers = 3; });
+        QTRY_VERIFY_WITH_TIMEOUT(button("costsMeasure")->isEnabled(), patience);
         panel_->look(); // what the window's key asks for
         QTRY_COMPARE_WITH_TIMEOUT(evaluations(), std::size_t(4), patience);
         panel_->stop();
         QCOMPARE(words("costsMessage"), QStringLiteral("Stopped."));
         QCOMPARE(table()->rowCount(), 0);
-        QVERIFY(find<QPushButton>("costsMeasure")->isEnabled());
+        QVERIFY(button("costsMeasure")->isEnabled());
     }
 
     void pruningHandsOnCheckpointAndParts()
@@ -250,8 +222,8 @@ private Q_SLOTS:
         table()->selectRow(1);
         table()->selectionModel()->select(
             table()->model()->index(7, 0), QItemSelectionModel::Select | QItemSelectionModel::Rows);
-        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>("costsPrune")->isEnabled(), patience);
-        QTest::mouseClick(find<QPushButton>("costsPrune"), Qt::LeftButton);
+        QTRY_VERIFY_WITH_TIMEOUT(button("costsPrune")->isEnabled(), patience);
+        QTest::mouseClick(button("costsPrune"), Qt::LeftButton);
         QCOMPARE(asked.size(), 1);
         QCOMPARE(asked[0][1].toString(), QStringLiteral("0:attention,1:main"));
         QVERIFY(fs::exists(asked[0][0].value<fs::path>()));

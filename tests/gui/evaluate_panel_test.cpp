@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/gui/fake_model.h"
+#include "tests/gui/panel_fixture.h"
 #include "tests/suite.h"
 #include "ui/panels/ablation_table.h"
 #include "ui/panels/branch_mixer.h"
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/weights_box.h"
-#include "ui/theme.h"
 
 #include <QClipboard>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QGuiApplication>
-#include <QLabel>
 #include <QProgressBar>
-#include <QPushButton>
 #include <QSignalSpy>
 #include <QSpinBox>
-#include <QStandardPaths>
 #include <QTableView>
-#include <QTemporaryDir>
 #include <QTest>
 
 #include <set>
@@ -27,40 +22,25 @@ using namespace pha;
 using namespace pha::test;
 using namespace pha::ui;
 
-class EvaluatePanelTest : public QObject {
+class EvaluatePanelTest : public QObject, PanelFixture<EvaluatePanel> {
     Q_OBJECT
 
 private Q_SLOTS:
     void initTestCase()
     {
-        QStandardPaths::setTestModeEnabled(true);
-        Theme::instance().apply();
         config_.model.layers = 3;
-        config_.training.steps = 40;
         config_.training.saveEvery = 20;
         config_.training.evalTokens = 4096;
-        run_ = folder_.filePath("run").toStdString();
         writeFakeRun(run_, config_, "run");
     }
 
     void init()
     {
-        engine_ = std::make_unique<ScriptedEngine>();
-        engine_->config = config_;
-        script_ = engine_->script;
-        session_ = std::make_unique<RunSession>(run_);
-        QTRY_VERIFY(session_->modelSource().available);
-        QTRY_VERIFY(!session_->history().mixing.empty());
-        panel_ = std::make_unique<EvaluatePanel>(nullptr, [this]() -> Engine& { return *engine_; });
-        panel_->resize(1280, 800);
-        panel_->show();
+        openSession();
+        openPanel(1280, 800);
     }
 
-    void cleanup()
-    {
-        panel_.reset();
-        session_.reset();
-    }
+    void cleanup() { close(); }
 
     void withoutARunItSaysWhatToDo()
     {
@@ -78,7 +58,7 @@ private Q_SLOTS:
     {
         panel_->setSession(session_.get());
         QCOMPARE(spin("evaluateMaxTokens")->value(), 4096); // as the run itself does
-        panel_->findChild<QComboBox*>("evaluateSplit")->setCurrentIndex(2);
+        find<QComboBox>("evaluateSplit")->setCurrentIndex(2);
         spin("evaluateContext")->setValue(128);
         spin("evaluateStride")->setValue(64);
         spin("evaluateMaxTokens")->setValue(9999);
@@ -93,17 +73,17 @@ private Q_SLOTS:
         QVERIFY(options[0].recall);
         QVERIFY(options[0].mix.empty());
         QTRY_VERIFY(button("evaluateRun")->isEnabled());
-        const auto source = panel_->findChild<QLabel*>("evaluateSource")->text();
+        const auto source = label("evaluateSource")->text();
         QVERIFY2(source.contains("tokenizer") && source.contains("step 1,000"), qPrintable(source));
-        QCOMPARE(panel_->findChild<QTableView*>("evaluateRecall")->model()->rowCount(), 6);
+        QCOMPARE(find<QTableView>("evaluateRecall")->model()->rowCount(), 6);
     }
 
     void mutesAreComparedWithTheUnchangedNetwork()
     {
         panel_->setSession(session_.get());
-        QTest::mouseClick(panel_->findChild<QAbstractButton*>("mix_2_gss"), Qt::LeftButton);
-        panel_->findChild<QDoubleSpinBox*>("mixWeight_ffn")->setValue(1.5);
-        QVERIFY(panel_->findChild<QLabel*>("mixBadge")->text().contains("2"));
+        QTest::mouseClick(find<QAbstractButton>("mix_2_gss"), Qt::LeftButton);
+        find<QDoubleSpinBox>("mixWeight_ffn")->setValue(1.5);
+        QVERIFY(label("mixBadge")->text().contains("2"));
         panel_->run();
         QTRY_COMPARE(table()->model()->rowCount(), 2);
         const auto options = asked();
@@ -130,8 +110,7 @@ private Q_SLOTS:
     void theAblationTableCoversEveryPair()
     {
         panel_->setSession(session_.get());
-        QTest::mouseClick(
-            panel_->findChild<QAbstractButton*>("mix_all_attention"), Qt::LeftButton); // does not count here
+        QTest::mouseClick(find<QAbstractButton>("mix_all_attention"), Qt::LeftButton); // does not count here
         panel_->runAblation();
         auto* map = panel_->findChild<AblationTable*>();
         QTRY_VERIFY(map->complete());
@@ -155,7 +134,7 @@ private Q_SLOTS:
         const auto csv = map->csv().split('\n', Qt::SkipEmptyParts);
         QCOMPARE(csv.size(), qsizetype(18));
         for (int line = 2; line < 18; ++line) QVERIFY2(csv[line].split(',')[3].toDouble() != 0, qPrintable(csv[line]));
-        auto* note = panel_->findChild<QLabel*>("evaluateAblationNote");
+        auto* note = label("evaluateAblationNote");
         QTRY_VERIFY2(note->text().contains("valid split"), qPrintable(note->text()));
         panel_->runAblation(); // known: asks nothing
         QVERIFY2(!note->text().contains("valid split"), qPrintable(note->text())); // of the cells that were there
@@ -206,7 +185,7 @@ private Q_SLOTS:
         QTRY_COMPARE(asked().size(), std::size_t(1));
         panel_->setSession(&again);
         QVERIFY(!panel_->busy());
-        const auto* message = panel_->findChild<QLabel*>("evaluateMessage");
+        const auto* message = label("evaluateMessage");
         QVERIFY2(message->text().startsWith("Another run was selected"), qPrintable(message->text()));
         panel_->setSession(session_.get());
         QVERIFY(message->text().isEmpty());
@@ -231,7 +210,7 @@ private Q_SLOTS:
         panel_->setSession(session_.get());
         script_->change([](Script& s) { s.evaluateError = "the split test has no tokens"; });
         panel_->run();
-        auto* message = panel_->findChild<QLabel*>("evaluateMessage");
+        auto* message = label("evaluateMessage");
         QTRY_COMPARE(message->text(), QStringLiteral("the split test has no tokens; do something else"));
         QCOMPARE(message->property("role").toString(), QStringLiteral("error"));
         QTRY_VERIFY(button("evaluateRun")->isEnabled());
@@ -247,7 +226,7 @@ private Q_SLOTS:
         panel_->run();
         std::filesystem::rename(aside, run_);
         QVERIFY(asked().empty());
-        QVERIFY(panel_->findChild<QLabel*>("evaluateMessage")->text().contains("no checkpoint"));
+        QVERIFY(label("evaluateMessage")->text().contains("no checkpoint"));
     }
 
     void resultsAreKeptForEachRun()
@@ -261,12 +240,11 @@ private Q_SLOTS:
         QTRY_COMPARE(table()->model()->rowCount(), 1);
         auto* map = panel_->findChild<AblationTable*>();
         panel_->runAblation();
-        QTRY_VERIFY(panel_->findChild<QLabel*>("evaluateAblationNote")->text().contains("valid split"));
+        QTRY_VERIFY(label("evaluateAblationNote")->text().contains("valid split"));
         panel_->setSession(&second);
         QVERIFY(map->nothing());
         QCOMPARE(table()->model()->rowCount(), 0);
-        QTRY_COMPARE(
-            script_->read([](const Script& s) { return s.models; }), 0); // the network of the first run is freed
+        QTRY_COMPARE(scripted(&Script::models), 0); // the network of the first run is freed
         panel_->setSession(session_.get());
         QCOMPARE(table()->model()->rowCount(), 1);
         QVERIFY(map->complete());
@@ -297,7 +275,7 @@ private Q_SLOTS:
         QTRY_COMPARE(table()->model()->rowCount(), 1);
         QTRY_VERIFY(button("evaluateRun")->isEnabled());
         panel_->runAblation();
-        QTRY_VERIFY(panel_->findChild<QLabel*>("evaluateAblationNote")->text().contains("valid split"));
+        QTRY_VERIFY(label("evaluateAblationNote")->text().contains("valid split"));
         train("2026-02-01T12:05:00Z");
         if (QTest::currentTestFailed()) return;
         QCOMPARE(panel_->resultsCsv().count('\n'), 1); // the heading
@@ -344,7 +322,7 @@ private Q_SLOTS:
     void anyCheckpointCanBeChosen()
     {
         panel_->setSession(session_.get());
-        auto* weights = panel_->findChild<QComboBox*>("evaluateWeights");
+        auto* weights = find<QComboBox>("evaluateWeights");
         const int older = weights->findData("step-00000020");
         QVERIFY(older > 0);
         weights->setCurrentIndex(older);
@@ -361,7 +339,7 @@ private Q_SLOTS:
         RunSession session(run);
         QTRY_VERIFY(session.modelSource().available);
         panel_->setSession(&session);
-        auto* weights = panel_->findChild<WeightsBox*>("evaluateWeights");
+        auto* weights = find<WeightsBox>("evaluateWeights");
         weights->setCurrentIndex(weights->findData("step-00000020"));
         QVERIFY(weights->source().available);
         fs::remove_all(run / "checkpoints" / "step-00000020");
@@ -371,7 +349,7 @@ private Q_SLOTS:
         QCOMPARE(weights->source().run, run / "checkpoints" / "step-00000020");
         panel_->run();
         QVERIFY(asked().empty());
-        const auto said = panel_->findChild<QLabel*>("evaluateMessage")->text();
+        const auto said = label("evaluateMessage")->text();
         QVERIFY2(said.startsWith("The checkpoint of step 20 has been deleted"), qPrintable(said));
         QVERIFY(!button("evaluateRun")->isEnabled());
         weights->setCurrentIndex(0);
@@ -427,7 +405,7 @@ private Q_SLOTS:
         QVERIFY(QGuiApplication::clipboard()->text().contains("Nats/token\t"));
         panel_->askForFile = [](QWidget*) { return QStringLiteral("/proc/nowhere/out.csv"); };
         QTest::mouseClick(button("evaluateCsv"), Qt::LeftButton);
-        QCOMPARE(panel_->findChild<QLabel*>("evaluateMessage")->property("role").toString(), QStringLiteral("error"));
+        QCOMPARE(label("evaluateMessage")->property("role").toString(), QStringLiteral("error"));
     }
 
     void theMixerIsUsableByKeyboard()
@@ -435,11 +413,11 @@ private Q_SLOTS:
         panel_->setSession(session_.get());
         auto* mixer = panel_->findChild<BranchMixer*>();
         panel_->activateWindow();
-        auto* first = panel_->findChild<QAbstractButton*>("mix_all_gss");
+        auto* first = find<QAbstractButton>("mix_all_gss");
         first->setFocus();
         QTest::keyClick(first, Qt::Key_Down);
-        QTest::keyClick(panel_->findChild<QAbstractButton*>("mix_1_gss"), Qt::Key_Right);
-        QTest::keyClick(panel_->findChild<QAbstractButton*>("mix_1_attention"), Qt::Key_Space);
+        QTest::keyClick(find<QAbstractButton>("mix_1_gss"), Qt::Key_Right);
+        QTest::keyClick(find<QAbstractButton>("mix_1_attention"), Qt::Key_Space);
         const auto changes = mixer->changes();
         QCOMPARE(changes.size(), std::size_t(1));
         QCOMPARE(changes[0].layer, std::int64_t(0));
@@ -515,38 +493,20 @@ private Q_SLOTS:
         QTest::mouseClick(button("evaluateAblation"), Qt::LeftButton);
         QTRY_VERIFY(panel_->findChild<AblationTable*>()->complete());
         QVERIFY(script_->read([](const Script& s) { return s.loads.empty() && s.snapshots > 0; }));
-        QTRY_VERIFY(panel_->findChild<QLabel*>("evaluateAblationNote")->text().contains("live weights"));
+        QTRY_VERIFY(label("evaluateAblationNote")->text().contains("live weights"));
         session_->detach();
     }
 
     void everyControlHasANameAndATip()
     {
         panel_->setSession(session_.get());
-        for (auto* widget : panel_->findChildren<QAbstractButton*>()) {
-            if (widget->parentWidget() && widget->parentWidget()->inherits("QTabBar")) continue;
-            if (widget->objectName().startsWith("qt_") || qobject_cast<QAbstractItemView*>(widget->parentWidget()))
-                continue;
-            QVERIFY2(
-                !widget->objectName().isEmpty() && !widget->accessibleName().isEmpty() && !widget->toolTip().isEmpty(),
-                qPrintable(widget->objectName()));
-        }
+        QCOMPARE(unnamedControl(panel_.get()), QString());
     }
 
 private:
-    QPushButton* button(const char* name) { return panel_->findChild<QPushButton*>(name); }
     QSpinBox* spin(const char* name) { return panel_->findChild<QSpinBox*>(name); }
-    QTableView* table() { return panel_->findChild<QTableView*>("evaluateTable"); }
-    std::vector<EvaluateOptions> asked()
-    {
-        return script_->read([](const Script& s) { return s.evaluations; });
-    }
-    QTemporaryDir folder_;
-    RunConfig config_;
-    fs::path run_;
-    std::unique_ptr<ScriptedEngine> engine_;
-    std::shared_ptr<Script> script_;
-    std::unique_ptr<RunSession> session_;
-    std::unique_ptr<EvaluatePanel> panel_;
+    QTableView* table() { return find<QTableView>("evaluateTable"); }
+    std::vector<EvaluateOptions> asked() const { return scripted(&Script::evaluations); }
 };
 
 PHA_TEST(EvaluatePanelTest)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The panel that looks inside: on a network whose maps and pushes are known, what it shows is what they are.
 #include "tests/gui/fake_inside.h"
-#include "tests/gui/fake_model.h"
+#include "tests/gui/panel_fixture.h"
 #include "tests/suite.h"
 #include "ui/inspect/activation_table.h"
 #include "ui/inspect/head_table.h"
@@ -17,16 +17,11 @@
 
 #include <QAbstractItemModelTester>
 #include <QComboBox>
-#include <QLabel>
 #include <QPlainTextEdit>
-#include <QPushButton>
 #include <QScrollBar>
-#include <QSettings>
 #include <QSignalSpy>
 #include <QStackedWidget>
-#include <QStandardPaths>
 #include <QTabWidget>
-#include <QTemporaryDir>
 #include <QTest>
 #include <QToolTip>
 
@@ -42,41 +37,24 @@ const QString sentence = QStringLiteral("Mara took the copper key to the harbour
 
 } // namespace
 
-class InspectPanelTest : public QObject {
+class InspectPanelTest : public QObject, PanelFixture<InspectPanel> {
     Q_OBJECT
 
 private Q_SLOTS:
     void initTestCase()
     {
-        QStandardPaths::setTestModeEnabled(true);
-        QCoreApplication::setOrganizationName(QStringLiteral("pha-inspect-test"));
-        QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, folder_.path());
-        Theme::instance().apply();
         config_.model.layers = 3;
-        config_.training.steps = 40;
         config_.training.samplePrompt = sentence.toStdString();
-        run_ = folder_.filePath("run").toStdString();
         writeFakeRun(run_, config_, "run");
     }
 
     void init()
     {
-        engine_ = std::make_unique<ScriptedEngine>();
-        engine_->config = config_;
-        script_ = engine_->script;
-        session_ = std::make_unique<RunSession>(run_);
-        QTRY_VERIFY(session_->modelSource().available);
-        QTRY_VERIFY(!session_->loading());
-        panel_ = std::make_unique<InspectPanel>(nullptr, [this]() -> Engine& { return *engine_; });
-        panel_->resize(1000, 700);
-        panel_->show();
+        openSession();
+        openPanel(1000, 700);
     }
 
-    void cleanup()
-    {
-        panel_.reset();
-        session_.reset();
-    }
+    void cleanup() { close(); }
 
     void withoutARunItSaysWhatToDo()
     {
@@ -300,7 +278,7 @@ private Q_SLOTS:
         QCOMPARE(table->columnSpan(1, 1), int(parts.size())); // it belongs to no part
         QVERIFY2(label("inspectSum")->text().contains(signedNats(sum)), qPrintable(label("inspectSum")->text()));
 
-        panel_->findChild<QComboBox*>("inspectPushesOf")->setCurrentIndex(1);
+        find<QComboBox>("inspectPushesOf")->setCurrentIndex(1);
         double mean = 0;
         for (std::size_t t = 1; t < 8; ++t) mean += fakePush(2, 0, parts.size(), t) / 7;
         QCOMPARE(table->item(4, 1)->text(), signedNats(mean));
@@ -386,7 +364,7 @@ private Q_SLOTS:
         QVERIFY(label("inspectReachSays")->text().startsWith("Name the heads"));
         script_->change([](Script& s) { s.answers = 0; });
         QTest::mouseClick(name, Qt::LeftButton);
-        QTRY_COMPARE(script_->read([](const Script& s) { return s.headTests; }), 1);
+        QTRY_COMPARE(scripted(&Script::headTests), 1);
         QVERIFY(button("inspectStop")->isEnabled());
         QTest::mouseClick(button("inspectStop"), Qt::LeftButton);
         QCOMPARE(message(), QStringLiteral("Stopped."));
@@ -480,7 +458,7 @@ private Q_SLOTS:
         text()->setCurrent(0);
         QVERIFY(label("inspectLensReading")->text().startsWith("The first token"));
 
-        auto* of = panel_->findChild<QComboBox*>("inspectLensOf");
+        auto* of = find<QComboBox>("inspectLensOf");
         const auto likely = table->item(0, 0)->background().color();
         of->setCurrentIndex(2);
         QVERIFY(table->item(0, 0)->background().color() != likely);
@@ -500,7 +478,7 @@ private Q_SLOTS:
         auto* table = panel_->findChild<ActivationTable*>();
         QAbstractItemModelTester tester(table->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
         tabs()->setCurrentIndex(3);
-        panel_->findChild<QComboBox*>("inspectLensOf")->setCurrentIndex(3);
+        find<QComboBox>("inspectLensOf")->setCurrentIndex(3);
         const auto view = fakeInside(config_, 1, { 8, ScriptedModel::token(1) });
         QCOMPARE(table->rowCount(), int(view.activations.size()));
         QCOMPARE(table->item(0, 0)->text(), QStringLiteral("Embedding"));
@@ -577,7 +555,7 @@ private Q_SLOTS:
         QTest::mouseClick(button("inspectLensCsv"), Qt::LeftButton);
         QCOMPARE(suggestion, QStringLiteral("layers.csv"));
         QCOMPARE(written(), panel_->lensCsv().toUtf8());
-        panel_->findChild<QComboBox*>("inspectLensOf")->setCurrentIndex(3);
+        find<QComboBox>("inspectLensOf")->setCurrentIndex(3);
         QTest::mouseClick(button("inspectLensCsv"), Qt::LeftButton);
         QCOMPARE(suggestion, QStringLiteral("activations.csv"));
         QCOMPARE(written(), panel_->lensCsv().toUtf8());
@@ -634,7 +612,7 @@ private Q_SLOTS:
         QTRY_COMPARE(asked().size(), std::size_t(4));
         panel_->setSession(nullptr);
         script_->change([](Script& s) { s.answers = 10; });
-        QTRY_COMPARE(script_->read([](const Script& s) { return s.models; }), 0);
+        QTRY_COMPARE(scripted(&Script::models), 0);
         QVERIFY(text()->tokens().isEmpty());
         QVERIFY(grid()->plan().cells.empty());
         QCOMPARE(panel_->pushesCsv().count('\n'), 1);
@@ -751,27 +729,15 @@ private:
         const auto ground = Theme::instance().colours().surface;
         return colour.isValid() ? std::abs(qGray(colour.rgb()) - qGray(ground.rgb())) : 0;
     }
-    QPushButton* button(const char* name) { return panel_->findChild<QPushButton*>(name); }
-    QLabel* label(const char* name) { return panel_->findChild<QLabel*>(name); }
     QString message() { return label("inspectMessage")->text(); }
-    QPlainTextEdit* prompt() { return panel_->findChild<QPlainTextEdit*>("inspectPrompt"); }
-    QComboBox* tint() { return panel_->findChild<QComboBox*>("inspectTint"); }
-    QTabWidget* tabs() { return panel_->findChild<QTabWidget*>("inspectTabs"); }
-    QComboBox* reachOf() { return panel_->findChild<QComboBox*>("inspectReachOf"); }
-    TokenView* text() { return panel_->findChild<TokenView*>("inspectText"); }
+    QPlainTextEdit* prompt() { return find<QPlainTextEdit>("inspectPrompt"); }
+    QComboBox* tint() { return find<QComboBox>("inspectTint"); }
+    QTabWidget* tabs() { return find<QTabWidget>("inspectTabs"); }
+    QComboBox* reachOf() { return find<QComboBox>("inspectReachOf"); }
+    TokenView* text() { return find<TokenView>("inspectText"); }
     MapGrid* grid() { return panel_->findChild<MapGrid*>(); }
     MapView* map() { return panel_->findChild<MapView*>(); }
-    std::vector<LookOptions> asked()
-    {
-        return script_->read([](const Script& s) { return s.looks; });
-    }
-    QTemporaryDir folder_;
-    RunConfig config_;
-    fs::path run_;
-    std::unique_ptr<ScriptedEngine> engine_;
-    std::shared_ptr<Script> script_;
-    std::unique_ptr<RunSession> session_;
-    std::unique_ptr<InspectPanel> panel_;
+    std::vector<LookOptions> asked() const { return scripted(&Script::looks); }
 };
 
 PHA_TEST(InspectPanelTest)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/gui/fake_model.h"
+#include "tests/gui/panel_fixture.h"
 #include "tests/suite.h"
 #include "ui/panels/branch_mixer.h"
 #include "ui/panels/playground_panel.h"
@@ -8,62 +8,38 @@
 #include "ui/panels/token_view.h"
 #include "ui/theme.h"
 
-#include <QAbstractButton>
 #include <QCheckBox>
 #include <QClipboard>
 #include <QComboBox>
-#include <QCoreApplication>
-#include <QLabel>
 #include <QListWidget>
 #include <QPlainTextEdit>
-#include <QPushButton>
-#include <QSettings>
 #include <QSpinBox>
-#include <QStandardPaths>
 #include <QTableWidget>
-#include <QTemporaryDir>
 #include <QTest>
 
 using namespace pha;
 using namespace pha::test;
 using namespace pha::ui;
 
-class PlaygroundPanelTest : public QObject {
+class PlaygroundPanelTest : public QObject, PanelFixture<PlaygroundPanel> {
     Q_OBJECT
 
 private Q_SLOTS:
     void initTestCase()
     {
-        QStandardPaths::setTestModeEnabled(true);
-        QCoreApplication::setOrganizationName(QStringLiteral("pha-playground-test"));
-        QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, folder_.path());
-        Theme::instance().apply();
         config_.model.layers = 3;
-        config_.training.steps = 40;
         config_.training.samplePrompt = "Mara took the key";
-        run_ = folder_.filePath("run").toStdString();
         writeFakeRun(run_, config_, "run");
     }
 
     void init()
     {
-        engine_ = std::make_unique<ScriptedEngine>();
-        engine_->config = config_;
-        script_ = engine_->script;
-        session_ = std::make_unique<RunSession>(run_);
-        QTRY_VERIFY(session_->modelSource().available);
-        QTRY_VERIFY(!session_->history().mixing.empty());
-        panel_ = std::make_unique<PlaygroundPanel>(nullptr, [this]() -> Engine& { return *engine_; });
-        panel_->resize(1280, 800);
-        panel_->show();
-        panel_->findChild<QSpinBox*>("samplingMaxTokens")->setValue(30);
+        openSession();
+        openPanel(1280, 800);
+        find<QSpinBox>("samplingMaxTokens")->setValue(30);
     }
 
-    void cleanup()
-    {
-        panel_.reset();
-        session_.reset();
-    }
+    void cleanup() { close(); }
 
     void withoutARunItSaysWhatToDo()
     {
@@ -97,7 +73,7 @@ private Q_SLOTS:
         QCOMPARE(options[0].prompt, std::string("Mara took the key"));
         QVERIFY(options[0].promptProbabilities);
         QCOMPARE(options[0].sampling.maxTokens, std::int64_t(30));
-        const auto figures = panel_->findChild<QLabel*>("playgroundFigures")->text();
+        const auto figures = label("playgroundFigures")->text();
         for (const char* part : { "30 tokens", "prompt 4", "148 tokens/s", "0.12 s", "MiB", "step 1,000" })
             QVERIFY2(figures.contains(part), qPrintable(figures));
         QCOMPARE(view()->toPlainText(), view()->text());
@@ -127,7 +103,7 @@ private Q_SLOTS:
         view()->setFocus();
         view()->setCurrent(10);
         QTest::keyClick(view(), Qt::Key_Return);
-        auto* list = panel_->findChild<QTableWidget*>("tokenAlternatives");
+        auto* list = find<QTableWidget>("tokenAlternatives");
         QVERIFY(list->isVisible());
         QCOMPARE(list->rowCount(), 10);
         list->setCurrentCell(2, 0);
@@ -153,7 +129,7 @@ private Q_SLOTS:
         QCOMPARE(view()->tokens()[10].id, before[10].id);
         panel_->redo();
         QCOMPARE(view()->tokens()[10].id, expected[10]);
-        QCOMPARE(panel_->findChild<QListWidget*>("playgroundHistory")->count(), 2);
+        QCOMPARE(find<QListWidget>("playgroundHistory")->count(), 2);
     }
 
     /// Of a text that is longer than the learned positions the network reads, and reports, the end.
@@ -230,8 +206,8 @@ private Q_SLOTS:
         QVERIFY(popup->isVisible());
         QCOMPARE(popup->index(), 6);
         QVERIFY(panel_->rect().contains(popup->geometry()));
-        QVERIFY(panel_->findChild<QLabel*>("tokenPopupFigures")->text().contains("probability"));
-        auto* list = panel_->findChild<QTableWidget*>("tokenAlternatives");
+        QVERIFY(label("tokenPopupFigures")->text().contains("probability"));
+        auto* list = find<QTableWidget>("tokenAlternatives");
         QTest::mouseClick(list->viewport(), Qt::LeftButton, {}, list->visualItemRect(list->item(4, 0)).center());
         QVERIFY(!popup->isVisible());
         QTRY_COMPARE(asked().size(), std::size_t(2));
@@ -246,7 +222,7 @@ private Q_SLOTS:
         QCOMPARE(view()->current(), 0);
         QTest::keyClick(view(), Qt::Key_Right);
         QCOMPARE(view()->current(), 1);
-        QVERIFY(panel_->findChild<QLabel*>("playgroundFigures")->text().contains("Token 2"));
+        QVERIFY(label("playgroundFigures")->text().contains("Token 2"));
         QTest::keyClick(view(), Qt::Key_End);
         QCOMPARE(view()->current(), 33);
         QTest::keyClick(view(), Qt::Key_Up);
@@ -254,7 +230,7 @@ private Q_SLOTS:
         QTest::keyClick(view(), Qt::Key_Left);
         QTest::keyClick(view(), Qt::Key_Return);
         QVERIFY(panel_->findChild<TokenPopup*>()->isVisible());
-        QTest::keyClick(panel_->findChild<QTableWidget*>("tokenAlternatives"), Qt::Key_Escape);
+        QTest::keyClick(find<QTableWidget>("tokenAlternatives"), Qt::Key_Escape);
         QVERIFY(!panel_->findChild<TokenPopup*>()->isVisible());
     }
 
@@ -275,18 +251,18 @@ private Q_SLOTS:
     void seedsAndSettings()
     {
         panel_->setSession(session_.get());
-        auto* always = panel_->findChild<QCheckBox*>("samplingNewSeed");
+        auto* always = find<QCheckBox>("samplingNewSeed");
         always->setChecked(false);
-        panel_->findChild<QSpinBox*>("samplingSeed")->setValue(7);
+        find<QSpinBox>("samplingSeed")->setValue(7);
         write();
         write();
         QCOMPARE(asked()[0].sampling.seed, std::uint64_t(7));
         QCOMPARE(asked()[1].sampling.seed, std::uint64_t(7));
-        auto* preset = panel_->findChild<QComboBox*>("samplingPreset");
+        auto* preset = find<QComboBox>("samplingPreset");
         preset->setCurrentIndex(2);
         Q_EMIT preset->activated(2);
         QCOMPARE(panel_->findChild<SamplingForm*>()->sampling().temperature, 0.0);
-        QTest::mouseClick(panel_->findChild<QAbstractButton*>("samplingReset"), Qt::LeftButton);
+        QTest::mouseClick(find<QAbstractButton>("samplingReset"), Qt::LeftButton);
         QCOMPARE(panel_->findChild<SamplingForm*>()->sampling().temperature, 0.8);
     }
 
@@ -294,7 +270,7 @@ private Q_SLOTS:
     void undoBeforeTheFirstTokenGoesBackOneText()
     {
         panel_->setSession(session_.get());
-        auto* most = panel_->findChild<QSpinBox*>("samplingMaxTokens");
+        auto* most = find<QSpinBox>("samplingMaxTokens");
         write();
         most->setValue(20);
         write();
@@ -305,7 +281,7 @@ private Q_SLOTS:
         QVERIFY(!button("playgroundStop")->isEnabled());
         QCOMPARE(view()->tokens().size(), qsizetype(24)); // with four of the prompt
         QCOMPARE(most->value(), 20);
-        QCOMPARE(panel_->findChild<QListWidget*>("playgroundHistory")->count(), 2);
+        QCOMPARE(find<QListWidget>("playgroundHistory")->count(), 2);
         panel_->undo();
         QCOMPARE(view()->tokens().size(), qsizetype(34));
         panel_->redo();
@@ -319,10 +295,10 @@ private Q_SLOTS:
         const auto before = view()->text();
         script_->change([](Script& s) { s.generateError = "the prompt is too long"; });
         panel_->generate();
-        auto* message = panel_->findChild<QLabel*>("playgroundMessage");
+        auto* message = label("playgroundMessage");
         QTRY_COMPARE(message->text(), QStringLiteral("the prompt is too long; do something else"));
         QCOMPARE(view()->text(), before);
-        QCOMPARE(panel_->findChild<QListWidget*>("playgroundHistory")->count(), 1);
+        QCOMPARE(find<QListWidget>("playgroundHistory")->count(), 1);
         prompt()->clear();
         panel_->generate();
         QVERIFY(message->text().contains("empty"));
@@ -334,7 +310,7 @@ private Q_SLOTS:
         script_->change([](Script& s) { s.step = 321; });
         panel_->setSession(session_.get());
         write();
-        QVERIFY(panel_->findChild<QLabel*>("playgroundFigures")->text().contains("live weights at step 321"));
+        QVERIFY(label("playgroundFigures")->text().contains("live weights at step 321"));
         session_->detach();
     }
 
@@ -342,7 +318,7 @@ private Q_SLOTS:
     void theOldestTextIsShownAlthoughThePresentOneFillsTheHistory()
     {
         panel_->setSession(session_.get());
-        auto* most = panel_->findChild<QSpinBox*>("samplingMaxTokens");
+        auto* most = find<QSpinBox>("samplingMaxTokens");
         int written = 0;
         for (const int tokens : { 20000, 20000, 19980 }) {
             most->setValue(tokens);
@@ -354,7 +330,7 @@ private Q_SLOTS:
         script_->change([&](Script& s) { s.allowed = written + 10; });
         panel_->generate();
         QTRY_COMPARE(view()->tokens().size(), qsizetype(14));
-        auto* list = panel_->findChild<QListWidget*>("playgroundHistory");
+        auto* list = find<QListWidget>("playgroundHistory");
         QCOMPARE(list->count(), 4);
         Q_EMIT list->itemClicked(list->item(3));
         QCOMPARE(view()->tokens().size(), qsizetype(20004));
@@ -374,7 +350,7 @@ private Q_SLOTS:
         panel_->setSession(nullptr);
         QVERIFY(!button("playgroundStop")->isEnabled());
         QVERIFY(!button("playgroundGenerate")->isEnabled());
-        QTRY_COMPARE(script_->read([](const Script& s) { return s.models; }), 0);
+        QTRY_COMPARE(scripted(&Script::models), 0);
     }
 
     void promptsAreRemembered()
@@ -450,15 +426,7 @@ private Q_SLOTS:
     void everyControlHasANameAndATip()
     {
         panel_->setSession(session_.get());
-        for (auto* widget : panel_->findChildren<QAbstractButton*>()) {
-            if (widget->objectName().startsWith("qt_") || qobject_cast<QAbstractItemView*>(widget->parentWidget())
-                || widget->inherits("QTabBar")
-                || (widget->parentWidget() && widget->parentWidget()->inherits("QTabBar")))
-                continue;
-            QVERIFY2(
-                !widget->objectName().isEmpty() && !widget->accessibleName().isEmpty() && !widget->toolTip().isEmpty(),
-                qPrintable(widget->objectName()));
-        }
+        QCOMPARE(unnamedControl(panel_.get()), QString());
     }
 
 private:
@@ -468,20 +436,9 @@ private:
         QTRY_VERIFY(!button("playgroundStop")->isEnabled());
         QVERIFY(!view()->tokens().isEmpty());
     }
-    QPushButton* button(const char* name) { return panel_->findChild<QPushButton*>(name); }
-    QPlainTextEdit* prompt() { return panel_->findChild<QPlainTextEdit*>("playgroundPrompt"); }
-    TokenView* view() { return panel_->findChild<TokenView*>("playgroundText"); }
-    std::vector<GenerateOptions> asked()
-    {
-        return script_->read([](const Script& s) { return s.generations; });
-    }
-    QTemporaryDir folder_;
-    RunConfig config_;
-    fs::path run_;
-    std::unique_ptr<ScriptedEngine> engine_;
-    std::shared_ptr<Script> script_;
-    std::unique_ptr<RunSession> session_;
-    std::unique_ptr<PlaygroundPanel> panel_;
+    QPlainTextEdit* prompt() { return find<QPlainTextEdit>("playgroundPrompt"); }
+    TokenView* view() { return find<TokenView>("playgroundText"); }
+    std::vector<GenerateOptions> asked() const { return scripted(&Script::generations); }
 };
 
 PHA_TEST(PlaygroundPanelTest)

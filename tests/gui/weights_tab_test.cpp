@@ -2,26 +2,20 @@
 // The tab Weights of the panel Inspect, on checkpoints whose numbers are known.
 #include "engine/run/atomic_file.h"
 #include "engine/run/safetensors.h"
-#include "tests/gui/fake_model.h"
-#include "tests/gui/patience.h"
+#include "tests/gui/panel_fixture.h"
 #include "tests/suite.h"
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/weight_history.h"
 #include "ui/inspect/weight_list.h"
 #include "ui/inspect/weight_ridges.h"
-#include "ui/theme.h"
 
 #include <QAbstractItemModelTester>
 #include <QCheckBox>
 #include <QComboBox>
-#include <QLabel>
-#include <QSettings>
 #include <QSignalSpy>
 #include <QStackedWidget>
-#include <QStandardPaths>
 #include <QTabWidget>
-#include <QTemporaryDir>
 #include <QTest>
 
 #include <cmath>
@@ -56,19 +50,10 @@ void saveWeights(const fs::path& run, std::int64_t step)
 
 } // namespace
 
-class WeightsTabTest : public QObject {
+class WeightsTabTest : public QObject, PanelFixture<InspectPanel> {
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase()
-    {
-        QStandardPaths::setTestModeEnabled(true);
-        QCoreApplication::setOrganizationName(QStringLiteral("pha-weights-test"));
-        QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, folder_.path());
-        Theme::instance().apply();
-        config_.training.steps = 40;
-    }
-
     void init()
     {
         run_ = (folder_.path() + QStringLiteral("/run%1").arg(++number_)).toStdString();
@@ -76,17 +61,10 @@ private Q_SLOTS:
         file.name = "run";
         file.config = config_;
         RunDirectory(run_).create(file);
-        engine_ = std::make_unique<ScriptedEngine>();
-        panel_ = std::make_unique<InspectPanel>(nullptr, [this]() -> Engine& { return *engine_; });
-        panel_->resize(1000, 700);
-        panel_->show();
+        openPanel(1000, 700);
     }
 
-    void cleanup()
-    {
-        panel_.reset();
-        session_.reset();
-    }
+    void cleanup() { close(); }
 
     void withoutWeightsItSaysWhatToDo()
     {
@@ -111,9 +89,9 @@ private Q_SLOTS:
         open();
         QTRY_COMPARE_WITH_TIMEOUT(session_->savedStep(), std::int64_t(10), patience);
         QVERIFY(ridges()->panels().empty());
-        QVERIFY(panel_->findChild<QWidget*>("inspectPrompt")->isVisible());
+        QVERIFY(find<QWidget>("inspectPrompt")->isVisible());
         tabs()->setCurrentIndex(4);
-        QVERIFY(!panel_->findChild<QWidget*>("inspectPrompt")->isVisible()); // the tensors stand there
+        QVERIFY(!find<QWidget>("inspectPrompt")->isVisible()); // the tensors stand there
         QTRY_VERIFY_WITH_TIMEOUT(!ridges()->panels().empty(), patience);
     }
 
@@ -186,7 +164,7 @@ private Q_SLOTS:
         QVERIFY2(panel.rank.startsWith("rank ") && panel.rank.endsWith(" of 16"), qPrintable(panel.rank));
         QCOMPARE(ridges()->shownRidges(0), (std::vector<int> { 0, 1, 2 }));
         const auto before = ridges()->outline(0, 2);
-        panel_->findChild<QCheckBox*>("weightsLog")->setChecked(true);
+        find<QCheckBox>("weightsLog")->setChecked(true);
         QVERIFY(ridges()->logarithmic());
         const auto after = ridges()->outline(0, 2);
         QCOMPARE(after.size(), before.size());
@@ -332,7 +310,7 @@ private Q_SLOTS:
         showThree();
         panel_->look();
         QCOMPARE(tabs()->currentIndex(), 0);
-        QVERIFY(panel_->findChild<QWidget*>("inspectPrompt")->isVisible());
+        QVERIFY(find<QWidget>("inspectPrompt")->isVisible());
     }
 
 private:
@@ -373,20 +351,13 @@ private:
         return table()->model()->index(row(tensor), column).data().toString();
     }
 
-    QLabel* label(const char* name) { return panel_->findChild<QLabel*>(name); }
-    QComboBox* part() { return panel_->findChild<QComboBox*>("weightsPart"); }
-    QComboBox* layer() { return panel_->findChild<QComboBox*>("weightsLayer"); }
-    QTabWidget* tabs() { return panel_->findChild<QTabWidget*>("inspectTabs"); }
+    QComboBox* part() { return find<QComboBox>("weightsPart"); }
+    QComboBox* layer() { return find<QComboBox>("weightsLayer"); }
+    QTabWidget* tabs() { return find<QTabWidget>("inspectTabs"); }
     WeightTable* table() { return panel_->findChild<WeightTable*>(); }
     WeightRidges* ridges() { return panel_->findChild<WeightRidges*>(); }
 
-    QTemporaryDir folder_;
     int number_ = 0;
-    RunConfig config_;
-    fs::path run_;
-    std::unique_ptr<ScriptedEngine> engine_;
-    std::unique_ptr<RunSession> session_;
-    std::unique_ptr<InspectPanel> panel_;
 };
 
 PHA_TEST(WeightsTabTest)

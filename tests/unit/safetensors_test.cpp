@@ -58,6 +58,17 @@ constexpr auto sparseBytes = std::int64_t(1) << 33;
 class SafetensorsTest : public QObject {
     Q_OBJECT
 
+    // Rows of refuses(), by the part of a file that is wrong.
+    static void row(const char* name, const std::string& content, const char* expected);
+    static void addLengths(); ///< the length of the header, and how the header begins
+    static void addNames(); ///< names as the header spells them
+    static void addGrammar(); ///< what is not JSON, stands twice or is nested
+    static void addEntries(); ///< members of an entry, and its dtype
+    static void addShapes();
+    static void addOffsets(); ///< where the data of one tensor stands, and how much of it there is
+    static void addLayout(); ///< how tensors share the data
+    static void addMetadata();
+
 private Q_SLOTS:
     void refuses_data();
     void refuses();
@@ -78,17 +89,24 @@ void SafetensorsTest::refuses_data()
 {
     QTest::addColumn<QByteArray>("content");
     QTest::addColumn<QString>("expected");
-    const auto row = [](const char* name, const std::string& content, const char* expected) {
-        QTest::newRow(name) << QByteArray::fromStdString(content) << expected;
-    };
+    addLengths();
+    addNames();
+    addGrammar();
+    addEntries();
+    addShapes();
+    addOffsets();
+    addLayout();
+    addMetadata();
+}
+
+void SafetensorsTest::row(const char* name, const std::string& content, const char* expected)
+{
+    QTest::newRow(name) << QByteArray::fromStdString(content) << expected;
+}
+
+void SafetensorsTest::addLengths()
+{
     const std::string data(8, 'd'), good = entry();
-    const auto two = [&](const std::string& first, const std::string& second) {
-        return std::string("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":")
-            .append(first)
-            .append("},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":")
-            .append(second)
-            .append("}}");
-    };
     for (std::size_t size = 0; size < 8; ++size)
         QTest::addRow("S1 %d bytes", int(size))
             << QByteArray(qsizetype(size), '\1') << QString("too few for the length of a header");
@@ -102,6 +120,11 @@ void SafetensorsTest::refuses_data()
     for (const char* first : { " ", "\xef\xbb\xbf", "[", "\n", "\"" })
         QTest::addRow("S6 %s", QByteArray(first).toHex().constData()) << QByteArray::fromStdString(
             fileOf(std::string(first).append(good), data)) << QString("does not begin with {");
+}
+
+void SafetensorsTest::addNames()
+{
+    const std::string data(8, 'd');
     row("S7 bad byte", fileOf(withName("\"\xff\""), data), "is not UTF-8");
     row("S7 overlong", fileOf(withName("\"\xc0\xaf\""), data), "is not UTF-8");
     row("S7 overlong 3", fileOf(withName("\"\xe0\x80\xaf\""), data), "is not UTF-8");
@@ -115,6 +138,14 @@ void SafetensorsTest::refuses_data()
     row("S7 escaped NUL", fileOf(withName("\"a\\u0000\""), data), "characters that a name must not have");
     row("S7 unknown escape", fileOf(withName("\"\\x41\""), data), "unknown escape");
     row("S7 broken escape", fileOf(withName("\"\\u00g1\""), data), "broken \\u escape");
+    row("S22 1 MB", fileOf(withName(join({ "\"", std::string(1 << 20, 'n'), "\"" })), data),
+        "a name is longer than 1024 bytes");
+    row("S22 empty", fileOf(withName("\"\""), data), "characters that a name must not have");
+}
+
+void SafetensorsTest::addGrammar()
+{
+    const std::string data(8, 'd'), good = entry();
     for (std::size_t cut = 2; cut < good.size(); ++cut)
         QTest::addRow("S8 cut at %d", int(cut))
             << QByteArray::fromStdString(fileOf(good.substr(0, cut), data)) << QString("cut off");
@@ -139,6 +170,11 @@ void SafetensorsTest::refuses_data()
     row("S10 1025", fileOf(entry("\"F32\"", std::string(1025, '[') + std::string(1025, ']')), data), "nested too deep");
     row("S10 100000", fileOf(entry("\"F32\"", std::string(100000, '[')), data), "nested too deep");
     row("S10 objects", fileOf(entry("\"F32\"", "[{\"a\":{}}]"), data), "nested too deep");
+}
+
+void SafetensorsTest::addEntries()
+{
+    const std::string data(8, 'd');
     row("S11 list", fileOf("{\"a\":[]}"), "the entry is not an object");
     row("S11 text", fileOf("{\"a\":\"F32\"}"), "the entry is not an object");
     row("S11 null", fileOf("{\"a\":null}"), "the entry is not an object");
@@ -155,6 +191,11 @@ void SafetensorsTest::refuses_data()
         QTest::addRow("S12 %s", dtype) << QByteArray::fromStdString(
             fileOf(entry(std::string("\"").append(dtype).append("\"")), data))
                                        << QString("is not supported");
+}
+
+void SafetensorsTest::addShapes()
+{
+    const std::string data(8, 'd');
     row("S13 -1", fileOf(entry("\"F32\"", "[-1]"), data), "a dimension is negative");
     row("S13 -0", fileOf(entry("\"F32\"", "[-0]"), data), "a dimension is negative");
     row("S13 1.0", fileOf(entry("\"F32\"", "[2.0]"), data), "a dimension is not written as a whole number");
@@ -174,6 +215,11 @@ void SafetensorsTest::refuses_data()
     std::string many = "[1";
     for (int i = 1; i < 1000000; ++i) many += ",1";
     row("S13 rank 10^6", fileOf(entry("\"F32\"", many + "]"), data), "the shape has more than 32 dimensions");
+}
+
+void SafetensorsTest::addOffsets()
+{
+    const std::string data(8, 'd');
     row("S14 begin > end", fileOf(entry("\"F32\"", "[2]", "[8,0]"), data), "the data ends before it begins");
     row("S14 negative", fileOf(entry("\"F32\"", "[2]", "[-8,0]"), data), "an offset is negative");
     row("S14 fraction", fileOf(entry("\"F32\"", "[2]", "[0,8.0]"), data), "an offset is not written as a whole number");
@@ -184,6 +230,18 @@ void SafetensorsTest::refuses_data()
     row("S14 three", fileOf(entry("\"F32\"", "[2]", "[0,8,8]"), data), "does not have two numbers");
     row("S15 more", fileOf(entry("\"F32\"", "[3]"), data), "the data has 8 bytes, but shape and dtype need 12");
     row("S15 fewer", fileOf(entry("\"F16\"", "[2]"), data), "the data has 8 bytes, but shape and dtype need 4");
+}
+
+void SafetensorsTest::addLayout()
+{
+    const std::string data(8, 'd'), good = entry();
+    const auto two = [](const std::string& first, const std::string& second) {
+        return std::string("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":")
+            .append(first)
+            .append("},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":")
+            .append(second)
+            .append("}}");
+    };
     std::string ten = "{";
     for (int i = 0; i < 10; ++i)
         ten.append(i ? "," : "")
@@ -204,6 +262,10 @@ void SafetensorsTest::refuses_data()
     row("S19 one byte", fileOf(good, data.substr(1)), "the data is cut short: 7 bytes of 8");
     row("S19 half", fileOf(good, data.substr(4)), "the data is cut short: 4 bytes of 8");
     row("S19 all", fileOf(good), "the data is cut short: 0 bytes of 8");
+}
+
+void SafetensorsTest::addMetadata()
+{
     row("S20 number", fileOf("{\"__metadata__\":{\"a\":1}}"), "the value of \"a\" in __metadata__ is not a string");
     row("S20 object", fileOf("{\"__metadata__\":{\"a\":{}}}"), "the value of \"a\" in __metadata__ is not a string");
     row("S20 null", fileOf("{\"__metadata__\":null}"), "__metadata__ is not an object of strings");
@@ -211,9 +273,6 @@ void SafetensorsTest::refuses_data()
     row("S20 twice", fileOf("{\"__metadata__\":{},\"__metadata__\":{}}"), "__metadata__ stands twice");
     row("S20 key twice", fileOf("{\"__metadata__\":{\"a\":\"\",\"\\u0061\":\"\"}}"),
         "\"a\" stands twice in __metadata__");
-    row("S22 1 MB", fileOf(withName(join({ "\"", std::string(1 << 20, 'n'), "\"" })), data),
-        "a name is longer than 1024 bytes");
-    row("S22 empty", fileOf(withName("\"\""), data), "characters that a name must not have");
 }
 
 void SafetensorsTest::refuses()

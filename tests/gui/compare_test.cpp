@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "test_home.h"
+#include "tests/gui/saved_file.h"
 #include "tests/suite.h"
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
@@ -232,9 +233,7 @@ private Q_SLOTS:
         const auto path = QString::fromStdString((f.home.path() / "out.csv").string());
         f.panel.askForFile = [&](QWidget*) { return path; };
         f.find<QToolButton>("compareCsv")->click();
-        QFile file(path);
-        QVERIFY(file.open(QIODevice::ReadOnly));
-        QCOMPARE(QString::fromUtf8(file.readAll()), f.panel.csv());
+        QCOMPARE(QString::fromUtf8(test::savedAt(path)), f.panel.csv());
     }
 
     /// A replay or an import that ends while the dialog stands brings another run.
@@ -249,9 +248,7 @@ private Q_SLOTS:
             return path;
         };
         f.find<QToolButton>("compareCsv")->click();
-        QFile file(path);
-        QVERIFY(file.open(QIODevice::ReadOnly));
-        QCOMPARE(QString::fromUtf8(file.readAll()), asked);
+        QCOMPARE(QString::fromUtf8(test::savedAt(path)), asked);
         QVERIFY(f.panel.csv() != asked);
     }
 };

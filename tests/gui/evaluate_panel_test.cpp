@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/gui/panel_fixture.h"
+#include "tests/gui/saved_file.h"
 #include "tests/suite.h"
 #include "ui/panels/ablation_table.h"
 #include "ui/panels/branch_mixer.h"
@@ -398,9 +399,7 @@ private Q_SLOTS:
         const auto path = folder_.filePath("out.csv");
         panel_->askForFile = [path](QWidget*) { return path; };
         QTest::mouseClick(button("evaluateCsv"), Qt::LeftButton);
-        QFile file(path);
-        QVERIFY(file.open(QIODevice::ReadOnly));
-        QCOMPARE(QString::fromUtf8(file.readAll()), panel_->resultsCsv());
+        QCOMPARE(QString::fromUtf8(savedAt(path)), panel_->resultsCsv());
         QTest::keyClick(table(), Qt::Key_C, Qt::ControlModifier);
         QVERIFY(QGuiApplication::clipboard()->text().contains("Nats/token\t"));
         panel_->askForFile = [](QWidget*) { return QStringLiteral("/proc/nowhere/out.csv"); };

@@ -2,6 +2,7 @@
 // The film of a run: newest sample until the user goes back, figures of the moment, keys, files.
 #include "engine/run/fork_point.h"
 #include "tests/gui/patience.h"
+#include "tests/gui/saved_file.h"
 #include "tests/gui/test_home.h"
 #include "tests/suite.h"
 #include "ui/charts/mixing_bars.h"
@@ -266,9 +267,7 @@ private Q_SLOTS:
             const auto path = folder.filePath(QLatin1String(name));
             f.panel.askForFile = [&](QWidget*, const QString&) { return path; };
             f.find<QPushButton>("filmSave")->click();
-            QFile file(path);
-            QVERIFY(file.open(QIODevice::ReadOnly));
-            const auto content = file.readAll();
+            const auto content = test::savedAt(path);
             QVERIFY(content.contains("at 60") && content.contains("at 0"));
             const auto& h = f.session.history();
             const FilmRows rows { h.samples, h.evals, h.mixing, h.step, h.loss };
@@ -302,9 +301,7 @@ private Q_SLOTS:
                 return path;
             };
             f.find<QPushButton>("filmSave")->click();
-            QFile saved(path);
-            QVERIFY(saved.open(QIODevice::ReadOnly));
-            QCOMPARE(saved.readAll().toStdString(), filmPage("My run", rows));
+            QCOMPARE(test::savedAt(path).toStdString(), filmPage("My run", rows));
         }
     }
 

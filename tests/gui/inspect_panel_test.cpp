@@ -2,6 +2,7 @@
 // The panel that looks inside: on a network whose maps are known, what it shows of them; what it asks for, and exports.
 #include "tests/gui/fake_inside.h"
 #include "tests/gui/inspect_fixture.h"
+#include "tests/gui/saved_file.h"
 #include "tests/suite.h"
 #include "ui/inspect/map_ramp.h"
 #include "ui/inspect/push_table.h"
@@ -226,10 +227,7 @@ private Q_SLOTS:
             suggestion = proposed;
             return file;
         };
-        const auto written = [&] {
-            QFile read(file);
-            return read.open(QIODevice::ReadOnly) ? read.readAll() : QByteArray();
-        };
+        const auto written = [&] { return savedAt(file); };
         tabs()->setCurrentIndex(1);
         QTest::mouseClick(button("inspectPushesCsv"), Qt::LeftButton);
         QCOMPARE(suggestion, QStringLiteral("pushes.csv"));
@@ -273,9 +271,7 @@ private Q_SLOTS:
         };
         tabs()->setCurrentIndex(1);
         QTest::mouseClick(button("inspectPushesCsv"), Qt::LeftButton);
-        QFile file(path);
-        QVERIFY(file.open(QIODevice::ReadOnly));
-        QCOMPARE(QString::fromUtf8(file.readAll()), asked);
+        QCOMPARE(QString::fromUtf8(savedAt(path)), asked);
         QVERIFY(panel_->pushesCsv() != asked);
     }
 

@@ -256,10 +256,8 @@ private Q_SLOTS:
         QCOMPARE(train(name, config, recorder, runs_.folder("teacher")), RunState::Stopped);
         config.training.stopAfter = 0;
         QCOMPARE(runs_.resume(name, config, { "stop_after" }, &recorder).state, RunState::Finished);
-        const auto weights = [&](const std::string& run) {
-            return readFile(runs_.folder(run) / "checkpoints" / "step-00000024" / "model.safetensors");
-        };
-        QCOMPARE(weights(name), weights("whole"));
+        QCOMPARE(test::weightsOf(runs_.folder(name), "step-00000024"),
+            test::weightsOf(runs_.folder("whole"), "step-00000024"));
     }
 
     void aPlateauBeginsWhenAllWeightsLearn()

@@ -26,10 +26,6 @@ class ForkTest : public QObject {
         request.forkFrom = from;
         return runs_.run(request, recorder);
     }
-    static std::string weights(const fs::path& run, const char* step)
-    {
-        return readFile(run / "checkpoints" / step / "model.safetensors");
-    }
     static std::vector<StepEvent> steps(const fs::path& run, std::int64_t after)
     {
         std::vector<StepEvent> found;
@@ -68,7 +64,7 @@ private Q_SLOTS:
             QCOMPARE(found[i].loss, expected[i].loss);
             QCOMPARE(found[i].gradNorm, expected[i].gradNorm);
         }
-        QCOMPARE(weights(same, "step-00000012"), weights(parent, "step-00000012"));
+        QCOMPARE(weightsOf(same, "step-00000012"), weightsOf(parent, "step-00000012"));
         for (const char* file : { "optimizer.safetensors", "ema.safetensors" })
             QCOMPARE(readFile(same / "checkpoints/step-00000012" / file),
                 readFile(parent / "checkpoints/step-00000012" / file));
@@ -109,7 +105,7 @@ private Q_SLOTS:
         QVERIFY(recorder.all<CommandEvent>().front().value.ends_with(
             "with steps=14 accumulate=2 learning_rate=0.0015 clip=0.5"));
         QCOMPARE(RunDirectory(slow).read().config.training.learningRate, 0.0015);
-        QVERIFY(weights(slow, "step-00000012") != weights(runs_.folder("parent"), "step-00000012"));
+        QVERIFY(weightsOf(slow, "step-00000012") != weightsOf(runs_.folder("parent"), "step-00000012"));
     }
 
     /// The run that is forked is trained: its newest checkpoint is another one by the time it is read.
@@ -241,12 +237,12 @@ private Q_SLOTS:
         fork("stopped", checkpoint("step-00000004"), { { "stop_after", "3" }, { "save_every", "0" } });
         fs::rename(runs_.folder("parent"), runs_.folder("gone"));
         runs_.resume("stopped", smallRun(), { "stop_after" });
-        QCOMPARE(weights(runs_.folder("stopped"), "step-00000012"), weights(runs_.folder("gone"), "step-00000012"));
+        QCOMPARE(weightsOf(runs_.folder("stopped"), "step-00000012"), weightsOf(runs_.folder("gone"), "step-00000012"));
         // Also from where it began, and a fork of a fork.
         runs_.resume("stopped", smallRun(), { "stop_after" }, nullptr, "step-00000004");
-        QCOMPARE(weights(runs_.folder("stopped"), "step-00000012"), weights(runs_.folder("gone"), "step-00000012"));
+        QCOMPARE(weightsOf(runs_.folder("stopped"), "step-00000012"), weightsOf(runs_.folder("gone"), "step-00000012"));
         const auto again = fork("again", runs_.folder("stopped") / "checkpoints/step-00000004");
-        QCOMPARE(weights(again, "step-00000012"), weights(runs_.folder("gone"), "step-00000012"));
+        QCOMPARE(weightsOf(again, "step-00000012"), weightsOf(runs_.folder("gone"), "step-00000012"));
         QCOMPARE(RunParent::of(RunDirectory(again).read())->name, std::string("stopped"));
         fs::rename(runs_.folder("gone"), runs_.folder("parent"));
     }

@@ -49,10 +49,6 @@ class ReplayTest : public QObject {
                     lines.push_back(std::to_string(c->step) + " " + c->key + " " + c->was + " -> " + c->value);
         return lines;
     }
-    static std::string weights(const fs::path& run, const char* step)
-    {
-        return readFile(run / "checkpoints" / step / "model.safetensors");
-    }
 
 private Q_SLOTS:
     void initTestCase()
@@ -111,7 +107,7 @@ private Q_SLOTS:
         QCOMPARE(compared.updates, std::int64_t(14));
         QCOMPARE(compared.first, std::int64_t(-1));
         QCOMPARE(compared.text(), std::string("14 updates, every loss the same"));
-        QCOMPARE(weights(again, "step-00000014"), weights(of, "step-00000014"));
+        QCOMPARE(weightsOf(again, "step-00000014"), weightsOf(of, "step-00000014"));
         QCOMPARE(journal(again), journal(of));
         QCOMPARE(RunDirectory(again).read().environment.at("replay").at("name"), Json("changed"));
         // A replay of a replay; with one thing changed it is another course, and the comparison says from where on.
@@ -130,7 +126,8 @@ private Q_SLOTS:
         train(request, {}, recorder);
         runs_.resume("stopped", smallRun(), { "stop_after" });
         QCOMPARE(compareCourses(runs_.folder("changed"), runs_.folder("stopped")).first, std::int64_t(-1));
-        QCOMPARE(weights(runs_.folder("stopped"), "step-00000014"), weights(runs_.folder("changed"), "step-00000014"));
+        QCOMPARE(
+            weightsOf(runs_.folder("stopped"), "step-00000014"), weightsOf(runs_.folder("changed"), "step-00000014"));
     }
 
     void whatAResumeChangesIsRepeatedToo()

@@ -39,6 +39,12 @@ inline RunConfig smallRun()
     return c;
 }
 
+/// The bytes of a checkpoint's weights.
+inline std::string weightsOf(const fs::path& run, const std::string& step)
+{
+    return readFile(run / "checkpoints" / step / "model.safetensors");
+}
+
 /// Where a run lies, and what the trainer says of its end.
 struct Trained : fs::path {
     RunState state = RunState::Failed;

@@ -29,11 +29,6 @@ RunConfig tinyRun()
     return c;
 }
 
-std::string weightsOf(const fs::path& run, const std::string& step)
-{
-    return readFile(run / "checkpoints" / step / "model.safetensors");
-}
-
 } // namespace
 
 class TrainingTest : public QObject {

@@ -4,6 +4,7 @@
 #include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/config/sampling.h"
+#include "run_tools.h"
 #include "tests/suite.h"
 
 #include <QTest>
@@ -16,19 +17,9 @@
 #include <set>
 
 using namespace pha;
+using test::messageOf;
 
 namespace {
-
-/// The error that `work` ends in, or nothing.
-template <class Failure> std::string problemOf(const std::function<void()>& work)
-{
-    try {
-        work();
-    } catch (const Failure& failure) {
-        return failure.what();
-    }
-    return {};
-}
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 QString q(const std::string& text) { return QString::fromStdString(text); }
@@ -142,7 +133,7 @@ void ConfigTest::refusesText()
     // QString cannot hold invalid UTF-8: that row comes as Latin-1 replacement characters.
     const auto bytes = text.contains(QChar::ReplacementCharacter) ? std::string("\xff\xfe") : text.toStdString();
     RunConfig config;
-    const auto message = problemOf<ConfigError>([&] { config.set(key.toStdString(), bytes); });
+    const auto message = messageOf<ConfigError>([&] { config.set(key.toStdString(), bytes); });
     QVERIFY2(contains(message, expected.toStdString()), message.c_str());
 }
 
@@ -178,7 +169,7 @@ void ConfigTest::refusesJson()
     QFETCH(QString, expected);
     RunConfig config;
     const auto message =
-        problemOf<ConfigError>([&] { config.setJson(key.toStdString(), Json::parse(json.toStdString())); });
+        messageOf<ConfigError>([&] { config.setJson(key.toStdString(), Json::parse(json.toStdString())); });
     QVERIFY2(contains(message, expected.toStdString()), message.c_str());
 }
 
@@ -218,17 +209,17 @@ void ConfigTest::failedSetChangesNothing()
 {
     RunConfig config;
     const auto before = config.toJson();
-    QVERIFY(!problemOf<ConfigError>([&] { config.set("width", "1"); }).empty());
-    QVERIFY(!problemOf<ConfigError>([&] { config.setJson("width", std::nan("")); }).empty());
-    QVERIFY(contains(problemOf<ConfigError>([&] { config.setJson("clip", std::nan("")); }), "clip is nan"));
-    QVERIFY(contains(problemOf<ConfigError>([&] { config.setJson("clip", INFINITY); }), "clip is inf"));
+    QVERIFY(!messageOf<ConfigError>([&] { config.set("width", "1"); }).empty());
+    QVERIFY(!messageOf<ConfigError>([&] { config.setJson("width", std::nan("")); }).empty());
+    QVERIFY(contains(messageOf<ConfigError>([&] { config.setJson("clip", std::nan("")); }), "clip is nan"));
+    QVERIFY(contains(messageOf<ConfigError>([&] { config.setJson("clip", INFINITY); }), "clip is inf"));
     QVERIFY(config.toJson() == before);
 }
 
 void ConfigTest::unknownKeysNameTheNearest()
 {
     RunConfig config;
-    const auto set = [&](const char* key) { return problemOf<ConfigError>([&] { config.set(key, "1"); }); };
+    const auto set = [&](const char* key) { return messageOf<ConfigError>([&] { config.set(key, "1"); }); };
     QCOMPARE(q(set("learnin_rate")),
         "learnin_rate is not a known key; expected a field's name (the nearest is learning_rate)");
     QVERIFY(contains(set("batchsize"), "nearest is batch_size"));
@@ -236,9 +227,9 @@ void ConfigTest::unknownKeysNameTheNearest()
     QVERIFY(contains(set("Steps"), "nearest is steps"));
     QVERIFY(contains(set("preset"), "not a known key"));
     QVERIFY(contains(set(""), "\"\" is not a known key"));
-    QVERIFY(contains(problemOf<ConfigError>([&] { config.setJson("widht", 1); }), "nearest is width"));
-    QVERIFY(contains(problemOf<ConfigError>([&] { (void)config.get("dropuot"); }), "nearest is dropout"));
-    QVERIFY(contains(problemOf<ConfigError>([] { (void)findPreset("pha-tinny"); }), "nearest is pha-tiny"));
+    QVERIFY(contains(messageOf<ConfigError>([&] { config.setJson("widht", 1); }), "nearest is width"));
+    QVERIFY(contains(messageOf<ConfigError>([&] { (void)config.get("dropuot"); }), "nearest is dropout"));
+    QVERIFY(contains(messageOf<ConfigError>([] { (void)findPreset("pha-tinny"); }), "nearest is pha-tiny"));
     QCOMPARE(q(findPreset("pha-125m").config.preset), "pha-125m");
 }
 
@@ -314,7 +305,7 @@ void ConfigTest::fromJsonRefuses()
     QFETCH(QString, json);
     QFETCH(QString, expected);
     const auto parsed = Json::parse(json.toStdString());
-    const auto message = problemOf<ConfigError>([&] { (void)RunConfig::fromJson(parsed, RunConfig()); });
+    const auto message = messageOf<ConfigError>([&] { (void)RunConfig::fromJson(parsed, RunConfig()); });
     QVERIFY2(contains(message, expected.toStdString()), message.c_str());
 }
 
@@ -371,7 +362,7 @@ void ConfigTest::crossFieldRules()
     RunConfig config;
     for (const auto& setting : settings)
         config.set(setting.section('=', 0, 0).toStdString(), setting.section('=', 1).toStdString());
-    const auto message = problemOf<ConfigError>([&] { config.validate(); });
+    const auto message = messageOf<ConfigError>([&] { config.validate(); });
     QVERIFY2(contains(message, expected.toStdString()), message.c_str());
 }
 
@@ -383,7 +374,7 @@ void ConfigTest::crossFieldRulesOnlyWhereUsed()
     config.set("query_heads", "8"); // no attention: heads do not matter
     config.validate();
     config.set("gss_state", "31");
-    QVERIFY(!problemOf<ConfigError>([&] { config.validate(); }).empty());
+    QVERIFY(!messageOf<ConfigError>([&] { config.validate(); }).empty());
     config.set("gss_kernel", "dss"); // counts complex states, not pairs
     config.validate();
     config.set("gss_kernel", "s4d");
@@ -397,19 +388,19 @@ void ConfigTest::validateChecksFieldsOfStructs()
 {
     RunConfig config;
     config.model.queryHeads = 0; // would divide by zero later
-    QVERIFY(contains(problemOf<ConfigError>([&] { config.validate(); }), "query_heads is 0"));
-    QVERIFY(contains(problemOf<ConfigError>([&] { (void)modelCosts(config.model, 256); }), "query_heads is 0"));
+    QVERIFY(contains(messageOf<ConfigError>([&] { config.validate(); }), "query_heads is 0"));
+    QVERIFY(contains(messageOf<ConfigError>([&] { (void)modelCosts(config.model, 256); }), "query_heads is 0"));
     config.model.queryHeads = 4;
     config.training.dropout = std::numeric_limits<double>::quiet_NaN();
-    QVERIFY(contains(problemOf<ConfigError>([&] { config.validate(); }), "dropout is nan"));
+    QVERIFY(contains(messageOf<ConfigError>([&] { config.validate(); }), "dropout is nan"));
     config.training.dropout = 0;
     config.data.vocabSize = 1;
-    QVERIFY(contains(problemOf<ConfigError>([&] { config.validate(); }), "vocab_size is 1"));
+    QVERIFY(contains(messageOf<ConfigError>([&] { config.validate(); }), "vocab_size is 1"));
     config.data.vocabSize = 1000;
     config.training.samplePrompt = std::string(65'536, 'a');
     config.validate();
     config.training.samplePrompt += 'a'; // run.json has to be read again
-    QVERIFY(contains(problemOf<ConfigError>([&] { config.validate(); }), "sample_prompt is a text of 65537 bytes"));
+    QVERIFY(contains(messageOf<ConfigError>([&] { config.validate(); }), "sample_prompt is a text of 65537 bytes"));
 }
 
 void ConfigTest::branchOrder()
@@ -427,7 +418,7 @@ void ConfigTest::samplingRules()
     const auto message = [](const std::function<void(Sampling&)>& change) {
         Sampling sampling;
         change(sampling);
-        return problemOf<ConfigError>([&] { sampling.validate(); });
+        return messageOf<ConfigError>([&] { sampling.validate(); });
     };
     const double nan = std::nan("");
     QVERIFY(contains(message([](Sampling& s) { s.maxTokens = -1; }), "max_tokens is -1"));
@@ -453,7 +444,7 @@ void ConfigTest::numbersIgnoreTheLocale()
     config.set("learning_rate", "0.25");
     const auto json = parseJsonStrict("{\"clip\":1.5}", "f");
     const auto text = config.toJson().dump() + exactNumber(1234567.5) + compactCount(1.5e6) + formatBytes(1536);
-    const auto refused = problemOf<ConfigError>([&] { config.set("learning_rate", "0,25"); });
+    const auto refused = messageOf<ConfigError>([&] { config.set("learning_rate", "0,25"); });
     std::locale::global(stream);
     std::setlocale(LC_ALL, before.c_str());
     if (!german) qInfo("no C locale with a decimal comma is installed: checked with the C++ locale only");
@@ -469,9 +460,9 @@ void ConfigTest::errorsAreOneLine()
     RunConfig config;
     for (const std::string& hostile :
         { std::string("a\nb\r\x1b[31m\x7f\xC2\x9B"), std::string(5000, 'x'), std::string("\xff\n") }) {
-        for (const auto& message : { problemOf<ConfigError>([&] { config.set(hostile, "1"); }),
-                 problemOf<ConfigError>([&] { config.set("steps", hostile); }),
-                 problemOf<ConfigError>([&] { (void)findPreset(hostile); }) }) {
+        for (const auto& message : { messageOf<ConfigError>([&] { config.set(hostile, "1"); }),
+                 messageOf<ConfigError>([&] { config.set("steps", hostile); }),
+                 messageOf<ConfigError>([&] { (void)findPreset(hostile); }) }) {
             QVERIFY(!message.empty() && message.size() < 400);
             QVERIFY(message.find_first_of("\n\r\x1b\x7f") == std::string::npos);
             QVERIFY(!contains(message, "\xC2\x9B")); // a terminal takes it for ESC [

@@ -183,7 +183,7 @@ private Q_SLOTS:
             metrics += "{\"type\":\"step\",\"step\":" + step + ",\"loss\":1.5}\n";
             rows += step + ",0,0,1.5,0,0,0,0,0,1,,,,\r\n";
         }
-        writeRaw(run.metricsFile(), metrics + eventToJson(SampleEvent { 60'000, "Once", " more" }).dump() + "\n");
+        writeRaw(run.metricsFile(), metrics + lineOf(SampleEvent { 60'000, "Once", " more" }));
         const auto files = exportCsv(run.root(), run.root() / "tables");
         QCOMPARE(files, (std::vector<fs::path> { run.root() / "tables/steps.csv", run.root() / "tables/samples.csv" }));
         const auto table = readRaw(files[0]);

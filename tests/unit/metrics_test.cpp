@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/metrics.h"
-#include "run_tools.h"
+#include "run_fixtures.h"
 #include "tests/suite.h"
 
 #include <QTest>
@@ -22,7 +22,6 @@ namespace {
 
 constexpr double notANumber = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
 
-std::string lineOf(const Event& event) { return eventToJson(event).dump() + "\n"; }
 Event stepAt(std::int64_t step)
 {
     return StepEvent { step, step * 4096, double(step) * 0.1, 2.5, 1e-3, 0.7, 40000.5, 1 << 28, 1 << 20, true };

@@ -22,7 +22,6 @@ private:
     RunConfig config_;
     RunFacts facts_;
 
-    static std::string lineOf(const Event& event) { return eventToJson(event).dump() + "\n"; }
     static std::string statusLine(RunState state) { return lineOf(StatusEvent { 0, state, {} }); }
     static std::string evalLine(double perplexity, const std::string& split = "valid")
     {

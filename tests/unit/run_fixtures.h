@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/run/atomic_file.h"
+#include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 #include "run_tools.h"
 
@@ -23,6 +24,9 @@ inline RunDirectory makeRun(const QTemporaryDir& folder, const char* name = "run
     run.create(exampleFile());
     return run;
 }
+
+/// A line of metrics.jsonl.
+inline std::string lineOf(const Event& event) { return eventToJson(event).dump() + "\n"; }
 
 /// What a save writes; `version` tells an old content from a new one.
 inline void publish(const RunDirectory& run, std::int64_t step, const std::string& version = "one")

@@ -265,6 +265,11 @@ void ChartsTest::notFiniteIsAGap()
     plot.redraw();
     const auto range = plot.plot()->yAxis->range();
     QVERIFY(range.lower < 2 && range.upper > 3 && range.upper < 10);
+    plot.append(id, 6, 1e249); // too large for any axis: it takes nothing from the others
+    plot.append(id, 7, 20);
+    plot.redraw();
+    QVERIFY(std::isnan(plot.valueAt(id, 6)));
+    QVERIFY(plot.plot()->yAxis->range().upper > 20 && plot.plot()->yAxis->range().upper < 30);
     // All rows that are not finite, or none at all: still a valid picture.
     plot.clearPoints(id);
     for (int i = 0; i < 5000; ++i) plot.append(id, i, notANumber);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "chart_helpers.h"
 #include "test_home.h"
 #include "tests/gui/saved_file.h"
 #include "tests/suite.h"
+#include "ui/charts/qcustomplot_include.h"
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_panel.h"
@@ -16,6 +18,8 @@
 #include <QTableView>
 #include <QTest>
 #include <QToolButton>
+
+#include <cmath>
 
 using namespace pha;
 using namespace pha::ui;
@@ -182,6 +186,32 @@ private Q_SLOTS:
         QTRY_COMPARE(loss->sheets()[0].rows(), 120);
         QCOMPARE(lastX(), double(f.a->history().tokens.back()));
         QVERIFY(!f.panel.grab().isNull());
+    }
+
+    /// No axis holds exp(2000), and one that holds exp(40) has no room for a run that learns.
+    void aRunThatDivergesLeavesRoomForTheOthers()
+    {
+        for (const double nll : { 2000., 40. })
+            for (const bool divergedFirst : { true, false }) {
+                const auto diverged = test::session("diverged"), good = test::session("good", 500);
+                diverged->receive({ test::stepEvent(1, nll), test::evalEvent(1, nll) });
+                good->receive({ test::stepEvent(1, 4.5), test::evalEvent(1, 4.5) });
+                ComparePanel panel;
+                panel.resize(900, 640);
+                panel.show();
+                auto *first = divergedFirst ? diverged.get() : good.get(),
+                     *second = divergedFirst ? good.get() : diverged.get();
+                const auto* chart = panel.findChild<TimePlot*>(QStringLiteral("comparePerplexityChart"));
+                QVERIFY(chart->logarithmic());
+                panel.setSessions({ first }, first);
+                QTRY_COMPARE(test::rowsOf(chart, first->name()), 1);
+                panel.setSessions({ diverged.get(), good.get() }, first);
+                QTRY_COMPARE(test::rowsOf(chart, second->name()), 1);
+                const auto range = [&] { return chart->plot()->yAxis->range(); };
+                QTRY_VERIFY2(range().lower < 90 && range().upper > 90.1 && range().upper < 1e6,
+                    qPrintable(QStringLiteral("%1 to %2").arg(range().lower).arg(range().upper)));
+                QVERIFY(std::isnan(test::cellOf(chart, QStringLiteral("diverged"), 0, 1)));
+            }
     }
 
     void aRunThatIsStillTrainingGrows()

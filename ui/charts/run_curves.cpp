@@ -15,9 +15,6 @@ namespace {
 
 QString curveName(const char* text) { return QCoreApplication::translate("pha::ui::RunCurves", text); }
 
-/// exp() of a loss that no network survives is still a number that a chart can hold.
-double perplexityOf(double loss) { return std::exp(std::min(loss, 600.)); }
-
 /// What is said of the heads behind a gain, and stands beside it in the table.
 SeriesOptions headDetails(const QPointer<RunSession>& session)
 {
@@ -177,7 +174,7 @@ bool RunCurves::advance(Track& track, const RunHistory& history, std::size_t row
     const auto& x = axisColumn(history, settings_.axis);
     const auto& y = history.*track.column;
     const auto shown = [&](double value) {
-        return track.perplexity && settings_.perplexity ? perplexityOf(value) : value;
+        return track.perplexity && settings_.perplexity ? perplexityToShow(value) : value;
     };
     const auto unknown = [&](double value) {
         return (track.skipZero && value == 0) || (track.skipNaN && std::isnan(value));
@@ -243,7 +240,7 @@ bool RunCurves::advance(std::size_t rows)
     for (auto& track : tracks_) more |= advance(track, history, rows);
     advance(valid_, history.evals, [&](const EvalEvent& eval) -> std::optional<double> {
         if (!isValidation(eval)) return {};
-        return settings_.perplexity ? perplexityOf(eval.nll) : eval.nll;
+        return settings_.perplexity ? perplexityToShow(eval.nll) : eval.nll;
     });
     advance(inContext_, history.heads, [](const HeadsEvent& heads) { return heads.gain(); });
     return more;

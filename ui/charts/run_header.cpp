@@ -166,7 +166,7 @@ void RunHeader::showSession(const RunSession* session)
     set(Speed, h.step.empty() ? none : formatCompact(recent(h.tokensPerSecond, 20)));
     set(Loss, h.step.empty() ? none : formatFixed(recent(h.loss, 20), 3));
     const auto* valid = lastValidation(h);
-    set(Perplexity, valid ? valueText(ValueKind::Perplexity, std::exp(std::min(valid->nll, 600.))) : none);
+    set(Perplexity, valid ? valueText(ValueKind::Perplexity, std::exp(valid->nll)) : none);
     arrange();
 }
 

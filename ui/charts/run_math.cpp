@@ -56,6 +56,12 @@ int rowNear(const RunHistory& history, XAxis axis, double x)
     return int(i);
 }
 
+double perplexityToShow(double loss)
+{
+    const double perplexity = std::exp(loss);
+    return perplexity > 1e12 ? std::numeric_limits<double>::infinity() : perplexity;
+}
+
 const EvalEvent* lastValidation(const RunHistory& history)
 {
     const auto found = std::find_if(history.evals.rbegin(), history.evals.rend(), isValidation);

@@ -38,6 +38,10 @@ double placeOfStep(const RunHistory& history, XAxis axis, double step);
 /// Row of the update that is nearest to `x` on an axis; -1 without any.
 int rowNear(const RunHistory& history, XAxis axis, double x);
 
+/// exp() of a loss, for a chart. Beyond 1e12 it is infinite, which a chart draws as a break with its mark: an axis that
+/// reaches there, for a run that has diverged, has no room for the others.
+double perplexityToShow(double loss);
+
 const EvalEvent* lastValidation(const RunHistory& history);
 /// (unigram - valid) / (unigram - floor): how much of what can be learnt beyond word frequencies has been learnt. The
 /// floor of exactly the scored tokens where known. Nothing without a floor.

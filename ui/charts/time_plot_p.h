@@ -9,6 +9,7 @@
 #include <QPointer>
 #include <QRubberBand>
 
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -16,6 +17,9 @@ namespace pha::ui {
 
 /// Where values without a logarithm go when a curve has no positive one at all.
 inline constexpr double lowestOfAll = 1e-9;
+
+/// False for what is no number, and for numbers that no axis can hold: a range with one of them would be refused.
+inline bool canBeDrawn(double y) { return std::abs(y) < QCPRange::maxRange / 100; }
 
 struct TimePlot::Series {
     int id = 0;

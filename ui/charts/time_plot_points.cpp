@@ -24,10 +24,10 @@ void TimePlot::append(int id, double x, double y)
 {
     auto* s = find(id);
     if (!s || !std::isfinite(x)) return;
-    if (!std::isfinite(y)) {
+    if (!canBeDrawn(y)) {
         if (!s->broken) s->breaks.append(QPointF(x, s->lastFinite));
         s->broken = true;
-        s->graph->append(x, y);
+        s->graph->append(x, std::numeric_limits<double>::quiet_NaN());
         return;
     }
     s->broken = false;
@@ -44,7 +44,7 @@ void TimePlot::append(int id, double x, double y)
 bool TimePlot::replace(int id, int index, double y)
 {
     auto* s = find(id);
-    if (!s || !(y > 0 && std::isfinite(y)) || !(valueAt(id, index) > 0)) return false; // NaN: not there, or a gap
+    if (!s || !(y > 0 && canBeDrawn(y)) || !(valueAt(id, index) > 0)) return false; // NaN: not there, or a gap
     s->graph->replace(index, y);
     s->lowestPositive = std::min(s->lowestPositive, y);
     if (index == s->graph->count() - 1) s->lastFinite = y;

@@ -40,8 +40,7 @@ bool RunReader::read(std::size_t rows, Curve& loss, Curve& perplexity)
         if (axis_ != XAxis::Step && eval.step > 0 && (history.step.empty() || history.step.back() < double(eval.step)))
             break;
         if (isValidation(eval))
-            perplexity.push_back(
-                { placeOfStep(history, axis_, double(eval.step)), std::exp(std::min(eval.nll, 600.)) });
+            perplexity.push_back({ placeOfStep(history, axis_, double(eval.step)), perplexityToShow(eval.nll) });
     }
     return steps_ < history.loss.size();
 }

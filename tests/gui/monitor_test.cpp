@@ -146,6 +146,10 @@ void MonitorTest::perplexityView()
         stepEvent(2, 5000), stepEvent(3, notANumber), evalEvent(3, 3) };
     run->receive(events);
     QTRY_COMPARE(p.loss->headline(), QStringLiteral("67 % of the learnable gap closed"));
+    run->receive({ evalEvent(4, 2169) });
+    QTRY_COMPARE(p.loss->headline(), QStringLiteral("worse than unigrams"));
+    run->receive({ evalEvent(5, 3) });
+    QTRY_COMPARE(p.loss->headline(), QStringLiteral("67 % of the learnable gap closed"));
     QTest::mouseClick(p.panel.findChild<QToolButton*>(QStringLiteral("showPerplexity")), Qt::LeftButton);
     QTRY_COMPARE(rowsOf(p.loss, QStringLiteral("train, raw")), 3);
     QVERIFY(std::abs(cellOf(p.loss, QStringLiteral("train, raw"), 0, 1) - 50) < 1e-9);

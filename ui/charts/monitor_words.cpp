@@ -146,7 +146,8 @@ void MonitorPanel::Private::describeLoss()
                 [owner, alone](const Colours& c) { return alone ? c.valid : c.run(owner); }, false, true });
         }
         if (const auto closed = gapClosed(history))
-            headline = tr("%1 of the learnable gap closed").arg(formatPercent(*closed));
+            headline = *closed < 0 ? tr("worse than unigrams")
+                                   : tr("%1 of the learnable gap closed").arg(formatPercent(*closed));
         const MarkersKey key { current_, history.generation, history.checkpoints.size(), history.commands.size(),
             history.statuses.size() + history.alerts.size(), settings.axis };
         if (key != markersKey_)

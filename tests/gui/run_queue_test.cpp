@@ -444,7 +444,9 @@ private Q_SLOTS:
         const auto command = QGuiApplication::clipboard()->text();
         QVERIFY2(command.startsWith(QStringLiteral("pha sweep --name rates --preset")), qPrintable(command));
         QVERIFY2(command.contains(QStringLiteral("--grid 'learning_rate=0.001, 0.002'")), qPrintable(command));
-        queue->click();
+        QGuiApplication::clipboard()->setText(QStringLiteral("kept"));
+        QTest::keyClick(values, Qt::Key_Return);
+        QCOMPARE(QGuiApplication::clipboard()->text(), QStringLiteral("kept"));
         QVERIFY(!dialog->isVisible());
         QCOMPARE(f.queue().size(), 8);
         f.controller().stop();

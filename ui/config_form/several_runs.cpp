@@ -156,7 +156,6 @@ void SeveralRuns::layOut()
     buttons->addButton(queueRuns_, QDialogButtonBox::ActionRole);
     queueRuns_->setObjectName(QStringLiteral("queueRuns"));
     queueRuns_->setToolTip(plainToolTip(tr("Each starts by itself when nothing else trains")));
-    queueRuns_->setDefault(true);
     setRole(queueRuns_, "primary");
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     auto* below = new QHBoxLayout;
@@ -175,6 +174,8 @@ void SeveralRuns::layOut()
     const QList<QWidget*> order { severalName_, first_.key, first_.values, second_.key, second_.values, severalSeeds_,
         severalList_, copySweep_, queueRuns_, buttons->button(QDialogButtonBox::Cancel) };
     for (qsizetype i = 1; i < order.size(); ++i) setTabOrder(order[i - 1], order[i]);
+    // Only now, as a part of the dialog: before, Enter in a field would press whatever button comes first.
+    queueRuns_->setDefault(true);
 }
 
 std::vector<SweepAxis> SeveralRuns::axes() const

@@ -131,6 +131,9 @@ void checkPlan(const std::string& name, const std::vector<SweepAxis>& axes, std:
         || name.front() == '+')
         throw ConfigError("the name of the sweep", inQuotes(name),
             "letters, digits, and . _ - + between them: it begins the names of the runs, and is their tag");
+    if (name.size() > longestTag)
+        throw ConfigError("the name of the sweep", inQuotes(name),
+            "at most " + std::to_string(longestTag) + " bytes: it is the tag of the runs, too");
     checkTag(name);
     std::set<std::string> keys;
     for (const auto& axis : axes)

@@ -15,7 +15,7 @@ namespace pha {
 namespace {
 
 constexpr std::int64_t aboutSchema = 1;
-constexpr std::size_t longestNotes = 64 * 1024, longestTag = 60, mostTags = 32;
+constexpr std::size_t longestNotes = 64 * 1024, mostTags = 32;
 /// Notes whose every byte is escaped, and the tags.
 constexpr std::int64_t largestAboutFile = 512 * 1024;
 

@@ -34,6 +34,7 @@ struct AboutChange {
     void applyTo(RunAbout& about) const; ///< throws ConfigError: a tag that cannot be one, too many, too long a text
 };
 
+inline constexpr std::size_t longestTag = 60; ///< bytes
 /// Tags are words of a command line, a search and a list with commas. Throws ConfigError for what is none.
 void checkTag(const std::string& tag);
 

@@ -461,6 +461,23 @@ private Q_SLOTS:
         QTRY_VERIFY(readAbout(run).tags == std::vector<std::string> { "rates" });
     }
 
+    /// Which is the tag of the runs, too, and a tag is shorter than the name of a run may be.
+    void aLongNameIsCutToWhatASweepMayBeCalled()
+    {
+        Fixture f;
+        f.draft().setName(QString(90, QLatin1Char('n')));
+        f.action("severalRuns")->trigger();
+        auto* dialog = f.find<QDialog>("severalRuns");
+        auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("severalName"));
+        const auto* message = dialog->findChild<QLabel*>(QStringLiteral("severalMessage"));
+        QCOMPARE(name->text(), QString(60, QLatin1Char('n')));
+        QVERIFY2(
+            dialog->findChild<QPushButton*>(QStringLiteral("queueRuns"))->isEnabled(), qPrintable(message->text()));
+        name->setText(QString(61, QLatin1Char('n')));
+        QTRY_VERIFY2(
+            message->text().startsWith(QStringLiteral("the name of the sweep is")), qPrintable(message->text()));
+    }
+
     void theDialogIsReadInOrderAndLeftByEscape()
     {
         Fixture f;

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/run/run_about.h"
 #include "engine/run/sweep_state.h"
 #include "ui/format.h"
 #include "ui/panels/controls.h"
@@ -50,7 +51,7 @@ SeveralRuns::SeveralRuns(
     : QDialog(parent)
     , folder_(std::move(folder))
     , toQueue_(std::move(toQueue))
-    , severalName_(new QLineEdit(slug(name)))
+    , severalName_(new QLineEdit(slug(name).left(qsizetype(longestTag))))
     , severalSeeds_(new QSpinBox)
     , severalList_(new QPlainTextEdit)
     , severalMessage_(new QLabel)

@@ -45,6 +45,7 @@ std::string plainHtml(std::string_view text)
 
 std::string fixedText(double value, int decimals)
 {
+    if (std::isfinite(value) && std::abs(value) >= 1e9) return fmt::format("{:.3g}", value); // of a run that diverges
     return std::isfinite(value) ? fmt::format("{:.{}f}", value, decimals) : std::string("\xE2\x80\x93");
 }
 

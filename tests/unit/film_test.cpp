@@ -111,6 +111,14 @@ private Q_SLOTS:
             QVERIFY2(page.find(part) != page.npos, part);
     }
 
+    void aPerplexityThatIsHugeIsShort()
+    {
+        Rows rows;
+        rows.evals = { evalAt(10, 600) }; // 261 digits
+        QVERIFY(filmPage("a", rows.view()).find("validation 600.000, perplexity 3.77e+260 (of step 10)")
+            != std::string::npos);
+    }
+
     void aLayerThatLostItsMixHasNoBar()
     {
         Rows rows;

@@ -8,12 +8,16 @@
 #include "ui/panels/token_view.h"
 #include "ui/theme.h"
 
+#include <QAbstractButton>
+#include <QAction>
 #include <QCheckBox>
 #include <QClipboard>
 #include <QComboBox>
 #include <QListWidget>
 #include <QPlainTextEdit>
 #include <QSpinBox>
+#include <QTabBar>
+#include <QTabWidget>
 #include <QTableWidget>
 #include <QTest>
 
@@ -234,6 +238,49 @@ private Q_SLOTS:
         QVERIFY(!panel_->findChild<TokenPopup*>()->isVisible());
     }
 
+    /// The window has a command of the same key, which stops work.
+    void escapeClosesAPinnedTokenWhateverHasTheFocus()
+    {
+        panel_->setSession(session_.get());
+        write();
+        QAction command;
+        command.setShortcut(Qt::Key_Escape);
+        int stopped = 0;
+        connect(&command, &QAction::triggered, this, [&stopped] { ++stopped; });
+        panel_->addAction(&command);
+        panel_->activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(panel_.get(), patience));
+        panel_->findChild<QTabWidget*>("playgroundTabs")->setCurrentIndex(1);
+        auto* popup = pin(6);
+        QVERIFY(popup);
+        auto* cell = panel_->findChild<QAbstractButton*>("mix_all_gss");
+        cell->setFocus();
+        QTest::keyClick(cell, Qt::Key_Escape);
+        QVERIFY(!popup->isVisible());
+        QCOMPARE(stopped, 0);
+        QTest::keyClick(cell, Qt::Key_Escape);
+        QCOMPARE(stopped, 1);
+    }
+
+    void aPinnedTokenLeavesRoomForWhatIsPressedElsewhere()
+    {
+        panel_->setSession(session_.get());
+        write();
+        auto* popup = pin(6);
+        QVERIFY(popup);
+        QTest::mouseClick(panel_->findChild<QLabel*>("tokenPopupTitle"), Qt::LeftButton);
+        QVERIFY(popup->isVisible());
+        auto* tabs = panel_->findChild<QTabWidget*>("playgroundTabs");
+        QTest::mouseClick(tabs->tabBar(), Qt::LeftButton, {}, tabs->tabBar()->tabRect(1).center());
+        QCOMPARE(tabs->currentIndex(), 1);
+        QVERIFY(!popup->isVisible());
+        QCOMPARE(pin(7), popup);
+        QCOMPARE(pin(8), popup); // the next one in its place
+        panel_->hide();
+        panel_->show();
+        QVERIFY(!popup->isVisible());
+    }
+
     void mutesArePassedOn()
     {
         panel_->setSession(session_.get());
@@ -435,6 +482,12 @@ private:
         panel_->generate();
         QTRY_VERIFY(!button("playgroundStop")->isEnabled());
         QVERIFY(!view()->tokens().isEmpty());
+    }
+    TokenPopup* pin(int token)
+    {
+        auto* popup = panel_->findChild<TokenPopup*>();
+        QTest::mouseClick(view()->viewport(), Qt::LeftButton, {}, view()->tokenRect(token).center());
+        return popup->isVisible() && popup->pinned() && popup->index() == token ? popup : nullptr;
     }
     QPlainTextEdit* prompt() { return find<QPlainTextEdit>("playgroundPrompt"); }
     TokenView* view() { return find<TokenView>("playgroundText"); }

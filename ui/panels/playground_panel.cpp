@@ -87,6 +87,7 @@ void PlaygroundPanel::Private::connectControls()
     connect(v.popup, &TokenPopup::left, &guard, [this] {
         if (!v.popup->pinned()) hidePopup.start();
     });
+    v.popup->setText(v.text);
     connect(v.popup, &TokenPopup::dismissed, &guard, [this](bool hadFocus) {
         if (hadFocus) v.text->setFocus(Qt::OtherFocusReason);
     });
@@ -200,7 +201,10 @@ bool PlaygroundPanel::busy() const { return d_->writing || d_->rival->writing();
 void PlaygroundPanel::undo() { d_->step(&GenerationHistory::undo); }
 void PlaygroundPanel::redo() { d_->step(&GenerationHistory::redo); }
 
-bool PlaygroundPanel::event(QEvent* event) { return claimPanelKey(event, d_ && d_->writing) || QWidget::event(event); }
+bool PlaygroundPanel::event(QEvent* event)
+{
+    return claimPanelKey(event, d_ && (d_->writing || d_->v.popup->isVisible())) || QWidget::event(event);
+}
 
 bool PlaygroundPanel::eventFilter(QObject* watched, QEvent* event)
 {
@@ -240,6 +244,12 @@ void PlaygroundPanel::showEvent(QShowEvent* event)
 {
     QWidget::showEvent(event);
     d_->v.weights->refresh();
+}
+
+void PlaygroundPanel::hideEvent(QHideEvent* event)
+{
+    QWidget::hideEvent(event);
+    if (d_ && !event->spontaneous()) d_->v.popup->dismiss(); // or it would come back with the panel
 }
 
 void PlaygroundPanel::resizeEvent(QResizeEvent* event)

@@ -6,6 +6,7 @@
 #include "ui/panels/token_view.h"
 #include "ui/theme.h"
 
+#include <QApplication>
 #include <QHeaderView>
 #include <QKeyEvent>
 #include <QLabel>
@@ -138,7 +139,7 @@ void TokenPopup::setPinned(bool pinned, bool takeFocus)
 
 void TokenPopup::dismiss()
 {
-    if (!isVisible()) return;
+    if (isHidden()) return; // not isVisible(): the panel around it may have gone out of sight first
     const bool focused = list_->hasFocus();
     pinned_ = false;
     index_ = -1;
@@ -168,7 +169,27 @@ bool TokenPopup::eventFilter(QObject* watched, QEvent* event)
             return true;
         }
     }
+    if (event->type() == QEvent::MouseButtonPress && watched->isWidgetType()) { // any widget: see showEvent()
+        // Not by the widget: a press that a part of this leaves goes on to the panel.
+        const auto at = static_cast<QMouseEvent*>(event)->globalPosition().toPoint();
+        const auto inside = [at](
+                                const QWidget* area) { return area && area->rect().contains(area->mapFromGlobal(at)); };
+        if (!inside(this) && !inside(text_)) dismiss();
+    }
     return QFrame::eventFilter(watched, event);
+}
+
+/// While it is there, presses outside close it: it may lie over what they are meant for.
+void TokenPopup::showEvent(QShowEvent* event)
+{
+    QFrame::showEvent(event);
+    qApp->installEventFilter(this);
+}
+
+void TokenPopup::hideEvent(QHideEvent* event)
+{
+    QFrame::hideEvent(event);
+    qApp->removeEventFilter(this);
 }
 
 void TokenPopup::enterEvent(QEnterEvent* event)

@@ -22,6 +22,7 @@ public:
     void setPinned(bool pinned, bool takeFocus); ///< stays until it is closed
     bool pinned() const { return pinned_; }
     void dismiss();
+    void setText(const QWidget* text) { text_ = text; } ///< where presses choose tokens: they do not dismiss it
 
 Q_SIGNALS:
     void chosen(int index, const pha::TokenAlternative& alternative);
@@ -31,6 +32,8 @@ Q_SIGNALS:
 
 protected:
     void paintEvent(QPaintEvent* event) override;
+    void showEvent(QShowEvent* event) override;
+    void hideEvent(QHideEvent* event) override;
     void enterEvent(QEnterEvent* event) override;
     void leaveEvent(QEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -40,6 +43,7 @@ private:
     int index_ = -1;
     bool pinned_ = false;
     GeneratedToken token_;
+    const QWidget* text_ = nullptr;
     QLabel *title_, *figures_, *hint_;
     QTableWidget* list_;
 };

@@ -77,12 +77,12 @@ void TokenPopup::showToken(int index, const GeneratedToken& token, const QRect& 
     token_ = token;
     title_->setText(visibleToken(token.text));
     if (token.alternatives.empty()) {
-        figures_->setText(tr("token %1 - the first token: nothing predicted it").arg(formatCount(token.id)));
+        figures_->setText(tr("id %1 - the first token: nothing predicted it").arg(token.id));
     } else {
-        const auto id = formatCount(token.id), probability = percent(token.probability);
+        const auto id = QString::number(token.id), probability = percent(token.probability);
         auto text = token.prompt
-            ? tr("token %1, probability %2").arg(id, probability)
-            : tr("token %1, probability %2, as sampled %3").arg(id, probability, percent(token.sampledProbability));
+            ? tr("id %1, probability %2").arg(id, probability)
+            : tr("id %1, probability %2, as sampled %3").arg(id, probability, percent(token.sampledProbability));
         text += QLatin1Char('\n')
             + tr("surprise %1 nats, entropy %2 nats")
                   .arg(formatFixed(-std::log(std::max(token.probability, 1e-12)), 2), formatFixed(token.entropy, 2));
@@ -104,7 +104,7 @@ void TokenPopup::showToken(int index, const GeneratedToken& token, const QRect& 
             text->setFont(bold);
             p->setFont(bold);
         }
-        text->setToolTip(plainToolTip(tr("token %1: write on from here").arg(a.id)));
+        text->setToolTip(plainToolTip(tr("id %1: write on from here").arg(a.id)));
         list_->setItem(r, 0, text);
         list_->setItem(r, 1, p);
     }

@@ -86,6 +86,13 @@ template <class... Kinds> QList<QWidget*> visibleChildren(const QMainWindow* win
     return list;
 }
 
+void moveFocus(QWidget* to, Qt::FocusReason reason)
+{
+    to->setFocus(reason);
+    for (auto* up = to->parentWidget(); up; up = up->parentWidget())
+        if (auto* area = qobject_cast<QScrollArea*>(up)) area->ensureWidgetVisible(to);
+}
+
 } // namespace
 
 QList<QWidget*> focusOrder(const QMainWindow* window, const QWidget* always)
@@ -108,9 +115,16 @@ bool focusNeighbour(const QMainWindow* window, bool next)
     const auto at = order.indexOf(from);
     if (at < 0) return false;
     auto* to = order[(at + (next ? 1 : order.size() - 1)) % order.size()];
-    to->setFocus(next ? Qt::TabFocusReason : Qt::BacktabFocusReason);
-    for (auto* up = to->parentWidget(); up; up = up->parentWidget())
-        if (auto* area = qobject_cast<QScrollArea*>(up)) area->ensureWidgetVisible(to);
+    moveFocus(to, next ? Qt::TabFocusReason : Qt::BacktabFocusReason);
+    return true;
+}
+
+bool focusInside(QWidget* area)
+{
+    Reader reader(nullptr);
+    reader.read(area);
+    if (reader.found.isEmpty()) return false;
+    moveFocus(reader.found.front(), Qt::ShortcutFocusReason);
     return true;
 }
 

@@ -158,7 +158,8 @@ void MainWindow::showPanel(const QString& id)
     if (!dock) return;
     dock->show();
     dock->raise();
-    if (dock->widget()) dock->widget()->setFocus(Qt::ShortcutFocusReason);
+    // To a part of it that shows the focus; the frame around them does not.
+    if (dock->widget() && !focusInside(dock->widget())) dock->widget()->setFocus(Qt::ShortcutFocusReason);
 }
 
 void MainWindow::showError(const QString& message)

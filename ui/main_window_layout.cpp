@@ -58,6 +58,8 @@ QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidge
         scroll->setObjectName(id + QStringLiteral("Scroll"));
         scroll->setFrameShape(QFrame::NoFrame);
         scroll->setWidgetResizable(true);
+        // Tab passes it by: it does not show the focus. Page Down reaches it from what is inside, or after a click.
+        scroll->setFocusPolicy(Qt::ClickFocus);
         scroll->setWidget(body);
         layout->addWidget(scroll);
         // Qt only moves a dock whose tab is behind out of sight; to itself it would be visible, and draw and answer

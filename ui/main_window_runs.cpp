@@ -284,6 +284,7 @@ void MainWindow::startDemo()
     auto config = findPreset("pha-tiny").config;
     config.preset = "pha-tiny";
     showPanel(monitorDock_->objectName());
+    monitorDock_->widget()->setFocus(Qt::OtherFocusReason); // the page with the button goes; Space pauses the run
     start(config, QStringLiteral("demo"));
 }
 

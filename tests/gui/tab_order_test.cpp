@@ -14,6 +14,7 @@
 #include <QAbstractItemView>
 #include <QAbstractSlider>
 #include <QAbstractSpinBox>
+#include <QAction>
 #include <QApplication>
 #include <QButtonGroup>
 #include <QComboBox>
@@ -129,6 +130,11 @@ QStringList problems(QWidget* area)
     auto visited = walk(*start, caught);
     if (!caught.isEmpty()) return { caught };
     QStringList list;
+    for (const auto* widget : visited) {
+        const QLatin1String kind(widget->metaObject()->className());
+        if (kind == QLatin1String("QScrollArea") || kind == QLatin1String("QFrame"))
+            list << QStringLiteral("takes the focus and does not show it: ") + named(widget);
+    }
     for (auto* widget : expected) {
         const auto* proxy = widget->focusProxy();
         if (!visited.contains(widget) && !(proxy && visited.contains(proxy)))
@@ -258,6 +264,34 @@ private Q_SLOTS:
         }
         QTest::qWait(50); // the panels lay themselves out
         verify(f.window->findChild<QDockWidget*>(dock));
+    }
+
+    /// The key of a panel leads to something in it that shows the focus, from where Page Down scrolls.
+    void keysOfPanels()
+    {
+        Fixture f;
+        f.window->resize(f.window->minimumSizeHint());
+        for (const char* show : { "showCompare", "showPlayground", "showInspect", "showEvaluate", "showData",
+                 "showBench", "showFilm", "showAlerts", "showMonitor" }) {
+            const auto* dock = f.window->findChild<QDockWidget*>(
+                QString(QLatin1String(show)).mid(4).toLower() + QStringLiteral("Dock"));
+            QVERIFY2(dock, show);
+            const auto shown = [&] { // a run that was just opened may have nothing to show yet
+                f.find<QAction>(show)->trigger();
+                const auto* focus = QApplication::focusWidget();
+                return dock->isAncestorOf(focus) && (focus->focusPolicy() & Qt::TabFocus);
+            };
+            QVERIFY2(QTest::qWaitFor(shown, test::patience), show);
+        }
+        f.find<QAction>("showPlayground")->trigger();
+        auto* generate = f.find<QPushButton>("playgroundGenerate");
+        QTRY_VERIFY(generate->isEnabled());
+        generate->setFocus();
+        auto* bar = f.find<QScrollArea>("playgroundDockScroll")->verticalScrollBar();
+        QTRY_VERIFY(bar->maximum() > 0);
+        bar->setValue(0);
+        QTest::keyClick(generate, Qt::Key_PageDown);
+        QVERIFY(bar->value() > 0);
     }
 
     void download()

@@ -97,10 +97,14 @@ void MainWindow::updateActions()
     a.putBackRun->setText(putAway_.empty()
             ? tr("P&ut back")
             : tr("P&ut back %1").arg(QString(putAway_.back().name).replace(QLatin1Char('&'), QStringLiteral("&&"))));
-    configPanel_->form()->setBlocked(!busy ? QString()
-            : paused   ? tr("%1 is paused. Stop it or let it finish, or queue this run.").arg(training->name())
-            : training ? tr("%1 is training. Stop it, or queue this run.").arg(training->name())
-                       : tr("The last run is still being stopped."));
+    const auto blocked = [&](const QString& name) {
+        return !busy   ? QString()
+            : paused   ? tr("%1 is paused. Stop it or let it finish, or queue this run.").arg(name)
+            : training ? tr("%1 is training. Stop it, or queue this run.").arg(name)
+                       : tr("The last run is still being stopped.");
+    };
+    const auto name = training ? training->name() : QString();
+    configPanel_->form()->setBlocked(blocked(shortened(name)), blocked(name));
     bench_->setDisturbed(busy && !paused
             ? tr("A run is training: figures measured now come out too low. Pause or stop it first.")
             : QString());

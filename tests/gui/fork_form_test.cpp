@@ -28,10 +28,10 @@ class ForkFormTest : public QObject {
     Q_OBJECT
 
     /// A finished run of 100 updates with checkpoints at 50 and 100, as far as a fork looks at it.
-    static fs::path makeRun(const fs::path& root)
+    static fs::path makeRun(const fs::path& root, const std::string& name = "first")
     {
         RunFile file;
-        file.name = "first";
+        file.name = name;
         file.config = findPreset("pha-tiny").config;
         file.config.preset = "pha-tiny";
         file.config.training.steps = 100;
@@ -92,6 +92,44 @@ private Q_SLOTS:
             [&](const RunConfig&, const QString&, const QString& fork) { started = fork; });
         f.panel->form()->requestStart();
         QCOMPARE(started, at(f.run, 50));
+    }
+
+    void longNamesLeaveTheFormWhole()
+    {
+        const Fixture f;
+        std::string name = "a-name-that-says-all";
+        while (name.size() < 80) name += "-of-it";
+        const auto whole = QString::fromStdString(name);
+        const auto run = makeRun(f.home.runs() / "long", name);
+        f.panel->forkSession(run / "checkpoints" / checkpointName(50));
+        auto* form = f.panel->form();
+        const auto blocked = QStringLiteral("%1 is training. Stop it, or queue this run.");
+        form->setBlocked(blocked.arg(shortened(whole)), blocked.arg(whole));
+        const auto* fork = f.find<QLabel>("forkLabel");
+        const auto* reason = f.find<QLabel>("formError");
+        QVERIFY2(fork->text().endsWith(" at step 50") && !fork->text().contains(whole), qPrintable(fork->text()));
+        QVERIFY(fork->toolTip().contains(whole) && reason->toolTip().contains(whole));
+        QTest::qWait(50); // the form lays itself out
+        f.panel->resize(300, 1); // which the layout makes as high as it has to be
+        const auto* settings = f.find<QWidget>("configScroll");
+        QString cut;
+        const auto none = [&] {
+            cut.clear();
+            for (const auto* label : form->findChildren<QLabel*>())
+                if (label->isVisible() && !settings->isAncestorOf(label)
+                    && label->height() < label->heightForWidth(label->width()))
+                    cut += label->text() + QLatin1Char('\n');
+            return reason->isVisible() && cut.isEmpty();
+        };
+        QVERIFY2(QTest::qWaitFor(none, test::patience), qPrintable(cut));
+        const auto high = f.panel->height();
+        form->setBlocked({});
+        f.find<QPushButton>("dropFork")->click();
+        const auto lower = [&] { // the room is given back
+            f.panel->resize(300, 1);
+            return f.panel->height() < high;
+        };
+        QVERIFY(QTest::qWaitFor(lower, test::patience));
     }
 
     void whatAForkCannotChangeIsSaidBesideTheField()

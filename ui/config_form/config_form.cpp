@@ -78,9 +78,10 @@ void ConfigForm::setEngineInfo(const EngineInfo& info)
     refresh();
 }
 
-void ConfigForm::setBlocked(const QString& reason)
+void ConfigForm::setBlocked(const QString& reason, const QString& whole)
 {
     blocked_ = reason;
+    blockedWhole_ = whole;
     refreshStart();
 }
 
@@ -124,13 +125,17 @@ void ConfigForm::refreshFork()
     const auto& path = draft_->values().fork;
     const auto& point = draft_->forkPoint();
     forkLine_->setVisible(!path.isEmpty());
-    forkLabel_->setText(point
-            ? tr("Forks %1 at step %2").arg(singleLine(fromUtf8(point->parent.name)), formatCount(point->parent.step))
-            : tr("Forks a run that cannot be read"));
-    forkLabel_->setToolTip(plainToolTip(
-        tr("The new run goes on from %1 with its weights, optimiser and place in the data. The run itself stays as it "
-           "is. Settings that are not marked as changed are those of that run.")
-            .arg(path)));
+    const auto says = [&point](const QString& name) {
+        return point ? tr("Forks %1 at step %2").arg(name, formatCount(point->parent.step))
+                     : tr("Forks a run that cannot be read");
+    };
+    const auto name = point ? singleLine(fromUtf8(point->parent.name)) : QString();
+    forkLabel_->setText(says(shortened(name)));
+    forkLabel_->setToolTip(plainToolTip(says(name) + QLatin1Char('\n')
+        + tr(
+            "The new run goes on from %1 with its weights, optimiser and place in the data. The run itself stays as it "
+            "is. Settings that are not marked as changed are those of that run.")
+              .arg(path)));
     const auto start = path.isEmpty() ? tr("Start run") : tr("Start fork");
     if (startButton_->text() != start) startButton_->setText(start);
 }
@@ -162,6 +167,7 @@ void ConfigForm::refreshStart()
         text = tr("Needs more memory than is free: a smaller batch size or context takes less.");
     setRole(formError_, wrong ? "error" : blocked_.isEmpty() ? "warning" : "muted");
     formError_->setText(text);
+    formError_->setToolTip(plainToolTip(text == blocked_ ? blockedWhole_ : QString()));
     formError_->setVisible(!text.isEmpty());
     startButton_->setEnabled(!wrong && blocked_.isEmpty());
     queueButton_->setEnabled(!wrong);

@@ -29,7 +29,8 @@ public:
     void setEngineInfo(const EngineInfo& info);
     /// The runs of this folder tell how long a new one will take; to be said again when they have changed.
     void judgeTimeBy(const fs::path& folder) { times_.look(folder); }
-    void setBlocked(const QString& reason); ///< why no run can start now; empty: one can
+    /// Why no run can start now; empty: one can. `whole` is for the tool tip, where names are not shortened.
+    void setBlocked(const QString& reason, const QString& whole = {});
     QString runName() const; ///< as typed, or the suggestion
     void focusFirst();
     void requestStart(); ///< as the button; with errors it shows the first one instead
@@ -72,7 +73,7 @@ private:
     std::optional<EngineInfo> engine_;
     RunTimes times_;
     RunOutlook planned_; ///< as far as it is known
-    QString blocked_;
+    QString blocked_, blockedWhole_;
     QTimer memoryTimer_; ///< what is free changes by itself
 };
 

@@ -8,6 +8,7 @@
 #include "ui/theme.h"
 
 #include <QComboBox>
+#include <QEvent>
 #include <QGridLayout>
 #include <QLabel>
 #include <QLineEdit>
@@ -39,6 +40,17 @@ std::vector<std::string> sectionOrder()
     return order;
 }
 
+/// Never lower than its texts need at its width: for a layout's least height each of them has one line.
+class WholeTexts : public QWidget {
+protected:
+    bool event(QEvent* event) override
+    {
+        if (event->type() == QEvent::Resize || event->type() == QEvent::LayoutRequest)
+            setMinimumHeight(std::max(layout()->totalHeightForWidth(width()), layout()->totalMinimumSize().height()));
+        return QWidget::event(event);
+    }
+};
+
 /// Settings that stand in the header, or that nobody sets by hand.
 bool hiddenField(const std::string& key) { return key == "data" || key == "vocabulary"; }
 
@@ -46,7 +58,7 @@ bool hiddenField(const std::string& key) { return key == "data" || key == "vocab
 
 QWidget* ConfigForm::makeHeader()
 {
-    auto* header = new QWidget;
+    auto* header = new WholeTexts;
     presetCombo_ = new QComboBox;
     presetCombo_->setObjectName(QStringLiteral("presetCombo"));
     presetCombo_->setAccessibleName(tr("Preset"));
@@ -188,7 +200,7 @@ void ConfigForm::makeSections(QWidget* into)
 
 QWidget* ConfigForm::makeFooter()
 {
-    auto* footer = new QWidget;
+    auto* footer = new WholeTexts;
     costs_ = new CostBox;
     formError_ = new QLabel;
     formError_->setObjectName(QStringLiteral("formError"));
@@ -230,7 +242,6 @@ QWidget* ConfigForm::makeFooter()
     layout->addWidget(formError_);
     layout->addLayout(starts);
     layout->addLayout(buttons);
-    footer->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
     connect(startButton_, &QPushButton::clicked, this, &ConfigForm::requestStart);
     connect(queueButton_, &QPushButton::clicked, this, &ConfigForm::requestQueue);
     connect(severalButton_, &QPushButton::clicked, this, &ConfigForm::severalRequested);

@@ -59,7 +59,7 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     clock_.emplace();
     time_.emplace(*clock_);
     startedAt_ = step_, secondsBefore_ = seconds_;
-    sink.publish(corpus_->references()); // in the file since the run was created
+    sink.publish(*references_); // in the file since the run was created
     emit(StatusEvent { step_, RunState::Running, {} });
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
     try {

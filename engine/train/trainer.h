@@ -118,6 +118,7 @@ private:
     TrainingConfig& config_;
     RunDirectory run_;
     std::shared_ptr<const Corpus> corpus_;
+    std::optional<ReferenceEvent> references_; ///< from the start on
     std::unique_ptr<MetricsWriter> metrics_;
     torch::Device device_ = torch::kCPU;
     torch::Dtype matrix_ = torch::kFloat;

@@ -19,6 +19,21 @@
 
 namespace pha {
 
+namespace {
+
+/// Read here they cost nothing; counting them takes longer than all else of a short resume.
+std::optional<ReferenceEvent> recordedReferences(const RunDirectory& run)
+{
+    MetricsReader reader(run.metricsFile(), "references");
+    do
+        for (const auto& event : reader.poll(1))
+            if (const auto* references = std::get_if<ReferenceEvent>(&event)) return *references;
+    while (!reader.atEnd());
+    return {};
+}
+
+} // namespace
+
 RunFile Trainer::readOrPlan(const TrainingRequest& request)
 {
     RunFile file;
@@ -172,7 +187,9 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
                 "start it again in another folder");
         matrix_ = choosePrecision(config_.precision, device_, file_.config.model, config_.batchSize * config_.context);
     }
-    if (from.empty()) corpus_->references(); // tokens that cannot be counted leave no run behind
+    if (fork_ ? state.corpus == corpus_->fingerprint() : !from.empty()) // it goes on with the text that they are of
+        references_ = recordedReferences(fork_ ? RunDirectory(fork_->parent.path) : run_);
+    if (!references_) references_ = corpus_->references(); // tokens that cannot be counted leave no run behind
     if (!request.resume) createRun(request);
     // A process that died between creating the run and this line left no tokenizer: writing it again is harmless.
     if (!fs::exists(run_.tokenizerFile())) writeFileAtomically(run_.tokenizerFile(), corpus_->tokenizer()->model());
@@ -187,7 +204,7 @@ void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher
         file_.name = run_.read(RunUse::View).name; // it may be another since this began
         run_.write(file_);
     }
-    if (from.empty()) metrics_->append(corpus_->references());
+    if (from.empty()) metrics_->append(*references_);
     changesToCome_ = pha::changesToCome(file_, step_);
     team_->follow(matrix_);
 }

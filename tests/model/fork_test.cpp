@@ -168,6 +168,43 @@ private Q_SLOTS:
         QCOMPARE(why("text", { { "data_seed", "9" } }), words + "data");
     }
 
+    /// What a run has on record of its text is not counted again, by its resume or by a fork that keeps the text.
+    void referencesAreThoseOnRecord()
+    {
+        const auto noted = runs_.folder("noted");
+        fs::copy(runs_.folder("parent"), noted, fs::copy_options::recursive);
+        auto record = readFile(noted / "metrics.jsonl");
+        const std::string before = "\"bigram\":";
+        const auto digit = record.find(before) + before.size();
+        QVERIFY(digit > before.size() && digit < record.size());
+        record[digit] = '9'; // no count gives it: it is more than ln V
+        writeFileAtomically(noted / "metrics.jsonl", record);
+        const auto told = [](const Recorder& recorder) {
+            const auto all = recorder.all<ReferenceEvent>();
+            return all.size() == 1 ? eventToJson(all.front()).dump() : std::to_string(all.size()) + " of them";
+        };
+        const auto onRecord = [](const fs::path& run) {
+            Recorder all;
+            all.events = readMetrics(run / "metrics.jsonl");
+            return all;
+        };
+        const auto known = told(onRecord(noted));
+        QVERIFY(known != told(onRecord(runs_.folder("parent"))));
+        auto config = smallRun();
+        config.training.steps = 13;
+        Recorder resumed, same, other;
+        runs_.resume("noted", config, { "steps" }, &resumed);
+        QCOMPARE(told(resumed), known);
+        QCOMPARE(told(onRecord(noted)), known);
+        const auto child = fork("noted, forked", noted / "checkpoints/step-00000008", {}, &same);
+        QCOMPARE(told(same), known);
+        QCOMPARE(told(onRecord(child)), known);
+        fork("noted, of another text", noted / "checkpoints/step-00000008", { { "data_seed", "9" } }, &other);
+        const auto counted = other.all<ReferenceEvent>();
+        QCOMPARE(counted.size(), std::size_t(1));
+        QVERIFY(counted.front().bigram < counted.front().unigram);
+    }
+
     void averagesAreOfOneNetwork_data()
     {
         QTest::addColumn<QString>("setting");

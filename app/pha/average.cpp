@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/engine.h"
+#include "engine/run/run_directory.h"
 
 #include <fmt/format.h>
 
@@ -23,6 +24,7 @@ int average(const AverageOptions& options)
     const auto out = fs::path(options.out).extension() == ".safetensors" ? fs::path(options.out)
                                                                          : fs::path(options.out + ".safetensors");
     checkNewFile(out.string());
+    for (const auto& each : options.checkpoints) requireModel(each);
     for (const auto& each : options.checkpoints) warnOfDamage(each);
     loadEngine().average({ options.checkpoints.begin(), options.checkpoints.end() }, out);
     if (options.json) {

@@ -159,6 +159,7 @@ void DeviceOptions::addPrecision(CLI::App& command) { addChoice(command, "precis
 
 std::shared_ptr<LoadedModel> DeviceOptions::load(const std::string& target) const
 {
+    requireModel(target);
     auto model = loadEngine().load(target, device, precision);
     warnOfUnknown(target);
     warnOfDamage(target);

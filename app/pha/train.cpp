@@ -74,9 +74,6 @@ int dryRun(const TrainingRequest& request, bool json)
     bool exact = true;
     if (!request.resume) {
         RunDirectory(request.directory).requireFresh();
-        std::error_code error;
-        if (!request.initFrom.empty() && !fs::exists(request.initFrom, error))
-            resolveCheckpoint(request.initFrom); // which says what is wrong
         exact = settlePlanned(request, config);
     }
     const auto counts = modelCosts(config.model, config.training.context);

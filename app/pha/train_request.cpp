@@ -125,6 +125,8 @@ TrainingRequest newRequest(const TrainOptions& options, const CLI::App& command)
     placeRun(request, options, command, name);
     if (command.count("--init-from") > 0 && options.initFrom.empty())
         throw ConfigError("--init-from", "", "a run, a checkpoint or a safetensors file");
+    if (!options.initFrom.empty() && weightFiles(options.initFrom).empty())
+        resolveCheckpoint(checkpointGiven(options.initFrom)); // which says what is wrong
     request.initFrom = options.initFrom;
     request.convertFrom = options.convertFrom;
     return request;

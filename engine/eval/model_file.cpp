@@ -90,11 +90,6 @@ void setToMean(LanguageModel& model, const std::vector<SafetensorsReader>& reade
 
 } // namespace
 
-bool isModelFile(const fs::path& path)
-{
-    return path.extension() == ".safetensors" && fs::is_regular_file(path) && !isCheckpointsWeights(path);
-}
-
 void writeModelFile(const fs::path& file, const ModelFile& content)
 {
     auto config = content.config;

@@ -21,8 +21,6 @@ struct ModelFile {
     std::string corpus {}; ///< fingerprint of the text that it was trained on, if known
 };
 
-/// True for a safetensors file by itself; the weights of a checkpoint stand for the checkpoint.
-bool isModelFile(const std::filesystem::path& path);
 /// Atomically and durably. Throws IoError.
 void writeModelFile(const std::filesystem::path& file, const ModelFile& content);
 /// Throws CheckpointError, also for a safetensors file without a tokenizer.

@@ -107,6 +107,17 @@ bool isCheckpointsWeights(const fs::path& file)
         && fs::exists(path.parent_path() / "manifest.json", error);
 }
 
+bool isModelFile(const fs::path& path)
+{
+    std::error_code error;
+    return path.extension() == ".safetensors" && fs::is_regular_file(path, error) && !isCheckpointsWeights(path);
+}
+
+void requireModel(const fs::path& path)
+{
+    if (!isModelFile(path)) resolveCheckpoint(checkpointGiven(path));
+}
+
 fs::path checkpointGiven(const fs::path& runOrCheckpoint)
 {
     return isCheckpointsWeights(runOrCheckpoint) ? fs::absolute(runOrCheckpoint).parent_path() : runOrCheckpoint;

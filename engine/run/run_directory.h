@@ -118,6 +118,11 @@ template <class Read> auto readCheckpoint(const fs::path& runOrCheckpoint, const
 fs::path intactCheckpoint(const fs::path& runOrCheckpoint);
 /// Whether a file is the weights of a checkpoint, and not only a file that somebody put there.
 bool isCheckpointsWeights(const fs::path& file);
+/// True for a safetensors file by itself; the weights of a checkpoint stand for the checkpoint.
+bool isModelFile(const fs::path& path);
+/// Throws what readCheckpoint() would of a path that means no checkpoint and is no model file either: known before
+/// LibTorch is there to read one.
+void requireModel(const fs::path& path);
 /// The run directory that a checkpoint folder lies in.
 fs::path runOfCheckpoint(const fs::path& checkpoint);
 /// The run that a path given by a user means: itself, or the one that this checkpoint lies in. Throws CheckpointError.

@@ -329,6 +329,36 @@ private Q_SLOTS:
         QVERIFY2(isOneErrorLine(result.err) && result.err.contains("ulimit -v"), result.err.constData());
     }
 
+    void aPathWithoutANetworkIsRefusedBeforeLibTorchIsOpened_data()
+    {
+        QTest::addColumn<QStringList>("arguments");
+        for (const auto* command : { "eval", "inspect" }) {
+            QTest::newRow(command) << QStringList { command, "nosuch" };
+            QTest::newRow((std::string(command) + " of a folder").c_str()) << QStringList { command, "." };
+        }
+        QTest::newRow("generate") << QStringList { "generate", "nosuch", "--prompt", "a" };
+        QTest::newRow("logits") << QStringList { "logits", "nosuch", "--tokens", "1", "--out", "l" };
+        QTest::newRow("average") << QStringList { "average", "nosuch", "--out", "mean" };
+        QTest::newRow("initial weights") << smallRun({ "--init-from", "nosuch" });
+        QTest::newRow("initial weights in a folder") << smallRun({ "--init-from", "." });
+    }
+
+    /// Opened below this limit it would be refused for that.
+    void aPathWithoutANetworkIsRefusedBeforeLibTorchIsOpened()
+    {
+        QFETCH(QStringList, arguments);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        QSKIP("sanitizers need more addresses than any limit");
+#endif
+        const auto shell = home_.start(
+            QStringList { "-c", "ulimit -v 500000; exec \"$0\" \"$@\"", PHA_BIN_DIR "/pha" } + arguments, {}, "sh");
+        const auto result = Home::finish(*shell);
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err), result.err.constData());
+        const auto* says = arguments.contains("nosuch") ? "nosuch: does not exist" : "neither a run directory";
+        QVERIFY2(result.err.contains(says), result.err.constData());
+    }
+
     void aWindowWithoutADisplayIsRefusedInOneLine_data()
     {
         QTest::addColumn<QStringList>("arguments");

@@ -120,11 +120,7 @@ int inspect(const InspectOptions& options)
             + oneLine(report.config.data.data));
     printLine(fmt::format(
         "\n{:.3g} FLOPs per token forward at context {}", report.forwardFlopsPerToken, report.config.training.context));
-    const auto span = report.config.model.attentionSpan;
-    printLine(fmt::format("to generate it keeps {} bytes a token (keys and values{}) and {} bytes whatever the length",
-        withThousands(report.cacheBytesPerToken),
-        span > 0 ? fmt::format(", of at most {} tokens", withThousands(span)) : "",
-        withThousands(report.fixedStateBytes)));
+    printLine(keptLine(report.config.model, report.cacheBytesPerToken, report.fixedStateBytes, "keys and values"));
     return 0;
 }
 

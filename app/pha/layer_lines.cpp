@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/pha/layer_lines.h"
 
+#include "app/pha/terminal.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,6 +28,15 @@ std::vector<std::string> layerLines(const ModelConfig& model)
     std::vector<std::string> lines;
     for (const auto& kind : kinds) lines.push_back(kind.numbers + ": " + kind.words);
     return lines;
+}
+
+std::string keptLine(
+    const ModelConfig& model, std::int64_t cacheBytesPerToken, std::int64_t fixedStateBytes, const std::string& inside)
+{
+    const auto span = model.attentionSpan;
+    return fmt::format("to generate it keeps {} bytes a token ({}{}) and {} bytes whatever the length",
+        withThousands(cacheBytesPerToken), inside,
+        span > 0 ? fmt::format(", of at most {} tokens", withThousands(span)) : "", withThousands(fixedStateBytes));
 }
 
 } // namespace pha::cli

@@ -64,10 +64,9 @@ int printOne(const PresetsOptions& options)
     Table parts({ "part", "parameters" });
     for (const auto& part : counts.parts) parts.add({ part.part, withThousands(part.count) });
     print(parts.text());
-    printLine(fmt::format(
-        "\nto generate it keeps {} bytes a token (keys and values in fp32) and {} bytes whatever the length",
-        withThousands(std::int64_t(counts.cacheElementsPerToken) * 4),
-        withThousands(std::int64_t(counts.fixedStateReals) * 4)));
+    printLine("\n"
+        + keptLine(preset.config.model, std::int64_t(counts.cacheElementsPerToken) * 4,
+            std::int64_t(counts.fixedStateReals) * 4, "keys and values in fp32"));
     std::string section;
     for (const auto& [group, field] : allFields()) {
         if (group == "model" && !fieldMatters(preset.config.model, field.name)) continue;

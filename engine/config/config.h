@@ -209,9 +209,7 @@ struct ModelCosts {
     double decodeFlopsPerToken = 0; ///< of a token that is written by itself and sees `context` tokens
     double headFlops = 0; ///< what the product with the vocabulary is of both
     double cacheElementsPerToken = 0; ///< K and V of all layers
-    std::int64_t cacheSpan = 0; ///< most tokens that the cache keeps; 0 = all
     double fixedStateReals = 0; ///< states of fixed size of all layers
-    double cacheBytes(std::int64_t position, int kvBytes) const;
 };
 ModelCosts modelCosts(const ModelConfig& model, std::int64_t context);
 /// Bytes that training needs on each device: weights, gradients, moments, activations (models.md 11.4), loss chunks.

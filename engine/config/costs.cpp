@@ -64,7 +64,6 @@ ModelCosts modelCosts(const ModelConfig& m, std::int64_t context)
     if (context < 1) throw ConfigError("context", std::to_string(context), "an integer of at least 1");
     const CostBasis basis { double(context), 1 };
     ModelCosts costs;
-    costs.cacheSpan = m.attentionSpan;
     const auto add = [&](const std::string& name, std::int64_t count) {
         auto at = std::find_if(costs.parts.begin(), costs.parts.end(), [&](const auto& p) { return p.part == name; });
         if (at == costs.parts.end()) at = costs.parts.insert(at, { name, 0 });
@@ -100,12 +99,6 @@ ModelCosts modelCosts(const ModelConfig& m, std::int64_t context)
     costs.forwardFlopsPerToken += costs.headFlops;
     costs.decodeFlopsPerToken += costs.headFlops;
     return costs;
-}
-
-double ModelCosts::cacheBytes(std::int64_t position, int kvBytes) const
-{
-    const auto kept = cacheSpan > 0 ? std::min(position, cacheSpan) : position;
-    return cacheElementsPerToken * double(kept) * kvBytes + fixedStateReals * 4;
 }
 
 double trainingBytes(const RunConfig& config)

@@ -109,6 +109,9 @@ private Q_SLOTS:
         for (const auto& count : preset["parts"].toObject()) sum += count.toDouble();
         QCOMPARE(sum, preset["parameters"].toDouble());
         QVERIFY(home_.run({ "presets", "pha-125m" }).out.contains("mix_mode"));
+        // A cache that is filled in chunks never holds more than one.
+        const auto chunked = home_.run({ "presets", "gss-hybrid-125m-4" }).out;
+        QVERIFY2(chunked.contains("(keys and values in fp32, of at most 512 tokens)"), chunked.constData());
     }
 
     void dataListNamesStories()

@@ -43,11 +43,10 @@ void addPresets(CLI::App& root, Program& program);
 /// `pha --version`: program, LibTorch, BLAS, devices.
 int printVersion();
 
-/// "a, b,,c" to its parts without the blanks around them; empty parts are kept, so that callers can refuse them.
+/// As splitList(), but of an empty text an empty part: callers refuse those.
 std::vector<std::string> splitCommas(const std::string& text);
-/// A whole decimal integer and nothing else. Throws ConfigError naming `what`.
+/// As they read the values of settings, "1e4" for one. Throw ConfigError naming `what` for anything else.
 std::int64_t parseInteger(const std::string& what, const std::string& text);
-/// A finite number and nothing else. Throws ConfigError naming `what`.
 double parseNumber(const std::string& what, const std::string& text);
 /// Throws ConfigError naming `what` unless minimum <= value <= maximum.
 void checkRange(const std::string& what, std::int64_t value, std::int64_t minimum, std::int64_t maximum);

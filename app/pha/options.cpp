@@ -3,6 +3,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/engine.h"
 #include "engine/run/run_directory.h"
@@ -14,41 +15,29 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <cmath>
 #include <cstring>
 
 namespace pha::cli {
 
 std::vector<std::string> splitCommas(const std::string& text)
 {
-    std::vector<std::string> parts;
-    for (std::size_t from = 0; from <= text.size();) {
-        const auto comma = std::min(text.find(',', from), text.size());
-        const auto first = std::min(text.find_first_not_of(' ', from), comma);
-        const auto last = comma > first ? text.find_last_not_of(' ', comma - 1) + 1 : first;
-        parts.push_back(text.substr(first, last - first));
-        from = comma + 1;
-    }
+    auto parts = splitList(text);
+    if (parts.empty()) parts.emplace_back();
     return parts;
 }
 
 std::int64_t parseInteger(const std::string& what, const std::string& text)
 {
-    std::int64_t value = 0;
-    const auto* end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || at != end) throw ConfigError(what, text, "an integer");
-    return value;
+    const auto value = pha::parseInteger(text);
+    if (!value) throw ConfigError(what, text, "an integer");
+    return *value;
 }
 
 double parseNumber(const std::string& what, const std::string& text)
 {
-    double value = 0;
-    const auto* end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || at != end || !std::isfinite(value)) throw ConfigError(what, text, "a finite number");
-    return value;
+    const auto value = pha::parseNumber(text);
+    if (!value) throw ConfigError(what, text, "a finite number");
+    return *value;
 }
 
 void checkRange(const std::string& what, std::int64_t value, std::int64_t minimum, std::int64_t maximum)

@@ -214,6 +214,11 @@ private Q_SLOTS:
         QTest::newRow("eval bad split") << QStringList { "eval", ".", "--split", "half" } << "half";
         QTest::newRow("eval bad stride") << QStringList { "eval", ".", "--stride", "0" } << "--stride";
         QTest::newRow("eval bad context") << QStringList { "eval", ".", "--context", "-5" } << "--context";
+        QTest::newRow("eval context as a setting may be written")
+            << QStringList { "eval", ".", "--context", "1e3" } << "run.json";
+        QTest::newRow("eval context with more behind it")
+            << QStringList { "eval", ".", "--context", "1e3x" } << "--context";
+        QTest::newRow("tokens empty") << QStringList { "logits", ".", "--tokens", " ", "--out", "l" } << "--tokens";
         QTest::newRow("eval bad mute") << QStringList { "eval", ".", "--mute", "gss" } << "LAYER:BRANCH";
         QTest::newRow("eval bad mix") << QStringList { "eval", ".", "--mix", "0:0.5,x,1" } << "--mix";
         QTest::newRow("eval negative mix") << QStringList { "eval", ".", "--mix", "0:0.5,-1,1" } << "--mix";

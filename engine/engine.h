@@ -252,7 +252,6 @@ struct LensLayer {
     double agreement = 0; ///< share of the positions whose most probable piece is that of the whole network
     double divergence = 0; ///< mean, nats
 };
-/// A look inside while a text is read.
 /// How the numbers at one place of a network are distributed while it reads a text: C channels at each of T tokens.
 struct ActivationFigures {
     std::int64_t layer = -1; ///< -1: before all layers, the embedding
@@ -274,6 +273,7 @@ struct ActivationFigures {
     /// Bin i counts from (i - 32) / 4 rms on, up to the next; the outer ones take in all that lies beyond 8 rms.
     std::array<std::int64_t, bins> histogram {};
 };
+/// A look inside while a text is read.
 struct InsideView {
     std::int64_t step = 0;
     std::vector<GeneratedToken> tokens; ///< of the text, with probability, entropy and alternatives from the second on

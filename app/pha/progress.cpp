@@ -192,7 +192,6 @@ void ProgressView::show(const CheckpointEvent& event)
         line(fmt::format("pha: warning: no checkpoint at {}: {}", event.step, oneLine(event.problem)));
         return;
     }
-    lastCheckpoint = event.path;
     line(fmt::format("checkpoint {}{}", event.path, event.best ? " (best)" : ""));
 }
 

@@ -47,7 +47,6 @@ public:
     std::optional<TimeEvent> lastTime;
     std::optional<ReferenceEvent> references;
     std::optional<StatusEvent> lastStatus;
-    std::string lastCheckpoint;
     std::string saveProblem; ///< why the last checkpoint could not be written; empty if it was
 
 private:

@@ -188,11 +188,6 @@ std::string quotedPath(const std::filesystem::path& path)
     return quoted(text.starts_with('-') ? "./" + text : text);
 }
 
-std::string inMillions(std::int64_t value)
-{
-    return fmt::format("{:.{}f} M", double(value) / 1e6, value >= 100'000'000 ? 1 : value >= 10'000'000 ? 2 : 3);
-}
-
 std::string clockText(double seconds)
 {
     if (!std::isfinite(seconds) || seconds < 0) return "?";

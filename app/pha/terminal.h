@@ -36,7 +36,6 @@ std::string quoted(const std::string& text);
 /// The same of a file or folder, so that none is taken for an option: './-x'.
 std::string quotedPath(const std::filesystem::path& path);
 
-std::string inMillions(std::int64_t value); ///< "12.3 M"
 std::string clockText(double seconds); ///< "1:02:03", "2:03": of a length that does not jump while it counts
 std::string figure(double value); ///< four significant digits, "not finite" where it is not
 

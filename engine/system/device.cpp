@@ -231,14 +231,9 @@ namespace {
 int indexOf(const torch::Device& card) { return std::max<int>(card.index(), 0); }
 } // namespace
 
-std::int64_t liveBytes(const torch::Device& device)
-{
-    return device.is_cuda() ? cudaBytes(indexOf(device), false) : cpuLiveBytes();
-}
-
 std::int64_t peakBytes(const torch::Device& device)
 {
-    return device.is_cuda() ? cudaBytes(indexOf(device), true) : cpuPeakBytes();
+    return device.is_cuda() ? cudaPeakBytes(indexOf(device)) : cpuPeakBytes();
 }
 
 void resetPeakBytes(const torch::Device& device)

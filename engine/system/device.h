@@ -30,7 +30,7 @@ EngineInfo describeMachine();
 /// The library that sgemm_ comes from, with symbolic links resolved ("/usr/lib/.../openblas-pthread/libblas.so.3").
 std::string blasLibrary();
 std::int64_t processBytes(); ///< resident set
-std::int64_t liveBytes(const torch::Device&device), peakBytes(const torch::Device&device);
+std::int64_t peakBytes(const torch::Device& device);
 void resetPeakBytes(const torch::Device& device);
 void synchronize(const torch::Device& device);
 /// Of the card, or of the processor; null where neither tells.

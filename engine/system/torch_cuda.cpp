@@ -8,11 +8,10 @@
 
 namespace pha {
 
-std::int64_t cudaBytes(int index, bool peak)
+std::int64_t cudaPeakBytes(int index)
 {
     const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(c10::DeviceIndex(index));
-    const auto& bytes = stats.allocated_bytes[0]; // 0: the aggregate of small and large pools
-    return peak ? bytes.peak : bytes.current;
+    return stats.allocated_bytes[0].peak; // 0: the aggregate of small and large pools
 }
 
 void resetCudaPeak(int index) { c10::cuda::CUDACachingAllocator::resetPeakStats(c10::DeviceIndex(index)); }

@@ -120,13 +120,13 @@ private:
 // CUDA memory figures without CUDA headers: through the allocator's generic interface where a build has one.
 // ------------
 #if PHA_HAS_CUDA
-std::int64_t cudaBytes(int index, bool peak); ///< torch_cuda.cpp
+std::int64_t cudaPeakBytes(int index); ///< torch_cuda.cpp
 void resetCudaPeak(int index);
 std::int64_t deviceMemory(int index);
 std::string deviceName(int index); ///< "NVIDIA H100 80GB HBM3"
 std::string pciAddress(int index); ///< "0000:1b:00.0"; empty: unknown
 #else
-inline std::int64_t cudaBytes(int, bool) { return 0; }
+inline std::int64_t cudaPeakBytes(int) { return 0; }
 inline void resetCudaPeak(int) { }
 inline std::int64_t deviceMemory(int) { return 0; }
 inline std::string deviceName(int) { return "CUDA device"; }

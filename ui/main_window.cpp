@@ -126,10 +126,12 @@ void MainWindow::paintEvent(QPaintEvent* event)
     // Opening LibTorch takes half a second of one core: only once the window can be seen.
     QTimer::singleShot(0, this, [this] {
         // A run that has begun already opens it, and the answer to warmUp() comes after the run.
-        if (!controller_->busy()) statusBar()->showMessage(tr("Opening the engine\u2026"));
+        if (!controller_->busy() && statusBar()->currentMessage().isEmpty()) statusBar()->showMessage(openingEngine());
         controller_->warmUp();
     });
 }
+
+QString MainWindow::openingEngine() { return tr("Opening the engine\u2026"); }
 
 bool MainWindow::eventFilter(QObject* watched, QEvent* event)
 {
@@ -308,7 +310,7 @@ QString MainWindow::whatQuittingStops() const
             all << tr("%1 is being prepared. It will be stopped, and can be resumed as before.").arg(name);
         else
             all << tr("%1 is being prepared. It will be stopped, and nothing of it is left.").arg(name);
-        if (queue_->size() > 0) all << tr("The runs in the queue wait for the next start of the window.");
+        if (queue_->size() > 0) all << tr("The runs in the queue wait, on hold, for the next start of the window.");
     }
     if (capsules_->busy())
         all << tr("%1 is not finished. It will be stopped, and nothing of it is left.").arg(capsules_->doing());

@@ -105,6 +105,7 @@ private:
 
     // main_window.cpp: how it looks and how it is closed
     void connectView();
+    static QString openingEngine(); ///< in the status bar until it is open
     QString whatQuittingStops() const; ///< as a question; empty: nothing
     void present(bool on);
 

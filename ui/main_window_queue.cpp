@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs that wait for their turn.
 #include "engine/run/sweep_state.h"
+#include "ui/charts/monitor_panel.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/several_runs.h"
 #include "ui/format.h"
@@ -65,7 +66,11 @@ void MainWindow::connectQueue()
     connect(form, &ConfigForm::severalRequested, this, &MainWindow::planSeveral);
     connect(a.queueRun, &QAction::triggered, form, &ConfigForm::requestQueue);
     connect(a.severalRuns, &QAction::triggered, this, &MainWindow::planSeveral);
-    connect(a.holdQueue, &QAction::triggered, queue_, &RunQueue::setHeld);
+    monitor_->setReleaseQueue(a.holdQueue);
+    connect(a.holdQueue, &QAction::triggered, this, [this](bool held) {
+        if (!held) statusBar()->clearMessage(); // it may say that they wait on hold
+        queue_->setHeld(held);
+    });
     connect(a.moveUp, &QAction::triggered, this, [this] {
         if (current_) queue_->move(current_->directory(), -1);
     });

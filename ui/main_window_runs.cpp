@@ -64,11 +64,13 @@ void MainWindow::connectAll()
     connect(controller_, &RunController::engineReady, this, [this] {
         const auto& info = *controller_->engineInfo();
         configPanel_->form()->setEngineInfo(info);
-        statusBar()->showMessage(counted(info.threads, tr("Engine ready: LibTorch %1, %2 thread"),
-                                     tr("Engine ready: LibTorch %1, %2 threads"))
-                                     .arg(fromUtf8(info.libtorch))
-                                     .arg(info.threads),
-            messageTime);
+        // What waits since the last time is worth more than this.
+        if (const auto said = statusBar()->currentMessage(); said.isEmpty() || said == openingEngine())
+            statusBar()->showMessage(counted(info.threads, tr("Engine ready: LibTorch %1, %2 thread"),
+                                         tr("Engine ready: LibTorch %1, %2 threads"))
+                                         .arg(fromUtf8(info.libtorch))
+                                         .arg(info.threads),
+                messageTime);
         if (!info.warning.empty()) showError(fromUtf8(info.warning));
     });
     connect(controller_, &RunController::busyChanged, this, [this] {

@@ -165,6 +165,7 @@ void RunQueue::setHeld(bool held)
 {
     if (held == held_) return;
     held_ = held;
+    number();
     Q_EMIT changed();
     advance();
 }
@@ -236,7 +237,7 @@ void RunQueue::keepUntilMade(RunSession* session)
 void RunQueue::number()
 {
     for (int i = 0; i < size(); ++i)
-        if (auto* session = runs_->session(directoryOf(waiting_[std::size_t(i)]))) session->setPlace(i + 1);
+        if (auto* session = runs_->session(directoryOf(waiting_[std::size_t(i)]))) session->setPlace(i + 1, held_);
 }
 
 void RunQueue::store()

@@ -52,7 +52,7 @@ private:
     void show(const WaitingRun& run);
     bool trained(const WaitingRun& run) const; ///< by another program: what is in its folder has its settings
     bool giveFolder(WaitingRun& run); ///< a free one if another run has taken its own; true if it is another now
-    void number(); ///< every row says its place
+    void number(); ///< every row says its place, or that it is on hold
     fs::path directoryOf(const WaitingRun& run) const { return folder_ / run.folder; }
     void keepUntilMade(RunSession* session);
 

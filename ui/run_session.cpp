@@ -76,6 +76,7 @@ bool RunSession::loading() const
 
 QString RunSession::stateText() const
 {
+    if (!started_ && heldInQueue_) return tr("waiting, on hold");
     if (!started_ && placeInQueue_ == 1) return tr("waiting, next");
     if (!started_ && placeInQueue_ > 1) return tr("waiting, number %1").arg(placeInQueue_);
     if (!started_) return tr("not started");
@@ -126,9 +127,10 @@ double RunSession::secondsLeft() const
 
 ModelSource RunSession::modelSource() const { return { job_, directory_, job_ || savedStep_ >= 0 }; }
 
-void RunSession::setPlace(int place)
+void RunSession::setPlace(int place, bool held)
 {
-    if (std::exchange(placeInQueue_, place) != place) Q_EMIT stateChanged();
+    const bool otherPlace = std::exchange(placeInQueue_, place) != place;
+    if (std::exchange(heldInQueue_, held) != held || otherPlace) Q_EMIT stateChanged();
 }
 
 void RunSession::prepare()

@@ -63,9 +63,11 @@ public:
     /// What a state is called in lists: the same words for open sessions and for runs that were only looked at.
     static QString describe(RunState state, Place place, std::int64_t step, bool interrupted, const QString& detail);
 
-    /// Waits in the queue: 1 is the next one to start, 0 none of it. Called by RunQueue.
-    void setPlace(int place);
+    /// Waits in the queue: 1 is the next one to start, 0 none of it; `held`: the queue is on hold. Called by
+    /// RunQueue.
+    void setPlace(int place, bool held = false);
     int placeInQueue() const { return placeInQueue_; }
+    bool heldInQueue() const { return heldInQueue_; } ///< it waits, and the queue is on hold
 
     std::int64_t step() const; ///< the last update known
     std::int64_t savedStep() const { return savedStep_; } ///< of the newest checkpoint, -1 without one
@@ -116,7 +118,7 @@ private:
     std::int64_t updatesReported_ = 0;
     int placeInQueue_ = 0;
     int holder_ = 0; ///< process that holds the run's lock, 0 if none
-    bool preparing_ = false, started_ = true, interrupted_ = false, absorbing_ = false;
+    bool preparing_ = false, started_ = true, heldInQueue_ = false, interrupted_ = false, absorbing_ = false;
     std::int64_t savedStep_ = -1;
     bool hadCheckpoint_ = false; ///< when the state was told last
 };

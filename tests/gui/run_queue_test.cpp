@@ -38,6 +38,8 @@ private:
         ConfigDraft& draft() const { return *window->findChild<ConfigPanel*>()->draft(); }
         QString training() const { return controller().session() ? controller().session()->name() : QString(); }
 
+        /// What stands in the place of the curves.
+        QString emptyWord() const { return find("lossChartPlot")->findChild<QLabel*>()->text(); }
         /// As the user does it: the form, then its button.
         void queueRun(const char* name, int steps = 20)
         {
@@ -93,6 +95,9 @@ private Q_SLOTS:
         for (const auto* name : { "a", "b", "c" }) f.queueRun(name);
         QCOMPARE(f.session("a")->stateText(), QStringLiteral("waiting, next"));
         QCOMPARE(f.session("c")->stateText(), QStringLiteral("waiting, number 3"));
+        f.select("c");
+        QTRY_COMPARE(f.emptyWord(), QStringLiteral("This run waits in the queue, and starts when its turn has come."));
+        f.select("long");
         QCOMPARE(f.find<QLabel>("queueLabel")->text(), QStringLiteral("3 waiting"));
         QVERIFY(f.find("queueBar")->isVisible());
         // Below what trains and above the rest, in their order.
@@ -250,7 +255,7 @@ private Q_SLOTS:
         f.queueRun("b", 30);
         f.answer = false;
         f.window->close();
-        QVERIFY(f.questions.back().contains(QStringLiteral("wait for the next start")));
+        QVERIFY(f.questions.back().contains(QStringLiteral("wait, on hold, for the next start")));
         QVERIFY(f.window->isVisible());
         f.answer = true;
         f.window->close();
@@ -262,6 +267,15 @@ private Q_SLOTS:
         QVERIFY(f.queue().held());
         QVERIFY(f.find<QLabel>("queueLabel")->text().contains(QStringLiteral("2 on hold")));
         QCOMPARE(f.session("b")->file().config.training.steps, std::int64_t(30));
+        QCOMPARE(f.session("b")->stateText(), QStringLiteral("waiting, on hold"));
+        QTRY_VERIFY(f.controller().engineInfo()); // which has its own words for the status bar
+        const auto told = f.window->statusBar()->currentMessage();
+        QVERIFY2(told.contains(QStringLiteral("on hold")), qPrintable(told));
+        f.action("holdQueue")->setShortcut(QKeySequence(QStringLiteral("Ctrl+Shift+K")));
+        f.select("long");
+        f.select("b");
+        QTRY_COMPARE(f.emptyWord(),
+            QStringLiteral("This run waits in the queue, which is on hold: Ctrl+Shift+K lets it start."));
         QTest::qWait(50);
         QVERIFY(!f.controller().busy()); // not without a word
         f.action("holdQueue")->trigger();

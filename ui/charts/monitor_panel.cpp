@@ -36,6 +36,8 @@ void MonitorPanel::setSessions(const QVector<RunSession*>& shown, RunSession* cu
     d_->setSessions(shown, current);
 }
 
+void MonitorPanel::setReleaseQueue(const QAction* action) { d_->setReleaseQueue(action); }
+
 void MonitorPanel::toggleLogAxis() { d_->setLogarithmic(!d_->toolbar_->logarithmic()); }
 
 void MonitorPanel::cycleXAxis() { d_->toolbar_->setAxis(XAxis((int(d_->toolbar_->settings().axis) + 1) % 3)); }

@@ -8,6 +8,8 @@
 
 #include <memory>
 
+class QAction;
+
 namespace pha::ui {
 
 /// Watches runs: loss or perplexity with reference lines and markers, throughput, memory, learning rate, gradient norm,
@@ -23,6 +25,8 @@ public:
 
     /// `current` may be null or absent from `shown` (it is then drawn as well). Sessions may be destroyed at any time.
     void setSessions(const QVector<RunSession*>& shown, RunSession* current);
+    /// Its keys are told where a run waits on hold.
+    void setReleaseQueue(const QAction* action);
     void toggleLogAxis();
     void cycleXAxis(); ///< step, tokens, active time
     void fitAndFollow(); ///< all charts: everything in view, growing with the run

@@ -11,8 +11,10 @@
 #include "ui/charts/run_curves.h"
 #include "ui/charts/run_header.h"
 
+#include <QAction>
 #include <QElapsedTimer>
 #include <QGridLayout>
+#include <QPointer>
 #include <QSplitter>
 
 #include <memory>
@@ -32,6 +34,7 @@ public:
     void arrange();
     void setLogarithmic(bool on);
     void setVisible(bool visible);
+    void setReleaseQueue(const QAction* action) { releaseQueue_ = action; }
 
     MonitorToolbar* toolbar_;
     PlotLink* link_;
@@ -70,6 +73,7 @@ private:
     RedrawQueue* queue_;
     QVector<RunSession*> shown_;
     RunSession* current_ = nullptr;
+    QPointer<const QAction> releaseQueue_;
     std::vector<Feed> feeds_;
     QStringList names_; ///< of the runs when their curves were made
     using MarkersKey = std::tuple<const RunSession*, std::int64_t, std::size_t, std::size_t, std::size_t, XAxis>;

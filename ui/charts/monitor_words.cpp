@@ -53,6 +53,12 @@ QString MonitorPanel::Private::emptyText() const
     if (!current_) return tr("Choose a run in the list, or start one, and its curves appear here.");
     if (!current_->history().step.empty()) return {};
     if (current_->loading()) return tr("Reading the run…");
+    if (current_->heldInQueue()) {
+        const auto keys = releaseQueue_ ? releaseQueue_->shortcut().toString(QKeySequence::NativeText) : QString();
+        return keys.isEmpty() ? tr("This run waits in the queue, which is on hold.")
+                              : tr("This run waits in the queue, which is on hold: %1 lets it start.").arg(keys);
+    }
+    if (current_->placeInQueue() > 0) return tr("This run waits in the queue, and starts when its turn has come.");
     switch (current_->state()) {
     case RunState::Preparing:
         return tr("%1\nThe first point appears after the first step.").arg(current_->stateText());

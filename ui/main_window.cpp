@@ -320,14 +320,19 @@ QString MainWindow::whatQuittingStops() const
 
 void MainWindow::closeEvent(QCloseEvent* event)
 {
-    const auto losses = closing_ ? QString() : whatQuittingStops();
-    if (!losses.isEmpty()) {
-        if (!parts_.dialogs.confirm(this, tr("Quit PHA Studio"), losses, tr("Stop and quit"))) {
+    QString asked;
+    while (!closing_) {
+        const auto losses = whatQuittingStops();
+        if (losses.isEmpty() || losses == asked) break;
+        // Runs and the queue go on behind the question: an answer is for what it named, and for nothing else. A session
+        // that ends meanwhile waits for none.
+        asked = losses;
+        if (!parts_.dialogs.confirm(this, tr("Quit PHA Studio"), losses, tr("Stop and quit")) && !closing_) {
             event->ignore();
             return;
         }
-        closing_ = true;
     }
+    closing_ = true;
     if (closeTimer_.isActive()) closeTimer_.setProperty("over", true); // asked again
     if (controller_->busy() && !closeTimer_.property("over").toBool()) {
         // Comes back here when the run has let go, or when its time is over. Nobody waits in this thread.
@@ -344,7 +349,6 @@ void MainWindow::closeEvent(QCloseEvent* event)
         closeTimer_.start(closePatience);
         return;
     }
-    closing_ = true;
     queue_->end();
     closeTimer_.stop();
     if (actions_->presentation->isChecked())

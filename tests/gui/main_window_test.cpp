@@ -224,6 +224,32 @@ private Q_SLOTS:
         QVERIFY(RunDirectory(run).pointer("latest").has_value());
     }
 
+    void aSessionThatEndsDoesNotWaitForTheAnswer()
+    {
+        Fixture f;
+        f.startLong();
+        f.answer = false;
+        f.whileAsked = [&] { f.window->quitNow(); };
+        QSignalSpy closed(f.window.get(), &MainWindow::closed);
+        f.window->close();
+        QTRY_COMPARE(closed.count(), 1);
+        QCOMPARE(f.questions.size(), std::size_t(1));
+        QVERIFY(!f.window->controller().busy());
+    }
+
+    void whatHasEndedBehindTheQuestionIsNoReasonToStay()
+    {
+        Fixture f;
+        f.startLong();
+        f.whileAsked = [&] {
+            f.window->controller().stop();
+            QTRY_VERIFY(!f.window->controller().busy());
+        };
+        f.window->close();
+        QCOMPARE(f.questions.size(), std::size_t(1));
+        QVERIFY(!f.window->isVisible());
+    }
+
     void closingWhileABenchmarkMeasuresAsks()
     {
         FakeOptions options;

@@ -283,6 +283,32 @@ private Q_SLOTS:
         QTRY_VERIFY(!fs::exists(queueFile(f.home.runs())));
     }
 
+    void onlyWhatTheQuestionNamedIsStopped()
+    {
+        Fixture f;
+        f.startLong();
+        f.queueRun("next", 100000000);
+        f.whileAsked = [&] {
+            f.answer = f.questions.empty();
+            if (!f.answer) return;
+            f.controller().stop();
+            QTRY_COMPARE(f.training(), QStringLiteral("next"));
+            QTRY_COMPARE(f.session("next")->state(), RunState::Running);
+        };
+        f.window->close();
+        QCOMPARE(f.questions.size(), std::size_t(2));
+        QVERIFY2(f.questions[0].startsWith(QStringLiteral("long is training")), qPrintable(f.questions[0]));
+        QVERIFY2(f.questions[1].startsWith(QStringLiteral("next is training")), qPrintable(f.questions[1]));
+        QVERIFY(f.window->isVisible() && f.window->isEnabled());
+        QVERIFY(!f.controller().stopping());
+        QCOMPARE(f.session("next")->state(), RunState::Running);
+        f.whileAsked = {};
+        f.answer = true;
+        f.window->close();
+        QTRY_VERIFY(!f.window->isVisible());
+        QCOMPARE(f.questions.size(), std::size_t(3));
+    }
+
     /// A checkpoint of its name may be of another course by the time a fork begins.
     void aForkThatWaitsKnowsItsCheckpoint()
     {

@@ -37,6 +37,15 @@ namespace {
 
 constexpr int messageTime = 6000; ///< milliseconds that a word in the status bar stays
 
+/// Which keys make a run of the form, as it is now: while another one trains it can only wait.
+QString keysForTheForm(const WindowActions& actions, bool busy)
+{
+    const auto* action = busy ? actions.queueRun : actions.startRun;
+    const auto keys = action->shortcut().toString(QKeySequence::NativeText);
+    const auto way = keys.isEmpty() ? action->text().remove(QLatin1Char('&')) : keys;
+    return busy ? MainWindow::tr("%1 queues the run").arg(way) : MainWindow::tr("%1 starts the run").arg(way);
+}
+
 } // namespace
 
 void MainWindow::connectAll()
@@ -214,7 +223,8 @@ void MainWindow::connectCosts()
         draft->endOfTyping();
         draft->setText("pruned_branches", pruned);
         draft->endOfTyping();
-        statusBar()->showMessage(tr("A fork without %1; Ctrl+R starts it").arg(pruned), messageTime);
+        statusBar()->showMessage(
+            tr("A fork without %1; %2").arg(pruned, keysForTheForm(*actions_, controller_->busy())), messageTime);
     });
 }
 
@@ -237,7 +247,9 @@ void MainWindow::fork(const fs::path& checkpoint)
 {
     showPanel(configDock_->objectName());
     configPanel_->forkSession(checkpoint);
-    statusBar()->showMessage(tr("Change what you want to try; Ctrl+R starts the fork"), messageTime);
+    statusBar()->showMessage(
+        tr("Change what you want to try in the fork; %1").arg(keysForTheForm(*actions_, controller_->busy())),
+        messageTime);
 }
 
 fs::path MainWindow::freeFolder(const QString& name)
@@ -332,7 +344,9 @@ void MainWindow::useData(const QString& text, int vocabulary, const QString& tex
     draft->endOfTyping();
     showPanel(configDock_->objectName());
     configPanel_->showForm();
-    statusBar()->showMessage(tr("The form has the text and the vocabulary; Ctrl+R starts the run"), messageTime);
+    statusBar()->showMessage(
+        tr("The form has the text and the vocabulary; %1").arg(keysForTheForm(*actions_, controller_->busy())),
+        messageTime);
 }
 
 void MainWindow::changeLearningRate()

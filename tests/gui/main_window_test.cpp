@@ -894,6 +894,17 @@ private Q_SLOTS:
         draft->clone(config, QStringLiteral("copy"));
         QCOMPARE(draft->text("tokenizer"), "bytes");
         use();
+        // What makes a run of it: while another one trains, it can only wait.
+        const auto said = [&] { return f.window->statusBar()->currentMessage(); };
+        QVERIFY2(said().endsWith(QStringLiteral("; Ctrl+R starts the run")), qPrintable(said()));
+        f.startLong();
+        use();
+        QVERIFY2(said().endsWith(QStringLiteral("; Ctrl+Shift+Q queues the run")), qPrintable(said()));
+        f.action("queueRun")->setShortcut(QKeySequence(QStringLiteral("Ctrl+Shift+K")));
+        f.action("checkpointNow")->trigger();
+        QTRY_VERIFY(f.action("forkRun")->isEnabled());
+        f.action("forkRun")->trigger();
+        QVERIFY2(said().endsWith(QStringLiteral("; Ctrl+Shift+K queues the run")), qPrintable(said()));
     }
 
     void benchmarkWarnsWhileARunTrains()

@@ -306,6 +306,21 @@ void MainWindow::resume()
 {
     if (!current_ || current_->active() || controller_->busy() || !current_->problem().isEmpty()) return;
     const QPointer<RunSession> session = current_; // while the dialog is open another run may be selected
+    std::optional<double> wanted;
+    if (const auto steps = session->file().config.training.steps; session->savedStep() >= steps) {
+        const auto name = session->name(); // it goes on from what it has saved, whatever the metrics say
+        wanted = parts_.dialogs.number(
+            this, tr("Train longer"), tr("%1 has finished. Train until step:").arg(name), double(steps) * 2);
+        if (!wanted) return;
+        // The question may have stood for long.
+        if (!session) return showError(tr("%1 is no longer open; select it, then train it longer").arg(name));
+        if (session->active())
+            return showError(
+                tr("%1 is being trained already; wait until it has ended, then train it longer").arg(name));
+        if (!(*wanted > double(session->step())))
+            return showError(tr("steps is %1; expected more than the %2 that %3 has done")
+                                 .arg(formatNumber(*wanted), formatCount(session->step()), name));
+    }
     TrainingRequest request;
     request.config = session->file().config;
     request.directory = session->directory();
@@ -315,15 +330,8 @@ void MainWindow::resume()
         stopAfter = 0; // was asked of an earlier process, not of this one
         request.overrides.push_back("stop_after");
     }
-    auto& steps = request.config.training.steps;
-    if (session->savedStep() >= steps) { // it goes on from there, whatever the metrics say
-        const auto wanted = parts_.dialogs.number(
-            this, tr("Train longer"), tr("This run has finished. Train until step:"), double(steps) * 2);
-        if (!wanted || !session || session->active()) return;
-        if (!(*wanted > double(session->step())))
-            return showError(tr("steps is %1; expected more than the %2 that %3 has done")
-                                 .arg(formatNumber(*wanted), formatCount(session->step()), session->name()));
-        steps = std::int64_t(std::min(*wanted, 9e15));
+    if (wanted) {
+        request.config.training.steps = std::int64_t(std::min(*wanted, 9e15));
         request.overrides.push_back("steps");
     }
     if (!controller_->start(session, request))

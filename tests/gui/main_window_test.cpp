@@ -549,12 +549,32 @@ private Q_SLOTS:
         QTRY_VERIFY(!f.window->controller().busy());
         QTRY_COMPARE(f.session("first")->step(), std::int64_t(80));
         QTRY_COMPARE(f.session("second")->step(), std::int64_t(40));
+        QVERIFY2(f.words.contains(QStringLiteral("first has finished. Train until step:")),
+            qPrintable(f.words.join(QLatin1Char('\n'))));
         f.whileAsked = {};
         f.number = 40;
         QTRY_VERIFY(f.action("resumeRun")->isEnabled());
         f.action("resumeRun")->trigger();
         QVERIFY(f.find<QLabel>("errorText")->text().contains(QStringLiteral("more than the 40")));
         QVERIFY(!f.window->controller().busy());
+    }
+
+    void whatIsTrainedBehindTheQuestionIsNotTrainedLonger()
+    {
+        Fixture f;
+        f.window->openRun(f.home.train("first", 50));
+        QTRY_VERIFY(f.action("resumeRun")->isEnabled());
+        f.number = 80;
+        f.whileAsked = [&] {
+            auto request = f.home.request("first", 100000000, true);
+            request.overrides = { "steps" };
+            QVERIFY(f.window->controller().start(f.session("first"), request));
+            QTRY_COMPARE(f.session("first")->state(), RunState::Running);
+        };
+        f.action("resumeRun")->trigger();
+        const auto said = f.find<ErrorBanner>("errorBanner")->message();
+        QVERIFY2(said.startsWith(QStringLiteral("first is being trained already")), qPrintable(said));
+        QCOMPARE(f.session("first")->state(), RunState::Running);
     }
 
     void aNumberIsProposedWithAllItsDigits_data()

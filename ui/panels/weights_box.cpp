@@ -4,6 +4,9 @@
 #include "engine/base/error.h"
 #include "ui/format.h"
 
+#include <QCoreApplication>
+#include <QTimer>
+
 #include <cmath>
 #include <cstdlib>
 
@@ -18,6 +21,50 @@ std::int64_t stepOf(const QString& checkpoint)
     bool fine = false;
     const auto step = checkpoint.section(QLatin1Char('-'), 1).toLongLong(&fine);
     return fine ? step : -1;
+}
+
+/// The checkpoints of a run, as one look at its folder finds them.
+struct CheckpointsFound {
+    fs::path run;
+    fs::file_time_type time; ///< of their folder
+    std::vector<std::string> names;
+    std::optional<std::string> best, latest;
+};
+
+fs::file_time_type timeOfCheckpoints(const fs::path& run)
+{
+    std::error_code error; // a folder that is not there has no time
+    return fs::last_write_time(RunDirectory(run).checkpoints(), error);
+}
+
+CheckpointsFound lookFor(const fs::path& run)
+{
+    CheckpointsFound found { run, timeOfCheckpoints(run), {}, {}, {} };
+    try {
+        const RunDirectory directory(run);
+        found.names = directory.list();
+        found.best = directory.pointer("best");
+        found.latest = directory.pointer("latest");
+    } catch (const std::exception&) {
+        // A folder that cannot be read: the engine says so when the weights are wanted.
+    }
+    return found;
+}
+
+std::optional<CheckpointsFound>& lastLook()
+{
+    static std::optional<CheckpointsFound> last;
+    return last;
+}
+
+/// All boxes of a window hear of another run, and of a change of it, one after the other. Each checkpoint is opened to
+/// see whether it is whole, so one look does for all of them. It is forgotten as soon as they have heard of it.
+const CheckpointsFound& sharedLook(const fs::path& run)
+{
+    auto& last = lastLook();
+    if (last && last->run == run && last->time == timeOfCheckpoints(run)) return *last;
+    if (!last) QTimer::singleShot(0, qApp, [] { lastLook().reset(); });
+    return last.emplace(lookFor(run));
 }
 
 void addLayer(MixShape& shape, const QStringList& names)
@@ -38,16 +85,16 @@ WeightsBox::WeightsBox(QWidget* parent)
     setToolTip(tr(
         "Which weights are used. Live weights are copied between two steps of the training, which goes on meanwhile."));
     setAccessibleName(tr("Weights"));
-    refresh();
+    list();
 }
 
 void WeightsBox::setSession(RunSession* session)
 {
     if (session_) disconnect(session_, nullptr, this, nullptr);
     session_ = session;
-    if (session) connect(session, &RunSession::stateChanged, this, &WeightsBox::refresh);
+    if (session) connect(session, &RunSession::stateChanged, this, &WeightsBox::list);
     setCurrentIndex(0);
-    refresh();
+    list();
 }
 
 ModelSource WeightsBox::source() const
@@ -68,26 +115,26 @@ QString WeightsBox::problem() const
 
 void WeightsBox::refresh()
 {
+    lastLook().reset();
+    list();
+}
+
+void WeightsBox::list()
+{
     const auto chosen = currentData().toString();
     const QSignalBlocker quiet(this);
     clear();
     const bool live = session_ && session_->modelSource().job;
     addItem(live ? tr("Live weights") : tr("Latest checkpoint"), QString());
     if (session_) {
-        const RunDirectory run(session_->directory());
+        const auto& found = sharedLook(session_->directory());
         const auto add = [this](const QString& name, const QString& folder) { addItem(name, folder); };
-        std::vector<std::string> names;
-        try {
-            names = run.list();
-            const auto best = run.pointer("best");
-            if (best && live) add(tr("Best: step %1").arg(formatCount(stepOf(fromUtf8(*best)))), fromUtf8(*best));
-            if (best && !live) setItemText(0, tr("Best checkpoint"));
-            if (const auto latest = run.pointer("latest"))
-                add(tr("Latest: step %1").arg(formatCount(stepOf(fromUtf8(*latest)))), fromUtf8(*latest));
-        } catch (const std::exception&) {
-            // A folder that cannot be read: the engine says so when the weights are wanted.
-        }
-        for (auto name = names.rbegin(); name != names.rend(); ++name)
+        if (const auto& best = found.best; best && live)
+            add(tr("Best: step %1").arg(formatCount(stepOf(fromUtf8(*best)))), fromUtf8(*best));
+        if (found.best && !live) setItemText(0, tr("Best checkpoint"));
+        if (const auto& latest = found.latest)
+            add(tr("Latest: step %1").arg(formatCount(stepOf(fromUtf8(*latest)))), fromUtf8(*latest));
+        for (auto name = found.names.rbegin(); name != found.names.rend(); ++name)
             add(tr("Step %1").arg(formatCount(stepOf(fromUtf8(*name)))), fromUtf8(*name));
     }
     int index = std::max(0, findData(chosen));

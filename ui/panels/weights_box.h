@@ -26,6 +26,8 @@ public:
     std::vector<LayerMix> mixing() const;
 
 private:
+    void list(); ///< as refresh(), from a look at the folder that all boxes share
+
     QPointer<RunSession> session_;
 };
 

@@ -229,6 +229,7 @@ private Q_SLOTS:
         f.home.train("a", 1000);
         f.home.train("b", 400);
         f.window->runs().rescan();
+        QTRY_COMPARE(f.window->runs().rowCount(), 2);
         auto& playback = begin(f, "a");
         f.window->runs().setShown(f.home.runs() / "a", true);
         f.window->runs().setShown(f.home.runs() / "b", true);

@@ -41,45 +41,67 @@ struct Reading {
     bool processors = false; ///< as processors do it
 };
 
-/// Logits of the tokens after a prompt, one by one. With `count` by the table of a step, which that counts the tasks
-/// of.
+/// A prompt that has been read: what follows can be read after it more than once.
+class Prompt {
+public:
+    Prompt(const ModelConfig& config, torch::Dtype matrix, const Reading& how)
+        : config_(config)
+        , ids_(torch::arange(how.batch * (how.prompt + how.tokens), torch::kLong)
+                   .mul(31)
+                   .remainder(config.vocabulary)
+                   .view({ how.batch, -1 }))
+    {
+        const torch::NoGradGuard guard;
+        pass_.matrix = matrix;
+        pass_.mix = how.mix;
+        LanguageModel model(config, 7);
+        state_ = model.freshState();
+        model.forward(ids_.narrow(1, 0, how.prompt), pass_, &state_);
+    }
+
+    /// Logits of the tokens after it, one by one. With `table` by the table of a step, which that counts the tasks of.
+    Tensor read(const Reading& how, test::StepInterpreter* table = nullptr) const
+    {
+        const torch::NoGradGuard guard;
+        LanguageModel model(config_, 7); // anew: `between` may change it
+        auto state = state_.clone();
+        std::unique_ptr<StepRunner> runner;
+        if (how.processors) {
+            runner = StepRunner::onProcessors(model, pass_, state, how.batch);
+            if (!runner) return {};
+        } else if (table) {
+            runner = StepRunner::make(model, pass_, state, how.batch, { how.multiprocessors, std::ref(*table) });
+            if (!runner) return {};
+        }
+        std::vector<Tensor> rows;
+        for (std::int64_t t = 0; t < how.tokens; ++t) {
+            how.between(model, t);
+            const auto token = ids_.narrow(1, how.prompt + t, 1);
+            rows.push_back(
+                runner ? runner->read(token).clone() : model.logits(model.forward(token, pass_, &state), pass_));
+            if (runner) Q_ASSERT(torch::equal(runner->best(), rows.back().argmax(-1)));
+        }
+        return torch::cat(rows, 1).to(torch::kDouble);
+    }
+
+private:
+    ModelConfig config_;
+    Tensor ids_;
+    Pass pass_;
+    ModelState state_;
+};
+
 Tensor read(const ModelConfig& config, torch::Dtype matrix, const Reading& how, test::StepInterpreter* table = nullptr)
 {
-    const torch::NoGradGuard guard;
-    LanguageModel model(config, 7);
-    const auto ids = torch::arange(how.batch * (how.prompt + how.tokens), torch::kLong)
-                         .mul(31)
-                         .remainder(config.vocabulary)
-                         .view({ how.batch, -1 });
-    Pass pass;
-    pass.matrix = matrix;
-    pass.mix = how.mix;
-    auto state = model.freshState();
-    model.forward(ids.narrow(1, 0, how.prompt), pass, &state);
-    std::unique_ptr<StepRunner> runner;
-    if (how.processors) {
-        runner = StepRunner::onProcessors(model, pass, state, how.batch);
-        if (!runner) return {};
-    } else if (table) {
-        runner = StepRunner::make(model, pass, state, how.batch, { how.multiprocessors, std::ref(*table) });
-        if (!runner) return {};
-    }
-    std::vector<Tensor> rows;
-    for (std::int64_t t = 0; t < how.tokens; ++t) {
-        how.between(model, t);
-        const auto token = ids.narrow(1, how.prompt + t, 1);
-        rows.push_back(runner ? runner->read(token).clone() : model.logits(model.forward(token, pass, &state), pass));
-        if (runner) Q_ASSERT(torch::equal(runner->best(), rows.back().argmax(-1)));
-    }
-    return torch::cat(rows, 1).to(torch::kDouble);
+    return Prompt(config, matrix, how).read(how, table);
 }
 
 /// The error of the table in units of what bf16 costs the plain form.
 double ratio(const ModelConfig& config, const Reading& how)
 {
     test::StepInterpreter table;
-    const auto exact = read(config, torch::kFloat, how), plain = read(config, torch::kBFloat16, how),
-               steps = read(config, torch::kBFloat16, how, &table);
+    const Prompt prompt(config, torch::kBFloat16, how);
+    const auto exact = read(config, torch::kFloat, how), plain = prompt.read(how), steps = prompt.read(how, &table);
     return steps.defined() ? distance(steps, exact) / std::max(5e-3, distance(plain, exact)) : 1e9;
 }
 
@@ -114,9 +136,10 @@ private Q_SLOTS:
             how.batch = batch;
             how.prompt = prompt;
             how.tokens = 3;
-            const auto exact = read(config, torch::kFloat, how), rounded = read(config, torch::kBFloat16, how);
+            const Prompt full(config, torch::kFloat, how), half(config, torch::kBFloat16, how);
+            const auto exact = full.read(how), rounded = half.read(how);
             how.processors = true;
-            const auto wide = read(config, torch::kFloat, how), narrow = read(config, torch::kBFloat16, how);
+            const auto wide = full.read(how), narrow = half.read(how);
             QVERIFY(wide.defined() && narrow.defined());
             const auto row = [&](double error) {
                 return qPrintable(QString("%1 texts after %2 tokens: %3").arg(batch).arg(prompt).arg(error));

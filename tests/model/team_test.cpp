@@ -28,21 +28,27 @@ private Q_SLOTS:
     void manyMakeTheUpdatesOfOne_data()
     {
         QTest::addColumn<QString>("settings");
-        QTest::newRow("adamw") << "";
-        QTest::newRow("muon") << "optimizer=muon";
-        QTest::newRow("unclipped") << "clip=0";
-        QTest::newRow("recomputed") << "recompute=true";
-        QTest::newRow("regularised") << "entropy_bonus=0.05 prior_weight=0.1 attention_cost=0.05";
-        QTest::newRow("tokens mixed at a cost") << "mix_mode=token attention_cost=0.5";
-        QTest::newRow("a task, of which few tokens are scored") << "data=mqar task_length=32 task_symbols=64";
-        QTest::newRow("hedgehog") << "family=hedgehog qk_mode=dot kv_heads=2";
-        QTest::newRow("h3") << "family=h3 qk_mode=dot kv_heads=2 h3_state=8";
+        QTest::addColumn<bool>("alsoTwo");
+        const auto row = [](const char* name, const char* settings, bool alsoTwo = false) {
+            QTest::newRow(name) << settings << alsoTwo;
+        };
+        row("adamw", "", true);
+        row("muon", "optimizer=muon", true);
+        row("unclipped", "clip=0");
+        row("recomputed", "recompute=true");
+        row("regularised", "entropy_bonus=0.05 prior_weight=0.1 attention_cost=0.05");
+        row("tokens mixed at a cost", "mix_mode=token attention_cost=0.5");
+        row("a task, of which few tokens are scored", "data=mqar task_length=32 task_symbols=64");
+        row("hedgehog", "family=hedgehog qk_mode=dot kv_heads=2");
+        row("h3", "family=h3 qk_mode=dot kv_heads=2 h3_state=8");
     }
     void manyMakeTheUpdatesOfOne()
     {
         QFETCH(QString, settings);
+        QFETCH(bool, alsoTwo);
         std::vector<std::vector<double>> all;
-        for (const std::int64_t devices : { 1, 2, 3 }) {
+        for (const std::int64_t devices : { 1, 3, 2 }) {
+            if (devices == 2 && !alsoTwo) continue;
             auto config = sharedRun(devices);
             for (const auto& setting : settings.split(' ', Qt::SkipEmptyParts))
                 config.set(setting.section('=', 0, 0).toStdString(), setting.section('=', 1).toStdString());
@@ -50,9 +56,10 @@ private Q_SLOTS:
         }
         QCOMPARE(all[0].size(), std::size_t(6));
         QVERIFY(std::abs(all[0].back() - all[0].front()) > 1e-3); // it learns something
-        QVERIFY2(farthest(all[1], all[0]) < 2e-5, qPrintable(QString::number(farthest(all[1], all[0]))));
-        QVERIFY2(farthest(all[2], all[0]) < 2e-5, qPrintable(QString::number(farthest(all[2], all[0]))));
-        QVERIFY(all[1] != all[0]); // sums are rounded elsewhere: it was not one device after all
+        for (std::size_t i = 1; i < all.size(); ++i) {
+            QVERIFY2(farthest(all[i], all[0]) < 2e-5, qPrintable(QString::number(farthest(all[i], all[0]))));
+            QVERIFY(all[i] != all[0]); // sums are rounded elsewhere: it was not one device after all
+        }
     }
 
     void distillsTogether()

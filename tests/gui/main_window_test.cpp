@@ -1002,14 +1002,14 @@ private Q_SLOTS:
         }
         const QList<int> keys { Qt::Key_Tab, Qt::Key_Space, Qt::Key_Down, Qt::Key_Up, Qt::Key_Escape, Qt::Key_5,
             Qt::Key_X, Qt::Key_L, Qt::Key_Backspace, Qt::Key_Return };
-        for (int n = 0; n < 300; ++n) {
+        for (int n = 0; n < 150; ++n) {
             if (random.bounded(2)) {
                 actions[random.bounded(int(actions.size()))]->trigger();
             } else {
                 QWidget* target = QApplication::focusWidget();
                 QTest::keyClick(target ? target : f.window.get(), Qt::Key(keys[random.bounded(int(keys.size()))]));
             }
-            if (n % 60 == 0) looks[random.bounded(int(looks.size()))]->trigger();
+            if (n % 30 == 0) looks[random.bounded(int(looks.size()))]->trigger();
             if (n % 10 == 0) QCoreApplication::processEvents();
         }
         f.window->findChild<RunQueue*>()->setHeld(true); // or the next of the many that wait now would start

@@ -94,6 +94,10 @@ private Q_SLOTS:
         QFETCH(const QStringList, after);
         const auto result = home_.run(before + QStringList { at(4) } + after);
         QVERIFY2(result.code == 0, result.err.constData());
+    }
+
+    void theNameOfTheLatestCheckpointDoesToo()
+    {
         QCOMPARE(home_.run({ "runs", "note", run_ + "/checkpoints/latest" }).code, 0);
     }
 

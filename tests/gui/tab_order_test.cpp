@@ -185,13 +185,14 @@ private:
         }
     };
 
-    static void verify(QWidget* area)
+    static void verify(QWidget* area, int page = 0)
     {
         // A panel lays itself out in several turns of the event loop, and a busy machine takes few turns in a while.
         QStringList list;
         const auto none = [&] { return (list = problems(area)).isEmpty(); };
         QVERIFY2(QTest::qWaitFor(none, test::patience),
-            qPrintable(area->objectName() + QStringLiteral(":\n") + list.join(QLatin1Char('\n'))));
+            qPrintable(
+                QStringLiteral("%1, page %2:\n").arg(area->objectName()).arg(page) + list.join(QLatin1Char('\n'))));
     }
 
     /// Asks `question`, walks through the dialog that it opens, and closes that.
@@ -217,53 +218,32 @@ private:
 private Q_SLOTS:
     void initTestCase() { Theme::instance().apply(); }
 
-    void panels_data()
-    {
-        QTest::addColumn<QString>("dock");
-        QTest::addColumn<QString>("tabs");
-        QTest::addColumn<int>("page");
-        QTest::newRow("monitor") << "monitorDock" << QString() << 0;
-        QTest::newRow("compare") << "compareDock" << QString() << 0;
-        QTest::newRow("playground, sampling") << "playgroundDock"
-                                              << "playgroundTabs" << 0;
-        QTest::newRow("playground, mixer") << "playgroundDock"
-                                           << "playgroundTabs" << 1;
-        QTest::newRow("inspect, maps") << "inspectDock"
-                                       << "inspectTabs" << 0;
-        QTest::newRow("inspect, pushes") << "inspectDock"
-                                         << "inspectTabs" << 1;
-        QTest::newRow("inspect, reach") << "inspectDock"
-                                        << "inspectTabs" << 2;
-        QTest::newRow("evaluate, ablation") << "evaluateDock"
-                                            << "evaluateAnalysis" << 0;
-        QTest::newRow("evaluate, recall") << "evaluateDock"
-                                          << "evaluateAnalysis" << 1;
-        QTest::newRow("data") << "dataDock" << QString() << 0;
-        QTest::newRow("film") << "filmDock" << QString() << 0;
-        QTest::newRow("alerts") << "alertsDock" << QString() << 0;
-        QTest::newRow("benchmark") << "benchDock" << QString() << 0;
-    }
-
+    /// In one window: what a panel needs is brought about beside it, and Tab begins inside of it.
     void panels()
     {
-        QFETCH(QString, dock);
-        QFETCH(QString, tabs);
-        QFETCH(int, page);
         Fixture f;
-        f.window->showPanel(dock);
-        if (dock == QLatin1String("inspectDock")) {
-            f.find<QPlainTextEdit>("inspectPrompt")->setPlainText(QStringLiteral("Mara took the key"));
-            QTRY_VERIFY(f.find<QPushButton>("inspectLook")->isEnabled());
-            f.find<QPushButton>("inspectLook")->click();
-            QTRY_VERIFY(f.find("inspectMap") && f.find("inspectMap")->isVisible());
-        }
-        if (!tabs.isEmpty()) {
-            auto* widget = f.window->findChild<QTabWidget*>(tabs);
-            QVERIFY(widget);
-            widget->setCurrentIndex(page);
-        }
-        QTest::qWait(50); // the panels lay themselves out
-        verify(f.window->findChild<QDockWidget*>(dock));
+        const auto shown = [&f](const char* dock, const char* tabs = nullptr, int page = 0) {
+            f.window->showPanel(QLatin1String(dock));
+            if (tabs) {
+                auto* widget = f.find<QTabWidget>(tabs);
+                QVERIFY(widget);
+                widget->setCurrentIndex(page);
+            }
+            QTest::qWait(50); // the panels lay themselves out
+            verify(f.find<QDockWidget>(dock), page);
+        };
+        shown("monitorDock");
+        shown("compareDock");
+        shown("playgroundDock", "playgroundTabs", 0);
+        shown("playgroundDock", "playgroundTabs", 1);
+        f.window->showPanel(QStringLiteral("inspectDock"));
+        f.find<QPlainTextEdit>("inspectPrompt")->setPlainText(QStringLiteral("Mara took the key"));
+        QTRY_VERIFY(f.find<QPushButton>("inspectLook")->isEnabled());
+        f.find<QPushButton>("inspectLook")->click();
+        QTRY_VERIFY(f.find("inspectMap") && f.find("inspectMap")->isVisible());
+        for (const int page : { 0, 1, 2 }) shown("inspectDock", "inspectTabs", page);
+        for (const int page : { 0, 1 }) shown("evaluateDock", "evaluateAnalysis", page);
+        for (const char* dock : { "dataDock", "filmDock", "alertsDock", "benchDock" }) shown(dock);
     }
 
     /// The key of a panel leads to something in it that shows the focus, from where Page Down scrolls.

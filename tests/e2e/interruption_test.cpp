@@ -29,7 +29,7 @@ private:
 
     QStringList newRun(const QString& run, int steps = allSteps_) const
     {
-        return smallRun({ "--run", run, "--steps", QString::number(steps) }) + settings_;
+        return smallTextRun(home_, { "--run", run, "--steps", QString::number(steps) }) + settings_;
     }
     QString latest(const QString& run) const { return QString(content(run + "/checkpoints/latest")).trimmed(); }
     static QString folder(qint64 step) { return QString("step-%1").arg(step, 8, 10, QChar('0')); }
@@ -107,7 +107,7 @@ private Q_SLOTS:
     {
         const auto run = home_.path("unsaved");
         const auto process =
-            home_.start(smallRun({ "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0" }));
+            home_.start(smallTextRun(home_, { "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0" }));
         QVERIFY(waitForSteps(*process, 6));
         QVERIFY(QDir().rename(run + "/checkpoints", run + "/away"));
         home_.write("unsaved/checkpoints", "no folder");
@@ -128,8 +128,9 @@ private Q_SLOTS:
         QVERIFY(reader >= 0);
         const QStringList shell { "-c", R"(fifo="$1"; shift; exec "$0" "$@" > "$fifo")", PHA_BIN_DIR "/pha", fifo };
         const auto process = home_.start(shell
-                + smallRun({ "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0", "--set",
-                    "eval_every=0", "--set", "sample_every=0" }),
+                + smallTextRun(home_,
+                    { "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0", "--set", "eval_every=0",
+                        "--set", "sample_every=0" }),
             {}, "sh");
         const auto full = [&] {
             int bytes = 0;
@@ -164,9 +165,9 @@ private Q_SLOTS:
     void stoppedTimeIsNoTraining()
     {
         const auto run = home_.path("stopped");
-        const auto process =
-            home_.start(smallRun({ "--run", run, "--steps", "1000000", "--json", "--set", "batch_size=64", "--set",
-                "context=128", "--set", "eval_every=0", "--set", "save_every=0", "--set", "sample_every=0" }));
+        const auto process = home_.start(smallTextRun(home_,
+            { "--run", run, "--steps", "1000000", "--json", "--set", "batch_size=64", "--set", "context=128", "--set",
+                "eval_every=0", "--set", "save_every=0", "--set", "sample_every=0" }));
         QVERIFY(waitForSteps(*process, 6));
         const auto before = metrics(run, "step").last()["seconds"].toDouble();
         QElapsedTimer all;
@@ -225,8 +226,9 @@ private Q_SLOTS:
     void aStopBeforeTheFirstUpdateSaysWhereTheRunStands()
     {
         const auto run = home_.path("again");
-        const auto first = home_.start(smallRun({ "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0",
-            "--set", "sample_every=0", "--set", "eval_every=2", "--set", "eval_tokens=0" }));
+        const auto first = home_.start(smallTextRun(home_,
+            { "--run", run, "--steps", "1000000", "--json", "--set", "save_every=0", "--set", "sample_every=0", "--set",
+                "eval_every=2", "--set", "eval_tokens=0" }));
         QVERIFY(waitForSteps(*first, 2));
         signal(*first, SIGINT);
         QCOMPARE(Home::finish(*first).code, 130);
@@ -272,7 +274,7 @@ private Q_SLOTS:
     void runsThatBeginAtOnceTakeFoldersOfTheirOwn()
     {
         std::vector<std::unique_ptr<QProcess>> processes;
-        for (int i = 0; i < 4; ++i) processes.push_back(home_.start(smallRun({ "--steps", "2", "--json" })));
+        for (int i = 0; i < 4; ++i) processes.push_back(home_.start(smallTextRun(home_, { "--steps", "2", "--json" })));
         QStringList folders;
         for (const auto& process : processes) {
             const auto result = Home::finish(*process);

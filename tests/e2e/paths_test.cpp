@@ -39,8 +39,7 @@ class PathsTest : public QObject {
 private Q_SLOTS:
     void initTestCase()
     {
-        for (int i = 0; i < 3000; ++i)
-            text_ += "Line " + QByteArray::number(i * 7 % 1000) + " tells of red kites and a green hill.\n";
+        text_ = manyLines();
         QVERIFY(QDir(home_.path()).mkdir("elsewhere"));
         QVERIFY(QFile::link(home_.path(), home_.path("here")));
         const auto run = stoppedRun("plain");

@@ -103,6 +103,24 @@ inline QStringList smallRun(const QStringList& more = {})
     return arguments + more;
 }
 
+inline QByteArray manyLines()
+{
+    QByteArray text;
+    for (int i = 0; i < 3000; ++i)
+        text += "Line " + QByteArray::number(i * 7 % 1000) + " tells of red kites and a green hill.\n";
+    return text;
+}
+
+/// smallRun() on a text in `home`: less to count for reference lines, which every new run does, than in the stories.
+inline QStringList smallTextRun(const Home& home, const QStringList& more = {})
+{
+    const QString name = "lines.txt";
+    if (!QFile::exists(home.path(name))) home.write(name, manyLines());
+    auto arguments = smallRun(more);
+    arguments.replace(arguments.indexOf("stories"), home.path(name));
+    return arguments;
+}
+
 /// One line `pha: error: WHAT; WHAT TO DO`, nothing else on stderr.
 inline bool isOneErrorLine(const QByteArray& err)
 {

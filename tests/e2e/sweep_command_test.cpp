@@ -18,16 +18,17 @@ private:
         return content(
             run + QStringLiteral("/checkpoints/step-%1/model.safetensors").arg(step, 8, 10, QLatin1Char('0')));
     }
-    static QStringList sweep(const QString& name, const QStringList& more)
+    QStringList sweep(const QString& name, const QStringList& more) const
     {
-        auto arguments =
-            smallRun(QStringList { "--set", "sample_every=0", "--set", "dropout=0.1", "--name", name } + more);
+        auto arguments = smallTextRun(
+            home_, QStringList { "--set", "sample_every=0", "--set", "dropout=0.1", "--name", name } + more);
         arguments[0] = "sweep";
         return arguments;
     }
-    static QStringList train(const QString& run, const QStringList& more)
+    QStringList train(const QString& run, const QStringList& more) const
     {
-        return smallRun(QStringList { "--set", "sample_every=0", "--set", "dropout=0.1", "--run", run } + more);
+        return smallTextRun(
+            home_, QStringList { "--set", "sample_every=0", "--set", "dropout=0.1", "--run", run } + more);
     }
 
 private Q_SLOTS:

@@ -168,11 +168,16 @@ private:
 
     std::unique_ptr<Corpus> encodeInto(const fs::path& folder, const std::shared_ptr<const Tokenizer>& tokenizer)
     {
+        CorpusCard card;
+        card.name = shown_;
+        card.sources = { path_.string() };
+        card.files = std::int64_t(files_.size());
+        card.repairs = survey_.repairs;
         bool damaged = false;
         for (int attempt = 0;; ++attempt) {
             if (isPreparedCorpus(folder)) {
                 try {
-                    return openPrepared(folder, shown_, tokenizer, true, survey_.rule.undivided());
+                    return openPrepared(folder, shown_, tokenizer, true, survey_.rule.undivided(), &card);
                 } catch (const DataError&) {
                     if (attempt > 1) throw;
                     damaged = true;
@@ -193,10 +198,6 @@ private:
             std::error_code problem;
             fs::remove_all(folder, problem);
             damaged = false;
-            CorpusCard card;
-            card.name = shown_;
-            card.sources = { path_.string() };
-            card.files = std::int64_t(files_.size());
             try {
                 encodeTexts(work, { files_, survey_, tokenizer, card, defaultThreads() }, progress_, stop_);
             } catch (const DataError&) {

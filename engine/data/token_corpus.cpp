@@ -222,7 +222,7 @@ std::unique_ptr<Corpus> makeTokenCorpus(TokenCorpusParts parts)
 }
 
 std::unique_ptr<Corpus> openPrepared(const fs::path& folder, const std::string& shown,
-    std::shared_ptr<const Tokenizer> tokenizer, bool check, bool undivided)
+    std::shared_ptr<const Tokenizer> tokenizer, bool check, bool undivided, const CorpusCard* own)
 {
     TokenCorpusParts parts;
     parts.card = readCorpusCard(folder);
@@ -247,6 +247,14 @@ std::unique_ptr<Corpus> openPrepared(const fs::path& folder, const std::string& 
             throw DataError((folder / files[i]).string(), "has the wrong kind of rows", "prepare the corpus again");
         parts.splits[i] = splitFromFile(*file);
         parts.totals[i] = parts.card->splits[i].tokens;
+    }
+    if (own) {
+        const auto duplicates = parts.card->repairs.duplicates; // of the words, and counted only as they are encoded
+        parts.card->name = own->name;
+        parts.card->sources = own->sources;
+        parts.card->files = own->files;
+        parts.card->repairs = own->repairs;
+        parts.card->repairs.duplicates = duplicates;
     }
     parts.undivided = undivided;
     parts.name = shown;

@@ -25,9 +25,11 @@ struct TokenCorpusParts {
 std::unique_ptr<Corpus> makeTokenCorpus(TokenCorpusParts parts);
 
 /// A folder that `prepareCorpus` made. `shown`: the name for people. Files up to 1 GiB are checked against their
-/// checksums. `undivided`: its text was too short for parts, the whole of it stands for each. Throws DataError, also if
+/// checksums. `undivided`: its text was too short for parts, the whole of it stands for each. `own`: sources, files and
+/// repairs of the text, where another one of the same words may have made the folder. Throws DataError, also if
 /// `tokenizer` (null: the corpus's own) is not the one it was prepared with.
 std::unique_ptr<Corpus> openPrepared(const std::filesystem::path& folder, const std::string& shown,
-    std::shared_ptr<const Tokenizer> tokenizer, bool check = true, bool undivided = false);
+    std::shared_ptr<const Tokenizer> tokenizer, bool check = true, bool undivided = false,
+    const CorpusCard* own = nullptr);
 
 } // namespace pha

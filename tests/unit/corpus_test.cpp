@@ -370,6 +370,28 @@ private Q_SLOTS:
         for (const char* name : { "train", "valid", "test" }) QVERIFY(validUtf8(decode(*c, c->split(name).tokens)));
     }
 
+    /// Texts that are the same once they are cleaned share what is kept of them, but not what had to be cleaned.
+    void repairsAreThoseOfTheFile()
+    {
+        for (const bool windowsFirst : { false, true }) {
+            const std::string name = windowsFirst ? "after" : "before";
+            const int count = windowsFirst ? 392 : 385; // another text, of whole paragraphs
+            const auto plain = numberedLines(count), windows = numberedLines(count, "\r\n");
+            const auto unixPath = write((name + "-unix.txt").c_str(), plain);
+            const auto windowsPath = write((name + "-windows.txt").c_str(), windows);
+            const auto first = open(windowsFirst ? windowsPath : unixPath);
+            const auto second = open(windowsFirst ? unixPath : windowsPath);
+            QCOMPARE(second->fingerprint(), first->fingerprint());
+            const auto& a = windowsFirst ? second : first;
+            const auto& b = windowsFirst ? first : second;
+            QVERIFY2(!a->card()->repairs.any(), a->description().c_str());
+            QCOMPARE(a->card()->sources, std::vector { unixPath });
+            QCOMPARE(b->card()->repairs.lineEnds, std::count(windows.begin(), windows.end(), '\r'));
+            QCOMPARE(b->card()->sources, std::vector { windowsPath });
+            QVERIFY(b->description().find("line ends changed") != std::string::npos);
+        }
+    }
+
     void folders()
     {
         const auto folder = home_.filePath("folder").toStdString();

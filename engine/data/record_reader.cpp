@@ -2,6 +2,7 @@
 #include "engine/data/record_reader.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 #include <algorithm>
 #include <utility>
@@ -30,6 +31,7 @@ bool isBlank(std::string_view line) { return line.find_first_not_of(" \r\t") == 
 
 bool beginsWithTitle(std::string_view head)
 {
+    if (head.starts_with(byteOrderMark)) head.remove_prefix(byteOrderMark.size());
     for (std::size_t begin = 0; begin < head.size();) {
         const auto end = head.find('\n', begin);
         if (end == none) return false;
@@ -153,7 +155,10 @@ std::size_t RecordReader::cutArticle()
             if (!fill()) return held();
             continue;
         }
-        const auto content = text.substr(line, end - line);
+        auto content = text.substr(line, end - line);
+        // The document loses it; a line that holds nothing else is blank.
+        if (position_.offset == 0 && line == 0 && content.starts_with(byteOrderMark))
+            content.remove_prefix(byteOrderMark.size());
         if (words && (isArticleTitle(content) || end + 1 > maxArticle)) return line;
         words |= !isBlank(content);
         line = end + 1;

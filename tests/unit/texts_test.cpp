@@ -15,6 +15,7 @@
 #include <QTest>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 #include <set>
@@ -165,6 +166,29 @@ private Q_SLOTS:
         QCOMPARE(documents[0].text + documents[1].text, first + second);
         QVERIFY(documents[1].text.starts_with(" = Second = "));
         QVERIFY(documents[0].whole && documents[1].whole);
+    }
+
+    /// A byte order mark changes nothing, whether a title or a blank line stands behind it.
+    void articlesBehindAByteOrderMark()
+    {
+        std::string titled;
+        for (int i = 0; i < 60; ++i) {
+            titled += " = Article " + std::to_string(i) + " = \n \n";
+            for (int k = 0; k < 8; ++k) titled += " " + line(100 * i + k) + " \n"; // of more than a block of plain text
+        }
+        for (const auto& text : { titled, " \n" + titled }) {
+            const std::array files { write("no-mark.txt", text), write("mark.txt", "\xEF\xBB\xBF" + text) };
+            std::array<std::vector<std::string>, 2> articles;
+            std::array<Survey, 2> surveys;
+            SilentSink sink;
+            for (std::size_t i = 0; i < files.size(); ++i) {
+                for (const auto& document : documentsOf(files[i])) articles[i].push_back(document.text);
+                surveys[i] = surveyTexts(findTexts({ files[i] }), {}, 2, sink, {});
+            }
+            QCOMPARE(articles[0].size(), std::size_t(60));
+            QCOMPARE(articles[1], articles[0]);
+            QCOMPARE(surveys[1].toJson().dump(), surveys[0].toJson().dump());
+        }
     }
 
     /// Hugging Face cuts WikiText into shards wherever it likes.

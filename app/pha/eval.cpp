@@ -314,7 +314,9 @@ void addEval(CLI::App& root, Program& program)
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false); // RUN may stand behind it
     command->add_flag("--by-position", options->evaluate.byPosition, "Loss by the number of tokens before");
-    command->add_flag("--by-document", options->evaluate.byDocument, "Loss of each document");
+    command->add_flag("--by-document", options->evaluate.byDocument,
+        "Loss of each document: a record of JSON lines or a table, an article of WikiText, what a tokenizer's mark "
+        "ends; of other text, and of a folder of several kinds, what blank lines separate");
     command->add_flag("--ablation", options->ablation,
         fmt::format(
             "Mute each branch, in all layers and in each; scores {} tokens a time unless --max-tokens says more",

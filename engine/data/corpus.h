@@ -56,6 +56,7 @@ struct Split {
     std::vector<float> nats; ///< -ln p of each token under the generator (0 inside a word), empty if unknown
     std::vector<std::int32_t> words, bytes; ///< cumulative: words and bytes that end at or before each token
     std::vector<RecallProbe> probes; ///< sorted by index
+    std::vector<std::int32_t> documents; ///< the token at which each begins; empty if the text alone has to tell
 };
 
 /// A corpus with its tokenizer: where batches, splits and reference lines come from.

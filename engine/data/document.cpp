@@ -113,6 +113,7 @@ Document makeDocument(TextRecord record)
 {
     Document document;
     document.given = record.given;
+    document.record = hasFields(record.kind);
     document.whole = record.kind != TextKind::Plain || (record.first && record.last);
     document.repairs.cutLines = record.cut;
     document.repairs.badRecords = record.skipped;

@@ -18,6 +18,7 @@ struct Document {
     std::uint64_t key = 0; ///< the first 64 bits of the digest
     std::optional<TextSplit> given;
     bool whole = false; ///< a document by itself (article, record, whole file), not a part of a text
+    bool record = false; ///< a line of JSON or a row
     bool open = false; ///< ends within a line
     bool ends = false; ///< a document ends here by itself: a record, a row, a file, no article of WikiText
     int added = 0; ///< line ends behind the text as it was

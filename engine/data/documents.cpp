@@ -38,10 +38,12 @@ public:
         }
         if (afterMark_ >= 0) marked_.push_back({ afterMark_, shortened(line) });
         afterMark_ = -1;
+        const auto title = shortened(isTitle(line) ? trim(line.substr(1, line.size() - 2)) : line);
+        if (!known_.empty() && known_.back().title.empty()) known_.back().title = title;
         if (isTitle(line)) {
-            titled_.push_back({ begin, shortened(trim(line.substr(1, line.size() - 2))) });
+            titled_.push_back({ begin, title });
         } else if (titled_.empty()) {
-            titled_.push_back({ begin, shortened(line) }); // text before the first title
+            titled_.push_back({ begin, title }); // text before the first title
             untitledStart_ = true;
         }
         if (blankBefore_) separated_.push_back({ begin, shortened(line) });
@@ -55,6 +57,9 @@ public:
         blankBefore_ = true;
     }
 
+    /// A document is known to begin at that token.
+    void takeBegin(std::int64_t begin) { known_.push_back({ begin, {} }); }
+
     TextForm finish()
     {
         TextForm form;
@@ -62,14 +67,14 @@ public:
         const bool titles = !marks && titled_.size() > (untitledStart_ ? 1u : 0u);
         wikiText_ |= titles;
         form.name = !wikiText_ ? "plain text" : unknown_ ? "WikiText with <unk>" : "WikiText, raw words";
-        form.documents = std::move(marks ? marked_ : titles ? titled_ : separated_);
+        form.documents = std::move(!known_.empty() ? known_ : marks ? marked_ : titles ? titled_ : separated_);
         if (form.documents.empty()) form.documents.emplace_back();
         form.documents.front().begin = 0; // blank lines before it are its own
         return form;
     }
 
 private:
-    std::vector<TextDocument> titled_, separated_, marked_;
+    std::vector<TextDocument> titled_, separated_, marked_, known_;
     std::int64_t afterMark_ = 0; ///< where a document began of which no line was seen; -1: none did
     bool wikiText_ = false, unknown_ = false, blankBefore_ = true, untitledStart_ = false;
 };
@@ -83,7 +88,14 @@ TextForm readTextForm(const Split& split, std::int64_t count, const Tokenizer& t
     std::string line;
     std::int64_t begin = 0;
     const auto mark = documentMark(tokenizer);
+    auto known = split.documents.begin();
     for (std::int64_t i = 0; i < count; ++i) {
+        for (; known != split.documents.end() && *known == i; ++known) {
+            if (!line.empty()) reader.takeLine(line, begin);
+            line.clear();
+            begin = i;
+            reader.takeBegin(i);
+        }
         if (split.tokens[std::size_t(i)] == mark) {
             reader.takeLine(line, begin);
             reader.takeMark(i + 1);

@@ -20,9 +20,10 @@ struct TextForm {
     std::vector<TextDocument> documents; ///< never empty; the first begins at token 0
 };
 
-/// Reads the first `count` tokens of a split. Documents begin behind the tokenizer's mark between them (documentMark)
-/// where it separates some, else at WikiText's titles (" = Title = ") where there are any, else after blank lines. A
-/// token that holds the end of one document and the start of the next belongs to the first.
+/// Reads the first `count` tokens of a split. Documents begin where the split knows them to, else behind the
+/// tokenizer's mark between them (documentMark) where it separates some, else at WikiText's titles (" = Title = ")
+/// where there are any, else after blank lines. A token that holds the end of one document and the start of the next
+/// belongs to the first.
 TextForm readTextForm(const Split& split, std::int64_t count, const Tokenizer& tokenizer);
 
 } // namespace pha

@@ -64,6 +64,8 @@ struct EncodingState {
     std::int64_t keys = 0;
     std::int64_t taken = 0; ///< bytes of all documents so far as the survey counted them, with the duplicates
     bool marked = false; ///< a mark ends some of the documents
+    /// Rows of the documentFiles. None once a document was no record, or of an earlier version.
+    std::optional<std::array<std::int64_t, 3>> begins { std::array<std::int64_t, 3> {} };
 
     Json toJson() const
     {
@@ -72,6 +74,7 @@ struct EncodingState {
         card.repairs = repairs;
         return { { "file", position.file }, { "text", position.text }, { "offset", position.offset },
             { "chain", chain }, { "card", card.toJson() }, { "keys", keys }, { "taken", taken }, { "marked", marked },
+            { "begins", begins ? Json(*begins) : Json() },
             { "sample", { sample.tokens, sample.words, sample.bytes } } };
     }
     static EncodingState fromJson(const Json& json)
@@ -86,6 +89,9 @@ struct EncodingState {
         state.keys = json.at("keys").get<std::int64_t>();
         state.taken = json.value("taken", state.bytes()); // earlier versions counted no duplicates
         state.marked = json.value("marked", false);
+        state.begins.reset();
+        if (const auto begins = json.value("begins", Json()); !begins.is_null())
+            state.begins = begins.get<std::array<std::int64_t, 3>>();
         const auto& sample = json.at("sample");
         state.sample.tokens = sample.at(0).get<std::int64_t>();
         state.sample.words = sample.at(1).get<std::int64_t>();
@@ -107,6 +113,7 @@ public:
         , valid_(work.path() / "valid.bin", TokenRow::Counted, std::uint64_t(state_.splits[1].tokens))
         , test_(work.path() / "test.bin", TokenRow::Counted, std::uint64_t(state_.splits[2].tokens))
         , sample_(work.path() / "sample.bin", TokenRow::Counted, std::uint64_t(state_.sample.tokens))
+        , begins_ { beginsWriter(0), beginsWriter(1), beginsWriter(2) }
         , keys_(work.path() / "keys.bin", state_.keys)
         , sampleOpen_(std::uint64_t(state_.sample.tokens) < sampleTokens)
     {
@@ -157,6 +164,12 @@ private:
         }
     }
 
+    TokenFileWriter beginsWriter(std::size_t split) const
+    {
+        const auto rows = state_.begins ? (*state_.begins)[split] : 0;
+        return { work_.path() / documentFiles[split], TokenRow::Long, std::uint64_t(rows) };
+    }
+
     Encoded encode(int thread, TextRecord record) const
     {
         const auto& tokenizer = *tokenizers_[std::size_t(thread)];
@@ -202,6 +215,7 @@ private:
             return;
         }
         state_.marked |= document.ends && mark_ >= 0;
+        if (!document.record) state_.begins.reset();
         auto& split = state_.splits[std::size_t(made.split)];
         if (made.split == TextSplit::Train) {
             train_.add(made.tokens);
@@ -215,7 +229,9 @@ private:
                     std::string("its ") + splitNames[std::size_t(made.split)] + " text is larger than 256 MiB",
                     "shorten the validation and test texts");
             shift(made.counted, split);
-            (made.split == TextSplit::Valid ? valid_ : test_).add(made.counted);
+            auto& file = made.split == TextSplit::Valid ? valid_ : test_;
+            addBegin(std::size_t(made.split), file);
+            file.add(made.counted);
             split.tokens += std::int64_t(made.counted.size());
             written_ += std::int64_t(made.counted.size()) * std::int64_t(TokenRow::Counted);
         }
@@ -229,11 +245,18 @@ private:
         for (auto& row : rows) row.words += std::int32_t(before.words), row.bytes += std::int32_t(before.bytes);
     }
 
+    /// A document begins behind what the file of a split holds.
+    void addBegin(std::size_t split, const TokenFileWriter& file)
+    {
+        if (state_.begins) begins_[split].add(std::vector { std::int32_t(file.rows()) });
+    }
+
     /// The beginning of the training text, counted, so that it can be evaluated.
     void growSample(const Document& document)
     {
         auto rows = countTokens(document, *task_.tokenizer, mark_);
         shift(rows, state_.sample);
+        addBegin(0, sample_);
         sample_.add(rows);
         state_.sample.tokens += std::int64_t(rows.size());
         state_.sample.words += document.words;
@@ -245,6 +268,9 @@ private:
     {
         whole_ = false; // what fails here must not be tried again
         for (auto* file : { &train_, &valid_, &test_, &sample_ }) file->sync();
+        for (auto& file : begins_) file.sync();
+        for (std::size_t i = 0; state_.begins && i < begins_.size(); ++i)
+            (*state_.begins)[i] = std::int64_t(begins_[i].rows());
         state_.keys = keys_.sync();
         work_.setPart("state", state_.toJson());
         journalled_ = state_.taken;
@@ -263,8 +289,16 @@ private:
         // Of a text without marks, such as WikiText, the tokens are what they always were.
         auto fingerprint = task_.survey.fingerprint;
         if (state_.marked) fingerprint = sha256Hex(fingerprint + " " + encodingVersion(*task_.tokenizer));
-        return completeFolder(work_, { &train_, &valid_, &test_, &sample_ }, std::move(card), fingerprint,
-            *task_.tokenizer, { progress_, stop, encodingGoesOn });
+        std::vector<TokenFileWriter*> files { &train_, &valid_, &test_, &sample_ };
+        for (std::size_t i = 0; i < begins_.size(); ++i) {
+            std::error_code gone;
+            if (state_.begins)
+                files.push_back(&begins_[i]);
+            else
+                fs::remove(work_.path() / documentFiles[i], gone);
+        }
+        return completeFolder(
+            work_, files, std::move(card), fingerprint, *task_.tokenizer, { progress_, stop, encodingGoesOn });
     }
 
     WorkFolder& work_;
@@ -274,6 +308,7 @@ private:
     const std::int32_t mark_ = documentMark(*task_.tokenizer);
     TokenRow row_;
     TokenFileWriter train_, valid_, test_, sample_;
+    std::array<TokenFileWriter, 3> begins_; ///< the documentFiles
     KeySet keys_;
     std::atomic<bool> sampleOpen_;
     bool whole_ = true; ///< what is written ends where the position is, and can be saved

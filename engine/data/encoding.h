@@ -7,6 +7,7 @@
 #include "engine/data/tokenizer.h"
 #include "engine/run/posix_file.h"
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -50,6 +51,10 @@ std::int32_t documentMark(const Tokenizer& tokenizer);
 /// in it is known still. To be raised whenever the tokens of a text change, and part of every key of such tokens: of
 /// caches, of work that goes on, and of the fingerprint of a corpus in which they did change.
 std::string encodingVersion(const Tokenizer& tokenizer);
+
+/// Where the documents of a split begin, in rows of tokens: beside the token files of texts that are all records, whose
+/// blank lines are no ends. Of the sample, the validation and the test split.
+inline constexpr std::array<const char*, 3> documentFiles { "sample.documents", "valid.documents", "test.documents" };
 
 /// What has to be encoded.
 struct EncodingTask {

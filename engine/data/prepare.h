@@ -15,7 +15,8 @@
 #include <vector>
 
 /// Prepared corpora: a folder with corpus.json, tokenizer.model and token files (train.bin, valid.bin, test.bin,
-/// sample.bin), made from texts of any size in bounded memory. Its path is a corpus name.
+/// sample.bin; documentFiles where they are known), made from texts of any size in bounded memory. Its path is a corpus
+/// name.
 namespace pha {
 
 struct PrepareRequest {

@@ -5,6 +5,7 @@
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
 #include "engine/data/corpus_kinds.h"
+#include "engine/data/encoding.h"
 #include "engine/data/ngrams.h"
 #include "engine/data/prepare.h"
 #include "engine/data/random.h"
@@ -25,6 +26,8 @@ namespace {
 constexpr std::uint64_t countedTokens = std::uint64_t(1) << 22; ///< for the reference lines
 constexpr std::uint64_t maxChecked = std::uint64_t(1) << 30; ///< bytes of a file that is read whole to be checked
 constexpr std::size_t promptWords = 12;
+constexpr const char* wrongRows = "has the wrong kind of rows";
+constexpr const char* prepareAgain = "prepare the corpus again";
 
 /// Windows of the training tokens in an order that is drawn anew for each epoch, as is where the first window begins.
 /// Memory does not grow with the corpus.
@@ -206,6 +209,19 @@ Split splitFromFile(const TokenFile& file)
     return split;
 }
 
+/// Where the documents of a split begin.
+std::vector<std::int32_t> beginsFromFile(const TokenFile& file, const fs::path& path, const Split& split)
+{
+    if (file.row() != TokenRow::Long) throw DataError(path.string(), wrongRows, prepareAgain);
+    std::vector<std::int32_t> begins(std::size_t(file.size()), 0);
+    file.copy(0, std::span(begins));
+    const bool within = begins.empty()
+        || (begins.front() >= 0 && begins.back() >= 0 && std::size_t(begins.back()) <= split.tokens.size());
+    if (!within || !std::is_sorted(begins.begin(), begins.end()))
+        throw DataError(path.string(), "does not belong to the tokens beside it", prepareAgain);
+    return begins;
+}
+
 std::string describe(const CorpusCard& card, const std::string& shown)
 {
     auto text = shown + ", " + formatBytes(double(card.bytes()));
@@ -238,14 +254,15 @@ std::unique_ptr<Corpus> openPrepared(const fs::path& folder, const std::string& 
     };
     parts.train.add(open("train.bin"));
     if (parts.train.size() != std::uint64_t(parts.card->splits[0].tokens))
-        throw DataError(
-            folder.string(), "its corpus.json does not belong to its train.bin", "prepare the corpus again");
+        throw DataError(folder.string(), "its corpus.json does not belong to its train.bin", prepareAgain);
     const char* files[] = { "sample.bin", "valid.bin", "test.bin" };
     for (std::size_t i = 0; i < parts.splits.size(); ++i) {
         const auto file = open(files[i]);
-        if (file->row() != TokenRow::Counted)
-            throw DataError((folder / files[i]).string(), "has the wrong kind of rows", "prepare the corpus again");
+        if (file->row() != TokenRow::Counted) throw DataError((folder / files[i]).string(), wrongRows, prepareAgain);
         parts.splits[i] = splitFromFile(*file);
+        std::error_code absent; // earlier versions wrote none
+        if (const auto begins = folder / documentFiles[i]; fs::exists(begins, absent))
+            parts.splits[i].documents = beginsFromFile(*open(documentFiles[i]), begins, parts.splits[i]);
         parts.totals[i] = parts.card->splits[i].tokens;
     }
     if (own) {

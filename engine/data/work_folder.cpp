@@ -39,6 +39,10 @@ void clear(const fs::path& folder)
         std::error_code problem;
         fs::remove(folder / name, problem);
     }
+    for (const char* name : documentFiles) {
+        std::error_code problem;
+        fs::remove(folder / name, problem);
+    }
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "engine/base/json.h"
 #include "engine/data/child_process.h"
 #include "engine/data/corpus.h"
+#include "engine/data/documents.h"
 #include "engine/data/key_set.h"
 #include "engine/data/prepare.h"
 #include "engine/data/token_corpus.h"
@@ -93,8 +94,8 @@ private Q_SLOTS:
         std::set<std::string> names;
         for (const auto& entry : fs::directory_iterator(path("whole"))) names.insert(entry.path().filename().string());
         QCOMPARE(names,
-            (std::set<std::string> {
-                "corpus.json", "sample.bin", "test.bin", "tokenizer.model", "train.bin", "valid.bin" }));
+            (std::set<std::string> { "corpus.json", "sample.bin", "sample.documents", "test.bin", "test.documents",
+                "tokenizer.model", "train.bin", "valid.bin", "valid.documents" }));
     }
 
     void noDocumentIsInTwoSplits()
@@ -649,6 +650,59 @@ private Q_SLOTS:
         QVERIFY(!again.insert(49) && again.insert(3) && !again.insert(3));
     }
 
+    /// Blank lines inside of records end no documents, and records of one line each are some.
+    void recordsAreDocuments()
+    {
+        fs::create_directories(path("mixed"));
+        std::string text, paragraphs;
+        for (int i = 0; i < 1500; ++i) {
+            const auto number = std::to_string(i % 1200); // some come again
+            text +=
+                jsonLine("Record " + number + (i % 3 > 0 ? " is one line." : "\n\nhas parts.\n\n" + record(i % 1200)));
+            paragraphs += record(i) + "\n\n";
+        }
+        write("records.jsonl", text);
+        write("mixed/records.jsonl", text);
+        write("mixed/paragraphs.txt", paragraphs);
+        auto request = request_;
+        request.sources = { path("records.jsonl") };
+        request.tokenizer = open("whole")->tokenizer();
+        request.out = path("records");
+        prepareCorpus(request, silent_, {});
+        const auto opened = [&](const std::string& name) {
+            DataConfig config;
+            config.data = path(name);
+            return Corpus::open(config, request.tokenizer, silent_, {});
+        };
+        const auto formOf = [](const Corpus& corpus, const char* name) {
+            const auto& split = corpus.split(name);
+            return readTextForm(split, std::int64_t(split.tokens.size()), *corpus.tokenizer());
+        };
+        for (const char* name : { "records.jsonl", "records" }) {
+            const auto corpus = opened(name);
+            QCOMPARE(corpus->card()->documents(), 1200);
+            for (std::size_t i = 1; i < splitNames.size(); ++i) {
+                const auto form = formOf(*corpus, splitNames[i]);
+                QCOMPARE(std::int64_t(form.documents.size()), corpus->card()->splits[i].documents);
+                const auto& tokens = corpus->split(splitNames[i]).tokens;
+                for (const auto& document : form.documents) {
+                    const auto length = std::min(std::ptrdiff_t(40), std::ptrdiff_t(tokens.size()) - document.begin);
+                    const auto begin = tokens.begin() + document.begin;
+                    const auto head = corpus->tokenizer()->decode({ begin, begin + length });
+                    QVERIFY2(document.title.starts_with("Record "), document.title.c_str());
+                    QVERIFY2(head.starts_with(document.title + "\n"), head.c_str());
+                }
+            }
+            QVERIFY(formOf(*corpus, "train").documents.size() > 500);
+        }
+        // What an earlier version prepared is read as it was then.
+        const auto known = formOf(*opened("records"), "valid").documents.size();
+        fs::remove(path("records/valid.documents"));
+        QVERIFY(formOf(*opened("records"), "valid").documents.size() > known);
+        // Nothing is said of texts that are no records.
+        QVERIFY(opened("mixed")->split("valid").documents.empty());
+    }
+
     /// Published counts of WikiText: one word for each line end.
     void wikiTextWords()
     {
@@ -687,7 +741,8 @@ private:
     }
     void same(const fs::path& folder) const
     {
-        for (const char* name : { "train.bin", "valid.bin", "test.bin", "sample.bin", "tokenizer.model" })
+        for (const char* name : { "train.bin", "valid.bin", "test.bin", "sample.bin", "tokenizer.model",
+                 "valid.documents", "test.documents", "sample.documents" })
             QVERIFY2(readFile(folder / name) == readFile(fs::path(path("whole")) / name), name);
     }
 

@@ -4,10 +4,10 @@
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/engine.h"
-#include "engine/run/atomic_file.h"
 
 #include <fmt/format.h>
 

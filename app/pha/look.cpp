@@ -6,9 +6,9 @@
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/safetensors.h"
 
 #include <fmt/format.h>

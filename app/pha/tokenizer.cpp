@@ -4,12 +4,12 @@
 #include "app/pha/signals.h"
 #include "app/pha/terminal.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/data/corpus.h"
 #include "engine/data/tasks.h"
 #include "engine/data/token_preview.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
 
 #include <fmt/format.h>

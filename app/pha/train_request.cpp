@@ -3,6 +3,7 @@
 
 #include "app/pha/terminal.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/config/conversion.h"
@@ -10,7 +11,6 @@
 #include "engine/data/corpus.h"
 #include "engine/data/prepare.h"
 #include "engine/data/tasks.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"

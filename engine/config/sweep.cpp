@@ -3,9 +3,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/base/utf8.h"
 #include "engine/config/field_use.h"
-#include "engine/data/tokenizer.h"
-#include "engine/run/run_about.h"
+#include "engine/config/tag.h"
 
 #include <algorithm>
 #include <set>

@@ -2,9 +2,9 @@
 #include "engine/data/byte_source.h"
 
 #include "engine/base/error.h"
+#include "engine/base/posix_file.h"
 #include "engine/base/text.h"
 #include "engine/data/input_file.h"
-#include "engine/run/posix_file.h"
 
 #include <algorithm>
 #include <cstring>

@@ -2,7 +2,7 @@
 #include "engine/data/byte_tokenizer.h"
 
 #include "engine/base/sha256.h"
-#include "engine/data/utf8.h"
+#include "engine/base/utf8.h"
 
 namespace pha {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/cache.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
 #include "engine/data/tokenizer_model.h"
-#include "engine/run/atomic_file.h"
 
 #include <cstdlib>
 

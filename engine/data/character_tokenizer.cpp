@@ -5,7 +5,7 @@
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
-#include "engine/data/utf8.h"
+#include "engine/base/utf8.h"
 
 #include <unordered_map>
 

@@ -3,8 +3,8 @@
 
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
+#include "engine/base/utf8.h"
 #include "engine/data/tokenizer.h"
-#include "engine/data/utf8.h"
 
 #include <charconv>
 #include <cstring>

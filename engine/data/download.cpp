@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/download.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
-#include "engine/run/atomic_file.h"
 
 #include <algorithm>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/encoding.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/disk_space.h"
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
@@ -11,7 +12,6 @@
 #include "engine/data/split_text.h"
 #include "engine/data/token_file.h"
 #include "engine/data/tokenizer_model.h"
-#include "engine/run/atomic_file.h"
 
 #include <atomic>
 

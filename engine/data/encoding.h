@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/posix_file.h"
 #include "engine/data/corpus_card.h"
 #include "engine/data/survey.h"
 #include "engine/data/token_file.h"
 #include "engine/data/tokenizer.h"
-#include "engine/run/posix_file.h"
 
 #include <array>
 #include <filesystem>

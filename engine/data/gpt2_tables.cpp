@@ -4,7 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
-#include "engine/data/utf8.h"
+#include "engine/base/utf8.h"
 
 #include <map>
 #include <unordered_map>

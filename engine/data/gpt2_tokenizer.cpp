@@ -2,8 +2,8 @@
 #include "engine/data/gpt2_tokenizer.h"
 
 #include "engine/base/sha256.h"
+#include "engine/base/utf8.h"
 #include "engine/data/gpt2_words.h"
-#include "engine/data/utf8.h"
 #include "engine/data/word_cache.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/run/posix_file.h"
+#include "engine/base/posix_file.h"
 
 #include <cstdint>
 #include <filesystem>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/posix_file.h"
 #include "engine/data/byte_source.h"
 #include "engine/data/parquet_meta.h"
 #include "engine/data/parquet_values.h"
-#include "engine/run/posix_file.h"
 
 #include <atomic>
 #include <cstdint>

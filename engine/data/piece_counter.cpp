@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/piece_counter.h"
 
+#include "engine/base/utf8.h"
 #include "engine/data/encoding.h"
-#include "engine/data/utf8.h"
 
 #include <utility>
 

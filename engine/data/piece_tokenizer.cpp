@@ -3,8 +3,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
+#include "engine/base/utf8.h"
 #include "engine/data/piece_library.h"
-#include "engine/data/utf8.h"
 #include "engine/data/word_cache.h"
 
 #include <array>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/prepare.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/data/cache.h"
 #include "engine/data/encoding.h"
 #include "engine/data/token_bins.h"
-#include "engine/run/atomic_file.h"
 
 #include <algorithm>
 

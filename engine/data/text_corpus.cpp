@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
@@ -11,7 +12,6 @@
 #include "engine/data/token_bins.h"
 #include "engine/data/token_corpus.h"
 #include "engine/data/tokenizer_model.h"
-#include "engine/run/atomic_file.h"
 
 #include <cstdlib>
 #include <unistd.h>

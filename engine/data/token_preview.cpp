@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/token_preview.h"
 
+#include "engine/base/utf8.h"
 #include "engine/data/split_text.h"
-#include "engine/data/utf8.h"
 
 #include <algorithm>
 

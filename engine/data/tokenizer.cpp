@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/tokenizer.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
@@ -13,7 +14,6 @@
 #include "engine/data/piece_tokenizer.h"
 #include "engine/data/symbol_tokenizer.h"
 #include "engine/data/tokenizer_training.h"
-#include "engine/run/atomic_file.h"
 
 #include <mutex>
 #include <set>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/utf8.h"
 #include "engine/events.h"
 
 #include <cstdint>
@@ -67,19 +68,5 @@ public:
     /// The tokenizer that `config` names, null if one has to be trained. Throws ConfigError, DataError.
     static std::shared_ptr<const Tokenizer> given(const DataConfig& config);
 };
-
-/// Turns token bytes into whole UTF-8 while streaming: holds back the bytes of an unfinished character.
-class TextDecoder {
-public:
-    std::string push(std::string_view bytes); ///< what can be shown now
-    std::string flush(); ///< the rest; unfinished characters become U+FFFD
-
-private:
-    std::string held_;
-};
-
-/// Replaces invalid UTF-8 by U+FFFD and counts the repairs.
-std::string repairUtf8(std::string_view bytes, std::int64_t& repairs);
-bool validUtf8(std::string_view bytes);
 
 } // namespace pha

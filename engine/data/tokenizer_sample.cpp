@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/tokenizer_sample.h"
 
+#include "engine/base/utf8.h"
 #include "engine/data/tokenizer_model.h"
-#include "engine/data/utf8.h"
 
 #include <algorithm>
 #include <array>

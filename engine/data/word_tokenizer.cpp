@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/word_tokenizer.h"
 
-#include "engine/data/utf8.h"
+#include "engine/base/utf8.h"
 
 #include <algorithm>
 

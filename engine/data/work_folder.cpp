@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/stop.h"
 #include "engine/data/encoding.h"
-#include "engine/run/atomic_file.h"
 
 #include <chrono>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
+#include "engine/base/posix_file.h"
 #include "engine/data/archive.h"
 #include "engine/data/input_file.h"
-#include "engine/run/posix_file.h"
 
 #include <algorithm>
 #include <fcntl.h>

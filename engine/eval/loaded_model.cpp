@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/eval/loaded_model.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/eval/evaluator.h"
 #include "engine/eval/model_file.h"
 #include "engine/eval/unknown_note.h"
 #include "engine/model/weights.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/safetensors.h"
 #include "engine/system/device.h"

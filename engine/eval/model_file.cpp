@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/eval/model_file.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/base64.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/config/field_use.h"
 #include "engine/model/weights.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/safetensors.h"
 #include "engine/run/weight_files.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/atomic_file.h"
 #include "engine/base/disk_space.h"
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
 #include "engine/base/stop.h"
 #include "engine/base/text.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/capsule_format.h"
 #include "engine/run/run_about.h"
 #include "engine/run/run_directory.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/run_directory.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/sha256.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/run_queue_file.h"
 
 #include <fmt/format.h>

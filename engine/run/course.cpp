@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/course.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/engine.h"
 #include "engine/run/alerts.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/metrics.h"
 
 #include <fmt/format.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/run_export.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/export_folder.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"

@@ -3,8 +3,8 @@
 // (tensorflow/core/util/event.proto, framework/summary.proto, framework/tensor.proto).
 #include "engine/run/run_export.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/export_folder.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"

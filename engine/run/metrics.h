@@ -2,8 +2,8 @@
 #pragma once
 
 #include "engine/base/json.h"
+#include "engine/base/posix_file.h"
 #include "engine/events.h"
-#include "engine/run/posix_file.h"
 
 #include <filesystem>
 #include <functional>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/run_about.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/run_directory.h"
 
 #include <algorithm>
@@ -47,18 +47,6 @@ private:
 };
 
 } // namespace
-
-void checkTag(const std::string& tag)
-{
-    const auto unfit = [](char c) {
-        return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || c == ',' || c == '"';
-    };
-    if (tag.empty() || tag.size() > longestTag || tag.front() == '+' || tag.front() == '-'
-        || std::any_of(tag.begin(), tag.end(), unfit))
-        throw ConfigError("the tag", inQuotes(tag),
-            "a word of at most " + std::to_string(longestTag)
-                + " bytes without blanks, commas and quotation marks, that does not begin with + or -");
-}
 
 Json RunAbout::toJson() const
 {

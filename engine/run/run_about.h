@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/base/json.h"
+#include "engine/config/tag.h"
 
 #include <filesystem>
 #include <optional>
@@ -33,10 +34,6 @@ struct AboutChange {
     bool empty() const { return !notes && addTags.empty() && removeTags.empty() && !archived; }
     void applyTo(RunAbout& about) const; ///< throws ConfigError: a tag that cannot be one, too many, too long a text
 };
-
-inline constexpr std::size_t longestTag = 60; ///< bytes
-/// Tags are words of a command line, a search and a list with commas. Throws ConfigError for what is none.
-void checkTag(const std::string& tag);
 
 std::filesystem::path aboutFile(const std::filesystem::path& run);
 /// Nothing said where there is no file. Throws DataError if it is damaged.

@@ -3,8 +3,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json.h"
+#include "engine/base/posix_file.h"
 #include "engine/config/config.h"
-#include "engine/run/posix_file.h"
 
 #include <cstdint>
 #include <filesystem>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/run_queue_file.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
-#include "engine/run/atomic_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

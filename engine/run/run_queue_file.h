@@ -2,8 +2,8 @@
 #pragma once
 
 #include "engine/base/error.h"
+#include "engine/base/posix_file.h"
 #include "engine/config/config.h"
-#include "engine/run/posix_file.h"
 
 #include <filesystem>
 #include <string>

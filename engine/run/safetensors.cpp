@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/safetensors.h"
 
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
 #include "engine/run/safetensors_header.h"
 
 #include <fmt/format.h>

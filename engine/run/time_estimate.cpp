@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/time_estimate.h"
 
+#include "engine/base/posix_file.h"
 #include "engine/run/metrics.h"
-#include "engine/run/posix_file.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/run_figures.h"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a run begins or goes on: configuration, data, directory, weights. Everything that can be wrong is found out
 // first.
+#include "engine/base/atomic_file.h"
 #include "engine/base/disk_space.h"
 #include "engine/base/error.h"
 #include "engine/base/memory.h"
 #include "engine/base/text.h"
 #include "engine/config/conversion.h"
 #include "engine/model/import_weights.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/weight_files.h"
 #include "engine/system/device.h"
 #include "engine/system/torch_version.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The alerts of a run in the window: list, autopsy, what can be done, the way there from the loss chart.
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
 #include "engine/run/metrics.h"
 #include "fake_engine.h"
 #include "patience.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The tab Costs of the panel Inspect: what is measured, selected, tried together and handed on.
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
 #include "tests/gui/panel_fixture.h"
 #include "tests/gui/test_home.h"
 #include "tests/suite.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/gui/fake_engine.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/config/families.h"
 #include "engine/config/parts.h"
-#include "engine/run/atomic_file.h"
 #include "engine/run/course.h"
 #include "engine/run/metrics.h"
 #include "tests/gui/fake_inside.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A fork in the window: the form, the menu of the loss chart, the command of the run menu.
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
 #include "fake_engine.h"
 #include "test_home.h"
 #include "tests/suite.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
+#include "engine/base/posix_file.h"
 #include "engine/run/metrics.h"
-#include "engine/run/posix_file.h"
 #include "test_home.h"
 #include "tests/suite.h"
 #include "ui/run_controller.h"

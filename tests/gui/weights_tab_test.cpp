@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The tab Weights of the panel Inspect, on checkpoints whose numbers are known.
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
 #include "engine/run/safetensors.h"
 #include "tests/gui/panel_fixture.h"
 #include "tests/suite.h"

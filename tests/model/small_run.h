@@ -2,7 +2,7 @@
 // Whole runs of a network that trains in a second.
 #pragma once
 
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
 #include "engine/train/trainer.h"
 #include "tests/model/recorder.h"
 #include "tests/model/run_tokenizer.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
 #include "run_tools.h"
 #include "tests/suite.h"
 

@@ -2,12 +2,12 @@
 // Corpora: batches that continue exactly, splits with honest figures, texts of every kind, caches that are never
 // trusted.
 #include "engine/base/error.h"
+#include "engine/base/posix_file.h"
 #include "engine/data/cache.h"
 #include "engine/data/corpus.h"
 #include "engine/data/ngrams.h"
 #include "engine/data/random.h"
 #include "engine/data/stories.h"
-#include "engine/run/posix_file.h"
 #include "tests/suite.h"
 
 #include <QTemporaryDir>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Downloads from servers that stall, cut, lie and redirect: the final name appears only with the right content.
+#include "engine/base/atomic_file.h"
 #include "engine/base/json.h"
+#include "engine/base/posix_file.h"
 #include "engine/base/sha256.h"
 #include "engine/data/download.h"
-#include "engine/run/atomic_file.h"
-#include "engine/run/posix_file.h"
 #include "tests/suite.h"
 #include "tests/unit/certificates.h"
 #include "tests/unit/http_server.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Prepared corpora: any number of threads and any interruption give the same files; no document is in two splits.
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "engine/data/child_process.h"
@@ -8,7 +9,6 @@
 #include "engine/data/key_set.h"
 #include "engine/data/prepare.h"
 #include "engine/data/token_corpus.h"
-#include "engine/run/atomic_file.h"
 #include "tests/suite.h"
 #include "tests/unit/parquet_file.h"
 

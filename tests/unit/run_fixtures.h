@@ -2,7 +2,7 @@
 // Small runs with small checkpoints.
 #pragma once
 
-#include "engine/run/atomic_file.h"
+#include "engine/base/atomic_file.h"
 #include "engine/run/metrics.h"
 #include "engine/run/run_directory.h"
 #include "run_tools.h"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/base/error.h"
-#include "engine/run/posix_file.h"
+#include "engine/base/posix_file.h"
 
 #include <QDir>
 #include <QTemporaryDir>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Token files of nanoGPT and llm.c: shards, headers, their tokenizers, and what preparing makes of them.
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "engine/data/corpus.h"
 #include "engine/data/meta_pickle.h"
 #include "engine/data/prepare.h"
 #include "engine/data/token_bins.h"
-#include "engine/run/atomic_file.h"
 #include "tests/suite.h"
 #include "tests/unit/packed.h"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/bench/bench_store.h"
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
-#include "engine/run/atomic_file.h"
+#include "engine/base/posix_file.h"
 #include "engine/run/bench_rows.h"
-#include "engine/run/posix_file.h"
 #include "ui/format.h"
 #include "ui/panels/table_tools.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/run/posix_file.h"
+#include "engine/base/posix_file.h"
 
 #include <algorithm>
 #include <charconv>

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace pha {
@@ -19,5 +21,19 @@ struct Utf8Step {
 };
 /// `bytes` must not be empty. Overlong forms, surrogates and values beyond U+10FFFF are invalid.
 Utf8Step stepUtf8(std::string_view bytes);
+
+/// Replaces invalid UTF-8 by U+FFFD and counts the repairs.
+std::string repairUtf8(std::string_view bytes, std::int64_t& repairs);
+bool validUtf8(std::string_view bytes);
+
+/// Turns token bytes into whole UTF-8 while streaming: holds back the bytes of an unfinished character.
+class TextDecoder {
+public:
+    std::string push(std::string_view bytes); ///< what can be shown now
+    std::string flush(); ///< the rest; unfinished characters become U+FFFD
+
+private:
+    std::string held_;
+};
 
 } // namespace pha

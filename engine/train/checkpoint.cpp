@@ -70,6 +70,7 @@ void writeTrainingState(const std::filesystem::path& folder, const LanguageModel
         { "libtorch", TORCH_VERSION },
     };
     if (!state.due.empty()) json["due"] = state.due;
+    if (state.best) json["best"] = true;
     if (state.random.size() > 1) {
         json["devices"] = state.random.size();
         for (std::size_t i = 1; i < state.random.size(); ++i) json["more_rng"].push_back(toHex(state.random[i]));
@@ -99,6 +100,7 @@ void readTrainingState(
         state.watch = json.value("loss_watch", Json::object());
         state.alerts = json.value("alerts", Json::object());
         state.due = json.value("due", std::string());
+        state.best = json.value("best", false);
         state.precision = json.at("precision").get<std::string>();
         state.threads = json.at("threads").get<int>();
         state.device = json.at("device").get<std::string>();

@@ -25,6 +25,7 @@ struct TrainingState {
     /// Of WeightAverages, of LossWatch, and what alerts need to know of the updates before.
     Json averages = Json::object(), watch = Json::object(), alerts = Json::object();
     std::string due = {}; ///< "evaluation" or "sample": what a stop left out at this step, with all that follows it
+    bool best = false; ///< this is the best checkpoint so far; older ones do not say so
     std::int64_t devices = 1; ///< that shared it; written as the number of `random`
     std::string libtorch = {}; ///< that it was written with; of older checkpoints not known
 };

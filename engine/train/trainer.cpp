@@ -318,7 +318,8 @@ std::string Trainer::save()
                 { step_, tokens_, seconds_, best ? lastNll_ : bestNll_, plateau_, metrics_->offset(),
                     optimizer().updates(), batches_->state(), team_->random(), precisionName(matrix_),
                     at::get_num_threads(), device_.str(), corpus_->fingerprint(), file_.config.toJson()["training"],
-                    averages_->state(), watch_.state(), alertState(), due_ });
+                    averages_->state(), watch_.state(), alertState(), due_,
+                    best || run_.pointer("best") == folder }); // the same weights once more stay the best
             averages_->write(to);
         });
         run_.setPointer("latest", folder);

@@ -332,6 +332,12 @@ void Trainer::cutBack(const fs::path& checkpoint, const TrainingState& state, Ev
     compare("in ", precisionName(matrix_), state.precision);
     if (!state.libtorch.empty()) compare("with LibTorch ", TORCH_VERSION, state.libtorch);
     setAsideLaterCheckpoints(run_, step_);
+    // A kill between this checkpoint and its pointers left them at earlier ones.
+    const auto pointHere = [&, here = checkpoint.filename().string()](const char* name) {
+        if (checkpointStep(here) && run_.pointer(name) != here) run_.setPointer(name, here);
+    };
+    pointHere("latest");
+    if (state.best) pointHere("best");
     if (!run_.pointer("best")) // it was a later one: the next evaluation is the best that is kept
         bestNll_ = lastNll_ = std::numeric_limits<double>::infinity();
     metrics_->rewind(state.metricsOffset);

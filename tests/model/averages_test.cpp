@@ -499,10 +499,61 @@ private Q_SLOTS:
         config.training.keepCheckpoints = 100;
         const RunDirectory run(runs_.train("best", config));
         run.setPointer("best", checkpointName(12));
+        const auto sixth = run.checkpoints() / checkpointName(6);
+        auto state = Json::parse(readFile(sixth / "state.json"));
+        QCOMPARE(state.value("best", false), true);
+        state.erase("best"); // as an earlier program wrote it
+        publishCheckpoint(run, checkpointName(6), [&](const fs::path& to) {
+            for (const char* file : { "model.safetensors", "optimizer.safetensors" })
+                fs::copy_file(sixth / file, to / file);
+            writeFileAtomically(to / "state.json", state.dump());
+        });
         config.training.learningRate = 0; // no weight moves any more, so no loss is lower than the last one
         config.training.stopAfter = 2;
         runs_.resume("best", config, { "learning_rate", "stop_after" }, nullptr, checkpointName(6));
         QCOMPARE(run.pointer("best").value_or(""), checkpointName(8));
+    }
+
+    void goingBackToWhatWasTheBestFindsItAgain()
+    {
+        auto config = smallRun();
+        config.training.saveEvery = 2;
+        config.training.keepCheckpoints = 100;
+        const RunDirectory run(runs_.train("best again", config));
+        run.setPointer("best", checkpointName(12));
+        config.training.learningRate = 0;
+        config.training.stopAfter = 2;
+        runs_.resume("best again", config, { "learning_rate", "stop_after" }, nullptr, checkpointName(6));
+        QCOMPARE(run.pointer("best").value_or(""), checkpointName(6));
+        QCOMPARE(run.pointer("latest").value_or(""), checkpointName(8));
+    }
+
+    /// No pointer moves before the checkpoint stands, and a kill may come in between.
+    void pointersThatAKillLeftBehindArePutRight()
+    {
+        const auto train = [&](const std::string& name, bool killed) {
+            auto config = smallRun();
+            config.training.saveEvery = 2;
+            config.training.keepCheckpoints = 2;
+            config.training.stopAfter = 4;
+            const RunDirectory run(runs_.train(name, config));
+            if (killed)
+                for (const char* pointer : { "latest", "best" }) run.setPointer(pointer, checkpointName(2));
+            config.training.learningRate = 0; // no loss is lower any more: the best one is not the last
+            config.training.stopAfter = 2;
+            runs_.resume(name, config, { "learning_rate", "stop_after" });
+            if (killed) run.setPointer("latest", checkpointName(4)); // this one is not the best
+            config.training.stopAfter = 0;
+            runs_.resume(name, config, { "stop_after" });
+            return run;
+        };
+        const auto whole = train("undisturbed", false), killed = train("killed at a checkpoint", true);
+        QCOMPARE(whole.pointer("best").value_or(""), checkpointName(4));
+        QCOMPARE(killed.pointer("best").value_or(""), checkpointName(4));
+        QCOMPARE(killed.pointer("latest").value_or(""), checkpointName(12));
+        QCOMPARE(killed.list(), whole.list());
+        QCOMPARE(readFile(killed.checkpoints() / checkpointName(12) / "model.safetensors"),
+            readFile(whole.checkpoints() / checkpointName(12) / "model.safetensors"));
     }
 
     /// Another process trains the run on, with other settings, right before this one has its lock.

@@ -307,7 +307,8 @@ void MainWindow::resume()
     if (!current_ || current_->active() || controller_->busy() || !current_->problem().isEmpty()) return;
     const QPointer<RunSession> session = current_; // while the dialog is open another run may be selected
     std::optional<double> wanted;
-    if (const auto steps = session->file().config.training.steps; session->savedStep() >= steps) {
+    if (session->complete()) {
+        const auto steps = session->file().config.training.steps;
         const auto name = session->name(); // it goes on from what it has saved, whatever the metrics say
         wanted = parts_.dialogs.number(
             this, tr("Train longer"), tr("%1 has finished. Train until step:").arg(name), double(steps) * 2);

@@ -55,7 +55,7 @@ QString MainWindow::resumeText() const
 {
     if (!current_ || current_->active()) return tr("&Resume");
     const auto saved = current_->savedStep(); // a kill may come between the last update and its checkpoint
-    if (saved >= current_->file().config.training.steps) return tr("Train longer\u2026");
+    if (current_->complete()) return tr("Train longer\u2026");
     return saved < 0 ? tr("&Resume") : tr("&Resume from %1").arg(formatCount(saved));
 }
 

@@ -71,6 +71,12 @@ public:
 
     std::int64_t step() const; ///< the last update known
     std::int64_t savedStep() const { return savedStep_; } ///< of the newest checkpoint, -1 without one
+    /// All its steps are saved: it can only be trained longer. If it was killed right then, a resume says its end.
+    bool complete() const
+    {
+        const auto steps = file_.config.training.steps;
+        return savedStep_ > steps || (savedStep_ == steps && !interrupted_);
+    }
     bool active() const; ///< prepares, trains or is paused, here or elsewhere
     bool interrupted() const { return interrupted_; } ///< its process ended without a word; the last checkpoint stands
     bool loading() const; ///< rows of the file are still on their way

@@ -68,6 +68,7 @@ double tokensAhead(const RunConfig& config, const PlannedState& state)
 
 std::string goesOnText(const PlannedState& state)
 {
+    if (state.saved > 0 && state.saved >= state.run.steps) return "all its updates are saved, only its end is missing";
     return state.saved > 0 ? "goes on after step " + withThousands(state.saved) : "begins anew: it has no checkpoint";
 }
 

@@ -14,6 +14,7 @@
 #include "engine/run/course.h"
 #include "engine/run/fork_point.h"
 #include "engine/run/run_directory.h"
+#include "engine/run/run_overview.h"
 #include "engine/run/weight_files.h"
 
 #include <fmt/format.h>
@@ -141,6 +142,8 @@ void refuseIfDone(const TrainingRequest& request)
                                                   : all.back();
     if (!name.starts_with("step-")) return;
     const auto done = parseInteger("checkpoint", name.substr(5)), steps = request.config.training.steps;
+    const bool kept = std::count(request.overrides.begin(), request.overrides.end(), "steps") == 0;
+    if (done == steps && kept && !saidItsEnd(request.directory)) return; // the run says its end, which is all it lacks
     if (done >= steps)
         throw ConfigError("steps", std::to_string(steps),
             fmt::format("more than the {} steps that this run has done; extend it with --steps", done));

@@ -203,6 +203,13 @@ RunOverview readOverview(const fs::path& directory, MetricsEnd* known)
     return run;
 }
 
+bool saidItsEnd(const fs::path& directory)
+{
+    MetricsEnd end;
+    searchMetrics(RunDirectory(directory).metricsFile(), end);
+    return end.status && (end.status->state == RunState::Finished || end.status->state == RunState::Diverged);
+}
+
 RunFacts RunOverview::facts() const
 {
     RunFacts facts;

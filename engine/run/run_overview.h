@@ -47,6 +47,8 @@ struct MetricsEnd {
 /// for each megabyte of steps since then. `known`, kept from one look to the next, has only what was added searched.
 /// Never throws: a run that cannot be read is one that says so.
 RunOverview readOverview(const fs::path& directory, MetricsEnd* known = nullptr);
+/// Whether the run has finished or diverged, by its own word. A process may die right before it says so.
+bool saidItsEnd(const fs::path& directory);
 /// The run directories right below a folder, in the order of their names. Throws DataError if it cannot be read.
 std::vector<fs::path> runsIn(const fs::path& folder);
 /// "finished", "interrupted": a word for the state, the same in searches, lists and JSON.

@@ -22,7 +22,6 @@ std::vector<SettingChange> changesSince(const PlannedRun& planned, const RunOver
         "give the sweep another name, or plan what only adds runs: further values, further seeds");
 }
 
-/// A process may die between the last checkpoint and the word that the run has finished.
 std::int64_t savedStep(const fs::path& directory)
 {
     const auto checkpoints = RunDirectory(directory).list();
@@ -57,7 +56,7 @@ PlannedState plannedState(const PlannedRun& planned, const std::filesystem::path
     if (state.run.holder != 0)
         state.todo = Todo::Busy;
     else if (state.run.state == RunState::Finished || state.run.state == RunState::Diverged
-        || state.saved >= state.run.steps)
+        || state.saved > state.run.steps)
         state.todo = Todo::Nothing;
     else
         state.todo = Todo::GoOn;

@@ -16,7 +16,7 @@ namespace pha {
 struct PlannedState {
     enum class Todo {
         Begin, ///< there is no such run
-        GoOn, ///< it was stopped, was interrupted or failed
+        GoOn, ///< it was stopped, was interrupted or failed; if all its steps are saved, only to say its end
         Nothing, ///< it has finished, or diverged, which it would again
         Busy, ///< another process trains it
     };

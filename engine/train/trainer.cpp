@@ -85,6 +85,7 @@ RunState Trainer::train(const std::stop_token& stop)
     if (lastSave_ < 0 && (changedByResume_ || beginsWithGivenWeights())) save();
     if (step_ == 0 && config_.sampleEvery > 0 && !stop.stop_requested()) sample({}, stop); // what learning begins from
     if (!due_.empty()) intervals(stop);
+    if (step_ == config_.steps) changeAsPlanned(); // a replay that was killed there may have to go on
     while (step_ < config_.steps) {
         serve(stop);
         if (stop.stop_requested()) return finish(RunState::Stopped, "stopped by the user");

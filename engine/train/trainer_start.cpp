@@ -8,6 +8,7 @@
 #include "engine/base/text.h"
 #include "engine/config/conversion.h"
 #include "engine/model/import_weights.h"
+#include "engine/run/run_overview.h"
 #include "engine/run/weight_files.h"
 #include "engine/system/device.h"
 #include "engine/system/torch_version.h"
@@ -281,7 +282,10 @@ TrainingState Trainer::readState(const fs::path& folder)
         throw CheckpointError(folder.string(), "the random generator's state belongs to another LibTorch",
             "resume with the version that wrote it");
     }
-    if (state.step >= config_.steps)
+    // A process may die between its last checkpoint and the word that the run has finished.
+    const bool lacksItsEnd =
+        !fork_ && state.step == config_.steps && stood_.training.steps == config_.steps && !saidItsEnd(run_.root());
+    if (state.step >= config_.steps && !lacksItsEnd)
         throw ConfigError("steps", std::to_string(config_.steps),
             "more than the " + std::to_string(state.step) + " steps that this run has done; give --steps");
     step_ = state.step;

@@ -260,6 +260,25 @@ private Q_SLOTS:
         verifyMetrics(run, 12);
     }
 
+    void aRunKilledBeforeItsLastWordIsFinishedByAResume()
+    {
+        const auto run = home_.path("wordless");
+        QCOMPARE(home_.run(newRun(run, 8)).code, 0);
+        const auto before = content(run + "/checkpoints/" + folder(8) + "/model.safetensors");
+        cutLastMetric(run);
+        QVERIFY(metrics(run, "status").last()["state"] != "finished");
+        home_.write("wordless/checkpoints/latest", folder(4).toUtf8() + "\n");
+        const auto lowered = home_.run({ "train", "--resume", run, "--steps", "7", "--json" });
+        QCOMPARE(lowered.code, 2);
+        const auto again = home_.run({ "train", "--resume", run, "--json" });
+        QVERIFY2(again.code == 0, again.err.constData());
+        QCOMPARE(metrics(run, "status").last()["state"].toString(), "finished");
+        QCOMPARE(latest(run), folder(8));
+        verifyMetrics(run, 8);
+        QCOMPARE(content(run + "/checkpoints/" + folder(8) + "/model.safetensors"), before);
+        QCOMPARE(home_.run({ "train", "--resume", run, "--json" }).code, 2); // now only more steps are left
+    }
+
     void anEarlierCheckpointCanBeContinued()
     {
         const auto run = home_.path("rewound");

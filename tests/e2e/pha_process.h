@@ -143,6 +143,15 @@ inline QList<QJsonObject> metrics(const QString& run, const QString& type)
     return list;
 }
 
+/// What a process leaves that dies right before its last line.
+inline void cutLastMetric(const QString& run)
+{
+    auto lines = content(run + "/metrics.jsonl");
+    lines.truncate(lines.lastIndexOf('\n', -2) + 1);
+    QFile file(run + "/metrics.jsonl");
+    if (!file.open(QIODevice::WriteOnly) || file.write(lines) != lines.size()) qFatal("cannot write metrics.jsonl");
+}
+
 /// Names of everything below a folder, hidden things too.
 inline QStringList tree(const QString& folder)
 {

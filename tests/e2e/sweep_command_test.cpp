@@ -277,6 +277,21 @@ private Q_SLOTS:
         }
     }
 
+    void whatWasKilledBeforeItsLastWordIsFinishedAndScored()
+    {
+        const QStringList plan { "--steps", "6" };
+        QCOMPARE(home_.run(sweep("wordless", plan)).code, 0);
+        const auto run = at("wordless-s1");
+        cutLastMetric(run);
+        QVERIFY(metrics(run, "status").last()["state"] != "finished");
+        const auto again = home_.run(sweep("wordless", plan + QStringList { "--eval" }));
+        QVERIFY2(again.code == 0, again.err.constData());
+        QVERIFY2(again.err.contains("wordless-s1: all its updates are saved"), again.err.constData());
+        QCOMPARE(again.err.count(": test loss "), 1);
+        QCOMPARE(metrics(run, "status").last()["state"].toString(), "finished");
+        QCOMPARE(metrics(run, "step").size(), 6);
+    }
+
     void whatDivergesOrFailsStopsNoOther()
     {
         const auto shortText = home_.write("short.txt", "One word.");

@@ -480,6 +480,23 @@ private Q_SLOTS:
         QCOMPARE(f.window->currentSession()->savedStep(), std::int64_t(50));
     }
 
+    void killedBehindItsLastCheckpointItIsFinishedWithoutAQuestion()
+    {
+        Fixture f;
+        const auto run = f.home.train("wordless", 40);
+        MetricsWriter(RunDirectory(run).metricsFile()).append(StatusEvent { 40, RunState::Running, {} });
+        f.window->openRun(run);
+        QTRY_VERIFY(f.window->currentSession()->interrupted());
+        QCOMPARE(f.window->currentSession()->savedStep(), std::int64_t(40));
+        QTRY_VERIFY(f.action("resumeRun")->isEnabled());
+        QTRY_COMPARE(f.action("resumeRun")->text(), QStringLiteral("&Resume from 40"));
+        f.action("resumeRun")->trigger();
+        QTRY_VERIFY(!f.window->controller().busy());
+        QVERIFY2(f.words.isEmpty(), qPrintable(f.words.join(QLatin1Char('\n'))));
+        QTRY_COMPARE(f.window->currentSession()->state(), RunState::Finished);
+        QTRY_COMPARE(f.action("resumeRun")->text(), QStringLiteral("Train longer\u2026"));
+    }
+
     void aRunWithoutAFolderCannotBeRenamed()
     {
         Fixture f(FakeOptions::slowToPrepare());

@@ -217,7 +217,7 @@ private Q_SLOTS:
         QVERIFY(!problem([&] { (void)plannedState(run, directory); }).isEmpty());
     }
 
-    void aRunWhoseLastCheckpointStandsIsDone()
+    void aRunWhoseLastCheckpointStandsHasToSayItsEnd()
     {
         QTemporaryDir folder;
         auto run = planned({}).runs.front();
@@ -230,6 +230,8 @@ private Q_SLOTS:
         publish(there, 2);
         QCOMPARE(plannedState(run, there.root()).todo, PlannedState::Todo::GoOn);
         publish(there, 3); // and the process was killed before it could say so
+        QCOMPARE(plannedState(run, there.root()).todo, PlannedState::Todo::GoOn);
+        publish(there, 4); // it was trained longer: nothing of the plan is left
         QCOMPARE(plannedState(run, there.root()).todo, PlannedState::Todo::Nothing);
     }
 

@@ -250,8 +250,10 @@ int train(const TrainOptions& options, const CLI::App& command)
     }
     const auto state = job->run(view, stop.token());
     view.clearBar();
-    if (!options.json) printSummary(view, job->directory());
-    printReplay(*job, options.json);
+    if (RunDirectory(job->directory()).exists()) { // else it was moved away, and what could not be saved is told below
+        if (!options.json) printSummary(view, job->directory());
+        printReplay(*job, options.json);
+    }
     flushOutput();
     return finish(state, view, *job);
 }

@@ -119,6 +119,30 @@ private Q_SLOTS:
         QVERIFY2(!result.err.contains("pha: stopped"), result.err.constData());
     }
 
+    void aRunWhoseFolderGoesSaysWhatIsLost_data()
+    {
+        QTest::addColumn<bool>("json");
+        QTest::newRow("JSON") << true;
+        QTest::newRow("text, with a summary at the end") << false;
+    }
+
+    void aRunWhoseFolderGoesSaysWhatIsLost()
+    {
+        QFETCH(bool, json);
+        const auto run = home_.path(json ? "moved-json" : "moved-text");
+        auto arguments = smallRun({ "--run", run, "--steps", "1000000", "--set", "save_every=0" });
+        if (json) arguments << "--json";
+        const auto process = home_.start(arguments);
+        QTRY_VERIFY_WITH_TIMEOUT(metrics(run, "step").size() >= 6, 60'000);
+        QVERIFY(QDir().rename(run, run + "-away"));
+        signal(*process, SIGTERM);
+        const auto result = Home::finish(*process);
+        QCOMPARE(result.code, 1);
+        QVERIFY2(
+            result.err.contains("pha: error: the weights of the last update are not saved: "), result.err.constData());
+        QVERIFY2(!result.err.contains("pha: stopped"), result.err.constData());
+    }
+
     /// Its reader is there, but reads nothing: the pipe is full, and the training waits.
     void aReaderThatSleepsKeepsNoTrainingFromItsCheckpoint()
     {

@@ -45,6 +45,7 @@ std::vector<fs::path> foldersOf(const ScalingOptions& options)
             throw DataError(given, "is neither a run nor a folder of runs", "give one or the other");
         for (const auto& folder : runsIn(given)) {
             const auto run = readOverview(folder);
+            if (!run.config) note("pha: warning: left out: " + oneLine(run.detail));
             if (run.config && !run.about.archived && filter.matches(run.facts())) take(folder);
         }
     }

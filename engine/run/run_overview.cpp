@@ -180,6 +180,13 @@ void fillFromMetrics(RunOverview& run, MetricsEnd& latest)
     }
 }
 
+/// A folder that is closed to us may be one: its row says so.
+bool mayBeRun(const fs::path& directory)
+{
+    std::error_code error;
+    return fs::exists(directory / "run.json", error) || error == std::errc::permission_denied;
+}
+
 } // namespace
 
 RunOverview readOverview(const fs::path& directory, MetricsEnd* known)
@@ -230,13 +237,13 @@ std::vector<fs::path> runsIn(const fs::path& folder)
 {
     std::vector<fs::path> found;
     std::error_code error, ignored; // an entry that cannot be looked at is not a run
-    fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error);
+    fs::directory_iterator it(folder, error);
     for (const fs::directory_iterator end; !error && it != end; it.increment(error))
         if (!it->path().filename().string().starts_with('.') // a run that is being unpacked
-            && it->is_directory(ignored) && fs::exists(it->path() / "run.json", ignored))
+            && it->is_directory(ignored) && mayBeRun(it->path()))
             found.push_back(it->path());
     if (error && error != std::errc::no_such_file_or_directory)
-        throw DataError(folder.string(), error.message(), "check the path and its permissions");
+        throw DataError(folder.string(), "cannot be listed: " + error.message(), "check the path and its permissions");
     std::sort(found.begin(), found.end());
     return found;
 }

@@ -49,7 +49,8 @@ struct MetricsEnd {
 RunOverview readOverview(const fs::path& directory, MetricsEnd* known = nullptr);
 /// Whether the run has finished or diverged, by its own word. A process may die right before it says so.
 bool saidItsEnd(const fs::path& directory);
-/// The run directories right below a folder, in the order of their names. Throws DataError if it cannot be read.
+/// The run directories right below a folder, in the order of their names, with folders that are closed to us: these may
+/// be some. Throws DataError if it cannot be read.
 std::vector<fs::path> runsIn(const fs::path& folder);
 /// "finished", "interrupted": a word for the state, the same in searches, lists and JSON.
 std::string stateWord(RunState state, bool interrupted);

@@ -198,6 +198,28 @@ private Q_SLOTS:
         QVERIFY(runsIn(pathOf(folder) / "none").empty());
     }
 
+    /// Neither is taken for one that is not there.
+    void whatIsClosedIsSaid()
+    {
+        QTemporaryDir folder;
+        const auto root = pathOf(folder);
+        const auto run = makeRun(folder), other = makeRun(folder, "zoo");
+        fs::create_directory(root / "closed");
+        for (const auto& path : { root, other.root() }) fs::permissions(path, fs::perms(0755));
+        for (const auto& path : { run.root(), root / "closed" }) fs::permissions(path, fs::perms::none);
+        const int status = inChildOfNobody(root, [&] {
+            if (messageOf<DataError>([&] { runsIn(root / "closed"); }).find("cannot be listed: ") == std::string::npos)
+                return 1;
+            if (runsIn(root) != std::vector<fs::path> { root / "closed", run.root(), other.root() }) return 2;
+            const auto seen = readOverview(run.root());
+            return seen.state == RunState::Failed && seen.detail.find("cannot be opened: ") != std::string::npos ? 0
+                                                                                                                 : 3;
+        });
+        for (const auto& path : { run.root(), root / "closed" }) fs::permissions(path, fs::perms::owner_all);
+        if (exitedWith(status, 77)) QSKIP("root cannot become nobody here");
+        QVERIFY2(exitedWith(status, 0), std::to_string(WEXITSTATUS(status)).c_str());
+    }
+
     void aRunThatFinishesWhileItIsLookedAtIsNotInterrupted()
     {
         QTemporaryDir folder;

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <set>
 
 #include <fcntl.h>
@@ -169,13 +170,16 @@ void publishCheckpoint(
 
 std::string checkpointProblem(const fs::path& folder, bool hash, std::int64_t largest)
 {
-    if (!realFolder(folder)) return "it is not a folder";
     std::error_code error;
-    if (!fs::exists(fs::symlink_status(folder / manifestName, error)))
-        return "it has no manifest.json, so its save was never finished";
+    const auto kind = fs::symlink_status(folder, error).type();
+    if (kind == fs::file_type::none) return "it cannot be opened: " + error.message();
+    if (kind != fs::file_type::directory) return "it is not a folder";
+    const auto listing = folder / manifestName;
+    const auto listed = fs::symlink_status(listing, error).type();
+    if (listed == fs::file_type::none) return "it cannot be opened: " + error.message();
+    if (listed == fs::file_type::not_found) return "it has no manifest.json, so its save was never finished";
     try {
-        const auto manifest =
-            parseJsonStrict(readFile(folder / manifestName, 1 << 20), (folder / manifestName).string());
+        const auto manifest = parseJsonStrict(readFile(listing, 1 << 20), listing.string());
         for (const auto& item : manifest.at("files")) {
             const auto name = item.at("name").get<std::string>();
             if (name.empty() || name == "." || name == ".." || name.find('/') != name.npos
@@ -194,9 +198,10 @@ std::string checkpointProblem(const fs::path& folder, bool hash, std::int64_t la
         return "its manifest.json does not list files with sizes";
     } catch (const FileError& problem) {
         const auto name = fs::path(problem.path()).filename().string();
-        return problem.number() == ENOENT ? name + " is missing" : name + " cannot be read";
-    } catch (const Error&) {
-        return "its manifest.json cannot be read";
+        return problem.number() == ENOENT ? name + " is missing"
+                                          : name + " cannot be read: " + std::strerror(problem.number());
+    } catch (const Error& problem) { // "PATH: why"
+        return "its manifest.json" + problem.problem().substr(listing.string().size());
     }
 }
 

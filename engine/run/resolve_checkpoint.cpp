@@ -3,7 +3,11 @@
 
 #include "engine/base/error.h"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,6 +16,7 @@ namespace pha {
 namespace {
 
 constexpr auto giveFolder = "give a run directory or one of its checkpoints";
+constexpr auto takeAnotherCheckpoint = "take another checkpoint of the run";
 constexpr auto weightsName = "model.safetensors";
 constexpr std::int64_t hashedBytes = 256 << 20;
 
@@ -38,19 +43,39 @@ bool looksPickled(const fs::path& file)
     throw CheckpointError(path.string(), "is a file, not a run directory or a checkpoint folder", giveFolder);
 }
 
+/// Where files are closed, another checkpoint is no better.
+std::string adviceOn(const std::string& problem, const char* otherwise)
+{
+    for (const int number : { EACCES, EPERM })
+        if (problem.ends_with(std::strerror(number))) return "check its permissions";
+    return otherwise;
+}
+
 fs::path newestOf(const RunDirectory& run)
 {
     for (const char* name : { "best", "latest" })
         if (const auto folder = run.pointer(name)) return run.checkpoints() / *folder;
     if (const auto all = run.list(); !all.empty()) return run.checkpoints() / all.back();
     std::error_code error;
+    int count = 0;
+    std::pair<std::int64_t, fs::path> newest;
     for (fs::directory_iterator it(run.checkpoints(), error), end; !error && it != end; it.increment(error))
-        if (checkpointStep(it->path().filename().string()))
-            throw CheckpointError(it->path().string(),
-                "is not a complete checkpoint: " + checkpointProblem(it->path(), false),
-                "the run has no other one; continue or repeat its training");
-    throw CheckpointError(
-        run.root().string(), "is a run without a checkpoint yet", "train it until its first checkpoint");
+        if (const auto step = checkpointStep(it->path().filename().string())) {
+            ++count;
+            newest = std::max(newest, { *step, it->path() });
+        }
+    if (count == 0)
+        throw CheckpointError(
+            run.root().string(), "is a run without a checkpoint yet", "train it until its first checkpoint");
+    const auto& path = newest.second;
+    const auto problem = checkpointProblem(path, false);
+    if (count == 1)
+        throw CheckpointError(path.string(), "is not a complete checkpoint: " + problem,
+            adviceOn(problem, "the run has no other one; continue or repeat its training"));
+    throw CheckpointError(run.root().string(),
+        "none of its " + std::to_string(count) + " checkpoints is complete, the newest is " + path.filename().string()
+            + ": " + problem,
+        adviceOn(problem, "continue or repeat its training"));
 }
 
 bool looksLikeCheckpoint(const fs::path& folder)
@@ -95,7 +120,7 @@ fs::path resolveCheckpoint(const fs::path& runOrCheckpoint)
             "is a folder without a run.json, so it is neither a run directory nor a checkpoint", giveFolder);
     if (const auto problem = checkpointProblem(path, false); !problem.empty())
         throw CheckpointError(
-            path.string(), "is not a complete checkpoint: " + problem, "take another checkpoint of the run");
+            path.string(), "is not a complete checkpoint: " + problem, adviceOn(problem, takeAnotherCheckpoint));
     return path;
 }
 
@@ -126,7 +151,7 @@ fs::path checkpointGiven(const fs::path& runOrCheckpoint)
 void requireIntact(const fs::path& checkpoint)
 {
     if (const auto problem = checkpointProblem(checkpoint, true, hashedBytes); !problem.empty())
-        throw CheckpointError(checkpoint.string(), problem, "take another checkpoint of the run");
+        throw CheckpointError(checkpoint.string(), problem, adviceOn(problem, takeAnotherCheckpoint));
 }
 
 fs::path intactCheckpoint(const fs::path& runOrCheckpoint)

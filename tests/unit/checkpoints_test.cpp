@@ -5,6 +5,9 @@
 
 #include <QTest>
 
+#include <cerrno>
+#include <cstring>
+
 #include <sys/stat.h>
 
 using namespace pha;
@@ -111,7 +114,8 @@ void CheckpointsTest::checkpointProblems()
     fs::remove(model);
     QCOMPARE(checkpointProblem(checkpoint, false), std::string("model.safetensors is missing"));
     fs::create_symlink("/dev/zero", model);
-    QCOMPARE(checkpointProblem(checkpoint, false), std::string("model.safetensors cannot be read"));
+    QCOMPARE(
+        checkpointProblem(checkpoint, false), std::string("model.safetensors cannot be read: ") + std::strerror(ELOOP));
     fs::remove(model);
     QCOMPARE(::mkfifo(model.c_str(), 0600), 0);
     QCOMPARE(checkpointProblem(checkpoint, false), std::string("model.safetensors is not a regular file"));
@@ -126,6 +130,8 @@ void CheckpointsTest::checkpointProblems()
         writeRaw(manifest, text);
         QVERIFY2(!checkpointComplete(checkpoint, false), text);
     }
+    writeRaw(manifest, std::string(2 << 20, ' '));
+    QVERIFY(checkpointProblem(checkpoint, false).starts_with("its manifest.json: has 2097152 bytes"));
     for (const char* name : { "../run.json", "/etc/passwd", "..", ".", "", "a\\u0000b" }) {
         writeRaw(
             manifest, std::string("{\"files\":[{\"name\":\"").append(name).append("\",\"bytes\":1,\"sha256\":\"\"}]}"));

@@ -35,6 +35,7 @@ private Q_SLOTS:
     void freshFolders();
     void defaultFolder();
     void resolving();
+    void closedCheckpoints();
     void aCheckpointIsReplacedWhileItIsRead();
     void aCheckpointIsSavedAgainWhileItIsRead();
 };
@@ -306,6 +307,11 @@ void RunDirectoryTest::resolving()
     QVERIFY(says(run.root(), "is a run without a checkpoint yet"));
     fs::create_directory(run.checkpoints() / "step-00000001");
     QVERIFY(says(run.root(), "step-00000001: is not a complete checkpoint: it has no manifest.json"));
+    fs::create_directory(run.checkpoints() / "step-00000012");
+    fs::create_directory(run.checkpoints() / "step-00000009");
+    QVERIFY(says(run.root(),
+        "run: none of its 3 checkpoints is complete, the newest is step-00000012: it has no manifest.json"));
+    for (const char* name : { "step-00000012", "step-00000009" }) fs::remove(run.checkpoints() / name);
     publish(run, 2);
     const auto two = fs::canonical(run.checkpoints() / checkpointName(2)),
                three = two.parent_path() / checkpointName(3);
@@ -334,6 +340,32 @@ void RunDirectoryTest::resolving()
         runOfCheckpoint(root / "moved");
     }).find("does not lie in the checkpoints folder of a run")
         != std::string::npos);
+}
+
+/// They are all there: what is wrong are the permissions.
+void RunDirectoryTest::closedCheckpoints()
+{
+    QTemporaryDir folder;
+    const auto run = makeRun(folder);
+    const auto whole = run.checkpoints() / checkpointName(1), closed = run.checkpoints() / checkpointName(2);
+    for (const int step : { 1, 2 }) publish(run, step);
+    for (const auto& entry : fs::recursive_directory_iterator(pathOf(folder)))
+        fs::permissions(entry.path(), fs::perms(0755));
+    fs::permissions(pathOf(folder), fs::perms(0755));
+    fs::permissions(whole / "model.safetensors", fs::perms::none);
+    fs::permissions(closed, fs::perms::none);
+    const int status = inChildOfNobody(pathOf(folder), [&] {
+        if (checkpointProblem(whole, false) != "model.safetensors cannot be read: Permission denied") return 1;
+        if (checkpointProblem(closed, false) != "it cannot be opened: Permission denied") return 2;
+        const auto all = checkpointRefusal(run.root()), one = checkpointRefusal(whole);
+        if (!all.ends_with("none of its 2 checkpoints is complete, the newest is step-00000002: it cannot be opened: "
+                           "Permission denied; check its permissions"))
+            return 3;
+        return one.ends_with("cannot be read: Permission denied; check its permissions") ? 0 : 4;
+    });
+    fs::permissions(closed, fs::perms::owner_all);
+    if (exitedWith(status, 77)) QSKIP("root cannot become nobody here");
+    QVERIFY2(exitedWith(status, 0), std::to_string(WEXITSTATUS(status)).c_str());
 }
 
 /// Its trainer finds a better one, and keeps one.

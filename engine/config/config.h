@@ -214,6 +214,10 @@ struct ModelCosts {
 ModelCosts modelCosts(const ModelConfig& model, std::int64_t context);
 /// Bytes that training needs on each device: weights, gradients, moments, activations (models.md 11.4), loss chunks.
 double trainingBytes(const RunConfig& config);
+/// Bytes of one checkpoint.
+double checkpointBytes(const RunConfig& config);
+/// The most that a run takes on its disk: checkpoints, and weights that wait for averages.
+double diskBytes(const RunConfig& config);
 
 } // namespace pha
 

@@ -123,4 +123,25 @@ double trainingBytes(const RunConfig& config)
     return states + activations + logits + matrices + 4 * double(m.vocabulary) * double(m.width);
 }
 
+double checkpointBytes(const RunConfig& config)
+{
+    // Weights, two moments and the moving average, in fp32.
+    return (config.training.emaDecay > 0 ? 16 : 12)
+        * double(modelCosts(config.model, config.training.context).parameters);
+}
+
+double diskBytes(const RunConfig& config)
+{
+    const auto& t = config.training;
+    const auto times = [&](std::int64_t every) { return every > 0 ? (t.steps + every - 1) / every : 1; };
+    // The newest ones, the best and the one that is written; no more than there will be saves, of which one may be
+    // asked for.
+    const auto checkpoints = std::min(t.keepCheckpoints + 2, times(t.saveEvery) + 1);
+    // Weights that the newest checkpoint names stay until the next one stands.
+    const auto parts = std::min(2 * t.averageKeep, times(t.evalEvery)) + std::min(2 * t.lawaCount, times(t.lawaEvery));
+    const auto means = (t.averageKeep > 0) + (t.emaDecay > 0) + (t.lawaCount > 0);
+    return double(checkpoints) * checkpointBytes(config)
+        + 4 * double(parts + means) * double(modelCosts(config.model, t.context).parameters);
+}
+
 } // namespace pha

@@ -312,6 +312,22 @@ void pruneCheckpoints(const RunDirectory& run, std::int64_t keep)
     }
 }
 
+bool publishMakingRoom(
+    const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write)
+{
+    try {
+        publishCheckpoint(run, folder, write);
+        return false;
+    } catch (const FileError& problem) {
+        if (problem.number() != ENOSPC && problem.number() != EDQUOT) throw;
+        const auto before = run.list().size();
+        pruneCheckpoints(run, 1);
+        if (run.list().size() == before) throw;
+    }
+    publishCheckpoint(run, folder, write);
+    return true;
+}
+
 void setAsideLaterCheckpoints(const RunDirectory& run, std::int64_t step)
 {
     auto all = run.list();

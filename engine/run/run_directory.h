@@ -151,6 +151,10 @@ private:
 /// one stands.
 void publishCheckpoint(
     const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write);
+/// The same; where the disk is full, once more without older checkpoints, as pruneCheckpoints() leaves one. True: some
+/// had to go.
+bool publishMakingRoom(
+    const RunDirectory& run, const std::string& folder, const std::function<void(const fs::path&)>& write);
 /// True if the folder has a manifest and every file has its size (and hash, if `hash`).
 bool checkpointComplete(const fs::path& folder, bool hash);
 /// Why a folder is no complete checkpoint, e.g. "model.safetensors has 12 bytes of 4096"; empty if it is one. With

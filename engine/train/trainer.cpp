@@ -312,9 +312,10 @@ std::string Trainer::save()
     CheckpointEvent event { step_, folder, false, {} };
     const bool best = lastEval_ == step_ && std::isfinite(lastNll_) && lastNll_ < bestNll_;
     team_->requireSameWeights();
+    bool madeRoom = false;
     try {
         metrics_->sync();
-        publishCheckpoint(run_, folder, [&](const fs::path& to) {
+        madeRoom = publishMakingRoom(run_, folder, [&](const fs::path& to) {
             writeTrainingState(to, model(), optimizer(),
                 { step_, tokens_, seconds_, best ? lastNll_ : bestNll_, plateau_, metrics_->offset(),
                     optimizer().updates(), batches_->state(), team_->random(), precisionName(matrix_),
@@ -337,6 +338,9 @@ std::string Trainer::save()
     }
     emit(event);
     if (!event.problem.empty()) return event.problem;
+    if (madeRoom)
+        emit(StatusEvent {
+            step_, RunState::Running, "the disk is full: older checkpoints were removed to make room for " + folder });
     try {
         pruneCheckpoints(run_, config_.keepCheckpoints);
     } catch (const Error& error) { // the new one stands all the same

@@ -154,10 +154,11 @@ void Trainer::checkMemory() const
 
 void Trainer::checkDisk(bool resume) const
 {
-    // Weights and two moments in fp32. A new checkpoint is written before an old one goes.
-    const double one = 12 * double(modelCosts(file_.config.model, config_.context).parameters);
-    requireFree(
-        run_.root(), resume ? "the next checkpoint" : "a run that keeps two checkpoints", resume ? one : 2 * one);
+    if (resume)
+        requireFree(run_.root(), "the next checkpoint", checkpointBytes(file_.config));
+    else
+        requireFree(run_.root(), "a run with keep_checkpoints " + std::to_string(config_.keepCheckpoints),
+            diskBytes(file_.config));
 }
 
 void Trainer::build(const TrainingRequest& request, const LanguageModel* teacher, EventSink& progress)

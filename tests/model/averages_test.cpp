@@ -138,6 +138,31 @@ private Q_SLOTS:
         QVERIFY(parts.size() <= 6);
     }
 
+    /// What is asked of the disk before a run is what its settings keep there.
+    void theDiskIsAskedForAllThatIsKept()
+    {
+        auto config = averagedRun();
+        config.training.optimizer = "adamw";
+        config.training.saveEvery = 4;
+        config.training.keepCheckpoints = 3;
+        std::uintmax_t most = 0;
+        Recorder recorder;
+        recorder.react = [&](const Event& event) {
+            if (!std::holds_alternative<CheckpointEvent>(event)) return;
+            std::uintmax_t bytes = 0;
+            for (const auto& entry : fs::recursive_directory_iterator(runs_.folder("kept")))
+                if (entry.path().extension() == ".safetensors") bytes += entry.file_size();
+            most = std::max(most, bytes);
+        };
+        const auto run = runs_.train("kept", config, &recorder);
+        const auto asked = diskBytes(RunDirectory(run).read().config);
+        QVERIFY2(double(most) > 0.4 * asked && double(most) < 1.1 * asked,
+            qPrintable(QString("%1 of %2").arg(double(most)).arg(asked)));
+        const auto three = diskBytes(config);
+        config.training.keepCheckpoints = 100; // of three saves
+        QCOMPARE(diskBytes(config), three);
+    }
+
     void resumeKeepsThemExact_data()
     {
         QTest::addColumn<int>("stopAfter");

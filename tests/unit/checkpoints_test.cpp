@@ -29,8 +29,45 @@ private Q_SLOTS:
     void everyKillKeepsACheckpoint_data();
     void everyKillKeepsACheckpoint();
     void savesDoNotFollowLinks();
+    void aFullDiskTakesOlderCheckpoints();
     void setAsideWherePlainRenamesAreAllThereIs();
 };
+
+void CheckpointsTest::aFullDiskTakesOlderCheckpoints()
+{
+    static fs::path inTheWay;
+    static int error;
+    QTemporaryDir folder;
+    const auto run = makeRun(folder);
+    for (const int step : { 1, 2, 3 }) publish(run, step);
+    run.setPointer("best", checkpointName(1));
+    inTheWay = run.checkpoints() / checkpointName(2);
+    const auto save = [&](int number) {
+        error = number;
+        faultHook = [](const char* operation, const fs::path&) {
+            return std::string(operation) == "write" && fs::exists(inTheWay) ? error : 0;
+        };
+        bool madeRoom = false;
+        const auto problem = messageOf<FileError>([&] {
+            madeRoom = publishMakingRoom(run, checkpointName(4),
+                [](const fs::path& to) { writeFileAtomically(to / "model.safetensors", "weights"); });
+        });
+        faultHook = nullptr;
+        return std::pair(problem.empty(), madeRoom);
+    };
+    QVERIFY(save(EIO) == std::pair(false, false));
+    QCOMPARE(run.list().size(), std::size_t(3)); // nothing is removed for what that does not mend
+    for (const int number : { ENOSPC, EDQUOT }) {
+        if (!fs::exists(inTheWay)) publish(run, 2);
+        QVERIFY(save(number) == std::pair(true, true));
+        QVERIFY(!fs::exists(inTheWay) && fs::exists(run.checkpoints() / checkpointName(1)));
+        QVERIFY(checkpointComplete(run.checkpoints() / checkpointName(4), true));
+    }
+    QVERIFY(save(0) == std::pair(true, false));
+    inTheWay = run.checkpoints(); // there is nothing that could go
+    QVERIFY(save(ENOSPC) == std::pair(false, false));
+    QVERIFY(run.list() == (std::vector<std::string> { checkpointName(1), checkpointName(4) }));
+}
 
 void CheckpointsTest::setAsideWherePlainRenamesAreAllThereIs()
 {

@@ -25,7 +25,7 @@ struct StepEvent {
     double gradNorm = 0; ///< before clipping
     double tokensPerSecond = 0; ///< of this update
     std::int64_t processBytes = 0; ///< resident set of the process
-    std::int64_t deviceBytes = 0; ///< live tensor bytes on the training device
+    std::int64_t deviceBytes = 0; ///< most tensor bytes at once on the training device during the update
     bool applied = true; ///< false: the loss or the gradient was not finite and the update was skipped
     /// Conversion, while the feature maps alone learn: mean cross entropy of their attention weights under the
     /// softmax's, and the entropy of those, below which it cannot fall; nats. `loss` is then the softmax model's.

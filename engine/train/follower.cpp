@@ -170,6 +170,7 @@ void Follower::update(const Json& message)
     const UpdateWork::Shape shape { message.at("micro_batches").get<std::size_t>(),
         message.at("distilling").get<bool>() };
     if (lifeLine_) lifeLine_->busy(true);
+    team_->resetPeakBytes();
     const auto result = team_->update(
         inputs, [&](Learner& learner, const std::vector<Tensor>& in) { return work_(learner, in, matrix_, shape); },
         message.at("capture").get<bool>(), {}, rows);
@@ -182,7 +183,6 @@ void Follower::update(const Json& message)
         { "cross_entropy", optional(distilled.crossEntropy) }, { "entropy", optional(distilled.entropy) },
         { "distilled_loss", distilled.loss } });
     publish(message, result);
-    team_->resetPeakBytes();
 }
 
 /// What the one that leads writes down, as far as it is known here.

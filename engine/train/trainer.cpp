@@ -132,6 +132,7 @@ bool Trainer::update()
     inputs.push_back(optimizer().numbers({ double(scored), failing ? 0.0 : 1.0, rate, share }));
 
     const UpdateWork::Shape shape { micro.size(), distilling };
+    team_->resetPeakBytes(); // evaluations, and what else was done in this process, take memory of their own
     const auto result = team_->update(inputs,
         [&](Learner& learner, const std::vector<Tensor>& in) { return work_(learner, in, matrix_, shape); },
         !distilling, { step_, tokens_ + read, micro.size(), distilling, rate });
@@ -149,7 +150,6 @@ bool Trainer::update()
         team_->peakBytes(), finite, distilled.crossEntropy, distilled.entropy,
         rounded((processorSeconds() - processorStarted) / took), hardware.use, rounded(hardware.watts),
         hardware.celsius });
-    team_->resetPeakBytes();
     watchUpdate(result, micro, distilling);
     return nonFinite_ < patienceForNonFinite && !exploded_;
 }
@@ -239,7 +239,6 @@ void Trainer::tellTime()
         } catch (const std::exception&) {
             gemm_ = 0; // no room for it: not asked again
         }
-        team_->resetPeakBytes(); // it is nothing that training takes
     }
     const auto spent = [&](Activity activity) { return rounded(time_->spent(activity)).value(); };
     emit(TimeEvent { step_, spent(Activity::Updates), spent(Activity::Data), spent(Activity::Evaluation),

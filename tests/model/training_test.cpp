@@ -6,6 +6,7 @@
 #include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
 #include "engine/run/metrics.h"
+#include "engine/system/cpu_allocator.h"
 #include "engine/system/device.h"
 #include "tests/model/small_run.h"
 #include "tests/suite.h"
@@ -38,6 +39,8 @@ class TrainingTest : public QObject {
     SmallRuns runs_;
 
 private Q_SLOTS:
+    void initTestCase() { installCpuAllocator(); } // which counts
+
     void aRunWritesWhatTheContractSays()
     {
         Recorder recorder;
@@ -70,6 +73,25 @@ private Q_SLOTS:
         QVERIFY2(time.total() <= took, qPrintable(QString("%1 of %2 s").arg(time.total()).arg(took)));
         QVERIFY(std::abs(time.updates + time.data - recorder.all<StepEvent>().back().seconds) < 0.1 * time.total());
         QVERIFY_EXCEPTION_THROWN(runs_.train("plain", tinyRun(), &recorder), CheckpointError); // a run is there already
+    }
+
+    /// Neither of a run before it in the same process nor of an evaluation.
+    void memoryIsThatOfTheUpdate()
+    {
+        auto config = tinyRun();
+        config.training.steps = 7;
+        Recorder narrow;
+        auto wide = config;
+        wide.model.width = 256;
+        wide.model.mainWidth = 512;
+        wide.training.steps = 2;
+        Recorder before;
+        QCOMPARE(runs_.train("wide", wide, &before).state, RunState::Finished);
+        QCOMPARE(runs_.train("narrow", config, &narrow).state, RunState::Finished);
+        const auto steps = narrow.all<StepEvent>();
+        QVERIFY(steps[0].deviceBytes > 0);
+        QVERIFY(2 * steps[0].deviceBytes < before.all<StepEvent>().back().deviceBytes);
+        QVERIFY(std::abs(double(steps[5].deviceBytes) / double(steps[4].deviceBytes) - 1) < 0.1); // evaluated after 5
     }
 
     /// Too few positions for the test of the heads, and for nothing else.

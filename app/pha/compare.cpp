@@ -50,7 +50,19 @@ int compare(const std::vector<std::string>& given, bool json)
     std::vector<std::string> folders;
     std::vector<RunFigures> runs;
     for (const auto& each : given) {
-        const auto& folder = folders.emplace_back(runNamed(each).string());
+        auto named = runNamed(each).string();
+        if (!RunDirectory(each).exists())
+            note(fmt::format("pha: note: {} is compared as the whole run {}; to measure the checkpoint: pha eval {}",
+                oneLine(each), oneLine(named), oneLine(quotedPath(each))));
+        const auto same = [&](const std::string& other) {
+            std::error_code error;
+            return fs::equivalent(other, named, error);
+        };
+        if (std::any_of(folders.begin(), folders.end(), same)) {
+            note("pha: note: shown once, though given again: " + oneLine(each));
+            continue;
+        }
+        const auto& folder = folders.emplace_back(std::move(named));
         runs.push_back(RunFigures::read(folder));
         warnOfUnknown(folder);
         warnOfBadLines(folder, runs.back().badLines);

@@ -101,6 +101,18 @@ private Q_SLOTS:
         QCOMPARE(home_.run({ "runs", "note", run_ + "/checkpoints/latest" }).code, 0);
     }
 
+    /// It has no column of its own, and is told so.
+    void aComparedCheckpointIsItsWholeRun()
+    {
+        const auto result = home_.run({ "compare", at(4), run_, "--json" });
+        QVERIFY2(result.code == 0, result.err.constData());
+        QCOMPARE(result.json()["runs"].toArray().size(), 1);
+        QVERIFY2(result.err.contains("to measure the checkpoint: pha eval '" + at(4).toUtf8() + "'")
+                && result.err.contains("shown once, though given again: " + run_.toUtf8()),
+            result.err.constData());
+        QVERIFY(!home_.run({ "compare", run_ }).err.contains("checkpoint"));
+    }
+
     void aForkGoesOnAsTheRunDid()
     {
         const auto result = home_.run({ "train", "--fork", at(4), "--json" });

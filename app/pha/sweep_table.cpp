@@ -82,8 +82,8 @@ SweepFigures readSweep(const std::filesystem::path& folder, const std::string& n
         states[all.back()] = stateWord(run.state, run.interrupted);
     }
     if (all.empty())
-        throw DataError(
-            folder.string(), "no run there has the tag " + inQuotes(name), "'pha runs --runs-dir' lists what there is");
+        throw DataError(folder.string(), "no run there has the tag " + inQuotes(name),
+            "see what there is with: pha runs --runs-dir " + quotedPath(folder));
     for (auto& group : groupSeeds(all)) {
         Row row { std::move(group), {} };
         for (const auto* run : row.group.runs) ++row.states[states[run]];

@@ -145,7 +145,11 @@ private Q_SLOTS:
             before = loss["mean"].toDouble();
         }
         QCOMPARE(home_.run({ "runs", "--find", "tag:rates", "--json" }).jsonArray().size(), 8);
-        QCOMPARE(home_.run({ "sweep", "--name", "nosuch", "--table" }).code, 2);
+        const auto none = home_.run({ "sweep", "--name", "nosuch", "--table" });
+        QCOMPARE(none.code, 2);
+        const QString command =
+            "see what there is with: pha runs --runs-dir '" + home_.path("share/pha-studio/runs") + "'";
+        QVERIFY2(none.err.contains(command.toUtf8()), none.err.constData());
     }
 
     void testFiguresAreScoredOnceAndStandInTheTable()

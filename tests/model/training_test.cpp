@@ -251,18 +251,18 @@ private Q_SLOTS:
     void aFullDiskCostsOlderCheckpoints()
     {
         static fs::path first;
-        first = folder("crowded") / "checkpoints" / checkpointName(4);
+        first = runs_.folder("crowded") / "checkpoints" / checkpointName(4);
         faultHook = [](const char* operation, const fs::path& path) {
             const bool last = path.parent_path().filename().string().starts_with(".tmp-" + checkpointName(12));
             return last && std::string(operation) == "write" && fs::exists(first) ? ENOSPC : 0;
         };
         Recorder recorder;
-        const auto state = train(folder("crowded"), tinyRun(), recorder);
+        const auto state = runs_.train("crowded", tinyRun(), &recorder).state;
         faultHook = nullptr;
         QCOMPARE(state, RunState::Finished);
         for (const auto& event : recorder.all<CheckpointEvent>()) QCOMPARE(event.problem, std::string());
         QVERIFY(!fs::exists(first));
-        QVERIFY(checkpointComplete(folder("crowded") / "checkpoints" / checkpointName(12), true));
+        QVERIFY(checkpointComplete(runs_.folder("crowded") / "checkpoints" / checkpointName(12), true));
         const auto told = recorder.all<StatusEvent>();
         QVERIFY(std::any_of(told.begin(), told.end(), [](const StatusEvent& status) {
             return status.detail == "the disk is full: older checkpoints were removed to make room for step-00000012";

@@ -165,7 +165,8 @@ void MainWindow::connectRun()
     });
     connect(a.renameRun, &QAction::triggered, runPanel_, &RunPanel::renameCurrent);
     connect(a.editAbout, &QAction::triggered, this, [this] {
-        showPanel(runsDock_->objectName());
+        runsDock_->show(); // where the focus is says whether the notes open or close
+        runsDock_->raise();
         runPanel_->editAbout();
     });
     connect(a.toggleShown, &QAction::triggered, this, [this](bool on) {

@@ -137,12 +137,12 @@ private Q_SLOTS:
 
     void errorsAreOneLineAndDoNotEndTheWorker()
     {
-        script_->change([](Script& s) { s.loadError = "the file is cut off\nbacktrace: 0x1234"; });
+        script_->change([](Script& s) { s.loadError = "the file of a\nrun is cut off"; });
         ModelWorker worker(nullptr, open());
         Listener heard(worker);
         worker.generate(disk(), words(5));
         QTRY_COMPARE(heard.errors.size(), 1);
-        QCOMPARE(heard.errors.front(), QStringLiteral("the file is cut off"));
+        QCOMPARE(heard.errors.front(), QStringLiteral("the file of a run is cut off; choose another checkpoint"));
         QTRY_VERIFY(!worker.busy());
         script_->change([](Script& s) { s.loadError.clear(), s.generateError = "the prompt is empty"; });
         worker.generate(disk(), words(5));

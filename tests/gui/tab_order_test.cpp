@@ -243,7 +243,7 @@ private Q_SLOTS:
         QTRY_VERIFY(f.find("inspectMap") && f.find("inspectMap")->isVisible());
         for (const int page : { 0, 1, 2 }) shown("inspectDock", "inspectTabs", page);
         for (const int page : { 0, 1 }) shown("evaluateDock", "evaluateAnalysis", page);
-        for (const char* dock : { "dataDock", "filmDock", "alertsDock", "benchDock" }) shown(dock);
+        for (const char* dock : { "dataDock", "benchDock" }) shown(dock);
     }
 
     /// The key of a panel leads to something in it that shows the focus, from where Page Down scrolls.

@@ -78,7 +78,8 @@ private:
         static const QRegularExpression places(QStringLiteral("(?<!\\w)(https?:/)?/\\S+|[0-9a-f]{16,}|^pha .*$"),
             QRegularExpression::MultilineOption); // paths, addresses, checksums, commands
         static const QRegularExpression word(QStringLiteral("\\p{L}(?:[\\p{L}\\p{N}_.-]*[\\p{L}\\p{N}])?"));
-        static const QRegularExpression figures(QStringLiteral("\\bL\\d+|\\d[\\d.]*e-\\d+")); // layers, small numbers
+        // Layers, small numbers, durations in the units that are the same everywhere.
+        static const QRegularExpression figures(QStringLiteral("\\bL\\d+|\\d[\\d.]*e-\\d+|\\d (?:d|h|min|s|ms)\\b"));
         text.replace(QStringLiteral("<br>"), QStringLiteral("\n")).remove(markup);
         QString rest;
         int depth = 0;

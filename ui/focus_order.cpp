@@ -124,7 +124,13 @@ bool focusInside(QWidget* area)
     Reader reader(nullptr);
     reader.read(area);
     if (reader.found.isEmpty()) return false;
-    moveFocus(reader.found.front(), Qt::ShortcutFocusReason);
+    const auto standsFor = [area](const QWidget* widget) {
+        for (auto* up = widget->parentWidget(); up; up = up == area ? nullptr : up->parentWidget())
+            if (up->focusProxy() == widget) return true;
+        return false;
+    };
+    const auto chosen = std::find_if(reader.found.begin(), reader.found.end(), standsFor);
+    moveFocus(chosen == reader.found.end() ? reader.found.front() : *chosen, Qt::ShortcutFocusReason);
     return true;
 }
 

@@ -14,7 +14,8 @@ namespace pha::ui {
 QList<QWidget*> focusOrder(const QMainWindow* window, const QWidget* always);
 /// Moves the focus to the next or the previous of them, and scrolls there. False if the focus is somewhere else.
 bool focusNeighbour(const QMainWindow* window, bool next);
-/// Moves the focus to the first of them in a part of the window. False if nothing there takes it.
+/// Moves the focus to the one that a part of the window gives its own to, else to the first in it. False if nothing
+/// there takes it.
 bool focusInside(QWidget* area);
 
 } // namespace pha::ui

@@ -263,6 +263,7 @@ private Q_SLOTS:
             };
             QVERIFY2(QTest::qWaitFor(shown, test::patience), show);
         }
+        QCOMPARE(QApplication::focusWidget()->objectName(), "lossChart"); // where Space pauses the run
         f.find<QAction>("showPlayground")->trigger();
         auto* generate = f.find<QPushButton>("playgroundGenerate");
         QTRY_VERIFY(generate->isEnabled());

@@ -99,6 +99,7 @@ MonitorPanel::Private::Private(MonitorPanel* panel)
     charts_.learningRate->setToolTip(tr("Learning rate"));
     charts_.gradient->setToolTip(tr("Norm of the gradient before it is clipped"));
     build();
+    q->setFocusProxy(charts_.loss); // arrow keys read it, and Space pauses the run instead of pressing a button
     connectSettings();
     queue_->setWork([this] { return work(); });
     queue_->setPaused(true);

@@ -58,6 +58,15 @@ private:
         QCOMPARE(expected, steps);
     }
 
+    /// It told that the last weights are nowhere, and did not end as one that was stopped in order.
+    static void verifyUnsaved(const Result& result)
+    {
+        QCOMPARE(result.code, 1);
+        QVERIFY2(
+            result.err.contains("pha: error: the weights of the last update are not saved: "), result.err.constData());
+        QVERIFY2(!result.err.contains("pha: stopped"), result.err.constData());
+    }
+
     /// Seconds of processor time that it has taken in its own code.
     static double taken(const QProcess& process)
     {
@@ -112,11 +121,7 @@ private Q_SLOTS:
         QVERIFY(QDir().rename(run + "/checkpoints", run + "/away"));
         home_.write("unsaved/checkpoints", "no folder");
         signal(*process, SIGTERM);
-        const auto result = Home::finish(*process);
-        QCOMPARE(result.code, 1);
-        QVERIFY2(
-            result.err.contains("pha: error: the weights of the last update are not saved: "), result.err.constData());
-        QVERIFY2(!result.err.contains("pha: stopped"), result.err.constData());
+        verifyUnsaved(Home::finish(*process));
     }
 
     void aRunWhoseFolderGoesSaysWhatIsLost_data()
@@ -136,11 +141,7 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(metrics(run, "step").size() >= 6, 60'000);
         QVERIFY(QDir().rename(run, run + "-away"));
         signal(*process, SIGTERM);
-        const auto result = Home::finish(*process);
-        QCOMPARE(result.code, 1);
-        QVERIFY2(
-            result.err.contains("pha: error: the weights of the last update are not saved: "), result.err.constData());
-        QVERIFY2(!result.err.contains("pha: stopped"), result.err.constData());
+        verifyUnsaved(Home::finish(*process));
     }
 
     /// Its reader is there, but reads nothing: the pipe is full, and the training waits.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/application.h"
 
+#include "engine/base/stop_signals.h"
 #include "ui/exit_guard.h"
 #include "ui/format.h"
 #include "ui/icons.h"
@@ -169,7 +170,7 @@ void Application::catchSignals()
     action.sa_handler = onSignal;
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;
-    for (const int number : { SIGINT, SIGTERM, SIGHUP }) sigaction(number, &action, nullptr);
+    for (const int number : stopSignals) sigaction(number, &action, nullptr);
 }
 
 void Application::signalled()

@@ -4,12 +4,10 @@
 #include "engine/base/error.h"
 #include "ui/format.h"
 #include "ui/panels/model_cache.h"
+#include "ui/worker_thread.h"
 
 #include <QElapsedTimer>
 #include <QTimer>
-
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -120,8 +118,7 @@ public:
 private:
     void work(const std::stop_token& quit)
     {
-        // The window and the training come first; threads that LibTorch starts from here inherit it.
-        setpriority(PRIO_PROCESS, id_t(gettid()), 10);
+        beWorker();
         for (;;) {
             std::unique_lock lock(mutex_);
             wake_.wait(lock, quit, [this] { return next_.has_value(); });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/worker_thread.h"
 
+#include "engine/base/stop_signals.h"
 #include "ui/format.h"
 
 #include <QCoreApplication>
@@ -17,6 +18,15 @@
 
 namespace pha::ui {
 
+void beWorker()
+{
+    leaveStopSignalsToOthers();
+#ifdef __linux__
+    // On Linux a nice value belongs to a thread when it is set by thread id.
+    setpriority(PRIO_PROCESS, id_t(gettid()), 10);
+#endif
+}
+
 struct WorkerThread::State {
     std::mutex mutex;
     std::condition_variable changed;
@@ -25,10 +35,7 @@ struct WorkerThread::State {
 
     void work()
     {
-#ifdef __linux__
-        // On Linux a nice value belongs to a thread when it is set by thread id.
-        setpriority(PRIO_PROCESS, id_t(gettid()), 10);
-#endif
+        beWorker();
         std::unique_lock lock(mutex);
         while (true) {
             changed.wait(lock, [this] { return ending || !tasks.empty(); });

@@ -10,8 +10,11 @@
 
 namespace pha::ui {
 
-/// One thread that works off tasks in order, at nice +10 so that the window stays fluid beside it (threads that it
-/// starts inherit that). Tasks must not throw: see failureOf().
+/// For the start of a thread that computes: nice +10, so that the window stays fluid beside it, and no signals that
+/// stop the process (stop_signals.h). Threads that it starts inherit both.
+void beWorker();
+
+/// One such thread, which works off tasks in order. Tasks must not throw: see failureOf().
 class WorkerThread {
 public:
     WorkerThread();

@@ -172,6 +172,7 @@ int main(int argc, char** argv)
     pha::occupyClosedStreams();
     pha::keepSignals();
     std::setlocale(LC_CTYPE, ""); // characters only: numbers keep their points in every language
+    pha::cli::StopOnSignal::awayFromComputing();
     pha::cli::StopOnSignal::ignoreBrokenPipes();
     return pha::cli::guarded(argc, argv);
 }

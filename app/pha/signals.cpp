@@ -3,6 +3,7 @@
 #include "app/pha/terminal.h"
 
 #include "engine/base/error.h"
+#include "engine/base/stop_signals.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace pha::cli {
@@ -46,7 +48,7 @@ StopOnSignal::StopOnSignal(std::string leaveWith)
     action.sa_handler = handle;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    for (const int number : { SIGINT, SIGTERM, SIGHUP }) {
+    for (const int number : stopSignals) {
         struct sigaction old { };
         // nohup means it. SIGINT and SIGTERM always stop: shells start background jobs with SIGINT ignored.
         if (number == SIGHUP && sigaction(number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
@@ -83,6 +85,18 @@ StopOnSignal::~StopOnSignal()
 }
 
 int StopOnSignal::received() { return signalReceived; }
+
+void StopOnSignal::awayFromComputing()
+{
+    try {
+        std::thread([] {
+            while (true) pause();
+        }).detach();
+        leaveStopSignalsToOthers();
+    } catch (const std::system_error&) {
+        // No thread is to be had: better at a bad moment than never.
+    }
+}
 
 void StopOnSignal::ignoreBrokenPipes()
 {

@@ -23,6 +23,9 @@ public:
 
     /// The signal that arrived, 0 if none did. Stays after the object is gone.
     static int received();
+    /// For the start of main: stop signals, handled or not, find a thread that does nothing else. Every thread that is
+    /// started later passes them on to it.
+    static void awayFromComputing();
     /// A reader that goes away must not end a training run: a write then fails instead.
     static void ignoreBrokenPipes();
 

@@ -85,6 +85,31 @@ private Q_SLOTS:
         verifyMetrics(run, allSteps_);
     }
 
+    /// One thread takes stop signals, and it computes nothing: stop_signals.h says what a handler would break.
+    void signalsFindAThreadThatDoesNotCompute()
+    {
+        auto arguments = newRun(home_.path("masks"), 1'000'000);
+        arguments.replace(arguments.indexOf("--threads") + 1, "2");
+        const auto process = home_.start(arguments);
+        QVERIFY(waitForSteps(*process, 2));
+        const QDir tasks(QString("/proc/%1/task").arg(process->processId()));
+        const auto threads = tasks.entryList(QDir::Dirs | QDir::NoDotAndDotDot);
+        QVERIFY(threads.size() > 2);
+        QStringList taking;
+        for (const auto& thread : threads) {
+            const auto status = content(tasks.filePath(thread + "/status"));
+            const auto blocked = status.mid(status.indexOf("SigBlk:") + 7, 18).trimmed().toULongLong(nullptr, 16);
+            for (const int number : { SIGINT, SIGTERM, SIGHUP })
+                if ((blocked >> (number - 1) & 1) == 0) taking += thread;
+        }
+        QCOMPARE(taking.size(), 3);
+        taking.removeDuplicates();
+        QCOMPARE(taking.size(), 1);
+        QVERIFY(taking.first() != QString::number(process->processId())); // the main thread trains
+        signal(*process, SIGTERM);
+        QCOMPARE(Home::finish(*process).code, 128 + SIGTERM);
+    }
+
     void aSignalStopsWithACheckpoint_data()
     {
         QTest::addColumn<int>("number");

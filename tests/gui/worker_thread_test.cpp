@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/error.h"
+#include "engine/base/stop_signals.h"
 #include "tests/suite.h"
 #include "ui/worker_thread.h"
 
 #include <QtTest>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <new>
 #include <stdexcept>
+#include <thread>
 
 using namespace pha;
 
@@ -31,6 +34,25 @@ private Q_SLOTS:
         QVERIFY(hanging.down());
         QVERIFY(!hanging.end(1h));
         release.set_value();
+    }
+
+    /// A handler in the middle of a matrix product would break what it computes.
+    void stopSignalsAreHandledElsewhere()
+    {
+        const auto masked = [] {
+            sigset_t set;
+            pthread_sigmask(SIG_BLOCK, nullptr, &set);
+            return std::ranges::all_of(stopSignals, [&](int number) { return sigismember(&set, number) == 1; });
+        };
+        QVERIFY(!masked()); // the window's own thread has to take them
+        std::promise<bool> task, startedByIt;
+        ui::WorkerThread worker;
+        worker.post([&] {
+            task.set_value(masked());
+            std::thread([&] { startedByIt.set_value(masked()); }).join();
+        });
+        QVERIFY(task.get_future().get());
+        QVERIFY(startedByIt.get_future().get());
     }
 
     void whateverATaskThrowsIsOneLine()

@@ -6,12 +6,14 @@
 #include "ui/theme.h"
 
 #include <QAbstractItemModelTester>
+#include <QLabel>
 #include <QLineEdit>
 #include <QListView>
 #include <QSignalSpy>
 #include <QTest>
 
 #include <algorithm>
+#include <fstream>
 
 using namespace pha;
 using namespace pha::ui;
@@ -221,6 +223,28 @@ private Q_SLOTS:
         panel.select(old); // asked for by name: the search gives way
         QCOMPARE(search->text(), QString());
         QCOMPARE(panel.current(), std::optional(old));
+    }
+
+    void aFolderThatCannotBeListedIsNotAnEmptyOne()
+    {
+        TwoRuns two;
+        auto& [home, old, fresh, model, panel, list, search, tester] = two;
+        model.setFolder(home.runs());
+        QTRY_COMPARE(model.rowCount(), 2);
+        const auto aside = home.path() / "aside", runs = home.runs();
+        fs::rename(runs, aside);
+        std::ofstream(runs) << "a file";
+        QTRY_VERIFY((model.rescan(), !model.folderProblem().isEmpty()));
+        QCOMPARE(model.rowCount(), 2); // they may still be there
+        model.setFolder(home.path());
+        model.setFolder(runs);
+        QTRY_VERIFY(model.scanned());
+        const auto* words = panel.findChild<QLabel*>(QStringLiteral("runsEmpty"));
+        QTRY_VERIFY2(words->text().contains(QStringLiteral("cannot be listed")), qPrintable(words->text()));
+        fs::remove(runs);
+        fs::rename(aside, runs);
+        QTRY_COMPARE((model.rescan(), model.rowCount()), 2);
+        QVERIFY(model.folderProblem().isEmpty());
     }
 
     void searchingLeavesTheSelectedRunSelected()

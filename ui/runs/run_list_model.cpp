@@ -36,7 +36,7 @@ RunListModel::RunListModel(QObject* parent)
     : QAbstractListModel(parent)
 {
     connect(&scanner_, &RunScanner::found, this, &RunListModel::absorb);
-    connect(&scanner_, &RunScanner::finished, this, &RunListModel::dropMissing);
+    connect(&scanner_, &RunScanner::finished, this, &RunListModel::endScan);
     connect(&rescan_, &QTimer::timeout, this, &RunListModel::rescan);
     connect(&poll_, &QTimer::timeout, this, &RunListModel::pollSessions);
     writer_.setMaxThreadCount(1);
@@ -251,9 +251,15 @@ void RunListModel::dropMissing(const std::set<fs::path>& present)
         const bool planned = entry.session && (!entry.onDisk || entry.session->place() == RunSession::Place::Here);
         if (!planned && std::find(shown_.begin(), shown_.end(), directory) == shown_.end()) removeRow(row);
     }
-    const bool first = !scanned_;
+}
+
+void RunListModel::endScan(const std::set<fs::path>& present, const QString& problem)
+{
+    if (problem.isEmpty()) dropMissing(present); // what cannot be listed may still be there
+    const bool news = !scanned_ || problem != folderProblem_;
     scanned_ = true;
-    if (first) Q_EMIT scanFinished();
+    folderProblem_ = problem;
+    if (news) Q_EMIT scanFinished();
 }
 
 void RunListModel::pollSessions()

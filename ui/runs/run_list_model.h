@@ -32,6 +32,7 @@ public:
     const fs::path& folder() const { return folder_; }
     void rescan();
     bool scanned() const { return scanned_; } ///< the first look at the folder is over
+    const QString& folderProblem() const { return folderProblem_; } ///< why it cannot be listed; empty: it can
 
     RunSession* open(
         const fs::path& directory); ///< the session, made if need be; the row is added if it is not there yet
@@ -84,6 +85,7 @@ private:
     void writeHeldBack(const RunSession* session);
     void aboutWritten(const fs::path& directory, const RunAbout& about, const QString& problem);
     void absorb(const std::vector<RunSummary>& changed);
+    void endScan(const std::set<fs::path>& present, const QString& problem);
     void dropMissing(const std::set<fs::path>& present);
     RunSession* adopt(RunSession* session);
     void refresh(const fs::path& directory);
@@ -104,6 +106,7 @@ private:
     std::size_t mostRows_ = 5'000'000; ///< about a gigabyte
     std::map<fs::path, int> sharedColours_;
     bool scanned_ = false;
+    QString folderProblem_;
     std::map<fs::path, int> writing_; ///< changes of about.json under way: what a look at the disk finds may be older
     std::map<fs::path, std::vector<AboutChange>> heldBack_; ///< of runs that have no folder yet
     QThreadPool writer_; ///< of one thread; its end waits for what is still to be written

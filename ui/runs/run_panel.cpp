@@ -312,7 +312,9 @@ void RunPanel::updateEmptyState()
 {
     updateArchive();
     const int all = model_->rowCount(), visible = filter_->rowCount();
-    if (all == 0)
+    if (all == 0 && !model_->folderProblem().isEmpty())
+        emptyLabel_->setText(tr("The folder of the runs cannot be shown.\n%1").arg(model_->folderProblem()));
+    else if (all == 0)
         emptyLabel_->setText(model_->scanned()
                 ? tr("No runs yet.\nSet one up on the right and press Start (Ctrl+R), or choose Run the demo.")
                 : tr("Looking for runs\u2026"));

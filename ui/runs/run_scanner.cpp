@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/runs/run_scanner.h"
 
+#include "ui/worker_thread.h"
+
 #include <QCoreApplication>
 #include <QPointer>
 #include <QThreadPool>
+
+#include <algorithm>
+#include <iterator>
 
 namespace pha::ui {
 
@@ -11,19 +16,13 @@ namespace {
 
 constexpr std::size_t batchSize = 64;
 
-std::set<fs::path> runDirectories(
-    const fs::path& folder, const std::vector<fs::path>& others, const std::atomic<bool>& cancel)
+/// `problem`: why the folder cannot be listed.
+std::set<fs::path> runDirectories(const fs::path& folder, const std::vector<fs::path>& others, QString& problem)
 {
     std::set<fs::path> found;
-    std::error_code error;
-    if (!folder.empty()) {
-        for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end;
-             !error && it != end && !cancel; it.increment(error)) {
-            std::error_code ignored; // an entry that cannot be looked at is not a run
-            if (it->path().filename().string().starts_with('.')) continue; // a run that is being unpacked
-            if (it->is_directory(ignored) && fs::exists(it->path() / "run.json", ignored)) found.insert(it->path());
-        }
-    }
+    problem = failureOf([&] {
+        if (!folder.empty()) std::ranges::copy(runsIn(folder), std::inserter(found, found.end()));
+    });
     for (const auto& other : others)
         if (std::error_code ignored; fs::exists(other / "run.json", ignored)) found.insert(other);
     return found;
@@ -53,7 +52,8 @@ void RunScanner::scan(const fs::path& folder, const std::vector<fs::path>& other
                     },
                     Qt::QueuedConnection);
             };
-            auto present = runDirectories(folder, others, *cancel);
+            QString problem;
+            auto present = runDirectories(folder, others, problem);
             std::vector<RunSummary> batch;
             const auto send = [&] {
                 if (!batch.empty()) tell([batch](RunScanner* s) { Q_EMIT s->found(batch); });
@@ -70,9 +70,9 @@ void RunScanner::scan(const fs::path& folder, const std::vector<fs::path>& other
             }
             send();
             std::erase_if(*looks, [&](const auto& entry) { return !present.contains(entry.first); });
-            tell([present](RunScanner* s) {
+            tell([present, problem](RunScanner* s) {
                 s->busy_ = false;
-                Q_EMIT s->finished(present);
+                Q_EMIT s->finished(present, problem);
             });
         });
 }

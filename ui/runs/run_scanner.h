@@ -28,7 +28,8 @@ public:
 
 Q_SIGNALS:
     void found(const std::vector<pha::ui::RunSummary>& changed); ///< in batches
-    void finished(const std::set<fs::path>& present); ///< every run directory there is
+    /// Every run directory there is; `problem`: why the folder cannot be listed, whose runs are not among them then.
+    void finished(const std::set<fs::path>& present, const QString& problem);
 
 private:
     struct Known {

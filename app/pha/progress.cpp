@@ -143,6 +143,11 @@ void ProgressView::show(const StepEvent& event)
         line(stepLine(event));
 }
 
+std::string gapText(double closed, const char* gap)
+{
+    return closed < 0 ? "worse than unigrams" : fmt::format("{:.1f} % of the {} closed", 100 * closed, gap);
+}
+
 void ProgressView::show(const EvalEvent& event)
 {
     auto text = fmt::format(
@@ -154,8 +159,7 @@ void ProgressView::show(const EvalEvent& event)
     if (event.split == "valid" && !event.note.empty()) averages.push_back(event);
     if (isValidation(event)) {
         lastEval = event;
-        if (const auto gap = gapClosed(references, event))
-            text += fmt::format("  {:.1f} % of the gap closed", 100 * *gap);
+        if (const auto gap = gapClosed(references, event)) text += "  " + gapText(*gap, "gap");
     }
     line(text);
 }

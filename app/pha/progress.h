@@ -22,6 +22,9 @@ public:
     }
 };
 
+/// "12.5 % of the gap closed", of what gapClosed() says; `gap` is its name.
+std::string gapText(double closed, const char* gap);
+
 /// Shows on stderr what the engine reports: one live bar on a terminal, a plain line every ten seconds elsewhere, and
 /// lines for evaluations, samples and checkpoints. With `json` the events also go to stdout, one document a line. Keeps
 /// the last event of each kind for the summary. Used from one thread.

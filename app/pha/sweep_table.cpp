@@ -75,6 +75,7 @@ SweepFigures readSweep(const std::filesystem::path& folder, const std::string& n
     for (const auto& directory : runsIn(folder)) {
         const auto run = readOverview(directory);
         const auto& tags = run.about.tags;
+        if (!run.config) note("pha: warning: a run is left out: " + oneLine(run.detail));
         if (!run.config || std::find(tags.begin(), tags.end(), name) == tags.end()) continue;
         sweep.runs.push_back(RunFigures::read(directory));
         warnOfBadLines(directory.string(), sweep.runs.back().badLines);

@@ -159,9 +159,9 @@ void printSummary(const ProgressView& view, const fs::path& directory)
             figure(eval.perplexity), eval.words > 0 ? ", " + figure(eval.wordPerplexity) + " per word" : "",
             eval.bytes > 0 ? ", " + figure(eval.bitsPerByte) + " bits per byte" : "", withThousands(eval.tokens)));
         if (const auto gap = gapClosed(view.references, eval))
-            printLine(fmt::format(
-                "{:.1f} % of the learnable gap closed: unigrams {:.3f}, now {:.3f}, exact floor {:.3f} nats per token",
-                100 * *gap, view.references->unigram, eval.nll, eval.floorNll.value_or(*view.references->floor)));
+            printLine(fmt::format("{}: unigrams {:.3f}, now {:.3f}, exact floor {:.3f} nats per token",
+                gapText(*gap, "learnable gap"), view.references->unigram, eval.nll,
+                eval.floorNll.value_or(*view.references->floor)));
     }
     for (const auto& average : view.averages)
         printLine(fmt::format("Perplexity {} per token with the {}", figure(average.perplexity), average.note));

@@ -145,6 +145,11 @@ private Q_SLOTS:
             before = loss["mean"].toDouble();
         }
         QCOMPARE(home_.run({ "runs", "--find", "tag:rates", "--json" }).jsonArray().size(), 8);
+        QVERIFY(QDir().mkpath(at("unreadable")));
+        home_.write("share/pha-studio/runs/unreadable/run.json", "{");
+        const auto others = home_.run({ "sweep", "--name", "rates", "--table" });
+        QVERIFY2(others.err.contains("a run is left out") && others.err.contains("unreadable"), others.err.constData());
+        QVERIFY(QDir(at("unreadable")).removeRecursively());
         const auto none = home_.run({ "sweep", "--name", "nosuch", "--table" });
         QCOMPARE(none.code, 2);
         const QString command =

@@ -228,7 +228,8 @@ private Q_SLOTS:
         WindowParts parts;
         parts.engine = [&]() -> Engine& { return engine; };
         parts.runsFolder = home.runs();
-        MainWindow window(std::move(parts));
+        const auto made = test::makeWindow(std::move(parts));
+        auto& window = *made;
         window.show();
         QTRY_VERIFY(window.currentSession() && window.currentSession()->history().alerts.size() == 1);
         window.findChild<QAction*>("showAlerts")->trigger();

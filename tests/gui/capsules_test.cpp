@@ -7,6 +7,7 @@
 #include "ui/format.h"
 #include "ui/main_window.h"
 #include "ui/theme.h"
+#include "window_fixture.h"
 
 #include <QAction>
 #include <QDropEvent>
@@ -44,7 +45,7 @@ private:
             parts.dialogs.saveFile = [this](QWidget*, const QString&, const QString&, const QString& suggestion) {
                 return saved.isEmpty() ? suggestion : saved;
             };
-            window = std::make_unique<MainWindow>(std::move(parts));
+            window = test::makeWindow(std::move(parts));
             window->show();
             QTRY_VERIFY(window->currentSession());
         }

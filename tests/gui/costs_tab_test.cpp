@@ -9,6 +9,7 @@
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/main_window.h"
+#include "window_fixture.h"
 
 #include <QComboBox>
 #include <QSignalSpy>
@@ -244,7 +245,8 @@ private Q_SLOTS:
         WindowParts parts;
         parts.engine = [this]() -> Engine& { return *engine_; };
         parts.runsFolder = home.runs();
-        MainWindow window(std::move(parts));
+        const auto made = test::makeWindow(std::move(parts));
+        auto& window = *made;
         window.show();
         QTRY_VERIFY_WITH_TIMEOUT(window.currentSession(), patience);
         Q_EMIT window.findChild<InspectPanel*>()->pruneRequested(run, QStringLiteral("0:attention,1:main"));

@@ -12,6 +12,7 @@
 #include "ui/format.h"
 #include "ui/main_window.h"
 #include "ui/theme.h"
+#include "window_fixture.h"
 
 #include <QAbstractItemView>
 #include <QContextMenuEvent>
@@ -228,7 +229,8 @@ private Q_SLOTS:
         WindowParts parts;
         parts.engine = [&]() -> Engine& { return engine; };
         parts.runsFolder = home.runs();
-        MainWindow window(std::move(parts));
+        const auto made = test::makeWindow(std::move(parts));
+        auto& window = *made;
         window.show();
         QTRY_VERIFY(window.currentSession() && window.currentSession()->savedStep() == 100);
         auto* fork = window.findChild<QAction*>("forkRun");

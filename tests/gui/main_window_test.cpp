@@ -116,7 +116,8 @@ private Q_SLOTS:
         WindowParts parts;
         parts.runsFolder = home.runs();
         parts.engine = [&]() -> Engine& { return ++opened, engine; };
-        MainWindow window(std::move(parts));
+        const auto made = test::makeWindow(std::move(parts));
+        auto& window = *made;
         QCOMPARE(opened.load(), 0);
         window.show();
         QCOMPARE(opened.load(), 0);

@@ -8,6 +8,7 @@
 #include "ui/runs/run_list_model.h"
 #include "ui/runs/run_panel.h"
 #include "ui/theme.h"
+#include "window_fixture.h"
 
 #include <QAbstractItemModelTester>
 #include <QAction>
@@ -272,7 +273,8 @@ private Q_SLOTS:
         WindowParts parts;
         parts.engine = [&]() -> Engine& { return engine; };
         parts.runsFolder = home.runs();
-        MainWindow window(std::move(parts));
+        const auto made = test::makeWindow(std::move(parts));
+        auto& window = *made;
         window.show();
         QTRY_VERIFY(window.currentSession() && window.currentSession()->directory() == b);
         window.runs().setShown(b, true);
@@ -309,7 +311,8 @@ private Q_SLOTS:
             WindowParts parts;
             parts.engine = [&]() -> Engine& { return engine; };
             parts.runsFolder = home.runs();
-            MainWindow window(std::move(parts));
+            const auto made = test::makeWindow(std::move(parts));
+            auto& window = *made;
             window.show();
             QTRY_VERIFY(window.currentSession());
             window.findChild<QAction*>(QStringLiteral("editAbout"))->trigger();

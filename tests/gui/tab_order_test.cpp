@@ -9,6 +9,7 @@
 #include "ui/main_window.h"
 #include "ui/theme.h"
 #include "ui/window/error_banner.h"
+#include "window_fixture.h"
 
 #include <QAbstractButton>
 #include <QAbstractItemView>
@@ -172,7 +173,7 @@ private:
             WindowParts parts;
             parts.engine = [this]() -> Engine& { return engine; };
             parts.runsFolder = home.runs();
-            window = std::make_unique<MainWindow>(std::move(parts));
+            window = test::makeWindow(std::move(parts));
             window->show();
             window->activateWindow();
             if (!QTest::qWaitForWindowActive(window.get(), test::patience)) qFatal("the window does not become active");
@@ -308,7 +309,8 @@ private Q_SLOTS:
         WindowParts parts;
         parts.engine = [&]() -> Engine& { return engine; };
         parts.runsFolder = home.runs();
-        MainWindow window(std::move(parts));
+        const auto made = test::makeWindow(std::move(parts));
+        auto& window = *made;
         window.show();
         window.activateWindow();
         QVERIFY(QTest::qWaitForWindowActive(&window, test::patience));

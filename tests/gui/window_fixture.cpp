@@ -6,10 +6,20 @@
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
 #include "ui/panels/evaluate_panel.h"
+#include "ui/theme.h"
 
 #include <QTest>
 
 namespace pha::test {
+
+std::unique_ptr<ui::MainWindow> makeWindow(ui::WindowParts parts)
+{
+    const bool styled = !qApp->styleSheet().isEmpty();
+    qApp->setStyleSheet({});
+    auto window = std::make_unique<ui::MainWindow>(std::move(parts));
+    if (styled) ui::Theme::instance().apply();
+    return window;
+}
 
 WindowFixture::WindowFixture(FakeOptions options)
     : engine(std::move(options))
@@ -56,7 +66,7 @@ void WindowFixture::open()
         return QString::fromStdString(place.string());
     };
     parts.dialogs.putBack = ui::Dialogs::real().putBack;
-    window = std::make_unique<ui::MainWindow>(std::move(parts));
+    window = makeWindow(std::move(parts));
     const auto nowhere = [](QWidget*) { return QString(); };
     window->findChild<ui::ComparePanel*>()->askForFile = nowhere;
     window->findChild<ui::BenchPanel*>()->askForFile = nowhere;

@@ -14,6 +14,9 @@
 
 namespace pha::test {
 
+/// As the program does it, the style sheet last: every panel built under one is polished once for each of its parents.
+std::unique_ptr<ui::MainWindow> makeWindow(ui::WindowParts parts);
+
 struct WindowFixture {
     TestHome home;
     FakeEngine engine;

@@ -171,6 +171,7 @@ void Application::catchSignals()
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;
     for (const int number : stopSignals) sigaction(number, &action, nullptr);
+    takeStopSignals();
 }
 
 void Application::signalled()

@@ -90,6 +90,7 @@ void StopOnSignal::awayFromComputing()
 {
     try {
         std::thread([] {
+            takeStopSignals();
             while (true) pause();
         }).detach();
         leaveStopSignalsToOthers();

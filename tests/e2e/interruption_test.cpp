@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Signals, kills and resumes: no way to end a run may cost more than the steps since its last checkpoint, and none
 // changes what is trained in the end.
+#include "engine/base/stop_signals.h"
 #include "tests/e2e/pha_process.h"
 #include "tests/suite.h"
 
@@ -85,12 +86,17 @@ private Q_SLOTS:
         verifyMetrics(run, allSteps_);
     }
 
-    /// One thread takes stop signals, and it computes nothing: stop_signals.h says what a handler would break.
+    /// One thread takes stop signals, and it computes nothing: stop_signals.h says what a handler would break. That
+    /// they were blocked where the process was started changes nothing.
     void signalsFindAThreadThatDoesNotCompute()
     {
         auto arguments = newRun(home_.path("masks"), 1'000'000);
         arguments.replace(arguments.indexOf("--threads") + 1, "2");
+        const auto set = pha::stopSignalSet();
+        sigset_t before;
+        pthread_sigmask(SIG_BLOCK, &set, &before);
         const auto process = home_.start(arguments);
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
         QVERIFY(waitForSteps(*process, 2));
         const QDir tasks(QString("/proc/%1/task").arg(process->processId()));
         const auto threads = tasks.entryList(QDir::Dirs | QDir::NoDotAndDotDot);

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <fcntl.h>
+#include <unistd.h>
 #include <utility>
 
 namespace pha {
@@ -37,10 +39,16 @@ KeySet::KeySet(const std::filesystem::path& file, std::int64_t known)
     eachKey(file_, keys, [this](std::uint64_t key) { place(key); });
 }
 
+KeySet::KeySet(const std::filesystem::path& folder)
+    : folder_(folder)
+{
+    makeTable(fewestSlots);
+}
+
 bool KeySet::insert(std::uint64_t key)
 {
     if (!place(key)) return false;
-    unsaved_.push_back(key);
+    if (file_.isOpen()) unsaved_.push_back(key);
     if (2 * count_ <= slots_) return true;
     const auto old = std::exchange(table_, PosixFile());
     const auto slots = slots_;
@@ -69,8 +77,13 @@ bool KeySet::place(std::uint64_t key)
 
 void KeySet::makeTable(std::uint64_t slots)
 {
-    auto path = file_.path();
-    path += ".table";
+    auto path = file_.path().string() + ".table";
+    if (!file_.isOpen()) {
+        path = (folder_ / "pha-studio-XXXXXX").string(); // other processes may have one in the same folder
+        const int made = ::mkstemp(path.data());
+        if (made < 0) throwIoError(path, "create");
+        ::close(made);
+    }
     table_ = PosixFile(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
     removeTree(path); // it goes with the process
     table_.truncate(std::int64_t(slots * keyBytes));

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int cutting = 1; ///< raised when texts are cut or cleaned in another way
+constexpr int cutting = 2; ///< raised when texts are cut, cleaned or divided in another way
 constexpr const char* formatNames[] { "plain text", "JSON lines", "WikiText", "Parquet" }; ///< of TextKind
 constexpr std::int64_t maxCard = std::int64_t(16) << 20;
 
@@ -109,7 +109,7 @@ std::pair<Survey, std::shared_ptr<const Tokenizer>> begin(WorkFolder& work, cons
     auto survey = knownSurvey(work);
     if (!tokenizer && survey && fs::exists(model)) tokenizer = Tokenizer::load(model);
     if (!survey || (!tokenizer && !fs::exists(sample))) {
-        survey = surveyTexts(files, request.shares, threads, progress, stop);
+        survey = surveyTexts(files, request.shares, threads, progress, stop, {}, work.path());
         if (survey->rule.undivided()) refuseUndivided(files.front().path.string());
         if (!tokenizer) writeFileAtomically(sample, survey->sample);
         survey->sample = {};

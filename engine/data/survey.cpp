@@ -5,6 +5,7 @@
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
 #include "engine/data/document_line.h"
+#include "engine/data/key_set.h"
 
 #include <algorithm>
 #include <thread>
@@ -112,11 +113,13 @@ private:
 
 class Surveyor {
 public:
-    Surveyor(const std::vector<TextFile>& files, const SplitShares& shares, const SurveyLimits& limits)
+    Surveyor(const std::vector<TextFile>& files, const SplitShares& shares, const SurveyLimits& limits,
+        const std::filesystem::path& folder)
         : files_(files)
         , where_(files.front().path.string())
         , shares_(shares)
         , limits_(limits)
+        , folder_(folder)
         , keys_(2 * std::max(limit(shares.valid), limit(shares.test)), limits.keys)
     {
     }
@@ -133,14 +136,16 @@ public:
         const bool trains = !document.given || document.given == TextSplit::Train;
         survey_.rule.validGiven |= document.given == TextSplit::Valid;
         survey_.rule.testGiven |= document.given == TextSplit::Test;
-        if (trains) {
+        // Of documents that come again only the first one is encoded, so it alone counts.
+        const bool counts = !document.whole || isNew(document.key);
+        if (trains && counts) {
             if (!seenTrain_) sample_.clear();
             seenTrain_ = true;
             trainBytes_ += document.text.size();
             keys_.add(document.key, document.text.size());
             ranges_.add(document.key, document.text.size());
         }
-        if (trains == seenTrain_) sample_.add(document.key, std::move(document.text));
+        if (counts && trains == seenTrain_) sample_.add(document.key, std::move(document.text));
     }
 
     Survey finish()
@@ -155,6 +160,20 @@ public:
 
 private:
     std::uint64_t limit(double share) const { return share < 0 ? ownEvaluation : limits_.evaluated; }
+
+    bool isNew(std::uint64_t key)
+    {
+        if (!seen_ && !folder_.empty()) {
+            try {
+                seen_.emplace(folder_);
+            } catch (const IoError&) {
+                // Perhaps there is room for temporary files.
+            }
+        }
+        std::error_code problem;
+        if (!seen_) seen_.emplace(std::filesystem::temp_directory_path(problem));
+        return seen_->insert(key);
+    }
 
     void check() const
     {
@@ -209,6 +228,8 @@ private:
     std::string where_;
     SplitShares shares_;
     SurveyLimits limits_;
+    std::filesystem::path folder_;
+    std::optional<KeySet> seen_; ///< documents so far, once there is one
     SmallestKeys keys_;
     KeyRanges ranges_;
     LargestTexts sample_;
@@ -269,14 +290,14 @@ std::string chainDigest(const std::string& before, const Document& document)
 int defaultThreads() { return std::clamp(int(std::thread::hardware_concurrency()), 1, 64); }
 
 Survey surveyTexts(const std::vector<TextFile>& files, const SplitShares& shares, int threads, EventSink& progress,
-    const std::stop_token& stop, const SurveyLimits& limits)
+    const std::stop_token& stop, const SurveyLimits& limits, const std::filesystem::path& folder)
 {
     std::uint64_t total = 0;
     for (const auto& file : files) total += file.size;
     const auto where = files.front().path.string();
     std::atomic<std::uint64_t> taken { 0 };
     RecordReader reader(files, blockBytesFor(files), &taken);
-    Surveyor surveyor(files, shares, limits);
+    Surveyor surveyor(files, shares, limits, folder);
     const auto consume = [&](std::vector<Document> documents, const TextPosition&) {
         for (auto& document : documents) surveyor.add(std::move(document));
         progress.publish(

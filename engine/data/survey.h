@@ -5,6 +5,7 @@
 #include "engine/events.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -57,9 +58,10 @@ struct Survey {
 /// Says why JSON lines gave no text at all. Throws DataError.
 [[noreturn]] void refuseRecords(const std::vector<TextFile>& files);
 
-/// Reads all texts once, on all cores, in bounded memory. Throws DataError (not text); Error when stopped.
+/// Reads all texts once, on all cores, in bounded memory: the keys of documents lie in a file without a name in
+/// `folder`, or with the temporary files. Throws DataError (not text); Error when stopped.
 Survey surveyTexts(const std::vector<TextFile>& files, const SplitShares& shares, int threads, EventSink& progress,
-    const std::stop_token& stop, const SurveyLimits& limits = {});
+    const std::stop_token& stop, const SurveyLimits& limits = {}, const std::filesystem::path& folder = {});
 
 /// Throws DataError: `where` cannot be trained on, because it is too short to be divided.
 [[noreturn]] void refuseUndivided(const std::string& where);

@@ -53,8 +53,9 @@ class Surveys {
 public:
     Surveys(const std::vector<TextFile>& files, const fs::path& cache)
         : files_(files)
+        , cache_(cache)
     {
-        std::string identity = "1\n";
+        std::string identity = "2\n"; // 1 counted copies of documents
         // Not of the usual one, so that surveys of earlier versions are known still.
         if (files.front().textField != usualTextField) identity += "field " + files.front().textField + "\n";
         if (joinsShards(files)) identity += "shards joined\n";
@@ -79,7 +80,7 @@ public:
 
     Survey fresh(EventSink& progress, const std::stop_token& stop) const
     {
-        auto survey = surveyTexts(files_, {}, defaultThreads(), progress, stop);
+        auto survey = surveyTexts(files_, {}, defaultThreads(), progress, stop, {}, cache_);
         // A short text is read in no time, and a refusal to train on it leaves nothing behind.
         if (file_.empty() || survey.rule.undivided()) return survey;
         try {
@@ -92,7 +93,7 @@ public:
 
 private:
     const std::vector<TextFile>& files_;
-    fs::path file_;
+    fs::path cache_, file_;
 };
 
 class TextOpener {

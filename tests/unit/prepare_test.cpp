@@ -648,6 +648,13 @@ private Q_SLOTS:
         }
         KeySet again(file, 5000);
         QVERIFY(!again.insert(49) && again.insert(3) && !again.insert(3));
+
+        // Without a file nothing stays.
+        fs::create_directories(path("keys"));
+        KeySet own(path("keys"));
+        for (std::uint64_t key = 2; key < 5002; ++key) QVERIFY(own.insert(key * key));
+        QVERIFY(!own.insert(49) && own.insert(3) && !own.insert(3));
+        QVERIFY(fs::is_empty(path("keys")));
     }
 
     /// Blank lines inside of records end no documents, and records of one line each are some.

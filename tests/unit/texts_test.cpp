@@ -338,6 +338,27 @@ private Q_SLOTS:
         QCOMPARE(counts[TextSplit::Test], 0);
     }
 
+    /// A record that comes ten thousand times is encoded once, and the others are divided as if it came once.
+    void copiesDoNotCountForSplits()
+    {
+        const std::string again = "{\"text\": \"All rights reserved, whatever that may mean.\"}\n";
+        std::string copies;
+        for (int i = 0; i < 10'000; ++i) copies += again;
+        fs::create_directories(path("scratch"));
+        SilentSink sink;
+        const auto survey = [&](const std::string& name, const std::string& text) {
+            return surveyTexts(findTexts({ write(name, text) }), {}, 2, sink, {}, {}, path("scratch"));
+        };
+        const auto once = survey("once.jsonl", jsonLines(600) + again);
+        const auto often = survey("often.jsonl", copies + jsonLines(600) + copies);
+        QVERIFY(once.rule.validBelow > 0 && once.rule.testBelow > once.rule.validBelow);
+        QCOMPARE(often.rule.validBelow, once.rule.validBelow);
+        QCOMPARE(often.rule.testBelow, once.rule.testBelow);
+        QCOMPARE(often.sample.size(), once.sample.size());
+        QCOMPARE(often.documents, 20'600);
+        QVERIFY(fs::is_empty(path("scratch")));
+    }
+
     /// A split that is held in memory ends before the document that would be too much for it.
     void splitsKeepWithinTheirLimit()
     {

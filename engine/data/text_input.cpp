@@ -262,7 +262,6 @@ bool TextWalker::nextMember()
             archives_.push_back(readTar(std::move(bytes)));
             continue;
         }
-        if (looksLikeZip(bytes->head())) continue; // cannot be read from front to back
         open(std::move(bytes), name);
         return true;
     }
@@ -274,8 +273,8 @@ void TextWalker::open(std::unique_ptr<PeekedSource> bytes, const std::string& na
     const auto inner = unpackedName(name);
     if (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF"))
         throw DataError(bytes->where(), "is UTF-16", "convert it to UTF-8: iconv -f UTF-16 -t UTF-8 FILE");
-    if (isTable(inner, head))
-        throw DataError(bytes->where(), "is a Parquet file in a packed one",
+    if (const char* kind = isTable(inner, head) ? "Parquet" : looksLikeZip(head) ? "zip" : nullptr)
+        throw DataError(bytes->where(), std::string("is a ") + kind + " file in a packed one",
             "unpack it first: it cannot be read from front to back");
     const bool lines = inner.ends_with(".jsonl") || inner.ends_with(".ndjson");
     kind_ = lines ? TextKind::Lines : beginsWithTitle(head) ? TextKind::WikiText : TextKind::Plain;

@@ -465,6 +465,10 @@ private Q_SLOTS:
         QTest::newRow("zip with a password") << "4.zip" << bytes(locked) << "encrypted";
         QTest::newRow("zip of nothing") << "5.zip" << bytes(packed::zip({ { "picture.png", "PNG" } }))
                                         << "holds no texts";
+        QTest::newRow("zip in zip") << "6.zip" << bytes(packed::zip({ { "a.txt", text }, { "b.zip", zip } }))
+                                    << "b.zip: is a zip file in a packed one";
+        QTest::newRow("zip in tar") << "3.tar" << bytes(packed::tar({ { "a.txt", text }, { "b.zip", zip } }))
+                                    << "b.zip: is a zip file in a packed one";
         const auto tar = packed::tar({ { "a.txt", text }, { "b.txt", text } });
         QTest::newRow("tar cut") << "1.tar" << bytes(tar.substr(0, 20'000)) << "in the middle";
         QTest::newRow("tar header") << "2.tar" << bytes(flip(tar, 512 + (text.size() + 511) / 512 * 512 + 5))

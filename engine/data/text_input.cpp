@@ -69,6 +69,20 @@ void addSisters(const fs::path& file, std::vector<fs::path>& found)
     }
 }
 
+/// Of the names in a tar archive that is not packed: what lies between them is passed over, not read.
+TextFamilies familiesOfTar(const fs::path& file)
+{
+    TextFamilies families;
+    try {
+        const auto archive = readTar(openFileBytes(file, nullptr));
+        while (archive->next())
+            if (isTextName(archive->name())) families.add(archive->name());
+    } catch (const DataError&) {
+        // Reading the texts comes there too, and says what is wrong.
+    }
+    return families;
+}
+
 /// True if a table is the next shard of the same split.
 bool goesOn(const TextFile& before, const TextFile& after)
 {
@@ -188,9 +202,11 @@ bool TextWalker::openFile()
     if (looksLikeZip(raw->head())) return openZip(file), false;
     given_ = file.given;
     if (isTable(file.path.string(), raw->head())) return openTable(), true;
+    const bool plain = looksLikeTar(raw->head());
     auto bytes = unpack(std::move(raw));
     if (looksLikeTar(bytes->head())) {
-        archives_.push_back(readTar(std::move(bytes)));
+        archives_.push_back(
+            { readTar(std::move(bytes)), plain ? familiesOfTar(file.path) : TextFamilies(), plain, {} });
         return false;
     }
     open(std::move(bytes), file.path.string());
@@ -232,22 +248,45 @@ void TextWalker::openZip(const TextFile& file)
     });
 }
 
+/// The split of a member of a tar archive. If its other names are not known yet, only those that need no others give
+/// one.
+void TextWalker::decide(Tar& tar, const std::string& name)
+{
+    given_ = files_[file_].given;
+    if (!given_ && (isWikiTextName(name) || isShardName(name))) given_ = familyOfName(name).second;
+    if (!tar.known) tar.families.add(name);
+    if (given_) return;
+    if (tar.known)
+        given_ = tar.families.given(name);
+    else if (familyOfName(name).second)
+        tar.undecided.push_back(name);
+}
+
+void TextWalker::checkSplits(const Tar& tar) const
+{
+    for (const auto& name : tar.undecided)
+        if (tar.families.given(name))
+            throw DataError(files_[file_].path.string() + ": " + name,
+                "belongs to a split, which the packed archive tells only at its end",
+                "unpack the archive, or pack its files as one .zip or .tar");
+}
+
 bool TextWalker::nextMember()
 {
     for (;;) {
         std::unique_ptr<ByteSource> member;
         std::string name;
         if (!archives_.empty()) {
-            member = archives_.back()->next();
+            auto& tar = archives_.back();
+            member = tar.archive->next();
             if (!member) {
+                checkSplits(tar);
                 archives_.pop_back();
                 continue;
             }
-            name = archives_.back()->name();
+            name = tar.archive->name();
             if (!isTextName(name)) continue;
-            // What else the archive holds is not known yet: only names that need no others give a split.
-            given_ = files_[file_].given;
-            if (!given_ && (isWikiTextName(name) || isShardName(name))) given_ = familyOfName(name).second;
+            decide(tar, name);
         } else {
             if (entry_ == entries_.size()) return false;
             const auto& [entry, given] = entries_[entry_++];
@@ -259,7 +298,7 @@ bool TextWalker::nextMember()
         if (looksLikeTar(bytes->head())) {
             if (archives_.size() == maxArchives)
                 throw DataError(bytes->where(), "is an archive in too many archives", "unpack it first");
-            archives_.push_back(readTar(std::move(bytes)));
+            archives_.push_back({ readTar(std::move(bytes)), {}, false, {} });
             continue;
         }
         open(std::move(bytes), name);

@@ -62,9 +62,19 @@ public:
     std::size_t text() const { return text_; } ///< index of the text in that file
 
 private:
+    /// An archive that is read from front to back.
+    struct Tar {
+        std::unique_ptr<Archive> archive;
+        TextFamilies families; ///< of all its names, or of those so far
+        bool known = false; ///< families is complete
+        std::vector<std::string> undecided; ///< names read with no split that names behind them may still give one
+    };
+
     bool openFile();
     void openTable();
     void openZip(const TextFile& file);
+    void decide(Tar& tar, const std::string& name);
+    void checkSplits(const Tar& tar) const;
     bool nextMember();
     void open(std::unique_ptr<PeekedSource> bytes, const std::string& name);
 
@@ -73,7 +83,7 @@ private:
     std::size_t file_ = 0, text_ = 0, opened_ = 0; ///< opened_: files that were opened
     std::vector<std::pair<ZipEntry, std::optional<TextSplit>>> entries_; ///< of the current file if it is a zip file
     std::size_t entry_ = 0;
-    std::vector<std::unique_ptr<Archive>> archives_; ///< tar archives around the current text, outermost first
+    std::vector<Tar> archives_; ///< around the current text, outermost first
     std::unique_ptr<PeekedSource> bytes_;
     std::unique_ptr<ParquetRows> rows_;
     TextKind kind_ = TextKind::Plain;

@@ -317,6 +317,30 @@ private Q_SLOTS:
         QVERIFY(survey.sample.find("a a") != std::string::npos && survey.sample.find("v v") == std::string::npos);
     }
 
+    /// Names that give a split only together give it in a tar archive as in a zip file, wherever they stand.
+    void archivesOfTrainAndTestFilesAreAlike()
+    {
+        const packed::Entries members { { "x/my.test.txt", lines(90) }, { "x/my.train.txt", lines(900) },
+            { "x/my.valid.txt", lines(80) } };
+        SilentSink sink;
+        const auto survey = [&](const std::string& name, const std::string& content) {
+            return surveyTexts(findTexts({ write(name, content) }), {}, 2, sink, {});
+        };
+        const auto zip = survey("three.zip", packed::zip(members));
+        QVERIFY(zip.rule.validGiven && zip.rule.testGiven);
+        for (const auto& order : { members, packed::Entries(members.rbegin(), members.rend()) }) {
+            const auto tar = survey("three.tar", packed::tar(order));
+            QVERIFY(tar.rule.validGiven && tar.rule.testGiven);
+            QCOMPARE(tar.rule.testBelow, zip.rule.testBelow);
+            QCOMPARE(tar.bytes, zip.bytes);
+            // Packed, the names behind a text are not known when it is read.
+            for (const auto& [name, content] : { std::pair("three.tar.gz", packed::gzip(packed::tar(order))),
+                     std::pair("nested.tar", packed::tar({ { "three.tar", packed::tar(order) } })) })
+                QVERIFY_THROWS_EXCEPTION(DataError, survey(name, content));
+        }
+        QVERIFY(!survey("alone.tar.gz", packed::gzip(packed::tar({ members[1] }))).rule.testGiven);
+    }
+
     void surveysDoNotDependOnThreads()
     {
         const auto files = findTexts({ write("s.txt", lines(20'000)) });

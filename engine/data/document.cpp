@@ -6,6 +6,7 @@
 #include "engine/base/utf8.h"
 #include "engine/data/tokenizer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -60,6 +61,35 @@ void close(Document& document, std::string text)
     document.text.append(std::size_t(document.added), '\n');
 }
 
+/// The number in "\\uXXXX" at the beginning of some JSON; 0 if there is none.
+unsigned escapedUnit(std::string_view json)
+{
+    unsigned unit = 0;
+    if (json.size() < 6 || !json.starts_with("\\u")) return 0;
+    const auto* end = json.data() + 6;
+    return std::from_chars(json.data() + 2, end, unit, 16).ptr == end ? unit : 0;
+}
+
+/// Halves of surrogate pairs by themselves, which other programs write, become "\\ufffd".
+std::string pairSurrogates(std::string_view json, std::int64_t& repairs)
+{
+    std::string paired;
+    paired.reserve(json.size());
+    while (!json.empty()) {
+        const auto unit = escapedUnit(json);
+        const bool first = unit >= 0xD800 && unit < 0xDC00, second = unit >= 0xDC00 && unit < 0xE000;
+        const auto next = first ? escapedUnit(json.substr(6)) : 0;
+        const bool pair = next >= 0xDC00 && next < 0xE000;
+        const auto length = pair ? 12 : unit > 0 ? 6 : std::min<std::size_t>(json[0] == '\\' ? 2 : 1, json.size());
+        if ((first && !pair) || second)
+            paired += "\\ufffd", ++repairs;
+        else
+            paired += json.substr(0, length);
+        json.remove_prefix(length);
+    }
+    return paired;
+}
+
 /// A line of JSON, discarded if it is none; null if it is blank.
 std::optional<Json> parsedLine(const TextRecord& record, TextRepairs& repairs)
 {
@@ -68,7 +98,13 @@ std::optional<Json> parsedLine(const TextRecord& record, TextRepairs& repairs)
     if (line.find_first_not_of(" \t\r\n") == line.npos) return {};
     std::string repaired;
     if (!validUtf8(line)) line = repaired = repairUtf8(line, repairs.invalidUtf8);
-    return Json::parse(line, nullptr, false);
+    auto json = Json::parse(line, nullptr, false);
+    if (!json.is_discarded()) return json;
+    std::int64_t halves = 0;
+    const auto paired = pairSurrogates(line, halves);
+    if (halves > 0) json = Json::parse(paired, nullptr, false);
+    if (!json.is_discarded()) repairs.invalidUtf8 += halves;
+    return json;
 }
 
 /// The value of the field in a line of JSON, cleaned; empty if there is none. Blank lines are none, and no mistake.

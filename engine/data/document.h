@@ -27,8 +27,8 @@ struct Document {
     TextRepairs repairs;
 };
 
-/// Byte order marks vanish, line ends become "\n", NUL and invalid UTF-8 become U+FFFD; each text ends with a line end,
-/// each JSON record and each row with a blank line. Repairs are counted. Any thread.
+/// Byte order marks vanish, line ends become "\n", NUL, invalid UTF-8 and halves of surrogate pairs become U+FFFD; each
+/// text ends with a line end, each JSON record and each row with a blank line. Repairs are counted. Any thread.
 Document makeDocument(TextRecord record);
 
 /// Names of the fields of a line of JSON; none if it is no object.

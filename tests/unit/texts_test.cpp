@@ -143,6 +143,24 @@ private Q_SLOTS:
         QCOMPARE(repairs.invalidUtf8, 1);
     }
 
+    /// Python writes them when it is given such text; the rest of the record is text still.
+    void halvesOfSurrogatePairs()
+    {
+        const auto documents = documentsOf(write("halves.jsonl",
+            "{\"text\": \"sur \\ud800 rogate \\uDC01\\ud83d\\ude00 \\\\\\ud800\"}\n"
+            "{\"text\": \"\\ud800\\ud83d\\ude00 \\\\ud800 \\u00e9\"}\n"
+            "{\"text\": \"\\ud800 no end}\n"));
+        QCOMPARE(documents.size(), std::size_t(3));
+        const std::string half = "\xEF\xBF\xBD", face = "\xF0\x9F\x98\x80";
+        QCOMPARE(documents[0].text, "sur " + half + " rogate " + half + face + " \\" + half + "\n\n");
+        QCOMPARE(documents[0].repairs.invalidUtf8, 3);
+        QCOMPARE(documents[0].repairs.badRecords, 0);
+        QCOMPARE(documents[1].text, half + face + " \\ud800 \xC3\xA9\n\n");
+        QCOMPARE(documents[1].repairs.invalidUtf8, 1);
+        QCOMPARE(documents[2].repairs.invalidUtf8, 0);
+        QCOMPARE(documents[2].repairs.badRecords, 1);
+    }
+
     /// A line of JSON that no memory should hold is passed over, and said.
     void endlessRecords()
     {

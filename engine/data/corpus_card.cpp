@@ -20,6 +20,7 @@ template <class Self, class Visit> void visitRepairs(Self& repairs, Visit&& visi
     visit("line_ends", "line ends changed to \\n", repairs.lineEnds);
     visit("cut_lines", "cuts in lines that were too long", repairs.cutLines);
     visit("bad_records", "records without a text left out", repairs.badRecords);
+    visit("long_records", "records above 16 MiB left out", repairs.longRecords);
     visit("duplicates", "duplicate documents left out", repairs.duplicates);
 }
 
@@ -40,6 +41,7 @@ void TextRepairs::add(const TextRepairs& other)
     lineEnds += other.lineEnds;
     cutLines += other.cutLines;
     badRecords += other.badRecords;
+    longRecords += other.longRecords;
     duplicates += other.duplicates;
 }
 
@@ -69,8 +71,9 @@ Json TextRepairs::toJson() const
 TextRepairs TextRepairs::fromJson(const Json& json)
 {
     TextRepairs repairs;
-    visitRepairs(
-        repairs, [&](const char* key, const char*, std::int64_t& count) { count = json.at(key).get<std::int64_t>(); });
+    visitRepairs(repairs, [&](const char* key, const char*, std::int64_t& count) {
+        count = json.value(key, std::int64_t(0)); // earlier versions told fewer kinds apart
+    });
     return repairs;
 }
 

@@ -16,7 +16,8 @@ struct TextRepairs {
     std::int64_t nulBytes = 0; ///< became U+FFFD
     std::int64_t lineEnds = 0; ///< "\r\n" and "\r" that became "\n"
     std::int64_t cutLines = 0; ///< cuts inside lines that were too long to be read whole
-    std::int64_t badRecords = 0; ///< lines of JSON and rows without a text, or with one too long; left out
+    std::int64_t badRecords = 0; ///< lines of JSON and rows without a text; left out
+    std::int64_t longRecords = 0; ///< lines of JSON and rows with too much of it; left out
     std::int64_t duplicates = 0; ///< documents that had been read before; left out
 
     void add(const TextRepairs& other);

@@ -152,7 +152,8 @@ Document makeDocument(TextRecord record)
     document.record = hasFields(record.kind);
     document.whole = record.kind != TextKind::Plain || (record.first && record.last);
     document.repairs.cutLines = record.cut;
-    document.repairs.badRecords = record.skipped;
+    document.repairs.badRecords = record.empty;
+    document.repairs.longRecords = record.tooLong;
     if (record.kind == TextKind::Lines) {
         close(document, textOfRecord(record, document.repairs));
     } else if (record.kind == TextKind::Rows) {

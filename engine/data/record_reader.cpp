@@ -67,7 +67,7 @@ bool RecordReader::next(TextRecord& record)
             buffer_.clear();
             begin_ = 0;
         }
-        record = { {}, walker_.kind(), {}, walker_.given(), position_.offset == 0, false, false, 0 };
+        record = { {}, walker_.kind(), {}, walker_.given(), position_.offset == 0, false, false, 0, false };
         if (record.kind == TextKind::Lines) record.field = walker_.textField();
         if (record.kind == TextKind::Rows) {
             if (takeRow(record)) return true;
@@ -77,8 +77,8 @@ bool RecordReader::next(TextRecord& record)
         const auto length = record.kind == TextKind::Plain ? cutPlain(record.cut)
             : record.kind == TextKind::WikiText            ? cutArticle()
                                                            : cutLine();
-        record.skipped = std::exchange(skipped_, 0);
-        if (length == 0 && record.skipped == 0) {
+        record.tooLong = std::exchange(tooLong_, 0);
+        if (length == 0 && record.tooLong == 0) {
             open_ = false;
             continue;
         }
@@ -188,16 +188,15 @@ bool RecordReader::takeRow(TextRecord& record)
     std::optional<std::string_view> text;
     if (!walker_.rows().next(text)) return false;
     ++position_.offset;
-    if (text && text->size() <= maxLine)
-        record.bytes = *text;
-    else
-        record.skipped = 1;
+    record.empty = !text;
+    record.tooLong = text && text->size() > maxLine;
+    if (text && !record.tooLong) record.bytes = *text;
     return true;
 }
 
 bool RecordReader::skipLine()
 {
-    ++skipped_;
+    ++tooLong_;
     for (;;) {
         const auto end = buffer_.find('\n', begin_);
         const auto left = end == std::string::npos ? buffer_.size() : end + 1;

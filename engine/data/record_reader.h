@@ -20,7 +20,8 @@ struct TextRecord {
     std::optional<TextSplit> given;
     bool first = false, last = false; ///< of its text
     bool cut = false; ///< ends within a line
-    std::int64_t skipped = 0; ///< lines of JSON and rows above 16 MB, or without a text, that stood before it: left out
+    std::int64_t tooLong = 0; ///< lines of JSON and rows above 16 MiB that stood before it: left out
+    bool empty = false; ///< a row without a text
 };
 
 /// Where the next record begins.
@@ -39,7 +40,7 @@ public:
     /// `blockBytes`: size that records of plain text aim at.
     RecordReader(const std::vector<TextFile>& files, std::uint64_t blockBytes, std::atomic<std::uint64_t>* taken);
 
-    bool next(TextRecord& record); ///< false at the end; a record without bytes only reports what was skipped
+    bool next(TextRecord& record); ///< false at the end; a record without bytes only reports what was left out
     void seek(const TextPosition& position);
     const TextPosition& position() const { return position_; } ///< of what `next` returns next
 
@@ -58,7 +59,7 @@ private:
     bool open_ = false, ended_ = false;
     std::string buffer_;
     std::size_t begin_ = 0;
-    std::int64_t skipped_ = 0;
+    std::int64_t tooLong_ = 0;
 };
 
 /// Size of the records of plain text for files of that size together: small texts are cut finely, so that each split

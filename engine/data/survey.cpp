@@ -111,6 +111,22 @@ private:
     std::vector<std::pair<std::uint64_t, std::string>> heap_;
 };
 
+/// Throws DataError if a text is an array of objects, and so no JSON lines: one object at most is a line by itself.
+void refuseArrays(const std::vector<TextFile>& files)
+{
+    TextWalker walker(files, nullptr);
+    while (walker.next()) {
+        if (walker.kind() != TextKind::Lines) continue;
+        auto head = walker.bytes().head();
+        if (head.starts_with(byteOrderMark)) head.remove_prefix(byteOrderMark.size());
+        head = trim(head);
+        if (!head.starts_with('[')) continue;
+        const auto first = trim(head.substr(1));
+        if (first.starts_with('{'))
+            throw DataError(walker.bytes().where(), "is one JSON array", "write one object a line: jq -c '.[]' FILE");
+    }
+}
+
 class Surveyor {
 public:
     Surveyor(const std::vector<TextFile>& files, const SplitShares& shares, const SurveyLimits& limits,
@@ -177,10 +193,13 @@ private:
 
     void check() const
     {
-        if (survey_.bytes == 0 && survey_.repairs.badRecords > 0) refuseRecords(files_);
+        const auto& repairs = survey_.repairs;
+        const auto left = repairs.badRecords + repairs.longRecords;
+        if (left > 10 * survey_.documents) refuseArrays(files_);
+        if (survey_.bytes == 0 && left > 0) refuseRecords(files_);
         if (survey_.bytes == 0)
             throw DataError(where_, "is empty", "give a text: some words to evaluate, a few kilobytes to train on");
-        if (control_ > survey_.bytes / 50 || survey_.repairs.invalidUtf8 > survey_.bytes / 10)
+        if (control_ > survey_.bytes / 50 || repairs.invalidUtf8 > survey_.bytes / 10)
             throw DataError(where_, "does not look like text", "unpack or convert it to plain UTF-8 text first");
         if (!words_) throw DataError(where_, "has nothing but blanks and line ends", "give a text with words");
     }

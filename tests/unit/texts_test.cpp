@@ -172,7 +172,13 @@ private Q_SLOTS:
         std::string text;
         for (const auto& document : documentsOf(path)) repairs.add(document.repairs), text += document.text;
         QCOMPARE(text, std::string("first\n\nsecond\n\n"));
-        QCOMPARE(repairs.badRecords, 2);
+        QCOMPARE(repairs.badRecords, 0);
+        QCOMPARE(repairs.longRecords, 2);
+        QCOMPARE(repairs.text(), std::string("2 records above 16 MiB left out"));
+        // Of an earlier version, which did not tell them apart.
+        auto json = repairs.toJson();
+        json.erase("long_records");
+        QVERIFY(!TextRepairs::fromJson(json).any());
     }
 
     void articlesAreDocuments()
@@ -476,6 +482,13 @@ private Q_SLOTS:
         QVERIFY2(said(file, "id").contains("has no records with a text in \"id\"; give"), qPrintable(said(file, "id")));
         const auto none = write("none.jsonl", "[1]\n{}\nwords\n");
         QVERIFY2(said(none, "text").contains("no records with a text in \"text\""), qPrintable(said(none, "text")));
+        // An array, whose last object alone is a line of JSON.
+        std::string array = " \n[\n";
+        for (int i = 0; i < 60; ++i) array += "{\"text\": \"Number " + std::to_string(i) + "\"},\n";
+        const auto whole = said(write("array.jsonl", array + "{\"text\": \"The last.\"}\n]\n"), "text");
+        QVERIFY2(whole.contains("array.jsonl: is one JSON array; write one object a line"), qPrintable(whole));
+        const auto one = said(write("one.jsonl", "[{\"text\": \"Words.\"}, {\"text\": \"More.\"}]"), "text");
+        QVERIFY2(one.contains("is one JSON array"), qPrintable(one));
         std::string wide = "{";
         for (int i = 0; i < 20; ++i) wide += "\"f" + std::to_string(10 + i) + "\": 1, ";
         const auto many = said(write("wide.jsonl", wide + "\"last\": 0}\n"), "text");

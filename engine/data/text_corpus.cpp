@@ -55,13 +55,14 @@ public:
         : files_(files)
         , cache_(cache)
     {
-        std::string identity = "2\n"; // 1 counted copies of documents
+        std::string identity = "2\n"; // 1 counted copies of documents and knew no times of change
         // Not of the usual one, so that surveys of earlier versions are known still.
         if (files.front().textField != usualTextField) identity += "field " + files.front().textField + "\n";
         if (joinsShards(files)) identity += "shards joined\n";
         for (const auto& file : files)
             identity += fs::absolute(file.path).string() + '\0' + std::to_string(file.size) + " "
-                + std::to_string(file.modified) + (file.given ? splitNames[std::size_t(*file.given)] : "") + "\n";
+                + std::to_string(file.modified) + " " + std::to_string(file.changed)
+                + (file.given ? splitNames[std::size_t(*file.given)] : "") + "\n";
         if (!cache.empty()) file_ = cache / ("survey-" + sha256Hex(identity).substr(0, 32) + ".json");
     }
 

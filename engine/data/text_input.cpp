@@ -126,8 +126,11 @@ TextFile statFile(const fs::path& path)
             "check the path and its permissions");
     if (!S_ISREG(status.st_mode))
         throw DataError(path.string(), "is not a regular file", "give a text file or a folder with text files");
-    return { path, std::uint64_t(std::max<off_t>(status.st_size, 0)),
-        std::int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, {} };
+    const auto nanoseconds = [](const timespec& time) {
+        return std::int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+    };
+    return { path, std::uint64_t(std::max<off_t>(status.st_size, 0)), nanoseconds(status.st_mtim),
+        nanoseconds(status.st_ctim), {} };
 }
 
 std::vector<TextFile> findTexts(const std::vector<fs::path>& paths, const std::string& textField)

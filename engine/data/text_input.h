@@ -28,6 +28,7 @@ struct TextFile {
     std::filesystem::path path;
     std::uint64_t size = 0;
     std::int64_t modified = 0; ///< nanoseconds
+    std::int64_t changed = 0; ///< the same of content, name and rights: no program can set it back
     std::optional<TextSplit> given;
     std::string textField = usualTextField; ///< DataConfig::textField
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Corpora: batches that continue exactly, splits with honest figures, texts of every kind, caches that are never
 // trusted.
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/posix_file.h"
 #include "engine/data/cache.h"
@@ -531,7 +532,7 @@ private Q_SLOTS:
         QVERIFY(seen.seen.contains("encoding text"));
     }
 
-    /// Size and time do not tell everything: a text that is another one by now is surveyed once more.
+    /// A text that is another one by now is surveyed once more, whatever its size and time say.
     void aChangedTextOfTheSameSizeAndTime()
     {
         auto text = numberedLines(400);
@@ -542,17 +543,46 @@ private Q_SLOTS:
             if (c == '7') c = '8';
         write("same-size.txt", text);
         fs::last_write_time(path, time);
+        const auto corpus = open(path); // with the tokens of the text before in the cache
+        QVERIFY(corpus->fingerprint() != before);
+        QVERIFY(decode(*corpus, corpus->split("valid").tokens).find('7') == std::string::npos);
+        DataConfig config;
+        config.data = path;
+        config.tokenizer = "bytes";
+        StepNames again;
+        QCOMPARE(Corpus::open(config, nullptr, again, {})->fingerprint(), corpus->fingerprint());
+        QVERIFY(!again.seen.contains("reading text"));
+        // Other rights cost one more reading.
+        fs::permissions(path, fs::perms::owner_read);
+        StepNames rights;
+        QCOMPARE(Corpus::open(config, nullptr, rights, {})->fingerprint(), corpus->fingerprint());
+        QVERIFY(rights.seen.contains("reading text") && !rights.seen.contains("encoding text"));
+    }
+
+    /// Nor is a survey trusted that says something else than the text.
+    void aSurveyOfAnotherText()
+    {
+        const auto surveys = [] {
+            std::set<fs::path> files;
+            for (const auto& entry : fs::directory_iterator(cacheFolder()))
+                if (entry.path().filename().string().starts_with("survey-")) files.insert(entry.path());
+            return files;
+        };
+        const auto old = surveys();
+        const auto path = write("surveyed.txt", numberedLines(410));
+        const auto fingerprint = open(path)->fingerprint();
+        auto added = surveys();
+        for (const auto& file : old) added.erase(file);
+        QCOMPARE(added.size(), std::size_t(1));
+        auto json = Json::parse(readFile(*added.begin()));
+        for (const char* key : { "chain", "fingerprint" }) json[key] = std::string(64, '0');
+        std::ofstream(*added.begin()) << json.dump();
         DataConfig config;
         config.data = path;
         config.tokenizer = "bytes"; // tokens of which nothing is kept
         StepNames seen;
-        const auto corpus = Corpus::open(config, nullptr, seen, {});
+        QCOMPARE(Corpus::open(config, nullptr, seen, {})->fingerprint(), fingerprint);
         QVERIFY(seen.seen.contains("reading text"));
-        QVERIFY(corpus->fingerprint() != before);
-        QVERIFY(decode(*corpus, corpus->split("valid").tokens).find('7') == std::string::npos);
-        StepNames again;
-        QCOMPARE(Corpus::open(config, nullptr, again, {})->fingerprint(), corpus->fingerprint());
-        QVERIFY(!again.seen.contains("reading text"));
     }
 
     void worksWithoutACache()

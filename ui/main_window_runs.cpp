@@ -232,7 +232,12 @@ void MainWindow::connectCosts()
 void MainWindow::openRun(const fs::path& given, bool shown)
 {
     if (given.empty()) return showError(tr("no run is named; give the folder of one"));
-    const auto directory = wholePath(given);
+    fs::path directory;
+    try {
+        directory = wholePath(given);
+    } catch (const std::exception& error) {
+        return showError(errorLine(error));
+    }
     if (CapsuleWork::isCapsule(directory)) return capsules_->unpack(directory, runs_->folder());
     auto* session = runs_->open(directory);
     if (!session->problem().isEmpty()) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/error.h"
 #include "engine/base/standard_streams.h"
 #include "engine/engine.h"
+#include "engine/run/run_directory.h"
 #include "ui/application.h"
 #include "ui/format.h"
 #include "ui/playback.h"
@@ -80,6 +82,12 @@ int main(int argc, char** argv)
     pha::ui::StudioOptions options;
     options.demo = parser.isSet(QStringLiteral("demo"));
     options.runsFolder = pha::ui::toPath(parser.value(QStringLiteral("runs-dir")));
+    try {
+        if (!options.runsFolder.empty()) options.runsFolder = pha::wholePath(options.runsFolder);
+    } catch (const pha::Error& error) {
+        std::fprintf(stderr, "pha-studio: %s\n", error.what());
+        return int(error.code());
+    }
     options.screenshots = pha::ui::toPath(parser.value(QStringLiteral("screenshots")));
     options.playBack = pha::ui::toPath(parser.value(QStringLiteral("play-back")));
     options.speed = parser.value(QStringLiteral("speed"));

@@ -50,6 +50,7 @@ void checkNewFile(const std::string& path)
 {
     if (path.empty()) throw ConfigError("--out", "", "the file to write");
     const fs::path file(path);
+    absolutePath(file); // a current folder that was removed still is one, but nothing can be made in it
     std::error_code error;
     if (fs::exists(fs::symlink_status(file, error)))
         throw Error(quoted(path) + " exists", "choose another name, or remove it first", ExitCode::Usage);

@@ -7,6 +7,7 @@
 #include "engine/data/cache.h"
 #include "engine/data/encoding.h"
 #include "engine/data/token_bins.h"
+#include "engine/run/run_directory.h"
 
 #include <algorithm>
 
@@ -65,8 +66,8 @@ fs::path folderOf(const fs::path& out)
 {
     if (out.empty()) throw DataError("--out", "no folder was named", "give the folder for the prepared corpus");
     std::error_code problem;
-    auto folder = fs::weakly_canonical(fs::absolute(out, problem), problem);
-    if (problem) folder = fs::absolute(out).lexically_normal();
+    auto folder = fs::weakly_canonical(absolutePath(out), problem);
+    if (problem) folder = wholePath(out);
     return folder.has_filename() ? folder : folder.parent_path();
 }
 

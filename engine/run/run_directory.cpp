@@ -180,7 +180,7 @@ void RunDirectory::requireFresh() const
         throw CheckpointError(root_.string(), "there is a run in this folder already",
             "choose another folder, or continue it with --resume");
     std::error_code error;
-    auto there = fs::absolute(root_, error);
+    auto there = absolutePath(root_);
     while (!error && !fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
     if (!fs::is_directory(there, error))
         throw CheckpointError(root_.string(), "no folder can be made there, since " + there.string() + " is a file",
@@ -237,7 +237,19 @@ fs::path defaultRunsFolder()
     return base / "pha-studio" / "runs";
 }
 
-fs::path wholePath(const fs::path& path) { return fs::absolute(path / "").lexically_normal().parent_path(); }
+fs::path absolutePath(const fs::path& path)
+{
+    std::error_code error;
+    auto absolute = fs::absolute(path, error);
+    if (error)
+        throw Error(path.string()
+                + (error == std::errc::no_such_file_or_directory ? ": the current folder is gone"
+                                                                 : ": the current folder: " + error.message()),
+            "cd to one that exists", ExitCode::Usage);
+    return absolute;
+}
+
+fs::path wholePath(const fs::path& path) { return absolutePath(path / "").lexically_normal().parent_path(); }
 
 fs::path freshRunDirectory(const fs::path& parent, const std::string& name)
 {

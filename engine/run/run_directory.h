@@ -78,7 +78,9 @@ private:
     fs::path root_;
 };
 
-/// Absolute, without "." and ".." and a slash at the end: "runs/a/" and "./runs/a" are one folder. `path` is not empty.
+/// Throws Error for a relative path where there is no current folder: it was removed, or may not be read.
+fs::path absolutePath(const fs::path& path);
+/// The same, without "." and ".." and a slash at the end: "runs/a/" and "./runs/a" are one folder. `path` is not empty.
 fs::path wholePath(const fs::path& path);
 /// Default place of runs: $XDG_DATA_HOME/pha-studio/runs.
 fs::path defaultRunsFolder();

@@ -140,6 +140,27 @@ private Q_SLOTS:
         QVERIFY(!QFileInfo::exists(home_.path("forked")));
     }
 
+    void aCurrentFolderThatIsGoneIsNamed_data()
+    {
+        QTest::addColumn<QString>("command");
+        QTest::newRow("a run") << smallRun({ "--run", "new" }).join(' ');
+        QTest::newRow("a run with a name") << smallRun({ "--run", "new", "--name", "new" }).join(' ');
+        QTest::newRow("a plan") << smallRun({ "--run", "new", "--dry-run" }).join(' ');
+        QTest::newRow("a corpus") << "data prepare " + home_.path("text.txt") + " --out new";
+        QTest::newRow("a file") << "average " + home_.path("plain") + " --out new";
+    }
+    void aCurrentFolderThatIsGoneIsNamed()
+    {
+        QFETCH(QString, command);
+        home_.write("text.txt", text_);
+        const auto process = home_.start(
+            { "-c", "mkdir gone; cd gone; rmdir ../gone; exec \"$0\" " + command, PHA_BIN_DIR "/pha" }, {}, "sh");
+        const auto result = Home::finish(*process);
+        QCOMPARE(result.code, 2);
+        QVERIFY2(isOneErrorLine(result.err) && result.err.contains("the current folder is gone; cd to one that exists"),
+            result.err.constData());
+    }
+
     void everyCommandTakesAnySpelling_data()
     {
         QTest::addColumn<QString>("run");

@@ -577,6 +577,18 @@ private Q_SLOTS:
         QVERIFY(!f.window->controller().busy());
     }
 
+    void aRunInACurrentFolderThatIsGoneIsRefused()
+    {
+        Fixture f;
+        const auto before = fs::current_path();
+        fs::create_directory(f.home.path() / "gone");
+        fs::current_path(f.home.path() / "gone");
+        fs::remove(f.home.path() / "gone");
+        f.window->openRun("run");
+        fs::current_path(before);
+        QVERIFY(f.find<QLabel>("errorText")->text().contains(QStringLiteral("the current folder is gone")));
+    }
+
     void whatIsTrainedBehindTheQuestionIsNotTrainedLonger()
     {
         Fixture f;

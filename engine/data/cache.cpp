@@ -4,9 +4,8 @@
 #include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
+#include "engine/base/user_folders.h"
 #include "engine/data/tokenizer_model.h"
-
-#include <cstdlib>
 
 namespace pha {
 
@@ -39,13 +38,8 @@ std::shared_ptr<const Tokenizer> readCached(const fs::path& file)
 
 fs::path cacheFolder()
 {
-    const auto absolute = [](const char* value) { return value && value[0] == '/' ? fs::path(value) : fs::path(); };
-    auto base = absolute(std::getenv("XDG_CACHE_HOME"));
-    if (base.empty()) {
-        base = absolute(std::getenv("HOME"));
-        if (base.empty()) return {};
-        base /= ".cache";
-    }
+    const auto base = userFolder("XDG_CACHE_HOME", ".cache");
+    if (base.empty()) return {};
     const auto folder = base / "pha-studio";
     std::error_code problem;
     fs::create_directories(folder, problem);

@@ -5,14 +5,13 @@
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
+#include "engine/base/user_folders.h"
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -226,14 +225,9 @@ void RunDirectory::write(const RunFile& file) const { writeFileAtomically(runFil
 
 fs::path defaultRunsFolder()
 {
-    // The base directory specification: a relative value counts as unset.
-    const char* data = std::getenv("XDG_DATA_HOME");
-    fs::path base = data && *data == '/' ? fs::path(data) : fs::path();
-    if (base.empty()) {
-        const char* home = std::getenv("HOME");
-        const passwd* user = home && *home ? nullptr : ::getpwuid(::getuid());
-        base = fs::path(home && *home ? home : user ? user->pw_dir : ".") / ".local/share";
-    }
+    const char* const usual = ".local/share";
+    auto base = userFolder("XDG_DATA_HOME", usual);
+    if (base.empty()) base = usual;
     return base / "pha-studio" / "runs";
 }
 

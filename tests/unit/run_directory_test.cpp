@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/user_folders.h"
 #include "run_fixtures.h"
 #include "tests/suite.h"
 
@@ -265,7 +266,13 @@ void RunDirectoryTest::defaultFolder()
         QCOMPARE(defaultRunsFolder().string(), std::string("/home/someone/.local/share/pha-studio/runs"));
     }
     qunsetenv("HOME");
-    QVERIFY(defaultRunsFolder().is_absolute());
+    const auto runs = defaultRunsFolder(), cache = userFolder("PHA_UNSET", ".cache");
+    QVERIFY(runs.is_absolute() && cache.is_absolute());
+    for (const char* unset : { "", "foo" }) {
+        qputenv("HOME", unset);
+        QCOMPARE(defaultRunsFolder().string(), runs.string());
+        QCOMPARE(userFolder("PHA_UNSET", ".cache").string(), cache.string());
+    }
     qputenv("HOME", homeBefore);
     if (dataBefore.isNull())
         qunsetenv("XDG_DATA_HOME");

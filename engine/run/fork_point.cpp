@@ -61,7 +61,7 @@ ForkPoint readForkPoint(const fs::path& runOrCheckpoint)
     auto& parent = point.parent;
     parent.path = runOfCheckpoint(point.checkpoint);
     if (!validUtf8(parent.path.string())) // run.json could not name it, and no replay would find it
-        throw ConfigError("the path of what is forked", parent.path.string(), "text in UTF-8");
+        throw ConfigError("the path of what is forked", parent.path.string(), "text in UTF-8: rename the folder");
     requireTrainingState(point.checkpoint);
     const auto file = RunDirectory(parent.path).read();
     parent.name = file.name.empty() ? parent.path.filename().string() : file.name;

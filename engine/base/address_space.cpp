@@ -38,6 +38,11 @@ void requireProductBuffers(int threads)
 
 void requireLibraryRoom()
 {
+    constexpr rlim_t stack = 256 << 10; // it crashes with 128 KiB and works with 160
+    if (rlimit limit {}; ::getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < stack)
+        throw Error(
+            "the limit of " + std::to_string(limit.rlim_cur >> 10) + " KiB on this process's stack is too small",
+            "raise or remove it (ulimit -s)");
     constexpr std::size_t libraries = std::size_t(704) << 20; // LibTorch 1.13.1 with what it is linked with
     requireAddresses(libraries + productBytes(1), "raise or remove it (ulimit -v); it counts addresses, not memory");
 }

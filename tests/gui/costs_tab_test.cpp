@@ -85,6 +85,35 @@ private Q_SLOTS:
         QVERIFY(chart()->dot(0) != left);
     }
 
+    /// exp() of a loss without a part that everything needs: other dots have their place on the axis all the same.
+    void dotsBeyondTheAxisAreAtItsEdge()
+    {
+        auto costs = std::make_shared<BranchCosts>();
+        costs->plain.figures.perplexity = 20;
+        costs->passSeconds = 1;
+        for (const double change : { 0.01, -0.02, 0.02, 0.05, 4., 40., 800. }) {
+            BranchCost cell;
+            cell.place = { std::int64_t(costs->cells.size()), "ffn" };
+            cell.seconds = 0.1 * double(1 + costs->cells.size());
+            cell.change = change;
+            costs->cells.push_back(cell);
+        }
+        CostChart chart(nullptr);
+        chart.resize(600, 400);
+        chart.show();
+        chart.setCosts(costs);
+        auto* plot = chart.plot();
+        plot->replot();
+        QVERIFY2(plot->yAxis->range().upper < 2, qPrintable(QString::number(plot->yAxis->range().upper)));
+        for (int i = 0; i < 7; ++i) {
+            QVERIFY2(plot->axisRect()->rect().contains(chart.dot(i).toPoint()), qPrintable(QString::number(i)));
+            QCOMPARE(plot->graph(i)->scatterStyle().shape(),
+                i < 4 ? QCPScatterStyle::ssCircle : QCPScatterStyle::ssTriangle);
+        }
+        QVERIFY(chart.dot(3).y() < chart.dot(2).y() - 10 && chart.dot(4).y() < chart.dot(3).y());
+        QVERIFY2(chart.reading(6).contains(QStringLiteral("perplexity +\u221e")), qPrintable(chart.reading(6)));
+    }
+
     void theRunKeyLeavesWhatIsMeasuredAlone()
     {
         script_->change([](Script& s) { s.answers = 3; });

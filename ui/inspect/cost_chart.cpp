@@ -14,6 +14,7 @@ namespace pha::ui {
 namespace {
 
 constexpr double dotSize = 9; ///< pixels
+constexpr double largestChange = 1e12; ///< of a perplexity, that an axis has room for: as perplexityToShow() has it
 
 ValueKind kindOf(CostAxis axis)
 {
@@ -44,7 +45,9 @@ QString placeTitle(const PartPlace& place)
 
 QString changeText(double change)
 {
-    const auto size = formatFixed(std::abs(change), std::abs(change) < 10 ? 3 : 1);
+    if (std::isnan(change)) return formatFixed(change, 1);
+    const auto size =
+        std::isinf(change) ? QStringLiteral("\u221e") : formatFixed(std::abs(change), std::abs(change) < 10 ? 3 : 1);
     if (size == QLatin1String("0.000")) return QChar(0xb1) + size;
     return (change >= 0 ? QStringLiteral("+") : QStringLiteral("\u2212")) + size;
 }
@@ -108,6 +111,28 @@ void CostChart::toggle(int cell)
     choose(std::move(cells));
 }
 
+double CostChart::largestShown() const
+{
+    if (!costs_) return 0;
+    std::vector<double> rises;
+    for (const auto& cell : costs_->cells)
+        if (const double rise = costs_->perplexityChange(cell.change); std::abs(rise) <= largestChange)
+            rises.push_back(rise);
+    if (rises.empty()) return 0;
+    std::sort(rises.begin(), rises.end());
+    // Up to a gap in which all that lies below it would lie on the axis.
+    const double noise = 0.01 * costs_->plain.figures.perplexity;
+    std::size_t last = rises.size() / 2;
+    while (last + 1 < rises.size() && rises[last + 1] <= 100 * std::max(rises[last], noise)) ++last;
+    return std::max(rises[last], 0.0);
+}
+
+double CostChart::shownRise(int cell) const
+{
+    const double rise = costs_->perplexityChange(costs_->cells[std::size_t(cell)].change);
+    return rise <= top_ ? std::max(rise, -largestChange) : edge_; // what is not a number, too
+}
+
 void CostChart::rebuild()
 {
     auto* p = plot();
@@ -125,26 +150,38 @@ void CostChart::rebuild()
             : axis_ == CostAxis::Weights       ? tr("weights")
                                                : tr("keys, values and state of one text"));
     p->yAxis->setLabel(tr("rise of perplexity when muted"));
+    top_ = largestShown();
+    const int cells = costs_ ? int(costs_->cells.size()) : 0;
+    double bottom = 0;
+    for (int i = 0; i < cells; ++i) bottom = std::min(bottom, shownRise(i));
+    const double air = 0.07 * std::max(top_ - bottom, 1e-9);
+    edge_ = top_ > bottom ? top_ + air : 1;
     QVector<LegendEntry> legend;
-    double right = 0, top = 0, bottom = 0;
-    for (int i = 0; costs_ && i < int(costs_->cells.size()); ++i) {
+    double right = 0;
+    bool beyond = false;
+    for (int i = 0; i < cells; ++i) {
         const auto& cell = costs_->cells[std::size_t(i)];
-        const double x = costOf(cell, axis_), y = costs_->perplexityChange(cell.change);
+        const double x = costOf(cell, axis_), y = shownRise(i);
+        const bool here = y <= top_;
+        beyond = beyond || !here;
         const auto part = fromUtf8(cell.place.part);
         const auto colour = partColour(part);
         auto* graph = p->addGraph();
         graph->setLineStyle(QCPGraph::lsNone);
-        graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(c.plot, 1), colour, dotSize));
+        graph->setScatterStyle(QCPScatterStyle(
+            here ? QCPScatterStyle::ssCircle : QCPScatterStyle::ssTriangle, QPen(c.plot, 1), colour, dotSize));
         graph->addData(x, y);
-        right = std::max(right, x), top = std::max(top, y), bottom = std::min(bottom, y);
+        right = std::max(right, x);
         const auto title = partTitle(part);
         if (std::none_of(legend.begin(), legend.end(), [&](const LegendEntry& e) { return e.text == title; }))
             legend.append({ title, [part](const Colours&) { return partColour(part); }, LegendEntry::Mark::Box });
     }
+    if (beyond)
+        legend.append(
+            { tr("beyond the axis"), [](const Colours& now) { return now.text; }, LegendEntry::Mark::Triangle });
     setLegend(legend);
     p->xAxis->setRange(0, right > 0 ? right * 1.06 : 1);
-    const double air = 0.07 * std::max(top - bottom, 1e-9);
-    p->yAxis->setRange(bottom - air, top > bottom ? top + air : 1);
+    p->yAxis->setRange(bottom - air, beyond ? edge_ + 0.07 * (edge_ - bottom) : edge_);
     chosen_ = p->addGraph();
     at_ = p->addGraph();
     for (auto* graph : { chosen_, at_ }) graph->setLineStyle(QCPGraph::lsNone);
@@ -169,7 +206,7 @@ void CostChart::mark()
     if (!costs_) return;
     const auto put = [this](QCPGraph* graph, int i) {
         const auto& cell = costs_->cells[std::size_t(i)];
-        graph->addData(costOf(cell, axis_), costs_->perplexityChange(cell.change));
+        graph->addData(costOf(cell, axis_), shownRise(i));
     };
     for (const int i : selected_) put(chosen_, i);
     if (cursor_ >= 0) put(at_, cursor_);
@@ -192,8 +229,7 @@ void CostChart::applyTheme()
 QPointF CostChart::dot(int cell) const
 {
     const auto& one = costs_->cells[std::size_t(cell)];
-    return { plot()->xAxis->coordToPixel(costOf(one, axis_)),
-        plot()->yAxis->coordToPixel(costs_->perplexityChange(one.change)) };
+    return { plot()->xAxis->coordToPixel(costOf(one, axis_)), plot()->yAxis->coordToPixel(shownRise(cell)) };
 }
 
 QString CostChart::reading(int cell) const

@@ -55,6 +55,8 @@ protected:
 
 private:
     void rebuild();
+    double largestShown() const; ///< rise of perplexity; larger ones are drawn at the edge, or nobody could see others
+    double shownRise(int cell) const; ///< where its dot lies
     void mark(); ///< selection and cursor
     void choose(std::vector<int> cells);
     void toggle(int cell);
@@ -69,6 +71,7 @@ private:
     CostAxis axis_ = CostAxis::Time;
     std::vector<int> selected_;
     int cursor_ = -1;
+    double top_ = 0, edge_ = 1; ///< where dots lie that have their place on the axis, and where those beyond
     QPoint pressed_;
     bool pressing_ = false, dragging_ = false;
     QCPGraph *chosen_ = nullptr, *at_ = nullptr;

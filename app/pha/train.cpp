@@ -178,12 +178,13 @@ void printSummary(const ProgressView& view, const fs::path& directory)
     if (!RunDirectory(directory).list().empty()) printLine("Let it write  pha generate " + folder + " --prompt 'Once'");
 }
 
-int finish(RunState state, const ProgressView& view, const TrainingJob& job)
+/// `training` as it was asked for: a run whose folder is gone by now cannot be read any more.
+int finish(RunState state, const ProgressView& view, const TrainingJob& job, const TrainingConfig& training)
 {
     const auto folder = job.directory().string();
     const bool nothingSaved = RunDirectory(folder).list().empty();
     if (state == RunState::Diverged) {
-        const auto rates = peakRates(RunDirectory(folder).read().config.training); // as it ended
+        const auto rates = peakRates(training);
         throw DivergedError(view.lastStatus && !view.lastStatus->detail.empty() ? view.lastStatus->detail
                                                                                 : "the loss stayed non-finite",
             nothingSaved
@@ -255,7 +256,7 @@ int train(const TrainOptions& options, const CLI::App& command)
         printReplay(*job, options.json);
     }
     flushOutput();
-    return finish(state, view, *job);
+    return finish(state, view, *job, request.config.training);
 }
 
 } // namespace

@@ -247,6 +247,23 @@ private Q_SLOTS:
         QVERIFY(model.folderProblem().isEmpty());
     }
 
+    void theRunThatGoesIsCountedNoMore()
+    {
+        TwoRuns two;
+        auto& [home, old, fresh, model, panel, list, search, tester] = two;
+        model.setFolder(home.runs());
+        QTRY_COMPARE(list->model()->rowCount(), 2);
+        const auto* words = panel.findChild<QLabel*>(QStringLiteral("runsEmpty"));
+        const auto* count = panel.findChild<QLabel*>(QStringLiteral("runCount"));
+        QVERIFY2(count->text().startsWith(QStringLiteral("2 runs")), qPrintable(count->text()));
+        model.forget(old);
+        QVERIFY2(count->text().startsWith(QStringLiteral("1 run;")), qPrintable(count->text()));
+        model.forget(fresh);
+        QVERIFY2(words->text().startsWith(QStringLiteral("No runs yet")), qPrintable(words->text()));
+        QVERIFY(words->isVisible());
+        QVERIFY(!count->isVisible());
+    }
+
     void searchingLeavesTheSelectedRunSelected()
     {
         TwoRuns two;

@@ -177,6 +177,7 @@ void RunPanel::connectAll()
         updateEmptyState();
     });
     connect(model_, &QAbstractItemModel::rowsRemoved, this, [this] {
+        updateEmptyState(); // the filter has told of it while the model still had the row
         if (!hidden_ || model_->rowOf(*hidden_) >= 0) return;
         hidden_.reset(); // it is gone, not hidden
         updateAbout();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "run_sketch.h"
 #include "tests/suite.h"
+#include "ui/runs/run_delegate.h"
 #include "ui/runs/run_list_model.h"
 #include "ui/runs/run_panel.h"
 #include "ui/theme.h"
@@ -326,6 +327,33 @@ private Q_SLOTS:
         Q_EMIT model.dataChanged(model.index(0), model.index(0)); // as a run that trains does all the time
         QTest::keyClick(editor, Qt::Key_Return);
         QTRY_COMPARE(list->model()->index(0, 0).data().toString(), QStringLiteral("better name"));
+    }
+
+    void theTimeThatIsLeftNeverCutsTheName()
+    {
+        RunSummary run;
+        run.name = QStringLiteral("demo");
+        run.state = RunState::Running;
+        run.step = 20, run.steps = 380;
+        run.secondsLeft = 23 * 60 + 25;
+        QStyleOptionViewItem option;
+        option.fontMetrics = QFontMetrics(option.font);
+        QStringList times;
+        for (int width = 600; width > 0; width -= 4) {
+            option.rect = QRect(0, 0, width, 50);
+            const auto words = RunDelegate::words(run, option);
+            const auto time =
+                words.time.isEmpty() ? words.figures.section(QStringLiteral(" \u00b7 "), 0, 0) : words.time;
+            if (times.isEmpty() || times.back() != time) times << time;
+            if (words.time.isEmpty()) {
+                QCOMPARE(words.figures, QStringLiteral("23 min left \u00b7 20/380"));
+                QCOMPARE(words.name, run.name); // there is more room for it than before
+                break;
+            }
+            QCOMPARE(words.name, run.name);
+            QCOMPARE(words.figures, QStringLiteral("20/380"));
+        }
+        QCOMPARE(times, (QStringList { QStringLiteral("23 min 25 s left"), QStringLiteral("23 min left") }));
     }
 
     /// The editor of a row that goes hands its text over while the filter is at work on that row.

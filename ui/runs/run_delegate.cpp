@@ -12,6 +12,7 @@
 #include <QPainterPath>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace pha::ui {
@@ -27,6 +28,15 @@ QFont small(const QFont& font)
     f.setWeight(QFont::Normal);
     return f;
 }
+
+QFont nameFont(const QFont& font)
+{
+    auto f = font;
+    f.setWeight(QFont::DemiBold);
+    return f;
+}
+
+const auto separator = QStringLiteral(" \u00b7 ");
 
 void paintTick(QPainter* p, const QRectF& box, bool ticked, const QColor& colour, const Colours& c)
 {
@@ -182,6 +192,30 @@ QSize RunDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelInde
     return QSize(160, 2 * option.fontMetrics.height() + 23);
 }
 
+RunDelegate::Words RunDelegate::words(const RunSummary& s, const QStyleOptionViewItem& option)
+{
+    const int room = places(option).name.width();
+    const QFontMetrics metrics(nameFont(option.font)), smaller(small(option.font));
+    Words w;
+    // Where the sign and the figures say it all, words would only push the figures out of sight.
+    QStringList parts { s.state == RunState::Preparing ? QString() : s.text() };
+    if (s.state != RunState::Running && s.state != RunState::Finished) parts.prepend(s.stateText);
+    if (s.secondsLeft >= 0) {
+        // A run is known by its name: the time goes without its seconds where they would cut it, or to the figures.
+        const double coarse = s.secondsLeft < 60 ? s.secondsLeft : std::round(s.secondsLeft / 60) * 60;
+        const int beside = room - metrics.horizontalAdvance(s.name) - margin;
+        for (const double seconds : { s.secondsLeft, coarse }) {
+            w.time = tr("%1 left").arg(formatDuration(seconds));
+            if (smaller.horizontalAdvance(w.time) <= beside) break;
+        }
+        if (smaller.horizontalAdvance(w.time) > beside) parts.prepend(std::exchange(w.time, {}));
+    }
+    w.name = metrics.elidedText(s.name, Qt::ElideMiddle, room);
+    parts.removeAll(QString());
+    w.figures = parts.join(separator);
+    return w;
+}
+
 void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
 {
     const auto& c = Theme::instance().colours();
@@ -210,27 +244,14 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     else
         paintStateGlyph(painter, at.glyph, s.state, s.interrupted);
 
-    const auto left = s.secondsLeft >= 0 ? tr("%1 left").arg(formatDuration(s.secondsLeft)) : QString();
-    auto nameBox = at.name;
+    auto [name, time, figures] = words(s, option);
     painter->setFont(small(option.font));
-    if (!left.isEmpty()) {
-        painter->setPen(c.muted);
-        painter->drawText(at.name, int(Qt::AlignRight | Qt::AlignVCenter), left);
-        nameBox.setRight(at.name.right() - painter->fontMetrics().horizontalAdvance(left) - margin);
-    }
-    auto nameFont = option.font;
-    nameFont.setWeight(QFont::DemiBold);
-    painter->setFont(nameFont);
+    painter->setPen(c.muted);
+    painter->drawText(at.name, int(Qt::AlignRight | Qt::AlignVCenter), time);
+    painter->setFont(nameFont(option.font));
     painter->setPen(s.about.archived ? c.muted : c.text);
-    painter->drawText(nameBox, int(Qt::AlignLeft | Qt::AlignVCenter),
-        painter->fontMetrics().elidedText(s.name, Qt::ElideMiddle, nameBox.width()));
+    painter->drawText(at.name, int(Qt::AlignLeft | Qt::AlignVCenter), name);
 
-    // Where the sign and the figures say it all, words would only push the figures out of sight.
-    QStringList parts { s.text() };
-    if (s.state != RunState::Running && s.state != RunState::Finished) parts.prepend(s.stateText);
-    parts.removeAll(QString());
-    const auto separator = QStringLiteral(" \u00b7 ");
-    auto figures = s.state == RunState::Preparing ? s.stateText : parts.join(separator);
     painter->setFont(small(option.font));
     // The first figure comes before the tags, the tags before the others.
     const int first = painter->fontMetrics().horizontalAdvance(figures.section(separator, 0, 0)) + 2 * margin;

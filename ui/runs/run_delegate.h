@@ -23,6 +23,12 @@ public:
     bool editorEvent(QEvent* event, QAbstractItemModel* model, const QStyleOptionViewItem& option,
         const QModelIndex& index) override;
 
+    /// What a row says: the name cut to its place, the time that is left if it fits beside it, else before the figures.
+    struct Words {
+        QString name, time, figures;
+    };
+    static Words words(const RunSummary& run, const QStyleOptionViewItem& option);
+
 private:
     struct Places;
     static Places places(const QStyleOptionViewItem& option);

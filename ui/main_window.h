@@ -112,8 +112,10 @@ private:
     // main_window_runs.cpp: what the commands do
     void connectAll();
     void connectRun();
-    void start(const RunConfig& config, const QString& name, const QString& fork = {});
-    fs::path freeFolder(const QString& name); ///< for a new run; empty, and an error is shown: none can be made
+    void start(const RunConfig& config, QString name, const QString& fork = {});
+    /// For a new run; a name that is in the list gets the number of the folder. Empty, and an error is shown: none can
+    /// be made.
+    fs::path freeFolder(QString& name);
     void fork(const fs::path& checkpoint); ///< into the form
     void connectAlerts();
     void connectCosts(); ///< the tab of the panel Inspect

@@ -91,9 +91,10 @@ void MainWindow::connectQueue()
 
 void MainWindow::enqueue(WaitingRun run)
 {
-    const auto name = fromUtf8(run.name);
+    auto name = fromUtf8(run.name);
     run.folder = freeFolder(name).filename().string();
     if (run.folder.empty()) return;
+    run.name = name.toStdString();
     if (const auto problem = queue_->add({ run }); !problem.isEmpty()) return showError(problem);
     std::error_code error;
     const auto beside = run.forkFrom.parent_path().parent_path().parent_path(); // RUNS/RUN/checkpoints/step-00000100

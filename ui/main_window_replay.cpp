@@ -60,10 +60,9 @@ void MainWindow::startReplay(const Replay& replay)
 {
     statusBar()->clearMessage();
     auto request = replay.request();
-    const auto name = singleLine(fromUtf8(replay.name)) + QStringLiteral("-replay");
-    request.name = name.toStdString();
+    auto name = singleLine(fromUtf8(replay.name)) + QStringLiteral("-replay");
     if (controller_->busy()) {
-        WaitingRun waiting { {}, request.name, request.config, request.forkFrom, {}, replay.toJson() };
+        WaitingRun waiting { {}, name.toStdString(), request.config, request.forkFrom, {}, replay.toJson() };
         waiting.initFrom = request.initFrom;
         waiting.convertFrom = request.convertFrom;
         enqueue(std::move(waiting));
@@ -71,6 +70,7 @@ void MainWindow::startReplay(const Replay& replay)
     }
     request.directory = freeFolder(name);
     if (request.directory.empty()) return;
+    request.name = name.toStdString();
     RunFile planned;
     planned.name = request.name;
     planned.config = replay.config;

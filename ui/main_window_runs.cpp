@@ -258,28 +258,36 @@ void MainWindow::fork(const fs::path& checkpoint)
         messageTime);
 }
 
-fs::path MainWindow::freeFolder(const QString& name)
+fs::path MainWindow::freeFolder(QString& name)
 {
-    const auto folder = slug(name);
+    auto folder = slug(name);
+    if (folder.isEmpty()) folder = QStringLiteral("run");
     fs::path directory;
     try {
         fs::create_directories(runs_->folder());
-        directory = runs_->freeDirectory(runs_->folder(), folder.isEmpty() ? "run" : folder.toStdString());
+        directory = runs_->freeDirectory(runs_->folder(), folder.toStdString());
     } catch (const std::exception& error) {
         showError(errorLine(error));
         return {};
     }
+    const auto number = fromPath(directory.filename()).mid(folder.size() + 1); // "small-2"
+    for (int row = 0; !number.isEmpty() && row < runs_->rowCount(); ++row)
+        if (runs_->summary(row).name == singleLine(name)) {
+            name += QLatin1Char(name.contains(QLatin1Char(' ')) ? ' ' : '-');
+            name += number;
+            break;
+        }
     return directory;
 }
 
-void MainWindow::start(const RunConfig& config, const QString& name, const QString& fork)
+void MainWindow::start(const RunConfig& config, QString name, const QString& fork)
 {
     TrainingRequest request;
     request.config = config;
     request.forkFrom = toPath(fork);
-    request.name = name.toStdString();
     request.directory = freeFolder(name);
     if (request.directory.empty()) return;
+    request.name = name.toStdString();
     if (controller_->busy())
         return showError(tr("another run is training; stop it first, or wait until it has finished"));
     RunFile planned;

@@ -245,6 +245,23 @@ private Q_SLOTS:
         f.controller().stop();
         QTRY_COMPARE(f.done.size(), 2);
         QVERIFY(fs::exists(f.home.runs() / "same" / "run.json") && fs::exists(f.home.runs() / "same-2" / "run.json"));
+        QCOMPARE(f.done, QStringList({ "same", "same-2" }));
+    }
+
+    void theNameInTheListHasTheNumberOfTheFolder()
+    {
+        Fixture f;
+        f.startLong();
+        for (int n = 0; n < 3; ++n) f.queueRun("small copy");
+        f.queueRun("small-copy"); // its folder has a number, its name needs none
+        const auto name = [&f](const char* folder) {
+            const auto* session = f.session(folder);
+            return session ? session->name() : QString();
+        };
+        QCOMPARE(name("small-copy"), QStringLiteral("small copy"));
+        QCOMPARE(name("small-copy-2"), QStringLiteral("small copy 2"));
+        QCOMPARE(name("small-copy-3"), QStringLiteral("small copy 3"));
+        QCOMPARE(name("small-copy-4"), QStringLiteral("small-copy"));
     }
 
     void whatWaitsIsThereAgainAfterTheWindowWasClosed()

@@ -126,7 +126,10 @@ const std::vector<ComparedFigure>& comparedFigures()
 {
     using Kind = ComparedFigure::Kind;
     static const std::vector<ComparedFigure> all {
-        { "parameters", Kind::Count, 0, [](const RunFigures& run) { return Figure(double(run.costs.parameters)); } },
+        { "parameters", Kind::Count, 0,
+            [](const RunFigures& run) {
+                return run.costs.parameters > 0 ? Figure(double(run.costs.parameters)) : Figure();
+            } },
         { "steps", Kind::Count, 0, ofLast<&StepEvent::step> },
         { "tokens", Kind::Count, 0, ofLast<&StepEvent::tokens> },
         { "last loss", Kind::Number, -1, ofLast<&StepEvent::loss> },

@@ -46,7 +46,7 @@ public:
     RunConfig config;
     std::optional<RunParent> parent; ///< of a fork
     std::vector<SettingChange> changes; ///< of its settings, while it trained or between two processes
-    ModelCosts costs;
+    ModelCosts costs; ///< empty where they cannot be counted yet
     std::optional<StepEvent> last; ///< the last update
     std::optional<EvalEvent> best; ///< the evaluation with the lowest cross entropy
     std::optional<std::int64_t> bestTokens; ///< trained on until then, if its update came right before it

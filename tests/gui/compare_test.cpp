@@ -7,6 +7,7 @@
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_panel.h"
+#include "ui/format.h"
 #include "ui/runs/run_list_model.h"
 #include "ui/theme.h"
 
@@ -222,6 +223,22 @@ private Q_SLOTS:
         StepEvent step = test::fakeStep(121, f.a->file().config);
         f.a->receive({ step });
         QTRY_COMPARE(f.cell("steps", 1), "121");
+    }
+
+    void aRunThatWaitsHasNoNumberOfParametersYet()
+    {
+        Fixture f;
+        const auto nothing = QString::fromUtf8("\u2013");
+        RunSession waiting(f.home.runs() / "waiting", RunFile { "waiting", {}, f.b->file().config, Json::object() });
+        f.panel.setSessions({ f.a.get(), &waiting }, f.a.get());
+        QCOMPARE(f.cell("parameters", 2), nothing); // the text decides the vocabulary
+        QCOMPARE(f.cell("parameters", 3), nothing);
+        QVERIFY(f.cell("parameters", 1) != nothing);
+        waiting.receive({ test::fakeStep(1, waiting.file().config) });
+        const auto& config = waiting.file().config;
+        QTRY_COMPARE(
+            f.cell("parameters", 2), formatCount(modelCosts(config.model, config.training.context).parameters));
+        QVERIFY(f.cell("parameters", 3) != nothing);
     }
 
     void aRowThatComesLaterHidesNoValue()

@@ -100,6 +100,13 @@ bool CompareModel::completed(const Column& column)
         && column.figures.config.model.vocabulary != column.session->file().config.model.vocabulary;
 }
 
+/// Until the tokenizer is there nobody knows how many rows the embedding has: that of a run without an update may still
+/// be trained.
+bool CompareModel::settled(const RunSession& session)
+{
+    return !session.history().step.empty() || session.place() == RunSession::Place::Recording;
+}
+
 bool CompareModel::take(Column& column)
 {
     if (!column.session) return false;
@@ -108,8 +115,10 @@ bool CompareModel::take(Column& column)
     bool grown = false;
     const bool back = history.step.size() < column.steps || history.evals.size() < column.evals
         || history.commands.size() < column.commands; // a recording
-    if (back || history.generation != column.generation || column.figures.name.empty() || completed(column)) {
+    if (back || history.generation != column.generation || column.figures.name.empty() || completed(column)
+        || column.counted != settled(*column.session)) {
         column.generation = history.generation;
+        column.counted = settled(*column.session);
         column.steps = column.evals = column.commands = 0;
         try {
             column.figures = RunFigures(column.session->name().toStdString(), file.config);
@@ -118,6 +127,7 @@ bool CompareModel::take(Column& column)
             column.figures.name = column.session->name().toStdString();
             column.figures.config = file.config;
         }
+        if (!column.counted) column.figures.costs = {};
         column.figures.parent = RunParent::of(file);
         grown = true;
     }

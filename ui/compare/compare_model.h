@@ -54,6 +54,7 @@ private:
         QPointer<RunSession> session;
         RunFigures figures;
         std::int64_t generation = -1;
+        bool counted = false; ///< the figures were made with the vocabulary that the run trains with
         std::size_t steps = 0, evals = 0, commands = 0; ///< rows of the history that were taken in
     };
     struct Row {
@@ -63,6 +64,7 @@ private:
         QString label;
     };
     static bool completed(const Column& column);
+    static bool settled(const RunSession& session);
     bool behind() const; ///< more has been reported than was taken in
     bool take(Column& column);
     void makeGroups();

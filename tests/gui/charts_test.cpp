@@ -4,6 +4,7 @@
 #include "tests/suite.h"
 #include "ui/charts/chart_table.h"
 #include "ui/charts/plot_items.h"
+#include "ui/charts/recall_chart.h"
 #include "ui/charts/redraw_queue.h"
 #include "ui/charts/run_math.h"
 #include "ui/charts/sampled_graph.h"
@@ -15,6 +16,7 @@
 #include <QComboBox>
 #include <QPaintDevice>
 #include <QPaintEngine>
+#include <QSet>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
@@ -100,6 +102,7 @@ private Q_SLOTS:
     void gapClosedFigure();
     void edgeLabelsDoNotOverlap_data();
     void edgeLabelsDoNotOverlap();
+    void labelsOfRecallDoNotOverlap();
     void placesOfSteps();
     void markersTellWhatHappened();
     void markersOfOneColumnAreDrawnOnce();
@@ -449,6 +452,45 @@ void ChartsTest::edgeLabelsDoNotOverlap()
     }
     if (wanted == QVector<double> { 20, 60, 100 })
         for (int i = 0; i < 3; ++i) QCOMPARE(tops[i] + 7, wanted[i]); // who has room stays
+}
+
+void ChartsTest::labelsOfRecallDoNotOverlap()
+{
+    RecallChart chart;
+    RecallEvent event { 10, "valid", {}, 0.5, {} };
+    for (std::int64_t from = 1; from <= 1024; from *= 2) event.bins.push_back({ from, 2 * from, 100, 50, 0.1 });
+    chart.setEvent(event);
+    chart.show();
+    const auto labels = [](const QCPAxis* axis) {
+        const QFontMetrics metrics(axis->tickLabelFont());
+        const auto texts = axis->tickVectorLabels();
+        QVector<QRectF> boxes;
+        for (int i = 0; i < texts.size(); ++i) {
+            const double at = axis->coordToPixel(axis->tickVector()[i]), width = metrics.horizontalAdvance(texts[i]),
+                         height = metrics.height();
+            boxes << (axis->orientation() == Qt::Horizontal ? QRectF(at - width / 2, 0, width, height)
+                                                            : QRectF(0, at - height / 2, width, height));
+        }
+        return boxes;
+    };
+    QSet<qsizetype> counts;
+    for (const auto& size : { QSize(150, 120), QSize(260, 160), QSize(900, 400) })
+        for (const double points : { 8, 14, 24 }) {
+            chart.resize(size);
+            auto font = chart.font();
+            font.setPointSizeF(points);
+            for (auto* axis : { chart.plot()->xAxis, chart.plot()->yAxis }) axis->setTickLabelFont(font);
+            chart.redraw();
+            for (const auto* axis : { chart.plot()->xAxis, chart.plot()->yAxis }) {
+                const auto boxes = labels(axis);
+                QVERIFY(!boxes.isEmpty());
+                counts << boxes.size();
+                for (int i = 1; i < boxes.size(); ++i)
+                    QVERIFY2(!boxes[i].intersects(boxes[i - 1]),
+                        qPrintable(QStringLiteral("%1x%2, %3 pt").arg(size.width()).arg(size.height()).arg(points)));
+            }
+        }
+    QVERIFY(counts.contains(11) && counts.contains(5) && counts.contains(2)); // all where there is room
 }
 
 void ChartsTest::placesOfSteps()

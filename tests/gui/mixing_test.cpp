@@ -118,6 +118,10 @@ void MixingTest::barsOfAnyShape()
 
     const auto first = bars.segments(0);
     const double whole = first.last().rect.right() - first.first().rect.left();
+    auto chosen = bars.font();
+    chosen.setBold(true);
+    const int name = QFontMetrics(chosen).horizontalAdvance(MixingBars::rowName(0));
+    QVERIFY(first.first().rect.left() - name >= 16); // room on both sides of it
     for (int row = 0; row < bars.rows(); ++row) {
         const auto parts = bars.segments(row);
         QCOMPARE(parts.size(), branches);

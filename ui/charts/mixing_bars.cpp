@@ -95,7 +95,9 @@ QRect MixingBars::rowRect(int row) const
 QRectF MixingBars::barRect(int row) const
 {
     const auto metrics = fontMetrics();
-    const int left = pad + metrics.horizontalAdvance(rowName(0)) + 10;
+    auto chosen = font();
+    chosen.setBold(true); // as the name of the chosen row is
+    const int left = pad + QFontMetrics(chosen).horizontalAdvance(rowName(0)) + 10;
     const int right = metrics.horizontalAdvance(QStringLiteral("0.00")) + 10 + pad;
     const auto rect = QRectF(rowRect(row)).adjusted(left, 1.5, -right, -1.5);
     return rect;

@@ -19,9 +19,8 @@ RecallChart::RecallChart(QWidget* parent)
     plot()->installEventFilter(this);
     plot()->axisRect()->setAutoMargins(QCP::msNone);
     plot()->yAxis->setRange(0, 1.02);
-    auto ticker = QSharedPointer<QCPAxisTickerText>::create();
-    for (int i = 0; i <= 4; ++i) ticker->addTick(i * 0.25, QStringLiteral("%1 %").arg(i * 25));
-    plot()->yAxis->setTicker(ticker);
+    // Whatever makes it draw: another size of the plot alone, or text that has grown and its margins with it.
+    connect(plot(), &QCustomPlot::beforeReplot, this, &RecallChart::chooseTicks);
     plot()->xAxis->grid()->setVisible(false);
     setTicksOutside(false);
     setLegend({ { tr("correct"), [](const Colours& c) { return c.train; }, LegendEntry::Mark::Box },
@@ -102,25 +101,34 @@ void RecallChart::rebuild()
     p->xAxis->setRange(-0.6, double(event_->bins.size()) - 0.4);
 }
 
-void RecallChart::redraw()
+/// As many as labels fit without touching.
+void RecallChart::chooseTicks()
 {
-    if (isVisible() && event_ && !event_->bins.empty()) {
-        // Whole ranges where they fit side by side, else where each begins, else every second of those.
-        const QFontMetrics metrics(plot()->xAxis->tickLabelFont());
-        const int room = plot()->axisRect()->width() / int(event_->bins.size()) - 6;
-        int whole = 0, start = 0;
-        for (const auto& bin : event_->bins) {
-            whole = std::max(whole, metrics.horizontalAdvance(binName(bin)));
-            start = std::max(start, metrics.horizontalAdvance(QString::number(bin.distanceFrom)));
-        }
-        auto ticker = QSharedPointer<QCPAxisTickerText>::create();
-        for (int i = 0; i<int(event_->bins.size()); i += whole> room && start > room ? 2 : 1) {
-            const auto& bin = event_->bins[std::size_t(i)];
-            ticker->addTick(i, whole <= room ? binName(bin) : QString::number(bin.distanceFrom));
-        }
-        plot()->xAxis->setTicker(ticker);
+    constexpr int gap = 6;
+    const auto room = plot()->viewport().marginsRemoved(plot()->axisRect()->margins());
+    const int line = QFontMetrics(plot()->yAxis->tickLabelFont()).height();
+    const double whole = room.height() / plot()->yAxis->range().size();
+    const int parts = whole >= 4 * line ? 4 : whole >= 2 * line ? 2 : 1;
+    auto shares = QSharedPointer<QCPAxisTickerText>::create();
+    for (int i = 0; i <= parts; ++i) shares->addTick(double(i) / parts, QStringLiteral("%1 %").arg(100 * i / parts));
+    plot()->yAxis->setTicker(shares);
+    if (!event_ || event_->bins.empty()) return;
+    // Whole ranges where they fit side by side, else where each begins, else every second of those, or every third.
+    const QFontMetrics metrics(plot()->xAxis->tickLabelFont());
+    const double pitch = std::max(1.0, room.width() / plot()->xAxis->range().size());
+    int name = 0, start = 0;
+    for (const auto& bin : event_->bins) {
+        name = std::max(name, metrics.horizontalAdvance(binName(bin)));
+        start = std::max(start, metrics.horizontalAdvance(QString::number(bin.distanceFrom)));
     }
-    ChartFrame::redraw();
+    const bool ranges = name + gap <= pitch;
+    const int every = ranges ? 1 : std::max(1, int(std::ceil((start + gap) / pitch)));
+    auto distances = QSharedPointer<QCPAxisTickerText>::create();
+    for (int i = 0; i < int(event_->bins.size()); i += every) {
+        const auto& bin = event_->bins[std::size_t(i)];
+        distances->addTick(i, ranges ? binName(bin) : QString::number(bin.distanceFrom));
+    }
+    plot()->xAxis->setTicker(distances);
 }
 
 void RecallChart::applyTheme()

@@ -17,7 +17,6 @@ public:
     void setEvent(const std::optional<RecallEvent>& event);
     QVector<ChartSheet> sheets() const override;
     QString describe(int bin) const;
-    void redraw() override;
 
 protected:
     void applyTheme() override;
@@ -26,6 +25,7 @@ protected:
 
 private:
     void rebuild();
+    void chooseTicks();
     QString binName(const RecallBin& bin) const;
     std::optional<RecallEvent> event_;
     int cursor_ = -1;

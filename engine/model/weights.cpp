@@ -9,6 +9,24 @@
 
 namespace pha {
 
+namespace {
+
+/// The model as writeModel() has described it.
+Json configurationIn(const SafetensorsReader& reader, const std::filesystem::path& file)
+{
+    const auto text = reader.metadata().find("config");
+    if (text == reader.metadata().end())
+        throw CheckpointError(file.string(), "a safetensors file without a PHA Studio configuration",
+            "give a checkpoint that PHA Studio wrote");
+    auto json = Json::parse(text->second, nullptr, false);
+    if (json.is_discarded() || !json.is_object())
+        throw CheckpointError(
+            file.string(), "the configuration in it is not JSON", "take another checkpoint of the run");
+    return json;
+}
+
+} // namespace
+
 NamedTensors namedWeights(const LanguageModel& model)
 {
     NamedTensors all;
@@ -88,19 +106,25 @@ void writeModel(const std::filesystem::path& file, const LanguageModel& model, s
             { "step", std::to_string(step) } });
 }
 
+void requireConfiguration(const std::filesystem::path& file, const ModelConfig& model)
+{
+    const auto json = configurationIn(SafetensorsReader(file), file);
+    RunConfig config;
+    config.model = model;
+    const Json wanted = config.toJson()["model"];
+    for (const auto& [key, value] : wanted.items())
+        if (const auto stored = json.find(key); stored != json.end() && *stored != value)
+            throw CheckpointError(file.string(),
+                "was trained with " + key + " " + stored->dump() + ", but run.json says " + value.dump(),
+                key + " cannot change when a run goes on: put it back in run.json");
+}
+
 std::shared_ptr<LanguageModel> readModel(const std::filesystem::path& file)
 {
     RunConfig config;
     {
         const SafetensorsReader reader(file);
-        const auto text = reader.metadata().find("config");
-        if (text == reader.metadata().end())
-            throw CheckpointError(file.string(), "a safetensors file without a PHA Studio configuration",
-                "give a checkpoint that PHA Studio wrote");
-        const auto json = Json::parse(text->second, nullptr, false);
-        if (json.is_discarded() || !json.is_object())
-            throw CheckpointError(
-                file.string(), "the configuration in it is not JSON", "take another checkpoint of the run");
+        const auto json = configurationIn(reader, file);
         try {
             config = RunConfig::fromJson(Json { { "model", json } }, config);
             config.model.validate();

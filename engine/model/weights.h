@@ -33,6 +33,9 @@ void readTensors(const std::filesystem::path& file, const NamedTensors& tensors,
 
 /// model.safetensors: weights and, as metadata, the model configuration.
 void writeModel(const std::filesystem::path& file, const LanguageModel& model, std::int64_t step);
+/// Throws CheckpointError that names a field which the file's configuration has otherwise than run.json, whose model
+/// this is: shapes alone do not tell how weights are read. Fields that an older version did not write are not compared.
+void requireConfiguration(const std::filesystem::path& file, const ModelConfig& model);
 /// Builds the model that the file describes. The counts of header and configuration must agree before anything is
 /// allocated. Throws CheckpointError.
 std::shared_ptr<LanguageModel> readModel(const std::filesystem::path& file);

@@ -275,6 +275,7 @@ TrainingState Trainer::readState(const fs::path& folder)
     if (const auto problem = checkpointProblem(folder, true); !problem.empty())
         throw CheckpointError(
             folder.string(), "is not a complete checkpoint: " + problem, "take another one of the run, by its path");
+    requireConfiguration(folder / "model.safetensors", fork_ ? fork_->config.model : file_.config.model);
     TrainingState state;
     readTrainingState(folder, model(), optimizer(), state, prunes() ? Extra::Leave : Extra::Refuse);
     try { // a generator of another kind of device, or of one more, takes none: its masks are drawn anew from the seed

@@ -178,6 +178,31 @@ private Q_SLOTS:
         QDir(run).removeRecursively();
     }
 
+    /// The tensors have the same shapes: only what the checkpoint says of its model tells.
+    void aModelEditedByHandIsRefused()
+    {
+        const auto run = copy("edited");
+        const auto edited = QString(content(run_ + "/run.json"))
+                                .replace(QRegularExpression("\"rope_base\": [0-9.]+"), "\"rope_base\": 50")
+                                .toUtf8();
+        QVERIFY(edited != content(run_ + "/run.json"));
+        home_.write("edited/run.json", edited);
+        const auto before = tree(run);
+        for (const QStringList& how : { QStringList { "--resume", run }, { "--fork", run, "--run", "of the edited" },
+                 { "--fork", run, "--run", "of the edited", "--set", "rope_base=10000" } }) {
+            const auto result = home_.run(QStringList { "train", "--steps", "9" } + how);
+            QVERIFY2(result.code == 2, result.err.constData());
+            QVERIFY2(isOneErrorLine(result.err.mid(result.err.indexOf("pha: error: "))), result.err.constData());
+            QVERIFY2(result.err.contains("was trained with rope_base 10000.0, but run.json says 50.0"),
+                result.err.constData());
+            QVERIFY(!QFile::exists(home_.path("of the edited")));
+            QCOMPARE(tree(run), before);
+            QCOMPARE(content(run + "/run.json"), edited);
+            for (const auto* file : { "/metrics.jsonl", "/checkpoints/step-00000002/model.safetensors" })
+                QCOMPARE(content(run + file), content(run_ + file));
+        }
+    }
+
     void settingsOfAnotherProgramDoNotHideARun()
     {
         const auto run = copy("other program");

@@ -22,7 +22,7 @@ struct RunFacts {
 
 /// A search among runs: terms with blanks between them, all of which must hold.
 ///
-///     pha                  a word of the name, notes, tags, preset, data, state, or of the parent's name
+///     pha                  a word of name, folder, notes, tags, preset, data, state, or of the parent's name
 ///     "too high"           the same for several words as they stand
 ///     tag:wt2              begins with it: a tag, or the text of another key (preset, data, state, created, ...)
 ///     loss<3  layers=8     figures, and every setting of the configuration by its name: < <= > >= = !=

@@ -224,6 +224,7 @@ RunFacts RunOverview::facts() const
     facts.state = stateWord(state, interrupted);
     facts.created = created;
     if (parent) facts.parent = parent->name;
+    facts.more = directory.filename().string(); // of a copy, or of an imported run, it is not the name
     facts.about = &about;
     facts.config = config.get();
     facts.step = double(step);

@@ -187,6 +187,11 @@ private Q_SLOTS:
         QCOMPARE(seen.step, std::int64_t(12));
         QVERIFY(seen.interrupted);
         QVERIFY(RunFilter::parse("state=interrupted tag:a loss<3 step=12 \"my run\"").matches(seen.facts()));
+        const auto copied = readOverview(makeRun(folder, "copy-7").root());
+        QCOMPARE(copied.name, std::string("My run"));
+        QVERIFY(RunFilter::parse("copy-7 \"my run\"").matches(copied.facts()));
+        QVERIFY(!RunFilter::parse("copy-7").matches(seen.facts()));
+        fs::remove_all(copied.directory);
         writeRaw(run.runFile(), "[");
         writeRaw(aboutFile(run.root()), "[");
         seen = readOverview(run.root());

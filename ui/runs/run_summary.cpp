@@ -118,7 +118,7 @@ RunFacts RunSummary::facts() const
     f.state = placeInQueue > 0 ? "waiting" : stateWord(state, interrupted);
     f.created = created.toStdString();
     f.parent = parent.toStdString();
-    f.more = stateText.toStdString();
+    f.more = stateText.toStdString() + "\n" + directory.filename().string();
     f.about = &about;
     f.config = config.get();
     f.step = double(step);

@@ -209,6 +209,18 @@ TrainingRequest replayRequest(const TrainOptions& options, const CLI::App& comma
     return request;
 }
 
+/// What moments and the place in the training data are of: no checkpoint is gone on from with others.
+constexpr const char* boundToCheckpoint[] { "optimizer", "batch_size", "context", "seed" };
+
+void refuseOnResume(const std::string& group, const std::string& key)
+{
+    throw Error(key + " cannot change when a run is resumed",
+        freeInFork(key)           ? "leave it out, or go on in a run of its own, with --fork instead of --resume"
+            : group == "training" ? "leave it out, or start a new run with --init-from, which takes the weights alone"
+                                  : "leave it out, or start a new run",
+        ExitCode::Usage);
+}
+
 TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& command)
 {
     refuseBeside("--resume", { "--preset", "--run", "--name", "--init-from", "--convert-from" },
@@ -227,13 +239,14 @@ TrainingRequest resumeRequest(const TrainOptions& options, const CLI::App& comma
     auto own = stored;
     own.training.stopAfter = 0; // was asked of an earlier process, not of this one
     request.config = withSettings(own, options, command);
+    const bool begun = !request.checkpoint.empty() || !RunDirectory(request.directory).list().empty();
     for (const auto& [group, field] : allFields())
         if (request.config.get(field.name) != stored.get(field.name)) {
             const bool moved = field.name == "data" && !isBuiltinCorpus(stored.data.data)
                 && !isBuiltinCorpus(request.config.data.data);
-            if (group != "training" && !moved)
-                throw Error(field.name + " cannot change when a run is resumed", "leave it out, or start a new run",
-                    ExitCode::Usage);
+            const bool bound =
+                begun && std::count(std::begin(boundToCheckpoint), std::end(boundToCheckpoint), field.name) > 0;
+            if ((group != "training" && !moved) || bound) refuseOnResume(group, field.name);
             request.overrides.push_back(field.name);
         }
     refuseIfDataIsGone(request.config.data.data);

@@ -346,6 +346,11 @@ private Q_SLOTS:
             isRefused({ "eval", run_, "--set", setting }, "the model's own");
         isRefused({ "train", "--resume", run_ }, "--steps");
         isRefused({ "train", "--resume", run_, "--set", "width=64", "--steps", "9" }, "width");
+        for (const auto* setting : { "optimizer=adamw", "batch_size=4", "context=16", "seed=7" }) {
+            const QByteArray says = QByteArray(setting).split('=').first() + " cannot change when a run is resumed; ";
+            for (const auto& from : QStringList { run_, run_ + "/checkpoints/step-00000002" })
+                isRefused({ "train", "--resume", from, "--set", setting, "--steps", "9" }, says);
+        }
     }
 
     void textThatCannotBeLearntFromIsRefused()

@@ -12,8 +12,6 @@
 #include "engine/base/text.h"
 #include "engine/data/corpus.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <csignal>
 #include <set>
@@ -51,15 +49,12 @@ fs::path folderOf(const SweepOptions& options)
     return options.folder.empty() ? defaultRunsFolder() : fs::path(options.folder);
 }
 
-/// Before anything starts: another process at one of them, a text that is not there.
+/// Before anything starts: a text that is not there.
 void refuseWhatCannotStart(const SweepPlan& plan, const std::vector<PlannedState>& states)
 {
     std::set<std::string>
         texts; // with what is made of them: another tokenizer may be one that a prepared corpus has not
     for (std::size_t i = 0; i < plan.runs.size(); ++i) {
-        if (states[i].todo == PlannedState::Todo::Busy)
-            throw CheckpointError(states[i].run.directory.string(),
-                fmt::format("process {} trains it", states[i].run.holder), "wait until it has ended");
         if (states[i].todo == PlannedState::Todo::Nothing) continue;
         const auto& data = plan.runs[i].config.data;
         if (!texts.insert(plan.runs[i].config.toJson().at("data").dump()).second) continue;
@@ -140,7 +135,8 @@ void addSweep(CLI::App& root, Program& program)
         "All combinations are checked before the first run starts. A run that diverges or fails stops no other.\n"
         "SIGINT or SIGTERM: the present run stops with a checkpoint. The same command again goes on: what has finished "
         "or\ndiverged is passed over, what was stopped or has failed is resumed. Further values or seeds under the "
-        "same name add\nruns; with other settings for a run that is there the whole is refused. A run whose settings "
+        "same name add\nruns; with other settings for a run that is there the whole is refused. Several processes may "
+        "share a sweep: what\nanother one trains is passed over, and looked at again at the end. A run whose settings "
         "were changed by hand while\nit trained counts as done, and has a row of its own in the table.\n"
         "Exit codes: 1 if a run failed, else 4 if one diverged, else 0.\n"
         "Example: pha sweep --name rates --preset pha-tiny --data stories --grid learning_rate=0.0005,0.001,0.002 "

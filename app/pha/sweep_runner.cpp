@@ -14,6 +14,7 @@
 
 #include <exception>
 #include <limits>
+#include <utility>
 
 namespace pha::cli {
 
@@ -54,6 +55,12 @@ bool SweepRunner::run(const std::stop_token& stop)
 {
     if (const auto info = loadEngine().info(); !info.warning.empty()) note("pha: warning: " + oneLine(info.warning));
     for (std::size_t i = 0; i < plan_.runs.size() && !stopped_; ++i) trainOne(i, stop);
+    for (const auto i : std::exchange(passedOver_, {})) // ended by now, or left by who trained it
+        if (!stopped_) trainOne(i, stop);
+    for (const auto i : passedOver_)
+        if (!stopped_)
+            note("pha: note: another process still trains " + plan_.runs[i].name
+                + "; the same command again says how it has ended");
     return !stopped_;
 }
 
@@ -65,8 +72,12 @@ void SweepRunner::trainOne(std::size_t index, const std::stop_token& stop)
     ProgressView view(false);
     view.setPlace(place, [this, index](double secondsPerStep) { return secondsAfter(index, secondsPerStep); });
     view.setSteps(run.config.training.steps);
+    ahead_[index] = 0;
+    PlannedState state;
+    bool opened = false;
     try {
-        const auto state = plannedState(run, folder_ / run.name); // others may have trained it meanwhile
+        state = plannedState(run, folder_ / run.name); // others may have trained it meanwhile
+        if (state.todo == PlannedState::Todo::Busy) return passOver(index, place, state);
         if (state.todo == PlannedState::Todo::Nothing) {
             note(fmt::format("{}, {}: {} already{}", place, run.name, stateWord(state.run.state, state.run.interrupted),
                 changesText(state)));
@@ -75,7 +86,7 @@ void SweepRunner::trainOne(std::size_t index, const std::stop_token& stop)
         }
         note(fmt::format("{}, {}{}{}", place, run.name,
             state.todo == PlannedState::Todo::GoOn ? ": " + goesOnText(state) : "", changesText(state)));
-        const auto ended = train(requestFor(run, state), view, stop);
+        const auto ended = train(requestFor(run, state), view, stop, opened);
         view.clearBar();
         if (!view.saveProblem.empty())
             throw UnsavedError(view.saveProblem, "make room on the disk, then give the same command");
@@ -92,14 +103,39 @@ void SweepRunner::trainOne(std::size_t index, const std::stop_token& stop)
         }
         const std::string what = error.what();
         view.clearBar();
+        if (const auto now = opened ? std::nullopt : takenMeanwhile(index, state)) return passOver(index, place, *now);
         note(fmt::format("pha: warning: {} failed: {}", run.name, oneLine(what.substr(0, what.find('\n')))));
         ++failed_;
     }
 }
 
-RunState SweepRunner::train(const TrainingRequest& request, ProgressView& view, const std::stop_token& stop)
+void SweepRunner::passOver(std::size_t index, const std::string& place, const PlannedState& state)
+{
+    const auto& name = plan_.runs[index].name;
+    note(fmt::format("{}, {}: {}, passed over", place, name,
+        state.run.holder != 0 ? fmt::format("process {} trains it", state.run.holder)
+                              : "another process has begun it"));
+    tag(folder_ / name); // who trains it may not have come to that
+    passedOver_.push_back(index);
+}
+
+/// The run as it is now, if it could not be opened because another process was faster.
+std::optional<PlannedState> SweepRunner::takenMeanwhile(std::size_t index, const PlannedState& before) const
+{
+    using Todo = PlannedState::Todo;
+    try {
+        auto now = plannedState(plan_.runs[index], folder_ / plan_.runs[index].name);
+        if (now.todo == Todo::Busy || (before.todo == Todo::Begin && now.todo != Todo::Begin)) return now;
+    } catch (const std::exception&) { // what has failed before says it
+    }
+    return {};
+}
+
+RunState SweepRunner::train(
+    const TrainingRequest& request, ProgressView& view, const std::stop_token& stop, bool& opened)
 {
     const auto job = loadEngine().openTraining(request, view, stop);
+    opened = true;
     view.clearBar();
     tag(job->directory());
     return job->run(view, stop);

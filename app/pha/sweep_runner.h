@@ -6,6 +6,7 @@
 #include "engine/run/sweep_state.h"
 
 #include <chrono>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -14,7 +15,8 @@ namespace pha::cli {
 
 class ProgressView;
 
-/// Trains the runs of a plan one after another, in this process, and says on stderr how far it is.
+/// Trains the runs of a plan one after another, in this process, and says on stderr how far it is. Other processes may
+/// train runs of the same plan meanwhile.
 class SweepRunner {
 public:
     SweepRunner(const SweepPlan& plan, const std::vector<PlannedState>& states, fs::path folder);
@@ -24,7 +26,9 @@ public:
 
 private:
     void trainOne(std::size_t index, const std::stop_token& stop);
-    RunState train(const TrainingRequest& request, ProgressView& view, const std::stop_token& stop);
+    void passOver(std::size_t index, const std::string& place, const PlannedState& state);
+    std::optional<PlannedState> takenMeanwhile(std::size_t index, const PlannedState& before) const;
+    RunState train(const TrainingRequest& request, ProgressView& view, const std::stop_token& stop, bool& opened);
     TrainingRequest requestFor(const PlannedRun& run, const PlannedState& state) const;
     double secondsAfter(std::size_t index, double secondsPerStep) const;
     void tag(const fs::path& directory);
@@ -32,6 +36,7 @@ private:
     const SweepPlan& plan_;
     fs::path folder_;
     std::vector<double> ahead_; ///< work of each run that was still to be done when the sweep began
+    std::vector<std::size_t> passedOver_; ///< as another process trains them; looked at again at the end
     bool stopped_ = false;
     int failed_ = 0, diverged_ = 0;
     double seconds_ = 0, work_ = 0; ///< of the runs that this process has trained from their beginning to their end

@@ -286,6 +286,39 @@ private Q_SLOTS:
         }
     }
 
+    void twoProcessesShareASweep()
+    {
+        constexpr int steps = 60;
+        const auto arguments = sweep("both", { "--steps", QString::number(steps), "--seeds", "4" });
+        const auto one = home_.start(arguments), two = home_.start(arguments);
+        for (auto* process : { one.get(), two.get() }) {
+            const auto result = Home::finish(*process);
+            QVERIFY2(result.code == 0, result.err.constData());
+            QVERIFY2(!result.err.contains("failed"), result.err.constData());
+        }
+        for (const auto* seed : { "s1", "s2", "s3", "s4" }) {
+            const auto run = at(QString("both-") + seed);
+            QCOMPARE(metrics(run, "status").last()["state"].toString(), "finished");
+            QCOMPARE(metrics(run, "step").size(), steps);
+        }
+    }
+
+    void whatAnotherProcessStillTrainsIsSaidAndIsNoFailure()
+    {
+        const auto arguments = sweep("held",
+            { "--steps", "1000000", "--set", "save_every=0", "--set", "eval_every=0", "--set", "mix_every=1000" });
+        const auto process = home_.start(arguments);
+        QTRY_VERIFY_WITH_TIMEOUT(metrics(at("held-s1"), "step").size() > 2, 60'000);
+        const QByteArray trains =
+            "held-s1: process " + QByteArray::number(process->processId()) + " trains it, passed over\n";
+        const auto other = home_.run(arguments);
+        process->terminate();
+        QCOMPARE(Home::finish(*process).code, 143);
+        QVERIFY2(other.code == 0 && other.err.contains(trains), other.err.constData());
+        QVERIFY2(other.err.contains("another process still trains held-s1; "), other.err.constData());
+        QVERIFY2(!other.err.contains("failed"), other.err.constData());
+    }
+
     void whatWasKilledBeforeItsLastWordIsFinishedAndScored()
     {
         const QStringList plan { "--steps", "6" };

@@ -222,6 +222,17 @@ void printReplay(const TrainingJob& job, bool json)
     printJson(said);
 }
 
+/// A run that was to stop, and failed instead, has not saved what it did last: that is no stop.
+RunState runToEnd(TrainingJob& job, ProgressView& view, const std::stop_token& stop)
+{
+    try {
+        return job.run(view, stop);
+    } catch (const Error& error) {
+        if (!stop.stop_requested() || error.code() == ExitCode::Diverged) throw;
+        throw UnsavedError(error.problem(), error.advice());
+    }
+}
+
 int train(const TrainOptions& options, const CLI::App& command)
 {
     if (options.helpFields) return printFields(options.json);
@@ -249,7 +260,7 @@ int train(const TrainOptions& options, const CLI::App& command)
             { "steps", request.config.training.steps } });
         flushOutput();
     }
-    const auto state = job->run(view, stop.token());
+    const auto state = runToEnd(*job, view, stop.token());
     view.clearBar();
     if (RunDirectory(job->directory()).exists()) { // else it was moved away, and what could not be saved is told below
         if (!options.json) printSummary(view, job->directory());

@@ -114,6 +114,7 @@ Connection::Connection(int socket, std::string peer)
 Connection::Connection(Connection&& other) noexcept
     : socket_(std::exchange(other.socket_, -1))
     , peer_(std::move(other.peer_))
+    , quiet_(std::move(other.quiet_))
 {
 }
 
@@ -121,6 +122,7 @@ Connection& Connection::operator=(Connection&& other) noexcept
 {
     std::swap(socket_, other.socket_);
     std::swap(peer_, other.peer_);
+    std::swap(quiet_, other.quiet_);
     return *this;
 }
 
@@ -163,8 +165,10 @@ void Connection::sendBytes(const void* data, std::size_t size)
 
 void Connection::receiveBytes(void* data, std::size_t size)
 {
+    constexpr std::chrono::milliseconds pause(200);
     auto* to = static_cast<char*>(data);
     while (size > 0) {
+        for (auto quiet = pause; quiet_ && !readable(pause); quiet += pause) quiet_(quiet);
         const auto got = ::recv(socket_, to, size, 0);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) throw lostTo(peer_, "it did not answer in time");

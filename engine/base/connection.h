@@ -4,6 +4,7 @@
 #include "engine/base/json.h"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -38,6 +39,10 @@ public:
     void receiveBytes(void* data, std::size_t size);
     /// receive() gives up after so long without a byte; zero: never.
     void waitAtMost(std::chrono::seconds time);
+    /// Called all the while that receive() and receiveBytes() wait, with how long nothing has come. It may throw: what
+    /// was to come is given up then, and so is all that comes later.
+    using WhileQuiet = std::function<void(std::chrono::milliseconds)>;
+    void whileQuiet(WhileQuiet heed) { quiet_ = std::move(heed); }
     bool readable(std::chrono::milliseconds patience) const; ///< something has come, or the connection is lost
     bool lost() const; ///< the other end has gone; does not wait
     const std::string& peer() const { return peer_; } ///< "10.0.0.2:51234", or its name once that is known
@@ -46,6 +51,7 @@ public:
 private:
     int socket_ = -1;
     std::string peer_;
+    WhileQuiet quiet_;
 };
 
 /// Takes connections.

@@ -3,6 +3,7 @@
 
 #include "engine/base/base64.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/system/torch_version.h"
 
 #include <algorithm>
@@ -177,8 +178,36 @@ Json Hosts::answer(Host& host, const std::string& expected)
     }
 }
 
+void Hosts::heed(EventSink& sink, const std::stop_token& stop, const std::function<std::string()>& saved)
+{
+    using Time = std::chrono::milliseconds;
+    for (auto& host : hosts_) {
+        // A slow computer is not a silent one: what it has taken before, it may take again.
+        const auto heedful = [this, &sink, stop, saved, peer = host.line.peer(), last = Time(0), longest = Time(0),
+                                 told = false](Time quiet) mutable {
+            if (quiet <= last) {
+                longest = std::max(longest, last);
+                told = false;
+            }
+            last = quiet;
+            const auto silence = peer + " has said nothing for " + formatDuration(double(quiet.count()) / 1000);
+            if (stop.stop_requested() && quiet >= std::max(Time(5000), 3 * longest)) {
+                const auto from = saved();
+                throw Error(silence + ", and the update under way cannot be ended without it",
+                    from.empty() ? "there is no checkpoint yet: start the run again"
+                                 : "go on from the last checkpoint, " + from + ", with: pha train --resume RUN");
+            }
+            if (told || quiet < std::max(Time(10'000), 3 * longest)) return;
+            told = true;
+            sink.publish(StatusEvent { step_, RunState::Running, silence + ", and is waited for" });
+        };
+        host.line.whileQuiet(heedful);
+    }
+}
+
 void Hosts::begin(const std::vector<Tensor>& inputs, const UpdateNote& note, bool capture)
 {
+    step_ = note.step;
     Json message { { "do", "update" }, { "step", note.step }, { "tokens", note.tokens },
         { "micro_batches", note.microBatches }, { "distilling", note.distilling }, { "rate", note.rate },
         { "capture", capture } };

@@ -42,6 +42,9 @@ public:
     TeamPlace place() { return { 0, members_, this, meetingPoint_ }; } ///< of this computer
     Json described() const; ///< name and number of devices of each, for run.json
 
+    /// From here on `sink` is told of a computer that says nothing for long, and a stop gives it up, as the update
+    /// under way cannot be ended without it. `saved`: the last checkpoint; empty: none.
+    void heed(EventSink& sink, const std::stop_token& stop, const std::function<std::string()>& saved);
     void begin(const std::vector<Tensor>& inputs, const UpdateNote& note, bool capture);
     std::vector<HostResult> results(); ///< of the update that was begun
     const std::string& stopping() const { return stopping_; } ///< where somebody asked the run to stop; empty: nowhere
@@ -73,6 +76,7 @@ private:
     std::vector<Host> hosts_;
     std::size_t members_ = 0;
     std::string meetingPoint_, stopping_;
+    std::int64_t step_ = 0; ///< updates before the one that was begun last
     bool ended_ = false;
     std::unique_ptr<LifeLine> lifeLine_;
 };

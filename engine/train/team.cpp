@@ -171,6 +171,11 @@ const std::string& Team::stopping() const
     return hosts_ ? hosts_->stopping() : nobody;
 }
 
+void Team::heed(EventSink& sink, const std::stop_token& stop, const std::function<std::string()>& saved)
+{
+    if (hosts_) hosts_->heed(sink, stop, saved);
+}
+
 void Team::end(const std::string& state, const std::string& detail)
 {
     if (hosts_) hosts_->end(state, detail);

@@ -63,6 +63,7 @@ public:
         const std::vector<std::int64_t>& rows = {});
     const std::string& stopping() const; ///< see Hosts
     Json otherComputers() const { return hosts_ ? hosts_->described() : Json(); } ///< see Hosts; null: none
+    void heed(EventSink& sink, const std::stop_token& stop, const std::function<std::string()>& saved); ///< see Hosts
     void end(const std::string& state, const std::string& detail); ///< tells other computers
 
     /// Pass::tokenLosses of the last update, which read these micro-batches.

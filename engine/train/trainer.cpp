@@ -61,6 +61,10 @@ RunState Trainer::run(EventSink& sink, std::stop_token stop)
     startedAt_ = step_, secondsBefore_ = seconds_;
     sink.publish(*references_); // in the file since the run was created
     emit(StatusEvent { step_, RunState::Running, {} });
+    team_->heed(sink, stop, [this] {
+        const auto all = run_.list();
+        return all.empty() ? std::string() : all.back();
+    });
     const std::stop_callback wakeUp(stop, [this] { wake_.notify_all(); });
     try {
         return withPlainErrors([&] { return train(stop); });

@@ -110,6 +110,30 @@ private Q_SLOTS:
         QVERIFY2(lastLine(led.err).contains("--resume"), led.err);
     }
 
+    /// One that is frozen keeps its connection: nothing but its silence tells.
+    void aFrozenComputerIsNamedAndDoesNotKeepARunFromStopping()
+    {
+        const auto pair = start("frozen", { "--steps", "1000000", "--set", "save_every=1" });
+        QVERIFY(becomes([&] { return metrics(home_.path("frozen"), "step").size() > 2; }));
+        ::kill(pid_t(pair.joins->processId()), SIGSTOP);
+        pair.leads->setReadChannel(QProcess::StandardError);
+        QByteArray said;
+        while (!said.contains(", and is waited for\n")) {
+            QVERIFY2(pair.leads->waitForReadyRead(120'000), said);
+            said += pair.leads->readAllStandardError();
+        }
+        QVERIFY2(said.contains(" has said nothing for "), said);
+        pair.leads->terminate();
+        const auto led = Home::finish(*pair.leads);
+        ::kill(pid_t(pair.joins->processId()), SIGCONT);
+        QCOMPARE(Home::finish(*pair.joins).code, 1);
+        QCOMPARE(led.code, 1);
+        QVERIFY2(lastLine(led.err).startsWith("pha: error: the weights of the last update are not saved: "), led.err);
+        QVERIFY2(lastLine(led.err).contains("go on from the last checkpoint, step-0"), led.err);
+        const auto alone = home_.run({ "train", "--resume", home_.path("frozen"), "--set", "stop_after=2" });
+        QCOMPARE(alone.code, 130);
+    }
+
     void badUse()
     {
         const QList<QStringList> commands {

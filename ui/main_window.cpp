@@ -154,12 +154,19 @@ bool MainWindow::focusNextPrevChild(bool next)
     return focusNeighbour(this, next) || QMainWindow::focusNextPrevChild(next);
 }
 
+void MainWindow::bringForward(QDockWidget* dock)
+{
+    dock->show();
+    dock->raise();
+    // Keys go to the window that is active, and a panel may float: from one window of the program to the other.
+    if (QApplication::activeWindow()) dock->activateWindow();
+}
+
 void MainWindow::showPanel(const QString& id)
 {
     auto* dock = findChild<QDockWidget*>(id);
     if (!dock) return;
-    dock->show();
-    dock->raise();
+    bringForward(dock);
     // To a part of it that shows the focus; the frame around them does not.
     if (dock->widget() && !focusInside(dock->widget())) dock->widget()->setFocus(Qt::ShortcutFocusReason);
 }

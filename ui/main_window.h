@@ -104,6 +104,7 @@ private:
     void makeStatusBar();
 
     // main_window.cpp: how it looks and how it is closed
+    static void bringForward(QDockWidget* dock);
     void connectView();
     static QString openingEngine(); ///< in the status bar until it is open
     QString whatQuittingStops() const; ///< as a question; empty: nothing

@@ -165,8 +165,7 @@ void MainWindow::connectRun()
     });
     connect(a.renameRun, &QAction::triggered, runPanel_, &RunPanel::renameCurrent);
     connect(a.editAbout, &QAction::triggered, this, [this] {
-        runsDock_->show(); // where the focus is says whether the notes open or close
-        runsDock_->raise();
+        bringForward(runsDock_); // where the focus is says whether the notes open or close
         runPanel_->editAbout();
     });
     connect(a.toggleShown, &QAction::triggered, this, [this](bool on) {

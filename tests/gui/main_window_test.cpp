@@ -19,6 +19,7 @@
 #include <QAbstractItemModelTester>
 #include <QAbstractSpinBox>
 #include <QAction>
+#include <QApplication>
 #include <QComboBox>
 #include <QDialog>
 #include <QDockWidget>
@@ -649,6 +650,21 @@ private Q_SLOTS:
         QSettings().setValue(QStringLiteral("window/state"), QByteArray("garbage"));
         f.open(); // falls back to the first layout
         QVERIFY(f.find<QDockWidget>("runsDock")->isVisible());
+    }
+
+    void keysGoToAPanelThatFloats()
+    {
+        Fixture f;
+        auto* dock = f.find<QDockWidget>("configDock");
+        dock->setFloating(true);
+        QVERIFY(QTest::qWaitForWindowExposed(dock, test::patience));
+        f.window->activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(f.window.get(), test::patience));
+        f.action("newRun")->trigger();
+        QTRY_COMPARE(QApplication::activeWindow(), static_cast<QWidget*>(dock));
+        QTRY_VERIFY(dock->isAncestorOf(QApplication::focusWidget()));
+        f.action("showMonitor")->trigger(); // and back to the window
+        QTRY_COMPARE(QApplication::activeWindow(), static_cast<QWidget*>(f.window.get()));
     }
 
     void presentingLeavesTheLayoutAsItWas()

@@ -154,8 +154,8 @@ void MainWindow::arrange()
 {
     const auto all = centre() + QList { runsDock_, configDock_, logDock_ };
     for (auto* dock : all) {
+        if (dock->isFloating()) dock->setFloating(false); // once removed it would go on floating
         removeDockWidget(dock);
-        dock->setFloating(false);
     }
     addDockWidget(Qt::LeftDockWidgetArea, runsDock_);
     splitDockWidget(runsDock_, monitorDock_, Qt::Horizontal);

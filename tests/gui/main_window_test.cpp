@@ -667,6 +667,16 @@ private Q_SLOTS:
         QTRY_COMPARE(QApplication::activeWindow(), static_cast<QWidget*>(f.window.get()));
     }
 
+    void aPanelThatFloatsIsDockedByResetLayout()
+    {
+        Fixture f;
+        auto* dock = f.find<QDockWidget>("configDock");
+        dock->setFloating(true);
+        f.action("resetLayout")->trigger();
+        QVERIFY(!dock->isFloating() && dock->isVisible());
+        QCOMPARE(dock->window(), static_cast<QWidget*>(f.window.get()));
+    }
+
     void presentingLeavesTheLayoutAsItWas()
     {
         Fixture f;

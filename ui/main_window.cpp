@@ -128,6 +128,9 @@ void MainWindow::paintEvent(QPaintEvent* event)
         // A run that has begun already opens it, and the answer to warmUp() comes after the run.
         if (!controller_->busy() && statusBar()->currentMessage().isEmpty()) statusBar()->showMessage(openingEngine());
         controller_->warmUp();
+        // They were shown before the window, which came to lie over them.
+        for (auto* dock : findChildren<QDockWidget*>())
+            if (dock->isFloating() && dock->isVisible()) dock->raise();
     });
 }
 

@@ -667,6 +667,32 @@ private Q_SLOTS:
         QTRY_COMPARE(QApplication::activeWindow(), static_cast<QWidget*>(f.window.get()));
     }
 
+    void aPanelThatFloatsLiesOverTheNextWindow()
+    {
+        struct Raised : QObject {
+            int count = 0;
+            bool eventFilter(QObject*, QEvent* event) override
+            {
+                count += event->type() == QEvent::ZOrderChange;
+                return false;
+            }
+        };
+        Fixture f;
+        f.find<QDockWidget>("configDock")->setFloating(true);
+        f.window->close();
+        f.window.reset();
+        WindowParts parts;
+        parts.runsFolder = f.home.runs();
+        parts.engine = [&f]() -> Engine& { return f.engine; };
+        f.window = test::makeWindow(std::move(parts));
+        auto* dock = f.find<QDockWidget>("configDock");
+        QVERIFY(dock->isFloating() && dock->isVisible()); // before the window is
+        Raised raised;
+        dock->installEventFilter(&raised);
+        f.window->show();
+        QTRY_COMPARE(raised.count, 1);
+    }
+
     void aPanelThatFloatsIsDockedByResetLayout()
     {
         Fixture f;

@@ -197,12 +197,12 @@ void MainWindow::present(bool on)
         for (auto* dock : { configDock_, logDock_ })
             if (!dock->isHidden()) everyday_->open << dock;
         for (auto* dock : everyday_->open) dock->hide();
-        theme.setTextScale(std::max(presentedScale, theme.textScale()));
+        setTextScale(std::max(presentedScale, theme.textScale()));
         showFullScreen();
         return;
     }
     const auto before = *std::exchange(everyday_, std::nullopt);
-    theme.setTextScale(before.textScale);
+    setTextScale(before.textScale);
     for (auto* dock : before.open) dock->show();
     setWindowState(before.states & ~Qt::WindowMinimized);
 }
@@ -280,7 +280,7 @@ void MainWindow::connectView()
     connect(a.themeLight, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Light); });
     connect(a.themeDark, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Dark); });
     const auto scaleText = [this, &theme](double factor) {
-        theme.setTextScale(theme.textScale() * factor);
+        setTextScale(theme.textScale() * factor);
         if (!everyday_) theme.keepTextScale();
     };
     connect(a.textLarger, &QAction::triggered, this, [scaleText] { scaleText(1.1); });

@@ -8,6 +8,7 @@
 #include <QMainWindow>
 #include <QPointer>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -99,6 +100,7 @@ private:
     void makeDocks();
     QList<QDockWidget*> centre() const; ///< the docks that share the middle, in the order of their tabs
     void arrange(); ///< puts all panels where they are at first
+    void setTextScale(double scale); ///< and lets the side panels be as wide as they were
     void restoreLayout();
     void saveLayout() const;
     void makeStatusBar();
@@ -210,6 +212,11 @@ private:
     QDockWidget *monitorDock_ = nullptr, *compareDock_ = nullptr, *playgroundDock_ = nullptr, *inspectDock_ = nullptr,
                 *evaluateDock_ = nullptr, *dataDock_ = nullptr, *benchDock_ = nullptr, *filmDock_ = nullptr,
                 *alertsDock_ = nullptr;
+    struct Side {
+        QDockWidget* dock = nullptr;
+        int wanted = 0, given = 0; ///< widths: of the user, and what the text made of it
+    };
+    std::array<Side, 2> sides_;
     struct Everyday {
         double textScale = 1;
         Qt::WindowStates states;

@@ -12,6 +12,7 @@
 #include "ui/panels/evaluate_panel.h"
 #include "ui/panels/playground_panel.h"
 #include "ui/runs/run_panel.h"
+#include "ui/theme.h"
 #include "ui/window/dock_title.h"
 #include "ui/window/error_banner.h"
 #include "ui/window/log_panel.h"
@@ -27,8 +28,13 @@
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QStyle>
+#include <QTimer>
 #include <QToolBar>
 #include <QVBoxLayout>
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
 
 namespace pha::ui {
 
@@ -36,6 +42,7 @@ namespace {
 
 constexpr int layoutVersion = 5; ///< raise it when docks come or go: old layouts are then left alone
 constexpr QSize leastRoom(480, 340); ///< of a panel in the centre
+constexpr int sameWidth = 8; ///< pixels that resizing leaves a panel wider or narrower than it was told
 const QString geometryKey = QStringLiteral("window/geometry");
 
 } // namespace
@@ -140,8 +147,14 @@ void MainWindow::makeDocks()
     benchDock_ = addDock(QStringLiteral("benchDock"), tr("Benchmark"), bench_, true);
     filmDock_ = addDock(QStringLiteral("filmDock"), tr("Film"), film_, true);
     alertsDock_ = addDock(QStringLiteral("alertsDock"), tr("Alerts"), alerts_, true);
-    runsDock_->setMinimumWidth(fontMetrics().averageCharWidth() * 32);
-    configDock_->setMinimumWidth(290);
+    const auto leastWidth = [](QDockWidget* dock, int width) {
+        // Not of the dock itself: one that was told a least width keeps whatever more it needed once.
+        auto* inside = static_cast<QBoxLayout*>(dock->widget()->layout());
+        inside->addStrut(width - inside->contentsMargins().left() - inside->contentsMargins().right());
+    };
+    leastWidth(runsDock_, fontMetrics().averageCharWidth() * 32);
+    leastWidth(configDock_, 290);
+    sides_ = { Side { runsDock_, 0, 0 }, Side { configDock_, 0, 0 } };
 }
 
 QList<QDockWidget*> MainWindow::centre() const
@@ -169,6 +182,30 @@ void MainWindow::arrange()
     resizeDocks({ runsDock_, monitorDock_, configDock_ }, { side, std::max(400, width() - 2 * side - 60), side + 40 },
         Qt::Horizontal);
     resizeDocks({ runsDock_, logDock_ }, { 3, 2 }, Qt::Vertical);
+}
+
+/// Larger text may need wider side panels, and Qt leaves them so: with smaller text they get back what they had.
+void MainWindow::setTextScale(double scale)
+{
+    const auto inPlace = [](const Side* side) { return side->dock->isVisible() && !side->dock->isFloating(); };
+    std::vector<Side*> shown;
+    for (auto& side : sides_) {
+        if (!inPlace(&side)) continue;
+        shown.push_back(&side);
+        if (std::abs(side.dock->width() - side.given) > sameWidth) side.wanted = side.dock->width();
+    }
+    Theme::instance().setTextScale(scale);
+    QTimer::singleShot(0, this, [this, shown, inPlace] { // when the layout knows how wide they must be at least
+        QList<QDockWidget*> docks;
+        QList<int> widths;
+        for (auto* side : shown) {
+            if (!inPlace(side)) continue;
+            side->given = std::max(side->wanted, side->dock->minimumWidth());
+            docks << side->dock;
+            widths << side->wanted;
+        }
+        resizeDocks(docks, widths, Qt::Horizontal);
+    });
 }
 
 bool MainWindow::remembered() { return QSettings().contains(geometryKey); }

@@ -12,6 +12,7 @@
 #include <QWidget>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace pha::ui {
@@ -21,7 +22,8 @@ namespace {
 constexpr auto modeKey = "theme/mode", textScaleKey = "theme/textScale";
 const char* const modeNames[] = { "system", "light", "dark" };
 
-double withinLimits(double textScale) { return std::clamp(textScale, 0.7, 2.5); }
+/// Two places: as often smaller as it was made larger, text has its size again.
+double withinLimits(double textScale) { return std::clamp(std::round(textScale * 100) / 100, 0.7, 2.5); }
 
 } // namespace
 

@@ -793,6 +793,28 @@ private Q_SLOTS:
             if (name.endsWith("Text") || name == "runLog") QCOMPARE(size, before.at(name));
     }
 
+    void panelsGetTheirWidthsBackWithSmallerText()
+    {
+        Fixture f;
+        const QList panels { f.find<QDockWidget>("runsDock"), f.find<QDockWidget>("configDock") };
+        const auto widths = [&panels] { return QList { panels[0]->width(), panels[1]->width() }; };
+        const auto least = [&panels] {
+            return QList { panels[0]->minimumSizeHint().width(), panels[1]->minimumSizeHint().width() };
+        };
+        f.window->resize(1280, 800);
+        f.window->resizeDocks(panels, { 1, 1 }, Qt::Horizontal);
+        QTRY_COMPARE(widths(), least());
+        const auto before = least();
+        for (int i = 0; i < 4; ++i) f.action("textLarger")->trigger();
+        QTRY_COMPARE(Theme::instance().textScale(), 1.46);
+        QTRY_VERIFY(least()[1] > before[1] + 20 && widths()[1] >= least()[1]);
+        for (int i = 0; i < 4; ++i) f.action("textSmaller")->trigger();
+        QTRY_COMPARE(Theme::instance().textScale(), 1.0);
+        QCOMPARE(QSettings().value(QStringLiteral("theme/textScale")).toDouble(), 1.0);
+        QTRY_COMPARE(least(), before);
+        for (int i = 0; i < 2; ++i) QTRY_VERIFY(std::abs(widths()[i] - before[i]) <= 8);
+    }
+
     void paletteFindsCommands()
     {
         Fixture f;

@@ -48,6 +48,7 @@ namespace {
 constexpr int closePatience = 60000;
 constexpr int hintTime = 6000; ///< milliseconds that the status bar says what a command is for
 
+constexpr int keysTogether = 80; ///< milliseconds in which keys for another size of the text are one: each costs much
 constexpr double presentedScale = 1.35; ///< of the text, to be read from afar
 
 } // namespace
@@ -187,10 +188,19 @@ bool MainWindow::shutDown(std::chrono::milliseconds patience)
     return data_->shutDown(patience) && clean;
 }
 
+void MainWindow::scaleText()
+{
+    textTimer_.stop();
+    auto& theme = Theme::instance();
+    setTextScale(theme.textScale() * std::exchange(textFactor_, 1));
+    if (!everyday_) theme.keepTextScale();
+}
+
 void MainWindow::present(bool on)
 {
     auto& theme = Theme::instance();
     if (on == everyday_.has_value()) return;
+    if (textTimer_.isActive()) scaleText(); // what was pressed before belongs to what was before
     if (on) {
         saveLayout(); // the one to keep, also if the window is closed as it is now
         everyday_ = Everyday { theme.textScale(), windowState(), {} };
@@ -279,12 +289,15 @@ void MainWindow::connectView()
     connect(a.themeSystem, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::System); });
     connect(a.themeLight, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Light); });
     connect(a.themeDark, &QAction::triggered, &theme, [&theme] { theme.setMode(Theme::Mode::Dark); });
-    const auto scaleText = [this, &theme](double factor) {
-        setTextScale(theme.textScale() * factor);
-        if (!everyday_) theme.keepTextScale();
+    textTimer_.setSingleShot(true);
+    textTimer_.setInterval(keysTogether);
+    connect(&textTimer_, &QTimer::timeout, this, &MainWindow::scaleText);
+    const auto askForText = [this](double factor) {
+        textFactor_ *= factor;
+        textTimer_.start();
     };
-    connect(a.textLarger, &QAction::triggered, this, [scaleText] { scaleText(1.1); });
-    connect(a.textSmaller, &QAction::triggered, this, [scaleText] { scaleText(1 / 1.1); });
+    connect(a.textLarger, &QAction::triggered, this, [askForText] { askForText(1.1); });
+    connect(a.textSmaller, &QAction::triggered, this, [askForText] { askForText(1 / 1.1); });
     connect(a.presentation, &QAction::toggled, this, &MainWindow::present);
     connect(a.resetLayout, &QAction::triggered, this, &MainWindow::arrange);
     connect(a.palette, &QAction::triggered, palette_, &CommandPalette::open);

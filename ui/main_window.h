@@ -110,6 +110,7 @@ private:
     void connectView();
     static QString openingEngine(); ///< in the status bar until it is open
     QString whatQuittingStops() const; ///< as a question; empty: nothing
+    void scaleText(); ///< by what keys have asked for
     void present(bool on);
 
     // main_window_runs.cpp: what the commands do
@@ -185,7 +186,8 @@ private:
         bool shown = false; ///< it was ticked
     };
     std::vector<PutAway> putAway_; ///< of this session, the last one at the end
-    QTimer timesTimer_, closeTimer_;
+    QTimer timesTimer_, closeTimer_, textTimer_;
+    double textFactor_ = 1; ///< that keys have asked for since the text got its size
     bool timesChanged_ = false; ///< of the runs in the list
 
     RunBar* runBar_ = nullptr;

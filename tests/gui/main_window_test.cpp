@@ -712,8 +712,8 @@ private Q_SLOTS:
         f.window->showMaximized();
         QVERIFY(f.window->isMaximized());
         f.action("textLarger")->trigger();
+        QTRY_VERIFY(theme.textScale() > 1);
         const double scale = theme.textScale();
-        QVERIFY(scale > 1);
         QCOMPARE(QSettings().value(QStringLiteral("theme/textScale")).toDouble(), scale); // for the next start
         f.action("presentation")->trigger();
         QVERIFY(f.window->isFullScreen() && !open("configDock") && !open("logDock"));
@@ -791,6 +791,18 @@ private Q_SLOTS:
         }
         for (const auto& [name, size] : sizes())
             if (name.endsWith("Text") || name == "runLog") QCOMPARE(size, before.at(name));
+    }
+
+    void aKeyThatIsHeldChangesTheTextOnce()
+    {
+        Fixture f;
+        auto& theme = Theme::instance();
+        QSignalSpy changed(&theme, &Theme::changed);
+        for (int i = 0; i < 3; ++i) f.action("textLarger")->trigger();
+        QTRY_COMPARE(theme.textScale(), 1.33);
+        for (int i = 0; i < 3; ++i) f.action("textSmaller")->trigger();
+        QTRY_COMPARE(theme.textScale(), 1.0);
+        QCOMPARE(changed.count(), 2);
     }
 
     void panelsGetTheirWidthsBackWithSmallerText()

@@ -3,6 +3,8 @@
 
 #include "app/pha/terminal.h"
 
+#include "engine/base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>

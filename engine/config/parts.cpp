@@ -3,6 +3,7 @@
 
 #include "engine/config/config.h"
 
+#include <algorithm>
 #include <cmath>
 
 /// Counting one part. Section numbers are those of models.md; letters are its symbols.

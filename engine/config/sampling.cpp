@@ -4,6 +4,8 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 
+#include <algorithm>
+
 namespace pha {
 
 namespace {

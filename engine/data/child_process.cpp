@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>

@@ -6,6 +6,7 @@
 #include "engine/base/text.h"
 #include "engine/base/utf8.h"
 
+#include <algorithm>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>

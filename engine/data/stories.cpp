@@ -5,6 +5,7 @@
 #include "engine/data/random.h"
 #include "engine/data/story_state.h"
 
+#include <algorithm>
 #include <cctype>
 #include <stdexcept>
 

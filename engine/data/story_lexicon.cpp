@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/data/story_lexicon.h"
 
+#include <algorithm>
 #include <string>
 
 namespace pha::stories {

@@ -7,6 +7,7 @@
 #include "engine/base/text.h"
 #include "engine/base/user_folders.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>

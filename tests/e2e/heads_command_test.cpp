@@ -4,6 +4,8 @@
 #include "tests/e2e/pha_process.h"
 #include "tests/suite.h"
 
+#include <cmath>
+
 using namespace pha::e2e;
 
 class HeadsCommandTest : public QObject {

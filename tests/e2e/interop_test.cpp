@@ -6,6 +6,7 @@
 
 #include <QRegularExpression>
 
+#include <cmath>
 #include <span>
 
 using namespace pha::e2e;

@@ -6,6 +6,7 @@
 #include "engine/run/safetensors.h"
 #include "tests/suite.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace pha::e2e;

@@ -3,6 +3,7 @@
 #include "tests/e2e/pha_process.h"
 #include "tests/suite.h"
 
+#include <algorithm>
 #include <unistd.h>
 
 using namespace pha::e2e;

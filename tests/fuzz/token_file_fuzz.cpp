@@ -6,6 +6,7 @@
 #include "engine/data/token_file.h"
 #include "tests/fuzz/fuzz_file.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace {

@@ -6,6 +6,7 @@
 #include <QTest>
 
 #include <csignal>
+#include <cstring>
 
 #include <sys/mount.h>
 #include <sys/resource.h>

@@ -16,6 +16,7 @@
 #include <QTest>
 
 #include <cerrno>
+#include <cmath>
 #include <csignal>
 #include <fcntl.h>
 #include <fstream>

@@ -4,10 +4,10 @@
 #include "engine/base/stop_signals.h"
 #include "ui/exit_guard.h"
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/main_window.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 #include "ui/screenshots.h"
-#include "ui/theme.h"
+#include "ui/window/main_window.h"
 
 #include <QFile>
 #include <QScreen>

@@ -2,7 +2,7 @@
 #include "ui/dialogs.h"
 
 #include "ui/format.h"
-#include "ui/icons.h"
+#include "ui/look/icons.h"
 
 #include <QCoreApplication>
 #include <QDialog>

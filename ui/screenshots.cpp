@@ -2,7 +2,7 @@
 #include "ui/screenshots.h"
 
 #include "ui/format.h"
-#include "ui/main_window.h"
+#include "ui/window/main_window.h"
 #include "ui/window/status_meters.h"
 
 #include <QCoreApplication>

@@ -5,7 +5,7 @@
 #include "engine/run/run_directory.h"
 #include "ui/application.h"
 #include "ui/format.h"
-#include "ui/playback.h"
+#include "ui/session/playback.h"
 
 #include <QCommandLineParser>
 

@@ -4,7 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/stop.h"
 #include "engine/model/weights.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 
 #include <algorithm>
 #include <chrono>

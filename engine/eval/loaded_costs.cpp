@@ -5,7 +5,7 @@
 #include "engine/eval/branch_costs.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 
 #include <algorithm>
 #include <tuple>

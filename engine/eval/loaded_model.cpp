@@ -10,7 +10,7 @@
 #include "engine/model/weights.h"
 #include "engine/run/run_directory.h"
 #include "engine/run/safetensors.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 #include "engine/model/cpu_kernels.h"
 #include "engine/model/fused_cpu.h"
 #include "engine/model/ops.h"
-#include "engine/system/torch_version.h"
+#include "engine/torch/torch_version.h"
 
 namespace pha {
 

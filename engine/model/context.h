@@ -3,7 +3,7 @@
 
 #include "engine/engine.h"
 #include "engine/model/ssm.h"
-#include "engine/system/torch.h"
+#include "engine/torch/torch.h"
 
 #include <functional>
 #include <vector>

@@ -3,7 +3,7 @@
 // the BLAS. Many a BLAS that divides one product of a small network among threads gains little from the second: there
 // the result is cut into blocks, each of which is one thread's.
 #include "engine/model/fused_cpu.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 
 #include <bit>
 #include <dlfcn.h>

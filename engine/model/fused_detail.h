@@ -4,7 +4,7 @@
 #include "engine/model/cuda/kernels.h"
 #include "engine/model/device_cache.h"
 #include "engine/model/fused_card.h"
-#include "engine/system/torch_version.h"
+#include "engine/torch/torch_version.h"
 
 #include <ATen/cuda/CUDAContext.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/config/config.h"
-#include "engine/system/torch.h"
+#include "engine/torch/torch.h"
 
 #include <string>
 

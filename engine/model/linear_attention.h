@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/system/torch.h"
+#include "engine/torch/torch.h"
 
 /// Causal attention without a softmax (models.md 9): the weight of key j for query i is a product of features. P runs
 /// over all heads of all sequences; F features; fp32, or fp64 in tests.

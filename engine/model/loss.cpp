@@ -3,7 +3,7 @@
 #include "engine/model/device_cache.h"
 #include "engine/model/fused_cpu.h"
 #include "engine/model/ops.h"
-#include "engine/system/torch_version.h"
+#include "engine/torch/torch_version.h"
 
 namespace pha {
 

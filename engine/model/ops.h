@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/system/torch.h"
+#include "engine/torch/torch.h"
 
 /// The small vocabulary that every branch is written in. Letters: B batch, T time, D width; last axis = features.
 namespace pha {

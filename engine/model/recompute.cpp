@@ -2,7 +2,7 @@
 #include "engine/model/recompute.h"
 
 #include "engine/model/ops.h"
-#include "engine/system/torch_version.h"
+#include "engine/torch/torch_version.h"
 
 #include <torch/custom_class.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/system/torch.h"
+#include "engine/torch/torch.h"
 
 #include <functional>
 #include <vector>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/system/torch.h"
+#include "engine/torch/torch.h"
 
 /// Diagonal state spaces (models.md 3.1): x_t = lambda x_{t-1} + u_t, y_t = Re(sum_n c_n x_{t,n}), one per channel.
 /// h channels, P complex states; `g` is h when every channel has its own states (s4d) and 1 when all share them (dss).

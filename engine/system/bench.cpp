@@ -8,7 +8,7 @@
 #include "engine/model/device_cache.h"
 #include "engine/model/token_reader.h"
 #include "engine/model/weights.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 #include "engine/train/captured_update.h"
 
 #include <algorithm>

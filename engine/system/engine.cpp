@@ -5,10 +5,10 @@
 #include "engine/eval/loaded_model.h"
 #include "engine/eval/model_file.h"
 #include "engine/system/bench.h"
-#include "engine/system/cpu_allocator.h"
-#include "engine/system/device.h"
-#include "engine/system/plain_errors.h"
 #include "engine/system/selftest.h"
+#include "engine/torch/cpu_allocator.h"
+#include "engine/torch/device.h"
+#include "engine/torch/plain_errors.h"
 #include "engine/train/follower.h"
 #include "engine/train/trainer.h"
 

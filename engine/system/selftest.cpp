@@ -5,7 +5,7 @@
 #include "engine/config/parts.h"
 #include "engine/model/token_reader.h"
 #include "engine/model/weights.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 
 #include <cmath>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/engine.h"
-#include "engine/system/torch.h"
+#include "engine/torch/torch.h"
 
 namespace pha {
 

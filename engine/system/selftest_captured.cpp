@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/weights.h"
-#include "engine/system/device.h"
 #include "engine/system/selftest.h"
+#include "engine/torch/device.h"
 #include "engine/train/autopsy.h"
 #include "engine/train/captured_update.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/system/device.h"
 #include "engine/system/selftest.h"
+#include "engine/torch/device.h"
 #include "engine/train/team.h"
 
 #include <cmath>

@@ -2,7 +2,7 @@
 #include "engine/train/captured_update.h"
 
 #include "engine/model/device_cache.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 
 #if PHA_HAS_CUDA
 #include <ATen/cuda/CUDAGraph.h>

@@ -5,7 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/model/weights.h"
 #include "engine/run/metrics_line.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 #include "engine/train/update_work.h"
 
 #include <bit>

@@ -4,7 +4,7 @@
 #include "engine/base/base64.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
-#include "engine/system/torch_version.h"
+#include "engine/torch/torch_version.h"
 
 #include <algorithm>
 #include <bit>

@@ -2,7 +2,7 @@
 #include "engine/train/optimizer.h"
 
 #include "engine/model/cpu_kernels.h"
-#include "engine/system/torch_version.h"
+#include "engine/torch/torch_version.h"
 
 #include <cmath>
 #include <map>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/system/torch_version.h"
+#include "engine/torch/torch_version.h"
 #include "engine/train/muon.h"
 
 #include <cmath>

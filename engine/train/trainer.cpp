@@ -7,8 +7,8 @@
 #include "engine/eval/head_figures.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/run/metrics_line.h"
-#include "engine/system/device.h"
-#include "engine/system/plain_errors.h"
+#include "engine/torch/device.h"
+#include "engine/torch/plain_errors.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/conversion.h"
 

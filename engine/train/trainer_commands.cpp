@@ -3,7 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
-#include "engine/system/device.h"
+#include "engine/torch/device.h"
 #include "engine/train/trainer.h"
 
 namespace pha {

@@ -3,9 +3,9 @@
 #include "tests/gui/fake_engine.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/charts/time_plot.h"
-#include "ui/event_bridge.h"
-#include "ui/run_session.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/session/event_bridge.h"
+#include "ui/session/run_session.h"
 
 #include <QTemporaryDir>
 #include <QThread>

@@ -6,11 +6,13 @@
 //   ui_bench [--seconds N]     length of each event loop measurement, 20 by default
 #include "tests/bench/ui_bench.h"
 #include "ui/application.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QCommandLineParser>
 #include <QTemporaryDir>
 #include <QThread>
+
+#include <cstring>
 
 using namespace pha;
 

@@ -2,8 +2,8 @@
 #include "tests/bench/ui_bench.h"
 #include "ui/charts/qcustomplot_include.h"
 #include "ui/charts/time_plot.h"
-#include "ui/main_window.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/window/main_window.h"
 
 #include <QApplication>
 #include <QFile>

@@ -12,10 +12,10 @@
 #include "ui/charts/run_math.h"
 #include "ui/charts/time_plot.h"
 #include "ui/config_form/config_panel.h"
+#include "ui/controls/token_view.h"
 #include "ui/format.h"
-#include "ui/main_window.h"
-#include "ui/panels/token_view.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/window/main_window.h"
 #include "window_fixture.h"
 
 #include <QComboBox>

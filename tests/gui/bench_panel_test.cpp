@@ -6,7 +6,7 @@
 #include "ui/bench/bench_panel.h"
 #include "ui/bench/bench_store.h"
 #include "ui/bench/bench_worker.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QComboBox>
 #include <QFile>

@@ -2,10 +2,10 @@
 // Votes on texts without names, their tally, and the playground while it hides whose they are.
 #include "test_home.h"
 #include "tests/suite.h"
-#include "ui/panels/blind_vote.h"
-#include "ui/panels/playground_panel.h"
-#include "ui/panels/rival_view.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/playground/blind_vote.h"
+#include "ui/playground/playground_panel.h"
+#include "ui/playground/rival_view.h"
 
 #include <QComboBox>
 #include <QLabel>

@@ -3,10 +3,10 @@
 #include "engine/run/capsule.h"
 #include "run_sketch.h"
 #include "tests/suite.h"
-#include "ui/capsule_work.h"
 #include "ui/format.h"
-#include "ui/main_window.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/window/main_window.h"
+#include "ui/work/capsule_work.h"
 #include "window_fixture.h"
 
 #include <QAction>

@@ -4,7 +4,7 @@
 
 #include "tests/gui/patience.h"
 #include "ui/charts/time_plot.h"
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <limits>
 #include <memory>

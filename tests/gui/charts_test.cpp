@@ -9,8 +9,8 @@
 #include "ui/charts/run_math.h"
 #include "ui/charts/sampled_graph.h"
 #include "ui/charts/value_ticker.h"
+#include "ui/controls/table_tools.h"
 #include "ui/format.h"
-#include "ui/panels/table_tools.h"
 
 #include <QAbstractItemModelTester>
 #include <QComboBox>

@@ -8,8 +8,8 @@
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_panel.h"
 #include "ui/format.h"
+#include "ui/look/theme.h"
 #include "ui/runs/run_list_model.h"
-#include "ui/theme.h"
 
 #include <QAbstractItemModelTester>
 #include <QComboBox>

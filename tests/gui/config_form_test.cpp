@@ -5,7 +5,7 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/form_section.h"
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QAbstractItemModelTester>
 #include <QCheckBox>

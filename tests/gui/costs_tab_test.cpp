@@ -8,7 +8,7 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/inspect_panel.h"
-#include "ui/main_window.h"
+#include "ui/window/main_window.h"
 #include "window_fixture.h"
 
 #include <QComboBox>

@@ -2,11 +2,11 @@
 #include "engine/data/prepare.h"
 #include "test_home.h"
 #include "tests/suite.h"
+#include "ui/controls/figure_tile.h"
 #include "ui/data/corpus_list.h"
 #include "ui/data/data_panel.h"
 #include "ui/data/piece_editor.h"
-#include "ui/panels/figure_tile.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QDropEvent>
 #include <QLabel>

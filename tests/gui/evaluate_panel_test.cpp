@@ -2,10 +2,10 @@
 #include "tests/gui/panel_fixture.h"
 #include "tests/gui/saved_file.h"
 #include "tests/suite.h"
-#include "ui/panels/ablation_table.h"
-#include "ui/panels/branch_mixer.h"
-#include "ui/panels/evaluate_panel.h"
-#include "ui/panels/weights_box.h"
+#include "ui/controls/weights_box.h"
+#include "ui/evaluate/ablation_table.h"
+#include "ui/evaluate/evaluate_panel.h"
+#include "ui/mixer/branch_mixer.h"
 
 #include <QClipboard>
 #include <QComboBox>

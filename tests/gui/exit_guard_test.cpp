@@ -6,7 +6,7 @@
 #include "test_home.h"
 #include "ui/application.h"
 #include "ui/format.h"
-#include "ui/main_window.h"
+#include "ui/window/main_window.h"
 
 #include <QProcess>
 #include <QTest>

@@ -7,9 +7,9 @@
 #include "tests/suite.h"
 #include "ui/charts/mixing_bars.h"
 #include "ui/charts/time_plot.h"
+#include "ui/controls/token_view.h"
 #include "ui/film/film_panel.h"
-#include "ui/panels/token_view.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QClipboard>
 #include <QComboBox>

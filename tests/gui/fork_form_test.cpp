@@ -10,8 +10,8 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/form_section.h"
 #include "ui/format.h"
-#include "ui/main_window.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/window/main_window.h"
 #include "window_fixture.h"
 
 #include <QAbstractItemView>

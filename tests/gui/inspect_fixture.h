@@ -3,10 +3,10 @@
 #pragma once
 
 #include "tests/gui/panel_fixture.h"
+#include "ui/controls/token_view.h"
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
-#include "ui/panels/token_view.h"
 
 #include <QComboBox>
 #include <QPlainTextEdit>

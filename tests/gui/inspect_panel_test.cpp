@@ -6,7 +6,7 @@
 #include "tests/suite.h"
 #include "ui/inspect/map_ramp.h"
 #include "ui/inspect/push_table.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QScrollBar>
 #include <QSignalSpy>

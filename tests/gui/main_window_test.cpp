@@ -8,11 +8,11 @@
 #include "ui/config_form/config_panel.h"
 #include "ui/config_form/setting_delegate.h"
 #include "ui/data/data_panel.h"
-#include "ui/main_window.h"
-#include "ui/panels/evaluate_panel.h"
-#include "ui/run_queue.h"
-#include "ui/theme.h"
+#include "ui/evaluate/evaluate_panel.h"
+#include "ui/look/theme.h"
+#include "ui/session/run_queue.h"
 #include "ui/window/error_banner.h"
+#include "ui/window/main_window.h"
 #include "window_fixture.h"
 
 #include <QAbstractButton>

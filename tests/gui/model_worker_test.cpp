@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/gui/fake_model.h"
 #include "tests/suite.h"
-#include "ui/model_worker.h"
+#include "ui/work/model_worker.h"
 
 #include <QTemporaryDir>
 #include <QTest>

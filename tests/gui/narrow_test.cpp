@@ -2,9 +2,9 @@
 // What is shown where room is short.
 #include "tests/suite.h"
 #include "ui/charts/chart_frame.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/folding_splitter.h"
-#include "ui/theme.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/folding_splitter.h"
+#include "ui/look/theme.h"
 
 #include <QComboBox>
 #include <QLabel>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "tests/gui/fake_model.h"
-#include "ui/run_session.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/session/run_session.h"
 
 #include <QAbstractButton>
 #include <QAbstractItemView>

@@ -7,8 +7,8 @@
 #include "ui/charts/mixing_bars.h"
 #include "ui/charts/monitor_panel.h"
 #include "ui/format.h"
-#include "ui/playback.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/session/playback.h"
 #include "ui/window/log_panel.h"
 
 #include <QComboBox>

@@ -8,8 +8,8 @@
 #include "ui/data/data_panel.h"
 #include "ui/film/film_panel.h"
 #include "ui/format.h"
-#include "ui/playback.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/session/playback.h"
 #include "ui/window/error_banner.h"
 #include "window_fixture.h"
 

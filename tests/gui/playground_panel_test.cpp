@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/gui/panel_fixture.h"
 #include "tests/suite.h"
-#include "ui/panels/branch_mixer.h"
-#include "ui/panels/playground_panel.h"
-#include "ui/panels/sampling_form.h"
-#include "ui/panels/token_popup.h"
-#include "ui/panels/token_view.h"
-#include "ui/theme.h"
+#include "ui/controls/token_view.h"
+#include "ui/look/theme.h"
+#include "ui/mixer/branch_mixer.h"
+#include "ui/playground/playground_panel.h"
+#include "ui/playground/sampling_form.h"
+#include "ui/playground/token_popup.h"
 
 #include <QAbstractButton>
 #include <QAction>

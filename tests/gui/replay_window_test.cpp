@@ -2,7 +2,7 @@
 // "Replay": a run is done once more from the window, which says whether it came out the same.
 #include "engine/run/metrics.h"
 #include "tests/suite.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 #include "ui/window/error_banner.h"
 #include "window_fixture.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "test_home.h"
 #include "tests/suite.h"
-#include "ui/panels/playground_panel.h"
-#include "ui/panels/rival_view.h"
-#include "ui/panels/token_view.h"
-#include "ui/theme.h"
+#include "ui/controls/token_view.h"
+#include "ui/look/theme.h"
+#include "ui/playground/playground_panel.h"
+#include "ui/playground/rival_view.h"
 
 #include <QComboBox>
 #include <QLabel>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "run_sketch.h"
 #include "tests/suite.h"
+#include "ui/look/theme.h"
 #include "ui/runs/run_delegate.h"
 #include "ui/runs/run_list_model.h"
 #include "ui/runs/run_panel.h"
-#include "ui/theme.h"
 
 #include <QAbstractItemModelTester>
 #include <QLabel>

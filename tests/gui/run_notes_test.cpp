@@ -3,11 +3,11 @@
 #include "engine/run/run_about.h"
 #include "run_sketch.h"
 #include "tests/suite.h"
-#include "ui/main_window.h"
+#include "ui/look/theme.h"
 #include "ui/runs/run_about_editor.h"
 #include "ui/runs/run_list_model.h"
 #include "ui/runs/run_panel.h"
-#include "ui/theme.h"
+#include "ui/window/main_window.h"
 #include "window_fixture.h"
 
 #include <QAbstractItemModelTester>

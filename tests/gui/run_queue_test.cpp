@@ -2,10 +2,10 @@
 // Runs that wait for their turn, from the form and from the dialog "Several runs" to the end of the last one.
 #include "tests/suite.h"
 #include "ui/config_form/config_panel.h"
-#include "ui/main_window.h"
-#include "ui/run_queue.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/session/run_queue.h"
 #include "ui/window/error_banner.h"
+#include "ui/window/main_window.h"
 #include "window_fixture.h"
 
 #include <QAction>

@@ -4,8 +4,8 @@
 #include "engine/run/metrics.h"
 #include "test_home.h"
 #include "tests/suite.h"
-#include "ui/run_controller.h"
-#include "ui/run_session.h"
+#include "ui/session/run_controller.h"
+#include "ui/session/run_session.h"
 
 #include <QSignalSpy>
 #include <QTest>

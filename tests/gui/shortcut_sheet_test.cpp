@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Other keys for commands: assigned, told of conflicts, refused, kept, taken back.
 #include "tests/suite.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 #include "ui/window/key_field.h"
 #include "ui/window/shortcut_sheet.h"
 #include "ui/window/shortcuts.h"

@@ -6,9 +6,9 @@
 #include "ui/charts/chart_frame.h"
 #include "ui/charts/chart_table.h"
 #include "ui/data/data_panel.h"
-#include "ui/main_window.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 #include "ui/window/error_banner.h"
+#include "ui/window/main_window.h"
 #include "window_fixture.h"
 
 #include <QAbstractButton>

@@ -5,8 +5,8 @@
 #include "ui/bench/bench_panel.h"
 #include "ui/compare/compare_panel.h"
 #include "ui/config_form/config_panel.h"
-#include "ui/panels/evaluate_panel.h"
-#include "ui/theme.h"
+#include "ui/evaluate/evaluate_panel.h"
+#include "ui/look/theme.h"
 
 #include <QTest>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "test_home.h"
-#include "ui/main_window.h"
+#include "ui/window/main_window.h"
 
 #include <QAction>
 

@@ -9,7 +9,7 @@
 #include "pseudo_locale.h"
 #include "ui/charts/chart_frame.h"
 #include "ui/charts/qcustomplot_include.h"
-#include "ui/panels/controls.h"
+#include "ui/controls/controls.h"
 #include "window_fixture.h"
 
 #include <QtWidgets>

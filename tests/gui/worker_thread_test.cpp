@@ -2,7 +2,7 @@
 #include "engine/base/error.h"
 #include "engine/base/stop_signals.h"
 #include "tests/suite.h"
-#include "ui/worker_thread.h"
+#include "ui/work/worker_thread.h"
 
 #include <QtTest>
 

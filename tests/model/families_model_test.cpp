@@ -4,7 +4,7 @@
 #include "engine/base/text.h"
 #include "engine/config/parts.h"
 #include "engine/model/weights.h"
-#include "engine/system/cpu_allocator.h"
+#include "engine/torch/cpu_allocator.h"
 #include "tests/model/drawn_network.h"
 #include "tests/suite.h"
 

@@ -5,7 +5,7 @@
 #include "engine/eval/head_figures.h"
 #include "engine/model/h3.h"
 #include "engine/model/weights.h"
-#include "engine/system/cpu_allocator.h"
+#include "engine/torch/cpu_allocator.h"
 #include "tests/model/drawn_network.h"
 #include "tests/suite.h"
 

@@ -2,7 +2,7 @@
 // Linear attention against its definition, and the ways of reading a text against each other.
 #include "engine/model/hedgehog.h"
 #include "engine/model/linear_attention.h"
-#include "engine/system/cpu_allocator.h"
+#include "engine/torch/cpu_allocator.h"
 #include "tests/model/numbers.h"
 #include "tests/suite.h"
 

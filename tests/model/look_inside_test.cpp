@@ -3,7 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/eval/activation_figures.h"
 #include "engine/model/watch.h"
-#include "engine/system/cpu_allocator.h"
+#include "engine/torch/cpu_allocator.h"
 #include "tests/model/drawn_network.h"
 #include "tests/suite.h"
 

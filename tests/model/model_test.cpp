@@ -3,7 +3,7 @@
 // too.
 #include "engine/model/cpu_kernels.h"
 #include "engine/model/weights.h"
-#include "engine/system/cpu_allocator.h"
+#include "engine/torch/cpu_allocator.h"
 #include "tests/model/numbers.h"
 #include "tests/suite.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/language_model.h"
 #include "engine/model/weights.h"
-#include "engine/system/torch_version.h"
+#include "engine/torch/torch_version.h"
 #include "tests/suite.h"
 
 #include <ATen/CPUGeneratorImpl.h>

@@ -6,8 +6,8 @@
 #include "engine/eval/loaded_model.h"
 #include "engine/model/weights.h"
 #include "engine/run/metrics.h"
-#include "engine/system/cpu_allocator.h"
-#include "engine/system/device.h"
+#include "engine/torch/cpu_allocator.h"
+#include "engine/torch/device.h"
 #include "tests/model/small_run.h"
 #include "tests/suite.h"
 

@@ -4,9 +4,9 @@
 #include "engine/run/alerts.h"
 #include "ui/alerts/gradient_table.h"
 #include "ui/charts/mixing_bars.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/token_view.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/token_view.h"
 
 #include <QComboBox>
 #include <QPushButton>

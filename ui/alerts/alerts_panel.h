@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ui/alerts/alerts_view.h"
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <QPointer>
 

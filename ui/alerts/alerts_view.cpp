@@ -2,13 +2,13 @@
 #include "ui/alerts/alerts_view.h"
 
 #include "ui/alerts/gradient_table.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/folding_row.h"
+#include "ui/controls/folding_splitter.h"
+#include "ui/controls/table_tools.h"
+#include "ui/controls/token_view.h"
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/folding_row.h"
-#include "ui/panels/folding_splitter.h"
-#include "ui/panels/table_tools.h"
-#include "ui/panels/token_view.h"
+#include "ui/look/icons.h"
 
 #include <QComboBox>
 #include <QHBoxLayout>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/alerts/gradient_table.h"
 
+#include "ui/controls/table_tools.h"
 #include "ui/format.h"
 #include "ui/inspect/look_figures.h"
-#include "ui/panels/table_tools.h"
 
 #include <QHeaderView>
 

@@ -5,9 +5,9 @@
 #include "ui/bench/bench_store.h"
 #include "ui/bench/bench_view.h"
 #include "ui/bench/bench_worker.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/panel_keys.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/panel_keys.h"
 
 #include <QComboBox>
 #include <QDateTime>

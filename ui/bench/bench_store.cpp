@@ -6,8 +6,8 @@
 #include "engine/base/json_text.h"
 #include "engine/base/posix_file.h"
 #include "engine/run/bench_rows.h"
+#include "ui/controls/table_tools.h"
 #include "ui/format.h"
-#include "ui/panels/table_tools.h"
 
 #include <QCoreApplication>
 #include <QDateTime>

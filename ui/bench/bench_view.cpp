@@ -3,12 +3,12 @@
 
 #include "ui/bench/bench_chart.h"
 #include "ui/bench/bench_store.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/folding_splitter.h"
+#include "ui/controls/table_tools.h"
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/folding_splitter.h"
-#include "ui/panels/table_tools.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QComboBox>
 #include <QFormLayout>

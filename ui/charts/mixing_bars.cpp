@@ -2,7 +2,7 @@
 #include "ui/charts/mixing_bars.h"
 
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QCoreApplication>
 #include <QHelpEvent>

@@ -3,7 +3,7 @@
 
 #include "ui/charts/chart_frame.h"
 #include "ui/charts/mixing_bars.h"
-#include "ui/run_history.h"
+#include "ui/session/run_history.h"
 
 #include <QWidget>
 

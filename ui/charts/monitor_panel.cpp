@@ -4,7 +4,7 @@
 #include "ui/charts/monitor_panel_p.h"
 
 #include "ui/format.h"
-#include "ui/icons.h"
+#include "ui/look/icons.h"
 
 #include <QApplication>
 #include <QMenu>

@@ -3,7 +3,7 @@
 
 #include "ui/charts/run_math.h"
 #include "ui/charts/time_plot.h"
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <QPointer>
 

@@ -3,7 +3,7 @@
 
 #include "ui/charts/run_math.h"
 #include "ui/format.h"
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <QHBoxLayout>
 #include <QLabel>

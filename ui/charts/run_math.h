@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ui/charts/plot_marks.h"
-#include "ui/run_history.h"
+#include "ui/session/run_history.h"
 
 #include <optional>
 

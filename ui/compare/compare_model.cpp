@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/compare/compare_model.h"
 
+#include "ui/controls/table_tools.h"
 #include "ui/format.h"
-#include "ui/panels/table_tools.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QFont>
 

@@ -3,7 +3,7 @@
 
 #include "engine/run/run_figures.h"
 #include "engine/run/seed_groups.h"
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <QAbstractTableModel>
 #include <QPointer>

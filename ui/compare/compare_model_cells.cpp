@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // CompareModel: what its cells say.
 #include "ui/compare/compare_model.h"
+#include "ui/controls/table_tools.h"
 #include "ui/format.h"
-#include "ui/panels/table_tools.h"
 
 #include <algorithm>
 #include <cmath>

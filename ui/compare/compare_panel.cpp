@@ -6,9 +6,9 @@
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_private.h"
 #include "ui/compare/scaling_chart.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/table_tools.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/table_tools.h"
 
 #include <QClipboard>
 #include <QComboBox>

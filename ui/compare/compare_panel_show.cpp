@@ -5,8 +5,8 @@
 #include "ui/compare/compare_model.h"
 #include "ui/compare/compare_private.h"
 #include "ui/compare/scaling_chart.h"
+#include "ui/controls/controls.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
 
 #include <QHeaderView>
 #include <QStackedWidget>

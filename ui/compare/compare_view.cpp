@@ -5,9 +5,9 @@
 #include "ui/charts/time_plot.h"
 #include "ui/compare/compare_model.h"
 #include "ui/compare/scaling_chart.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/folding_row.h"
-#include "ui/panels/table_tools.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/folding_row.h"
+#include "ui/controls/table_tools.h"
 
 #include <QComboBox>
 #include <QHBoxLayout>

@@ -5,7 +5,7 @@
 #include "ui/charts/value_ticker.h"
 #include "ui/claim_escape.h"
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QKeyEvent>
 #include <QMouseEvent>

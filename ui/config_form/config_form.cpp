@@ -4,7 +4,7 @@
 #include "engine/data/corpus.h"
 #include "ui/config_form/form_section.h"
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QAction>
 #include <QClipboard>

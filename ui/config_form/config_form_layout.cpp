@@ -4,8 +4,8 @@
 #include "ui/config_form/config_form.h"
 #include "ui/config_form/form_section.h"
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QComboBox>
 #include <QEvent>

@@ -2,7 +2,7 @@
 #include "ui/config_form/cost_box.h"
 
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QGridLayout>
 #include <QLabel>

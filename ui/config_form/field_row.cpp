@@ -2,8 +2,8 @@
 #include "ui/config_form/field_row.h"
 
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QCheckBox>
 #include <QComboBox>

@@ -6,8 +6,8 @@
 #include "ui/config_form/config_draft.h"
 #include "ui/config_form/setting_delegate.h"
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QCheckBox>
 #include <QHeaderView>

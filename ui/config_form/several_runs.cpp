@@ -5,9 +5,9 @@
 #include "engine/base/text.h"
 #include "engine/run/run_about.h"
 #include "engine/run/sweep_state.h"
+#include "ui/controls/controls.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QClipboard>
 #include <QComboBox>

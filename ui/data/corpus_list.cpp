@@ -4,7 +4,7 @@
 #include "engine/data/corpus.h"
 #include "engine/data/prepare.h"
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QFileInfo>
 #include <QSettings>

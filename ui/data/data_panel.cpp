@@ -3,12 +3,12 @@
 
 #include "engine/data/text_input.h"
 #include "engine/run/run_directory.h"
-#include "ui/capsule_work.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/panel_keys.h"
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/panel_keys.h"
+#include "ui/work/capsule_work.h"
 
 #include <QDragEnterEvent>
 #include <QKeyEvent>

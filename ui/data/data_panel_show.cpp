@@ -2,11 +2,11 @@
 #include "ui/data/data_panel_private.h"
 
 #include "engine/data/corpus.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/figure_tile.h"
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/figure_tile.h"
 
 #include <QLabel>
 #include <QLineEdit>

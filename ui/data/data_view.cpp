@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/data/data_view.h"
 
+#include "ui/controls/controls.h"
+#include "ui/controls/figure_tile.h"
+#include "ui/controls/folding_splitter.h"
+#include "ui/controls/table_tools.h"
 #include "ui/data/corpus_list.h"
 #include "ui/data/download_page.h"
 #include "ui/data/piece_editor.h"
-#include "ui/icons.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/figure_tile.h"
-#include "ui/panels/folding_splitter.h"
-#include "ui/panels/table_tools.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QFrame>
 #include <QHBoxLayout>

@@ -4,8 +4,8 @@
 #include "engine/config/config.h"
 #include "engine/data/corpus_card.h"
 #include "engine/data/tokenizer.h"
-#include "ui/event_bridge.h"
-#include "ui/worker_thread.h"
+#include "ui/session/event_bridge.h"
+#include "ui/work/worker_thread.h"
 
 #include <QObject>
 #include <QVector>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/data/download_page.h"
 
+#include "ui/controls/controls.h"
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/panels/controls.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QClipboard>
 #include <QDesktopServices>

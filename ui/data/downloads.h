@@ -2,8 +2,8 @@
 #pragma once
 
 #include "engine/data/download.h"
-#include "ui/event_bridge.h"
-#include "ui/worker_thread.h"
+#include "ui/session/event_bridge.h"
+#include "ui/work/worker_thread.h"
 
 #include <QObject>
 #include <QString>

@@ -4,13 +4,13 @@
 #include "engine/run/fork_point.h"
 #include "ui/charts/mixing_bars.h"
 #include "ui/charts/time_plot.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/token_view.h"
 #include "ui/film/film_slider.h"
 #include "ui/format.h"
-#include "ui/icons.h"
 #include "ui/inspect/look_legend.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/token_view.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QAbstractButton>
 #include <QApplication>

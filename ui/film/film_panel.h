@@ -3,7 +3,7 @@
 
 #include "engine/run/film.h"
 #include "ui/film/film_view.h"
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <QPointer>
 #include <QTimer>

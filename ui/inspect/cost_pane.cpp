@@ -3,10 +3,10 @@
 
 #include "engine/base/error.h"
 #include "engine/run/run_directory.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/weights_box.h"
 #include "ui/format.h"
 #include "ui/inspect/look_figures.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/weights_box.h"
 
 #include <QComboBox>
 #include <QItemSelectionModel>

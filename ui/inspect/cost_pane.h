@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ui/inspect/cost_chart.h"
-#include "ui/model_worker.h"
+#include "ui/work/model_worker.h"
 
 #include <QObject>
 #include <QPointer>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // CostPane: its widgets and what they say.
+#include "ui/controls/controls.h"
+#include "ui/controls/table_tools.h"
+#include "ui/controls/weights_box.h"
 #include "ui/format.h"
-#include "ui/icons.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/look_figures.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/table_tools.h"
-#include "ui/panels/weights_box.h"
+#include "ui/look/icons.h"
 
 #include <QComboBox>
 #include <QFrame>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/inspect/head_table.h"
 
+#include "ui/controls/table_tools.h"
+#include "ui/controls/token_tint.h"
 #include "ui/format.h"
 #include "ui/inspect/reach_table.h"
-#include "ui/panels/table_tools.h"
-#include "ui/panels/token_tint.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QHeaderView>
 

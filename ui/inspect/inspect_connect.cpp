@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What in the panel acts on what.
+#include "ui/controls/controls.h"
+#include "ui/controls/token_view.h"
+#include "ui/controls/weights_box.h"
 #include "ui/format.h"
 #include "ui/inspect/activation_table.h"
 #include "ui/inspect/cost_pane.h"
@@ -9,10 +12,7 @@
 #include "ui/inspect/map_grid.h"
 #include "ui/inspect/map_view.h"
 #include "ui/inspect/weight_pane.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/token_view.h"
-#include "ui/panels/weights_box.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QComboBox>
 #include <QPlainTextEdit>

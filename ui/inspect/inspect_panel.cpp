@@ -2,6 +2,11 @@
 #include "ui/inspect/inspect_panel.h"
 
 #include "engine/base/text.h"
+#include "ui/controls/controls.h"
+#include "ui/controls/panel_keys.h"
+#include "ui/controls/proposed_prompt.h"
+#include "ui/controls/token_view.h"
+#include "ui/controls/weights_box.h"
 #include "ui/format.h"
 #include "ui/inspect/activation_table.h"
 #include "ui/inspect/cost_pane.h"
@@ -13,12 +18,7 @@
 #include "ui/inspect/push_table.h"
 #include "ui/inspect/reach_table.h"
 #include "ui/inspect/weight_pane.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/panel_keys.h"
-#include "ui/panels/proposed_prompt.h"
-#include "ui/panels/token_view.h"
-#include "ui/panels/weights_box.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QBuffer>
 #include <QComboBox>

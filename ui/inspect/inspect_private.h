@@ -4,7 +4,7 @@
 #include "ui/inspect/inspect_panel.h"
 #include "ui/inspect/inspect_view.h"
 #include "ui/inspect/look_figures.h"
-#include "ui/model_worker.h"
+#include "ui/work/model_worker.h"
 
 #include <QByteArray>
 #include <QPointer>

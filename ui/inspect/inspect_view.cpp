@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/inspect/inspect_view.h"
 
+#include "ui/controls/controls.h"
+#include "ui/controls/folding_splitter.h"
+#include "ui/controls/token_view.h"
+#include "ui/controls/weights_box.h"
 #include "ui/format.h"
-#include "ui/icons.h"
 #include "ui/inspect/activation_table.h"
 #include "ui/inspect/cost_pane.h"
 #include "ui/inspect/head_table.h"
@@ -13,11 +16,8 @@
 #include "ui/inspect/push_table.h"
 #include "ui/inspect/reach_table.h"
 #include "ui/inspect/weight_pane.h"
-#include "ui/panels/controls.h"
-#include "ui/panels/folding_splitter.h"
-#include "ui/panels/token_view.h"
-#include "ui/panels/weights_box.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QComboBox>
 #include <QHBoxLayout>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "ui/panels/controls.h"
+#include "ui/controls/controls.h"
 
 #include <QCoreApplication>
 #include <QWidget>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the panel says: about a token, about what is read at it, about what pushed it; and its colours.
+#include "ui/controls/token_tint.h"
+#include "ui/controls/token_view.h"
+#include "ui/controls/weights_box.h"
 #include "ui/format.h"
 #include "ui/inspect/activation_table.h"
 #include "ui/inspect/head_table.h"
@@ -10,10 +13,7 @@
 #include "ui/inspect/map_ramp.h"
 #include "ui/inspect/map_view.h"
 #include "ui/inspect/push_table.h"
-#include "ui/panels/token_tint.h"
-#include "ui/panels/token_view.h"
-#include "ui/panels/weights_box.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QComboBox>
 #include <QLabel>

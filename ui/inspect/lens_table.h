@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/controls/token_tint.h"
 #include "ui/inspect/look_figures.h"
-#include "ui/panels/token_tint.h"
 
 #include <QTableWidget>
 

@@ -3,8 +3,8 @@
 
 #include "engine/config/parts.h"
 #include "ui/format.h"
-#include "ui/panels/mix_cell.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
+#include "ui/mixer/mix_cell.h"
 
 #include <QCoreApplication>
 

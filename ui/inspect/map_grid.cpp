@@ -3,7 +3,7 @@
 
 #include "ui/format.h"
 #include "ui/inspect/map_ramp.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QElapsedTimer>
 #include <QEvent>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/inspect/map_ramp.h"
 
-#include "ui/panels/table_tools.h"
-#include "ui/theme.h"
+#include "ui/controls/table_tools.h"
+#include "ui/look/theme.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/inspect/map_view.h"
 
+#include "ui/controls/token_view.h"
 #include "ui/format.h"
 #include "ui/inspect/map_ramp.h"
-#include "ui/panels/token_view.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QEvent>
 #include <QKeyEvent>

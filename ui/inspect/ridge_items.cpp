@@ -4,7 +4,7 @@
 #include "ui/format.h"
 #include "ui/inspect/look_figures.h"
 #include "ui/inspect/weight_ridges.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <algorithm>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/inspect/weight_list.h"
 
+#include "ui/controls/table_tools.h"
 #include "ui/format.h"
 #include "ui/inspect/look_figures.h"
-#include "ui/panels/table_tools.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QHeaderView>
 #include <QPainter>

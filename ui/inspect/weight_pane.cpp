@@ -2,11 +2,11 @@
 #include "ui/inspect/weight_pane.h"
 
 #include "engine/config/parts.h"
+#include "ui/controls/controls.h"
 #include "ui/format.h"
 #include "ui/inspect/look_figures.h"
 #include "ui/inspect/weight_list.h"
 #include "ui/inspect/weight_ridges.h"
-#include "ui/panels/controls.h"
 
 #include <QCheckBox>
 #include <QComboBox>

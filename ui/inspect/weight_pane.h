@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ui/inspect/weight_history.h"
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <QObject>
 #include <QPointer>

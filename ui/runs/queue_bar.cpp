@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/runs/queue_bar.h"
 
+#include "ui/controls/controls.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QAction>
 #include <QHBoxLayout>

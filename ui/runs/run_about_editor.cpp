@@ -4,8 +4,8 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QHBoxLayout>
 #include <QKeyEvent>

@@ -2,8 +2,8 @@
 #include "ui/runs/run_delegate.h"
 
 #include "ui/format.h"
+#include "ui/look/theme.h"
 #include "ui/runs/run_list_model.h"
-#include "ui/theme.h"
 
 #include <QAbstractItemView>
 #include <QLineEdit>

@@ -3,10 +3,10 @@
 
 #include "engine/base/error.h"
 #include "ui/format.h"
-#include "ui/icons.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 #include "ui/runs/run_about_editor.h"
 #include "ui/runs/run_delegate.h"
-#include "ui/theme.h"
 
 #include <QAction>
 #include <QLabel>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/runs/run_scanner.h"
 
-#include "ui/worker_thread.h"
+#include "ui/work/worker_thread.h"
 
 #include <QCoreApplication>
 #include <QPointer>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/run/run_overview.h"
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <QString>
 

@@ -2,8 +2,8 @@
 #include "ui/window/dock_title.h"
 
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QDockWidget>
 #include <QHBoxLayout>

@@ -2,8 +2,8 @@
 #include "ui/window/error_banner.h"
 
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
 
 #include <QAccessible>
 #include <QClipboard>

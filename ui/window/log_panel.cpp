@@ -2,7 +2,7 @@
 #include "ui/window/log_panel.h"
 
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QLabel>
 #include <QScrollBar>

@@ -2,9 +2,9 @@
 #include "ui/window/playback_bar.h"
 
 #include "ui/format.h"
-#include "ui/icons.h"
-#include "ui/playback.h"
-#include "ui/theme.h"
+#include "ui/look/icons.h"
+#include "ui/look/theme.h"
+#include "ui/session/playback.h"
 #include "ui/window/window_actions.h"
 
 #include <QComboBox>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/window/run_bar.h"
 
+#include "ui/controls/controls.h"
 #include "ui/format.h"
-#include "ui/panels/controls.h"
+#include "ui/look/theme.h"
 #include "ui/runs/run_delegate.h"
 #include "ui/runs/run_summary.h"
-#include "ui/theme.h"
 #include "ui/window/window_actions.h"
 
 #include <QHBoxLayout>

@@ -2,7 +2,7 @@
 #include "ui/window/shortcut_sheet.h"
 
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 #include "ui/window/command_palette.h"
 #include "ui/window/key_field.h"
 #include "ui/window/shortcuts.h"

@@ -3,7 +3,7 @@
 
 #include "ui/config_form/cost_estimate.h"
 #include "ui/format.h"
-#include "ui/theme.h"
+#include "ui/look/theme.h"
 
 #include <QHBoxLayout>
 #include <QLabel>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "ui/run_session.h"
+#include "ui/session/run_session.h"
 
 #include <QPointer>
 #include <QTimer>

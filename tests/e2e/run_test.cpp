@@ -119,7 +119,7 @@ private Q_SLOTS:
         const auto run = home_.path("share/pha-studio/runs/pha-tiny-stories");
         const auto place = run.toUtf8();
         for (const auto* text :
-            { "Perplexity", "% of the learnable gap", "Mixing weights", "Sample", place.constData() })
+            { "Perplexity", "exact floor", "Mixing weights", "Sample", place.constData() })
             QVERIFY2(result.out.contains(text), text);
         QVERIFY2(QFile::exists(run + "/run.json"), "the default place");
         const auto again = home_.run(smallRun({ "--steps", "2" }));

@@ -824,7 +824,9 @@ private Q_SLOTS:
         QTRY_COMPARE(Theme::instance().textScale(), 1.0);
         QCOMPARE(QSettings().value(QStringLiteral("theme/textScale")).toDouble(), 1.0);
         QTRY_COMPARE(least(), before);
-        for (int i = 0; i < 2; ++i) QTRY_VERIFY(std::abs(widths()[i] - before[i]) <= 8);
+        for (int i = 0; i < 2; ++i)
+            QTRY_VERIFY2(std::abs(widths()[i] - before[i]) <= 8,
+                qPrintable(QStringLiteral("%1, %2").arg(widths()[i]).arg(before[i])));
     }
 
     void paletteFindsCommands()

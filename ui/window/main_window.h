@@ -106,6 +106,7 @@ private:
     void makeStatusBar();
 
     // main_window.cpp: how it looks and how it is closed
+    void giveSides(int tries);
     static void bringForward(QDockWidget* dock);
     void connectView();
     static QString openingEngine(); ///< in the status bar until it is open

@@ -34,7 +34,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <vector>
 
 namespace pha::ui {
 
@@ -42,6 +41,8 @@ namespace {
 
 constexpr int layoutVersion = 5; ///< raise it when docks come or go: old layouts are then left alone
 constexpr QSize leastRoom(480, 340); ///< of a panel in the centre
+bool inPlace(const QDockWidget& dock) { return dock.isVisible() && !dock.isFloating(); }
+
 constexpr int sameWidth = 8; ///< pixels that resizing leaves a panel wider or narrower than it was told
 const QString geometryKey = QStringLiteral("window/geometry");
 
@@ -187,24 +188,29 @@ void MainWindow::arrange()
 /// Larger text may need wider side panels, and Qt leaves them so: with smaller text they get back what they had.
 void MainWindow::setTextScale(double scale)
 {
-    const auto inPlace = [](const Side* side) { return side->dock->isVisible() && !side->dock->isFloating(); };
-    std::vector<Side*> shown;
-    for (auto& side : sides_) {
-        if (!inPlace(&side)) continue;
-        shown.push_back(&side);
-        if (std::abs(side.dock->width() - side.given) > sameWidth) side.wanted = side.dock->width();
-    }
+    for (auto& side : sides_)
+        if (inPlace(*side.dock) && std::abs(side.dock->width() - side.given) > sameWidth)
+            side.wanted = side.dock->width();
     Theme::instance().setTextScale(scale);
-    QTimer::singleShot(0, this, [this, shown, inPlace] { // when the layout knows how wide they must be at least
+    giveSides(5);
+}
+
+/// Layouts learn in several steps how wide panels must be at least: asked for again until they are as wide as they
+/// were.
+void MainWindow::giveSides(int tries)
+{
+    QTimer::singleShot(20, this, [this, tries] {
         QList<QDockWidget*> docks;
         QList<int> widths;
-        for (auto* side : shown) {
-            if (!inPlace(side)) continue;
-            side->given = std::max(side->wanted, side->dock->minimumWidth());
-            docks << side->dock;
-            widths << side->wanted;
-        }
+        for (const auto& side : sides_)
+            if (inPlace(*side.dock) && side.wanted > 0) docks << side.dock, widths << side.wanted;
         resizeDocks(docks, widths, Qt::Horizontal);
+        bool again = false;
+        for (auto& side : sides_) {
+            side.given = std::max(side.wanted, side.dock->minimumSizeHint().width());
+            again |= docks.contains(side.dock) && std::abs(side.dock->width() - side.wanted) > sameWidth;
+        }
+        if (again && tries > 1) giveSides(tries - 1);
     });
 }
 

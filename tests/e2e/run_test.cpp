@@ -118,8 +118,7 @@ private Q_SLOTS:
         QCOMPARE(result.code, 0);
         const auto run = home_.path("share/pha-studio/runs/pha-tiny-stories");
         const auto place = run.toUtf8();
-        for (const auto* text :
-            { "Perplexity", "exact floor", "Mixing weights", "Sample", place.constData() })
+        for (const auto* text : { "Perplexity", "exact floor", "Mixing weights", "Sample", place.constData() })
             QVERIFY2(result.out.contains(text), text);
         QVERIFY2(QFile::exists(run + "/run.json"), "the default place");
         const auto again = home_.run(smallRun({ "--steps", "2" }));
